@@ -1,0 +1,178 @@
+"""The composition root: reads the arguments, builds store, engine, controller and window, hands each what it needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
+
+from app import __version__, texts
+from app.bridge.controller import ChatController
+from app.bridge.jobs import Engine, ModelChoice
+from app.bridge.preferences import Preferences
+from app.errors import AppError, ErrorReport, report_from_exception
+from app.log import install_exception_hooks, setup_logging, shutdown_logging
+from app.paths import AppPaths
+from app.settings_file import SettingsFile
+from app.signals import SignalWatch
+from app.smoke import SmokeRun
+from app.store.history import HistoryStore
+from app.ui import words
+from app.ui.icons import app_icon
+from app.ui.menu_slots import starter_choice
+from app.ui.theme import ThemeManager
+from app.ui.window import MainWindow
+
+CANCEL_GRACE = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What was built; the window last."""
+
+    store: HistoryStore
+    preferences: Preferences
+    controller: ChatController
+    themes: ThemeManager
+    window: MainWindow
+
+
+class _Reports(QObject):
+    """Brings reports of exceptions that nobody caught into the window's thread.
+
+    Signals:
+        arrived: An `ErrorReport`.
+    """
+
+    arrived = Signal(object)
+
+
+def arguments_parser() -> argparse.ArgumentParser:
+    """The command line of the window."""
+    parser = argparse.ArgumentParser(prog="dewpoint", description=texts.TAGLINE)
+    parser.add_argument("--version", action="version", version=f"{texts.APP_NAME} {__version__}")
+    parser.add_argument("--base-dir", metavar="DIR", help="data folder; also DEWPOINT_HOME")
+    parser.add_argument(
+        "--model", metavar="DIR", help="model folder in Hugging Face layout; the starter model if left out"
+    )
+    parser.add_argument("--backend", metavar="NAME", default="auto", help="auto, onnx, torch or fake")
+    parser.add_argument("--smoke", metavar="TEXT", help="send TEXT, wait for the answer, print one JSON object, exit")
+    parser.add_argument("--screenshot", metavar="FILE", help="with --smoke: save a picture of the window")
+    parser.add_argument("--screenshot-drafts", metavar="DIR", help="with --smoke: save half-denoised pictures, too")
+    return parser
+
+
+def model_choice(model: str | None, backend: str, remembered: str) -> ModelChoice:
+    """Which model to begin with: the one that was named, else the one of last time, else the starter model."""
+    if backend.partition(":")[0] == "fake":
+        return ModelChoice(None, backend, "Fake model")
+    folder = Path(model) if model else Path(remembered) if remembered and Path(remembered).is_dir() else None
+    return ModelChoice(folder, backend, folder.resolve().name) if folder else starter_choice(backend)
+
+
+def engine_factory(log_file: Path) -> Callable[[ModelChoice], Engine]:
+    """Makes engine processes that log to `log_file`."""
+
+    def make(choice: ModelChoice) -> Engine:
+        # Imported in the worker's thread: numpy is not needed for a window that takes input.
+        from inference.host.client import EngineProcess
+
+        return EngineProcess(choice.folder, choice.backend, log_file=log_file, cancel_grace=CANCEL_GRACE)
+
+    return make
+
+
+def build(
+    application: QApplication,
+    paths: AppPaths,
+    stack: ExitStack,
+    model: str | None = None,
+    backend: str = "auto",
+    factory: Callable[[ModelChoice], Engine] | None = None,
+) -> Parts:
+    """Build and wire everything; nothing is shown and no model is loaded yet.
+
+    Raises:
+        AppError: The data folder or the history cannot be used.
+    """
+    paths.ensure()
+    notices = [setup_logging(paths.logs)]
+    stack.callback(shutdown_logging)
+    file = SettingsFile(paths.settings_file)
+    loaded = file.load()
+    notices.append(loaded.notice)
+    store = stack.enter_context(HistoryStore.open(paths.data_file, paths.backups))
+    if store.recovery is not None:
+        notices.append(f"{store.recovery.user_text} {store.recovery.hint}")
+    remembered = loaded.settings.model_folder
+    if remembered and not model and not Path(remembered).is_dir():
+        notices.append(words.REMOVED_MODEL)
+    preferences = Preferences(file, loaded.settings)
+    themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
+    choice = model_choice(model, backend, remembered)
+    controller = ChatController(store, factory or engine_factory(paths.logs / "engine.log"), choice, preferences)
+    stack.callback(controller.shut_down)
+    window = MainWindow(controller, preferences, themes, paths)
+    notice = " ".join(text for text in notices if text)
+    if notice:
+        window.pane.notice.show_text(notice, stays=True)
+    return Parts(store, preferences, controller, themes, window)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; returns the exit status."""
+    started = time.monotonic()
+    options = arguments_parser().parse_args(arguments)
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    application = QApplication([texts.APP_NAME])
+    application.setApplicationName(texts.APP_NAME)
+    application.setApplicationVersion(__version__)
+    application.setDesktopFileName("dewpoint")
+    application.setWindowIcon(app_icon())
+    with ExitStack() as stack:
+        base = options.base_dir
+        if options.smoke is not None and base is None:
+            base = stack.enter_context(tempfile.TemporaryDirectory(prefix="dewpoint-", ignore_cleanup_errors=True))
+        try:
+            parts = build(application, AppPaths.resolve(base), stack, options.model, options.backend)
+        except AppError as exc:
+            return _refuse(report_from_exception(exc), options.smoke is not None)
+        return _run(application, parts, options, started, stack)
+
+
+def _run(application: QApplication, parts: Parts, options: argparse.Namespace, started: float, stack: ExitStack) -> int:
+    window = parts.window
+    reports = _Reports()
+    reports.arrived.connect(window.on_problem)
+    stack.callback(install_exception_hooks(reports.arrived.emit))
+    watch = SignalWatch(window)
+    watch.arrived.connect(window.close)
+    stack.callback(watch.stop)
+    smoke = None
+    if options.smoke is not None:
+        smoke = SmokeRun(window, parts.controller, options.smoke, started)
+        smoke.save_pictures(options.screenshot, options.screenshot_drafts)
+    window.show()
+    parts.controller.start("" if smoke else parts.preferences.settings.last_chat)
+    status = application.exec()
+    parts.controller.shut_down()
+    parts.preferences.flush()
+    return smoke.report() if smoke is not None else status
+
+
+def _refuse(report: ErrorReport, quiet: bool) -> int:
+    """The program cannot start: say why."""
+    text = f"{report.text}\n\n{report.hint}".strip()
+    sys.stderr.write(f"{text}\n{report.detail}\n".rstrip() + "\n")
+    if not quiet and QGuiApplication.platformName() not in ("offscreen", "minimal"):
+        QMessageBox.critical(None, texts.APP_NAME, text)
+    return 1

@@ -1,0 +1,127 @@
+"""The schema, as migrations that are never edited once released; a change is a new function below the last one.
+
+The world they describe: a *conversation* holds *messages* that form a tree (a second answer to one question is a
+sibling of the first, and `conversation.head_message_id` says which branch is shown). An answer has one *generation*
+(with what it was made) and one *block* per committed canvas. `seq` is the row number for good, so that a search index
+can be built on it. Large columns stand last, so that a damaged one leaves the rest of its row readable.
+
+`PRAGMA user_version` and `app_meta.schema_version` both hold the number of migrations: two witnesses of one fact.
+Left for later: denoise traces (a table of its own, with a quota) and FTS5 over titles and bodies.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+
+MIGRATION_SET = "dewpoint"
+CHAT_TABLES = ("conversation", "message", "generation", "block")
+
+migrations = Migrations(MIGRATION_SET)
+
+
+@migrations()
+def m001_chats(db: Database) -> None:
+    """Chats, messages in a tree, generations, committed blocks."""
+    db.execute("CREATE TABLE app_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT")
+    db.execute(
+        """CREATE TABLE conversation (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            title_source TEXT NOT NULL CHECK (title_source IN ('default', 'first_message', 'user')),
+            head_message_id TEXT,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            deleted_at INTEGER,
+            title TEXT NOT NULL
+        ) STRICT"""
+    )
+    # parent_id has no ON DELETE CASCADE: SQLite cascades by recursion, and a long chat would exceed its depth.
+    db.execute(
+        """CREATE TABLE message (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            conversation_id TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
+            parent_id TEXT REFERENCES message (id),
+            sibling_no INTEGER NOT NULL,
+            role TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
+            state TEXT NOT NULL CHECK (state IN ('draft', 'streaming', 'done', 'stopped', 'error')),
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            error_json TEXT,
+            body TEXT NOT NULL,
+            thinking TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX message_tree ON message (conversation_id, parent_id, sibling_no)")
+    db.execute("CREATE INDEX message_parent ON message (parent_id)")
+    _m001_answers(db)
+
+
+def _m001_answers(db: Database) -> None:
+    # The seed is text: it may be any whole number, also one beyond 64 bits.
+    db.execute(
+        """CREATE TABLE generation (
+            seq INTEGER PRIMARY KEY,
+            message_id TEXT NOT NULL UNIQUE REFERENCES message (id) ON DELETE CASCADE,
+            seed TEXT,
+            backend TEXT NOT NULL,
+            model TEXT NOT NULL,
+            params_json TEXT NOT NULL,
+            reason TEXT,
+            max_steps INTEGER,
+            answer_tokens INTEGER,
+            tokens_per_step REAL,
+            time_to_first_draft REAL,
+            time_to_first_block REAL,
+            wall_seconds REAL,
+            decode_seconds REAL,
+            wall_tokens_per_second REAL,
+            decode_tokens_per_second REAL
+        ) STRICT"""
+    )
+    # token_ids: int32, settled_step: uint16, final_entropy: float32 (nats), one per canvas position, little endian.
+    db.execute(
+        """CREATE TABLE block (
+            seq INTEGER PRIMARY KEY,
+            message_id TEXT NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+            ord INTEGER NOT NULL,
+            steps INTEGER NOT NULL,
+            max_steps INTEGER NOT NULL,
+            settled INTEGER NOT NULL,
+            seconds REAL NOT NULL,
+            answer TEXT NOT NULL,
+            thinking TEXT NOT NULL,
+            token_ids BLOB NOT NULL,
+            settled_step BLOB NOT NULL,
+            final_entropy BLOB NOT NULL,
+            UNIQUE (message_id, ord)
+        ) STRICT"""
+    )
+
+
+def migration_names() -> tuple[str, ...]:
+    """Names of all migrations, oldest first."""
+    with Database(memory=True) as db:
+        return tuple(migration.name for migration in migrations.pending(db))
+
+
+SCHEMA_VERSION = len(migration_names())
+
+
+def apply_migrations(db: Database, app_version: str) -> None:
+    """Bring `db` to `SCHEMA_VERSION` in one transaction: all pending migrations and the version, or none."""
+    with db.atomic():
+        migrations.apply(db)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        for key, value in (("schema_version", str(SCHEMA_VERSION)), ("app_version", app_version)):
+            db.execute("INSERT OR REPLACE INTO app_meta (key, value) VALUES (?, ?)", [key, value])
+
+
+def schema_of(connection: sqlite3.Connection) -> dict[str, str]:
+    """The CREATE statements of this program's tables and indexes, by name."""
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name NOT LIKE '\\_sqlite\\_%' ESCAPE '\\'"
+    )
+    return {str(name): str(sql) for name, sql in rows}

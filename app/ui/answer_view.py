@@ -1,0 +1,205 @@
+"""One answer in the chat: rendered text, the live canvas while it is written, and what can be done with it.
+
+    body      committed text, as Markdown
+    canvas    the block that is being denoised; no height otherwise
+    problem   one sentence if something went wrong
+    actions   Copy, Try again, "2 of 3"
+
+When a block is committed the view keeps the height it had, so that nothing jumps; `release_height` gives it back.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from app import texts
+from app.store.models import Message, MessageState
+from app.ui import words
+from app.ui.answer_body import AnswerBody
+from app.ui.canvas_view import CanvasView
+from app.ui.copy_button import CopyButton
+from app.ui.icons import themed_icon
+from app.ui.problem_box import ProblemBox
+from app.ui.theme import Theme
+from inference.events import DraftUpdated
+
+ACTIONS_INSET = 9  # room of a button around its icon: icon and text stand under each other
+
+
+class AnswerView(QFrame):
+    """An answer.
+
+    Signals:
+        try_again_requested: The user wants another answer.
+        sibling_requested: The user wants to see another of several answers (message id, -1 or +1).
+        grown: The live canvas has become higher.
+    """
+
+    try_again_requested = Signal()
+    sibling_requested = Signal(str, int)
+    grown = Signal()
+
+    def __init__(self, theme: Theme, calm: bool = False, reduce_motion: bool = False) -> None:
+        super().__init__()
+        self._theme = theme
+        self._source, self._message_id = "", ""
+        self.body = AnswerBody(theme)
+        self.canvas = CanvasView(theme, calm, reduce_motion)
+        self.canvas.grown.connect(self.grown)
+        self._note = QLabel()
+        self._note.setProperty("role", "muted")
+        self._note.setWordWrap(True)
+        self._problem = ProblemBox()
+        self._actions = QWidget()
+        self._copy = CopyButton(self.source, "answer", theme)
+        self._again = self._button("Try again", "Try again: ask for a new answer")
+        self._again.clicked.connect(self.on_try_again_clicked)
+        self._previous = self._button("", "Previous answer")
+        self._next = self._button("", "Next answer")
+        self._previous.clicked.connect(self.on_previous_clicked)
+        self._next.clicked.connect(self.on_next_clicked)
+        self._sibling = QLabel()
+        self._sibling.setProperty("role", "faint")
+        self.setAccessibleName("Answer")
+        self._lay_out()
+        self.set_theme(theme)
+
+    # -- what it shows ----------------------------------------------------------------------------------------------
+
+    def source(self) -> str:
+        """The Markdown source: what Copy copies."""
+        return self._source
+
+    @property
+    def message_id(self) -> str:
+        """Which message it shows."""
+        return self._message_id
+
+    def set_message(self, message: Message, last: bool) -> None:
+        """Show a stored answer as far as it is known."""
+        self._message_id = message.id
+        self._set_source(message.body)
+        writing = message.state in (MessageState.STREAMING, MessageState.DRAFT)
+        self._show_end(message)
+        self._actions.setEnabled(not writing)
+        self._actions.setVisible(not writing)
+        self.set_last(last)
+        several = message.sibling_count > 1
+        for widget in (self._previous, self._next, self._sibling):
+            widget.setVisible(several)
+        self._sibling.setText(words.sibling_label(message.sibling_no, message.sibling_count))
+        self._previous.setEnabled(message.sibling_no > 0)
+        self._next.setEnabled(message.sibling_no + 1 < message.sibling_count)
+
+    def set_last(self, last: bool) -> None:
+        """Only the newest answer can be tried again."""
+        self._again.setVisible(last)
+
+    def set_waiting(self, text: str) -> None:
+        """A quiet line before the first draft."""
+        self._note.setText(text)
+        self._note.setVisible(bool(text))
+
+    def show_draft(self, draft: DraftUpdated) -> None:
+        """Show a draft of the current block."""
+        if self._note.isVisible():
+            self.set_waiting("")
+        self.canvas.set_draft(draft)
+
+    def commit(self, source: str) -> None:
+        """A block is final: `source` is the whole answer so far."""
+        self.setMinimumHeight(max(self.minimumHeight(), self.height()))
+        self.canvas.clear()
+        self._set_source(source)
+
+    def end(self, message: Message, last: bool) -> None:
+        """The answer is complete, or was ended."""
+        self.setMinimumHeight(max(self.minimumHeight(), self.height()))
+        self.canvas.clear()
+        self.set_message(message, last)
+
+    def release_height(self) -> None:
+        """Take only the room that is needed."""
+        self.setMinimumHeight(0)
+
+    def set_theme(self, theme: Theme) -> None:
+        """New colours and sizes."""
+        self._theme = theme
+        for part in (self.body, self.canvas, self._copy, self._problem):
+            part.set_theme(theme)
+        edge = round(theme.ui_points * 1.5)
+        for button, name in ((self._again, "retry"), (self._previous, "previous"), (self._next, "next")):
+            button.setIcon(themed_icon(name, theme.color("muted"), edge))
+            button.setIconSize(QSize(edge, edge))
+        self._note.setFont(theme.body_font())
+        self.release_height()
+
+    # -- what the user does -----------------------------------------------------------------------------------------
+
+    def on_try_again_clicked(self) -> None:
+        """Ask for another answer."""
+        self.try_again_requested.emit()
+
+    def on_previous_clicked(self) -> None:
+        """Show the answer before."""
+        self.sibling_requested.emit(self._message_id, -1)
+
+    def on_next_clicked(self) -> None:
+        """Show the answer after."""
+        self.sibling_requested.emit(self._message_id, 1)
+
+    def copy(self) -> None:
+        """Copy the source."""
+        self._copy.on_clicked()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _set_source(self, source: str) -> None:
+        self._source = source
+        self.body.set_markdown(source)
+        self.body.setVisible(bool(source.strip()))
+        self._copy.setVisible(bool(source.strip()))
+
+    def _show_end(self, message: Message) -> None:
+        note = ""
+        if message.state == MessageState.STOPPED:
+            note = words.STOPPED_NOTE if message.body.strip() else texts.NO_ANSWER_YET
+        elif message.state == MessageState.DONE and not message.body.strip():
+            note = words.EMPTY_ANSWER
+        self.set_waiting(note)
+        self._problem.set_error(message.error)
+
+    def _button(self, text: str, name: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setProperty("role", "quiet")
+        button.setAccessibleName(name)
+        button.setToolTip(name)
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return button
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout(self._actions)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        for widget in (self._copy, self._again, self._previous, self._sibling, self._next):
+            row.addWidget(widget)
+        row.addStretch(1)
+        policy = self._actions.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self._actions.setSizePolicy(policy)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        texts_column = QVBoxLayout()
+        texts_column.setContentsMargins(ACTIONS_INSET, 0, 0, 0)
+        texts_column.setSpacing(6)
+        for part in (self.body, self.canvas, self._note, self._problem):
+            texts_column.addWidget(part)
+        column.addLayout(texts_column)
+        column.addWidget(self._actions)
+        column.addStretch(1)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.body.hide()
+        self._note.hide()

@@ -1,0 +1,67 @@
+"""Bars that float above the composer: Undo after a deletion, and short notices."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
+
+UNDO_MS = 10_000
+NOTICE_MS = 9_000
+
+
+class Toast(QFrame):
+    """A text and one button, for some seconds.
+
+    Signals:
+        pressed: The button was pressed.
+        closed: It has gone, by the button or by itself.
+    """
+
+    pressed = Signal()
+    closed = Signal()
+
+    def __init__(self, name: str, button: str, milliseconds: int) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self._label = QLabel()
+        self._label.setTextFormat(Qt.TextFormat.PlainText)
+        self._label.setWordWrap(True)
+        self.button = QPushButton(button)
+        self.button.setAccessibleName(button)
+        self.button.setCursor(Qt.CursorShape.PointingHandCursor)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 5, 6, 5)
+        row.addWidget(self._label, 1)
+        row.addWidget(self.button)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(milliseconds)
+        self._timer.timeout.connect(self.dismiss)
+        self.button.clicked.connect(self.on_pressed)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return self._label.text()
+
+    def show_text(self, text: str, stays: bool = False) -> None:
+        """Appear; with `stays`, until the button is pressed."""
+        self._label.setText(text)
+        self.setAccessibleName(text)
+        self.show()
+        self._timer.stop()
+        if not stays:
+            self._timer.start()
+
+    def on_pressed(self) -> None:
+        """The button."""
+        self.pressed.emit()
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Go."""
+        self._timer.stop()
+        if not self.isHidden():
+            self.hide()
+            self.closed.emit()

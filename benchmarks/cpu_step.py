@@ -1,0 +1,162 @@
+"""One denoising step of the starter model on the CPU: ours (ONNX Runtime) against `transformers` eager.
+
+Same checkpoint, prompt and canvas sizes, self-conditioning on, sampler included on both sides: ours is what the session
+does between two drafts, on the graphs that the model ships with (int8); theirs is `_denoising_step` of `generate` in
+float32. The two run in processes of their own, in turns (thread pools of two runtimes in one process slow each other
+down); the figure that counts is the ratio.
+
+    python benchmarks/cpu_step.py [--model DIR] [--prompt 64] [--rounds 5] [--threads N] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+STEPS, WARM_UP = 20, 5
+
+
+def main() -> int:
+    """Measure and print; exit code 0."""
+    options = _options()
+    if options.side:
+        print(json.dumps(_measure(options)))
+        return 0
+    pairs = []
+    for _ in range(options.rounds):
+        ours, theirs = (_in_process(side) for side in ("ours", "theirs"))
+        pairs.append((statistics.median(ours), statistics.median(theirs)))
+    ratios = [theirs / ours for ours, theirs in pairs]
+    result: dict[str, Any] = {
+        "machine": f"{platform.system()} {platform.machine()}, {options.threads or _cores()} of {_cores()} cores",
+        "steps": f"{STEPS} a side and round, {options.rounds} rounds",
+        "prompt_tokens": options.prompt,
+        "our_precision": json.loads((options.model / "dewpoint-graphs.json").read_text())["precision"],
+        "ours_ms_median": round(statistics.median(ours for ours, _ in pairs), 2),
+        "transformers_eager_ms_median": round(statistics.median(theirs for _, theirs in pairs), 2),
+        "ratio_median": round(statistics.median(ratios), 2),
+        "ratio_min": round(min(ratios), 2),
+        "ratio_max": round(max(ratios), 2),
+        "versions": {name: version(name) for name in ("onnxruntime", "torch", "transformers", "numpy")},
+    }
+    print(json.dumps(result, indent=1))
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=ROOT / "resources" / "starter")
+    parser.add_argument("--prompt", type=int, default=64, help="tokens in the KV cache")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=0, help="use only so many cores (Linux)")
+    parser.add_argument("--json", type=Path, default=None)
+    parser.add_argument("--side", choices=("ours", "theirs"), default=None, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _in_process(side: str) -> list[float]:
+    command = [sys.executable, __file__, *sys.argv[1:], "--side", side]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    times: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return times
+
+
+def _measure(options: argparse.Namespace) -> list[float]:
+    if options.threads and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    import numpy as np
+
+    ids = np.random.default_rng(1).integers(12, 2048, options.prompt)
+    step = _ours(options.model, ids) if options.side == "ours" else _theirs(options.model, ids)
+    times = []
+    for number in range(WARM_UP + STEPS):
+        started = time.perf_counter()
+        step()
+        if number >= WARM_UP:
+            times.append((time.perf_counter() - started) * 1000)
+    return times
+
+
+def _ours(folder: Path, ids: Any) -> Callable[[], None]:
+    import numpy as np
+
+    from inference.backends.onnx import OnnxBackend
+    from inference.denoise import denoise_canvas
+    from inference.sampler import Draws
+
+    backend = OnnxBackend.open(folder, lambda stage, fraction: None)
+    backend.encode(np.asarray(ids, np.int64))
+    settings = _endless(backend.config.sampler)
+    draws = Draws(2, backend.config.vocab_size, backend.config.canvas_length)
+    steps = denoise_canvas(backend, settings, draws, threading.Event())
+
+    def step() -> None:
+        next(steps)
+
+    return step
+
+
+def _endless(sampler: Any) -> Any:
+    """The model's own values, but never settled: every step is a full one."""
+    import dataclasses
+
+    return dataclasses.replace(sampler, max_denoising_steps=1000, confidence_threshold=1e-30)
+
+
+def _theirs(folder: Path, ids: Any) -> Callable[[], None]:
+    import torch
+    from transformers import DiffusionGemmaForBlockDiffusion
+
+    torch.set_num_threads(_cores())
+    model = DiffusionGemmaForBlockDiffusion.from_pretrained(folder, dtype=torch.float32).eval()
+    config, _ = model._prepare_generation_config(None, max_denoising_steps=1000)
+    sampler = model._prepare_sampler(config)
+    tokens = torch.as_tensor(ids)[None]
+    with torch.inference_mode():
+        cache = model.model.encoder(input_ids=tokens).past_key_values
+    count = model.config.canvas_length
+    fixed: dict[str, Any] = {
+        "decoder_forward": model.forward,
+        "input_ids": tokens,
+        "decoder_position_ids": torch.arange(len(ids), len(ids) + count)[None],
+        "mask_mapping": {"full_attention": None, "sliding_attention": None},
+        "past_key_values": cache,
+        "cur_step": 500,
+        "sampler": sampler,
+        "logits_processor": model._prepare_logits_processor(config),
+        "diffusion_stopping_criteria": model._prepare_diffusion_stopping_criteria(config),
+    }
+    canvas = sampler.initialize_canvas(1, torch.device("cpu"))
+    state: tuple[Any, ...] = (canvas, canvas, None, torch.zeros(1, dtype=torch.bool))
+
+    @torch.inference_mode()
+    def step() -> None:
+        nonlocal state
+        names = ("current_canvas", "argmax_canvas", "self_conditioning_logits")
+        open_again = torch.zeros(1, dtype=torch.bool)
+        state = model._denoising_step(**dict(zip(names, state, strict=False)), finished_denoising=open_again, **fixed)
+
+    return step
+
+
+if __name__ == "__main__":
+    sys.exit(main())

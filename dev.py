@@ -1,0 +1,300 @@
+"""The one door for new users and developers: make the environment, start the program, run every check.
+
+    python3 dev.py run [ARGS]     install what requirements/run.txt locks into .venv, start the program with ARGS
+    python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check; ARGS go to pytest
+    python3 dev.py lock           resolve pyproject.toml anew and write requirements/*.txt
+
+Standard library only, Windows and Linux. What `.venv` holds is written in `.venv/dewpoint.json`: the set ("run" or
+"dev"), the hash of its lock, and whether the installation came to its end. Every command may be interrupted at any
+moment and run again. A "dev" environment also serves `run` and is never made smaller; `run` never installs torch.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+MARKER = VENV / "dewpoint.json"
+LOCKS = {"run": ROOT / "requirements" / "run.txt", "dev": ROOT / "requirements" / "dev.txt"}
+DISK_BYTES = {"run": 1_500_000_000, "dev": 4_000_000_000}
+PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
+# Debian's package, and the file in it that the loader looks for.
+QT_PAIRS = """
+    libglib2.0-0=libglib-2.0.so.0 libgl1=libGL.so.1 libegl1=libEGL.so.1 libxkbcommon0=libxkbcommon.so.0
+    libxkbcommon-x11-0=libxkbcommon-x11.so.0 libfreetype6=libfreetype.so.6 libfontconfig1=libfontconfig.so.1
+    libdbus-1-3=libdbus-1.so.3 libxcb-cursor0=libxcb-cursor.so.0 libxcb-icccm4=libxcb-icccm.so.4
+    libxcb-keysyms1=libxcb-keysyms.so.1 libxcb-shape0=libxcb-shape.so.0
+"""
+QT_LIBRARIES = dict(pair.split("=") for pair in QT_PAIRS.split())
+NO_DISK = re.compile(r"No space left on device|\[Errno 28\]|not enough space on the disk")
+NO_NETWORK = re.compile(r"NewConnectionError|NameResolutionError|Connect(ion)?TimeoutError|ReadTimeoutError|ProxyError")
+# Prints the packages that an interrupted pip left half unpacked, one "name==version" a line.
+DAMAGED = """
+import csv, importlib.metadata
+for dist in importlib.metadata.distributions():
+    rows = list(csv.reader((dist.read_text("RECORD") or "").splitlines()))
+    files = [(dist.locate_file(name), int(size)) for name, _, size in rows if size]
+    if dist.metadata and (not rows or any(not file.is_file() or file.stat().st_size != size for file, size in files)):
+        print(f"{dist.metadata['Name']}=={dist.version}")
+"""
+
+
+class SetupError(Exception):
+    """Something is missing or failed; the text is one clear sentence for the user."""
+
+
+def say(text: str) -> None:
+    """Print a line at once, also where the output is a file."""
+    print(text, flush=True)
+
+
+def check_python(version: tuple[int, ...]) -> None:
+    """Refuse a Python that the locked packages do not support."""
+    if not PYTHON_FROM <= version[:2] < PYTHON_BELOW:
+        found = ".".join(map(str, version[:2]))
+        raise SetupError(f"Dewpoint needs Python 3.11, 3.12 or 3.13, but this is Python {found}.")
+
+
+def check_venv_module() -> None:
+    """Refuse a Python that cannot make virtual environments (Debian splits that off)."""
+    remedy = "install Python from python.org, with pip" if os.name == "nt" else "run: sudo apt install python3-venv"
+    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+        raise SetupError(
+            f"This Python cannot make virtual environments (its venv or ensurepip module is missing); {remedy}"
+        )
+
+
+def check_disk(kind: str) -> None:
+    """Refuse to begin an installation that would fill the disk; what .venv already holds counts."""
+    there = sum(f.lstat().st_size for f in VENV.rglob("*") if f.is_file()) if VENV.exists() else 0
+    need, free = max(DISK_BYTES[kind] - there, 0), shutil.disk_usage(ROOT).free
+    if free < need:
+        raise SetupError(
+            f"The installation needs {need / 1e9:.1f} GB in {ROOT}, but only {free / 1e9:.1f} GB are free."
+        )
+
+
+def venv_program(name: str) -> Path:
+    """Path of a program inside .venv."""
+    return VENV / "Scripts" / f"{name}.exe" if os.name == "nt" else VENV / "bin" / name
+
+
+def lock_hash(kind: str) -> str:
+    """Hash of the lock that `kind` is installed from, whatever its line ends."""
+    return hashlib.sha256(LOCKS[kind].read_bytes().replace(b"\r\n", b"\n")).hexdigest()
+
+
+def read_marker() -> dict[str, str]:
+    """What .venv holds, or {} if that is not known."""
+    try:
+        return dict(json.loads(MARKER.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def write_marker(kind: str, state: str) -> None:
+    """Write the marker whole or not at all."""
+    temporary = MARKER.with_suffix(".tmp")
+    temporary.write_text(json.dumps({"set": kind, "lock": lock_hash(kind), "state": state}), "utf-8")
+    os.replace(temporary, MARKER)
+
+
+def wanted_set(command: str, marker: dict[str, str]) -> str:
+    """The set to install: never less than what .venv already has."""
+    return "dev" if command == "test" or marker.get("set") == "dev" else "run"
+
+
+def venv_works() -> bool:
+    """Whether .venv has a Python of ours that starts and has pip."""
+    code = f"import sys, pip; sys.exit(not {PYTHON_FROM} <= sys.version_info[:2] < {PYTHON_BELOW})"
+    try:
+        return not subprocess.run(
+            [str(venv_program("python")), "-c", code], check=False, capture_output=True
+        ).returncode
+    except OSError:
+        return False
+
+
+def prepare(command: str) -> None:
+    """Bring .venv to what the lock says, going on where an earlier run was interrupted."""
+    marker = read_marker()
+    kind = wanted_set(command, marker)
+    done = {"set": kind, "lock": lock_hash(kind), "state": "done"}
+    if marker == done and venv_program("python").exists():
+        return
+    check_disk(kind)
+    if marker.get("state") == "installing":
+        say("The last installation was interrupted; going on with it.")
+    if not venv_works():
+        check_venv_module()
+        say(f"Making a virtual environment in {VENV} ...")
+        command_line = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+        made = subprocess.run(command_line, check=False, capture_output=True, text=True)
+        if made.returncode:
+            raise failure("Python could not make a virtual environment", (made.stdout + made.stderr).splitlines())
+        marker = {}
+    write_marker(kind, "installing")
+    if marker.get("state") == "installing":
+        found = subprocess.run([str(venv_program("python")), "-c", DAMAGED], capture_output=True, text=True, check=True)
+        if damaged := found.stdout.split():
+            pip_install(["--force-reinstall", "--no-deps", *damaged], len(damaged))
+    total = sum(1 for line in LOCKS[kind].read_text("utf-8").splitlines() if line and not line.startswith("#"))
+    say(f"Installing {total} packages from requirements/{LOCKS[kind].name} ...")
+    pip_install(["-r", str(LOCKS[kind])], total)
+    write_marker(kind, "done")
+
+
+def pip_install(arguments: list[str], total: int) -> None:
+    """Run pip, one line a package."""
+    command = [str(venv_program("python")), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command += ["--progress-bar", "off", "--no-warn-script-location", *arguments]
+    lines: list[str] = []
+    count, start = 0, time.monotonic()
+    env = {**os.environ, "PYTHONUTF8": "1"}
+    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "env": env}
+    with subprocess.Popen(command, encoding="utf-8", errors="replace", **piped) as pip:
+        for line in pip.stdout or ():
+            lines.append(line.rstrip())
+            if match := re.match(r"(?:Collecting|Processing|Requirement already satisfied:) (\S+)", line):
+                count += 1
+                say(f"  [{min(count, total)}/{total}] {match[1].rpartition('/')[2]}")
+            elif match := re.search(r"Downloading \S+ \((\d\d+\.\d+ MB)\)", line):
+                say(f"          downloading {match[1]}")
+            elif line.startswith("Installing collected packages"):
+                say(f"  unpacking {line.count(',') + 1} packages (up to some minutes) ...")
+    if pip.returncode:
+        raise failure("pip could not install the packages", lines)
+    say(f"  installed in {time.monotonic() - start:.0f} s")
+
+
+def failure(what: str, lines: list[str]) -> SetupError:
+    """The sentence for a failed installation step, from what it printed."""
+    output = "\n".join(lines)
+    if NO_DISK.search(output):
+        return SetupError("The disk is full: free some space, then run the same command again.")
+    if NO_NETWORK.search(output):
+        return SetupError("The package server cannot be reached: check the network, then run the same command again.")
+    return SetupError("\n".join([*lines[-15:], f"{what}; its last lines stand above."]))
+
+
+def loads(soname: str) -> bool:
+    """Whether the system's loader finds a library."""
+    try:
+        return bool(ctypes.CDLL(soname))
+    except OSError:
+        return False
+
+
+def missing_libraries() -> list[str]:
+    """Debian names of the system libraries that Qt needs and the loader does not find."""
+    return [package for package, soname in QT_LIBRARIES.items() if not loads(soname)]
+
+
+def check_libraries() -> None:
+    """Install Qt's system libraries where we may; otherwise say the one command that does."""
+    missing = missing_libraries() if sys.platform == "linux" else []
+    if not missing:
+        return
+    apt = shutil.which("apt-get")
+    install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    if apt and os.geteuid() == 0:
+        say(f"Installing system libraries that Qt needs: {' '.join(missing)} ...")
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for step in (["apt-get", "update"], install):
+            subprocess.run(step, check=False, env=env, stdout=subprocess.DEVNULL)
+        if not (missing := missing_libraries()):
+            return
+        raise SetupError(f"apt-get could not install what Qt needs; see what it says to: {' '.join(install)}")
+    names = [QT_LIBRARIES[package] for package in missing]
+    remedy = "run: sudo " + " ".join(install) if apt else "install the packages that hold them"
+    raise SetupError(f"Qt needs system libraries that are missing here ({', '.join(names)}); {remedy}")
+
+
+def run_environment(arguments: list[str]) -> dict[str, str]:
+    """Environment of the program; says so where a window is asked for but there is no screen."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    screen = sys.platform != "linux" or any(env.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+    if not screen and "--smoke" in arguments:
+        env["QT_QPA_PLATFORM"] = "offscreen"
+    elif not screen and not {"-h", "--help", "--version"} & set(arguments) and all(a[:1] == "-" for a in arguments[:1]):
+        raise SetupError("There is no screen here (neither DISPLAY nor WAYLAND_DISPLAY is set), so no window can open.")
+    return env
+
+
+def run(arguments: list[str]) -> int:
+    """Start the program in .venv; its exit code is ours."""
+    env = run_environment(arguments)
+    check_libraries()
+    prepare("run")
+    command = [str(venv_program("python")), "-P", "-m", "app", *arguments]
+    if os.name != "nt":
+        sys.stdout.flush()
+        os.execve(command[0], command, env)
+    return subprocess.call(command, env=env)
+
+
+def test(arguments: list[str]) -> int:
+    """Run every check, also after one has failed, and sum up."""
+    check_libraries()
+    prepare("test")
+    python = str(venv_program("python"))
+    checks = {
+        "ruff check": [python, "-m", "ruff", "check"],
+        "ruff format": [python, "-m", "ruff", "format", "--check"],
+        "mypy": [python, "-m", "mypy"],
+        "import-linter": [str(venv_program("lint-imports"))],
+        "pytest": [python, "-m", "pytest", *arguments],
+    }
+    results: list[tuple[str, bool, float]] = []
+    with tempfile.TemporaryDirectory(prefix="dewpoint-test-", ignore_cleanup_errors=True) as home:
+        env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "DEWPOINT_HOME": home, "PYTHONUTF8": "1"}
+        for name, command in checks.items():
+            say(f"\n=== {name} ===")
+            start = time.monotonic()
+            passed = subprocess.run(command, check=False, cwd=ROOT, env=env).returncode == 0
+            results.append((name, passed, time.monotonic() - start))
+    say("\n=== Summary ===")
+    for name, passed, seconds in results:
+        say(f"{name:<14} {'passed' if passed else 'FAILED':<7} {seconds:7.1f} s")
+    return 0 if all(result[1] for result in results) else 1
+
+
+def lock(arguments: list[str]) -> int:
+    """Write requirements/*.txt anew."""
+    return subprocess.call([sys.executable, str(ROOT / "requirements" / "lock.py"), *arguments])
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return the exit code."""
+    commands = {"run": run, "test": test, "lock": lock}
+    if not arguments or arguments[0] not in commands:
+        say(__doc__ or "")
+        return 0 if arguments[:1] in (["-h"], ["--help"]) else 2
+    try:
+        check_python(sys.version_info[:2])
+        return commands[arguments[0]](arguments[1:])
+    except SetupError as problem:
+        say(str(problem))
+    except subprocess.CalledProcessError as error:
+        say(f"This step failed with exit code {error.returncode}: {' '.join(map(str, error.cmd))}")
+    except KeyboardInterrupt:
+        say("\nStopped. The same command goes on where it was.")
+        return 130
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""Backends: one contract (`base`), several ways to keep it (`registry` lists them)."""

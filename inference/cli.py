@@ -1,0 +1,191 @@
+"""Command line of the core: `python -m inference generate --prompt TEXT`.
+
+Exit codes: 0 the answer is complete; 1 it failed or was stopped, and standard error says why in a sentence; 2 the
+command line is wrong. Standard output carries nothing but the answer or JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+from inference.backends.registry import BACKEND_NAMES
+from inference.events import (
+    BlockCommitted,
+    Event,
+    Finished,
+    ModelLoading,
+    ModelReady,
+    PromptEncoded,
+    event_as_dict,
+)
+from inference.failures import failed_from_error
+from inference.params import ChatTurn, GenerationRequest, SamplerParams
+from inference.session_open import open_session
+
+STARTER_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "starter"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code (see the head of this file)."""
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # Windows consoles may be set to something that has no emoji
+    writer = _EventWriter() if options.events else _JsonWriter() if options.json else _PlainWriter()
+    try:
+        with _cancel_on_ctrl_c() as cancel:
+            for event in _generated(options, cancel, writer.take):
+                writer.take(event)
+        return writer.close()
+    except BrokenPipeError:  # the reader (head, for example) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # the process's border
+        failed = failed_from_error(error)
+        if options.events:
+            writer.take(failed)
+        print(f"{failed.user_text} {failed.hint}".strip(), file=sys.stderr)
+        if failed.detail:
+            print(failed.detail, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m inference", description="Text from a DiffusionGemma model.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    generate = commands.add_parser(
+        "generate", help="answer one prompt", epilog="Exit codes: 0 answered, 1 failed or stopped, 2 wrong usage."
+    )
+    generate.add_argument("--prompt", required=True, metavar="TEXT", help="what to ask")
+    generate.add_argument("--system", metavar="TEXT", help="system turn before it")
+    generate.add_argument(
+        "--model", type=Path, default=STARTER_FOLDER, metavar="DIR", help="model folder (default: the starter model)"
+    )
+    generate.add_argument("--backend", default="auto", metavar="NAME", help=", ".join(BACKEND_NAMES))
+    generate.add_argument("--seed", type=_whole_from(0), metavar="N", help="same seed, same answer (default: random)")
+    generate.add_argument("--max-new-tokens", type=_whole_from(1), metavar="N", help="default: 4 blocks")
+    generate.add_argument("--steps", type=_whole_from(1), metavar="N", help="upper limit of denoising steps a block")
+    generate.add_argument("--thinking", action="store_true", help="ask for a thinking channel")
+    output = generate.add_mutually_exclusive_group()
+    output.add_argument("--events", action="store_true", help="one JSON object an event, one event a line")
+    output.add_argument("--json", action="store_true", help="one JSON object at the end")
+    return parser
+
+
+def _whole_from(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more, not {text!r}")
+        return value
+
+    return parse
+
+
+def _generated(
+    options: argparse.Namespace, cancel: threading.Event, report: Callable[[Event], None]
+) -> Iterator[Event]:
+    """Load the model and answer; `report` gets the progress of loading, which comes from within a call."""
+    turns: tuple[ChatTurn, ...] = (ChatTurn("user", options.prompt),)
+    if options.system is not None:
+        turns = (ChatTurn("system", options.system), *turns)
+    request = GenerationRequest(
+        turns=turns,
+        seed=options.seed,
+        sampler=SamplerParams(max_denoising_steps=options.steps),
+        max_new_tokens=options.max_new_tokens,
+        thinking=options.thinking,
+    )
+    began = time.perf_counter()
+
+    def progress(stage: str, fraction: float) -> None:
+        report(ModelLoading(stage, fraction))
+
+    with open_session(options.model, options.backend, progress) as session:
+        yield session.ready_event(time.perf_counter() - began)
+        yield from session.generate(request, cancel)
+
+
+class _PlainWriter:
+    """Prints the answer as its blocks are committed."""
+
+    def __init__(self) -> None:
+        self._finished: Finished | None = None
+
+    def take(self, event: Event) -> None:
+        """One event has happened."""
+        if isinstance(event, Finished):
+            self._finished = event
+        self._write(event)
+
+    def close(self) -> int:
+        """All events have happened; returns the exit code."""
+        if self._finished is None or self._finished.reason == "cancelled":
+            print("Stopped before the answer was complete.", file=sys.stderr)
+            return 1
+        return 0
+
+    def _write(self, event: Event) -> None:
+        if isinstance(event, BlockCommitted):
+            print(event.answer, end="", flush=True)
+        elif isinstance(event, Finished):
+            print(flush=True)
+
+
+class _EventWriter(_PlainWriter):
+    """Prints each event as one line of JSON."""
+
+    def _write(self, event: Event) -> None:
+        print(json.dumps(event_as_dict(event)), flush=True)
+
+
+class _JsonWriter(_PlainWriter):
+    """Prints one object at the end: `Finished`, with the model, the prompt's counters and all committed ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._facts: dict[str, object] = {}
+        self._ids: list[int] = []
+
+    def _write(self, event: Event) -> None:
+        match event:
+            case ModelReady():
+                self._facts["model"] = event_as_dict(event)
+            case PromptEncoded():
+                self._facts["prompt"] = event_as_dict(event)
+            case BlockCommitted(token_ids=ids):
+                self._ids.extend(ids)
+            case Finished():
+                print(json.dumps({**event_as_dict(event), **self._facts, "token_ids": self._ids}), flush=True)
+            case _:
+                pass
+
+
+@contextlib.contextmanager
+def _cancel_on_ctrl_c() -> Iterator[threading.Event]:
+    """Ctrl+C stops the answer between two steps; a second one ends the program."""
+    cancel = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        cancel.set()
+        signal.signal(signal.SIGINT, previous)
+
+    previous = signal.signal(signal.SIGINT, stop)
+    try:
+        yield cancel
+    finally:
+        signal.signal(signal.SIGINT, previous)

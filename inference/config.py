@@ -1,0 +1,257 @@
+"""`ModelConfig`: what a checkpoint folder in Hugging Face layout says about the model.
+
+Read from `config.json` and `generation_config.json`. Both ways in which the full-attention layers' own head
+size is written are understood: `global_head_dim` / `num_global_key_value_heads` (the published checkpoint) and
+`per_layer_config` (what `transformers` 5.23 saves). Every error names file, field, value found and value expected.
+Source of the fields: transformers `models/diffusion_gemma/configuration_diffusion_gemma.py`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from inference.config_fields import Fields, config_error
+from inference.errors import ModelFolderError
+from inference.params import SamplerParams
+
+LayerKind = Literal["sliding_attention", "full_attention"]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSpec:
+    """One layer of the stack.
+
+    Attributes:
+        kind: "sliding_attention" or "full_attention".
+        kv_heads: Key/value heads of this layer.
+        head_dim: Size of a head of this layer.
+        rope_theta: Base wavelength of the rotary embedding.
+        rope_proportion: Share of the head that rotates (1.0 for rope_type "default").
+    """
+
+    kind: LayerKind
+    kv_heads: int
+    head_dim: int
+    rope_theta: float
+    rope_proportion: float
+
+    @property
+    def sliding(self) -> bool:
+        """True if the layer sees only the sliding window."""
+        return self.kind == "sliding_attention"
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerDefaults:
+    """The checkpoint's own sampler values; those of `transformers` where it names none."""
+
+    max_denoising_steps: int = 48
+    t_max: float = 0.8
+    t_min: float = 0.4
+    entropy_bound: float = 0.1
+    stability_threshold: int = 1
+    confidence_threshold: float = 0.005
+    max_new_tokens: int = 256
+
+    def merged(self, params: SamplerParams) -> SamplerDefaults:
+        """These values with every field that `params` names replaced by it."""
+        named = {k: v for k, v in dataclasses.asdict(params).items() if v is not None}
+        merged = dataclasses.replace(self, **named)
+        if merged.t_max <= merged.t_min:
+            raise ValueError(f"t_max must be more than t_min ({merged.t_min}), not {merged.t_max}")
+        return merged
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Shape and constants of one DiffusionGemma checkpoint (text part)."""
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    heads: int
+    experts: int
+    top_k: int
+    moe_intermediate_size: int
+    sliding_window: int
+    layers: tuple[LayerSpec, ...]
+    canvas_length: int
+    max_context: int
+    softcap: float
+    rms_eps: float
+    pad_id: int
+    bos_id: int
+    eos_ids: tuple[int, ...]
+    image_ids: tuple[int, ...]
+    dtype: str
+    sampler: SamplerDefaults
+
+
+def model_config_from_folder(folder: Path) -> ModelConfig:
+    """Read and check the configuration of the checkpoint in `folder`.
+
+    Raises:
+        ModelFolderError: The folder or a file is missing, is not JSON, names another architecture, or holds a
+            missing, wrong or contradictory value.
+    """
+    if not folder.is_dir():
+        raise ModelFolderError(f"There is no model folder at {folder}.", "Choose the folder that holds config.json.")
+    config = _read_json(folder / "config.json")
+    generation_file = folder / "generation_config.json"
+    generation = _read_json(generation_file) if generation_file.exists() else {}
+    return model_config_from_dicts(config, generation, folder)
+
+
+def model_config_from_dicts(config: dict[str, Any], generation: dict[str, Any], folder: Path) -> ModelConfig:
+    """`ModelConfig` of the parsed `config.json` and `generation_config.json`; `folder` is named in errors."""
+    top = Fields(config, folder / "config.json")
+    top.expect("model_type", "diffusion_gemma")
+    text = top.section("text_config")
+    text.expect("hidden_activation", "gelu_pytorch_tanh", default="gelu_pytorch_tanh")
+    text.expect("attention_bias", False, default=False)
+    bidirectional = text.raw("use_bidirectional_attention", "vision")
+    if bidirectional not in ("vision", None):
+        raise config_error(text.file, "text_config.use_bidirectional_attention", bidirectional, '"vision" or null')
+    if not top.raw("tie_word_embeddings", True):
+        raise config_error(top.file, "tie_word_embeddings", False, "true")
+    layers = _layers(text)
+    heads = text.whole("num_attention_heads", least=1)
+    for number, layer in enumerate(layers):
+        if heads % layer.kv_heads:
+            expected = f"a divisor of num_attention_heads ({heads})"
+            raise config_error(text.file, f"key/value heads of layer {number}", layer.kv_heads, expected)
+    experts = text.whole("num_experts", least=1)
+    vocab_size = text.whole("vocab_size", least=2)
+    gen = Fields(generation, folder / "generation_config.json")
+    return ModelConfig(
+        vocab_size=vocab_size,
+        hidden_size=text.whole("hidden_size", least=1),
+        intermediate_size=text.whole("intermediate_size", least=1),
+        heads=heads,
+        experts=experts,
+        top_k=text.whole("top_k_experts", least=1, most=experts),
+        moe_intermediate_size=text.whole("moe_intermediate_size", least=1),
+        sliding_window=text.whole("sliding_window", least=2),
+        layers=layers,
+        canvas_length=top.whole("canvas_length", least=1, default=256),
+        max_context=text.whole("max_position_embeddings", least=1, default=131_072),
+        softcap=text.number("final_logit_softcapping", above=0.0, default=30.0),
+        rms_eps=text.number("rms_norm_eps", above=0.0, default=1e-6),
+        pad_id=_token_id(gen, text, "pad_token_id", 0, vocab_size),
+        bos_id=_token_id(gen, text, "bos_token_id", 2, vocab_size),
+        eos_ids=_eos_ids(gen, top, text, vocab_size),
+        image_ids=_image_ids(top, vocab_size),
+        dtype=str(top.raw("dtype", None) or top.raw("torch_dtype", None) or text.raw("dtype", None) or "bfloat16"),
+        sampler=_sampler(gen),
+    )
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        hint = "Choose a folder in Hugging Face layout (config.json, tokenizer.json, *.safetensors)."
+        raise ModelFolderError(f"{file.parent} holds no {file.name}.", hint) from exc
+    except OSError as exc:
+        raise ModelFolderError(f"{file} cannot be read: {exc.strerror}.", "Check the rights of the file.") from exc
+    except (UnicodeDecodeError, json.JSONDecodeError) as exc:
+        raise ModelFolderError(f"{file} is damaged: it is not valid JSON.", "Download this file again.") from exc
+    if not isinstance(value, dict):
+        raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
+    return value
+
+
+def _layers(text: Fields) -> tuple[LayerSpec, ...]:
+    count = text.whole("num_hidden_layers", least=1)
+    kinds = text.raw("layer_types", None)
+    if kinds is None:
+        kinds = ["full_attention" if (i + 1) % 6 == 0 or i + 1 == count else "sliding_attention" for i in range(count)]
+    if not isinstance(kinds, list) or len(kinds) != count:
+        found = len(kinds) if isinstance(kinds, list) else kinds
+        raise config_error(text.file, "text_config.layer_types", found, f"{count} entries (num_hidden_layers)")
+    return tuple(_layer(text, number, kind) for number, kind in enumerate(kinds))
+
+
+def _layer(text: Fields, number: int, kind: Any) -> LayerSpec:
+    if kind not in ("sliding_attention", "full_attention"):
+        expected = '"sliding_attention" or "full_attention"'
+        raise config_error(text.file, f"text_config.layer_types[{number}]", kind, expected)
+    head_dim = text.whole("head_dim", least=2)
+    kv_heads = text.whole("num_key_value_heads", least=1)
+    if isinstance(text.raw("per_layer_config", None), dict):
+        own = _own_section(text.section("per_layer_config"), number)
+        head_dim = own.whole("head_dim", least=2, default=head_dim)
+        kv_heads = own.whole("num_key_value_heads", least=1, default=kv_heads)
+    elif kind == "full_attention":
+        head_dim = text.whole("global_head_dim", least=2, default=512)
+        kv_heads = text.whole("num_global_key_value_heads", least=1, default=kv_heads)
+    if head_dim % 2:
+        raise config_error(text.file, f"head size of layer {number}", head_dim, "an even number")
+    rope = text.section("rope_parameters", default=_DEFAULT_ROPE).section(kind)
+    rope_type = rope.raw("rope_type", "default")
+    if rope_type not in ("default", "proportional"):
+        raise config_error(rope.file, f"{rope.prefix}rope_type", rope_type, '"default" or "proportional"')
+    proportion = rope.number("partial_rotary_factor", above=0.0, default=1.0)
+    if rope_type == "default" and proportion != 1.0:
+        raise config_error(rope.file, f"{rope.prefix}partial_rotary_factor", proportion, "1.0 for rope_type default")
+    theta = rope.number("rope_theta", above=0.0)
+    return LayerSpec(kind=kind, kv_heads=kv_heads, head_dim=head_dim, rope_theta=theta, rope_proportion=proportion)
+
+
+def _own_section(per_layer: Fields, number: int) -> Fields:
+    """The overrides of one layer; transformers pads the numbers with zeros where there are 10 layers or more."""
+    names = [name for name in per_layer.names() if name.isdecimal() and int(name) == number]
+    return per_layer.section(names[0] if names else str(number), default={})
+
+
+_DEFAULT_ROPE = {
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
+    "full_attention": {"rope_type": "proportional", "partial_rotary_factor": 0.25, "rope_theta": 1_000_000.0},
+}
+
+
+def _token_id(gen: Fields, text: Fields, name: str, default: int, vocab_size: int) -> int:
+    source = gen if gen.raw(name, None) is not None else text
+    return source.whole(name, least=0, most=vocab_size - 1, default=default)
+
+
+def _eos_ids(gen: Fields, top: Fields, text: Fields, vocab_size: int) -> tuple[int, ...]:
+    for source in (gen, top, text):
+        value = source.raw("eos_token_id", None)
+        if value is None:
+            continue
+        ids = value if isinstance(value, list) else [value]
+        if not ids or any(type(i) is not int or not 0 <= i < vocab_size for i in ids):
+            expected = f"token ids from 0 to {vocab_size - 1}"
+            raise config_error(source.file, f"{source.prefix}eos_token_id", value, expected)
+        return tuple(ids)
+    return (1,)
+
+
+def _image_ids(top: Fields, vocab_size: int) -> tuple[int, ...]:
+    ids = (top.raw(name, None) for name in ("boi_token_id", "image_token_id", "eoi_token_id"))
+    return tuple(i for i in ids if type(i) is int and 0 <= i < vocab_size)
+
+
+def _sampler(gen: Fields) -> SamplerDefaults:
+    base = SamplerDefaults()
+    sampler = gen.section("sampler_config", default={})
+    kind = sampler.raw("_cls_name", "EntropyBoundSamplerConfig")
+    if kind != "EntropyBoundSamplerConfig":
+        raise config_error(gen.file, "sampler_config._cls_name", kind, '"EntropyBoundSamplerConfig"')
+    values = SamplerDefaults(
+        max_denoising_steps=gen.whole("max_denoising_steps", least=1, default=base.max_denoising_steps),
+        t_max=gen.number("t_max", above=0.0, default=base.t_max),
+        t_min=gen.number("t_min", above=-1e-9, default=base.t_min),
+        entropy_bound=sampler.number("entropy_bound", above=0.0, default=base.entropy_bound),
+        stability_threshold=gen.whole("stability_threshold", least=0, default=base.stability_threshold),
+        confidence_threshold=gen.number("confidence_threshold", above=0.0, default=base.confidence_threshold),
+        max_new_tokens=gen.whole("max_new_tokens", least=1, default=base.max_new_tokens),
+    )
+    if values.t_max <= values.t_min:
+        raise config_error(gen.file, "t_max", values.t_max, f"more than t_min ({values.t_min})")
+    return values

@@ -1,0 +1,91 @@
+"""What of a chat goes into the model's context, and what of that is still in the KV cache."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from inference.errors import ContextFullError
+from inference.params import ChatTurn
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPrompt:
+    """A prompt that leaves room for an answer.
+
+    Attributes:
+        ids: Token ids of the rendered prompt.
+        dropped_turns: Oldest turns that were left out.
+    """
+
+    ids: tuple[int, ...]
+    dropped_turns: int
+
+
+def fit_turns(
+    turns: Sequence[ChatTurn],
+    encode: Callable[[Sequence[ChatTurn]], Sequence[int]],
+    max_context: int,
+    wanted_tokens: int,
+    canvas_length: int,
+) -> FittedPrompt:
+    """Leave out the oldest exchanges until prompt and answer fit into the context.
+
+    1. Group the turns into exchanges: a user's turn and the answers after it. System turns belong to none and stay.
+    2. Leave out as few of the oldest exchanges as make room for the wanted answer; the newest always stays.
+    3. If even the newest alone leaves no room for the whole answer, one block must do.
+
+    Args:
+        turns: The chat, oldest first.
+        encode: Renders and tokenises some of the turns.
+        max_context: Longest prompt plus answer, in tokens.
+        wanted_tokens: Room that the answer would like, in tokens.
+        canvas_length: Room that it needs at least, in tokens.
+
+    Raises:
+        ContextFullError: System turn and newest message alone leave no room for one block.
+    """
+    # 1.
+    exchanges = _exchanges(turns)
+
+    def prompt_without(dropped: int) -> FittedPrompt:
+        gone = {index for exchange in exchanges[:dropped] for index in exchange}
+        kept = [turn for index, turn in enumerate(turns) if index not in gone]
+        return FittedPrompt(tuple(encode(kept)), len(gone))
+
+    # 2. The usual chat fits whole; only then is every further try worth its tokenising.
+    whole = prompt_without(0)
+    if len(whole.ids) + wanted_tokens <= max_context:
+        return whole
+    least = prompt_without(len(exchanges) - 1)
+    room = wanted_tokens if len(least.ids) + wanted_tokens <= max_context else canvas_length
+    if len(least.ids) + room > max_context:  # 3.
+        raise ContextFullError(
+            f"This message has {len(least.ids)} tokens; with room for an answer the model can take"
+            f" {max(0, max_context - canvas_length)}.",
+            "Shorten the message, or send it in parts.",
+        )
+    tries = range(len(exchanges) - 1)
+    dropped = bisect.bisect_left(tries, True, key=lambda drop: len(prompt_without(drop).ids) + room <= max_context)
+    return prompt_without(dropped)
+
+
+def common_prefix(held: Sequence[int], wanted: Sequence[int]) -> int:
+    """Number of ids that both begin with."""
+    for index, (left, right) in enumerate(zip(held, wanted, strict=False)):
+        if left != right:
+            return index
+    return min(len(held), len(wanted))
+
+
+def _exchanges(turns: Sequence[ChatTurn]) -> list[list[int]]:
+    """Indices of the turns of each exchange; an answer at the very beginning is an exchange of its own."""
+    exchanges: list[list[int]] = []
+    for index, turn in enumerate(turns):
+        if turn.role == "system":
+            continue
+        if turn.role == "user" or not exchanges:
+            exchanges.append([])
+        exchanges[-1].append(index)
+    return exchanges

@@ -1,0 +1,21 @@
+"""From an exception to the `Failed` event that a user can read."""
+
+from __future__ import annotations
+
+import traceback
+
+from inference.errors import InferenceError, KnownError
+from inference.events import Failed
+
+
+def failed_from_error(error: BaseException) -> Failed:
+    """`Failed` for any exception: known ones in their own two sentences, all others as a bug with its traceback."""
+    if isinstance(error, KnownError):
+        return Failed(error.user_text, error.hint, known=True)
+    if isinstance(error, MemoryError):
+        return Failed("The memory is not enough for this.", "Close other programs, then try again.", known=True)
+    detail = "".join(traceback.format_exception(error))
+    if isinstance(error, InferenceError):
+        return Failed(error.user_text, error.hint, known=False, detail=detail)
+    text = f"Something went wrong inside the engine ({type(error).__name__})."
+    return Failed(text, "This is a bug in this program: please report it with the details.", known=False, detail=detail)

@@ -1,0 +1,226 @@
+"""The engine process as the window's worker thread sees it: ask, and get events.
+
+Used by one thread; only the cancel event, `pid` and `kill` belong to all. Whatever happens to the process, every
+request ends with exactly one closing event, and the next request starts a new process by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from inference.errors import EngineProcessError
+from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady
+from inference.failures import failed_from_error
+from inference.host.link import ProcessLink
+from inference.host.messages import Cancel, Generate, LoadModel
+from inference.params import GenerationRequest
+from inference.stats import RunStats
+
+# How often the cancel event is looked at while nothing arrives.
+_POLL_SECONDS = 0.02
+_LOG_TAIL_BYTES = 4000
+_AGAIN = 'Press "Try again": a new engine starts by itself.'
+
+
+class EngineProcess:
+    """An engine process, started when needed.
+
+    Attributes:
+        cancel_grace: Seconds within which a cancelled request must end before the process is killed.
+    """
+
+    def __init__(
+        self,
+        model_dir: Path | str | None,
+        backend: str = "auto",
+        *,
+        log_file: Path | None = None,
+        cancel_grace: float = 10.0,
+    ) -> None:
+        """Note what to run; nothing is started yet.
+
+        Args:
+            model_dir: Folder of the model; None for fake backends.
+            backend: "auto", "onnx", "torch", "fake" or "fake:MODE".
+            log_file: Log of the engine process; None lets it write to standard error.
+            cancel_grace: See above.
+        """
+        self.cancel_grace = cancel_grace
+        self._model_dir = None if model_dir is None else str(model_dir)
+        self._backend = backend
+        self._log_file = log_file
+        self._link: ProcessLink | None = None
+        self._loaded = False
+        self._number = 0  # of the newest request
+        self._open: int | None = None  # the request whose closing event has not come yet
+
+    def __enter__(self) -> EngineProcess:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None if no process is running."""
+        link = self._link
+        return link.pid if link is not None and link.alive() else None
+
+    def start(self) -> None:
+        """Start the process if it does not run.
+
+        The calling thread must live as long as the engine shall (see `die_with_parent`).
+
+        Raises:
+            EngineProcessError: The system does not let us.
+        """
+        self._started_link()
+
+    def load(self, cancel: threading.Event | None = None) -> Iterator[Event]:
+        """Load the model, anew if it was loaded; a cancel ends the process at once.
+
+        Yields:
+            ModelLoading events, at last ModelReady, Failed, or Finished(reason="cancelled").
+        """
+        self._settle()
+        self._loaded = False
+        try:
+            link = self._started_link()
+        except EngineProcessError as error:
+            yield failed_from_error(error)
+            return
+        number = self._next_number()
+        link.send(LoadModel(number))
+        for event in self._follow(link, number, cancel, grace=0.0, overdue=_cancelled()):
+            self._loaded = isinstance(event, ModelReady)
+            yield event
+
+    def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
+        """Answer a request.
+
+        1. Load the model if no process holds it: at first, and after a loss.
+        2. Send the request and pass its events on. Of drafts of one block that queue up, only the newest is passed.
+        3. If the process dies, say so; if it does not react to a cancel, kill it and say so.
+
+        Yields:
+            Events of loading, if needed, then those of `Session.generate`; the last one is Finished or Failed.
+        """
+        # 1.
+        self._settle()
+        if not self._loaded or self.pid is None:
+            yield from self.load(cancel)
+        if not self._loaded or self._link is None:
+            return
+        link = self._link
+        # 2. and 3.
+        number = self._next_number()
+        link.send(Generate(number, request))
+        hung = Failed("The engine did not react to Stop and was ended.", _AGAIN, known=True, engine_lost=True)
+        yield from self._follow(link, number, cancel, grace=self.cancel_grace, overdue=hung)
+
+    def kill(self) -> None:
+        """End the process by force, from any thread; a request that is running then ends with Failed."""
+        link = self._link
+        if link is not None:
+            link.kill()
+
+    def close(self, timeout: float = 3.0) -> None:
+        """End the process: politely within `timeout` seconds, then by force. The next request would start a new one."""
+        self._discard(timeout)
+
+    def _follow(
+        self, link: ProcessLink, number: int, cancel: threading.Event | None, grace: float, overdue: Event
+    ) -> Iterator[Event]:
+        """Pass on the events of request `number` until its closing event.
+
+        1. Pass a cancel on, once, as soon as it is seen.
+        2. Take what has arrived; drop drafts that a newer one of their block has overtaken.
+        3. Yield the oldest event; end with the closing one.
+        4. With nothing left to yield: a process that is gone is lost, one that ignores a cancel is killed.
+        """
+        self._open = number
+        waiting: deque[Event] = deque()
+        cancelled_at: float | None = None
+        try:
+            while True:
+                # 1.
+                if cancelled_at is None and cancel is not None and cancel.is_set():
+                    link.send(Cancel(number))
+                    cancelled_at = time.monotonic()
+                # 2.
+                replies, gone = link.receive(0.0 if waiting else _POLL_SECONDS)
+                waiting.extend(reply.event for reply in replies if reply.number == number)
+                waiting = newest_drafts(waiting)
+                # 3.
+                if waiting:
+                    event = waiting.popleft()
+                    if isinstance(event, ModelReady | Finished | Failed):
+                        self._open = None
+                        yield event
+                        return
+                    yield event
+                # 4.
+                elif gone:
+                    yield self._lost(link)
+                    return
+                elif cancelled_at is not None and time.monotonic() - cancelled_at >= grace:
+                    link.kill()
+                    self._discard(0.0)
+                    yield overdue
+                    return
+        finally:
+            if self._open == number:  # the reader went away: let the engine stop, too
+                link.send(Cancel(number))
+
+    def _started_link(self) -> ProcessLink:
+        if self._link is None or not self._link.alive():
+            self._discard(0.0)
+            self._link = ProcessLink(self._model_dir, self._backend, self._log_file)
+        return self._link
+
+    def _settle(self) -> None:
+        """End the request that its reader left before its closing event; a process that hangs in it is killed."""
+        link, number = self._link, self._open
+        if link is None or number is None:
+            return
+        stopped = threading.Event()
+        stopped.set()
+        grace = self.cancel_grace if self._loaded else 0.0  # loading looks at no cancel
+        hung = Failed("", "", known=True, engine_lost=True)
+        for _ in self._follow(link, number, stopped, grace, overdue=hung):
+            pass
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _discard(self, timeout: float) -> None:
+        link, self._link = self._link, None
+        self._loaded = False
+        self._open = None
+        if link is not None:
+            link.end(timeout)
+
+    def _lost(self, link: ProcessLink) -> Failed:
+        detail = f"exit code {link.exit_code()}"
+        self._discard(0.0)
+        if self._log_file is not None and self._log_file.is_file():
+            detail += "\n" + self._log_file.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
+        text = "The engine that runs the model ended unexpectedly."
+        return Failed(text, _AGAIN, known=True, detail=detail, engine_lost=True)
+
+
+def newest_drafts(events: deque[Event]) -> deque[Event]:
+    """The events in order, without drafts that are followed by a newer draft of the same block."""
+    newest = {event.block: event for event in events if isinstance(event, DraftUpdated)}
+    return deque(e for e in events if not isinstance(e, DraftUpdated) or newest[e.block] is e)
+
+
+def _cancelled() -> Finished:
+    """The closing event of a request that was cancelled while its model was loading."""
+    return RunStats().finished("cancelled", "", "", seed=0, max_steps=0, tokens=0)

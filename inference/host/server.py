@@ -1,0 +1,157 @@
+"""The engine process: owns the model, serves one request at a time.
+
+Two threads. The main thread loads and generates. The reader thread takes commands from the pipe, so that a cancel is
+noted at once and the end of the pipe (the window is gone) ends the process even in the middle of a step.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import Never, TextIO
+
+from inference.errors import EngineProcessError
+from inference.events import Event, ModelLoading
+from inference.failures import failed_from_error
+from inference.host.lifeline import die_with_parent
+from inference.host.messages import Cancel, Command, EngineOptions, Generate, LoadModel, Reply, Shutdown
+from inference.params import GenerationRequest
+from inference.session import Session
+from inference.session_open import open_session
+
+logger = logging.getLogger(__name__)
+
+
+def run_engine(commands: Connection, replies: Connection, options: EngineOptions) -> None:
+    """Main function of the engine process.
+
+    1. Die with the parent; leave Ctrl+C in the terminal to it.
+    2. Log to the file, else to standard error.
+    3. Serve until told to shut down.
+    """
+    # 1.
+    die_with_parent(options.parent_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # 2.
+    _set_up_log(options.log_file)
+    # 3.
+    EngineServer(commands, replies, options).serve()
+
+
+class EngineServer:
+    """One session behind two pipes."""
+
+    def __init__(self, commands: Connection, replies: Connection, options: EngineOptions) -> None:
+        """Take over the child's ends of the pipes."""
+        self._commands = commands
+        self._replies = replies
+        self._options = options
+        self._waiting: queue.SimpleQueue[LoadModel | Generate | Shutdown] = queue.SimpleQueue()
+        # Highest number that was cancelled; written by the reader thread, read between steps.
+        self._cancelled = 0
+        self._stopping = False
+        self._session: Session | None = None
+
+    def serve(self) -> None:
+        """Work off commands until a Shutdown; the parent's end of the pipe ends the process from the reader thread."""
+        threading.Thread(target=self._read_commands, name="engine-commands", daemon=True).start()
+        while True:
+            command = self._waiting.get()
+            if isinstance(command, Shutdown):
+                break
+            self._answer(command)
+        if self._session is not None:
+            self._session.close()
+
+    def _read_commands(self) -> None:
+        while True:
+            try:
+                command: Command = self._commands.recv()
+            except (EOFError, OSError):
+                _leave_now()
+            match command:
+                case Cancel(number=number):
+                    self._cancelled = max(self._cancelled, number)
+                case _:
+                    self._stopping = self._stopping or isinstance(command, Shutdown)
+                    self._waiting.put(command)
+
+    def _answer(self, command: LoadModel | Generate) -> None:
+        """Send all events of one command; whatever goes wrong becomes its last event."""
+        try:
+            match command:
+                case LoadModel(number=number):
+                    self._load(number)
+                case Generate(number=number, request=request):
+                    for event in self._generate(request, _CancelFlag(self, number)):
+                        self._send(number, event)
+        except Exception as error:  # the process's border: the other side learns of everything as an event
+            failed = failed_from_error(error)
+            if not failed.known:
+                logger.exception("request %d failed", command.number)
+            self._send(command.number, failed)
+
+    def _load(self, number: int) -> None:
+        began = time.perf_counter()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+        def report(stage: str, fraction: float) -> None:
+            self._send(number, ModelLoading(stage, fraction))
+
+        self._session = open_session(self._options.model_dir, self._options.backend, report)
+        self._send(number, self._session.ready_event(time.perf_counter() - began))
+
+    def _generate(self, request: GenerationRequest, cancel: _CancelFlag) -> Iterator[Event]:
+        if self._session is None:
+            raise EngineProcessError("No model is loaded.", "Choose a model.")
+        return self._session.generate(request, cancel)
+
+    def _send(self, number: int, event: Event) -> None:
+        try:
+            self._replies.send(Reply(number, event))
+        except OSError:
+            _leave_now()
+
+    def is_cancelled(self, number: int) -> bool:
+        """True if request `number` shall stop."""
+        return self._stopping or number <= self._cancelled
+
+
+class _CancelFlag:
+    """The cancel flag of one request, for the session."""
+
+    def __init__(self, server: EngineServer, number: int) -> None:
+        self._server = server
+        self._number = number
+
+    def is_set(self) -> bool:
+        return self._server.is_cancelled(self._number)
+
+
+def _leave_now() -> Never:
+    """The window is gone: end at once, from any thread, also in the middle of a step."""
+    os._exit(0)
+
+
+def _set_up_log(log_file: str | None) -> None:
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    if log_file is not None:
+        # The file stays open: a crash in native code writes its stack there, too.
+        stream: TextIO = open(log_file, "a", encoding="utf-8")  # noqa: SIM115
+    elif sys.stderr is not None:
+        stream = sys.stderr
+    else:  # a Windows program without a console
+        logging.basicConfig(handlers=[logging.NullHandler()])
+        return
+    logging.basicConfig(stream=stream, level=logging.INFO, format=form)
+    faulthandler.enable(file=stream)

@@ -1,0 +1,94 @@
+"""Two ways to compute the chosen experts: an exact loop (the reference) and batched products with checked capacity.
+
+`mix_exact` lists the rows of each expert; ONNX Runtime runs that well where experts are few (the starter model, most of
+whose canvas is padding that one or two experts get whole). `CapacityMix` has no data-dependent shapes, so that
+TensorRT runs it too, and its size does not grow with the number of experts (design.md, decision 5). It is exact as long
+as no expert gets more than C tokens; `max_load` tells the caller whether that held, and the caller runs the step again
+with a larger C if not.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from inference.model.layers import Experts
+
+
+def mix_exact(experts: Experts, x: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
+    """Each expert over just the tokens that chose it; differentiable, any load.
+
+    Args:
+        experts: Fused weights of E experts.
+        x: [N, hidden].
+        ids: int64 [N, k] chosen experts.
+        weights: [N, k] their shares.
+
+    Returns:
+        [N, hidden].
+    """
+    count, k = ids.shape
+    flat = ids.reshape(-1)
+    rows, parts = [], []
+    for number in range(experts.gate_up_proj.shape[0]):
+        own = torch.nonzero(flat == number).squeeze(1)
+        part = x.index_select(0, torch.div(own, k, rounding_mode="floor"))
+        both = functional.linear(part, experts.gate_up_proj[number])
+        half = both.shape[1] // 2
+        inner = functional.gelu(both[:, :half], approximate="tanh") * both[:, half:]
+        parts.append(functional.linear(inner, experts.down_proj[number]))
+        rows.append(own)
+    mixed = torch.cat(parts).to(x.dtype)
+    out = torch.zeros(count * k, x.shape[1], dtype=x.dtype, device=x.device).index_copy(0, torch.cat(rows), mixed)
+    return (out.reshape(count, k, -1) * weights.unsqueeze(-1).to(x.dtype)).sum(dim=1)
+
+
+class CapacityMix:
+    """All experts at once over [E, C] slots.
+
+    Attributes:
+        slots: int64 [C], the numbers 0..C-1; its length is the capacity.
+        loads: Largest expert load of every layer that ran, each int64 [1].
+    """
+
+    def __init__(self, slots: Tensor) -> None:
+        self.slots = slots
+        self.loads: list[Tensor] = []
+
+    def __call__(self, experts: Experts, x: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
+        """See `mix_exact`; exact if every expert's load is at most C.
+
+        1. Number the assignments of each expert: a running count over the one-hot matrix gives each its slot.
+        2. Put token numbers into a table [E, C]; assignments beyond C fall into a spare entry that nobody reads.
+        3. Gather tokens, three batched products (weights as they lie on disk: no transposed copy), gather back.
+        """
+        count, k = ids.shape
+        number = experts.gate_up_proj.shape[0]
+        capacity = self.slots.shape[0]
+        flat = ids.reshape(-1)
+        # 1.
+        hot = (flat.unsqueeze(1) == torch.arange(number, device=x.device)).to(torch.float32)
+        slot = ((torch.cumsum(hot, dim=0) - 1.0) * hot).sum(dim=-1).to(torch.int64)
+        self.loads.append(hot.sum(dim=0).max().to(torch.int64).reshape(1))
+        # 2.
+        spare = number * capacity
+        place = torch.where(slot < capacity, flat * capacity + slot, spare)
+        token = torch.arange(count, device=x.device).unsqueeze(1).expand(count, k).reshape(-1)
+        empty = torch.full((spare + 1,), count, dtype=torch.int64, device=x.device)
+        table = empty.scatter(0, place, token)[:-1]
+        # 3.
+        padded = torch.cat([x, torch.zeros(1, x.shape[1], dtype=x.dtype, device=x.device)])
+        gathered = padded[table].reshape(number, capacity, x.shape[1]).transpose(1, 2)
+        both = torch.matmul(experts.gate_up_proj.to(x.dtype), gathered)
+        half = both.shape[1] // 2
+        gate, up = both[:, :half], both[:, half:]
+        inner = functional.gelu(gate, approximate="tanh") * up
+        out = torch.matmul(experts.down_proj.to(x.dtype), inner).transpose(1, 2).reshape(spare, x.shape[1])
+        out = torch.cat([out, torch.zeros(1, x.shape[1], dtype=x.dtype, device=x.device)])
+        chosen = out[place].reshape(count, k, x.shape[1])
+        return (chosen * weights.unsqueeze(-1).to(x.dtype)).sum(dim=1)
+
+    def max_load(self) -> Tensor:
+        """Largest load over all layers, int64 [1]."""
+        return torch.cat(self.loads).max().reshape(1)

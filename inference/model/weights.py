@@ -1,0 +1,65 @@
+"""Weights between this module and a `transformers` checkpoint.
+
+The checkpoint ties encoder and decoder: it holds one copy of the stack under `model.decoder.`, and the encoder's own
+layer scalars under `model.encoder.language_model.`. The vision tower is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from inference.config import ModelConfig
+from inference.errors import ModelFolderError
+from inference.model.stack import DiffusionGemma
+from trt_engines.errors import WeightsError
+from trt_engines.weights_index import index_checkpoint
+
+_OUR_ENCODER_SCALAR = re.compile(r"^layers\.(\d+)\.encoder_scalar$")
+
+
+def checkpoint_name(name: str) -> str:
+    """Name in the checkpoint of our parameter or buffer `name`."""
+    match = _OUR_ENCODER_SCALAR.match(name)
+    if match:
+        return f"model.encoder.language_model.layers.{match[1]}.layer_scalar"
+    return f"model.decoder.{name}"
+
+
+def model_from_folder(folder: Path, config: ModelConfig, dtype: torch.dtype = torch.float32) -> DiffusionGemma:
+    """The torch model with the weights of `folder`, converted to `dtype`, ready for inference.
+
+    Raises:
+        ModelFolderError: A file or tensor is missing, damaged, or of another shape than the configuration says.
+    """
+    try:
+        records = index_checkpoint(folder)
+    except WeightsError as exc:
+        raise ModelFolderError(exc.user_text, exc.hint) from exc
+    with torch.device("meta"):
+        model = DiffusionGemma(config)
+    state: dict[str, Tensor] = {}
+    for name, expected in model.state_dict().items():
+        record = records.get(checkpoint_name(name))
+        if record is None:
+            raise ModelFolderError(f"The weights in {folder} hold no {checkpoint_name(name)}.", "Download them again.")
+        if record.shape != tuple(expected.shape):
+            raise ModelFolderError(
+                f"{record.file.name}: {record.name} has shape {record.shape}, config.json asks for "
+                f"{tuple(expected.shape)}.",
+                "Weights and config.json belong to different models.",
+            )
+        with safe_open(record.file, framework="pt") as stream:
+            state[name] = stream.get_tensor(record.name).to(dtype)
+    model.load_state_dict(state, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def checkpoint_tensors(model: DiffusionGemma, dtype: torch.dtype) -> dict[str, Tensor]:
+    """All tensors of the text model under their checkpoint names, in `dtype`."""
+    state = model.state_dict()
+    return {checkpoint_name(name): tensor.detach().to(dtype).contiguous() for name, tensor in state.items()}

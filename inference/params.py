@@ -1,0 +1,86 @@
+"""What a caller asks of the model: turns, sampler parameters, request.
+
+`None` always means "the checkpoint's own value" (generation_config.json).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+
+
+def _require(field: str, value: float | None, least: float, allowed: str) -> None:
+    if value is not None and not value >= least:
+        raise ValueError(f"{field} must be {allowed}, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTurn:
+    """One turn of a chat; `role` is "system", "user" or "assistant"."""
+
+    role: Role
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"role must be one of {', '.join(ROLES)}, not {self.role!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerParams:
+    """Parameters of the denoise loop; a field left at None is taken from the checkpoint.
+
+    Attributes:
+        max_denoising_steps: Upper limit of denoising steps a canvas, 1 or more.
+        t_max: Temperature of the first step (> t_min).
+        t_min: Temperature towards which it falls (never quite reached), 0 or more.
+        entropy_bound: Joint budget of entropy, in nats, of the positions accepted in one step (> 0).
+        stability_threshold: How many earlier argmax canvases must equal the newest one; 0 switches the check off.
+        confidence_threshold: Mean entropy, in nats, under which a stable canvas counts as settled (> 0).
+    """
+
+    max_denoising_steps: int | None = None
+    t_max: float | None = None
+    t_min: float | None = None
+    entropy_bound: float | None = None
+    stability_threshold: int | None = None
+    confidence_threshold: float | None = None
+
+    def __post_init__(self) -> None:
+        _require("max_denoising_steps", self.max_denoising_steps, 1, "a whole number of 1 or more")
+        _require("t_min", self.t_min, 0.0, "0 or more")
+        _require("entropy_bound", self.entropy_bound, 1e-9, "more than 0")
+        _require("stability_threshold", self.stability_threshold, 0, "0 or more")
+        _require("confidence_threshold", self.confidence_threshold, 1e-9, "more than 0")
+        if self.t_max is not None and self.t_min is not None and self.t_max <= self.t_min:
+            raise ValueError(f"t_max must be more than t_min ({self.t_min}), not {self.t_max}")
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One answer that is asked for.
+
+    Attributes:
+        turns: The chat so far, oldest first; the last one is the user's.
+        seed: Seed of all random draws; None draws one and reports it in `Finished.seed`.
+        sampler: Overrides of the checkpoint's sampler parameters.
+        max_new_tokens: Upper limit of new tokens; None means "as many blocks as fit the context, 4 at the most".
+        thinking: Ask the chat template for a thinking channel (for checkpoints that have one).
+    """
+
+    turns: tuple[ChatTurn, ...]
+    seed: int | None = None
+    sampler: SamplerParams = SamplerParams()
+    max_new_tokens: int | None = None
+    thinking: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.turns:
+            raise ValueError("turns must hold at least one turn")
+        if self.turns[-1].role != "user":
+            raise ValueError(f"the last turn must be the user's, not {self.turns[-1].role!r}")
+        _require("seed", self.seed, 0, "0 or more")
+        _require("max_new_tokens", self.max_new_tokens, 1, "1 or more")

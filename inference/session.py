@@ -1,0 +1,261 @@
+"""A loaded model that answers: the outer loop over blocks.
+
+The world of this file is one backend with one KV cache, and the ids that this cache holds. `generate` yields frozen
+events and raises errors; nothing here calls upward. One session is used by one thread; only the cancel flag may be
+set from another one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.answer import AnswerBuilder, BlockText
+from inference.backends.base import Backend, DenoiseStep, Floats, Ids
+from inference.chat_template import ChatTemplate
+from inference.config import ModelConfig, SamplerDefaults
+from inference.context import FittedPrompt, common_prefix, fit_turns
+from inference.denoise import CancelFlag, CanvasStep, denoise_canvas
+from inference.events import BlockCommitted, DraftUpdated, Event, Finished, FinishReason, ModelReady, PromptEncoded
+from inference.params import ChatTurn, GenerationRequest
+from inference.sampler import Draws, fresh_seed
+from inference.stats import RunStats
+from inference.tokenizer import TextTokenizer
+
+DEFAULT_BLOCKS = 4
+# A prompt is encoded in parts, so that a cancel need not wait for the whole of it.
+PREFILL_TOKENS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What stays the same while one request is answered."""
+
+    settings: SamplerDefaults
+    draws: Draws
+    blocks: int
+    answer: AnswerBuilder
+    stats: RunStats
+    cancel: CancelFlag
+
+    def finished(self, reason: FinishReason) -> Finished:
+        text, tokens = self.answer.text, self.answer.tokens
+        steps = self.settings.max_denoising_steps
+        return self.stats.finished(reason, text.answer, text.thinking, self.draws.seed, steps, tokens)
+
+
+class Session:
+    """One model, its tokenizer and template, and one KV cache that lives on from answer to answer.
+
+    Attributes:
+        name: What the window calls the model.
+        tokenizer: Ids to text and back.
+    """
+
+    def __init__(self, backend: Backend, tokenizer: TextTokenizer, template: ChatTemplate, name: str) -> None:
+        """Take over a loaded backend; `close` frees it."""
+        self.name = name
+        self.tokenizer = tokenizer
+        self._backend = backend
+        self._template = template
+        # None: a call failed half-way, and nobody knows what the KV cache holds.
+        self._held: list[int] | None = None if backend.length else []
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def config(self) -> ModelConfig:
+        """The checkpoint's configuration."""
+        return self._backend.config
+
+    @property
+    def length(self) -> int:
+        """Tokens in the KV cache."""
+        return self._backend.length
+
+    def ready_event(self, seconds: float) -> ModelReady:
+        """The event that says what was loaded, in so many seconds."""
+        backend, config = self._backend, self._backend.config
+        rebuilt = bool(getattr(backend, "graph_rebuilt", False))
+        return ModelReady(
+            self.name, backend.name, backend.device, config.canvas_length, config.max_context, seconds, rebuilt
+        )
+
+    def reset(self) -> None:
+        """Empty the KV cache."""
+        self._held = None
+        self._backend.reset()
+        self._held = []
+
+    def encode(self, token_ids: NDArray[np.int64] | Sequence[int]) -> None:
+        """Append int64 [n] known tokens to the KV cache."""
+        held, self._held = self._known(), None
+        ids = np.asarray(token_ids, dtype=np.int64)
+        self._backend.encode(ids)
+        self._held = held + ids.tolist()
+
+    def denoise(self, canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> DenoiseStep:
+        """One denoising step over int64 [C] on what the KV cache holds (see `Backend.denoise`)."""
+        return self._backend.denoise(canvas, state, temperature, uniforms)
+
+    def close(self) -> None:
+        """Free the model; the session cannot be used afterwards."""
+        self._backend.close()
+
+    def generate(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Answer a request.
+
+        1. Render and tokenise the chat; leave out its oldest exchanges if it is too long.
+        2. Settle seed, sampler values and the number of blocks.
+        3. Bring the KV cache to the prompt; what it already holds of it is not computed again.
+        4. Write block after block (`_write_blocks`).
+        5. Report why it ended, the whole text, and times.
+
+        A cancel takes effect between denoising steps (or parts of the prompt); then committed blocks alone count.
+
+        Args:
+            request: What is asked.
+            cancel: Looked at between steps; a `threading.Event`, for example.
+
+        Yields:
+            PromptEncoded, then for each block DraftUpdated after each step and BlockCommitted, at last Finished.
+
+        Raises:
+            KnownError: The environment is to blame (ContextFullError, OutOfMemoryError, ...).
+            ValueError: Sampler values contradict each other or the seed is negative.
+        """
+        stats = RunStats()
+        cancel = cancel or threading.Event()
+        # 1.
+        canvas_length = self.config.canvas_length
+        wanted = request.max_new_tokens or DEFAULT_BLOCKS * canvas_length
+        blocks = -(-wanted // canvas_length)
+        fitted = self._fit(request, blocks * canvas_length)
+        # 2.
+        settings = self.config.sampler.merged(request.sampler)
+        seed = fresh_seed() if request.seed is None else request.seed
+        draws = Draws(seed, self.config.vocab_size, canvas_length)
+        run = _Run(settings, draws, blocks, AnswerBuilder(self.tokenizer, fitted.ids, wanted), stats, cancel)
+        # 3.
+        reused = self._reuse(fitted.ids)
+        began = stats.seconds()
+        if not self._prefill(fitted.ids[reused:], cancel):
+            yield run.finished("cancelled")
+            return
+        total = len(fitted.ids)
+        yield PromptEncoded(total, total - reused, reused, fitted.dropped_turns, stats.seconds() - began)
+        # 4.
+        reason = yield from self._write_blocks(run)
+        # 5.
+        yield run.finished(reason)
+
+    def _fit(self, request: GenerationRequest, wanted_tokens: int) -> FittedPrompt:
+        def encode(turns: Sequence[ChatTurn]) -> list[int]:
+            return self.tokenizer.encode(self._template.render(turns, thinking=request.thinking))
+
+        config = self.config
+        return fit_turns(request.turns, encode, config.max_context, wanted_tokens, config.canvas_length)
+
+    def _reuse(self, prompt: Sequence[int]) -> int:
+        """Cut the KV cache back to what it shares with the prompt; returns the number of tokens kept.
+
+        Ids are compared, not text: an answer whose text tokenises differently from what was generated is simply
+        computed again from the first difference on.
+        """
+        held = self._known()
+        shared = common_prefix(held, prompt)
+        if shared < len(held):
+            self._held = None
+            if shared == 0 or self._backend.truncate(shared) != shared:
+                self.reset()
+                return 0
+            self._held = held[:shared]
+        return shared
+
+    def _known(self) -> list[int]:
+        """Ids in the KV cache; it is emptied where a failed call left it in an unknown state."""
+        if self._held is None:
+            self.reset()
+        return self._held or []
+
+    def _prefill(self, ids: Sequence[int], cancel: CancelFlag) -> bool:
+        """Encode the rest of the prompt in parts; False if cancelled."""
+        for start in range(0, len(ids), PREFILL_TOKENS):
+            if cancel.is_set():
+                return False
+            self.encode(ids[start : start + PREFILL_TOKENS])
+        return True
+
+    def _write_blocks(self, run: _Run) -> Generator[Event, None, FinishReason]:
+        """Write blocks until the answer ends; returns why it did.
+
+        1. Encode the canvas committed before, whole, so that the new block can read it. (The last one is not
+           encoded: the next prompt holds it as text, perhaps in other tokens.)
+        2. Denoise a canvas; every step is a draft.
+        3. Commit the argmax canvas (not the sampled one): its text, its event.
+        4. End at an end-of-text id, at the limit of new tokens, or where the context is full.
+        """
+        room = (self.config.max_context - self.length) // self.config.canvas_length
+        blocks = min(run.blocks, room)
+        committed: Ids | None = None
+        for block in range(blocks):
+            began = run.stats.seconds()
+            # 1.
+            if run.cancel.is_set():
+                return "cancelled"
+            if committed is not None:
+                with run.stats.decoding():
+                    self.encode(committed)
+            # 2.
+            last: CanvasStep | None = None
+            for last in run.stats.decoded(denoise_canvas(self._backend, run.settings, run.draws, run.cancel)):
+                run.stats.note_step()
+                yield self._draft(run, block, last)
+            if last is None or not last.final:
+                return "cancelled"
+            # 3.
+            committed = last.argmax
+            text = run.answer.add(committed.tolist(), last=block + 1 == blocks)
+            run.stats.note_block(last.step)
+            yield _committed_event(run, block, last, text, run.stats.seconds() - began)
+            # 4.
+            if text.ended is not None:
+                return text.ended
+        return "max_new_tokens" if blocks == run.blocks else "context_full"
+
+    def _draft(self, run: _Run, block: int, step: CanvasStep) -> DraftUpdated:
+        ids = step.argmax.tolist()
+        return DraftUpdated(
+            block=block,
+            step=step.step,
+            max_steps=run.settings.max_denoising_steps,
+            token_ids=tuple(ids),
+            pieces=self.tokenizer.pieces(ids, run.answer.pending),
+            entropy=tuple(step.entropy.tolist()),
+            accepted=tuple(step.accepted.tolist()),
+        )
+
+
+def _committed_event(run: _Run, block: int, step: CanvasStep, text: BlockText, seconds: float) -> BlockCommitted:
+    return BlockCommitted(
+        block=block,
+        token_ids=tuple(step.argmax.tolist()),
+        answer=text.text.answer,
+        thinking=text.text.thinking,
+        steps=step.step,
+        max_steps=run.settings.max_denoising_steps,
+        settled=step.settled,
+        entropy=tuple(step.entropy.tolist()),
+        settled_step=tuple(step.settled_step.tolist()),
+        seconds=seconds,
+    )

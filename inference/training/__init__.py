@@ -1,0 +1,1 @@
+"""The starter model: corpus, objective, training loop, evaluation. Needs torch; never imported while chatting."""

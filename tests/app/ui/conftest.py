@@ -1,0 +1,61 @@
+"""A window on a data folder of its own, with a scripted engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QDialog
+
+from app.bridge.jobs import ModelChoice
+from app.main import Parts, build
+from app.paths import AppPaths
+from tests.helpers.scripted_engine import ScriptedEngine
+
+MakeWindow = Callable[..., Parts]
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    """The engine of every model."""
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def make_window(qapp: QApplication, engine: ScriptedEngine, dewpoint_home: Path) -> Iterator[MakeWindow]:
+    """Open a window; calling it again, after closing the first, is a restart."""
+    with ExitStack() as stack:
+
+        def make(show: bool = True, factory: Callable[[ModelChoice], ScriptedEngine] | None = None) -> Parts:
+            parts = build(qapp, AppPaths.resolve(), stack, backend="fake", factory=factory or (lambda choice: engine))
+            stack.callback(discard, parts)
+            if show:
+                parts.window.resize(1000, 700)
+                parts.window.show()
+                parts.controller.start(parts.preferences.settings.last_chat)
+            return parts
+
+        yield make
+
+
+def discard(parts: Parts) -> None:
+    """End everything a window started."""
+    for dialog in parts.window.findChildren(QDialog):
+        dialog.close()
+    parts.window.close()
+    parts.window.pane.chat.show_messages(())
+    for timer in parts.window.findChildren(QTimer):
+        timer.stop()
+    for timer in parts.preferences.findChildren(QTimer):
+        timer.stop()
+    parts.window.deleteLater()
+    parts.controller.deleteLater()
+
+
+@pytest.fixture
+def parts(make_window: MakeWindow) -> Parts:
+    """One window."""
+    return make_window()

@@ -1,0 +1,218 @@
+"""Asking and answering in the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.bridge.model_keeper import ModelPhase
+from app.main import Parts
+from app.store.models import MessageState
+from app.ui import words
+from app.ui.answer_view import AnswerView
+from app.ui.user_message import UserMessage
+from inference.events import DraftUpdated, Failed, ModelLoading
+from tests.app.ui.conftest import MakeWindow
+from tests.helpers.scripted_engine import READY, ScriptedEngine, committed, draft, finished, simple_answer
+
+
+def ask(qtbot: QtBot, parts: Parts, text: str) -> None:
+    """Type and press Enter."""
+    box = parts.window.pane.composer.box
+    qtbot.keyClicks(box, text)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+
+
+def wait_for_answer(qtbot: QtBot, parts: Parts) -> AnswerView:
+    """The newest answer, complete."""
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=5000)
+    answer = parts.window.pane.chat.last_answer
+    assert answer is not None
+    return answer
+
+
+def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    seen: list[DraftUpdated] = []
+    parts.controller.draft_updated.connect(seen.append)
+    ask(qtbot, parts, "Hi there")
+    answer = wait_for_answer(qtbot, parts)
+    assert answer.source() == "Hello **there**."
+    assert seen[-1].step == 4
+    assert [type(item) for item in parts.window.pane.chat.items] == [UserMessage, AnswerView]
+    assert parts.window.pane.status.text() == "settled in 14 of 48 steps \u00b7 3.1 s \u00b7 82 tokens/s"
+    assert parts.window.pane.composer.text == ""
+    assert not parts.window.pane.is_empty
+    assert engine.requests[0].turns[-1].text == "Hi there"
+    stored = parts.store.messages(parts.controller.chat_id or "")
+    assert [message.body for message in stored] == ["Hi there", "Hello **there**."]
+
+
+def test_the_text_is_stored_before_the_answer_begins(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    engine.gate.clear()
+    ask(qtbot, parts, "Keep this")
+    stored = parts.store.messages(parts.controller.chat_id or "")
+    assert [(message.body, message.state) for message in stored] == [
+        ("Keep this", MessageState.DONE),
+        ("", MessageState.STREAMING),
+    ]
+    engine.gate.set()
+    wait_for_answer(qtbot, parts)
+
+
+def test_shift_enter_breaks_the_line(qtbot: QtBot, parts: Parts) -> None:
+    composer = parts.window.pane.composer
+    height = composer.box.height()
+    qtbot.keyClicks(composer.box, "one")
+    qtbot.keyClick(composer.box, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(composer.box, "two")
+    assert composer.text == "one\ntwo"
+    assert composer.box.height() > height
+    composer.set_text("\n".join("line" for _ in range(40)))
+    assert composer.box.height() < height * 10
+
+
+def test_blank_text_is_not_sent(qtbot: QtBot, parts: Parts) -> None:
+    ask(qtbot, parts, "   ")
+    assert not parts.controller.busy
+    assert parts.store.list_conversations() == ()
+
+
+def test_stop_keeps_what_is_committed(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    engine.answer = [draft([" one"]), committed("First block. "), draft([" two"], block=1), finished("First block. ")]
+    engine.gate.clear()
+    ask(qtbot, parts, "Write a lot")
+    composer = parts.window.pane.composer
+    assert composer.busy
+    assert composer.button.accessibleName() == "Stop"
+    qtbot.keyClick(composer.box, Qt.Key.Key_Escape)
+    wait_for_answer(qtbot, parts)
+    stored = parts.store.messages(parts.controller.chat_id or "")
+    assert stored[-1].state == MessageState.STOPPED
+    assert not composer.busy
+    assert composer.button.accessibleName() == "Send"
+
+
+def test_a_message_typed_while_loading_is_sent_when_ready(
+    qtbot: QtBot, make_window: MakeWindow, engine: ScriptedEngine
+) -> None:
+    engine.load_gate.clear()
+    parts = make_window()
+    qtbot.waitUntil(lambda: parts.controller.model.state.fraction == 0.4, timeout=3000)
+    assert parts.window.pane.header.state.text() == "Loading 40 %"
+    ask(qtbot, parts, "Early bird")
+    assert not engine.requests
+    engine.load_gate.set()
+    assert wait_for_answer(qtbot, parts).source() == "Hello **there**."
+    assert parts.controller.model.state.phase == ModelPhase.READY
+    assert parts.window.pane.header.state.text() == "Ready \u00b7 CPU, 2 threads"
+
+
+def test_stop_while_the_model_is_loading_ends_at_once(
+    qtbot: QtBot, make_window: MakeWindow, engine: ScriptedEngine
+) -> None:
+    engine.load_gate.clear()
+    parts = make_window()
+    qtbot.waitUntil(lambda: parts.controller.model.state.fraction == 0.4, timeout=3000)
+    ask(qtbot, parts, "Never mind")
+    parts.controller.stop()
+    assert not parts.controller.busy
+    engine.load_gate.set()
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=3000)
+    assert not engine.requests
+    ask(qtbot, parts, "Now then")
+    assert wait_for_answer(qtbot, parts).source() == "Hello **there**."
+
+
+@pytest.mark.log_allowed("bridge: job")
+def test_a_runtime_error_is_shown_and_try_again_works(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    engine.answer = [committed("Half. "), RuntimeError("CUDA error")]
+    ask(qtbot, parts, "Go")
+    answer = wait_for_answer(qtbot, parts)
+    assert answer.source() == "Half. "
+    stored = parts.store.messages(parts.controller.chat_id or "")[-1]
+    assert stored.state == MessageState.ERROR
+    assert stored.error is not None
+    assert "CUDA error" in stored.error.detail
+    engine.answer = [*simple_answer("Whole.")]
+    parts.window.actions_by_name["try_again"].trigger()
+    assert wait_for_answer(qtbot, parts).source() == "Whole."
+    assert len(parts.window.pane.chat.items) == 2
+
+
+def test_a_lost_engine_says_one_sentence(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    engine.answer = [Failed("The engine is gone.", "Try again.", known=True, engine_lost=True)]
+    ask(qtbot, parts, "Go")
+    wait_for_answer(qtbot, parts)
+    engine.answer = [ModelLoading("Loading", 0.5), READY, *simple_answer("Back again.")]
+    parts.controller.try_again()
+    assert wait_for_answer(qtbot, parts).source() == "Back again."
+
+
+def test_several_answers_can_be_switched(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    ask(qtbot, parts, "Hi")
+    first = wait_for_answer(qtbot, parts)
+    engine.answer = [*simple_answer("Another one.")]
+    first.try_again_requested.emit()
+    second = wait_for_answer(qtbot, parts)
+    assert second._sibling.text() == "2 of 2"
+    second.sibling_requested.emit(second.message_id, -1)
+    shown = parts.window.pane.chat.last_answer
+    assert shown is not None
+    assert shown.source() == "Hello **there**."
+    assert shown._sibling.text() == "1 of 2"
+
+
+def test_answers_that_did_not_settle_say_so(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    engine.answer = [committed("Hm.", steps=48, settled=False), finished("Hm.", (48,))]
+    ask(qtbot, parts, "Hard one")
+    wait_for_answer(qtbot, parts)
+    assert parts.window.pane.status.text().startswith("stopped at 48 of 48 steps before settling")
+
+
+def test_an_answer_goes_on_while_another_chat_is_shown(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    engine.gate.clear()
+    ask(qtbot, parts, "First chat")
+    chat = parts.controller.chat_id
+    parts.window.actions_by_name["new_chat"].trigger()
+    assert parts.window.pane.is_empty
+    ask(qtbot, parts, "Too early")
+    assert parts.window.pane.notice.text == words.BUSY_ELSEWHERE
+    assert parts.window.pane.composer.text == "Too early"
+    engine.gate.set()
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=5000)
+    assert parts.window.pane.is_empty
+    assert parts.store.messages(chat or "")[-1].body == "Hello **there**."
+
+
+def test_copy_gives_the_source(qtbot: QtBot, parts: Parts) -> None:
+    ask(qtbot, parts, "Hi")
+    wait_for_answer(qtbot, parts)
+    parts.window.actions_by_name["copy_answer"].trigger()
+    assert QGuiApplication.clipboard().text() == "Hello **there**."
+
+
+def test_restart_shows_the_same_chat(qtbot: QtBot, make_window: MakeWindow, dewpoint_home: Path) -> None:
+    first = make_window()
+    ask(qtbot, first, "Remember me")
+    wait_for_answer(qtbot, first)
+    first.window.close()
+    first.store.close()
+    second = make_window()
+    assert [item.source() for item in second.window.pane.chat.items] == ["Remember me", "Hello **there**."]
+    assert second.window.sidebar.list.ids() == [second.controller.chat_id]
+
+
+def test_closing_mid_answer_saves_what_is_there(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+    engine.answer = [committed("Saved. "), draft([" more"], block=1), finished("Saved. ")]
+    engine.gate.clear()
+    ask(qtbot, parts, "Go")
+    chat = parts.controller.chat_id or ""
+    qtbot.waitUntil(lambda: parts.store.messages(chat)[-1].body == "Saved. ", timeout=3000)
+    parts.window.close()
+    assert engine.closed
+    last = parts.store.messages(chat)[-1]
+    assert (last.state, last.body) == (MessageState.STOPPED, "Saved. ")

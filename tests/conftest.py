@@ -1,0 +1,40 @@
+"""What holds for every test: a home of its own, and guards that fail a test which leaves something behind.
+
+The guards live in tests/helpers, one file each: log records, network, threads and processes, Qt timers and threads.
+Warnings are errors and Qt's own messages fail a test through the settings in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+# Before any plugin imports what reads them; child processes inherit them too.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1")
+
+pytest_plugins = (
+    "pytester",
+    "tests.helpers.log_guard",
+    "tests.helpers.network_guard",
+    "tests.helpers.leak_guard",
+    "tests.helpers.qt_guard",
+)
+
+_CHECKS = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+hypothesis.settings.register_profile("dev", deadline=None, suppress_health_check=_CHECKS)
+hypothesis.settings.register_profile(
+    "ci", parent=hypothesis.settings.get_profile("dev"), derandomize=True, database=None
+)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+@pytest.fixture(autouse=True)
+def dewpoint_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Data folder of this test alone; it does not exist yet."""
+    home = tmp_path / "dewpoint-home"
+    monkeypatch.setenv("DEWPOINT_HOME", str(home))
+    return home

@@ -1,0 +1,145 @@
+"""The window in this process with a real engine process of the fake backend: crashes, Stop, closing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import psutil
+from pytestqt.qtbot import QtBot
+
+from app.bridge.model_keeper import ModelPhase
+from app.main import Parts
+from app.store.models import MessageState
+from app.ui.answer_view import AnswerView
+from inference.events import DraftUpdated
+from tests.end2end.conftest import ROOT, OpenWindow
+
+
+def wait_until_ready(qtbot: QtBot, parts: Parts) -> int:
+    """The model is loaded; the engine's process id."""
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=20_000)
+    pid = parts.controller.engine_pid
+    assert pid is not None
+    return pid
+
+
+def send(parts: Parts, text: str) -> None:
+    """As the Send button does."""
+    parts.window.pane.composer.set_text(text)
+    parts.window.pane.composer.button.click()
+
+
+def last_answer(parts: Parts) -> AnswerView:
+    """The newest answer."""
+    answer = parts.window.pane.chat.last_answer
+    assert answer is not None
+    return answer
+
+
+def test_the_engine_is_killed_mid_answer(qtbot: QtBot, open_window: OpenWindow) -> None:
+    parts = open_window("fake:slow,long")
+    pid = wait_until_ready(qtbot, parts)
+    send(parts, "Go")
+    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=20_000)
+    psutil.Process(pid).kill()
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=10_000)
+    stored = parts.store.messages(parts.controller.chat_id or "")[-1]
+    assert stored.state == MessageState.ERROR
+    assert stored.body == last_answer(parts).source()
+    assert stored.body
+    assert stored.error is not None
+    assert "ended unexpectedly" in stored.error.user_text
+    assert last_answer(parts)._problem.isVisible()
+    parts.window.actions_by_name["try_again"].trigger()
+    qtbot.waitUntil(lambda: parts.controller.engine_pid not in (None, pid), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=20_000)
+    parts.controller.stop()
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=10_000)
+
+
+def test_an_engine_that_crashes_by_itself(qtbot: QtBot, open_window: OpenWindow) -> None:
+    parts = open_window("fake:crash")
+    wait_until_ready(qtbot, parts)
+    send(parts, "Go")
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=20_000)
+    assert parts.store.messages(parts.controller.chat_id or "")[-1].state == MessageState.ERROR
+    assert parts.window.isVisible()
+
+
+def test_a_bug_of_the_engine_is_shown_with_a_report(qtbot: QtBot, open_window: OpenWindow) -> None:
+    parts = open_window("fake:failing")
+    wait_until_ready(qtbot, parts)
+    send(parts, "Go")
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=20_000)
+    error = parts.store.messages(parts.controller.chat_id or "")[-1].error
+    assert error is not None
+    assert "RuntimeError" in error.detail
+
+
+def test_drafts_are_shown_and_stop_works(qtbot: QtBot, open_window: OpenWindow) -> None:
+    parts = open_window("fake:slow")
+    wait_until_ready(qtbot, parts)
+    drafts: list[DraftUpdated] = []
+    parts.controller.draft_updated.connect(drafts.append)
+    send(parts, "Go")
+    qtbot.waitUntil(lambda: len(drafts) >= 3, timeout=20_000)
+    assert last_answer(parts).canvas.height() > 0
+    began = time.monotonic()
+    parts.controller.stop()
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=5_000)
+    assert time.monotonic() - began < 1.5
+    assert last_answer(parts).canvas.height() == 0
+
+
+def test_closing_mid_answer_leaves_no_process(qtbot: QtBot, open_window: OpenWindow) -> None:
+    parts = open_window("fake:slow,long")
+    pid = wait_until_ready(qtbot, parts)
+    send(parts, "Go")
+    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=20_000)
+    chat = parts.controller.chat_id or ""
+    began = time.monotonic()
+    parts.window.close()
+    assert time.monotonic() - began < 2.5
+    assert not psutil.pid_exists(pid)
+    stored = parts.store.messages(chat)[-1]
+    assert stored.state == MessageState.STOPPED
+    assert stored.body
+
+
+def test_closing_while_the_engine_hangs(qtbot: QtBot, open_window: OpenWindow) -> None:
+    parts = open_window("fake:hang")
+    pid = wait_until_ready(qtbot, parts)
+    send(parts, "Go")
+    qtbot.wait(300)
+    began = time.monotonic()
+    parts.window.close()
+    assert time.monotonic() - began < 2.5
+    assert not psutil.pid_exists(pid)
+
+
+def test_closing_while_the_model_loads(qtbot: QtBot, open_window: OpenWindow) -> None:
+    parts = open_window("fake:slow")
+    began = time.monotonic()
+    parts.window.close()
+    assert time.monotonic() - began < 2.5
+
+
+def test_another_model_can_be_opened_and_left_again(qtbot: QtBot, open_window: OpenWindow) -> None:
+    """A folder that is no model is refused by the real engine process, and the old one still answers."""
+    parts = open_window("fake")
+    pid = wait_until_ready(qtbot, parts)
+    parts.window.open_model(parts.window._paths.logs)
+    qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=20_000)
+    assert parts.controller.model.state.phase == ModelPhase.READY
+    assert parts.controller.engine_pid == pid
+    send(parts, "Still there?")
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=20_000)
+    assert last_answer(parts).source().startswith("Dew forms")
+
+
+def test_the_engine_process_imports_no_qt() -> None:
+    """Spawning imports the main module again; `app.__main__` must stay light."""
+    code = "import app.__main__, sys; assert not [name for name in sys.modules if name.startswith('PySide6')]"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,0 +1,1 @@
+"""Guards and builders that all tests share."""

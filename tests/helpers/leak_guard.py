@@ -1,0 +1,60 @@
+"""A thread or child process that a test started must be gone when it ends (after a short grace)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+GRACE_SECONDS = 2.0
+# One for the whole session, by design: tqdm's monitor, and the process that tracks multiprocessing's shared memory.
+THREADS_THAT_STAY = ("tqdm_monitor", "TMonitor")
+PROCESSES_THAT_STAY = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+
+
+def living_threads() -> set[threading.Thread]:
+    """Threads that Python started; foreign ones (Qt's, a library's) have no end that Python sees."""
+    return {
+        thread
+        for thread in threading.enumerate()
+        if not isinstance(thread, threading._DummyThread) and not thread.name.startswith(THREADS_THAT_STAY)
+    }
+
+
+def command_of(process: psutil.Process) -> str:
+    """Command line of a process, or "" if it is gone or only waits to be collected."""
+    try:
+        return "" if process.status() == psutil.STATUS_ZOMBIE else " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def living_children() -> set[psutil.Process]:
+    """Descendants of this process that run and are not known to stay."""
+    return {
+        child
+        for child in psutil.Process().children(recursive=True)
+        if (command := command_of(child)) and not any(name in command for name in PROCESSES_THAT_STAY)
+    }
+
+
+@pytest.fixture(autouse=True)
+def leak_guard() -> Iterator[None]:
+    """Fail the test if it leaves threads or child processes; end the processes."""
+    threads, children = living_threads(), living_children()
+    yield
+    deadline = time.monotonic() + GRACE_SECONDS
+    while (left_threads := living_threads() - threads) | (left_children := living_children() - children):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    complaints = [f"thread still runs: {thread.name}" for thread in left_threads]
+    for child in left_children:
+        complaints.append(f"child process still runs: {command_of(child)[:200]}")
+        child.kill()
+        child.wait(10)
+    if complaints:
+        pytest.fail("\n".join(complaints), pytrace=False)

@@ -1,0 +1,238 @@
+"""The engine process: its events, its death, its hanging, its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from inference.backends.fake_model import LONG_ANSWER, NAME, SHORT_ANSWER
+from inference.events import BlockCommitted, DraftUpdated, Failed, Finished, ModelLoading, ModelReady, PromptEncoded
+from inference.host import link
+from inference.host.client import EngineProcess, newest_drafts
+from tests.inference.support import ask, of_kind
+
+Start = Callable[..., EngineProcess]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Makes engine processes and ends them with the test."""
+    engines: list[EngineProcess] = []
+
+    def make(backend: str = "fake", **options: Any) -> EngineProcess:
+        engines.append(EngineProcess(None, backend, **options))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.close()
+
+
+def test_load_and_answer(start: Start) -> None:
+    engine = start()
+    assert engine.pid is None
+    loading = list(engine.load())
+    assert isinstance(loading[-1], ModelReady)
+    assert loading[-1].name == NAME
+    assert all(isinstance(event, ModelLoading) for event in loading[:-1])
+    assert engine.pid is not None
+    events = list(engine.generate(ask()))
+    assert isinstance(events[0], PromptEncoded)
+    assert events[-1].answer == SHORT_ANSWER
+    # The KV cache lives on in the process.
+    assert of_kind(list(engine.generate(ask())), PromptEncoded)[0].prefilled_tokens == 0
+
+
+def test_generating_loads_by_itself(start: Start) -> None:
+    events = list(start().generate(ask()))
+    assert [type(event) for event in events if not isinstance(event, ModelLoading | DraftUpdated)] == [
+        ModelReady,
+        PromptEncoded,
+        BlockCommitted,
+        Finished,
+    ]
+
+
+@pytest.mark.parametrize(("backend", "known"), [("fake:failing", False), ("fake:oom", True)])
+def test_errors_arrive_as_events_and_the_process_lives_on(
+    start: Start, backend: str, known: bool, tmp_path: Path
+) -> None:
+    engine = start(backend, log_file=tmp_path / "engine.log")
+    failed = list(engine.generate(ask()))[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.known, failed.engine_lost) == (known, False)
+    assert ("Traceback" in failed.detail) is not known
+    assert ("Traceback" in (tmp_path / "engine.log").read_text()) is not known
+    pid = engine.pid
+    assert pid is not None
+    assert isinstance(list(engine.generate(ask()))[-1], Failed)
+    assert engine.pid == pid
+
+
+def test_a_model_that_cannot_be_loaded(start: Start) -> None:
+    engine = start("fake:unloadable")
+    for events in (list(engine.load()), list(engine.generate(ask()))):
+        assert events[-1] == Failed("The fake model cannot be loaded.", "Choose another model.", known=True)
+
+
+def until_block(run: Iterator[Any]) -> list[Any]:
+    """Events up to the first committed block."""
+    events: list[Any] = []
+    for event in run:
+        events.append(event)
+        if isinstance(event, BlockCommitted):
+            break
+    return events
+
+
+def test_a_killed_process_is_one_clear_sentence_and_the_next_answer_works(start: Start) -> None:
+    engine = start("fake:slow,long")
+    run = engine.generate(ask())
+    before = until_block(run)
+    pid = engine.pid
+    assert pid is not None
+    psutil.Process(pid).kill()
+    after = list(run)
+    failed = after[-1]
+    assert isinstance(failed, Failed)
+    assert failed.engine_lost
+    assert failed.known
+    assert failed.user_text == "The engine that runs the model ended unexpectedly."
+    assert "Try again" in failed.hint
+    assert "exit code" in failed.detail
+    assert len(of_kind(after, Failed)) == 1
+    assert of_kind(before, BlockCommitted)  # what was committed had arrived
+    assert engine.pid is None
+    again = until_block(engine.generate(ask()))
+    assert isinstance(again[-1], BlockCommitted)
+    assert engine.pid not in (None, pid)
+
+
+def test_a_crash_in_a_step(start: Start, tmp_path: Path) -> None:
+    engine = start("fake:crash", log_file=tmp_path / "engine.log")
+    events = list(engine.generate(ask()))
+    assert events[-1].engine_lost
+    assert engine.pid is None
+
+
+def test_a_process_that_died_while_idle_is_replaced_in_silence(start: Start) -> None:
+    engine = start()
+    list(engine.generate(ask()))
+    engine.kill()
+    while engine.pid is not None:
+        time.sleep(0.01)
+    events = list(engine.generate(ask()))
+    assert isinstance(events[-1], Finished)
+    assert of_kind(events, ModelReady)
+
+
+def test_cancel_ends_between_two_steps(start: Start) -> None:
+    engine, cancel = start("fake:slow,long"), threading.Event()
+    events = []
+    for event in engine.generate(ask(), cancel):
+        events.append(event)
+        if isinstance(event, DraftUpdated) and event.step >= 3:
+            cancel.set()
+    assert events[-1].reason == "cancelled"
+    # The draft that made us cancel, and at most the steps that were under way.
+    assert of_kind(events, DraftUpdated)[-1].step <= 6
+    assert engine.pid is not None
+    assert isinstance(until_block(engine.generate(ask()))[-1], BlockCommitted)
+
+
+def test_a_hung_engine_is_killed_after_a_cancel(start: Start) -> None:
+    engine, cancel = start("fake:hang", cancel_grace=0.3), threading.Event()
+    list(engine.load())
+    pid = engine.pid
+    timer = threading.Timer(0.2, cancel.set)
+    timer.start()
+    failed = list(engine.generate(ask(), cancel))[-1]
+    timer.join()
+    assert isinstance(failed, Failed)
+    assert failed.engine_lost
+    assert "did not react" in failed.user_text
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+    assert isinstance(next(iter(engine.generate(ask()))), ModelLoading)
+
+
+def test_a_cancel_while_loading_ends_the_process_at_once(start: Start) -> None:
+    engine, cancel = start(), threading.Event()
+    cancel.set()
+    events = list(engine.generate(ask(), cancel))
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "cancelled"
+    assert isinstance(list(engine.generate(ask()))[-1], Finished)
+
+
+def test_an_abandoned_answer_never_mixes_with_the_next(start: Start) -> None:
+    engine = start("fake:slow,long")
+    run = engine.generate(ask("First"))
+    until_block(run)
+    run.close()  # type: ignore[attr-defined]
+    pid = engine.pid
+    events = until_block(engine.generate(ask("Second")))
+    assert isinstance(events[0], PromptEncoded)
+    assert of_kind(events, BlockCommitted)[0].block == 0
+    assert engine.pid == pid
+
+
+def test_a_slow_reader_gets_the_newest_draft_and_every_block(start: Start) -> None:
+    engine = start("fake:long")
+    list(engine.load())
+    events = []
+    for event in engine.generate(ask()):
+        events.append(event)
+        if isinstance(event, PromptEncoded):
+            time.sleep(0.5)  # the whole answer queues up meanwhile, as far as the pipe holds it
+    drafts, blocks = of_kind(events, DraftUpdated), of_kind(events, BlockCommitted)
+    assert "".join(block.answer for block in blocks) == LONG_ANSWER == events[-1].answer
+    assert len(drafts) < sum(block.steps for block in blocks)
+    order = [(event.block, isinstance(event, BlockCommitted)) for event in events if hasattr(event, "block")]
+    assert order == sorted(order)
+
+
+def test_coalescing_keeps_order_and_the_newest_of_each_block() -> None:
+    def draft(block: int, step: int) -> DraftUpdated:
+        return DraftUpdated(block, step, 48, (), (), (), ())
+
+    other = ModelLoading("x", 0.0)
+    queued = deque([draft(0, 1), draft(0, 2), other, draft(0, 3), draft(1, 1), other, draft(1, 2)])
+    assert list(newest_drafts(queued)) == [other, draft(0, 3), other, draft(1, 2)]
+
+
+def test_close_ends_a_process_in_the_middle_of_an_answer(start: Start) -> None:
+    for backend in ("fake:slow,long", "fake:hang"):
+        engine = start(backend)
+        run = engine.generate(ask())
+        next(event for event in run if isinstance(event, DraftUpdated))
+        pid = engine.pid
+        assert pid is not None
+        engine.close(timeout=0.5)
+        assert not psutil.pid_exists(pid)
+        assert engine.pid is None
+        engine.close()
+        assert list(run)[-1].engine_lost
+
+
+def test_close_before_anything_was_started(start: Start) -> None:
+    with start() as engine:
+        engine.kill()
+    assert engine.pid is None
+
+
+def test_a_system_that_starts_no_process(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Any) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(type(link._SPAWN.Process()), "start", refuse)
+    events = list(start().generate(ask()))
+    assert len(events) == 1
+    assert "could not be started: Resource temporarily unavailable" in events[0].user_text

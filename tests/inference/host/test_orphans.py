@@ -1,0 +1,64 @@
+"""No engine process outlives the program that started it, however that ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from inference.host import lifeline
+
+ROOT = Path(__file__).resolve().parents[3]
+PARENT = """
+import sys, time
+from inference.events import DraftUpdated
+from inference.host.client import EngineProcess
+from inference.params import ChatTurn, GenerationRequest
+
+if __name__ == "__main__":
+    engine = EngineProcess(None, {backend!r})
+    for event in engine.generate(GenerationRequest((ChatTurn("user", "Hi"),))):
+        if isinstance(event, DraftUpdated):
+            print(engine.pid, flush=True)
+            break
+    {then}
+"""
+
+
+def start_parent(backend: str, then: str) -> tuple[subprocess.Popen[str], psutil.Process]:
+    """A program with an engine in the middle of an answer, and that engine."""
+    code = PARENT.format(backend=backend, then=then)
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    return parent, psutil.Process(int(parent.stdout.readline()))
+
+
+@pytest.mark.parametrize("backend", ["fake:slow,long", "fake:hang"])
+def test_a_killed_parent_takes_its_engine_along(backend: str) -> None:
+    parent, engine = start_parent(backend, "time.sleep(600)")
+    with parent:
+        parent.kill()
+    gone, _ = psutil.wait_procs([engine], timeout=10)
+    assert gone
+
+
+def test_a_parent_that_ends_without_closing_takes_its_engine_along() -> None:
+    parent, engine = start_parent("fake:slow,long", "pass")
+    with parent:
+        assert parent.wait(20) == 0
+    gone, _ = psutil.wait_procs([engine], timeout=10)
+    assert gone
+
+
+def test_the_end_of_the_pipe_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Windows has to rely on: the engine hangs in a step, and no kernel kills it for us."""
+    # The child imports the server anew; the environment reaches it, a patched attribute would not.
+    monkeypatch.setenv(lifeline.NO_KERNEL_VARIABLE, "1")
+    parent, engine = start_parent("fake:hang", "time.sleep(600)")
+    with parent:
+        parent.kill()
+    gone, _ = psutil.wait_procs([engine], timeout=10)
+    assert gone

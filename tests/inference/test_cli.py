@@ -1,0 +1,148 @@
+"""The command line, in a process of its own as a user runs it, and in this one for the odd ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inference.backends.fake_model import SHORT_ANSWER
+from inference.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m inference ARGUMENTS`."""
+    command = [sys.executable, "-m", "inference", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+def test_plain_prints_the_answer_alone() -> None:
+    result = run("generate", "--prompt", "What is dew?", "--seed", "1", "--backend", "fake")
+    assert (result.returncode, result.stdout, result.stderr) == (0, SHORT_ANSWER + "\n", "")
+
+
+def test_events_are_lines_of_json_in_order() -> None:
+    result = run("generate", "--prompt", "Hi", "--backend", "fake", "--seed", "4", "--events", "--steps", "5")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    names = [event["event"] for event in events]
+    assert names[0] == "ModelLoading"
+    assert names[-8:] == ["ModelReady", "PromptEncoded", *["DraftUpdated"] * 5, "BlockCommitted", "Finished"][-8:]
+    assert events[-1]["seed"] == 4
+    assert events[-1]["max_steps"] == 5
+    assert result.stderr == ""
+
+
+def test_no_heavy_module_is_imported() -> None:
+    code = (
+        "import sys; from inference.cli import main\n"
+        "main(['generate', '--prompt', 'Hi', '--backend', 'fake'])\n"
+        "print([name for name in ('torch', 'transformers', 'onnx', 'PySide6') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--prompt", "Hi", "--system", "Be brief.", "--backend", "fake", "--json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["answer"] == SHORT_ANSWER
+    assert whole["model"]["backend"] == "fake"
+    assert whole["prompt"]["prompt_tokens"] > 10
+    assert len(whole["token_ids"]) == 256
+
+
+def test_the_same_seed_gives_the_same_tokens(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = []
+    for _ in range(2):
+        main(
+            ["generate", "--prompt", "Hi", "--backend", "fake:long", "--seed", "9", "--max-new-tokens", "300", "--json"]
+        )
+        ids.append(json.loads(capsys.readouterr().out)["token_ids"])
+    assert ids[0] == ids[1]
+    assert len(ids[0]) == 512
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--backend", "fake:unloadable"], "The fake model cannot be loaded. Choose another model.\n"),
+        (["--backend", "fake:oom"], "The memory is not enough for this model. Close other programs, then try again.\n"),
+        (["--model", "/nowhere/at/all"], "There is no model folder at"),
+    ],
+)
+def test_known_errors_are_one_sentence(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--prompt", "Hi", *arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(sentence)
+    assert len(captured.err.splitlines()) == 1
+    assert captured.out == ""
+
+
+def test_bugs_come_with_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "--prompt", "Hi", "--backend", "fake:failing", "--events"]) == 1
+    captured = capsys.readouterr()
+    assert "This is a bug" in captured.err
+    assert "Traceback" in captured.err
+    assert json.loads(captured.out.splitlines()[-1])["event"] == "Failed"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["generate"],
+        ["generate", "--prompt", "Hi", "--seed", "-1"],
+        ["generate", "--prompt", "Hi", "--steps", "0"],
+        ["generate", "--prompt", "Hi", "--max-new-tokens", "many"],
+        ["generate", "--prompt", "Hi", "--events", "--json"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one child")
+def test_ctrl_c_stops_between_two_steps() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "inference",
+        "generate",
+        "--prompt",
+        "Hi",
+        "--backend",
+        "fake:slow,long",
+        "--events",
+    ]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if "DraftUpdated" in line:
+                os.kill(process.pid, signal.SIGINT)
+                break
+        rest = process.stdout.read().splitlines()
+        assert process.wait(20) == 1
+        assert json.loads(rest[-1])["reason"] == "cancelled"
+        assert "Stopped" in process.stderr.read()
+
+
+def test_a_reader_that_leaves_early_is_no_crash() -> None:
+    command = [sys.executable, "-m", "inference", "generate", "--prompt", "Hi", "--backend", "fake:long", "--events"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(20) == 1
+        assert process.stderr.read() == ""

@@ -1,0 +1,228 @@
+"""The outer loop: blocks, limits, cancel, seeds."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference.backends.fake_model import LONG_ANSWER, THINKING_ANSWER, fake_tokenizer
+from inference.errors import ContextFullError, OutOfMemoryError
+from inference.events import BlockCommitted, DraftUpdated, Finished, PromptEncoded
+from inference.params import ChatTurn, SamplerParams
+from tests.inference.support import CancelAfter, ask, fake_session, of_kind, timeless
+
+ANSWER = "One two three four five six seven eight nine ten, and so on \N{DROPLET}."
+
+
+def finished(events: list[Any]) -> Finished:
+    """The closing event, which must be the last one and the only one."""
+    assert isinstance(events[-1], Finished)
+    assert len(of_kind(events, Finished)) == 1
+    return events[-1]
+
+
+def test_an_answer_of_several_blocks() -> None:
+    session, backend = fake_session(ANSWER, canvas_length=16)
+    events = list(session.generate(ask()))
+    blocks, end = of_kind(events, BlockCommitted), finished(events)
+    assert isinstance(events[0], PromptEncoded)
+    assert (end.reason, end.answer, end.thinking) == ("end_of_text", ANSWER, "")
+    assert "".join(block.answer for block in blocks) == ANSWER
+    assert [block.block for block in blocks] == list(range(len(blocks)))
+    assert len(blocks) > 1
+    assert end.steps_per_block == tuple(block.steps for block in blocks)
+    assert end.answer_tokens == len(fake_tokenizer().encode(ANSWER))
+    assert end.tokens_per_step == pytest.approx(end.answer_tokens / backend.denoise_calls)
+    assert all(block.settled and len(block.token_ids) == 16 for block in blocks)
+
+
+def test_drafts_tell_every_step() -> None:
+    session, _ = fake_session(ANSWER, canvas_length=16)
+    drafts = of_kind(list(session.generate(ask())), DraftUpdated)
+    assert [draft.step for draft in drafts if draft.block == 1] == list(range(1, 10))
+    for draft in drafts:
+        assert {len(draft.token_ids), len(draft.pieces), len(draft.entropy), len(draft.accepted)} == {16}
+        assert draft.max_steps == 48
+    assert any("".join(a.pieces) != "".join(b.pieces) for a, b in itertools.pairwise(drafts))
+
+
+def test_the_last_draft_of_a_block_is_what_is_committed() -> None:
+    session, _ = fake_session(ANSWER, canvas_length=16)
+    events = list(session.generate(ask()))
+    for block in of_kind(events, BlockCommitted):
+        last = [draft for draft in of_kind(events, DraftUpdated) if draft.block == block.block][-1]
+        assert (last.token_ids, last.entropy) == (block.token_ids, block.entropy)
+
+
+def test_a_character_over_a_block_border_is_whole() -> None:
+    text = "abcdefgh \N{DROPLET}\N{DROPLET} \u4e2d\u6587 end"
+    for canvas_length in range(4, 20):
+        session, _ = fake_session(text, canvas_length=canvas_length)
+        events = list(session.generate(ask(max_new_tokens=200)))
+        assert finished(events).answer == text
+        assert not any("\ufffd" in block.answer for block in of_kind(events, BlockCommitted))
+        assert not any("\ufffd" in piece for draft in of_kind(events, DraftUpdated) for piece in draft.pieces)
+
+
+def test_thinking_has_its_own_field() -> None:
+    session, _ = fake_session(THINKING_ANSWER, canvas_length=8)
+    events = list(session.generate(ask(max_new_tokens=200)))
+    end = finished(events)
+    assert end.answer == "Dew is water from the air."
+    assert end.thinking == "The user asks about dew.\nI shall be brief."
+    assert "".join(block.thinking for block in of_kind(events, BlockCommitted)) == end.thinking
+
+
+def test_an_empty_answer_is_fine() -> None:
+    session, _ = fake_session("")
+    end = finished(list(session.generate(ask())))
+    assert (end.reason, end.answer, end.answer_tokens) == ("end_of_text", "", 0)
+
+
+@pytest.mark.parametrize(("wanted", "blocks"), [(1, 1), (16, 1), (17, 2), (32, 2), (33, 3)])
+def test_max_new_tokens_asks_for_whole_blocks_and_cuts_the_text(wanted: int, blocks: int) -> None:
+    session, _ = fake_session(LONG_ANSWER, canvas_length=16)
+    events = list(session.generate(ask(max_new_tokens=wanted)))
+    end = finished(events)
+    assert (end.reason, end.answer_tokens) == ("max_new_tokens", wanted)
+    assert len(of_kind(events, BlockCommitted)) == blocks
+    assert LONG_ANSWER.startswith(end.answer)
+
+
+def test_without_a_limit_there_are_four_blocks() -> None:
+    session, _ = fake_session(LONG_ANSWER, canvas_length=16)
+    end = finished(list(session.generate(ask())))
+    assert (end.reason, len(end.steps_per_block)) == ("max_new_tokens", 4)
+
+
+def test_the_context_ends_an_answer() -> None:
+    session, _ = fake_session(LONG_ANSWER, canvas_length=16, max_context=80)
+    end = finished(list(session.generate(ask("Hi", max_new_tokens=1000))))
+    assert end.reason == "context_full"
+    assert 1 <= len(end.steps_per_block) < 5
+
+
+def test_a_message_that_is_too_long_says_so_before_anything_runs() -> None:
+    session, backend = fake_session(max_context=60)
+    with pytest.raises(ContextFullError, match="This message has"):
+        list(session.generate(ask("long " * 100)))
+    assert backend.encoded_tokens == backend.denoise_calls == 0
+
+
+def test_dropped_turns_are_told() -> None:
+    session, _ = fake_session(max_context=100)
+    turns = (ChatTurn("user", "a" * 60), ChatTurn("assistant", "b"))
+    event = of_kind(list(session.generate(ask("Hi", *turns, max_new_tokens=16))), PromptEncoded)[0]
+    assert event.dropped_turns == 2
+
+
+@pytest.mark.parametrize("looks", range(1, 40))
+def test_a_cancel_takes_effect_within_one_step(looks: int) -> None:
+    """Whenever it comes, not one more step is run, and only committed blocks count."""
+    session, backend = fake_session(ANSWER, canvas_length=16)
+    flag = CancelAfter(looks)
+    events = list(session.generate(ask(), flag))
+    end = finished(events)
+    blocks = of_kind(events, BlockCommitted)
+    if end.reason == "cancelled":
+        assert flag.looks == looks  # nobody looked again, nothing ran after it
+    assert backend.denoise_calls == len(of_kind(events, DraftUpdated))
+    assert end.answer == "".join(block.answer for block in blocks)
+    assert len(end.steps_per_block) == len(blocks)
+    # The session goes on as if nothing had happened.
+    fresh, _ = fake_session(ANSWER, canvas_length=16)
+    again = of_kind(list(session.generate(ask())), BlockCommitted)
+    assert timeless(again) == timeless(of_kind(list(fresh.generate(ask())), BlockCommitted))
+
+
+def test_a_cancel_ends_a_long_prefill() -> None:
+    session, backend = fake_session(max_context=8000)
+    events = list(session.generate(ask("x" * 3000), CancelAfter(3)))
+    assert [type(event) for event in events] == [Finished]
+    assert backend.encoded_tokens == 2 * 512
+    assert session.length == 2 * 512
+
+
+def test_a_reader_that_goes_away_leaves_a_sound_session() -> None:
+    session, _ = fake_session(ANSWER, canvas_length=16)
+    run = session.generate(ask())
+    for _, _event in zip(range(14), run, strict=False):
+        pass
+    run.close()
+    assert finished(list(session.generate(ask()))).answer == ANSWER
+
+
+def test_a_failed_step_leaves_a_sound_session() -> None:
+    session, backend = fake_session(ANSWER, canvas_length=16, trouble="oom")
+    with pytest.raises(OutOfMemoryError):
+        list(session.generate(ask()))
+    backend._trouble = ""
+    assert finished(list(session.generate(ask()))).answer == ANSWER
+
+
+def test_a_failed_prefill_empties_the_cache_before_the_next() -> None:
+    session, backend = fake_session(ANSWER)
+    good, backend.encode = backend.encode, _out_of_memory  # type: ignore[method-assign]
+    with pytest.raises(OutOfMemoryError):
+        list(session.generate(ask()))
+    backend._length = 7  # half-written
+    backend.encode = good  # type: ignore[method-assign]
+    event = of_kind(list(session.generate(ask())), PromptEncoded)[0]
+    assert event.reused_tokens == 0
+    assert event.prefilled_tokens == event.prompt_tokens
+
+
+def _out_of_memory(token_ids: Any) -> None:
+    raise OutOfMemoryError("Not enough memory.")
+
+
+def test_the_same_seed_gives_the_same_events() -> None:
+    runs = []
+    for _ in range(2):
+        session, _ = fake_session(ANSWER, canvas_length=16)
+        runs.append(timeless(list(session.generate(ask(seed=11)))))
+    assert runs[0] == runs[1]
+
+
+def test_the_drawn_seed_is_told_and_gives_the_same_again() -> None:
+    session, _ = fake_session(ANSWER, canvas_length=16)
+    first = list(session.generate(ask(seed=None)))
+    seed = finished(first).seed
+    other, _ = fake_session(ANSWER, canvas_length=16)
+    assert timeless(list(other.generate(ask(seed=seed)))) == timeless(first)
+
+
+def test_sampler_values_of_the_request_win() -> None:
+    session, _ = fake_session(ANSWER, canvas_length=16)
+    events = list(session.generate(ask(sampler=SamplerParams(max_denoising_steps=5), max_new_tokens=16)))
+    assert finished(events).steps_per_block == (5,)
+    assert not of_kind(events, BlockCommitted)[0].settled
+    with pytest.raises(ValueError, match="t_max must be more than t_min"):
+        list(session.generate(ask(sampler=SamplerParams(t_max=0.1))))
+
+
+def test_times_are_kept_apart() -> None:
+    session, _ = fake_session(ANSWER, canvas_length=16, seconds_per_step=0.001)
+    end = finished(list(session.generate(ask(), threading.Event())))
+    assert end.time_to_first_draft is not None
+    assert end.time_to_first_block is not None
+    assert 0 < end.time_to_first_draft < end.time_to_first_block <= end.wall_seconds
+    assert 0 < end.decode_seconds <= end.wall_seconds
+    assert end.wall_tokens_per_second <= end.decode_tokens_per_second
+
+
+def test_the_model_can_be_driven_by_hand() -> None:
+    session, _ = fake_session()
+    with session:
+        session.encode(np.array([5, 6, 7]))
+        assert session.length == 3
+        canvas = np.zeros(16, dtype=np.int64)
+        step = session.denoise(canvas, None, 0.8, np.zeros(16, dtype=np.float32))
+        assert step.argmax.shape == step.sampled.shape == step.entropy.shape == (16,)
+        session.reset()
+        assert session.length == 0
+        assert session.ready_event(1.5).name == "Test model"

@@ -1,0 +1,152 @@
+"""Rules of the house that no other tool checks: short files and functions, no print, no lambda slots, a light start.
+
+Who may import whom stands in pyproject.toml (import-linter), which `dev.py test` runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("app", "inference", "trt_engines", "benchmarks", "installers", "requirements", "tests")
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 60
+PRINT_ALLOWED_NAMES = {"cli.py", "__main__.py"}
+# Needs the `export` extra or more: import-linter says which modules these are.
+TORCH_MODULES = re.compile(r"(inference/(model|training)|inference/backends/torch_reference|trt_engines/export)\b")
+HEAVY = ("torch", "transformers", "onnx", "onnxscript")
+
+SOURCES = [*sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")), ROOT / "dev.py"]
+
+
+def name_of(path: Path) -> str:
+    """The file's path below the root, with slashes."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    """The parsed file."""
+    return ast.parse(path.read_text("utf-8"), name_of(path))
+
+
+def in_packages(*packages: str) -> list[Path]:
+    """Source files of some top-level packages."""
+    return [path for path in SOURCES if name_of(path).split("/")[0] in packages]
+
+
+def test_files_are_short() -> None:
+    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in SOURCES}
+    assert not {name: lines for name, lines in lengths.items() if lines > MAX_FILE_LINES}
+
+
+def test_functions_are_short() -> None:
+    too_long = {
+        f"{name_of(path)}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
+        for path in SOURCES
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.end_lineno is not None and node.end_lineno - node.lineno + 1 > MAX_FUNCTION_LINES
+    }
+    assert not too_long
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    """All calls in a file."""
+    return (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
+
+
+def test_only_command_lines_print() -> None:
+    prints = [
+        f"{name_of(path)}:{call.lineno}"
+        for path in in_packages("app", "inference", "trt_engines")
+        if path.name not in PRINT_ALLOWED_NAMES
+        for call in calls(path)
+        if isinstance(call.func, ast.Name) and call.func.id == "print"
+    ]
+    assert not prints
+
+
+def test_no_lambda_is_connected_to_a_signal() -> None:
+    """A lambda connected to a worker's signal runs in the worker's thread (design.md, decision 11)."""
+    lambdas = [
+        f"{name_of(path)}:{call.lineno}"
+        for path in in_packages("app")
+        for call in calls(path)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "connect"
+        if any(isinstance(node, ast.Lambda) for argument in call.args for node in ast.walk(argument))
+    ]
+    assert not lambdas
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Top-level names of everything a file imports, also inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def requirement_names(requirements: list[str]) -> set[str]:
+    """Normalised distribution names of requirement strings."""
+    return {re.sub(r"[-_.]+", "-", re.split(r"[<>=!~;\[ ]", line)[0]).lower() for line in requirements}
+
+
+def test_the_runtime_imports_only_what_it_declares() -> None:
+    """A package that is imported but only installed for development would be missing on the user's machine."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = requirement_names(project["dependencies"])
+    known = importlib.metadata.packages_distributions()
+    own = {"app", "inference", "trt_engines", "tensorrt", "tensorrt_rtx", "cuda", "pynvml"}
+    undeclared = {
+        f"{name_of(path)} imports {name}"
+        for path in in_packages("app", "inference", "trt_engines")
+        if not TORCH_MODULES.match(name_of(path))
+        for name in imported_packages(path) - own - sys.stdlib_module_names
+        if not requirement_names(known.get(name, [name])) & (declared | {"shiboken6"})
+    }
+    assert not undeclared
+
+
+def test_locks_pin_everything_and_name_no_host() -> None:
+    for name in ("run.txt", "dev.txt"):
+        lines = (ROOT / "requirements" / name).read_text("utf-8").splitlines()
+        pins = [line for line in lines if line and not line.startswith("#")]
+        assert all(re.match(r"[a-z0-9-]+==[\w.]+( ; .+)?$", pin) for pin in pins), name
+        assert not any("://" in line or line.startswith("-") for line in lines)
+    runtime = requirement_names((ROOT / "requirements" / "run.txt").read_text("utf-8").splitlines())
+    assert not runtime & {"torch", "transformers", "onnxscript", "pytest"}
+
+
+def test_the_window_starts_without_torch() -> None:
+    """Everything that app.main imports at its head, in a fresh process."""
+    modules = ["app.main"]
+    if not (ROOT / "app" / "main.py").exists():
+        parts = [path.relative_to(ROOT).with_suffix("").parts for path in in_packages("app")]
+        modules = sorted(".".join(part).removesuffix(".__init__") for part in parts if part[-1] != "__main__")
+    code = (
+        "import importlib, json, sys\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert not set(HEAVY) & set(json.loads(result.stdout))
+
+
+@pytest.mark.parametrize("package", ["app", "inference", "trt_engines"])
+def test_every_folder_with_code_is_a_package(package: str) -> None:
+    folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+    assert not [name_of(folder) for folder in folders if not (folder / "__init__.py").exists()]

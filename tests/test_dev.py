@@ -1,0 +1,228 @@
+"""dev.py: what it checks, what it says, and what it installs when. No network, no real pip."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dev
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """dev.py at work in an empty folder with small locks."""
+    root = tmp_path / "checkout"
+    (root / "requirements").mkdir(parents=True)
+    locks = {kind: root / "requirements" / f"{kind}.txt" for kind in ("run", "dev")}
+    for kind, path in locks.items():
+        path.write_text(f"# made by a test\nalpha==1\n{kind}==2\n", "utf-8")
+    monkeypatch.setattr(dev, "ROOT", root)
+    monkeypatch.setattr(dev, "VENV", root / ".venv")
+    monkeypatch.setattr(dev, "MARKER", root / ".venv" / "dewpoint.json")
+    monkeypatch.setattr(dev, "LOCKS", locks)
+    monkeypatch.setattr(dev, "DISK_BYTES", {"run": 0, "dev": 0})
+    return root
+
+
+@pytest.fixture
+def installs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """A venv that works and a pip that only notes what it is asked for."""
+    calls: list[list[str]] = []
+    python = dev.venv_program("python")
+    python.parent.mkdir(parents=True)
+    python.touch()
+    monkeypatch.setattr(dev, "venv_works", lambda: True)
+    monkeypatch.setattr(dev, "pip_install", lambda arguments, _total: calls.append(arguments))
+    return calls
+
+
+def marker() -> dict[str, str]:
+    return dict(json.loads(dev.MARKER.read_text("utf-8")))
+
+
+@pytest.mark.parametrize("version", [(3, 11), (3, 12, 9), (3, 13, 0)])
+def test_supported_pythons(version: tuple[int, ...]) -> None:
+    dev.check_python(version)
+
+
+@pytest.mark.parametrize("version", [(3, 8, 18), (3, 10, 13), (3, 14, 0), (4, 0)])
+def test_other_pythons_are_refused_in_one_sentence(version: tuple[int, ...]) -> None:
+    with pytest.raises(
+        dev.SetupError, match=rf"^Dewpoint needs Python 3\.11.* this is Python {version[0]}\.{version[1]}\.$"
+    ):
+        dev.check_python(version)
+
+
+@pytest.mark.parametrize("absent", ["venv", "ensurepip"])
+def test_missing_venv_module_names_the_package(absent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == absent else object())
+    monkeypatch.setattr(dev.os, "name", "posix")
+    with pytest.raises(dev.SetupError, match="apt install python3-venv"):
+        dev.check_venv_module()
+
+
+def test_full_disk_is_found_before_the_installation(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "DISK_BYTES", {"run": 1_500_000_000, "dev": 4_000_000_000})
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(9, 9, 2_000_000_000))
+    dev.check_disk("run")
+    with pytest.raises(dev.SetupError, match=r"needs 4\.0 GB .* only 2\.0 GB are free"):
+        dev.check_disk("dev")
+    monkeypatch.setattr(dev, "DISK_BYTES", {"dev": 2_000_000_500})
+    (scratch / ".venv").mkdir()
+    (scratch / ".venv" / "there.bin").write_bytes(bytes(1000))
+    dev.check_disk("dev")
+
+
+def test_run_installs_the_run_lock_once(installs: list[list[str]]) -> None:
+    dev.prepare("run")
+    dev.prepare("run")
+    assert installs == [["-r", str(dev.LOCKS["run"])]]
+    assert marker() == {"set": "run", "lock": dev.lock_hash("run"), "state": "done"}
+
+
+def test_a_changed_lock_is_installed(installs: list[list[str]]) -> None:
+    dev.prepare("run")
+    dev.LOCKS["run"].write_text("alpha==2\n", "utf-8")
+    dev.prepare("run")
+    assert len(installs) == 2
+
+
+def test_line_ends_do_not_change_the_hash() -> None:
+    before = dev.lock_hash("run")
+    dev.LOCKS["run"].write_bytes(dev.LOCKS["run"].read_bytes().replace(b"\n", b"\r\n"))
+    assert dev.lock_hash("run") == before
+
+
+def test_test_makes_a_run_venv_larger_and_run_never_makes_it_smaller(installs: list[list[str]]) -> None:
+    dev.prepare("run")
+    dev.prepare("test")
+    dev.prepare("run")
+    assert [Path(call[1]).name for call in installs] == ["run.txt", "dev.txt"]
+    assert marker()["set"] == "dev"
+
+
+def test_an_interrupted_installation_goes_on(
+    installs: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_arguments: list[str], _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dev, "pip_install", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            dev.prepare("test")
+    assert marker()["state"] == "installing"
+
+    def damaged(*_args: Any, **_kwargs: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 0, "half==1.0\n", "")
+
+    monkeypatch.setattr(subprocess, "run", damaged)
+    dev.prepare("run")
+    assert "interrupted; going on" in capsys.readouterr().out
+    assert installs == [["--force-reinstall", "--no-deps", "half==1.0"], ["-r", str(dev.LOCKS["dev"])]]
+    assert marker()["state"] == "done"
+
+
+def test_damaged_packages_are_found(tmp_path: Path) -> None:
+    """The program that looks for what an interrupted pip left behind, on one whole and two damaged packages."""
+    site = tmp_path / "site"
+    for name, size, record in (("whole", 3, True), ("short", 4, True), ("unrecorded", 3, False)):
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (site / f"{name}.py").write_text("abc", "utf-8")
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
+        if record:
+            (info / "RECORD").write_text(f"{name}.py,sha256=x,{size}\n{name}.pyc,,\n", "utf-8")
+    code = (
+        f"import sys; sys.path[:] = [{str(site)!r}] + [p for p in sys.path if 'site-packages' not in p]\n" + dev.DAMAGED
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert sorted(found.stdout.split()) == ["short==1.0", "unrecorded==1.0"]
+
+
+def test_a_broken_marker_counts_as_none(installs: list[list[str]]) -> None:
+    dev.MARKER.write_text("[1, 2", "utf-8")
+    assert dev.read_marker() == {}
+    dev.MARKER.write_text("[1, 2]", "utf-8")
+    assert dev.read_marker() == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("OSError: [Errno 28] No space left on device", "The disk is full"),
+        ("NewConnectionError('...: Failed to establish a new connection')", "The package server cannot be reached"),
+        ("ERROR: something else", "something else\npip failed; its last lines stand above"),
+    ],
+)
+def test_failures_are_told_in_plain_words(line: str, sentence: str) -> None:
+    assert sentence in str(dev.failure("pip failed", ["Collecting x", line]))
+
+
+def test_pip_shows_a_line_a_package(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [
+        "Collecting alpha==1 (from -r run.txt)",
+        "  Downloading alpha-1-py3-none-any.whl (82.2 MB)",
+        "Processing /wheels/run-2-py3-none-any.whl",
+        "Installing collected packages: alpha, run",
+    ]
+    monkeypatch.setattr(dev, "venv_program", lambda _name: sys.executable)
+    popen = subprocess.Popen
+
+    def fake(_command: list[str], **options: Any) -> subprocess.Popen[str]:
+        return popen([sys.executable, "-c", f"print({chr(10).join(lines)!r})"], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", fake)
+    dev.pip_install(["-r", "run.txt"], 2)
+    shown = capsys.readouterr().out
+    for words in ("[1/2] alpha==1", "downloading 82.2 MB", "[2/2] run-2", "unpacking 2 packages", "installed in"):
+        assert words in shown
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux programs can lack a screen")
+@pytest.mark.parametrize(
+    ("arguments", "platform"),
+    [(["--smoke", "Hello"], "offscreen"), (["--help"], None), (["doctor"], None), (["chats", "--json"], None)],
+)
+def test_without_a_screen(arguments: list[str], platform: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert dev.run_environment(arguments).get("QT_QPA_PLATFORM") == platform
+    with pytest.raises(dev.SetupError, match="no screen"):
+        dev.run_environment(["--model", "somewhere"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="system libraries are Linux's")
+def test_missing_libraries_name_one_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "missing_libraries", lambda: ["libegl1", "libxcb-cursor0"])
+    monkeypatch.setattr("shutil.which", lambda _name: "/usr/bin/apt-get")
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(dev.SetupError, match=r"libEGL\.so\.1.*sudo apt-get install .*libegl1 libxcb-cursor0"):
+        dev.check_libraries()
+
+
+def test_all_checks_run_after_one_fails(
+    installs: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[list[str]] = []
+
+    def fake(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        assert options["env"]["QT_QPA_PLATFORM"] == "offscreen"
+        return subprocess.CompletedProcess(command, 1 if "mypy" in command else 0)
+
+    monkeypatch.setattr(dev, "check_libraries", lambda: None)
+    monkeypatch.setattr(subprocess, "run", fake)
+    assert dev.main(["test", "-k", "words"]) == 1
+    assert len(ran) == 5
+    assert ran[-1][-2:] == ["-k", "words"]
+    shown = capsys.readouterr().out
+    assert shown.count("passed ") == 4
+    assert shown.count("FAILED ") == 1
