@@ -26,6 +26,16 @@ PLAUSIBLE_VERSIONS = 1_000
 FULL_CHECK_BYTES = 16 * 1024 * 1024
 ALWAYS_CHECK_BYTES = 64 * 1024 * 1024
 SIDE_FILES = ("-wal", "-shm")
+# SQLite has no checksums: a changed id is no damage to it, but would hide messages. And it looks at no CHECK of a
+# database that is open read-only.
+_ODD_ROWS = (
+    "PRAGMA foreign_key_check",
+    "SELECT 1 FROM message WHERE state NOT IN ('draft', 'streaming', 'done', 'stopped', 'error')",
+    "SELECT 1 FROM message WHERE role NOT IN ('system', 'user', 'assistant')",
+    """SELECT 1 FROM conversation c
+       WHERE EXISTS (SELECT 1 FROM message m WHERE m.conversation_id = c.id) AND NOT EXISTS (
+           SELECT 1 FROM message m WHERE m.id = c.head_message_id AND m.conversation_id = c.id)""",
+)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -162,6 +172,8 @@ def _examine_content(path: Path, size: int, whole: bool | None) -> Examination:
         if primary_code(exc) in ENVIRONMENT_CODES:
             raise
         return Examination(Health.DAMAGED, reason=str(exc))
+    except UnicodeDecodeError as exc:  # SQLite's message quotes the damaged schema, and Python cannot read that
+        return Examination(Health.DAMAGED, reason=exc.object.decode("utf-8", "replace"))
     finally:
         connection.close()
 
@@ -211,9 +223,10 @@ def _applied(connection: sqlite3.Connection) -> tuple[str, ...]:
 def _examine_pages(connection: sqlite3.Connection, size: int, found: Examination) -> Examination:
     check = "integrity_check" if size <= FULL_CHECK_BYTES else "quick_check"
     lines = [str(row[0]) for row in connection.execute(f"PRAGMA {check}(3)")]
-    if lines == ["ok"]:
-        return found
-    return Examination(Health.DAMAGED, reason="; ".join(" ".join(line.split()) for line in lines)[:500])
+    if lines != ["ok"]:
+        return Examination(Health.DAMAGED, reason="; ".join(" ".join(line.split()) for line in lines)[:500])
+    odd = any(connection.execute(sql).fetchone() for sql in _ODD_ROWS)
+    return Examination(Health.DAMAGED, reason="rows point to nothing or have odd values") if odd else found
 
 
 def check_is_due(path: Path, size: int) -> bool:

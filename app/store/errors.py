@@ -92,6 +92,11 @@ def store_error_from_os(exc: OSError, path: Path) -> StoreError:
     return StoreReadOnlyError(texts.store_not_opened(path), texts.store_not_writable_hint(path))
 
 
+def _mark_for_check(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.with_name(path.name + CHECK_MARK).touch()
+
+
 @contextlib.contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Turn errors of SQLite and the file system into `StoreError`; leave a mark if they mean damage.
@@ -106,8 +111,10 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         _log.info("sqlite: %s", exc)
         if is_damage(exc):
-            with contextlib.suppress(OSError):
-                path.with_name(path.name + CHECK_MARK).touch()
+            _mark_for_check(path)
         raise store_error_from_sqlite(exc, path) from exc
+    except UnicodeDecodeError as exc:  # see `app.store.database.examine`
+        _mark_for_check(path)
+        raise StoreDamagedError(texts.STORE_DAMAGED, texts.STORE_DAMAGED_HINT) from exc
     except OSError as exc:
         raise store_error_from_os(exc, path) from exc

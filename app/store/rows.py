@@ -1,4 +1,8 @@
-"""Rows of the database as values, and values as rows. Reading is patient: an odd value never hides a whole chat."""
+"""Rows of the database as values, and values as rows.
+
+The tables are strict, so every value has its column's type. What it says may still be odd, for SQLite has no checksums;
+reading is patient, and an odd value never hides a whole chat.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ from typing import Any
 from app.store.ids import storable
 from app.store.models import BlockRecord, Conversation, GenerationRecord, Message, MessageError, MessageState
 from inference.events import BlockCommitted, Failed
-from inference.params import SamplerParams
+from inference.params import ROLES, SamplerParams
+
+_STATES = frozenset(MessageState)
 
 BLOCK_COLUMNS = "ord, token_ids, settled_step, final_entropy, steps, max_steps, settled, seconds, answer, thinking"
 CONVERSATION_COLUMNS = "id, title, title_source, head_message_id, created_at, updated_at, deleted_at"
@@ -43,8 +49,8 @@ def message_from_row(row: tuple[Any, ...]) -> Message:
         parent_id=message[2],
         sibling_no=message[3],
         sibling_count=message[4],
-        role=message[5],
-        state=MessageState(message[6]),
+        role=message[5] if message[5] in ROLES else "user" if generation[0] is None else "assistant",
+        state=MessageState(message[6]) if message[6] in _STATES else MessageState.STOPPED,
         body=message[7],
         thinking=message[8],
         error=error_from_json(message[9]),

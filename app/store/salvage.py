@@ -71,5 +71,5 @@ def fit_row(table: str, row: Row, columns: Columns) -> Row | None:
     for name in TIMES:
         value = fitted.get(name)
         if value is not None and not 0 < value <= now + FUTURE_MS:
-            fitted[name] = now
+            fitted[name] = None if name == "deleted_at" else now  # in doubt a chat is not a deleted one
     return fitted

@@ -21,6 +21,7 @@ from app.ui.canvas_view import CanvasView
 from app.ui.copy_button import CopyButton
 from app.ui.icons import themed_icon
 from app.ui.problem_box import ProblemBox
+from app.ui.sibling_switch import SiblingSwitch
 from app.ui.theme import Theme
 from inference.events import DraftUpdated
 
@@ -53,14 +54,15 @@ class AnswerView(QFrame):
         self._problem = ProblemBox()
         self._actions = QWidget()
         self._copy = CopyButton(self.source, "answer", theme)
-        self._again = self._button("Try again", "Try again: ask for a new answer")
+        self._again = QPushButton("Try again")
+        self._again.setProperty("role", "quiet")
+        self._again.setAccessibleName("Try again: ask for a new answer")
+        self._again.setToolTip("Try again: ask for a new answer")
+        self._again.setCursor(Qt.CursorShape.PointingHandCursor)
+        self._again.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._again.clicked.connect(self.on_try_again_clicked)
-        self._previous = self._button("", "Previous answer")
-        self._next = self._button("", "Next answer")
-        self._previous.clicked.connect(self.on_previous_clicked)
-        self._next.clicked.connect(self.on_next_clicked)
-        self._sibling = QLabel()
-        self._sibling.setProperty("role", "faint")
+        self._siblings = SiblingSwitch("answer", theme)
+        self._siblings.sibling_requested.connect(self.sibling_requested)
         self.setAccessibleName("Answer")
         self._lay_out()
         self.set_theme(theme)
@@ -85,12 +87,7 @@ class AnswerView(QFrame):
         self._actions.setEnabled(not writing)
         self._actions.setVisible(not writing)
         self.set_last(last)
-        several = message.sibling_count > 1
-        for widget in (self._previous, self._next, self._sibling):
-            widget.setVisible(several)
-        self._sibling.setText(words.sibling_label(message.sibling_no, message.sibling_count))
-        self._previous.setEnabled(message.sibling_no > 0)
-        self._next.setEnabled(message.sibling_no + 1 < message.sibling_count)
+        self._siblings.set_message(message)
 
     def set_last(self, last: bool) -> None:
         """Only the newest answer can be tried again."""
@@ -126,12 +123,11 @@ class AnswerView(QFrame):
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
-        for part in (self.body, self.canvas, self._copy, self._problem):
+        for part in (self.body, self.canvas, self._copy, self._problem, self._siblings):
             part.set_theme(theme)
         edge = round(theme.ui_points * 1.5)
-        for button, name in ((self._again, "retry"), (self._previous, "previous"), (self._next, "next")):
-            button.setIcon(themed_icon(name, theme.color("muted"), edge))
-            button.setIconSize(QSize(edge, edge))
+        self._again.setIcon(themed_icon("retry", theme.color("muted"), edge))
+        self._again.setIconSize(QSize(edge, edge))
         self._note.setFont(theme.body_font())
         self.release_height()
 
@@ -140,14 +136,6 @@ class AnswerView(QFrame):
     def on_try_again_clicked(self) -> None:
         """Ask for another answer."""
         self.try_again_requested.emit()
-
-    def on_previous_clicked(self) -> None:
-        """Show the answer before."""
-        self.sibling_requested.emit(self._message_id, -1)
-
-    def on_next_clicked(self) -> None:
-        """Show the answer after."""
-        self.sibling_requested.emit(self._message_id, 1)
 
     def copy(self) -> None:
         """Copy the source."""
@@ -170,20 +158,11 @@ class AnswerView(QFrame):
         self.set_waiting(note)
         self._problem.set_error(message.error)
 
-    def _button(self, text: str, name: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setProperty("role", "quiet")
-        button.setAccessibleName(name)
-        button.setToolTip(name)
-        button.setCursor(Qt.CursorShape.PointingHandCursor)
-        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        return button
-
     def _lay_out(self) -> None:
         row = QHBoxLayout(self._actions)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
-        for widget in (self._copy, self._again, self._previous, self._sibling, self._next):
+        for widget in (self._copy, self._again, self._siblings):
             row.addWidget(widget)
         row.addStretch(1)
         policy = self._actions.sizePolicy()

@@ -207,7 +207,7 @@ class ChatView(QScrollArea):
         self.try_again_requested.emit()
 
     def on_sibling_requested(self, message_id: str, step: int) -> None:
-        """Passed on from an answer."""
+        """Passed on from a message."""
         self.sibling_requested.emit(message_id, step)
 
     # -- inside -----------------------------------------------------------------------------------------------------
@@ -223,7 +223,9 @@ class ChatView(QScrollArea):
     def _make(self, message: Message) -> UserMessage | AnswerView:
         theme: Theme = self._themes.theme
         if message.role == "user":
-            return UserMessage(message.id, message.body, theme)
+            asked = UserMessage(message, theme)
+            asked.sibling_requested.connect(self.on_sibling_requested)
+            return asked
         answer = AnswerView(theme, self._calm, self._reduce_motion)
         answer.set_message(message, last=False)
         if message.state == MessageState.STREAMING:

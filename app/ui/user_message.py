@@ -1,13 +1,16 @@
-"""A message of the user: a soft bubble on the right."""
+"""A message of the user: a soft bubble on the right, and under it a switch where its place has several messages."""
 
 from __future__ import annotations
 
 import math
 
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
 
+from app.store.models import Message
 from app.ui.flow_text import FlowText
+from app.ui.sibling_switch import SiblingSwitch
 from app.ui.theme import Theme
 
 _WIDEST = 0.78
@@ -15,12 +18,18 @@ _SIDE, _TOP = 16, 10
 
 
 class UserMessage(QWidget):
-    """Shows text exactly as it was typed."""
+    """Shows text exactly as it was typed.
 
-    def __init__(self, message_id: str, text: str, theme: Theme) -> None:
+    Signals:
+        sibling_requested: The user wants to see another message at this place (message id, -1 or +1).
+    """
+
+    sibling_requested = Signal(str, int)
+
+    def __init__(self, message: Message, theme: Theme) -> None:
         super().__init__()
-        self.message_id = message_id
-        self._source = text
+        self.message_id = message.id
+        self._source = message.body
         self._theme = theme
         self._text = FlowText(theme)
         self._text.setAccessibleName("Your message")
@@ -28,13 +37,19 @@ class UserMessage(QWidget):
         self._bubble.setObjectName("bubble")
         self._inner = QVBoxLayout(self._bubble)
         self._inner.addWidget(self._text)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addStretch(1)
-        row.addWidget(self._bubble)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addWidget(self._bubble, 0, Qt.AlignmentFlag.AlignRight)
+        self._siblings: SiblingSwitch | None = None
+        if message.sibling_count > 1:
+            self._siblings = SiblingSwitch("message", theme)
+            column.addWidget(self._siblings, 0, Qt.AlignmentFlag.AlignRight)
+            self._siblings.sibling_requested.connect(self.sibling_requested)
+            self._siblings.set_message(message)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Your message")
-        self._text.set_plain(text)
+        self._text.set_plain(message.body)
         self._fit()
 
     def source(self) -> str:
@@ -45,6 +60,8 @@ class UserMessage(QWidget):
         """New colours and sizes."""
         self._theme = theme
         self._text.set_theme(theme)
+        if self._siblings is not None:
+            self._siblings.set_theme(theme)
         self._fit()
 
     def _fit(self) -> None:

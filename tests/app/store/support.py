@@ -96,11 +96,25 @@ def fill(store: HistoryStore, chats: int, turns: int, seed: int = 1) -> dict[str
 
 
 def bodies_in(store: HistoryStore) -> dict[str, str]:
-    """All bodies that can be reached through the list of chats."""
-    return {m.id: m.body for chat in store.list_conversations() for m in store.messages(chat.id)}
+    """All bodies that a user can come to: the chats of the list, with every branch that the arrows lead to."""
+    found: dict[str, str] = {}
+    for chat in store.list_conversations():
+        waiting = list(store.messages(chat.id))
+        while waiting:
+            message = waiting.pop()
+            if message.id not in found:
+                found[message.id] = message.body
+                store.blocks(message.id)
+                store.show_branch(message.id)
+                waiting += [*store.messages(chat.id), *store.siblings(message.id)]
+        if chat.head_message_id is not None:
+            store.show_branch(chat.head_message_id)
+    return found
 
 
-def sql(path: Path, statement: str) -> list[tuple[Any, ...]]:
-    """Run one statement on the file from outside."""
+def sql(path: Path, statement: str, *before: str) -> list[tuple[Any, ...]]:
+    """Run one statement on the file from outside, after those of `before`."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for first in before:
+            connection.execute(first)
         return connection.execute(statement).fetchall()

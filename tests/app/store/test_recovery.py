@@ -92,7 +92,7 @@ def test_random_damage(
     tmp_path: Path, pristine: tuple[bytes, dict[str, str]], damage: Damage, subtests: pytest.Subtests
 ) -> None:
     data, bodies = pristine
-    for seed in range(10):
+    for seed in range(25):
         with subtests.test(seed=seed):
             damaged = bytearray(data)
             damage(damaged, random.Random(f"{damage.__name__}{seed}"))
@@ -105,6 +105,36 @@ def test_random_damage(
             assert len(found) <= len(bodies)
             strange = [body for body in found.values() if body not in {*bodies.values(), texts.UNREADABLE_MESSAGE}]
             assert len(strange) <= (30 if damage is flip_bytes else 2)
+
+
+def test_a_damaged_schema_that_is_no_utf8(data_file: Path, pristine: tuple[bytes, dict[str, str]]) -> None:
+    data = pristine[0].replace(b"sibling_no INTEGER", b"sibling_no INTE\xffER", 1)
+    report, found = open_damaged(data_file, data)
+    assert report is not None
+    assert found == pristine[1]
+
+
+@pytest.mark.parametrize("id_column", ["conversation.head_message_id", "message.parent_id", "message.conversation_id"])
+def test_an_id_that_leads_nowhere_hides_nothing(data_file: Path, id_column: str) -> None:
+    with HistoryStore.open(data_file) as store:
+        bodies = fill(store, 1, 3)
+    table, column = id_column.split(".")
+    sql(data_file, f"UPDATE {table} SET {column} = 'nowhere' WHERE seq = (SELECT MAX(seq) FROM {table})")
+    report, found = open_damaged(data_file, data_file.read_bytes())
+    assert report is not None
+    assert found == bodies
+
+
+@pytest.mark.parametrize("change", ["message SET state = 'don:'", "message SET role = 'usir'"])
+@pytest.mark.parametrize("examined", [True, False])
+def test_odd_values_hide_no_chat(data_file: Path, change: str, examined: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    with HistoryStore.open(data_file) as store:
+        bodies = fill(store, 1, 2)
+    sql(data_file, f"UPDATE {change}", "PRAGMA ignore_check_constraints = ON")
+    monkeypatch.setattr("app.store.database.check_is_due", lambda path, size: examined)  # a large file: once a day
+    with HistoryStore.open(data_file) as store:
+        assert (store.recovery is not None) == examined
+        assert bodies_in(store) == bodies
 
 
 def test_every_single_page_may_be_lost(tmp_path: Path, pristine: tuple[bytes, dict[str, str]]) -> None:

@@ -40,65 +40,77 @@ def view(qapp: QApplication, qtbot: QtBot) -> Iterator[ChatView]:
     chat.show_messages(())
 
 
+def settle(qtbot: QtBot, view: ChatView) -> None:
+    """Wait until nothing is laid out any more: heights and the scroll bar stay for 60 ms, however slow the machine."""
+    seen: list[tuple[int, ...]] = []
+
+    def quiet() -> bool:
+        bar = view.verticalScrollBar()
+        seen.append((bar.maximum(), bar.value(), *(item.height() for item in view.items)))
+        return len(seen) > 6 and len(set(seen[-6:])) == 1
+
+    qtbot.waitUntil(quiet, timeout=20_000)
+
+
 def test_only_the_newest_messages_become_widgets(qtbot: QtBot, view: ChatView) -> None:
     view.show_messages(branch(10_000))
     assert len(view.items) == PAGE
-    qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 0, timeout=1000)
+    qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 0, timeout=20_000)
     assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
 
 
 def test_earlier_messages_come_on_scrolling_up_without_a_jump(qtbot: QtBot, view: ChatView) -> None:
     view.show_messages(branch(100))
     bar = view.verticalScrollBar()
-    qtbot.waitUntil(lambda: bar.maximum() > 500, timeout=1000)
-    qtbot.wait(20)
+    qtbot.waitUntil(lambda: bar.maximum() > 500, timeout=20_000)
+    settle(qtbot, view)
     first = view.items[0]
     bar.setValue(10)
     place = first.mapTo(view.viewport(), first.rect().topLeft()).y()
-    qtbot.waitUntil(lambda: len(view.items) == 2 * PAGE and bar.value() > 500, timeout=1000)
-    qtbot.wait(20)
+    qtbot.waitUntil(lambda: len(view.items) == 2 * PAGE and bar.value() > 500, timeout=20_000)
+    settle(qtbot, view)
     assert abs(first.mapTo(view.viewport(), first.rect().topLeft()).y() - place) <= 80
 
 
 def test_it_sticks_to_the_bottom_only_if_the_user_is_there(qtbot: QtBot, view: ChatView) -> None:
     view.show_messages((*branch(20), message(20, "user", "Go"), message(21, "assistant", "", MessageState.STREAMING)))
     bar = view.verticalScrollBar()
-    qtbot.waitUntil(lambda: bar.maximum() > 100, timeout=1000)
-    qtbot.wait(20)
+    qtbot.waitUntil(lambda: bar.maximum() > 100, timeout=20_000)
+    settle(qtbot, view)
     view.show_draft(draft([" word"] * 30))
     view.commit("A paragraph.\n\n" * 30)
-    qtbot.wait(30)
+    settle(qtbot, view)
     assert bar.value() == bar.maximum()
     bar.setValue(bar.maximum() // 2)
     place = bar.value()
     view.commit("A paragraph.\n\n" * 60)
-    qtbot.wait(30)
+    settle(qtbot, view)
     assert bar.value() == place
 
 
 def test_a_commit_does_not_move_what_is_in_view(qtbot: QtBot, view: ChatView) -> None:
     view.show_messages((*branch(20), message(20, "user", "Go"), message(21, "assistant", "", MessageState.STREAMING)))
-    qtbot.wait(30)
+    settle(qtbot, view)
     answer = view.last_answer
     assert isinstance(answer, AnswerView)
     for step in range(1, 4):
         view.show_draft(draft([" drop"] * 32, [3.0] * 32, step=step))
-    qtbot.wait(30)
+    settle(qtbot, view)
     height, place = answer.height(), view.verticalScrollBar().value()
     view.end_answer(message(21, "assistant", "Short."))
-    qtbot.wait(30)
+    settle(qtbot, view)
     assert answer.height() == height
     assert view.verticalScrollBar().value() == place
     assert answer.canvas.height() == 0
     view.add_message(message(22, "user", "Thanks"))
-    qtbot.wait(30)
+    settle(qtbot, view)
     assert answer.height() <= height
 
 
 def test_long_unbroken_text_stays_inside(qtbot: QtBot, view: ChatView) -> None:
     text = "x" * 3000
     view.show_messages((message(0, "user", text), message(1, "assistant", f"{text}\n\n```\n{text}\n```\n\n`{text}`")))
-    qtbot.wait(30)
+    settle(qtbot, view)
     for item in view.items:
         assert item.width() <= view.viewport().width()
     assert view.horizontalScrollBar().maximum() == 0

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.bridge.model_keeper import ModelPhase
 from app.main import Parts
+from app.paths import AppPaths
+from app.store.history import HistoryStore
 from app.store.models import MessageState
 from app.ui import words
 from app.ui.answer_view import AnswerView
@@ -158,12 +163,29 @@ def test_several_answers_can_be_switched(qtbot: QtBot, parts: Parts, engine: Scr
     engine.answer = [*simple_answer("Another one.")]
     first.try_again_requested.emit()
     second = wait_for_answer(qtbot, parts)
-    assert second._sibling.text() == "2 of 2"
+    assert second._siblings._place.text() == "2 of 2"
     second.sibling_requested.emit(second.message_id, -1)
     shown = parts.window.pane.chat.last_answer
     assert shown is not None
     assert shown.source() == "Hello **there**."
-    assert shown._sibling.text() == "1 of 2"
+    assert shown._siblings._place.text() == "1 of 2"
+
+
+def test_messages_of_the_user_at_one_place_can_be_switched(make_window: MakeWindow, dewpoint_home: Path) -> None:
+    path = AppPaths(dewpoint_home).data_file
+    with HistoryStore.open(path) as store:
+        chat = store.add_user_message(None, "First").conversation_id
+    rest = "conversation_id, role, state, created_at, updated_at, thinking"
+    with closing(sqlite3.connect(path)) as db, db:  # as a recovery may leave it
+        db.execute(f"INSERT INTO message (id, body, sibling_no, {rest}) SELECT '0', 'Second', 1, {rest} FROM message")
+    parts = make_window()
+    parts.controller.open_chat(chat)
+    view = parts.window.pane.chat
+    for shown, step in (("First", "Next message"), ("Second", "Previous message"), ("First", "Next message")):
+        (item,) = view.items
+        assert item.source() == shown
+        (arrow,) = [button for button in item.findChildren(QPushButton) if button.accessibleName() == step]
+        arrow.click()
 
 
 def test_answers_that_did_not_settle_say_so(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
