@@ -1,4 +1,4 @@
-"""`python -m app`: the window."""
+"""`python -m app`: the window; `python -m app COMMAND`: a command without one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import sys
 
 def main() -> int:
     """Run the program; returns the exit status."""
-    # Imported here: the engine process, being spawned, imports this module again and needs no Qt.
+    # Imported here: the engine process, being spawned, imports this module again and needs neither.
+    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+        from app.commands.dispatch import run_command
+
+        return run_command(sys.argv[1:])
     from app.main import main as run
 
     return run()

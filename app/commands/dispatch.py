@@ -1,0 +1,24 @@
+"""Finds the command that the arguments name, runs it, and says in one sentence what went wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from app.commands import engines
+from inference.errors import InferenceError
+from trt_engines.errors import EngineError
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"engines": engines.main}
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run the command that the first argument names; returns the exit status."""
+    if arguments[0] not in COMMANDS:
+        sys.stderr.write(f"There is no command {arguments[0]!r}; known are: {', '.join(COMMANDS)}.\n")
+        return 2
+    try:
+        return COMMANDS[arguments[0]](arguments[1:])
+    except (EngineError, InferenceError) as exc:
+        sys.stderr.write(f"{exc.user_text} {exc.hint}".strip() + "\n")
+        return 1

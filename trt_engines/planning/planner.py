@@ -1,0 +1,262 @@
+"""From a model, a card and a machine to a plan: which precision, what stays on the card, how fast; or why not.
+
+The times are estimates. A denoising step reads every weight once (256 tokens with 8 of 128 experts each touch nearly
+all of them), so it takes the longest of: reading what lies on the card, copying in what does not, and computing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trt_engines.planning.hardware import GB, GIB, Gpu, Machine
+from trt_engines.planning.precision import ENGINE_OVERHEAD, PRECISIONS, Precision
+from trt_engines.planning.shape import ModelShape
+
+# Assumptions, to be replaced by measurements as soon as these engines have run on a card.
+MEMORY_EFFICIENCY = 0.75  # of the card's bandwidth
+COMPUTE_EFFICIENCY = 0.5  # of the tensor cores' rate
+STEP_OVERHEAD = 0.0015  # seconds: launches, sampling, the host's part
+SEGMENT_OVERHEAD = 0.0001  # seconds more for each segment
+ASSUMED_STEPS = 16  # of a block; one more pass commits it
+
+DRIVER_BYTES = int(0.6 * GB)  # CUDA context and TensorRT's own
+PINNED_SHARE = 0.7  # of the free RAM that may be pinned
+FASTEST_SHARE = 0.6  # a more exact precision is taken if it has this share of the fastest one's speed
+BUILD_SECONDS_PER_GB = 22.0  # measured: 0.41 GB of INT4 experts in 7 to 11 s on two cores
+BUILD_RAM_FACTOR = 2.5  # measured: about twice a segment's weights, and the program itself
+STREAM_SLOTS = 2  # one segment is computed while the next one is copied in
+SEGMENT_LENGTHS = (5, 3, 2, 1)  # layers; the shorter, the less room the slots take
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a model runs on a card; all times are estimates.
+
+    Attributes:
+        precision: Form of the weights.
+        kv_type: "fp16" or "fp8".
+        context: Known tokens that the KV cache holds.
+        segments: Segments of the stack.
+        resident: Those of them that stay on the card; the others are streamed in every step.
+        gpu_bytes: What it takes on the card.
+        pinned_bytes: What it takes of the machine's memory for streaming.
+        kv_bytes: Size of the KV cache.
+        disk_bytes: Size of the engines on the disk.
+        build_ram_bytes: Memory that the build needs.
+        build_seconds: How long the build takes on two cores.
+        step_seconds: One denoising step.
+        tokens_per_second: Tokens of a full block a second, at 16 steps and one commit.
+        limit: What the step waits for: "memory", "pcie" or "compute".
+    """
+
+    precision: Precision
+    kv_type: str
+    context: int
+    segments: int
+    resident: int
+    gpu_bytes: int
+    pinned_bytes: int
+    kv_bytes: int
+    disk_bytes: int
+    build_ram_bytes: int
+    build_seconds: float
+    step_seconds: float
+    tokens_per_second: float
+    limit: str
+
+    @property
+    def streamed(self) -> bool:
+        """Whether weights are copied in while it runs."""
+        return self.resident < self.segments
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a model does not run, and what would help."""
+
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """Bytes of the parts of a model in one precision."""
+
+    fixed: int
+    segments: tuple[int, ...]
+
+    @property
+    def all(self) -> int:
+        return self.fixed + sum(self.segments)
+
+
+def plans(shape: ModelShape, gpu: Gpu, machine: Machine, context: int) -> tuple[Plan | Refusal, ...]:
+    """One plan or refusal for each precision that the card can compute with, the most exact first."""
+    usable = [precision for precision in PRECISIONS if precision.runs_on(gpu.sm)]
+    return tuple(_plan(shape, gpu, machine, context, precision) for precision in usable)
+
+
+def best_plan(shape: ModelShape, gpu: Gpu, machine: Machine, context: int) -> Plan | Refusal:
+    """The plan to use: one without streaming if there is any, and of the fast enough ones the most exact.
+
+    Args:
+        shape: The model.
+        gpu: The card; its `memory` is what is free on it now.
+        machine: Free RAM and disk.
+        context: Known tokens to have room for.
+
+    Returns:
+        A plan, or why there is none.
+
+    Raises:
+        ValueError: The context is not within 1 and what the model was trained for.
+    """
+    if not 1 <= context <= shape.max_context:
+        raise ValueError(f"the context must be within 1..{shape.max_context} tokens, not {context}")
+    found = plans(shape, gpu, machine, context)
+    if not found:
+        return Refusal(
+            f"TensorRT engines need a card of the RTX 20 series or newer (SM 7.5); {gpu.name} has SM {gpu.sm / 10}.",
+            "The starter model runs on the processor.",
+        )
+    possible = [plan for plan in found if isinstance(plan, Plan)]
+    if not possible:
+        return next(refusal for refusal in reversed(found) if isinstance(refusal, Refusal))
+    possible = [plan for plan in possible if not plan.streamed] or possible
+    fastest = max(plan.tokens_per_second for plan in possible)
+    return next(plan for plan in possible if plan.tokens_per_second >= FASTEST_SHARE * fastest)
+
+
+def longest_context(shape: ModelShape, gpu: Gpu, machine: Machine, lengths: tuple[int, ...]) -> int | None:
+    """The longest of `lengths` for which there is a plan, None if there is none."""
+    fitting = [length for length in lengths if isinstance(best_plan(shape, gpu, machine, length), Plan)]
+    return max(fitting, default=None)
+
+
+def _plan(shape: ModelShape, gpu: Gpu, machine: Machine, context: int, precision: Precision) -> Plan | Refusal:
+    """The fastest way to cut the stack: long segments if all of it stays on the card, shorter ones to stream."""
+    found = [_plan_cut(shape, gpu, machine, context, precision, length) for length in SEGMENT_LENGTHS]
+    possible = [plan for plan in found if isinstance(plan, Plan)]
+    return max(possible, key=lambda plan: plan.tokens_per_second) if possible else found[-1]
+
+
+def _plan_cut(
+    shape: ModelShape, gpu: Gpu, machine: Machine, context: int, precision: Precision, length: int
+) -> Plan | Refusal:
+    """1. What is always on the card. 2. What of the stack stays there. 3. RAM and disk. 4. Time of a step."""
+    sizes = _sizes(shape, precision, length)
+    kv_type = "fp8" if gpu.sm >= 89 else "fp16"
+    kv = shape.kv_bytes(context + shape.canvas_length, 1 if kv_type == "fp8" else 2)
+    # 1.
+    always = DRIVER_BYTES + sizes.fixed + kv + _workspace(shape)
+    # 2.
+    resident = _resident_segments(sizes.segments, gpu.memory - always)
+    if resident < len(sizes.segments) and not gpu.unified:
+        taken = always + STREAM_SLOTS * max(sizes.segments) + sum(sizes.segments[:resident])
+    else:  # one memory: nothing to stream from
+        resident, taken = len(sizes.segments), always + sum(sizes.segments)
+    if taken > gpu.memory:
+        return Refusal(
+            f"{gpu.name} has {_gb(gpu.memory)} free, and in {precision.name} at least {_gb(taken)} are needed for a "
+            f"context of {context} tokens.",
+            "Close other programs that use the card, or choose a shorter context.",
+        )
+    # 3.
+    pinned = sum(sizes.segments[resident:])
+    refusal = _machine_refusal(machine, precision, sizes, pinned)
+    if refusal is not None:
+        return refusal
+    # 4.
+    seconds, limit = _step_seconds(shape, gpu, context, precision, sizes, resident)
+    return Plan(
+        precision=precision,
+        kv_type=kv_type,
+        context=context,
+        segments=len(sizes.segments),
+        resident=resident,
+        gpu_bytes=taken,
+        pinned_bytes=pinned,
+        kv_bytes=kv,
+        disk_bytes=sizes.all,
+        build_ram_bytes=_build_ram(sizes),
+        build_seconds=sizes.all / GB * BUILD_SECONDS_PER_GB,
+        step_seconds=seconds,
+        tokens_per_second=shape.canvas_length / (seconds * (ASSUMED_STEPS + 1)),
+        limit=limit,
+    )
+
+
+def _sizes(shape: ModelShape, precision: Precision, length: int) -> _Sizes:
+    segments = []
+    for layers in shape.segments(length):
+        dense = sum(shape.dense_parameters(layer) for layer in layers) * precision.dense_bits
+        experts = len(layers) * shape.expert_parameters * precision.expert_bits
+        segments.append(int((dense + experts) / 8 * ENGINE_OVERHEAD))
+    return _Sizes(int(shape.fixed_parameters * 2 * ENGINE_OVERHEAD), tuple(segments))
+
+
+def _workspace(shape: ModelShape) -> int:
+    """Activations: the head's logits in fp32 and their tempered copy, the experts' gathered rows, attention."""
+    logits = 2 * 4 * shape.canvas_length * shape.vocab_size
+    rows = 2 * shape.canvas_length * shape.top_k  # capacity: up to twice the even spread
+    experts = 2 * rows * (2 * shape.hidden_size + 3 * shape.moe_intermediate_size)
+    return logits + experts + 64 * shape.canvas_length * shape.hidden_size
+
+
+def _resident_segments(segments: tuple[int, ...], room: int) -> int:
+    """How many segments stay on the card: all of them, or as many as leave room for the slots of streaming."""
+    if sum(segments) <= room:
+        return len(segments)
+    room -= STREAM_SLOTS * max(segments)
+    count = 0
+    for size in segments[:-1]:
+        room -= size
+        if room < 0:
+            break
+        count += 1
+    return count
+
+
+def _build_ram(sizes: _Sizes) -> int:
+    return int(BUILD_RAM_FACTOR * max(sizes.fixed, *sizes.segments))
+
+
+def _machine_refusal(machine: Machine, precision: Precision, sizes: _Sizes, pinned: int) -> Refusal | None:
+    """What the machine lacks, if it lacks something."""
+    if pinned > PINNED_SHARE * machine.ram:
+        return Refusal(
+            f"In {precision.name}, {_gb(pinned)} of weights do not fit on the card and would have to lie in the "
+            f"machine's memory, of which only {_gb(PINNED_SHARE * machine.ram)} can be used for that.",
+            "Close other programs, or add memory to the machine.",
+        )
+    if _build_ram(sizes) > machine.ram:
+        return Refusal(
+            f"Building the engines in {precision.name} needs {_gb(_build_ram(sizes))} of memory, and "
+            f"{_gb(machine.ram)} are free.",
+            "Close other programs and try again.",
+        )
+    if sizes.all > machine.disk:
+        return Refusal(
+            f"The engines in {precision.name} need {_gb(sizes.all)} on the disk, and {_gb(machine.disk)} are free.",
+            "Make room, or move the data folder to another drive.",
+        )
+    return None
+
+
+def _step_seconds(
+    shape: ModelShape, gpu: Gpu, context: int, precision: Precision, sizes: _Sizes, resident: int
+) -> tuple[float, str]:
+    """Seconds of one denoising step, and what it waits for. Streamed weights are read from the card's memory, too."""
+    experts, rest = shape.step_flops(context)
+    rate = gpu.tflops * 1e12 * COMPUTE_EFFICIENCY
+    times = {
+        "memory": sizes.all / (gpu.bandwidth * MEMORY_EFFICIENCY),
+        "pcie": sum(sizes.segments[resident:]) / gpu.pcie,
+        "compute": experts / (rate * precision.expert_speed) + rest / rate,
+    }
+    limit = max(times, key=lambda name: times[name])
+    return times[limit] + STEP_OVERHEAD + SEGMENT_OVERHEAD * len(sizes.segments), limit
+
+
+def _gb(size: float) -> str:
+    return f"{size / GIB:.1f} GiB"
