@@ -5,7 +5,8 @@
     problem   one sentence if something went wrong
     actions   Copy, Try again, "2 of 3"
 
-When a block is committed the view keeps the height it had, so that nothing jumps; `release_height` gives it back.
+When a block is committed the view keeps the height it had, so that nothing jumps; `release_height` gives it back. That
+floor goes into the size hints: a minimum height would take the place of what the text needs, not only add to it.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class AnswerView(QFrame):
         super().__init__()
         self._theme = theme
         self._source, self._message_id = "", ""
+        self._floor = 0
         self.body = AnswerBody(theme)
         self.canvas = CanvasView(theme, calm, reduce_motion)
         self.canvas.grown.connect(self.grown)
@@ -106,19 +108,20 @@ class AnswerView(QFrame):
 
     def commit(self, source: str) -> None:
         """A block is final: `source` is the whole answer so far."""
-        self.setMinimumHeight(max(self.minimumHeight(), self.height()))
+        self._keep_height(self.height())
         self.canvas.clear()
         self._set_source(source)
 
     def end(self, message: Message, last: bool) -> None:
         """The answer is complete, or was ended."""
-        self.setMinimumHeight(max(self.minimumHeight(), self.height()))
+        self._keep_height(self.height())
         self.canvas.clear()
         self.set_message(message, last)
 
     def release_height(self) -> None:
         """Take only the room that is needed."""
-        self.setMinimumHeight(0)
+        self._floor = 0
+        self.updateGeometry()
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
@@ -141,7 +144,21 @@ class AnswerView(QFrame):
         """Copy the source."""
         self._copy.on_clicked()
 
+    # -- Qt ---------------------------------------------------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        """What the parts need, and no less than the height that is kept."""
+        return super().sizeHint().expandedTo(QSize(0, self._floor))
+
+    def minimumSizeHint(self) -> QSize:
+        """The same for the least size."""
+        return super().minimumSizeHint().expandedTo(QSize(0, self._floor))
+
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _keep_height(self, height: int) -> None:
+        self._floor = max(self._floor, height)
+        self.updateGeometry()
 
     def _set_source(self, source: str) -> None:
         self._source = source

@@ -107,6 +107,23 @@ def test_a_commit_does_not_move_what_is_in_view(qtbot: QtBot, view: ChatView) ->
     assert answer.height() <= height
 
 
+def test_an_answer_higher_than_its_draft_gets_all_the_room_it_needs(qtbot: QtBot, view: ChatView) -> None:
+    text = "# Title\n\n1. one\n2. two\n\n```python\ndef f():\n    return 1\n```\n\n" + "Word " * 200
+    view.show_messages((message(0, "user", "Go"), message(1, "assistant", "", MessageState.STREAMING)))
+    for step in range(1, 5):
+        view.show_draft(draft([" drop"] * 60, [3.0] * 60, step=step))
+        settle(qtbot, view)
+    view.commit(text)
+    view.end_answer(message(1, "assistant", text))
+    settle(qtbot, view)
+    answer = view.last_answer
+    assert isinstance(answer, AnswerView)
+    ends = [part.geometry().bottom() for part in answer.body.parts]
+    assert all(part.geometry().top() > end for part, end in zip(answer.body.parts[1:], ends, strict=False))
+    assert answer.body.height() > ends[-1]
+    assert answer.height() >= answer.sizeHint().height()
+
+
 def test_long_unbroken_text_stays_inside(qtbot: QtBot, view: ChatView) -> None:
     text = "x" * 3000
     view.show_messages((message(0, "user", text), message(1, "assistant", f"{text}\n\n```\n{text}\n```\n\n`{text}`")))
