@@ -76,7 +76,9 @@ class CanvasPainter:
             alpha *= FADE_FROM + (1.0 - FADE_FROM) * part
             # The old text fades out only where the new one stands: a word that moved leaves no ghost between the lines.
             if before is not None and abs(before.x - word.x) < self.em and abs(top_before - top) < 1.0:
+                painter.setClipRect(QRectF(word.x, top, word.width, self.line_height))  # over no neighbour
                 self._draw(painter, before, word.x, top, (1.0 - part) * _ALPHA[before.level] * strength, self._text)
+                painter.setClipping(False)
         strength = strength if word.level < Level.FIRM else 1.0
         self._draw(painter, word, word.x, top, alpha * strength, self._color(look, now))
 

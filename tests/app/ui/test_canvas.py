@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.ui.canvas_flow import CanvasFlow, Flow, Level, level_from_entropy
+from app.ui.canvas_flow import CanvasFlow, Flow, Level, Word, level_from_entropy
+from app.ui.canvas_paint import FADE_SECONDS, CanvasPainter, Look
 from app.ui.canvas_view import CanvasView
 from app.ui.theme import Theme
 from app.ui.tokens import LIGHT
@@ -182,3 +185,18 @@ def test_a_new_width_and_a_new_theme_lay_out_anew(canvas: CanvasView) -> None:
     assert max(word.x + word.width for word in canvas._flow.words) <= 301 < wide
     canvas.set_theme(Theme(LIGHT, 2.0, 20.0))
     canvas.grab()
+
+
+def test_a_fading_word_covers_no_neighbour(qapp: QApplication) -> None:
+    painter = CanvasPainter(THEME)
+    image = QImage(400, 60, QImage.Format.Format_ARGB32)
+    image.fill(Qt.GlobalColor.white)
+    blank = image.copy()
+    short = Word(0, "i", Level.SETTLED, 0, 0.0, painter.measure("i"))
+    long = Word(0, "considerable", Level.SETTLED, 0, 0.0, painter.measure("considerable"))
+    brush = QPainter(image)
+    painter.paint(brush, Look(short, long, changed=0.0, settled=-60.0), 0.0, 0.0, FADE_SECONDS / 4, 1.0)
+    brush.end()
+    edge = int(short.width) + 2
+    assert image.copy(edge, 0, 300, 60) == blank.copy(edge, 0, 300, 60)
+    assert image.copy(0, 0, edge, 60) != blank.copy(0, 0, edge, 60)
