@@ -1,0 +1,151 @@
+"""The pictures of the README, made anew from the real window: `python benchmarks/pictures.py` (Linux, also offscreen).
+
+    writing.png    a real answer of the starter model, half denoised: the engine process is halted for the shot
+    finished.png   the same answer, finished
+    dark.png       sample content with code and a table, dark; written into the history beforehand
+
+`QT_SCALE_FACTOR=1.5` gives them at 150 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from PySide6.QtCore import QObject, Qt  # noqa: E402
+from PySide6.QtGui import QGuiApplication  # noqa: E402
+from PySide6.QtTest import QTest  # noqa: E402
+from PySide6.QtWidgets import QApplication  # noqa: E402
+
+from app.bridge.model_keeper import ModelPhase  # noqa: E402
+from app.main import Parts, build  # noqa: E402
+from app.paths import AppPaths  # noqa: E402
+from app.store.history import HistoryStore  # noqa: E402
+from inference.events import BlockCommitted, DraftUpdated, Finished  # noqa: E402
+from inference.params import SamplerParams  # noqa: E402
+
+SIZE = (1120, 760)
+FADE_MS = 700
+LIMIT_SECONDS = 60
+QUESTION = "Explain diffusion writing in detail"
+SAMPLE_QUESTION = "Please explain merge sort, with code and a table.\n\nThank you!"
+SAMPLE_ANSWER = """## Sorting, briefly
+
+Here is a **stable merge sort**, with *notes* and `inline code`. See [the article](https://example.org/merge_sort).
+
+```python
+def merge_sort(items: list[int]) -> list[int]:
+    \"\"\"Sort without changing the input.\"\"\"
+    if len(items) < 2:
+        return items
+    half = len(items) // 2
+    return merge(merge_sort(items[:half]), merge_sort(items[half:]))
+```
+
+| Case | Steps | Memory |
+|---|---:|---:|
+| best | n log n | n |
+| worst | n log n | n |
+"""
+SAMPLE_FIGURES = Finished(
+    reason="end_of_text", answer=SAMPLE_ANSWER, thinking="", seed=1, steps_per_block=(14,), max_steps=48,
+    answer_tokens=180, tokens_per_step=12.9, time_to_first_draft=0.1, time_to_first_block=2.0, wall_seconds=2.2,
+    decode_seconds=2.0, wall_tokens_per_second=82.0, decode_tokens_per_second=90.0,
+)  # fmt: skip
+SAMPLE_CHATS = ("Plans for the garden", "A tiny story about a hedgehog", "Opposite of transparent", "What is a canvas?")
+
+
+class Halt(QObject):
+    """Halts the engine process at one draft, takes the picture, lets it go on."""
+
+    def __init__(self, parts: Parts, step: int, picture: Path) -> None:
+        super().__init__()
+        self._parts, self._step, self._picture = parts, step, picture
+        self.taken = False
+        parts.controller.draft_updated.connect(self.on_draft)
+
+    def on_draft(self, draft: DraftUpdated) -> None:
+        """A draft is shown."""
+        pid = self._parts.controller.engine_pid
+        if self.taken or draft.step < self._step or pid is None:
+            return
+        self.taken = True
+        os.kill(pid, signal.SIGSTOP)
+        QTest.qWait(FADE_MS)
+        self._parts.window.grab().save(str(self._picture))
+        os.kill(pid, signal.SIGCONT)
+
+
+def main() -> int:
+    """Make all pictures; exit code 0."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--to", type=Path, default=ROOT / "resources" / "screenshots", help="folder of the pictures")
+    parser.add_argument("--step", type=int, default=1, help="step at which writing.png is taken")
+    parser.add_argument("--question", default=QUESTION)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    options.to.mkdir(parents=True, exist_ok=True)
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    application = QApplication([])
+    with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
+        parts = _opened(application, Path(home), stack, "light", options.seed)
+        halt = Halt(parts, options.step, options.to / "writing.png")
+        parts.window.pane.composer.box.setPlainText(options.question)
+        parts.window.pane.composer.button.click()
+        _wait(lambda: halt.taken and not parts.controller.busy)
+        QTest.qWait(FADE_MS)
+        parts.window.grab().save(str(options.to / "finished.png"))
+    with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
+        chat = _write_samples(Path(home))
+        parts = _opened(application, Path(home), stack, "dark", options.seed)
+        parts.controller.open_chat(chat)
+        QTest.qWait(FADE_MS)
+        parts.window.grab().save(str(options.to / "dark.png"))
+    return 0
+
+
+def _opened(application: QApplication, home: Path, stack: ExitStack, appearance: str, seed: int) -> Parts:
+    parts = build(application, AppPaths.resolve(home), stack)
+    parts.preferences.set(appearance=appearance, seed=seed)
+    parts.window.resize(*SIZE)
+    parts.window.show()
+    parts.controller.start("")
+    _wait(lambda: parts.controller.model.state.phase == ModelPhase.READY)
+    return parts
+
+
+def _write_samples(home: Path) -> str:
+    """Some finished chats; returns the newest one's id."""
+    chat = ""
+    with HistoryStore.open(AppPaths.resolve(home).data_file) as store:
+        for question in (*SAMPLE_CHATS, SAMPLE_QUESTION):
+            message = store.add_user_message(None, question)
+            chat = message.conversation_id
+            answer = store.begin_answer(
+                chat, message.id, seed=1, params=SamplerParams(), model="Sample", backend="sample"
+            )
+            store.commit_block(answer.id, BlockCommitted(0, (), SAMPLE_ANSWER, "", 14, 48, True, (), (), 2.0))
+            store.finish_answer(answer.id, SAMPLE_FIGURES)
+    return chat
+
+
+def _wait(done: Callable[[], bool]) -> None:
+    limit = time.monotonic() + LIMIT_SECONDS
+    while not done():
+        if time.monotonic() > limit:
+            raise TimeoutError(f"not done within {LIMIT_SECONDS} seconds")
+        QTest.qWait(20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
