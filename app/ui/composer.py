@@ -171,7 +171,10 @@ class Composer(QFrame):
         self.button.setAccessibleName(name)
         self.button.setToolTip("Stop (Esc)" if self._busy else "Send (Enter)")
         self.button.setEnabled(enabled)
-        self.box.setPlaceholderText(words.PLACEHOLDER_BUSY if self._busy else words.PLACEHOLDER)
+        placeholder = words.PLACEHOLDER_BUSY if self._busy else words.PLACEHOLDER
+        if placeholder != self.box.placeholderText():
+            self.box.setPlaceholderText(placeholder)
+            self.box.viewport().update()  # Qt does so only where a placeholder appears or goes
 
     def _fit(self) -> None:
         metrics = QFontMetricsF(self.box.font())

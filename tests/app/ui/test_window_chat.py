@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QEvent, QObject, QRect, Qt
+from PySide6.QtGui import QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -78,6 +78,33 @@ def test_shift_enter_breaks_the_line(qtbot: QtBot, parts: Parts) -> None:
     assert composer.box.height() > height
     composer.set_text("\n".join("line" for _ in range(40)))
     assert composer.box.height() < height * 10
+
+
+class PaintedAreas(QObject):
+    """Notes what a widget paints."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.areas: list[QRect] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Qt's own name."""
+        if isinstance(event, QPaintEvent):
+            self.areas.append(event.rect())
+        return False
+
+
+def test_the_placeholder_that_is_seen_changes_with_the_state(qtbot: QtBot, parts: Parts) -> None:
+    composer = parts.window.pane.composer
+    seen = PaintedAreas()
+    composer.box.viewport().installEventFilter(seen)
+    for busy in (True, False):
+        qtbot.waitUntil(lambda: composer.box.viewport().isVisible(), timeout=5000)
+        qtbot.wait(50)
+        seen.areas.clear()
+        composer.set_busy(busy)
+        assert composer.box.placeholderText() == (words.PLACEHOLDER_BUSY if busy else words.PLACEHOLDER)
+        qtbot.waitUntil(lambda: composer.box.viewport().rect() in seen.areas, timeout=5000)
 
 
 def test_blank_text_is_not_sent(qtbot: QtBot, parts: Parts) -> None:
