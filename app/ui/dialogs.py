@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from app import __version__, texts
 from app.errors import ErrorReport
 from app.ui.copy_button import CopyButton
+from app.ui.first_size import resize_within_screen
 from app.ui.icons import pixmap_from_svg
 from app.ui.theme import Theme
 
@@ -49,7 +50,7 @@ class ShortcutsDialog(QDialog):
         area.setAccessibleName("Keyboard shortcuts")
         area.setWidget(rows)
         _close_below(self, area)
-        self.resize(520, 640)
+        resize_within_screen(self, 520, 640)
 
 
 class AboutDialog(QDialog):
@@ -113,7 +114,7 @@ class BugDialog(QDialog):
         row.addStretch(1)
         column.addLayout(row)
         _close_below(self, body)
-        self.resize(640, 420)
+        resize_within_screen(self, 640, 420)
 
     def report_text(self) -> str:
         """What is copied."""

@@ -73,7 +73,6 @@ class Header(QWidget):
         edge = round(theme.ui_points * 1.8)
         self.toggle.setIcon(themed_icon("sidebar", theme.color("muted"), edge))
         self.toggle.setIconSize(QSize(edge, edge))
-        self.state.setFont(theme.font(0.9))
 
 
 def _words_of(state: ModelState) -> str:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from app.bridge.preferences import Preferences
 from app.settings import DECLARATIONS, Declaration, Settings, Value
+from app.ui.first_size import resize_within_screen
 
 _UNITS = {"text_scale": " %"}
 _STEPS = {"text_scale": 10}
@@ -62,7 +63,7 @@ class SettingsDialog(QDialog):
         page.setContentsMargins(0, 0, 0, 0)
         page.addWidget(area, 1)
         page.addLayout(bottom)
-        self.resize(560, 620)
+        resize_within_screen(self, 560, 620)
         preferences.changed.connect(self.on_settings_changed)
         self.on_settings_changed(preferences.settings)
 

@@ -70,7 +70,7 @@ QListWidget#chat_list QLineEdit { padding: 3px 6px; border: 2px solid $focus; bo
 
 QWidget#header { background: $window; border-bottom: 1px solid $border; }
 QLabel#model_name { color: $text; font-weight: 600; }
-QLabel#model_state { color: $muted; }
+QLabel#model_state { color: $muted; font-size: ${small}pt; }
 QLabel#model_state[tone="error"] { color: $danger; }
 QLabel#model_state[tone="busy"] { color: $accent; }
 

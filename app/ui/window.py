@@ -19,6 +19,7 @@ from app.ui.actions import make_actions
 from app.ui.chat_list import Sidebar
 from app.ui.chat_pane import ChatPane
 from app.ui.dialogs import BugDialog
+from app.ui.first_size import resize_within_screen
 from app.ui.icons import app_icon
 from app.ui.menu_slots import MenuSlots
 from app.ui.theme import ThemeManager
@@ -223,7 +224,7 @@ class MainWindow(MenuSlots, QMainWindow):
     def _restore_geometry(self) -> None:
         saved = QByteArray.fromBase64(self._preferences.settings.window_geometry.encode("ascii", "ignore"))
         if saved.isEmpty() or not self.restoreGeometry(saved):
-            self.resize(*FIRST_SIZE)
+            resize_within_screen(self, *FIRST_SIZE)
 
     # -- Qt ---------------------------------------------------------------------------------------------------------
 
