@@ -7,6 +7,7 @@ from pathlib import Path
 
 from inference.backends.base import Backend
 from inference.errors import KnownError, ModelFolderError
+from inference.fit import check_processor_memory
 
 Progress = Callable[[str, float], None]
 
@@ -37,6 +38,8 @@ def open_backend(path: Path | None, name: str, progress: Progress) -> Backend:
     if path is None:
         raise ModelFolderError("No model was chosen.", "Choose the folder of a model.")
     chosen = DEFAULT_BACKEND if name == "auto" else name
+    if chosen in ("onnx", "torch"):
+        check_processor_memory(path)
     if chosen == "onnx":
         from inference.backends.onnx import OnnxBackend
 

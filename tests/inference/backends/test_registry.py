@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from inference.backends.fake import FakeBackend
 from inference.backends.registry import BACKEND_NAMES, is_fake, open_backend
-from inference.errors import KnownError, ModelFolderError
+from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from tests.inference.published import published_config
 
 
 def no_progress(stage: str, fraction: float) -> None:
@@ -27,6 +30,23 @@ def test_unknown_names_say_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(KnownError, match="no mode named fast") as caught:
         open_backend(None, "fake:fast", no_progress)
     assert "slow" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["auto", "onnx", "torch"])
+def test_a_model_that_no_processor_of_this_size_can_run_is_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(published_config()))
+    memory = SimpleNamespace(total=64 * 10**9)
+    monkeypatch.setattr("inference.fit.psutil.virtual_memory", lambda: memory)
+    with pytest.raises(OutOfMemoryError) as caught:
+        open_backend(tmp_path, name, no_progress)
+    assert caught.value.user_text == (
+        "This model has 25.3 billion weights and needs 101 GB of memory on the processor, and this computer has 64 GB."
+    )
+    memory.total = 128 * 10**9
+    with pytest.raises(KnownError, match=r"weights|safetensors"):  # large enough, but there are no weights
+        open_backend(tmp_path, name, no_progress)
 
 
 def test_the_unloadable_fake_cannot_be_loaded() -> None:
