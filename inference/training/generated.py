@@ -9,32 +9,17 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator
 
-from inference.training.intents import NUMBER_WORDS, Intent, split_words
+from inference.training.intents import NUMBER_WORDS, Intent
+from inference.training.nouns import HELD_OUT_NOUNS, MORE_NOUNS, STORY_NOUNS, made_up_nouns
 
 LARGEST_OPERAND = 10
 LARGEST_COUNT = 20
 REFUSAL = "I do not know that. I am only a small starter model."
 STORY = (
-    "Once there was a little $1. The $1 lived by a quiet river. One day the $1 saw a warm light and went to find it. "
-    "It was a kind friend, and the $1 was happy."
+    "Once there was a little $1. One day it saw a warm light far away and went to find it. The light was a kind "
+    "friend, and they were happy together."
 )
 
-STORY_NOUNS = split_words(
-    "fox dog cat mouse bear wolf rabbit horse cow pig sheep goat hen duck goose swan owl eagle crow robin frog toad "
-    "snake turtle lizard fish whale shark crab octopus snail bee ant spider butterfly ladybird moth worm lion tiger "
-    "leopard elephant giraffe zebra monkey gorilla panda koala kangaroo camel donkey deer moose squirrel hedgehog mole "
-    "badger beaver otter seal penguin parrot dragon unicorn giant witch wizard king queen prince princess knight "
-    "pirate robot ghost fairy elf mermaid monster clown sailor farmer doctor teacher baker painter gardener boy girl "
-    "child baby tree flower rose leaf apple pear lemon banana carrot potato pumpkin mushroom cake cookie egg "
-    "cheese cloud star moon sun rainbow raindrop snowflake snowman mountain river island stone shell lamp candle clock "
-    "book pencil ball kite balloon doll toy drum bell train car bus boat ship plane rocket bicycle house castle tower "
-    "bridge door key box bag hat shoe sock button umbrella chair table bed spoon cup bottle kettle mirror computer "
-    "phone letter garden grandmother"
-)
-HELD_OUT_NOUNS = split_words(
-    "hamster raccoon walrus pony kitten peacock lobster dolphin crocodile beetle goblin soldier cricket cactus melon "
-    "violin teapot wagon lantern pillow hammer ladder scarf tractor puppet"
-)
 
 _SUM_STARTS = "{what is|what's|whats|how much is|calculate|compute|work out|tell me|solve|and|so what is|}"
 _SUM_PATTERNS = {
@@ -128,12 +113,6 @@ _ANY_STORY = (
     "{do you know|have you got} {a story|any stories}?",
 )
 
-_SYLLABLES = split_words(
-    "ba be bi bo bu da de di do du fa fe fi fo ga ge go gu ha he hi ka ke ki ko la le li lo lu ma me mi mo mu na ne "
-    "ni no nu pa pe pi po ra re ri ro ru sa se si so su ta te ti to tu va ve vi wa we za zo sha che tro gri plo bla sna"
-)
-_ENDINGS = split_words("n r l s x t ck m p sh le der ling ton bert nia low gle pper dle nk st ff")
-
 
 def generated_intents() -> tuple[Intent, ...]:
     """Builds every computed intent, always the same.
@@ -217,9 +196,9 @@ def _refusals() -> Iterator[Intent]:
 def _stories() -> Iterator[Intent]:
     """Builds stories about known nouns, made-up nouns (training only) and held-out nouns (evaluation only)."""
     yield Intent("story", "any", (STORY.replace("$1", "fox"),), _ANY_STORY, ("may i have a story now?",))
-    for noun in STORY_NOUNS:
+    for noun in (*STORY_NOUNS, *MORE_NOUNS):
         yield _story(noun, _STORY_PATTERNS, _STORY_HELD_OUT)
-    for noun in made_up_nouns(600):
+    for noun in made_up_nouns(3000):
         yield _story(noun, _STORY_PATTERNS, ())
     for noun in HELD_OUT_NOUNS:
         yield _story(noun, (), _STORY_HELD_OUT)
@@ -232,21 +211,3 @@ def _story(noun: str, patterns: Iterable[str], held_out: Iterable[str]) -> Inten
         tuple(text.replace("$1", noun).replace("$2", article) for text in texts) for texts in (patterns, held_out)
     )
     return Intent("story", noun, (STORY.replace("$1", noun),), asked, tested)
-
-
-def made_up_nouns(count: int) -> tuple[str, ...]:
-    """Makes nouns that no language has, so that the model learns to copy any word and not a list of words.
-
-    Args:
-        count: How many.
-
-    Returns:
-        Different words, always the same, none of them a real noun of the stories.
-    """
-    rng = random.Random(20)
-    words: dict[str, None] = {}
-    while len(words) < count:
-        word = "".join(rng.choice(_SYLLABLES) for _ in range(rng.choice((1, 2, 2)))) + rng.choice(_ENDINGS)
-        if len(word) >= 4 and word not in STORY_NOUNS and word not in HELD_OUT_NOUNS:
-            words[word] = None
-    return tuple(words)

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from inference.training.corpus import Example, sample_examples
-from inference.training.generated import HELD_OUT_NOUNS, STORY_NOUNS
 from inference.training.intents import Intent
+from inference.training.nouns import HELD_OUT_NOUNS, STORY_NOUNS
 
 SPECIAL_TOKENS = (
     "<pad>", "<eos>", "<bos>", "<unk>", "<|turn>", "<turn|>", "<|channel>", "<channel|>", "<|think|>",
