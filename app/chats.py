@@ -217,7 +217,8 @@ class ChatSession:
             seed = secrets.randbelow(SEEDS)
         chat = user.conversation_id
         params = preset_params(settings.preset, model.sampler)
-        request = GenerationRequest(self._store.turns(chat, upto=user.id), seed=seed, sampler=params)
+        turns = self._store.turns(chat, upto=user.id)
+        request = GenerationRequest(turns, seed=seed, sampler=params, step_seconds=settings.step_seconds)
         answer = self._store.begin_answer(
             chat, user.id, seed=seed, params=params, model=model.name, backend=model.backend
         )

@@ -16,6 +16,7 @@ from inference.params import SamplerParams
 
 Value = bool | int | str
 _META = "declaration"
+WATCH_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,13 @@ class Settings:
         description="While an answer is made: Full shows every word of the draft, Calm only those that have settled.",
         choices=_choices(full="Full", calm="Calm"),
     )
+    pace: str = _setting(
+        "watch",
+        title="Pace",
+        description="Watchable gives every step at least a tenth of a second, so that you can see text condense; "
+        "Full speed shows an answer as soon as it is there.",
+        choices=_choices(watch="Watchable", full="Full speed"),
+    )
     reduce_motion: bool = _setting(
         False, title="Reduce motion", description="No fades; a draft changes at most twice a second."
     )
@@ -122,6 +130,11 @@ class Settings:
             value = getattr(self, declaration.name)
             if not declaration.allows(value):
                 raise ValueError(f"{declaration.name} must be {_allowed(declaration)}, not {value!r}")
+
+    @property
+    def step_seconds(self) -> float:
+        """Least time from one draft to the next."""
+        return WATCH_SECONDS if self.pace == "watch" else 0.0
 
     @property
     def fixed_seed(self) -> int | None:

@@ -15,7 +15,7 @@ from PySide6.QtGui import QKeyEvent
 from app import __version__
 from app.bridge.controller import ChatController
 from app.store.models import Message, MessageState
-from app.ui.window import MainWindow
+from app.ui.window import FIRST_SIZE, MainWindow
 from inference.events import BlockCommitted, DraftUpdated, Finished
 
 LIMIT_SECONDS = 120
@@ -57,7 +57,9 @@ class SmokeRun(QObject):
         controller.answer_ended.connect(self.on_ended)
 
     def save_pictures(self, picture: str | None, drafts: str | None) -> None:
-        """Where pictures go."""
+        """Where pictures go; they have one size, whatever the screen."""
+        if picture or drafts:
+            self._window.resize(*FIRST_SIZE)
         self._picture = Path(picture) if picture else None
         self._draft_folder = Path(drafts) if drafts else None
         if self._draft_folder is not None:

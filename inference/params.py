@@ -69,6 +69,7 @@ class GenerationRequest:
         sampler: Overrides of the checkpoint's sampler parameters.
         max_new_tokens: Upper limit of new tokens; None means "as many blocks as fit the context, 4 at the most".
         thinking: Ask the chat template for a thinking channel (for checkpoints that have one).
+        step_seconds: Least time from one draft to the next, so that it can be watched; 0 is full speed.
     """
 
     turns: tuple[ChatTurn, ...]
@@ -76,6 +77,7 @@ class GenerationRequest:
     sampler: SamplerParams = SamplerParams()
     max_new_tokens: int | None = None
     thinking: bool = False
+    step_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.turns:
@@ -84,3 +86,4 @@ class GenerationRequest:
             raise ValueError(f"the last turn must be the user's, not {self.turns[-1].role!r}")
         _require("seed", self.seed, 0, "0 or more")
         _require("max_new_tokens", self.max_new_tokens, 1, "1 or more")
+        _require("step_seconds", self.step_seconds, 0.0, "0 or more")

@@ -23,6 +23,7 @@ from inference.config import ModelConfig, SamplerDefaults
 from inference.context import FittedPrompt, common_prefix, fit_turns
 from inference.denoise import CancelFlag, CanvasStep, denoise_canvas
 from inference.events import BlockCommitted, DraftUpdated, Event, Finished, FinishReason, ModelReady, PromptEncoded
+from inference.pace import Pace
 from inference.params import ChatTurn, GenerationRequest
 from inference.sampler import Draws, fresh_seed
 from inference.stats import RunStats
@@ -43,6 +44,7 @@ class _Run:
     answer: AnswerBuilder
     stats: RunStats
     cancel: CancelFlag
+    pace: Pace
 
     def finished(self, reason: FinishReason) -> Finished:
         text, tokens = self.answer.text, self.answer.tokens
@@ -145,7 +147,8 @@ class Session:
         settings = self.config.sampler.merged(request.sampler)
         seed = fresh_seed() if request.seed is None else request.seed
         draws = Draws(seed, self.config.vocab_size, canvas_length)
-        run = _Run(settings, draws, blocks, AnswerBuilder(self.tokenizer, fitted.ids, wanted), stats, cancel)
+        answer = AnswerBuilder(self.tokenizer, fitted.ids, wanted)
+        run = _Run(settings, draws, blocks, answer, stats, cancel, Pace(request.step_seconds))
         # 3.
         reused = self._reuse(fitted.ids)
         began = stats.seconds()
@@ -220,6 +223,7 @@ class Session:
             last: CanvasStep | None = None
             for last in run.stats.decoded(denoise_canvas(self._backend, run.settings, run.draws, run.cancel)):
                 run.stats.note_step()
+                run.pace.wait(run.cancel)
                 yield self._draft(run, block, last)
             if last is None or not last.final:
                 return "cancelled"

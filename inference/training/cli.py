@@ -111,5 +111,6 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.card:
         run = Run(options.run, TrainingPlan())
         size = sum(parameter.numel() for parameter in run.model.parameters())
-        write_card(options.model, result, run.plan, run.step, run.seconds / 3600, size)
+        plan = replace(run.plan, steps=run.step)  # the run's own length, not the default
+        write_card(options.model, result, plan, run.step, run.seconds / 3600, size)
     return 0

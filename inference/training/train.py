@@ -49,7 +49,7 @@ class TrainingPlan:
         compiled: Whether layers are compiled: a minute or two at the start, a third less time a step.
     """
 
-    steps: int = 5600
+    steps: int = 7000
     seed: int = 1
     tokens: int = 4096
     muon_lr: float = 0.012

@@ -56,10 +56,13 @@ def test_sending_stores_the_question_and_makes_the_request(session: ChatSession,
     assert ask.answer.generation.seed == ask.request.seed
     assert ask.answer.generation.model == texts.STARTER_MODEL_NAME
     ask.recorder.apply(finished("Hi!"))
-    more = session.send(ask.conversation.id, "And?", Settings(preset="fast", seed_mode="fixed", seed=99), MODEL)
+    more = session.send(
+        ask.conversation.id, "And?", Settings(preset="fast", pace="full", seed_mode="fixed", seed=99), MODEL
+    )
     assert more.request.turns == (ChatTurn("user", "Hello"), ChatTurn("assistant", "Hi!"), ChatTurn("user", "And?"))
     assert more.request.seed == 99
     assert more.request.sampler.max_denoising_steps == 16
+    assert (ask.request.step_seconds, more.request.step_seconds) == (0.1, 0.0)
 
 
 def test_new_seeds_differ(session: ChatSession) -> None:
