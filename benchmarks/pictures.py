@@ -37,7 +37,7 @@ from inference.params import SamplerParams  # noqa: E402
 SIZE = (1120, 760)
 FADE_MS = 700
 LIMIT_SECONDS = 60
-QUESTION = "Explain diffusion writing in detail"
+QUESTION = "What happens in every step while you write an answer?"
 SAMPLE_QUESTION = "Please explain merge sort, with code and a table.\n\nThank you!"
 SAMPLE_ANSWER = """## Sorting, briefly
 
@@ -90,7 +90,7 @@ def main() -> int:
     """Make all pictures; exit code 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, default=ROOT / "resources" / "screenshots", help="folder of the pictures")
-    parser.add_argument("--step", type=int, default=1, help="step at which writing.png is taken")
+    parser.add_argument("--step", type=int, default=2, help="step at which writing.png is taken")
     parser.add_argument("--question", default=QUESTION)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -35,7 +35,7 @@ DECLINED_KINDS = frozenset({"sum", "count", "capital", "fact"})
 REFUSAL = "I do not know that. I am only a small starter model."
 _BOOSTS = {
     "refusal.unknown": 30, "refusal.danger": 5, "refusal.unknown_capital": 2, "refusal.unknown_word": 3,
-    "refusal.unknown_fact": 3, "refusal.big_sum": 3, "story.any": 60,
+    "refusal.unknown_fact": 3, "refusal.big_sum": 3, "story.any": 60, "diffusion.how_it_works": 6,
 }  # fmt: skip
 _SAMPLED_KINDS = {"sum": 15, "count": 15, "story": 60, "story unseen": 60, "capital": 15, "fact": 15}
 _EXACT_KINDS = frozenset({"sum", "count", "capital", "fact"})
