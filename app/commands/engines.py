@@ -17,12 +17,13 @@ from inference.config import model_config_from_folder
 from inference.planning import model_shape
 from trt_engines.errors import EngineError
 from trt_engines.planning.hardware import CARDS, GIB, Gpu, Machine, find_card
-from trt_engines.planning.planner import Plan, Refusal, best_plan, plans
+from trt_engines.planning.planner import Plan, Refusal, best_plan, longest_context, plans
 from trt_engines.planning.probe import detected_gpus
 from trt_engines.planning.shape import PUBLISHED, ModelShape
 
 PUBLISHED_NAME = "DiffusionGemma 26B-A4B"
 DEFAULT_CONTEXT = 8192
+CONTEXTS = tuple(4096 * 2**power for power in range(7))
 ESTIMATED = "Estimates by arithmetic from sizes and bandwidths; these engines have not run on a GPU yet."
 
 
@@ -61,10 +62,16 @@ def _plan(options: argparse.Namespace) -> int:
     found = plans(shape, gpu, machine, options.context)
     if options.json:
         facts = {"model": name, "gpu": dataclasses.asdict(gpu), "machine": dataclasses.asdict(machine)}
-        result = {**facts, "best": _facts(chosen), "all": [_facts(plan) for plan in found], "note": ESTIMATED}
+        longest = _longest(shape, gpu, machine)
+        plans_found = {"best": _facts(chosen), "all": [_facts(plan) for plan in found], "longest_context": longest}
+        result = {**facts, **plans_found, "note": ESTIMATED}
         sys.stdout.write(json.dumps(result, indent=1) + "\n")
     else:
-        sys.stdout.write("\n".join(_lines(name, gpu, machine, options.context, chosen, found)) + "\n")
+        lines = _lines(name, gpu, machine, options.context, chosen, found)
+        longest = _longest(shape, gpu, machine)
+        if longest is not None:
+            lines.append(f"The longest context that would run: {longest} tokens.")
+        sys.stdout.write("\n".join(lines) + "\n")
     return 0 if isinstance(chosen, Plan) else 1
 
 
@@ -97,6 +104,10 @@ def _machine(ram: float | None, disk: float | None) -> Machine:
         folder = folder.parent
     free_ram = psutil.virtual_memory().available if ram is None else int(ram * GIB)
     return Machine(free_ram, psutil.disk_usage(str(folder)).free if disk is None else int(disk * GIB))
+
+
+def _longest(shape: ModelShape, gpu: Gpu, machine: Machine) -> int | None:
+    return longest_context(shape, gpu, machine, tuple(each for each in CONTEXTS if each <= shape.max_context))
 
 
 def _facts(plan: Plan | Refusal) -> dict[str, Any]:

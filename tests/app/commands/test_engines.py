@@ -22,6 +22,7 @@ def test_a_plan_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "* int4" in text
     assert "GiB streamed" in text
     assert "have not run on a GPU" in text
+    assert "The longest context that would run: 262144 tokens." in text
 
 
 def test_a_plan_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,6 +31,7 @@ def test_a_plan_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert result["best"]["precision"]["name"] == "fp8"
     assert result["best"]["resident"] == result["best"]["segments"]
     assert [plan["runs"] for plan in result["all"]] == [False, True, True, True]
+    assert result["longest_context"] == 262_144
 
 
 def test_a_model_that_does_not_fit_is_exit_status_1(capsys: pytest.CaptureFixture[str]) -> None:
