@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.store.history import HistoryStore
-from app.store.models import Message
+from app.store.models import Message, RecoveryReport
 from inference.events import BlockCommitted, Failed, Finished
 from inference.params import SamplerParams
 
@@ -118,3 +118,21 @@ def sql(path: Path, statement: str, *before: str) -> list[tuple[Any, ...]]:
         for first in before:
             connection.execute(first)
         return connection.execute(statement).fetchall()
+
+
+def open_damaged(path: Path, data: bytes) -> tuple[RecoveryReport | None, dict[str, str]]:
+    """Open the file with these bytes, use it, open it again; gives the report and the bodies found at first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    with HistoryStore.open(path) as store:
+        report, found = store.recovery, bodies_in(store)
+        added = store.add_user_message(None, "goes on")
+    if report is not None:
+        assert report.kept_as is not None
+        assert report.kept_as.read_bytes() == data
+        assert report.messages == len(found)
+        assert report.user_text
+    with HistoryStore.open(path) as store:
+        assert store.recovery is None
+        assert added.id in bodies_in(store)
+    return report, found

@@ -12,9 +12,8 @@ from app import texts
 from app.store.database import Health, examine
 from app.store.errors import NewerDatabaseError, StoreFullError
 from app.store.history import HistoryStore
-from app.store.models import RecoveryReport
 
-from .support import bodies_in, fill, sql
+from .support import bodies_in, fill, open_damaged, sql
 
 PAGE = 4096
 CHATS, TURNS = 6, 4
@@ -69,24 +68,6 @@ def damage_header(data: bytearray, rng: random.Random) -> None:
         data[rng.randrange(100)] ^= rng.randrange(1, 256)
 
 
-def open_damaged(path: Path, data: bytes) -> tuple[RecoveryReport | None, dict[str, str]]:
-    """Open the file with these bytes, use it, open it again; gives the report and the bodies found at first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    with HistoryStore.open(path) as store:
-        report, found = store.recovery, bodies_in(store)
-        added = store.add_user_message(None, "goes on")
-    if report is not None:
-        assert report.kept_as is not None
-        assert report.kept_as.read_bytes() == data
-        assert report.messages == len(found)
-        assert report.user_text
-    with HistoryStore.open(path) as store:
-        assert store.recovery is None
-        assert added.id in bodies_in(store)
-    return report, found
-
-
 @pytest.mark.parametrize("damage", [flip_bytes, zero_page, garble_page, truncate, swap_pages, damage_header])
 def test_random_damage(
     tmp_path: Path, pristine: tuple[bytes, dict[str, str]], damage: Damage, subtests: pytest.Subtests
@@ -112,29 +93,6 @@ def test_a_damaged_schema_that_is_no_utf8(data_file: Path, pristine: tuple[bytes
     report, found = open_damaged(data_file, data)
     assert report is not None
     assert found == pristine[1]
-
-
-@pytest.mark.parametrize("id_column", ["conversation.head_message_id", "message.parent_id", "message.conversation_id"])
-def test_an_id_that_leads_nowhere_hides_nothing(data_file: Path, id_column: str) -> None:
-    with HistoryStore.open(data_file) as store:
-        bodies = fill(store, 1, 3)
-    table, column = id_column.split(".")
-    sql(data_file, f"UPDATE {table} SET {column} = 'nowhere' WHERE seq = (SELECT MAX(seq) FROM {table})")
-    report, found = open_damaged(data_file, data_file.read_bytes())
-    assert report is not None
-    assert found == bodies
-
-
-@pytest.mark.parametrize("change", ["message SET state = 'don:'", "message SET role = 'usir'"])
-@pytest.mark.parametrize("examined", [True, False])
-def test_odd_values_hide_no_chat(data_file: Path, change: str, examined: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    with HistoryStore.open(data_file) as store:
-        bodies = fill(store, 1, 2)
-    sql(data_file, f"UPDATE {change}", "PRAGMA ignore_check_constraints = ON")
-    monkeypatch.setattr("app.store.database.check_is_due", lambda path, size: examined)  # a large file: once a day
-    with HistoryStore.open(data_file) as store:
-        assert (store.recovery is not None) == examined
-        assert bodies_in(store) == bodies
 
 
 def test_every_single_page_may_be_lost(tmp_path: Path, pristine: tuple[bytes, dict[str, str]]) -> None:

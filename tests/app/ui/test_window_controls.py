@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -16,10 +15,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QDialog,
-    QLabel,
     QLineEdit,
-    QListWidget,
-    QMenuBar,
     QPlainTextEdit,
     QTextBrowser,
     QWidget,
@@ -30,23 +26,18 @@ from app import texts
 from app.bridge.jobs import ModelChoice
 from app.bridge.model_keeper import ModelPhase
 from app.main import Parts
-from app.paths import AppPaths
 from app.settings import DECLARATIONS
 from app.ui.dialogs import AboutDialog, BugDialog, ShortcutsDialog
 from app.ui.settings_dialog import SettingsDialog
 from app.ui.tokens import DARK, LIGHT
-from app.ui.window import MainWindow
 from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
+from tests.app.ui.sample import ANSWER, add_answer
 from tests.helpers.scripted_engine import ScriptedEngine
 
 CONTROLS = (QAbstractButton, QAbstractItemView, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTextBrowser)
 # Keys that a panel handles itself, and where that is tested.
 PANEL_KEYS = {"Enter": "composer", "Shift+Enter": "composer", "Delete": "chat list"}
-ANSWER = (
-    "# Title\n\nText with `code` and [a link](https://example.org).\n\n```python\nprint('x')\n```\n\n"
-    "| a |\n|---|\n| b |\n"
-)
 
 
 def nameless(root: QWidget) -> Iterator[str]:
@@ -57,21 +48,6 @@ def nameless(root: QWidget) -> Iterator[str]:
         )
         if isinstance(widget, CONTROLS) and not inner and not widget.accessibleName():
             yield f"{type(widget).__name__} {widget.objectName()!r} in {type(widget.parent()).__name__}"
-
-
-def add_answer(parts: Parts, body: str) -> str:
-    """A chat with one finished answer, shown."""
-    from inference.params import SamplerParams
-    from tests.helpers.scripted_engine import committed, finished
-
-    user = parts.store.add_user_message(None, "Please")
-    answer = parts.store.begin_answer(
-        user.conversation_id, user.id, seed=1, params=SamplerParams(), model="m", backend="fake"
-    )
-    parts.store.commit_block(answer.id, committed(body))
-    parts.store.finish_answer(answer.id, finished(body))
-    parts.controller.open_chat(user.conversation_id)
-    return user.conversation_id
 
 
 def test_every_shortcut_of_the_table_exists(parts: Parts) -> None:
@@ -165,66 +141,6 @@ def luminance(color: str) -> float:
     parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def test_text_size_by_key(parts: Parts) -> None:
-    before = parts.window.pane.composer.box.font().pointSizeF()
-    for _ in range(3):
-        parts.window.actions_by_name["larger"].trigger()
-    assert parts.preferences.settings.text_scale == 130
-    assert parts.window.pane.composer.box.font().pointSizeF() == pytest.approx(before * 1.3, rel=0.02)
-    parts.window.actions_by_name["smaller"].trigger()
-    assert parts.preferences.settings.text_scale == 120
-    parts.window.actions_by_name["normal"].trigger()
-    parts.window.actions_by_name["smaller"].trigger()
-    assert parts.preferences.settings.text_scale == 100
-
-
-def text_sizes(parts: Parts) -> dict[str, float]:
-    """Size in points of everything in the window that shows text, by the widget's place and name."""
-    kinds = (QLabel, QAbstractButton, QPlainTextEdit, QTextBrowser, QListWidget, QMenuBar)
-    found = [widget for widget in parts.window.findChildren(QWidget) if isinstance(widget, kinds)]
-    return {
-        f"{place} {widget.objectName() or widget.accessibleName()}": widget.fontInfo().pointSizeF()
-        for place, widget in enumerate(found)
-    }
-
-
-def test_all_text_follows_the_text_size(qtbot: QtBot, parts: Parts) -> None:
-    add_answer(parts, ANSWER)
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
-    before = text_sizes(parts)
-    parts.preferences.set(text_scale=150)
-    ready = parts.controller.model.state
-    for phase in (ModelPhase.WRITING, ModelPhase.READY):  # colours that change must not bring an old size back
-        parts.window.pane.header.show_state(dataclasses.replace(ready, phase=phase))
-    qtbot.wait(20)
-    after = text_sizes(parts)
-    assert after.keys() == before.keys()
-    assert len(before) > 10
-    assert {name: round(after[name] / size, 1) for name, size in before.items()} == dict.fromkeys(before, 1.5)
-
-
-def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    small = QRect(0, 0, 800, 560)
-    monkeypatch.setattr("PySide6.QtGui.QScreen.availableGeometry", lambda screen: small)
-    for window in (
-        MainWindow(parts.controller, parts.preferences, parts.themes, AppPaths.resolve()),
-        SettingsDialog(parts.preferences, parts.window),
-        ShortcutsDialog(parts.window),
-    ):
-        assert small.contains(QRect(0, 0, window.width(), window.height()))
-        window.deleteLater()
-
-
-def test_the_window_is_usable_at_twice_the_text_size(qtbot: QtBot, parts: Parts) -> None:
-    add_answer(parts, ANSWER)
-    parts.preferences.set(text_scale=200)
-    qtbot.wait(20)
-    pane = parts.window.pane
-    assert pane.composer.button.geometry().right() < pane.composer.width()
-    for item in pane.chat.items:
-        assert item.geometry().right() <= pane.chat.viewport().width()
 
 
 def test_the_settings_dialog_applies(parts: Parts) -> None:

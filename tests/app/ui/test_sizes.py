@@ -1,0 +1,86 @@
+"""Text sizes and window sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from PySide6.QtCore import QRect
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QLabel,
+    QListWidget,
+    QMenuBar,
+    QPlainTextEdit,
+    QTextBrowser,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from app.bridge.model_keeper import ModelPhase
+from app.main import Parts
+from app.paths import AppPaths
+from app.ui.dialogs import ShortcutsDialog
+from app.ui.settings_dialog import SettingsDialog
+from app.ui.window import MainWindow
+from tests.app.ui.sample import ANSWER, add_answer
+
+
+def test_text_size_by_key(parts: Parts) -> None:
+    before = parts.window.pane.composer.box.font().pointSizeF()
+    for _ in range(3):
+        parts.window.actions_by_name["larger"].trigger()
+    assert parts.preferences.settings.text_scale == 130
+    assert parts.window.pane.composer.box.font().pointSizeF() == pytest.approx(before * 1.3, rel=0.02)
+    parts.window.actions_by_name["smaller"].trigger()
+    assert parts.preferences.settings.text_scale == 120
+    parts.window.actions_by_name["normal"].trigger()
+    parts.window.actions_by_name["smaller"].trigger()
+    assert parts.preferences.settings.text_scale == 100
+
+
+def text_sizes(parts: Parts) -> dict[str, float]:
+    """Size in points of everything in the window that shows text, by the widget's place and name."""
+    kinds = (QLabel, QAbstractButton, QPlainTextEdit, QTextBrowser, QListWidget, QMenuBar)
+    found = [widget for widget in parts.window.findChildren(QWidget) if isinstance(widget, kinds)]
+    return {
+        f"{place} {widget.objectName() or widget.accessibleName()}": widget.fontInfo().pointSizeF()
+        for place, widget in enumerate(found)
+    }
+
+
+def test_all_text_follows_the_text_size(qtbot: QtBot, parts: Parts) -> None:
+    add_answer(parts, ANSWER)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    before = text_sizes(parts)
+    parts.preferences.set(text_scale=150)
+    ready = parts.controller.model.state
+    for phase in (ModelPhase.WRITING, ModelPhase.READY):  # colours that change must not bring an old size back
+        parts.window.pane.header.show_state(dataclasses.replace(ready, phase=phase))
+    qtbot.wait(20)
+    after = text_sizes(parts)
+    assert after.keys() == before.keys()
+    assert len(before) > 10
+    assert {name: round(after[name] / size, 1) for name, size in before.items()} == dict.fromkeys(before, 1.5)
+
+
+def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = QRect(0, 0, 800, 560)
+    monkeypatch.setattr("PySide6.QtGui.QScreen.availableGeometry", lambda screen: small)
+    for window in (
+        MainWindow(parts.controller, parts.preferences, parts.themes, AppPaths.resolve()),
+        SettingsDialog(parts.preferences, parts.window),
+        ShortcutsDialog(parts.window),
+    ):
+        assert small.contains(QRect(0, 0, window.width(), window.height()))
+        window.deleteLater()
+
+
+def test_the_window_is_usable_at_twice_the_text_size(qtbot: QtBot, parts: Parts) -> None:
+    add_answer(parts, ANSWER)
+    parts.preferences.set(text_scale=200)
+    qtbot.wait(20)
+    pane = parts.window.pane
+    assert pane.composer.button.geometry().right() < pane.composer.width()
+    for item in pane.chat.items:
+        assert item.geometry().right() <= pane.chat.viewport().width()
