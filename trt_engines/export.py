@@ -21,6 +21,7 @@ import onnx
 import onnx_ir
 import torch
 from onnx import TensorProto, helper
+from onnxscript import optimizer
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import Dim
@@ -33,7 +34,21 @@ ONNX_TYPES = {
     "F16": TensorProto.FLOAT16,
     "BF16": TensorProto.BFLOAT16,
 }
-OPSET = 20
+_ONNX_OF = {
+    torch.float32: TensorProto.FLOAT,
+    torch.float16: TensorProto.FLOAT16,
+    torch.bfloat16: TensorProto.BFLOAT16,
+}
+OPSET = 23
+UNBOUND = "weights"  # location of an initialiser that is not bound yet
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Shape and ONNX type of a module's parameter."""
+
+    shape: tuple[int, ...]
+    onnx_type: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,31 @@ def onnx_from_module(
     return graph
 
 
-def _traced(build: Callable[[], nn.Module], spec: GraphSpec) -> tuple[onnx.ModelProto, dict[str, tuple[int, ...]]]:
+def template_from_module(
+    build: Callable[[], nn.Module], spec: GraphSpec, name_of: Callable[[str], str]
+) -> onnx.ModelProto:
+    """Export a module whose weights are not known: initialisers bear the checkpoint's names and have no data.
+
+    Raises:
+        ExportError: torch cannot export the module.
+    """
+    graph, parameters = _traced(build, spec)
+    _rename_inputs(graph.graph, spec)
+    renamed = {name: name_of(name) for name in parameters}
+    used = {name for node in graph.graph.node for name in node.input}
+    for node in graph.graph.node:
+        for i, name in enumerate(node.input):
+            node.input[i] = renamed.get(name, name)
+    for name, parameter in parameters.items():
+        if name in used:
+            item = TensorProto(name=renamed[name], data_type=parameter.onnx_type, dims=parameter.shape)
+            item.data_location = TensorProto.EXTERNAL
+            item.external_data.add(key="location", value=UNBOUND)
+            graph.graph.initializer.append(item)
+    return graph
+
+
+def _traced(build: Callable[[], nn.Module], spec: GraphSpec) -> tuple[onnx.ModelProto, dict[str, Parameter]]:
     arguments = [torch.zeros(item.example, dtype=getattr(torch, item.dtype)) for item in spec.inputs]
     shapes = [{i: Dim.DYNAMIC for i, axis in enumerate(item.axes) if axis} for item in spec.inputs]
     split = spec.grouped_from
@@ -96,7 +135,7 @@ def _traced(build: Callable[[], nn.Module], spec: GraphSpec) -> tuple[onnx.Model
             exported = torch.export.export(module, args, dynamic_shapes=dynamic, strict=False)
             program = torch.onnx.export(exported, dynamo=True, opset_version=OPSET, optimize=False, verbose=False)
         assert program is not None
-        parameters = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+        parameters = {name: Parameter(tuple(t.shape), _ONNX_OF[t.dtype]) for name, t in module.state_dict().items()}
         return _without_values(program.model, parameters), parameters
     except Exception as exc:
         raise ExportError(f"The graph {spec.name} could not be exported: {exc}", "This is a bug of Dewpoint.") from exc
@@ -116,19 +155,23 @@ def _quiet_exporter() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _without_values(model: Any, parameters: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
-    """The exporter's model as protobuf, its parameters as empty initialisers (their values do not exist)."""
-    empty = []
-    for name in [name for name in model.graph.initializers if name in parameters]:
-        model.graph.initializers.pop(name)
-        empty.append(TensorProto(name=name, data_type=TensorProto.FLOAT, dims=parameters[name]))
-    graph: onnx.ModelProto = onnx_ir.to_proto(model)
-    graph.graph.initializer.extend(empty)
+def _without_values(model: Any, parameters: Mapping[str, Parameter]) -> onnx.ModelProto:
+    """The exporter's model as protobuf: constants folded, parameters taken out (they have no values)."""
+    graph = model.graph
+    for name in [name for name in graph.initializers if name in parameters]:
+        value = graph.initializers.pop(name)
+        value.const_value = None
+        graph.inputs.append(value)  # so that folding keeps its hands off it
+    optimizer.optimize_ir(model)
+    own = [value for value in graph.inputs if value.name not in parameters]
+    graph.inputs.clear()
+    graph.inputs.extend(own)
+    made: onnx.ModelProto = onnx_ir.to_proto(model)
     # The exporter notes each node's place in the source: paths of the machine that exported, and most of the bytes.
-    for item in (graph, graph.graph, *graph.graph.node, *graph.graph.input, *graph.graph.output):
+    for item in (made, made.graph, *made.graph.node, *made.graph.input, *made.graph.output):
         item.ClearField("metadata_props")
         item.ClearField("doc_string")
-    return graph
+    return made
 
 
 def _rename_inputs(graph: onnx.GraphProto, spec: GraphSpec) -> None:
@@ -152,7 +195,7 @@ def _rename_inputs(graph: onnx.GraphProto, spec: GraphSpec) -> None:
 
 def _bind(
     graph: onnx.GraphProto,
-    parameters: Mapping[str, tuple[int, ...]],
+    parameters: Mapping[str, Parameter],
     records: Mapping[str, TensorRecord],
     name_of: Callable[[str], str],
 ) -> None:
@@ -160,7 +203,7 @@ def _bind(
     used = {name for node in graph.node for name in node.input}
     casts = []
     for name in sorted(used & set(parameters)):
-        record = _record(name_of(name), parameters[name], records)
+        record = _record(name_of(name), parameters[name].shape, records)
         bound = name if record.dtype == "F32" else f"{name}.stored"
         kept.append(_external(bound, record))
         if bound != name:

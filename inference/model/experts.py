@@ -30,18 +30,19 @@ def mix_exact(experts: Experts, x: Tensor, ids: Tensor, weights: Tensor) -> Tens
     """
     count, k = ids.shape
     flat = ids.reshape(-1)
+    x = x.to(experts.gate_up_proj.dtype)
     rows, parts = [], []
     for number in range(experts.gate_up_proj.shape[0]):
         own = torch.nonzero(flat == number).squeeze(1)
         part = x.index_select(0, torch.div(own, k, rounding_mode="floor"))
-        both = functional.linear(part, experts.gate_up_proj[number])
+        both = functional.linear(part, experts.gate_up_proj[number]).float()
         half = both.shape[1] // 2
         inner = functional.gelu(both[:, :half], approximate="tanh") * both[:, half:]
-        parts.append(functional.linear(inner, experts.down_proj[number]))
+        parts.append(functional.linear(inner.to(x.dtype), experts.down_proj[number]).float())
         rows.append(own)
-    mixed = torch.cat(parts).to(x.dtype)
-    out = torch.zeros(count * k, x.shape[1], dtype=x.dtype, device=x.device).index_copy(0, torch.cat(rows), mixed)
-    return (out.reshape(count, k, -1) * weights.unsqueeze(-1).to(x.dtype)).sum(dim=1)
+    mixed = torch.cat(parts)
+    out = torch.zeros(count * k, x.shape[1], dtype=mixed.dtype, device=x.device).index_copy(0, torch.cat(rows), mixed)
+    return (out.reshape(count, k, -1) * weights.unsqueeze(-1)).sum(dim=1)
 
 
 class CapacityMix:
@@ -49,11 +50,15 @@ class CapacityMix:
 
     Attributes:
         slots: int64 [C], the numbers 0..C-1; its length is the capacity.
+        weights_first: ONNX Runtime: weights times tokens, as they lie on disk; tokens times transposed weights would
+            become a transposed copy of the weights. TensorRT: the other way round, which it fuses with the weights'
+            dequantisation (the first way crashes the builder of TensorRT for RTX 1.7.1 on INT4 weights).
         loads: Largest expert load of every layer that ran, each int64 [1].
     """
 
-    def __init__(self, slots: Tensor) -> None:
+    def __init__(self, slots: Tensor, weights_first: bool = True) -> None:
         self.slots = slots
+        self.weights_first = weights_first
         self.loads: list[Tensor] = []
 
     def __call__(self, experts: Experts, x: Tensor, ids: Tensor, weights: Tensor) -> Tensor:
@@ -78,16 +83,24 @@ class CapacityMix:
         empty = torch.full((spare + 1,), count, dtype=torch.int64, device=x.device)
         table = empty.scatter(0, place, token)[:-1]
         # 3.
+        x = x.to(experts.gate_up_proj.dtype)
         padded = torch.cat([x, torch.zeros(1, x.shape[1], dtype=x.dtype, device=x.device)])
-        gathered = padded[table].reshape(number, capacity, x.shape[1]).transpose(1, 2)
-        both = torch.matmul(experts.gate_up_proj.to(x.dtype), gathered)
+        out = self._products(experts, padded[table].reshape(number, capacity, x.shape[1])).reshape(spare, x.shape[1])
+        out = torch.cat([out, torch.zeros(1, x.shape[1], dtype=out.dtype, device=x.device)])
+        chosen = out[place].reshape(count, k, x.shape[1]).float()
+        return (chosen * weights.unsqueeze(-1)).sum(dim=1)
+
+    def _products(self, experts: Experts, gathered: Tensor) -> Tensor:
+        """Every expert over its own slots, [E, C, hidden] -> the same."""
+        if not self.weights_first:
+            both = torch.matmul(gathered, experts.gate_up_proj.transpose(1, 2)).float()
+            half = both.shape[2] // 2
+            inner = functional.gelu(both[:, :, :half], approximate="tanh") * both[:, :, half:]
+            return torch.matmul(inner.to(gathered.dtype), experts.down_proj.transpose(1, 2))
+        both = torch.matmul(experts.gate_up_proj, gathered.transpose(1, 2)).float()
         half = both.shape[1] // 2
-        gate, up = both[:, :half], both[:, half:]
-        inner = functional.gelu(gate, approximate="tanh") * up
-        out = torch.matmul(experts.down_proj.to(x.dtype), inner).transpose(1, 2).reshape(spare, x.shape[1])
-        out = torch.cat([out, torch.zeros(1, x.shape[1], dtype=x.dtype, device=x.device)])
-        chosen = out[place].reshape(count, k, x.shape[1])
-        return (chosen * weights.unsqueeze(-1).to(x.dtype)).sum(dim=1)
+        inner = functional.gelu(both[:, :half], approximate="tanh") * both[:, half:]
+        return torch.matmul(experts.down_proj, inner.to(gathered.dtype)).transpose(1, 2)
 
     def max_load(self) -> Tensor:
         """Largest load over all layers, int64 [1]."""

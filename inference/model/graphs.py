@@ -34,10 +34,13 @@ class EmbedGraph(nn.Module):
 class StackGraph(nn.Module):
     """Layers first..last-1: residual stream in and out, the new keys and values, and the largest expert load."""
 
-    def __init__(self, model: DiffusionGemma, first: int, last: int, with_capacity: bool) -> None:
+    def __init__(
+        self, model: DiffusionGemma, first: int, last: int, with_capacity: bool, for_tensorrt: bool = False
+    ) -> None:
         super().__init__()
         self.model = model
         self.with_capacity = with_capacity
+        self.for_tensorrt = for_tensorrt
         self.first = first
         self.last = last
 
@@ -58,9 +61,9 @@ class StackGraph(nn.Module):
         sliding = torch.cat([sliding_past, new_mask], dim=-1)
         masks = [sliding if spec.sliding else full for spec in layers]
         pairs = [(past[2 * i], past[2 * i + 1]) for i in range(len(layers))]
-        mix = CapacityMix(slots)
+        mix = CapacityMix(slots, weights_first=not self.for_tensorrt)
         used = mix if self.with_capacity else mix_exact
-        attend = CachedAttend(pairs, masks, self.first)
+        attend = CachedAttend(pairs, masks, self.first, fused=self.for_tensorrt)
         hidden, new_kv = self.model.run_layers(hidden, positions, denoising, attend, used, self.first, self.last)
         # An exact graph needs no capacity: it reports no load, whatever the slots.
         load = mix.max_load() if self.with_capacity else slots[:1] * 0
@@ -92,7 +95,7 @@ def embed_spec(config: ModelConfig) -> GraphSpec:
     return GraphSpec("embed", inputs, ("hidden",))
 
 
-def stack_spec(config: ModelConfig, first: int, last: int) -> GraphSpec:
+def stack_spec(config: ModelConfig, first: int, last: int, kv_dtype: str = "float32") -> GraphSpec:
     """Names and dynamic axes of the graph of layers first..last-1."""
     inputs = [
         GraphInput("hidden", (6, config.hidden_size), "float32", ("N", None)),
@@ -108,7 +111,7 @@ def stack_spec(config: ModelConfig, first: int, last: int) -> GraphSpec:
         length, axis = (7, "S") if spec.sliding else (9, "P")
         for part in ("k", "v"):
             shape = (length, spec.kv_heads, spec.head_dim)
-            inputs.append(GraphInput(f"past_{part}{number}", shape, "float32", (axis, None, None)))
+            inputs.append(GraphInput(f"past_{part}{number}", shape, kv_dtype, (axis, None, None)))
             outputs.append(f"new_{part}{number}")
     return GraphSpec(f"stack{first}", tuple(inputs), tuple(outputs), grouped_from=7)
 

@@ -1,5 +1,8 @@
 """One layer of the stack: grouped-query attention, a dense MLP and a mixture of experts side by side.
 
+Where weight matrices are of a half-precision type, products, keys and values are of that type; the residual stream,
+norms, router, rotary embedding and activations stay float32.
+
 Tokens are flat, [N, hidden]: linear layers, norms and experts never see a batch. What a token may attend to is
 decided by the caller, who passes an `Attend` function; so the same layer serves prefill, denoising, export and
 batched training. Source: transformers `modeling_diffusion_gemma.py`.
@@ -39,6 +42,11 @@ class Norm(nn.Module):
         return normed.to(x.dtype)
 
 
+def project(linear: nn.Linear, x: Tensor) -> Tensor:
+    """Product with a weight matrix in the matrix's own type: [N, in] -> [N, out]."""
+    return functional.linear(x.to(linear.weight.dtype), linear.weight)
+
+
 class GatedMlp(nn.Module):
     """down(gelu(gate(x)) * up(x)) with the tanh form of gelu."""
 
@@ -50,8 +58,8 @@ class GatedMlp(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, hidden] -> [N, hidden]."""
-        gated = functional.gelu(self.gate_proj(x), approximate="tanh") * self.up_proj(x)
-        return self.down_proj(gated)  # type: ignore[no-any-return]
+        gated = functional.gelu(project(self.gate_proj, x).float(), approximate="tanh") * project(self.up_proj, x)
+        return project(self.down_proj, gated).float()
 
 
 class Attention(nn.Module):
@@ -73,10 +81,12 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[N, hidden] and tables [N, d] -> q [N, heads, d], k and v [N, kv_heads, d]; q and k are rotated."""
         count, dim = x.shape[0], self.spec.head_dim
-        q = self.q_norm(self.q_proj(x).view(count, self.heads, dim))
-        raw_k = self.k_proj(x).view(count, self.spec.kv_heads, dim)
-        raw_v = raw_k if self.v_proj is None else self.v_proj(x).view(count, self.spec.kv_heads, dim)
-        return rotate(q, cos, sin), rotate(self.k_norm(raw_k), cos, sin), self.v_norm(raw_v)
+        q = self.q_norm(project(self.q_proj, x).float().view(count, self.heads, dim))
+        raw_k = project(self.k_proj, x).float().view(count, self.spec.kv_heads, dim)
+        raw_v = raw_k if self.v_proj is None else project(self.v_proj, x).float().view(count, self.spec.kv_heads, dim)
+        parts = (rotate(q, cos, sin), rotate(self.k_norm(raw_k), cos, sin), self.v_norm(raw_v))
+        q, k, v = (part.to(self.q_proj.weight.dtype) for part in parts)
+        return q, k, v
 
 
 class Router(nn.Module):
@@ -93,11 +103,11 @@ class Router(nn.Module):
 
     def forward(self, residual: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """[N, hidden] -> probabilities [N, experts], expert ids [N, k], weights [N, k]."""
-        scores = self.proj(self.norm(residual) * self.scale * self.root)
+        scores = functional.linear(self.norm(residual) * self.scale.float() * self.root, self.proj.weight.float())
         probabilities = torch.softmax(scores.float(), dim=-1)
         weights, ids = torch.topk(probabilities, self.top_k, dim=-1)
         weights = weights / weights.sum(dim=-1, keepdim=True)
-        return probabilities, ids, weights * self.per_expert_scale[ids]
+        return probabilities, ids, weights * self.per_expert_scale.float()[ids]
 
 
 class Experts(nn.Module):
@@ -148,7 +158,7 @@ class Layer(nn.Module):
             Residual stream [N, hidden], and this layer's new k and v [N, kv_heads, d].
         """
         q, k, v = self.self_attn(self.input_layernorm(x), cos, sin)
-        attended = self.self_attn.o_proj(attend(self.number, q, k, v))
+        attended = project(self.self_attn.o_proj, attend(self.number, q, k, v)).float()
         x = x + self.post_attention_layernorm(attended)
         dense = self.post_feedforward_layernorm_1(self.mlp(self.pre_feedforward_layernorm(x)))
         # The router reads the raw residual, not the normalised one; other ports got this wrong.
@@ -156,7 +166,8 @@ class Layer(nn.Module):
         mixed = mix(self.experts, self.pre_feedforward_layernorm_2(x), ids, weights)
         both = dense + self.post_feedforward_layernorm_2(mixed)
         x = x + self.post_feedforward_layernorm(both)
-        return x * torch.where(denoising, self.layer_scalar, self.encoder_scalar), k, v
+        scalar = torch.where(denoising, self.layer_scalar, self.encoder_scalar)
+        return x * scalar.float(), k, v
 
 
 def rotary_tables(positions: Tensor, spec: LayerSpec) -> tuple[Tensor, Tensor]:

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.config import ModelConfig
-from inference.model.layers import Attend, GatedMlp, Layer, MixExperts, Norm, rotary_tables
+from inference.model.layers import Attend, Experts, GatedMlp, Layer, MixExperts, Norm, Router, rotary_tables
 
 _SAMPLING_BLOCK = 64
+LARGEST_FUSED_HEAD = 256
 
 
 class SelfConditioning(GatedMlp):
@@ -58,12 +59,22 @@ class DiffusionGemma(nn.Module):
         self.layers = nn.ModuleList([Layer(config, number) for number in range(len(config.layers))])
         self.norm = Norm(config.hidden_size, config.rms_eps)
         self.self_conditioning = SelfConditioning(config)
+        self.scale = math.sqrt(config.hidden_size)
+
+    def lower(self, dtype: torch.dtype) -> DiffusionGemma:
+        """Turn the large weight matrices into `dtype`; norms, router and scalars keep theirs. Returns itself."""
+        routers = {module.proj for module in self.modules() if isinstance(module, Router)}
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding | Experts) and module not in routers:
+                for name, weight in list(module.named_parameters(recurse=False)):
+                    setattr(module, name, nn.Parameter(weight.detach().to(dtype), requires_grad=False))
+        # transformers rounds the scale to the type of the checkpoint (sqrt(2816) is 53.0 in bfloat16).
+        self.scale = float(torch.tensor(self.scale, dtype=getattr(torch, self.config.dtype)))
+        return self
 
     def embed(self, ids: Tensor) -> Tensor:
-        """int64 [N] -> [N, hidden], scaled; what the encode phase starts from."""
-        # The reference rounds the scale to the dtype of the weights (sqrt(2816) is 53.0 in bf16).
-        scale = torch.tensor(math.sqrt(self.config.hidden_size), dtype=self.embed_tokens.weight.dtype)
-        return self.embed_tokens(ids) * scale  # type: ignore[no-any-return]
+        """int64 [N] -> float32 [N, hidden], scaled; what the encode phase starts from."""
+        return self.embed_tokens(ids).float() * self.scale  # type: ignore[no-any-return]
 
     def embed_canvas(self, ids: Tensor, soft: Tensor) -> Tensor:
         """int64 [C] and soft embedding [C, hidden] -> [C, hidden]; what the denoise phase starts from."""
@@ -95,7 +106,8 @@ class DiffusionGemma(nn.Module):
 
     def logits(self, x: Tensor) -> Tensor:
         """[N, hidden] from the last layer -> softcapped logits, float32 [N, vocab]."""
-        raw = (self.norm(x) @ self.embed_tokens.weight.T).float()
+        weight = self.embed_tokens.weight
+        raw = (self.norm(x).to(weight.dtype) @ weight.T).float()
         return torch.tanh(raw / self.config.softcap) * self.config.softcap
 
     def predict(self, x: Tensor, temperature: Tensor, uniforms: Tensor, kept: int, exact: bool) -> Prediction:
@@ -108,39 +120,43 @@ class DiffusionGemma(nn.Module):
             kept: How many candidates a position are kept.
             exact: Soft embedding from the whole vocabulary; otherwise from the kept candidates.
         """
+        # Few tensors of the vocabulary's size: each has 268 MB for the published model.
         tempered = self.logits(x) / temperature
-        log_probs = torch.log_softmax(tempered, dim=-1)
-        probs = log_probs.exp()
-        entropy = -(probs * log_probs).sum(dim=-1)
-        top_probs, top_ids = torch.topk(probs, kept, dim=-1)
-        sampled = _inverse_transform(probs, uniforms)
+        centred = tempered - tempered.amax(dim=-1, keepdim=True)
+        shares = centred.exp()
+        total = shares.sum(dim=-1, keepdim=True)
+        entropy = total.log().squeeze(1) - (shares * centred).sum(dim=-1) / total.squeeze(1)
+        top_shares, top_ids = torch.topk(shares, kept, dim=-1)
+        top_probs = top_shares / total
+        sampled = _inverse_transform(shares, uniforms)
         weight = self.embed_tokens.weight
-        scale = torch.tensor(math.sqrt(self.config.hidden_size), dtype=weight.dtype)
         if exact:
-            soft = (probs.to(weight.dtype) @ weight) * scale
+            soft = ((shares / total).to(weight.dtype) @ weight).float() * self.scale
         else:
-            soft = (top_probs.to(weight.dtype)[:, :, None] * self.embed_tokens(top_ids)).sum(dim=1) * scale
+            soft = (top_probs[:, :, None] * self.embed_tokens(top_ids).float()).sum(dim=1) * self.scale
         return Prediction(torch.argmax(tempered, dim=-1), sampled, entropy, top_ids, top_probs, soft)
 
 
-def _inverse_transform(probs: Tensor, uniforms: Tensor) -> Tensor:
+def _inverse_transform(shares: Tensor, uniforms: Tensor) -> Tensor:
     """The token in whose share of the cumulated distribution each draw falls.
 
     Two levels, 64 tokens at a time: the block by cumulated block sums, then the token within it. That is as exact as
     one long running sum, and never sums a whole vocabulary one by one.
 
     Args:
-        probs: float [C, vocab], rows that sum to 1.
+        shares: float [C, vocab], probabilities times a factor of the row.
         uniforms: float [C] in [0, 1).
 
     Returns:
         int64 [C].
     """
-    count, vocab = probs.shape
+    count, vocab = shares.shape
     blocks = -(-vocab // _SAMPLING_BLOCK)
-    padded = functional.pad(probs, (0, blocks * _SAMPLING_BLOCK - vocab)).reshape(count, blocks, _SAMPLING_BLOCK)
+    if vocab % _SAMPLING_BLOCK:
+        shares = functional.pad(shares, (0, blocks * _SAMPLING_BLOCK - vocab))
+    padded = shares.reshape(count, blocks, _SAMPLING_BLOCK)
     upper = torch.cumsum(padded.sum(dim=-1), dim=-1)
-    # A draw is scaled by the true sum, so that rounding cannot push it past the last token.
+    # A draw is scaled by the row's sum.
     draws = uniforms.unsqueeze(1) * upper[:, -1:]
     block = _places_below(upper, draws).clamp(max=blocks - 1)
     inside = torch.gather(padded, 1, block.unsqueeze(2).expand(-1, 1, _SAMPLING_BLOCK)).squeeze(1)
@@ -162,16 +178,26 @@ class CachedAttend:
         masks: Per layer kind, bool [N, P_layer + N], True where the token may look.
     """
 
-    def __init__(self, past: list[tuple[Tensor, Tensor]], masks: list[Tensor], first: int = 0) -> None:
+    def __init__(
+        self, past: list[tuple[Tensor, Tensor]], masks: list[Tensor], first: int = 0, fused: bool = False
+    ) -> None:
+        """`fused`: heads of up to 256 become one Attention operator, for which TensorRT has its own kernels."""
         self._past = past
         self._masks = masks
         self._first = first
+        self._fused = fused
 
     def __call__(self, number: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """q [N, heads, d], k and v [N, kv_heads, d] -> [N, heads * d]; the scale of the scores is 1."""
         past_k, past_v = self._past[number - self._first]
         mask = self._masks[number - self._first]
         count, heads, dim = q.shape
+        if self._fused and dim <= LARGEST_FUSED_HEAD:
+            keys, values = torch.cat([past_k, k]).transpose(0, 1), torch.cat([past_v, v]).transpose(0, 1)
+            out = functional.scaled_dot_product_attention(
+                q.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, scale=1.0, enable_gqa=True
+            )
+            return out[0].transpose(0, 1).reshape(count, heads * dim)
         kv_heads = k.shape[1]
         group = heads // kv_heads
         keys = torch.cat([past_k, k]).permute(1, 2, 0)

@@ -6,6 +6,7 @@ all of them), so it takes the longest of: reading what lies on the card, copying
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trt_engines.planning.hardware import GB, GIB, Gpu, Machine
@@ -22,8 +23,12 @@ ASSUMED_STEPS = 16  # of a block; one more pass commits it
 DRIVER_BYTES = int(0.6 * GB)  # CUDA context and TensorRT's own
 PINNED_SHARE = 0.7  # of the free RAM that may be pinned
 FASTEST_SHARE = 0.6  # a more exact precision is taken if it has this share of the fastest one's speed
-BUILD_SECONDS_PER_GB = 22.0  # measured: 0.41 GB of INT4 experts in 7 to 11 s on two cores
-BUILD_RAM_FACTOR = 2.5  # measured: about twice a segment's weights, and the program itself
+BUILD_SECONDS_PER_GB = 50.0  # measured: 0.98 GB of INT4 in 43 to 53 s on two busy cores (benchmarks/engine_build.py)
+BUILD_RAM_FACTOR = 5.2  # of a segment's weights; measured: 5.0 GB for one of 0.98 GB (benchmarks/engine_build.py)
+BUILD_RAM_LIMIT = 12 * GB  # longer segments are not built, whatever the machine has
+HEAD_BYTES_PER_LOGIT = 12.2  # measured: 817 MB of scratch memory for 256 rows of 262,144 logits
+HEAD_AT_ONCE = 14 * GIB  # of the card's memory: from there on the head takes the whole canvas at once
+SCORE_BYTES = 4.8  # of a score in full attention; measured: 2.4 GB of scratch memory more for 122,880 positions more
 STREAM_SLOTS = 2  # one segment is computed while the next one is copied in
 SEGMENT_LENGTHS = (5, 3, 2, 1)  # layers; the shorter, the less room the slots take
 
@@ -34,9 +39,11 @@ class Plan:
 
     Attributes:
         precision: Form of the weights.
-        kv_type: "fp16" or "fp8".
+        kv_type: Type of keys and values.
+        head_rows: Positions of the canvas that the head takes at a time.
         context: Known tokens that the KV cache holds.
         segments: Segments of the stack.
+        segment_length: Layers of a segment; the last one may have fewer.
         resident: Those of them that stay on the card; the others are streamed in every step.
         gpu_bytes: What it takes on the card.
         pinned_bytes: What it takes of the machine's memory for streaming.
@@ -51,8 +58,10 @@ class Plan:
 
     precision: Precision
     kv_type: str
+    head_rows: int
     context: int
     segments: int
+    segment_length: int
     resident: int
     gpu_bytes: int
     pinned_bytes: int
@@ -122,6 +131,11 @@ def best_plan(shape: ModelShape, gpu: Gpu, machine: Machine, context: int) -> Pl
     possible = [plan for plan in found if isinstance(plan, Plan)]
     if not possible:
         return next(refusal for refusal in reversed(found) if isinstance(refusal, Refusal))
+    return best_of(possible)
+
+
+def best_of(possible: Sequence[Plan]) -> Plan:
+    """Of one plan or more, the most exact first: without streaming if there is any, fast enough, as exact as can be."""
     possible = [plan for plan in possible if not plan.streamed] or possible
     fastest = max(plan.tokens_per_second for plan in possible)
     return next(plan for plan in possible if plan.tokens_per_second >= FASTEST_SHARE * fastest)
@@ -145,10 +159,10 @@ def _plan_cut(
 ) -> Plan | Refusal:
     """1. What is always on the card. 2. What of the stack stays there. 3. RAM and disk. 4. Time of a step."""
     sizes = _sizes(shape, precision, length)
-    kv_type = "fp8" if gpu.sm >= 89 else "fp16"
-    kv = shape.kv_bytes(context + shape.canvas_length, 1 if kv_type == "fp8" else 2)
+    kv = shape.kv_bytes(context + shape.canvas_length, 2)
+    rows = _head_rows(shape, gpu)
     # 1.
-    always = DRIVER_BYTES + sizes.fixed + kv + _workspace(shape)
+    always = DRIVER_BYTES + sizes.fixed + kv + _workspace(shape, context, rows)
     # 2.
     resident = _resident_segments(sizes.segments, gpu.memory - always)
     if resident < len(sizes.segments) and not gpu.unified:
@@ -170,9 +184,11 @@ def _plan_cut(
     seconds, limit = _step_seconds(shape, gpu, context, precision, sizes, resident)
     return Plan(
         precision=precision,
-        kv_type=kv_type,
+        kv_type=precision.compute,
+        head_rows=rows,
         context=context,
         segments=len(sizes.segments),
+        segment_length=length,
         resident=resident,
         gpu_bytes=taken,
         pinned_bytes=pinned,
@@ -195,12 +211,21 @@ def _sizes(shape: ModelShape, precision: Precision, length: int) -> _Sizes:
     return _Sizes(int(shape.fixed_parameters * 2 * ENGINE_OVERHEAD), tuple(segments))
 
 
-def _workspace(shape: ModelShape) -> int:
-    """Activations: the head's logits in fp32 and their tempered copy, the experts' gathered rows, attention."""
-    logits = 2 * 4 * shape.canvas_length * shape.vocab_size
-    rows = 2 * shape.canvas_length * shape.top_k  # capacity: up to twice the even spread
+def _head_rows(shape: ModelShape, gpu: Gpu) -> int:
+    """The whole canvas where there is plenty of memory; on small cards a part of it at a time."""
+    return shape.canvas_length if gpu.memory >= HEAD_AT_ONCE else max(1, shape.canvas_length // 4)
+
+
+def _workspace(shape: ModelShape, context: int, head_rows: int) -> int:
+    """The larger of what the head needs for its rows, and a layer for its tokens.
+
+    A layer: the experts' gathered rows (capacity: up to twice the even spread), and full attention's scores.
+    """
+    head = HEAD_BYTES_PER_LOGIT * head_rows * shape.vocab_size
+    rows = 2 * shape.canvas_length * shape.top_k
     experts = 2 * rows * (2 * shape.hidden_size + 3 * shape.moe_intermediate_size)
-    return logits + experts + 64 * shape.canvas_length * shape.hidden_size
+    scores = SCORE_BYTES * shape.heads * shape.canvas_length * (context + shape.canvas_length)
+    return int(max(head, experts + scores) + 64 * shape.canvas_length * shape.hidden_size)
 
 
 def _resident_segments(segments: tuple[int, ...], room: int) -> int:
@@ -229,7 +254,7 @@ def _machine_refusal(machine: Machine, precision: Precision, sizes: _Sizes, pinn
             f"machine's memory, of which only {_gb(PINNED_SHARE * machine.ram)} can be used for that.",
             "Close other programs, or add memory to the machine.",
         )
-    if _build_ram(sizes) > machine.ram:
+    if _build_ram(sizes) > min(machine.ram, BUILD_RAM_LIMIT):
         return Refusal(
             f"Building the engines in {precision.name} needs {_gb(_build_ram(sizes))} of memory, and "
             f"{_gb(machine.ram)} are free.",

@@ -1,0 +1,240 @@
+"""Builds an engine set part by part; what is finished is kept, so that a build goes on where it was interrupted.
+
+A generator of frozen events: stop iterating (or close it) and the child process is ended; nothing half-written stays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import multiprocessing
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from onnx import TensorProto
+
+from trt_engines.building.child import PartJob, build_part, part_graph
+from trt_engines.building.identity import Identity
+from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, free_bytes, same_size, write_json
+from trt_engines.errors import EngineError
+from trt_engines.graphs.bind import placeholders
+from trt_engines.graphs.precision import NUMPY_TYPES, Compute, WeightFormat
+
+HEARTBEAT = 0.5  # seconds without news after which the last progress is told again
+KERNELS_BYTES = 64 << 20  # of a plan, beside its weights
+SPARE_BYTES = 256 << 20  # of the disk, left to others
+
+
+class BuildError(EngineError):
+    """Engines could not be built."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        identity: From what and for what.
+        model: Name of the model, to show.
+        model_folder: The checkpoint.
+        templates: Folder of the graph templates.
+        configuration: Fingerprint that the templates must have.
+        compute: Type that the engines compute in.
+        form: Form of the large weights.
+    """
+
+    identity: Identity
+    model: str
+    model_folder: Path
+    templates: Path
+    configuration: str
+    compute: Compute
+    form: WeightFormat
+
+    def jobs(self, folder: Path) -> tuple[PartJob, ...]:
+        """One job for each part, in the order of building: the quick ones first."""
+        stacks = ((f"stack{first:02}", (first, last)) for first, last in self.identity.cuts)
+        return tuple(
+            PartJob(
+                name, cut, self.model_folder, self.templates, self.configuration, self.compute, self.form,
+                self.identity.limits, self.identity.sm, folder,
+            )
+            for name, cut in (("embed", None), ("head", None), *stacks)
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    """How far a build is.
+
+    Attributes:
+        part: Name of the part that is being built.
+        number: Its number, from 1.
+        count: Parts of the set.
+        phase: What is being done, in TensorRT's words.
+        fraction: Of the whole set, 0..1; never falls.
+        seconds_left: Estimate; None until there is something to estimate from.
+    """
+
+    part: str
+    number: int
+    count: int
+    phase: str
+    fraction: float
+    seconds_left: float | None
+
+
+def build_engines(store: EngineStore, request: BuildRequest) -> Iterator[BuildProgress]:
+    """Build what is missing of a set; the last event has fraction 1.
+
+    1. One build of a set at a time. 2. Keep the parts that are there. 3. Build the others, each in its own process.
+
+    Raises:
+        BuildError: Another program builds this set, the disk is too small, a part cannot be built or its process died.
+        EngineError: The checkpoint, the templates or TensorRT is to blame.
+    """
+    folder = store.folder(request.identity)
+    # 1.
+    with _only_one(folder):
+        # 2.
+        found = store.find(request.identity).manifest
+        jobs = request.jobs(folder)
+        names = tuple(job.name for job in jobs)
+        kept = {name: part for name, part in (found.parts if found else {}).items() if same_size(folder, part)}
+        manifest = Manifest(request.identity, request.model, str(request.model_folder), names, kept)
+        write_json(folder / MANIFEST, manifest)
+        sizes = {job.name: _estimated_bytes(job) for job in jobs}
+        _check_disk(folder, sum(sizes[job.name] for job in jobs if job.name not in kept))
+        # 3.
+        clock = _Clock(sizes, set(kept))
+        for number, job in enumerate(jobs, start=1):
+            if job.name in kept:
+                continue
+            _check_disk(folder, sizes[job.name])
+            done = yield from _build_one(job, number, len(jobs), clock)
+            built = datetime.now(UTC).isoformat(timespec="seconds")
+            manifest = dataclasses.replace(manifest, parts={**manifest.parts, job.name: done}, built=built)
+            write_json(folder / MANIFEST, manifest)
+            clock.finished(job.name)
+        yield BuildProgress(names[-1], len(jobs), len(jobs), "done", 1.0, 0.0)
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / "build.lock")
+        lock.acquire(timeout=0)
+    except Timeout as exc:
+        raise BuildError(
+            "Another program is building these engines.", "Wait until it is done; they can be used then."
+        ) from exc
+    except OSError as exc:
+        raise BuildError(f"{folder} cannot be written: {exc.strerror}.", "Make room or choose another folder.") from exc
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _estimated_bytes(job: PartJob) -> int:
+    total = KERNELS_BYTES
+    for item in placeholders(part_graph(job)):
+        packed = item.data_type in (TensorProto.INT4, TensorProto.FLOAT4E2M1)
+        width = 0.5 if packed else NUMPY_TYPES[item.data_type].itemsize
+        total += int(math.prod(item.dims) * width)
+    return total
+
+
+def _check_disk(folder: Path, needed: int) -> None:
+    free = free_bytes(folder) - SPARE_BYTES
+    if needed > free:
+        raise BuildError(
+            f"The engines need {needed / 1e9:.1f} GB more on the disk, and {max(0, free) / 1e9:.1f} GB are free.",
+            "Make room, or move the data folder to another drive; what is built is kept.",
+        )
+
+
+class _Clock:
+    """Progress of the whole set, by the bytes of its parts, and the time that is left."""
+
+    def __init__(self, sizes: dict[str, int], kept: set[str]) -> None:
+        self._sizes = sizes
+        self._done = set(kept)
+        self._total = sum(sizes.values())
+        self._before = self._share(0, "")
+        self._start = time.monotonic()
+        self._highest = 0.0
+
+    def _share(self, fraction: float, part: str) -> float:
+        done = sum(self._sizes[name] for name in self._done if name in self._sizes)
+        return (done + fraction * self._sizes.get(part, 0)) / self._total
+
+    def at(self, part: str, fraction: float) -> tuple[float, float | None]:
+        """Share of the whole, and seconds left."""
+        self._highest = max(self._highest, self._share(fraction, part))
+        gained, passed = self._highest - self._before, time.monotonic() - self._start
+        left = passed * (1 - self._highest) / gained if gained > 0.01 and passed > 2 else None
+        return self._highest, left
+
+    def finished(self, part: str) -> None:
+        self._done.add(part)
+
+
+def _build_one(job: PartJob, number: int, count: int, clock: _Clock) -> Generator[BuildProgress, None, Part]:
+    """Run the child process of one part; yields its progress and returns the `Part`."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=build_part, args=(job, theirs), name=f"build {job.name}", daemon=True)
+    process.start()
+    theirs.close()
+    phase, fraction = "starting", 0.0
+    try:
+        while True:
+            message = _next_message(ours, process, job) if ours.poll(HEARTBEAT) else None
+            if message is not None and message[0] == "done":
+                part: Part = message[1]
+                return part
+            if message is not None and message[0] == "error":
+                raise BuildError(message[1], message[2])
+            if message is not None:
+                phase, fraction = message[1], message[2]
+            share, left = clock.at(job.name, fraction)
+            yield BuildProgress(job.name, number, count, phase, share, left)
+    finally:
+        ours.close()
+        _end(process)
+        job.file.with_suffix(".plan.part").unlink(missing_ok=True)
+
+
+def _end(process: SpawnProcess) -> None:
+    """End the child: politely after its last message, else by the system. All that it writes is whole or not there."""
+    process.join(0.5)
+    if process.is_alive():
+        process.terminate()
+        process.join(10)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _next_message(connection: Connection, process: SpawnProcess, job: PartJob) -> tuple[Any, ...]:
+    try:
+        message: tuple[Any, ...] = connection.recv()
+        return message
+    except (EOFError, OSError) as exc:
+        process.join(5)
+        killed = process.exitcode is not None and process.exitcode < 0
+        why = "was ended from outside, perhaps because the memory was full" if killed else "ended without an answer"
+        raise BuildError(
+            f"The process that built {job.name} {why}.",
+            f"Close other programs and build again; what is finished is kept. {job.log.name} says more.",
+        ) from exc

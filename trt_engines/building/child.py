@@ -1,0 +1,162 @@
+"""The child process that builds one part: what it takes of memory is given back when it ends, and it may be killed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import sys
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
+
+from trt_engines.building.compile import compile_plan
+from trt_engines.building.profiles import Limits, profiles
+from trt_engines.building.store import Part
+from trt_engines.errors import EngineError
+from trt_engines.flavour import installed_flavour
+from trt_engines.graphs.bind import bound_weights
+from trt_engines.graphs.compose import EMBED, HEAD, end_graph, segment_graph
+from trt_engines.graphs.precision import Compute, WeightFormat, lowered, quantised
+from trt_engines.graphs.templates import Templates
+from trt_engines.weights.source import WeightSource
+
+REPORT_SECONDS = 0.1
+WEIGHTS_SHARE = 0.5  # of the progress: finding and converting the weights; the rest is TensorRT's
+
+
+@dataclass(frozen=True, slots=True)
+class PartJob:
+    """One part to build.
+
+    Attributes:
+        name: "embed", "head" or "stackNN".
+        cut: First and last + 1 layer of a segment; None for embed and head.
+        model: Checkpoint folder.
+        templates: Folder of the graph templates.
+        configuration: Fingerprint that the templates must have.
+        compute: Type that it computes in.
+        form: Form of the large weights.
+        limits: Shapes that it must take.
+        sm: Compute capability times ten.
+        folder: Where the plan goes.
+    """
+
+    name: str
+    cut: tuple[int, int] | None
+    model: Path
+    templates: Path
+    configuration: str
+    compute: Compute
+    form: WeightFormat
+    limits: Limits
+    sm: int
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """The finished plan."""
+        return self.folder / f"{self.name}.plan"
+
+    @property
+    def log(self) -> Path:
+        """What TensorRT says while it builds."""
+        return self.folder / f"{self.name}.log"
+
+
+def part_graph(job: PartJob) -> ModelProto:
+    """The graph of a part, its weights still placeholders."""
+    templates = Templates.load(job.templates, job.configuration)
+    if job.cut is None:
+        return lowered(end_graph(templates, EMBED if job.name == "embed" else HEAD), job.compute)
+    return quantised(lowered(segment_graph(templates, *job.cut), job.compute), job.form)
+
+
+def build_part(job: PartJob, connection: Connection) -> None:
+    """Entry of the child process; sends ("progress", phase, fraction), then ("done", Part) or ("error", text, hint)."""
+    with job.log.open("w", encoding="utf-8", buffering=1) as log:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None and hasattr(stream, "fileno"):
+                _redirect(stream, log.fileno())
+        try:
+            connection.send(("done", _built(job, connection, lambda line: _write_line(log, line))))
+        except EngineError as exc:
+            connection.send(("error", exc.user_text, exc.hint))
+        except MemoryError:
+            connection.send(("error", f"There was not enough memory to build {job.name}.", "Close other programs."))
+        except OSError as exc:
+            connection.send(("error", *_os_error(job, exc)))
+
+
+def _redirect(stream: Any, target: int) -> None:
+    try:
+        os.dup2(target, stream.fileno())
+    except (OSError, ValueError):
+        return  # a program without a console has no such stream
+
+
+def _write_line(log: Any, line: str) -> None:
+    log.write(line.rstrip() + "\n")
+
+
+def _os_error(job: PartJob, exc: OSError) -> tuple[str, str]:
+    if exc.errno == errno.ENOSPC:
+        text = f"The disk became full while {job.name} was being built."
+        return text, "Make room and build again: what is finished is kept."
+    return f"{job.name} could not be built: {exc}.", f"See {job.log.name} in {job.folder}."
+
+
+def _built(job: PartJob, connection: Connection, log: Any) -> Part:
+    start, report = time.monotonic(), _Reporter(connection)
+
+    graph = part_graph(job)
+    source = WeightSource.open(job.model)
+    weights = bound_weights(graph, source, job.form, lambda done: _report_weights(report, done))
+    part = job.file.with_suffix(".plan.part")
+    digest = hashlib.sha256()
+    try:
+        with part.open("wb") as stream:
+
+            def write(data: bytes) -> None:
+                digest.update(data)
+                stream.write(data)
+
+            made = compile_plan(
+                installed_flavour(), graph, weights, profiles(job.limits), job.sm,
+                lambda phase, done: report(phase, WEIGHTS_SHARE + (1 - WEIGHTS_SHARE) * done), log, write,
+            )  # fmt: skip
+            stream.flush()
+            os.fsync(stream.fileno())
+            size = stream.tell()
+        part.replace(job.file)
+    finally:
+        part.unlink(missing_ok=True)
+    seconds = round(time.monotonic() - start, 1)
+    return Part(job.file.name, size, digest.hexdigest(), made.weight_bytes, made.scratch_bytes, seconds)
+
+
+class _Reporter:
+    """Sends progress, some times a second; False once the program that wanted the engine is gone."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._next = 0.0
+
+    def __call__(self, phase: str, fraction: float) -> bool:
+        if time.monotonic() < self._next:
+            return True
+        self._next = time.monotonic() + REPORT_SECONDS
+        try:
+            self._connection.send(("progress", phase, fraction))
+        except OSError:
+            return False
+        return True
+
+
+def _report_weights(report: _Reporter, done: float) -> None:
+    if not report("reading weights", WEIGHTS_SHARE * done):
+        raise EngineError("The program that wanted the engine is gone.")

@@ -1,0 +1,171 @@
+"""One graph into one plan: parser, profiles, progress; runs in the child process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from trt_engines.building.profiles import Profile
+from trt_engines.errors import EngineError
+from trt_engines.flavour import Flavour
+
+# (phase in TensorRT's words, fraction in 0..1) -> whether to go on
+OnPhase = Callable[[str, float], bool]
+
+
+class CompileError(EngineError):
+    """TensorRT cannot make an engine of a graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What TensorRT said about a plan.
+
+    Attributes:
+        weight_bytes: Its weights on the card.
+        scratch_bytes: Largest room that one of its layers needs, for the largest shapes of its profiles.
+    """
+
+    weight_bytes: int
+    scratch_bytes: int
+
+
+def compile_plan(
+    flavour: Flavour,
+    graph: ModelProto,
+    weights: Mapping[str, NDArray[Any]],
+    profiles: tuple[Profile, ...],
+    sm: int,
+    on_phase: OnPhase,
+    log: Callable[[str], None],
+    write: Callable[[bytes], object],
+) -> Compiled:
+    """Build the engine of a graph.
+
+    Args:
+        flavour: The TensorRT that builds it.
+        graph: Its weights are placeholders.
+        weights: An array for each placeholder, 4-bit ones packed; they are read until this function returns.
+        profiles: Shapes that it will run with.
+        sm: Compute capability times ten of the card.
+        on_phase: Told what TensorRT does; returns False to stop.
+        log: Takes each line of TensorRT's log.
+        write: Takes the plan piece by piece; what it raises ends the build and is raised again.
+
+    Raises:
+        CompileError: TensorRT cannot parse or build the graph, or was told to stop.
+    """
+    trt = flavour.module
+    logger = _logger(trt, log)
+    builder = trt.Builder(logger)
+    network = flavour.new_network(builder)
+    parser = trt.OnnxParser(network, logger)
+    _parse(parser, graph, weights)
+    config = builder.create_builder_config()
+    flavour.set_target(config, sm)
+    for profile in profiles:
+        made = builder.create_optimization_profile()
+        for number in range(network.num_inputs):
+            tensor = network.get_input(number)
+            made.set_shape(tensor.name, *profile.shapes(graph, tensor.name))
+        config.add_optimization_profile(made)
+    monitor = _monitor(trt, on_phase)
+    config.progress_monitor = monitor
+    writer = _writer(trt, write)
+    built = builder.build_serialized_network_to_stream(network, config, writer)
+    if writer.error is not None:
+        raise writer.error
+    if not built:
+        stopped = "was stopped" if monitor.stopped else f"failed: {logger.last_error or 'TensorRT gives no reason'}"
+        raise CompileError(f"Building {graph.graph.name} {stopped}.", "The log beside the engine says more.")
+    return Compiled(logger.weight_bytes, logger.scratch_bytes)
+
+
+def _parse(parser: Any, graph: ModelProto, weights: Mapping[str, NDArray[Any]]) -> None:
+    if not parser.load_model_proto(graph.SerializeToString()):
+        raise CompileError(f"TensorRT cannot read the graph {graph.graph.name}: {_errors(parser)}.")
+    for name, array in weights.items():
+        if not array.flags.c_contiguous or not parser.load_initializer(name, array.ctypes.data, array.nbytes):
+            raise CompileError(f"TensorRT does not take the weights {name} ({array.dtype}, {array.shape}).")
+    if not parser.parse_model_proto():
+        raise CompileError(f"TensorRT cannot parse the graph {graph.graph.name}: {_errors(parser)}.")
+
+
+def _errors(parser: Any) -> str:
+    return "; ".join(parser.get_error(i).desc()[:300] for i in range(parser.num_errors)) or "no reason given"
+
+
+def _logger(trt: Any, log: Callable[[str], None]) -> Any:
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        """Passes lines on, and keeps the figures that only the log tells."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.last_error = ""
+            self.weight_bytes = 0
+            self.scratch_bytes = 0
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity <= trt.ILogger.INFO:
+                log(f"{severity.name}: {message}")
+            if severity <= trt.ILogger.ERROR:
+                self.last_error = message.splitlines()[0][:300]
+            if found := re.search(r"Total Weights Memory: (\d+)", message):
+                self.weight_bytes = int(found[1])
+            if found := re.search(r"Total Activation Memory: (\d+)", message):
+                self.scratch_bytes = int(found[1])
+
+    return Logger()
+
+
+def _writer(trt: Any, write: Callable[[bytes], object]) -> Any:
+    class Writer(trt.IStreamWriter):  # type: ignore[misc]
+        """Passes pieces of the plan on; an exception must not cross into TensorRT."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.error: Exception | None = None
+
+        def write(self, data: bytes) -> int:
+            try:
+                write(data)
+            except Exception as exc:
+                self.error = exc
+                return 0
+            return len(data)
+
+    return Writer()
+
+
+def _monitor(trt: Any, on_phase: OnPhase) -> Any:
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        """TensorRT's nested phases as one fraction that never falls."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.stopped = False
+            self._phases: list[tuple[str, int, int]] = []
+            self._highest = 0.0
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            self._phases.append((phase_name, max(1, num_steps), 0))
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            self._phases = [(n, s, step + 1 if n == phase_name else d) for n, s, d in self._phases]
+            share, fraction = 1.0, 0.0
+            for _, steps, done in self._phases:
+                fraction += share * min(1.0, done / steps)
+                share /= steps
+            self._highest = max(self._highest, min(1.0, fraction))
+            self.stopped = self.stopped or not on_phase(phase_name, self._highest)
+            return not self.stopped
+
+        def phase_finish(self, phase_name: str) -> None:
+            self._phases = [phase for phase in self._phases if phase[0] != phase_name]
+
+    return Monitor()

@@ -1,0 +1,68 @@
+"""The shapes that engines are built for: optimisation profiles over N, P, S and C.
+
+N tokens: a canvas (denoising and commit), or a longer chunk of a prompt. P cached positions of full layers, S of
+sliding layers, C slots an expert.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onnx import ModelProto
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an engine set can take.
+
+    Attributes:
+        canvas: Positions of the canvas.
+        chunk: Longest chunk of a prompt.
+        context: Most cached positions of a full layer.
+        window: Most cached positions that a sliding layer is shown.
+        fair_slots: Slots an expert for an even spread of a canvas.
+        slots: Most slots an expert: all tokens of a chunk choose it.
+    """
+
+    canvas: int
+    chunk: int
+    context: int
+    window: int
+    fair_slots: int
+
+    @property
+    def slots(self) -> int:
+        """Most slots an expert: every token of a chunk chooses it."""
+        return max(self.canvas, self.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Least, usual and largest value of each dynamic dimension."""
+
+    name: str
+    ranges: dict[str, tuple[int, int, int]]
+
+    def shapes(self, graph: ModelProto, tensor: str) -> tuple[Shape, Shape, Shape]:
+        """Least, usual and largest shape of an input of `graph`."""
+        item = next(item for item in graph.graph.input if item.name == tensor)
+        dims = [dim.dim_param or dim.dim_value for dim in item.type.tensor_type.shape.dim]
+        bounds = [self.ranges[dim] if isinstance(dim, str) else (dim, dim, dim) for dim in dims]
+        least, usual, largest = (tuple(bound[place] for bound in bounds) for place in range(3))
+        return least, usual, largest
+
+
+def profiles(limits: Limits) -> tuple[Profile, ...]:
+    """One profile for a canvas, and one for longer chunks of a prompt where they are longer."""
+    past = (0, min(2048, limits.context), limits.context)
+    window = (0, limits.window, limits.window)
+    fair = min(limits.fair_slots, limits.canvas)
+    canvas = {"N": (1, limits.canvas, limits.canvas), "P": past, "S": window, "C": (1, fair, limits.canvas)}
+    made = [Profile("canvas", canvas)]
+    if limits.chunk > limits.canvas:
+        longer = min(limits.chunk, max(1, fair * limits.chunk // limits.canvas))
+        prompt = {**canvas, "N": (1, limits.chunk, limits.chunk), "C": (1, longer, limits.chunk)}
+        made.append(Profile("prompt", prompt))
+    return tuple(made)

@@ -1,0 +1,214 @@
+"""Engine sets on disk: a folder for each, plans in it, and a manifest that is written last and read first.
+
+Nothing is trusted by its name: a plan counts only if the manifest lists it with its size and sha256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from trt_engines.building.identity import Identity
+from trt_engines.building.profiles import Limits
+from trt_engines.errors import EngineError
+
+MANIFEST, CERTIFICATE = "engines.json", "certificate.json"
+_BLOCK = 1 << 22
+
+
+class StoreError(EngineError):
+    """A folder of engines cannot be read or written."""
+
+
+class DamagedEngineError(EngineError):
+    """A plan is not what the manifest says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One plan.
+
+    Attributes:
+        file: Its name in the set's folder.
+        size: Bytes.
+        sha256: Of the file.
+        weight_bytes: Of its weights on the card.
+        scratch_bytes: Room for activations at its largest shapes.
+        seconds: That the build took.
+    """
+
+    file: str
+    size: int
+    sha256: str
+    weight_bytes: int
+    scratch_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What lies in a set's folder.
+
+    Attributes:
+        identity: What it was built from and for.
+        model: Name of the model, to show.
+        model_folder: Where the checkpoint lay.
+        names: Names of all parts that the complete set has, in the order of building.
+        parts: Those that are there.
+        built: When the last part was built, ISO 8601.
+    """
+
+    identity: Identity
+    model: str
+    model_folder: str
+    names: tuple[str, ...]
+    parts: dict[str, Part] = field(default_factory=dict)
+    built: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every part is there."""
+        return set(self.names) == set(self.parts)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all plans."""
+        return sum(part.size for part in self.parts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSet:
+    """One folder.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: What the manifest says, None if it is missing or damaged.
+    """
+
+    folder: Path
+    manifest: Manifest | None
+
+
+class EngineStore:
+    """All engine sets of this machine, in one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, identity: Identity) -> Path:
+        """Where the set of this identity lies or would lie."""
+        return self.root / identity.key
+
+    def sets(self) -> tuple[EngineSet, ...]:
+        """Every set, also damaged ones."""
+        if not self.root.is_dir():
+            return ()
+        folders = sorted(path for path in self.root.iterdir() if path.is_dir() and not path.name.startswith("making-"))
+        return tuple(EngineSet(folder, read_manifest(folder)) for folder in folders if (folder / MANIFEST).exists())
+
+    def find(self, identity: Identity) -> EngineSet:
+        """The set of this identity, perhaps without a manifest."""
+        return EngineSet(self.folder(identity), read_manifest(self.folder(identity)))
+
+    def remove(self, folder: Path) -> int:
+        """Delete a set; returns the bytes that came free. Only files that engines consist of are touched.
+
+        Raises:
+            StoreError: A file cannot be deleted.
+        """
+        if folder.parent != self.root or not (folder / MANIFEST).exists():
+            raise StoreError(f"{folder} holds no engines of this program.")
+        freed = 0
+        try:
+            for file in own_files(folder):
+                freed += file.stat().st_size
+                if file.name != MANIFEST:
+                    file.unlink()
+            (folder / MANIFEST).unlink()
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        except OSError as exc:
+            hint = "Close every program that uses these engines, and try again."
+            raise StoreError(f"{exc.filename} cannot be deleted: {exc.strerror}.", hint) from exc
+        return freed
+
+
+def own_files(folder: Path) -> list[Path]:
+    """The files in a set's folder that this program writes."""
+    suffixes = (".plan", ".part", ".log", ".json", ".cache", ".lock")
+    return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in suffixes)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest in `folder`, None if there is none that can be read."""
+    try:
+        raw: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        identity = raw.pop("identity")
+        limits = Limits(**identity.pop("limits"))
+        cuts = tuple((int(first), int(last)) for first, last in identity.pop("cuts"))
+        parts = {str(name): Part(**part) for name, part in raw.pop("parts").items()}
+        names = tuple(str(name) for name in raw.pop("names"))
+        return Manifest(Identity(limits=limits, cuts=cuts, **identity), names=names, parts=parts, **raw)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write a dataclass or a plain value as JSON, whole or not at all.
+
+    Raises:
+        StoreError: The folder cannot be written, or the disk is full.
+    """
+    text = json.dumps(value if isinstance(value, dict) else asdict(value), indent=1) + "\n"
+    part = file.with_suffix(".part")
+    try:
+        with part.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(file)
+    except OSError as exc:
+        part.unlink(missing_ok=True)
+        raise StoreError(f"{file} cannot be written: {exc.strerror}.", "Make room on the disk and try again.") from exc
+
+
+def checked_plan(folder: Path, part: Part) -> bytearray:
+    """The bytes of a plan, after their size and sha256 were compared with the manifest.
+
+    Raises:
+        DamagedEngineError: The file is missing, cut short or changed.
+    """
+    file, digest = folder / part.file, hashlib.sha256()
+    try:
+        with file.open("rb") as stream:
+            plan = bytearray(os.fstat(stream.fileno()).st_size)
+            view, done = memoryview(plan), 0
+            while count := stream.readinto(view[done : done + _BLOCK]):
+                digest.update(view[done : done + count])
+                done += count
+    except OSError as exc:
+        raise DamagedEngineError(f"{file} cannot be read: {exc.strerror}.", "Build the engines again.") from exc
+    if (done, digest.hexdigest()) != (part.size, part.sha256):
+        what = "incomplete" if done < part.size else "damaged: its checksum is wrong"
+        raise DamagedEngineError(f"The engine {file.name} is {what}.", "Build it again; whole parts are kept.")
+    return plan
+
+
+def same_size(folder: Path, part: Part) -> bool:
+    """Whether the plan's file is there with the right size; a quick look that reads no plan."""
+    try:
+        return (folder / part.file).stat().st_size == part.size
+    except OSError:
+        return False
+
+
+def free_bytes(folder: Path) -> int:
+    """Free room where `folder` is or would be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,1 @@
+"""Weights on their way from a checkpoint to an engine: mapped, checked, quantised. numpy only, never torch or onnx."""
