@@ -92,7 +92,7 @@ def engine_choices(
         )  # fmt: skip
         request = BuildRequest(
             identity, model_name(folder), folder.resolve(), templates.folder, configuration_fingerprint(config),
-            plan.precision.compute, plan.precision.form,
+            plan.precision.compute, plan.precision.form, shape,
         )  # fmt: skip
         found.append(EngineChoice(plan, request))
     return tuple(found)

@@ -57,9 +57,9 @@ class StackGraph(nn.Module):
     ) -> tuple[Tensor, ...]:
         """See `stack_spec` for the shapes; returns hidden, max load, then k and v of each layer."""
         layers = self.model.config.layers[self.first : self.last]
-        full = torch.cat([full_past, new_mask], dim=-1)
-        sliding = torch.cat([sliding_past, new_mask], dim=-1)
-        masks = [sliding if spec.sliding else full for spec in layers]
+        past_masks = {spec.sliding: sliding_past if spec.sliding else full_past for spec in layers}
+        both = {sliding: torch.cat([past_mask, new_mask], dim=-1) for sliding, past_mask in past_masks.items()}
+        masks = [both[spec.sliding] for spec in layers]
         pairs = [(past[2 * i], past[2 * i + 1]) for i in range(len(layers))]
         mix = CapacityMix(slots, weights_first=not self.for_tensorrt)
         used = mix if self.with_capacity else mix_exact

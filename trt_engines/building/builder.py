@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import multiprocessing
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from onnx import TensorProto
 
 from trt_engines.building.child import PartJob, build_part, part_graph
 from trt_engines.building.identity import Identity
+from trt_engines.building.process import messages
 from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, free_bytes, same_size, write_json
 from trt_engines.errors import EngineError
 from trt_engines.graphs.bind import placeholders
 from trt_engines.graphs.precision import NUMPY_TYPES, Compute, WeightFormat
+from trt_engines.planning.shape import ModelShape
 
-HEARTBEAT = 0.5  # seconds without news after which the last progress is told again
 KERNELS_BYTES = 64 << 20  # of a plan, beside its weights
 SPARE_BYTES = 256 << 20  # of the disk, left to others
 
@@ -49,6 +46,7 @@ class BuildRequest:
         configuration: Fingerprint that the templates must have.
         compute: Type that the engines compute in.
         form: Form of the large weights.
+        shape: The model's numbers.
     """
 
     identity: Identity
@@ -58,6 +56,7 @@ class BuildRequest:
     configuration: str
     compute: Compute
     form: WeightFormat
+    shape: ModelShape
 
     def jobs(self, folder: Path) -> tuple[PartJob, ...]:
         """One job for each part, in the order of building: the quick ones first."""
@@ -191,50 +190,17 @@ class _Clock:
 
 def _build_one(job: PartJob, number: int, count: int, clock: _Clock) -> Generator[BuildProgress, None, Part]:
     """Run the child process of one part; yields its progress and returns the `Part`."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=build_part, args=(job, theirs), name=f"build {job.name}", daemon=True)
-    process.start()
-    theirs.close()
     phase, fraction = "starting", 0.0
     try:
-        while True:
-            message = _next_message(ours, process, job) if ours.poll(HEARTBEAT) else None
-            if message is not None and message[0] == "done":
-                part: Part = message[1]
-                return part
-            if message is not None and message[0] == "error":
-                raise BuildError(message[1], message[2])
-            if message is not None:
-                phase, fraction = message[1], message[2]
-            share, left = clock.at(job.name, fraction)
-            yield BuildProgress(job.name, number, count, phase, share, left)
+        with closing(messages(build_part, job, f"built {job.name}")) as news:
+            for message in news:
+                if message is not None and message[0] == "done":
+                    part: Part = message[1]
+                    return part
+                if message is not None:
+                    phase, fraction = message[1], message[2]
+                share, left = clock.at(job.name, fraction)
+                yield BuildProgress(job.name, number, count, phase, share, left)
     finally:
-        ours.close()
-        _end(process)
         job.file.with_suffix(".plan.part").unlink(missing_ok=True)
-
-
-def _end(process: SpawnProcess) -> None:
-    """End the child: politely after its last message, else by the system. All that it writes is whole or not there."""
-    process.join(0.5)
-    if process.is_alive():
-        process.terminate()
-        process.join(10)
-    if process.is_alive():
-        process.kill()
-        process.join()
-
-
-def _next_message(connection: Connection, process: SpawnProcess, job: PartJob) -> tuple[Any, ...]:
-    try:
-        message: tuple[Any, ...] = connection.recv()
-        return message
-    except (EOFError, OSError) as exc:
-        process.join(5)
-        killed = process.exitcode is not None and process.exitcode < 0
-        why = "was ended from outside, perhaps because the memory was full" if killed else "ended without an answer"
-        raise BuildError(
-            f"The process that built {job.name} {why}.",
-            f"Close other programs and build again; what is finished is kept. {job.log.name} says more.",
-        ) from exc
+    raise BuildError(f"The process that built {job.name} ended without an answer.", "Build again.")

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto, TypeProto
 
 from trt_engines.building.profiles import Profile
 from trt_engines.errors import EngineError
 from trt_engines.flavour import Flavour
 
+TENSORRT_TYPES: dict[int, str] = {
+    TensorProto.FLOAT: "FLOAT",
+    TensorProto.FLOAT16: "HALF",
+    TensorProto.BFLOAT16: "BF16",
+    TensorProto.INT64: "INT64",
+    TensorProto.BOOL: "BOOL",
+}
 # (phase in TensorRT's words, fraction in 0..1) -> whether to go on
 OnPhase = Callable[[str, float], bool]
 
@@ -66,6 +73,7 @@ def compile_plan(
     network = flavour.new_network(builder)
     parser = trt.OnnxParser(network, logger)
     _parse(parser, graph, weights)
+    _check_ends(trt, network, graph)
     config = builder.create_builder_config()
     flavour.set_target(config, sm)
     for profile in profiles:
@@ -81,7 +89,7 @@ def compile_plan(
     if writer.error is not None:
         raise writer.error
     if not built:
-        stopped = "was stopped" if monitor.stopped else f"failed: {logger.last_error or 'TensorRT gives no reason'}"
+        stopped = "was stopped" if monitor.stopped else f"failed: {logger.first_error or 'TensorRT gives no reason'}"
         raise CompileError(f"Building {graph.graph.name} {stopped}.", "The log beside the engine says more.")
     return Compiled(logger.weight_bytes, logger.scratch_bytes)
 
@@ -96,6 +104,31 @@ def _parse(parser: Any, graph: ModelProto, weights: Mapping[str, NDArray[Any]]) 
         raise CompileError(f"TensorRT cannot parse the graph {graph.graph.name}: {_errors(parser)}.")
 
 
+def _check_ends(trt: Any, network: Any, graph: ModelProto) -> None:
+    """The network must have the graph's inputs and outputs, by name, type and known dimensions."""
+    inputs = [network.get_input(number) for number in range(network.num_inputs)]
+    outputs = [network.get_output(number) for number in range(network.num_outputs)]
+    for made, declared in ((inputs, graph.graph.input), (outputs, graph.graph.output)):
+        found = {tensor.name: tensor for tensor in made}
+        for item in declared:
+            tensor = found.pop(item.name, None)
+            if tensor is None or not _same(trt, tensor, item.type.tensor_type):
+                what = "is missing" if tensor is None else f"is {tensor.dtype} {tuple(tensor.shape)}"
+                raise CompileError(f"{item.name} of {graph.graph.name} {what}.", "This is a bug in this program.")
+        if found:
+            raise CompileError(f"{graph.graph.name} has unexpected {sorted(found)}.", "This is a bug in this program.")
+
+
+def _same(trt: Any, tensor: Any, declared: TypeProto.Tensor) -> bool:
+    dims = [dim.dim_value or -1 for dim in declared.shape.dim]
+    same_type = tensor.dtype == getattr(trt.DataType, TENSORRT_TYPES[declared.elem_type])
+    return (
+        bool(same_type)
+        and len(dims) == len(tensor.shape)
+        and all(wanted in (-1, found) for wanted, found in zip(dims, tensor.shape, strict=True))
+    )
+
+
 def _errors(parser: Any) -> str:
     return "; ".join(parser.get_error(i).desc()[:300] for i in range(parser.num_errors)) or "no reason given"
 
@@ -106,7 +139,7 @@ def _logger(trt: Any, log: Callable[[str], None]) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
-            self.last_error = ""
+            self.first_error = ""
             self.weight_bytes = 0
             self.scratch_bytes = 0
 
@@ -114,7 +147,7 @@ def _logger(trt: Any, log: Callable[[str], None]) -> Any:
             if severity <= trt.ILogger.INFO:
                 log(f"{severity.name}: {message}")
             if severity <= trt.ILogger.ERROR:
-                self.last_error = message.splitlines()[0][:300]
+                self.first_error = self.first_error or message.splitlines()[0][:300]
             if found := re.search(r"Total Weights Memory: (\d+)", message):
                 self.weight_bytes = int(found[1])
             if found := re.search(r"Total Activation Memory: (\d+)", message):

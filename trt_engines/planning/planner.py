@@ -29,6 +29,7 @@ BUILD_RAM_LIMIT = 12 * GB  # longer segments are not built, whatever the machine
 HEAD_BYTES_PER_LOGIT = 12.2  # measured: 817 MB of scratch memory for 256 rows of 262,144 logits
 HEAD_AT_ONCE = 14 * GIB  # of the card's memory: from there on the head takes the whole canvas at once
 SCORE_BYTES = 4.8  # of a score in full attention; measured: 2.4 GB of scratch memory more for 122,880 positions more
+KV_SPARE = 512  # rows that a sliding layer has beside its window: a chunk of a prompt
 STREAM_SLOTS = 2  # one segment is computed while the next one is copied in
 SEGMENT_LENGTHS = (5, 3, 2, 1)  # layers; the shorter, the less room the slots take
 
@@ -159,12 +160,12 @@ def _plan_cut(
 ) -> Plan | Refusal:
     """1. What is always on the card. 2. What of the stack stays there. 3. RAM and disk. 4. Time of a step."""
     sizes = _sizes(shape, precision, length)
-    kv = shape.kv_bytes(context + shape.canvas_length, 2)
+    kv = shape.kv_bytes(context + shape.canvas_length, 2, KV_SPARE)
     rows = _head_rows(shape, gpu)
     # 1.
-    always = DRIVER_BYTES + sizes.fixed + kv + _workspace(shape, context, rows)
+    always = always_bytes(shape, context, rows)
     # 2.
-    resident = _resident_segments(sizes.segments, gpu.memory - always)
+    resident = resident_segments(sizes.segments, gpu.memory - always)
     if resident < len(sizes.segments) and not gpu.unified:
         taken = always + STREAM_SLOTS * max(sizes.segments) + sum(sizes.segments[:resident])
     else:  # one memory: nothing to stream from
@@ -216,6 +217,13 @@ def _head_rows(shape: ModelShape, gpu: Gpu) -> int:
     return shape.canvas_length if gpu.memory >= HEAD_AT_ONCE else max(1, shape.canvas_length // 4)
 
 
+def always_bytes(shape: ModelShape, context: int, head_rows: int) -> int:
+    """Bytes on the card beside the stack's weights: driver, embedding and self-conditioning, KV cache, workspace."""
+    fixed = int(shape.fixed_parameters * 2 * ENGINE_OVERHEAD)
+    kv = shape.kv_bytes(context + shape.canvas_length, 2, KV_SPARE)
+    return DRIVER_BYTES + fixed + kv + _workspace(shape, context, head_rows)
+
+
 def _workspace(shape: ModelShape, context: int, head_rows: int) -> int:
     """The larger of what the head needs for its rows, and a layer for its tokens.
 
@@ -228,7 +236,7 @@ def _workspace(shape: ModelShape, context: int, head_rows: int) -> int:
     return int(max(head, experts + scores) + 64 * shape.canvas_length * shape.hidden_size)
 
 
-def _resident_segments(segments: tuple[int, ...], room: int) -> int:
+def resident_segments(segments: tuple[int, ...], room: int) -> int:
     """How many segments stay on the card: all of them, or as many as leave room for the slots of streaming."""
     if sum(segments) <= room:
         return len(segments)

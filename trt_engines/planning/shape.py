@@ -81,11 +81,11 @@ class ModelShape:
         """The stack cut into segments of `length` layers; the last one may be shorter."""
         return tuple(self.layers[first : first + length] for first in range(0, len(self.layers), length))
 
-    def kv_bytes(self, context: int, bytes_per_value: float) -> int:
-        """Bytes of the KV cache for `context` known tokens; sliding layers keep their window alone."""
+    def kv_bytes(self, context: int, bytes_per_value: float, spare: int = 0) -> int:
+        """Bytes of the KV cache for `context` known tokens; sliding layers keep their window and `spare` rows."""
         total = 0
         for layer in self.layers:
-            kept = min(context, self.sliding_window) if layer.sliding else context
+            kept = min(context, self.sliding_window + spare) if layer.sliding else context
             total += 2 * kept * layer.kv_heads * layer.head_dim
         return int(total * bytes_per_value)
 

@@ -1,0 +1,38 @@
+"""Requests for small models on cards that are not there: TensorRT for RTX builds for them all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from inference.config import ModelConfig, model_config_from_folder
+from inference.gpu_engines import cuts, engine_limits
+from inference.gpu_graphs import configuration_fingerprint, templates_for
+from inference.planning import model_shape
+from trt_engines.building.builder import BuildRequest
+from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
+from trt_engines.flavour import installed_flavour
+from trt_engines.planning.precision import PRECISIONS
+from trt_engines.weights_index import index_checkpoint
+
+STARTER = Path(__file__).resolve().parents[3] / "resources" / "starter"
+
+
+def config_of(folder: Path) -> ModelConfig:
+    """The configuration of a checkpoint."""
+    return model_config_from_folder(folder)
+
+
+def request_for(folder: Path, cache: Path, sm: int = 86, precision: str = "int4", length: int = 2) -> BuildRequest:
+    """What to build of a checkpoint for a card of this compute capability."""
+    config, flavour = config_of(folder), installed_flavour()
+    templates = templates_for(config, cache)
+    form = next(each for each in PRECISIONS if each.name == precision)
+    identity = Identity(
+        ENGINE_VERSION, weights_identity(index_checkpoint(folder)), templates.digest, precision,
+        cuts(len(config.layers), length), engine_limits(config, 512), flavour.name, flavour.version, "Test card", sm,
+        8 << 30, this_system(),
+    )  # fmt: skip
+    return BuildRequest(
+        identity, "Test model", folder, templates.folder, configuration_fingerprint(config), form.compute, form.form,
+        model_shape(config),
+    )  # fmt: skip

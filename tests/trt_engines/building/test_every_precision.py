@@ -1,0 +1,83 @@
+"""Small models become engines for every kind of card in every precision that it can compute with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.inference.model.random_models import Setting, Shape, save_with, transformers_model
+from tests.trt_engines.building.support import STARTER, request_for
+from trt_engines.building.child import PartJob, part_graph
+from trt_engines.building.compile import Compiled, compile_plan
+from trt_engines.building.profiles import profiles
+from trt_engines.errors import EngineError
+from trt_engines.flavour import installed_flavour
+from trt_engines.graphs.bind import bound_weights
+from trt_engines.planning.precision import PRECISIONS
+from trt_engines.weights.source import WeightSource
+
+pytestmark = pytest.mark.slow
+SETTING = Setting(window=40, canvas=16, prompts=(20, 9))
+SHAPES = {
+    "wide": Shape(1, ("sliding_attention", "full_attention"), 64, 64, 4, 2, 1, 32, 64, 4, 2, 32, 300),
+    "odd": Shape(2, ("full_attention", "full_attention"), 96, 32, 6, 2, 2, 16, 512, 5, 3, 64, 97),
+}
+CARDS = [(sm, each.name) for sm in (75, 86, 89, 120) for each in PRECISIONS if each.runs_on(sm)]
+
+
+@pytest.fixture(scope="module", params=["starter", *SHAPES])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The starter model, and two random checkpoints whose rows 32 divides."""
+    if request.param == "starter":
+        return STARTER
+    made = tmp_path_factory.mktemp(request.param) / "model"
+    save_with(transformers_model(SHAPES[request.param]), made, SETTING)
+    return made
+
+
+def compiled(job: PartJob, source: WeightSource) -> tuple[Compiled, int]:
+    """What TensorRT says of a part's plan, and the plan's size."""
+    graph, plan = part_graph(job), bytearray()
+    weights = bound_weights(graph, source, job.form, lambda done: None)
+    made = compile_plan(
+        installed_flavour(), graph, weights, profiles(job.limits), job.sm, lambda phase, done: True,
+        lambda line: None, plan.extend,
+    )  # fmt: skip
+    return made, len(plan)
+
+
+@pytest.mark.parametrize(("sm", "precision"), CARDS)
+def test_a_segment_builds(folder: Path, tmp_path_factory: pytest.TempPathFactory, sm: int, precision: str) -> None:
+    cache = folder.parent / "cache" if folder != STARTER else tmp_path_factory.mktemp("unused")
+    request = request_for(folder, cache, sm, precision)
+    source = WeightSource.open(folder)
+    job = request.jobs(Path("unused"))[2]
+    made, size = compiled(job, source)
+    assert size > 10_000
+    assert made.scratch_bytes > 0
+
+
+@pytest.mark.parametrize("sm", [86, 120])
+def test_the_ends_build(folder: Path, tmp_path_factory: pytest.TempPathFactory, sm: int) -> None:
+    cache = folder.parent / "cache" if folder != STARTER else tmp_path_factory.mktemp("unused")
+    for job in request_for(folder, cache, sm).jobs(Path("unused"))[:2]:
+        made, size = compiled(job, WeightSource.open(folder))
+        assert size > 1000
+        # The embedding table is an input: no engine holds it.
+        assert made.weight_bytes < 4_000_000
+
+
+@pytest.mark.parametrize(("sm", "precision"), [(86, "fp8"), (89, "nvfp4")])
+def test_a_card_that_cannot_is_refused_by_tensorrt(folder: Path, tmp_path: Path, sm: int, precision: str) -> None:
+    if folder != STARTER:
+        pytest.skip("one model is enough")
+    job = request_for(folder, tmp_path, sm, precision).jobs(tmp_path)[2]
+    with pytest.raises(EngineError, match="HW-specific datatypes"):
+        compiled(job, WeightSource.open(folder))
+
+
+def test_a_data_center_card_is_refused(tmp_path: Path) -> None:
+    job = request_for(STARTER, tmp_path, 90, "bf16").jobs(tmp_path)[0]
+    with pytest.raises(EngineError, match=r"cannot build engines for compute capability 9\.0"):
+        compiled(job, WeightSource.open(STARTER))

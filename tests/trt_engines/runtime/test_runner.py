@@ -1,0 +1,186 @@
+"""The runtime over a simulated device gives the tokens of the `onnx` backend, whatever is streamed, moved or rerun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from inference.backends.base import DenoiseStep
+from inference.backends.onnx import OnnxBackend
+from tests.inference.model.random_models import Setting, Shape, random_shape
+from tests.trt_engines.runtime.models import Simulated, make_checkpoint, reference, simulated
+from trt_engines.errors import EngineError
+from trt_engines.runtime.device import DeviceMemoryError
+
+pytestmark = pytest.mark.slow
+SEEDS = (3, 11)
+SETTING = Setting(window=20, canvas=16, prompts=(50, 9))
+
+
+class Model(NamedTuple):
+    shape: Shape
+    folder: Path
+    cache: Path
+
+
+@pytest.fixture(scope="module", params=SEEDS)
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A checkpoint, its graphs and its templates, made once."""
+    folder = tmp_path_factory.mktemp(f"model{request.param}")
+    shape = random_shape(request.param)
+    make_checkpoint(shape, folder / "model", SETTING)
+    reference(folder / "model").close()
+    return Model(shape, folder / "model", folder / "cache")
+
+
+def step_both(mine: Simulated, truth: OnnxBackend, rng: np.random.Generator, steps: int = 3) -> list[DenoiseStep]:
+    """A few denoising steps on both; they must give the same tokens."""
+    canvas, ours, theirs = rng.integers(0, truth.config.vocab_size, truth.config.canvas_length), None, None
+    found = []
+    for _ in range(steps):
+        uniforms = rng.random(len(canvas)).astype(np.float32)
+        a = mine.backend.denoise(canvas, ours, 0.7, uniforms)
+        b = truth.denoise(canvas, theirs, 0.7, uniforms)
+        np.testing.assert_array_equal(a.argmax, b.argmax)
+        np.testing.assert_array_equal(a.sampled, b.sampled)
+        np.testing.assert_array_equal(a.top_ids, b.top_ids)
+        np.testing.assert_allclose(a.entropy, b.entropy, atol=1e-4)
+        np.testing.assert_allclose(a.top_probs, b.top_probs, atol=1e-4)
+        canvas, ours, theirs = a.sampled, a.state, b.state
+        found.append(a)
+    return found
+
+
+@pytest.mark.parametrize(("length", "resident"), [(99, 99), (1, 0), (1, 1), (2, 0)])
+def test_same_tokens_as_onnx(model: Model, length: int, resident: int) -> None:
+    truth = reference(model.folder)
+    mine = simulated(model.folder, model.cache, length=length, resident=resident, seed=length + resident)
+    rng = np.random.default_rng(model.shape.seed)
+    for count in (50, 9, 1, 70, 16, 16):
+        ids = rng.integers(0, model.shape.vocab, count)
+        mine.backend.encode(ids)
+        truth.encode(ids)
+        assert mine.backend.length == truth.length
+        step_both(mine, truth, rng)
+
+
+def test_prefill_in_chunks_equals_one_chunk(model: Model) -> None:
+    ids = np.random.default_rng(1).integers(0, model.shape.vocab, 20)
+    whole, pieces = simulated(model.folder, model.cache), simulated(model.folder, model.cache)
+    whole.runner.encode(ids)
+    for first, last in ((0, 1), (1, 8), (8, 19), (19, 20)):
+        pieces.runner.encode(ids[first:last])
+    canvas, uniforms = ids[:16], np.full(16, 0.5, np.float32)
+    a, b = (each.runner.denoise(canvas, None, 0.7, uniforms) for each in (whole, pieces))
+    np.testing.assert_allclose(a.entropy, b.entropy, atol=1e-5)
+    np.testing.assert_array_equal(a.argmax, b.argmax)
+
+
+def test_a_chat_that_is_cut_back_gives_the_same_tokens(model: Model) -> None:
+    mine, truth = simulated(model.folder, model.cache), reference(model.folder)
+    rng = np.random.default_rng(2)
+    sliding = any(kind == "sliding_attention" for kind in model.shape.kinds)
+    ids = rng.integers(0, model.shape.vocab, 90)
+    mine.backend.encode(ids)
+    assert mine.backend.truncate(88) == 88
+    assert mine.backend.truncate(10) == (0 if sliding else 10)
+    kept = mine.backend.length
+    truth.encode(ids[:kept])
+    ids = rng.integers(0, model.shape.vocab, 30)
+    mine.backend.encode(ids)
+    truth.encode(ids)
+    step_both(mine, truth, rng)
+
+
+def test_the_budget_may_change_between_answers(model: Model) -> None:
+    mine, truth = simulated(model.folder, model.cache, resident=99), reference(model.folder)
+    rng = np.random.default_rng(4)
+    for resident in (99, 0, 2, 1, 99, 0):
+        mine.runner.streams.settle(resident)
+        ids = rng.integers(0, model.shape.vocab, 5)
+        mine.backend.encode(ids)
+        truth.encode(ids)
+        step_both(mine, truth, rng, steps=2)
+        loaded = sum(engine.loaded for name, engine in mine.engines.items() if name.startswith("stack"))
+        assert loaded <= max(mine.runner.streams.resident + 2, 2)
+
+
+def test_no_more_than_two_streamed_segments_are_on_the_device(model: Model) -> None:
+    mine = simulated(model.folder, model.cache, resident=0)
+    weights = sum(engine.weight_bytes for name, engine in mine.engines.items() if name in ("embed", "head"))
+    stacks = [engine for name, engine in mine.engines.items() if name.startswith("stack")]
+    blocks = sum(len(block) for block in mine.device._blocks.values())
+    mine.backend.encode(np.arange(30) % model.shape.vocab)
+    on_device = mine.device.used - sum(len(block) for block in mine.device._blocks.values()) - weights
+    assert blocks > 0
+    assert on_device <= 2 * max(engine.weight_bytes for engine in stacks)
+
+
+def test_too_little_memory_at_load_streams_more(model: Model) -> None:
+    whole = simulated(model.folder, model.cache)
+    stacks = [engine.weight_bytes for name, engine in whole.engines.items() if name.startswith("stack")]
+    if len(stacks) <= 3:
+        pytest.skip("too few segments to stream")
+    small = simulated(model.folder, model.cache, memory=whole.device.used - min(stacks))
+    assert small.runner.streamed >= 3
+    rng, truth = np.random.default_rng(6), reference(model.folder)
+    ids = rng.integers(0, model.shape.vocab, 12)
+    small.backend.encode(ids)
+    truth.encode(ids)
+    step_both(small, truth, rng)
+    with pytest.raises(DeviceMemoryError):
+        simulated(model.folder, model.cache, memory=1000)
+
+
+def test_too_little_memory_while_running_streams_one_more(model: Model) -> None:
+    mine, truth = simulated(model.folder, model.cache, resident=99), reference(model.folder)
+    if mine.runner.segments <= 3:
+        pytest.skip("too few segments to stream")
+    rng = np.random.default_rng(7)
+    ids = rng.integers(0, model.shape.vocab, 12)
+    mine.engines["stack02"].fail_allocations = 3
+    mine.backend.encode(ids)
+    truth.encode(ids)
+    assert mine.runner.streamed >= 3
+    step_both(mine, truth, rng)
+
+
+def test_capacity_grows_until_every_token_is_computed(model: Model) -> None:
+    truth, mine = reference(model.folder), simulated(model.folder, model.cache)
+    mine.runner._capacity._experts *= 6  # expects too few tokens for each expert
+    rng = np.random.default_rng(8)
+    ids = rng.integers(0, model.shape.vocab, 60)
+    mine.backend.encode(ids)
+    truth.encode(ids)
+    step_both(mine, truth, rng)
+    assert mine.backend.capacity_reruns > 0
+
+
+def test_the_head_may_take_the_canvas_in_pieces(model: Model) -> None:
+    pieces = simulated(model.folder, model.cache, head_rows=64, canvas=200)
+    whole = simulated(model.folder, model.cache, canvas=200)
+    rng = np.random.default_rng(9)
+    canvas, uniforms = rng.integers(0, model.shape.vocab, 200), rng.random(200).astype(np.float32)
+    first, second = (each.runner.denoise(canvas, None, 0.7, uniforms) for each in (pieces, whole))
+    np.testing.assert_array_equal(first.sampled, second.sampled)
+    np.testing.assert_allclose(first.entropy, second.entropy, atol=1e-5)
+    assert pieces.engines["head"].runs == 4
+    a = pieces.runner.denoise(canvas, first.state, 0.6, uniforms)
+    b = whole.runner.denoise(canvas, second.state, 0.6, uniforms)
+    np.testing.assert_array_equal(a.sampled, b.sampled)
+
+
+def test_a_full_cache_is_one_sentence(model: Model) -> None:
+    mine = simulated(model.folder, model.cache, context=32)
+    mine.runner.encode(np.zeros(20, np.int64))
+    with pytest.raises(EngineError, match="built for 32 tokens"):
+        mine.runner.encode(np.zeros(13, np.int64))
+    assert mine.runner.length == 20
+    canvas, uniforms = np.zeros(16, np.int64), np.zeros(16, np.float32)
+    old = mine.runner.denoise(canvas, None, 0.7, uniforms).state
+    mine.runner.denoise(canvas, None, 0.7, uniforms)
+    with pytest.raises(ValueError, match="state is of step"):
+        mine.runner.denoise(canvas, old, 0.7, uniforms)

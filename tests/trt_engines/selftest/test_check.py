@@ -1,0 +1,105 @@
+"""The self-test passes engines that compute what the reference computes, and fails every other one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import ModelProto
+
+from inference.config import model_config_from_folder
+from inference.gpu_graphs import templates_for
+from inference.planning import model_shape
+from tests.trt_engines.building.support import STARTER
+from tests.trt_engines.runtime.simulated import OrtEngine, SimulatedDevice
+from trt_engines.building.state import Check
+from trt_engines.graphs.bind import reference_weights
+from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, end_graph, segment_graph
+from trt_engines.graphs.precision import COMPUTE_TYPES, WeightFormat, lowered
+from trt_engines.runtime.device import Engine
+from trt_engines.selftest.check import check_parts
+from trt_engines.selftest.reference import Reference
+from trt_engines.weights.source import WeightSource
+
+CUTS = ((0, 2), (2, 4))
+CONFIG = model_config_from_folder(STARTER)
+Spoil = Callable[[str, dict[str, Any]], None]
+
+
+def nothing(name: str, weights: dict[str, Any]) -> None:
+    """Leave the engine as it is."""
+
+
+def run(form: WeightFormat, spoil: Spoil = nothing, engine_form: WeightFormat | None = None) -> list[Check]:
+    """The self-test over ONNX Runtime engines that hold the weights of `form` in float32."""
+    templates, source, device = templates_for(CONFIG, STARTER), WeightSource.open(STARTER), SimulatedDevice()
+    opened: list[OrtEngine] = []
+
+    def graph_of(name: str) -> ModelProto:
+        if name in ("embed", "head"):
+            return lowered(end_graph(templates, EMBED if name == "embed" else HEAD), "fp32")
+        first = int(name.removeprefix("stack"))
+        return lowered(segment_graph(templates, first, first + 2), "fp32")
+
+    def open_engine(name: str) -> Engine:
+        graph = graph_of(name)
+        held = "plain" if name in ("embed", "head") else engine_form or form
+        weights = reference_weights(graph, source, held, COMPUTE_TYPES["fp32"])
+        weights = {key: array.copy() for key, array in weights.items()}
+        spoil(name, weights)
+        opened.append(OrtEngine(device, name, graph, weights))
+        return opened[-1]
+
+    precision = {"plain": "bf16"}.get(form, form)
+    reference = Reference(templates, source, "fp32", form)
+    table = source.array(EMBEDDING).astype(np.float32)
+    checks = list(check_parts(device, open_engine, reference, model_shape(CONFIG), CUTS, 64, table, precision))
+    assert [engine.name for engine in opened] == [check.part for check in checks]
+    return checks
+
+
+@pytest.mark.parametrize("form", ["plain", "fp8", "int4", "nvfp4"])
+def test_right_engines_pass(form: WeightFormat) -> None:
+    checks = run(form)
+    assert [check.part for check in checks] == ["embed", "stack00", "stack02", "head"]
+    assert all(check.passed for check in checks)
+    assert max(check.error for check in checks) < 1e-3
+
+
+def wrong_sign(name: str, weights: dict[str, Any]) -> None:
+    if name == "stack02":
+        weights["model.decoder.layers.3.self_attn.o_proj.weight"] *= -1
+
+
+def experts_shifted(name: str, weights: dict[str, Any]) -> None:
+    if name == "stack00":
+        down = "model.decoder.layers.0.experts.down_proj"
+        weights[down] = np.roll(weights[down], 1, axis=0)
+
+
+def not_a_number(name: str, weights: dict[str, Any]) -> None:
+    if name == "stack00":
+        weights["model.decoder.layers.1.input_layernorm.weight"][0] = np.nan
+
+
+def wrong_norm(name: str, weights: dict[str, Any]) -> None:
+    if name == "head":
+        weights["model.decoder.norm.weight"] *= 0.5
+
+
+@pytest.mark.parametrize(
+    ("spoil", "part"),
+    [(wrong_sign, "stack02"), (experts_shifted, "stack00"), (not_a_number, "stack00"), (wrong_norm, "head")],
+)
+def test_a_wrong_engine_fails_and_the_test_ends_there(spoil: Spoil, part: str) -> None:
+    checks = run("plain", spoil)
+    assert checks[-1].part == part
+    assert not checks[-1].passed
+    assert all(check.passed for check in checks[:-1])
+
+
+def test_weights_that_were_quantised_otherwise_are_found() -> None:
+    checks = run("fp8", engine_form="int4")
+    assert not checks[-1].passed

@@ -1,0 +1,131 @@
+"""The device behind CUDA's runtime API (cuda-python). Not yet run on a GPU."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_engines.runtime.device import DeviceError, DeviceMemoryError
+
+_OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
+_RESTART = "Send the message again: a new engine process is started. If it happens again, restart the computer."
+
+
+class CudaDevice:
+    """One card; implements `trt_engines.runtime.device.Device`.
+
+    Attributes:
+        name: As the driver tells it.
+    """
+
+    def __init__(self, number: int = 0) -> None:
+        """Use card `number`, in CUDA's order.
+
+        Raises:
+            DeviceError: cuda-python is not installed, the driver is too old, or there is no such card.
+        """
+        try:
+            self._cuda: Any = importlib.import_module("cuda.bindings.runtime")
+        except ImportError as exc:
+            raise DeviceError(f"CUDA's bindings do not load ({exc}).", "pip install 'dewpoint[gpu]'.") from exc
+        self._blocks: set[int] = set()
+        self._pinned: list[int] = []
+        self._streams: list[int] = []
+        self._call("cudaSetDevice", number)
+        self.name = self._call("cudaGetDeviceProperties", number).name.decode()
+
+    def _call(self, function: str, *arguments: Any) -> Any:
+        """Call CUDA and turn its status into an error; returns its value, if it has one."""
+        status, *values = getattr(self._cuda, function)(*arguments)
+        if int(status) == _OUT_OF_MEMORY:
+            self._cuda.cudaGetLastError()  # this error is not sticky, but stays noted until it is read
+            raise DeviceMemoryError(
+                "The card has not enough free memory.", "Close other programs that use the card, and try again."
+            )
+        if int(status) != 0:
+            text = self._cuda.cudaGetErrorString(status)[1]
+            words = text.decode() if isinstance(text, bytes) else str(text)
+            raise DeviceError(f"The graphics card reports an error: {words} ({function}).", _RESTART)
+        return values[0] if values else None
+
+    def free_bytes(self) -> int:
+        """Memory of the card that is free now."""
+        status, free, _ = self._cuda.cudaMemGetInfo()
+        return int(free) if int(status) == 0 else 0
+
+    def allocate(self, size: int) -> int:
+        """Address of new memory; CUDA aligns it to 256 bytes or more."""
+        address = int(self._call("cudaMalloc", max(size, 1)))
+        self._blocks.add(address)
+        return address
+
+    def release(self, address: int) -> None:
+        """Free what `allocate` gave."""
+        self._blocks.discard(address)
+        self._call("cudaFree", address)
+
+    def pinned(self, size: int) -> NDArray[np.uint8]:
+        """Page-locked memory of the machine, from which copies need no help of the processor."""
+        address = int(self._call("cudaMallocHost", max(size, 1)))
+        self._pinned.append(address)
+        interface = {"shape": (size,), "typestr": "|u1", "data": (address, False), "version": 3}
+        return np.asarray(type("Pinned", (), {"__array_interface__": interface})())
+
+    def new_stream(self) -> int:
+        """A stream that does not wait for the default one."""
+        stream = int(self._call("cudaStreamCreateWithFlags", self._cuda.cudaStreamNonBlocking))
+        self._streams.append(stream)
+        return stream
+
+    def upload(self, address: int, array: NDArray[Any], stream: int) -> None:
+        """Copy from ordinary memory: CUDA has read it when this returns."""
+        kind = self._cuda.cudaMemcpyKind.cudaMemcpyHostToDevice
+        if array.nbytes:
+            self._call("cudaMemcpyAsync", address, array.ctypes.data, array.nbytes, kind, stream)
+
+    def download(self, array: NDArray[Any], address: int, stream: int) -> None:
+        """Copy into ordinary memory."""
+        kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
+        if array.nbytes:
+            self._call("cudaMemcpyAsync", array.ctypes.data, address, array.nbytes, kind, stream)
+
+    def copy(self, target: int, source: int, size: int, stream: int) -> None:
+        """Copy within the card."""
+        kind = self._cuda.cudaMemcpyKind.cudaMemcpyDeviceToDevice
+        if size:
+            self._call("cudaMemcpyAsync", target, source, size, kind, stream)
+
+    def record(self, stream: int) -> int:
+        """An event that times nothing."""
+        event = int(self._call("cudaEventCreateWithFlags", self._cuda.cudaEventDisableTiming))
+        self._call("cudaEventRecord", event, stream)
+        return event
+
+    def wait(self, stream: int, event: int) -> None:
+        """CUDA keeps the event until the stream has passed it."""
+        self._call("cudaStreamWaitEvent", stream, event, 0)
+        self._call("cudaEventDestroy", event)
+
+    def reached(self, event: int) -> None:
+        """Block until the event has happened."""
+        self._call("cudaEventSynchronize", event)
+        self._call("cudaEventDestroy", event)
+
+    def synchronise(self, stream: int) -> None:
+        """Block until the stream is empty; errors of its work come out here."""
+        self._call("cudaStreamSynchronize", stream)
+
+    def close(self) -> None:
+        """Free all memory and streams."""
+        for address in self._blocks:
+            self._call("cudaFree", address)
+        for address in self._pinned:
+            self._call("cudaFreeHost", address)
+        for stream in self._streams:
+            self._call("cudaStreamDestroy", stream)
+        self._blocks.clear()
+        self._pinned.clear()
+        self._streams.clear()

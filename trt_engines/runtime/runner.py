@@ -1,0 +1,221 @@
+"""One model on one device: the encode pass and the denoise pass over its engines.
+
+Buffers are allocated once. A pass puts everything on one stream and looks at the results when it is done; if an expert
+got more tokens than the capacity, the pass runs again with a larger one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from trt_engines.building.profiles import Limits
+from trt_engines.errors import EngineError
+from trt_engines.graphs.compose import ROWS, TABLE
+from trt_engines.planning.shape import ModelShape
+from trt_engines.runtime.buffers import Buffers
+from trt_engines.runtime.capacity import Capacity
+from trt_engines.runtime.device import Device, DeviceMemoryError, Engine
+from trt_engines.runtime.kv import DeviceKvCache
+from trt_engines.runtime.streaming import WeightStream
+
+Ids = NDArray[np.int64]
+HEAD_ROWS = 64  # the head's pieces are a multiple of this, so that each begins at an address that TensorRT takes
+
+
+@dataclass(frozen=True, slots=True)
+class SoftState:
+    """Self-conditioning state: which buffer on the device holds it, and since which step."""
+
+    slot: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeadOutput:
+    """What comes back of a denoising step; see `inference.backends.base.DenoiseStep` for the fields."""
+
+    argmax: Ids
+    sampled: Ids
+    entropy: NDArray[np.float32]
+    top_ids: Ids
+    top_probs: NDArray[np.float32]
+    state: SoftState
+
+
+@dataclass(frozen=True, slots=True)
+class ModelParts:
+    """The engines of a model and what they were built for.
+
+    Attributes:
+        shape: The model's numbers.
+        limits: Shapes that the engines take.
+        kept: Candidates that the head keeps a position.
+        dtype: Type of keys, values and the embedding table.
+        cuts: First and last + 1 layer of each segment.
+        embed: Engine of the embedding.
+        head: Engine of the head.
+        stacks: Engines of the segments.
+    """
+
+    shape: ModelShape
+    limits: Limits
+    kept: int
+    dtype: DTypeLike
+    cuts: tuple[tuple[int, int], ...]
+    embed: Engine
+    head: Engine
+    stacks: Sequence[Engine]
+
+
+class ModelRunner:
+    """The passes; see `inference.backends.base.Backend` for what the calls mean.
+
+    Attributes:
+        streams: The weights; `streams.resident` segments stay on the device.
+    """
+
+    def __init__(
+        self, device: Device, parts: ModelParts, table: NDArray[Any], resident: int, head_rows: int | None = None
+    ) -> None:
+        """Allocate everything, upload the embedding table [V, H], and bring in the weights.
+
+        Raises:
+            DeviceMemoryError: There is not enough memory, whatever is streamed.
+        """
+        self._device, self._parts = device, parts
+        self._stream = device.new_stream()
+        shape, limits = parts.shape, parts.limits
+        items = np.dtype(parts.dtype).itemsize
+        chunk = max(limits.chunk, limits.canvas)
+        self._kv = DeviceKvCache(device, shape.layers, limits.context, shape.sliding_window, chunk, items)
+        self._buffers = Buffers(device, parts, self._stream)
+        self._buffers.upload_table(table)
+        self._capacity = Capacity(shape.experts, shape.top_k)
+        rows = head_rows or limits.canvas
+        self._head_rows = min(limits.canvas, -(-rows // HEAD_ROWS) * HEAD_ROWS)
+        self._step = 0
+        for engine in (parts.embed, parts.head):
+            engine.load_weights(self._stream)
+        self.streams = WeightStream(device, parts.stacks, self._stream)
+        self.streams.settle(resident)
+
+    @property
+    def capacity_reruns(self) -> int:
+        """How often a pass ran again because an expert got more tokens than the capacity."""
+        return self._capacity.reruns
+
+    @property
+    def segments(self) -> int:
+        """Segments of the stack."""
+        return len(self._parts.stacks)
+
+    @property
+    def streamed(self) -> int:
+        """Segments whose weights are copied in while it runs."""
+        return self.segments - self.streams.resident
+
+    @property
+    def length(self) -> int:
+        """Tokens in the KV cache."""
+        return self._kv.length
+
+    @property
+    def context(self) -> int:
+        """Tokens that the KV cache can hold."""
+        return self._kv.context
+
+    def truncate(self, length: int) -> int:
+        """Keep the first `length` tokens, or none; returns how many were kept."""
+        return self._kv.truncate(length)
+
+    def encode(self, ids: Ids) -> None:
+        """Append int64 [n] tokens, n at most the limits' chunk or canvas.
+
+        Raises:
+            EngineError: The cache is full, or the device failed.
+        """
+        if self.length + len(ids) > self.context:
+            raise EngineError(f"The engines were built for {self.context} tokens.", "Start a new chat.")
+        self._kv.make_room(len(ids), self._stream)
+        self._pass(ids, None, denoising=False)
+        self._kv.advance(len(ids))
+
+    def denoise(self, canvas: Ids, state: SoftState | None, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
+        """One denoising step over int64 [C]."""
+        if state is not None and state.step != self._step:
+            raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
+        soft = None if state is None else state.slot
+        self._pass(canvas, soft, denoising=True)
+        slot = 1 - soft if soft is not None else 0
+        self._step += 1
+        return self._predict(len(canvas), slot, temperature, uniforms)
+
+    def hidden_states(self, ids: Ids, state: SoftState | None, denoising: bool) -> NDArray[np.float32]:
+        """Residual stream after the last layer, float32 [N, H]; nothing is appended."""
+        hidden = self._pass(ids, None if state is None else state.slot, denoising)
+        return self._buffers.hidden_values(hidden, len(ids))
+
+    def close(self) -> None:
+        """Free the engines and the device."""
+        for engine in (self._parts.embed, self._parts.head, *self._parts.stacks):
+            engine.close()
+        self._device.close()
+
+    def _pass(self, ids: Ids, soft: int | None, denoising: bool) -> int:
+        """Embed and all segments; runs again until no expert's load exceeds the capacity. Returns the last buffer.
+
+        An out-of-memory while running makes one segment fewer stay on the device, as long as any does.
+        """
+        self._buffers.upload_pass(ids, denoising, self._kv)
+        while True:
+            capacity = self._capacity.for_tokens(len(ids))
+            try:
+                hidden = self._run(len(ids), soft, denoising, capacity)
+                loads = self._buffers.loads()
+            except DeviceMemoryError:
+                if not self.streams.shrink():
+                    raise
+                continue
+            if self._capacity.sufficed(loads, capacity):
+                return hidden
+
+    def _run(self, count: int, soft: int | None, denoising: bool, capacity: int) -> int:
+        buffers, parts = self._buffers, self._parts
+        profile = 0 if count <= parts.limits.canvas else 1
+        width = parts.shape.hidden_size
+        embed = {"ids": (count,), "soft": (count, width), "denoising": (1,), ROWS: buffers.table_shape}
+        where = {"ids": buffers.ids, "soft": buffers.soft_of(soft), "denoising": buffers.denoising, ROWS: buffers.table}
+        buffers.enqueue(parts.embed, profile, embed, {**where, "hidden": buffers.hidden[0]})
+        hidden = 0
+        for number, ((first, last), engine) in enumerate(zip(parts.cuts, parts.stacks, strict=True)):
+            shapes, addresses = buffers.segment(first, last, count, capacity, self._kv)
+            addresses |= {"hidden": buffers.hidden[hidden], "hidden_out": buffers.hidden[1 - hidden]}
+            addresses["max_load"] = buffers.load_of(number)
+            self.streams.before(number)
+            buffers.enqueue(engine, profile, shapes, addresses)
+            if not denoising:
+                for layer in range(first, last):
+                    self._kv.write(layer, *buffers.new_kv(layer - first), count, self._stream)
+            self.streams.after(number)
+            hidden = 1 - hidden
+        return hidden
+
+    def _predict(self, count: int, slot: int, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
+        buffers, parts = self._buffers, self._parts
+        hidden = len(parts.stacks) % 2
+        buffers.upload_head(temperature, uniforms)
+        for first in range(0, count, self._head_rows):
+            rows = min(self._head_rows, count - first)
+            width = parts.shape.hidden_size
+            shapes = {"hidden": (rows, width), "temperature": (1,), "uniforms": (rows,), TABLE: buffers.table_shape}
+            addresses = buffers.head(hidden, slot, first)
+            if buffers.gathers:
+                shapes[ROWS] = buffers.table_shape
+            buffers.enqueue(parts.head, 0, shapes, addresses)
+        argmax, sampled, entropy, top_ids, top_probs = buffers.head_values(count)
+        return HeadOutput(argmax, sampled, entropy, top_ids, top_probs, SoftState(slot, self._step))

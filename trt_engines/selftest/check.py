@@ -1,0 +1,166 @@
+"""Runs each engine once on numbers that the model itself produces, and compares it with the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trt_engines.building.state import Check
+from trt_engines.graphs.compose import ROWS, TABLE
+from trt_engines.planning.shape import ModelShape
+from trt_engines.runtime.device import Device, Engine
+from trt_engines.selftest.reference import Reference, Values
+
+# The reference has the engine's own rounded weights, so that the difference is that of the arithmetic: under 0.01 in
+# bfloat16 and 0.002 in float16, as tests/inference/model/test_lowered.py measures; NVFP4 also rounds activations to
+# four bits, an error of 0.1 in each product. A wrong kernel gives about 1.
+TOLERANCES = {"bf16": 0.03, "fp16": 0.01, "fp8": 0.03, "int4": 0.03, "nvfp4": 0.3}
+# Logits of up to 30 are rounded to the compute type before probabilities are made of them.
+HEAD_TOLERANCES = {"bf16": 0.1, "fp16": 0.03}
+PAST = 40  # cached positions that the test pretends
+CLEAR = 0.1  # gap between the two likeliest tokens above which both must agree on the likeliest
+
+OpenEngine = Callable[[str], Engine]
+
+
+def check_parts(
+    device: Device,
+    open_engine: OpenEngine,
+    reference: Reference,
+    shape: ModelShape,
+    cuts: tuple[tuple[int, int], ...],
+    canvas: int,
+    table: NDArray[Any],
+    precision: str,
+) -> Generator[Check, None, None]:
+    """One check a part, in the model's order; ends after the first that fails.
+
+    Args:
+        device: Where the engines run.
+        open_engine: Loads a part's engine; it is closed again after its check.
+        reference: The same by ONNX Runtime.
+        shape: The model's numbers.
+        cuts: First and last + 1 layer of each segment.
+        canvas: Positions to test with.
+        table: Embedding table [V, H] in the engines' type.
+        precision: Name of the precision, which sets the tolerances.
+    """
+    bench = _Bench(device, table)
+    random = np.random.default_rng(20_260_610)
+    plain = "fp16" if precision == "fp16" else "bf16"
+    # The embedding.
+    inputs: Values = {
+        "ids": random.integers(0, shape.vocab_size, canvas),
+        "soft": random.normal(size=(canvas, shape.hidden_size)).astype(np.float32),
+        "denoising": np.array([True]),
+    }
+    truth = reference.embed(inputs)
+    hidden: NDArray[np.float32] = truth["hidden"]
+    found = bench.run(open_engine("embed"), inputs, {"hidden": hidden})
+    yield (check := Check("embed", _difference(found["hidden"], hidden), TOLERANCES[plain]))
+    # The segments.
+    for first, last in cuts if check.passed else ():
+        inputs = _segment_inputs(random, shape, first, last, hidden, table.dtype)
+        truth = reference.segment(first, last, inputs)
+        name = f"stack{first:02}"
+        found = bench.run(open_engine(name), inputs, truth)
+        yield (check := Check(name, _segment_error(found, truth, hidden), TOLERANCES[precision]))
+        if not check.passed:
+            return
+        hidden = truth["hidden_out"]
+    # The head.
+    if check.passed:
+        inputs = {
+            "hidden": hidden,
+            "temperature": np.array([0.7], np.float32),
+            "uniforms": random.random(canvas).astype(np.float32),
+        }
+        truth = reference.head(inputs)
+        found = bench.run(open_engine("head"), inputs, truth)
+        yield Check("head", _head_error(found, truth), HEAD_TOLERANCES[plain])
+
+
+class _Bench:
+    """Runs one engine on arrays; buffers live as long as the run."""
+
+    def __init__(self, device: Device, table: NDArray[Any]) -> None:
+        self._device = device
+        self._stream = device.new_stream()
+        self._table = device.allocate(table.nbytes)
+        self._table_shape = table.shape
+        device.upload(self._table, np.ascontiguousarray(table), self._stream)
+
+    def run(self, engine: Engine, inputs: Values, like: Values) -> Values:
+        """Outputs of an engine; `like` has an array of each output's shape, keys and values in any float type."""
+        device, stream = self._device, self._stream
+        engine.load_weights(stream)
+        shapes = {name: array.shape for name, array in inputs.items()}
+        shapes |= {TABLE: self._table_shape, ROWS: self._table_shape}
+        needed = engine.prepare(0, shapes)
+        half = next((array.dtype for name, array in inputs.items() if name.startswith("past_")), np.dtype(np.float32))
+        found = {n: np.empty(a.shape, half if n.startswith("new_") else a.dtype) for n, a in like.items()}
+        addresses = {name: device.allocate(max(256, array.nbytes)) for name, array in {**inputs, **found}.items()}
+        addresses["max_load"] = addresses.get("max_load") or device.allocate(256)
+        workspace = device.allocate(max(256, needed))
+        for name, array in inputs.items():
+            device.upload(addresses[name], np.ascontiguousarray(array), stream)
+        every = {**addresses, TABLE: self._table, ROWS: self._table}
+        engine.enqueue(0, every, workspace, needed, stream)
+        for name, array in found.items():
+            device.download(array, addresses[name], stream)
+        device.synchronise(stream)
+        for address in (*addresses.values(), workspace):
+            device.release(address)
+        engine.close()
+        return {name: array.astype(np.float32) if array.dtype == half else array for name, array in found.items()}
+
+
+def _segment_inputs(
+    random: np.random.Generator, shape: ModelShape, first: int, last: int, hidden: NDArray[Any], dtype: np.dtype[Any]
+) -> Values:
+    count = len(hidden)
+    inputs: Values = {
+        "hidden": hidden,
+        "positions": np.arange(PAST, PAST + count),
+        "denoising": np.array([True]),
+        "new_mask": np.ones((count, count), np.bool_),
+        "slots": np.arange(count),  # no expert can get more
+    }
+    for number in range(first, last):
+        layer = shape.layers[number]
+        inputs["sliding_past" if layer.sliding else "full_past"] = np.ones((count, PAST), np.bool_)
+        for part in ("k", "v"):
+            # Scores have no 1/sqrt(d): keys of length 1 keep attention soft.
+            values = random.normal(size=(PAST, layer.kv_heads, layer.head_dim)) / layer.head_dim**0.5
+            inputs[f"past_{part}{number}"] = values.astype(dtype)
+    return inputs
+
+
+def _difference(found: NDArray[Any], truth: NDArray[Any]) -> float:
+    """The positions' median difference, or a tenth of the RMS difference if that is larger; relative to the truth's RMS.
+
+    Where two experts are all but equally likely, rounding decides: such a position differs, the median does not.
+    """
+    wide = truth.astype(np.float64).reshape(len(truth), -1)
+    scale = max(float(np.sqrt(np.mean(wide**2))), 1e-30)
+    squares = np.mean((found.astype(np.float64).reshape(wide.shape) - wide) ** 2, axis=1)
+    return float(np.max([np.median(np.sqrt(squares)), np.sqrt(np.mean(squares)) / 10])) / scale
+
+
+def _segment_error(found: Values, truth: Values, hidden: NDArray[Any]) -> float:
+    """The largest of: what the segment adds to the residual stream, and the new keys and values."""
+    added = _difference(found["hidden_out"] - hidden, truth["hidden_out"] - hidden)
+    new = [_difference(found[name], truth[name]) for name in truth if name.startswith("new_")]
+    return float(np.max([added, *new]))
+
+
+def _head_error(found: Values, truth: Values) -> float:
+    """The larger difference of entropies and of kept probabilities; 1 where a clear choice is another one."""
+    gap = truth["top_probs"][:, 0] - truth["top_probs"][:, -1 if truth["top_probs"].shape[1] == 1 else 1]
+    if (found["argmax"] != truth["argmax"])[gap > CLEAR].any():
+        return 1.0
+    entropy = np.sqrt(np.mean((found["entropy"] - truth["entropy"]) ** 2)) / max(1.0, float(truth["entropy"].mean()))
+    return float(np.max([entropy, _difference(found["top_probs"], truth["top_probs"])]))
