@@ -14,6 +14,7 @@ from typing import Literal
 from app import texts
 from inference.errors import InferenceError, KnownError
 from inference.events import Failed
+from trt_engines.errors import EngineError
 
 ReportKind = Literal["cancelled", "known", "bug"]
 
@@ -61,7 +62,7 @@ def report_from_exception(exc: BaseException) -> ErrorReport:
     """What to tell the user about `exc`."""
     if isinstance(exc, KeyboardInterrupt):
         return ErrorReport("cancelled", "", "")
-    if isinstance(exc, (KnownAppError, KnownError)):
+    if isinstance(exc, (KnownAppError, KnownError, EngineError)):
         return ErrorReport("known", exc.user_text, exc.hint)
     if isinstance(exc, MemoryError):
         return ErrorReport("known", texts.OUT_OF_MEMORY, texts.OUT_OF_MEMORY_HINT)

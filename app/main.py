@@ -17,8 +17,11 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 
 from app import __version__, texts
 from app.bridge.controller import ChatController
+from app.bridge.engine_keeper import EngineKeeper
 from app.bridge.jobs import Engine, ModelChoice
 from app.bridge.preferences import Preferences
+from app.engine_tools import EngineTools
+from app.engines import EngineService
 from app.errors import AppError, ErrorReport, report_from_exception
 from app.log import install_exception_hooks, setup_logging, shutdown_logging
 from app.paths import AppPaths
@@ -42,6 +45,7 @@ class Parts:
     store: HistoryStore
     preferences: Preferences
     controller: ChatController
+    engines: EngineKeeper
     themes: ThemeManager
     window: MainWindow
 
@@ -64,7 +68,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", metavar="DIR", help="model folder in Hugging Face layout; the starter model if left out"
     )
-    parser.add_argument("--backend", metavar="NAME", default="auto", help="auto, onnx, torch or fake")
+    parser.add_argument("--backend", metavar="NAME", default="auto", help="auto, onnx, tensorrt, torch or fake")
     parser.add_argument("--smoke", metavar="TEXT", help="send TEXT, wait for the answer, print one JSON object, exit")
     parser.add_argument("--screenshot", metavar="FILE", help="with --smoke: save a picture of the window")
     parser.add_argument("--screenshot-drafts", metavar="DIR", help="with --smoke: save half-denoised pictures, too")
@@ -79,14 +83,17 @@ def model_choice(model: str | None, backend: str, remembered: str) -> ModelChoic
     return ModelChoice(folder, backend, folder.resolve().name) if folder else starter_choice(backend)
 
 
-def engine_factory(log_file: Path) -> Callable[[ModelChoice], Engine]:
-    """Makes engine processes that log to `log_file`."""
+def engine_factory(paths: AppPaths) -> Callable[[ModelChoice], Engine]:
+    """Makes engine processes that log beside the program's log and find its TensorRT engines."""
 
     def make(choice: ModelChoice) -> Engine:
         # Imported in the worker's thread: numpy is not needed for a window that takes input.
         from inference.host.client import EngineProcess
 
-        return EngineProcess(choice.folder, choice.backend, log_file=log_file, cancel_grace=CANCEL_GRACE)
+        log = paths.logs / "engine.log"
+        return EngineProcess(
+            choice.folder, choice.backend, log_file=log, cancel_grace=CANCEL_GRACE, engines=paths.engines
+        )
 
     return make
 
@@ -98,6 +105,7 @@ def build(
     model: str | None = None,
     backend: str = "auto",
     factory: Callable[[ModelChoice], Engine] | None = None,
+    engine_tools: EngineTools | None = None,
 ) -> Parts:
     """Build and wire everything; nothing is shown and no model is loaded yet.
 
@@ -119,13 +127,15 @@ def build(
     preferences = Preferences(file, loaded.settings)
     themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
     choice = model_choice(model, backend, remembered)
-    controller = ChatController(store, factory or engine_factory(paths.logs / "engine.log"), choice, preferences)
+    controller = ChatController(store, factory or engine_factory(paths), choice, preferences)
     stack.callback(controller.shut_down)
-    window = MainWindow(controller, preferences, themes, paths)
+    engines = EngineKeeper(EngineService(paths, engine_tools))
+    stack.callback(engines.shut_down)
+    window = MainWindow(controller, engines, preferences, themes, paths)
     notice = " ".join(text for text in notices if text)
     if notice:
         window.pane.notice.show_text(notice, stays=True)
-    return Parts(store, preferences, controller, themes, window)
+    return Parts(store, preferences, controller, engines, themes, window)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -56,6 +56,16 @@ class AppPaths:
         return self.base / "logs"
 
     @property
+    def engines(self) -> Path:
+        """TensorRT engines, a folder for each set."""
+        return self.base / "engines"
+
+    @property
+    def graphs(self) -> Path:
+        """Graph templates that were made on this machine."""
+        return self.base / "graphs"
+
+    @property
     def settings_file(self) -> Path:
         """The settings."""
         return self.base / "settings.json"

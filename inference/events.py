@@ -34,6 +34,7 @@ class ModelReady:
         max_context: Longest prompt plus answer, in tokens.
         seconds: Wall time of loading.
         graph_rebuilt: True if graphs had to be made anew.
+        why: Why it does not run on a graphics card; "" where it does, or nobody asked.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ModelReady:
     max_context: int
     seconds: float
     graph_rebuilt: bool = False
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

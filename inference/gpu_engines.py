@@ -19,7 +19,7 @@ from trt_engines.building.builder import BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
 from trt_engines.building.profiles import Limits
 from trt_engines.flavour import Flavour
-from trt_engines.planning.hardware import Machine
+from trt_engines.planning.hardware import GIB, Machine
 from trt_engines.planning.planner import Plan, Refusal, best_of, plans
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.weights_index import index_checkpoint
@@ -87,7 +87,8 @@ def engine_choices(
         identity = Identity(
             ENGINE_VERSION, weights, templates.digest, plan.precision.name,
             cuts(len(config.layers), plan.segment_length),
-            engine_limits(config, plan.context), flavour.name, flavour.version, gpu.name, gpu.sm, card.gpu.memory,
+            engine_limits(config, plan.context), flavour.name, flavour.version, gpu.name, gpu.sm,
+            round(card.gpu.memory / GIB),
             this_system(),
         )  # fmt: skip
         request = BuildRequest(

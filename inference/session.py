@@ -88,9 +88,9 @@ class Session:
     def ready_event(self, seconds: float) -> ModelReady:
         """The event that says what was loaded, in so many seconds."""
         backend, config = self._backend, self._backend.config
-        rebuilt = bool(getattr(backend, "graph_rebuilt", False))
+        rebuilt, why = bool(getattr(backend, "graph_rebuilt", False)), str(getattr(backend, "why", ""))
         return ModelReady(
-            self.name, backend.name, backend.device, config.canvas_length, config.max_context, seconds, rebuilt
+            self.name, backend.name, backend.device, config.canvas_length, config.max_context, seconds, rebuilt, why
         )
 
     def reset(self) -> None:

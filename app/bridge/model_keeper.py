@@ -39,6 +39,7 @@ class ModelState:
         phase: What the model is doing.
         name: What the window calls the model.
         device: Where it runs; "" until it is ready.
+        why: Why it does not run on a graphics card; "" where it does.
         fraction: How much is loaded, 0 to 1.
         stage: What loading is doing, a short phrase.
         error: One sentence, in phase FAILED.
@@ -47,6 +48,7 @@ class ModelState:
     phase: ModelPhase
     name: str
     device: str = ""
+    why: str = ""
     fraction: float = 0.0
     stage: str = ""
     error: str = ""
@@ -129,7 +131,7 @@ class ModelKeeper(QObject):
     def show_writing(self) -> None:
         """An answer is being made."""
         if self._ready is not None and self._job is None:
-            self._set(ModelState(ModelPhase.WRITING, self._ready.name, self._ready.device))
+            self._set(ModelState(ModelPhase.WRITING, self._ready.name, self._ready.device, self._ready.why))
 
     def show_stopping(self) -> None:
         """An answer is being stopped."""
@@ -140,7 +142,7 @@ class ModelKeeper(QObject):
         if self._job is not None:
             return
         if self._ready is not None:
-            self._set(ModelState(ModelPhase.READY, self._ready.name, self._ready.device))
+            self._set(ModelState(ModelPhase.READY, self._ready.name, self._ready.device, self._ready.why))
         elif self.state.phase != ModelPhase.FAILED:
             self._set(ModelState(ModelPhase.FAILED, self.state.name, error=self.state.error))
 

@@ -1,4 +1,4 @@
-"""The one door to the worker thread: the only file that starts a thread, seen from the window's side.
+"""The one door to the worker thread, seen from the window's side, and the only file that starts threads.
 
 Jobs go in by a queued signal, events come out by another; drafts are polled from a slot every 16 ms while a job runs.
 """
@@ -44,9 +44,6 @@ class WorkerThread(QObject):
         self._jobs: dict[int, Job] = {}
         self._drafts: LatestSlot[JobDraft] = LatestSlot()
         self._worker = EngineWorker(factory, self._drafts)
-        self._thread = QThread(self)
-        self._thread.setObjectName("engine")
-        self._worker.moveToThread(self._thread)
         queued = Qt.ConnectionType.QueuedConnection
         self._job_requested.connect(self._worker.on_job_requested, queued)
         self._close_requested.connect(self._worker.on_close_requested, queued)
@@ -54,7 +51,7 @@ class WorkerThread(QObject):
         self._poll = QTimer(self)
         self._poll.setInterval(POLL_MS)
         self._poll.timeout.connect(self.on_poll_due)
-        self._thread.start()
+        self._thread = started_thread("engine", self._worker, self)
 
     @property
     def engine_pid(self) -> int | None:
@@ -84,21 +81,12 @@ class WorkerThread(QObject):
         self._poll.stop()
         self.cancel_all()
         self._close_requested.emit()
-        if not self._wait(POLITE_SECONDS):
+        if not wait_for_thread(self._thread, POLITE_SECONDS):
             _log.info("the engine did not end in time and is killed")
             self._worker.kill_engines()
-            if not self._wait(FORCED_SECONDS):
+            if not wait_for_thread(self._thread, FORCED_SECONDS):
                 _log.error("the worker thread did not end")
                 return False
-        return True
-
-    def _wait(self, seconds: float) -> bool:
-        """Wait without holding the interpreter's lock, which the worker needs to end."""
-        deadline = time.monotonic() + seconds
-        while not self._thread.wait(1):
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.005)
         return True
 
     def _request(self, job: Job) -> None:
@@ -135,3 +123,22 @@ class WorkerThread(QObject):
         self._jobs.pop(arrived.number, None)
         if not any(isinstance(each, AnswerJob) for each in self._jobs.values()):
             self._poll.stop()
+
+
+def started_thread(name: str, worker: QObject, parent: QObject) -> QThread:
+    """A running thread in which `worker` lives."""
+    thread = QThread(parent)
+    thread.setObjectName(name)
+    worker.moveToThread(thread)
+    thread.start()
+    return thread
+
+
+def wait_for_thread(thread: QThread, seconds: float) -> bool:
+    """Wait without holding the interpreter's lock, which a worker needs to end; False if it did not end in time."""
+    deadline = time.monotonic() + seconds
+    while not thread.wait(1):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True

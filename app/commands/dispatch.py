@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from app import engine_texts
 from app.commands import engines
+from app.errors import AppError
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 
@@ -19,6 +21,10 @@ def run_command(arguments: Sequence[str]) -> int:
         return 2
     try:
         return COMMANDS[arguments[0]](arguments[1:])
-    except (EngineError, InferenceError) as exc:
+    except (AppError, EngineError, InferenceError) as exc:
         sys.stderr.write(f"{exc.user_text} {exc.hint}".strip() + "\n")
+        return 1
+    except OSError as exc:
+        reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
+        sys.stderr.write(f"{engine_texts.set_not_readable(reason)} {engine_texts.SET_NOT_READABLE_HINT}\n")
         return 1

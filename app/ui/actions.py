@@ -61,6 +61,8 @@ MENUS: dict[str, tuple[Entry | None, ...]] = {
     "&Model": (
         Entry("open_model", "&Open model folder \u2026"),
         Entry("starter_model", "&Starter model", checkable=True),
+        None,
+        Entry("engines", "&Engines \u2026"),
     ),
     "&Help": (
         Entry("shortcuts", "&Keyboard shortcuts", ("F1",)),

@@ -136,6 +136,19 @@ QLabel[role="key"] {
     background: $code_header; border: 1px solid $border_strong; border-radius: 5px; padding: 2px 8px; color: $text;
 }
 
+QFrame#engine_banner, QFrame#engine_work { background: $surface; border: 1px solid $border; border-radius: 12px; }
+QFrame#engine_banner[tone="good"] { background: $accent_soft; border-color: $accent_soft; }
+QFrame#engine_banner[tone="bad"] { background: $danger_soft; border-color: $danger_soft; }
+QLabel#engine_headline { font-size: ${lead}pt; font-weight: 600; color: $text; }
+QFrame#engine_banner[tone="good"] QLabel#engine_headline { color: $accent; }
+QFrame#engine_banner[tone="bad"] QLabel#engine_headline { color: $danger; }
+QFrame#engine_banner QPushButton#link { padding: 3px 0; border-color: transparent; }
+QFrame#engine_banner QPushButton#link:focus { text-decoration: underline; }
+QLabel#engine_part { font-weight: 600; color: $text; }
+QProgressBar { background: $border; border: none; border-radius: 3px; min-height: 6px; max-height: 6px; }
+QProgressBar::chunk { background: $accent; border-radius: 3px; }
+QPlainTextEdit#engine_log { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
+
 QScrollBar:vertical { background: transparent; width: 11px; margin: 2px; }
 QScrollBar::handle:vertical { background: $border_strong; border-radius: 3px; min-height: 36px; }
 QScrollBar::handle:vertical:hover { background: $faint; }

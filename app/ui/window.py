@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter
 
 from app import texts
 from app.bridge.controller import ChatController
+from app.bridge.engine_keeper import EngineKeeper
 from app.bridge.model_keeper import ModelPhase, ModelState
 from app.bridge.preferences import Preferences
 from app.errors import ErrorReport
@@ -19,6 +20,7 @@ from app.ui.actions import make_actions
 from app.ui.chat_list import Sidebar
 from app.ui.chat_pane import ChatPane
 from app.ui.dialogs import BugDialog
+from app.ui.engine_slots import EngineSlots
 from app.ui.first_size import resize_within_screen
 from app.ui.icons import app_icon
 from app.ui.menu_slots import MenuSlots
@@ -29,7 +31,7 @@ FIRST_SIZE = (1120, 760)
 SIDEBAR_WIDTH = 250
 
 
-class MainWindow(MenuSlots, QMainWindow):
+class MainWindow(MenuSlots, EngineSlots, QMainWindow):
     """The window.
 
     Signals:
@@ -41,10 +43,16 @@ class MainWindow(MenuSlots, QMainWindow):
     closed = Signal()
 
     def __init__(
-        self, controller: ChatController, preferences: Preferences, themes: ThemeManager, paths: AppPaths
+        self,
+        controller: ChatController,
+        engines: EngineKeeper,
+        preferences: Preferences,
+        themes: ThemeManager,
+        paths: AppPaths,
     ) -> None:
         super().__init__()
-        self._controller, self._preferences, self._themes, self._paths = controller, preferences, themes, paths
+        self._controller, self._engines = controller, engines
+        self._preferences, self._themes, self._paths = preferences, themes, paths
         self._was_shown = False
         self._deleted: list[str] = []
         self._conversations: tuple[Conversation, ...] = ()
@@ -64,6 +72,7 @@ class MainWindow(MenuSlots, QMainWindow):
         self.setMinimumSize(560, 420)
         self.actions_by_name = make_actions(self)
         self._connect()
+        self.connect_engines()
         self._restore_geometry()
         self.on_settings_changed(preferences.settings)
         self.pane.header.show_state(controller.model.state)
@@ -236,11 +245,13 @@ class MainWindow(MenuSlots, QMainWindow):
             self.input_ready.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Save, end the engine, go; the window is gone from the screen at once."""
+        """Save, end the engine and a build, go; the window is gone from the screen at once."""
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self._preferences.set(window_geometry=geometry)
         self.hide()
+        self._engines.cancel_all()
         self._controller.shut_down()
+        self._engines.shut_down()
         self._preferences.flush()
         self.closed.emit()
         event.accept()

@@ -25,6 +25,7 @@ class OnnxBackend(CachedBackend):
     Attributes:
         capacity_reruns: How often a segment ran again because an expert got more tokens than the capacity.
         graph_rebuilt: True if the graphs had to be made when the folder was opened.
+        why: Why the processor is used and not a graphics card; "" where nobody asked.
     """
 
     name = "onnx"
@@ -33,6 +34,7 @@ class OnnxBackend(CachedBackend):
         super().__init__(config)
         self.capacity_reruns = 0
         self.graph_rebuilt = False
+        self.why = ""
         self._threads = _thread_count()
         self._segments = manifest.segments
         self._capacity = 0

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
+from inference.backends.auto import Chosen, choose_backend
 from inference.backends.base import Backend
 from inference.errors import KnownError, ModelFolderError
 from inference.fit import check_processor_memory
 
 Progress = Callable[[str, float], None]
 
-DEFAULT_BACKEND = "onnx"
-BACKEND_NAMES = ("auto", "onnx", "torch", "fake")
+BACKEND_NAMES = ("auto", "onnx", "tensorrt", "torch", "fake")
 
 
 def is_fake(name: str) -> bool:
@@ -37,15 +38,38 @@ def open_backend(path: Path | None, name: str, progress: Progress) -> Backend:
         return fake_from_name(name)
     if path is None:
         raise ModelFolderError("No model was chosen.", "Choose the folder of a model.")
-    chosen = DEFAULT_BACKEND if name == "auto" else name
-    if chosen in ("onnx", "torch"):
-        check_processor_memory(path)
+    chosen = choose_backend(path) if name == "auto" else Chosen(name)
+    if chosen.name == "tensorrt":
+        from inference.backends.tensorrt_open import open_tensorrt
+
+        return open_tensorrt(path, progress, chosen.engines)
+    return _open_other(path, chosen, progress)
+
+
+def _open_other(path: Path, choice: Chosen, progress: Progress) -> Backend:
+    chosen = choice.name
     if chosen == "onnx":
+        check_processor_memory(path)
         from inference.backends.onnx import OnnxBackend
 
-        return OnnxBackend.open(path, progress)
+        backend = OnnxBackend.open(path, progress)
+        backend.why = choice.why
+        return backend
     if chosen == "torch":
-        from inference.backends.torch_reference import TorchBackend
+        return _torch_backend(path, progress)
+    raise KnownError(f"There is no backend named {chosen}.", f"Choose one of: {', '.join(BACKEND_NAMES)}.")
 
-        return TorchBackend.open(path, progress)
-    raise KnownError(f"There is no backend named {name}.", f"Choose one of: {', '.join(BACKEND_NAMES)}.")
+
+def _torch_backend(path: Path, progress: Progress) -> Backend:
+    """On an NVIDIA card if torch finds one, else the reference on the processor."""
+    if importlib.util.find_spec("torch") is None:
+        hint = "Install it (pip install 'dewpoint[export]'), or choose another backend."
+        raise KnownError("The torch backend needs PyTorch, which is not installed.", hint)
+    from inference.backends.torch_cuda import TorchCudaBackend, card_there
+
+    if card_there():
+        return TorchCudaBackend.open(path, progress)
+    check_processor_memory(path)
+    from inference.backends.torch_reference import TorchBackend
+
+    return TorchBackend.open(path, progress)

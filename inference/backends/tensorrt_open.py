@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from inference.backends.tensorrt import TensorRtBackend
 from inference.config import model_config_from_folder
+from inference.engine_folder import ENGINES_VARIABLE, engine_folder
 from inference.errors import KnownError, OutOfMemoryError
 from inference.gpu_engines import EngineChoice, engine_choices
 from trt_engines.building.state import state_of
@@ -25,7 +25,6 @@ from trt_engines.runtime.device import DeviceMemoryError
 from trt_engines.runtime.streaming import SLOTS, streamed_segments
 from trt_engines.weights.source import WeightSource
 
-ENGINES_VARIABLE = "DEWPOINT_ENGINES"
 SPARE_BYTES = 300 << 20  # of the card's free memory, left to the desktop
 
 Progress = Callable[[str, float], None]
@@ -52,10 +51,10 @@ def usable_engines(
     """
     try:
         card = detect()[0]
-        root = os.environ.get(ENGINES_VARIABLE)
-        if not root:
-            raise EngineError("No folder of engines is set.", f"Set {ENGINES_VARIABLE} to it.")
-        store, installed = EngineStore(Path(root)), flavour()
+        root = engine_folder()
+        if root is None:
+            raise EngineError("No folder of engines is named.", f"Set {ENGINES_VARIABLE} to it.")
+        store, installed = EngineStore(root), flavour()
         disk = shutil.disk_usage(store.root if store.root.exists() else Path.home()).free
         # Engines that are built need no room any more.
         built = sum(each.manifest.size for each in store.sets() if each.manifest is not None)

@@ -41,6 +41,7 @@ class EngineProcess:
         *,
         log_file: Path | None = None,
         cancel_grace: float = 10.0,
+        engines: Path | None = None,
     ) -> None:
         """Note what to run; nothing is started yet.
 
@@ -49,11 +50,13 @@ class EngineProcess:
             backend: "auto", "onnx", "torch", "fake" or "fake:MODE".
             log_file: Log of the engine process; None lets it write to standard error.
             cancel_grace: See above.
+            engines: Folder of TensorRT engines.
         """
         self.cancel_grace = cancel_grace
         self._model_dir = None if model_dir is None else str(model_dir)
         self._backend = backend
         self._log_file = log_file
+        self._engines = engines
         self._link: ProcessLink | None = None
         self._loaded = False
         self._number = 0  # of the newest request
@@ -180,7 +183,7 @@ class EngineProcess:
     def _started_link(self) -> ProcessLink:
         if self._link is None or not self._link.alive():
             self._discard(0.0)
-            self._link = ProcessLink(self._model_dir, self._backend, self._log_file)
+            self._link = ProcessLink(self._model_dir, self._backend, self._log_file, self._engines)
         return self._link
 
     def _settle(self) -> None:

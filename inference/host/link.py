@@ -26,14 +26,15 @@ class ProcessLink:
         pid: Its process id.
     """
 
-    def __init__(self, model_dir: str | None, backend: str, log_file: Path | None) -> None:
+    def __init__(self, model_dir: str | None, backend: str, log_file: Path | None, engines: Path | None = None) -> None:
         """Start the process.
 
         Raises:
             EngineProcessError: The system does not let us.
         """
         log = None if log_file is None else str(log_file)
-        options = EngineOptions(model_dir, backend, log, parent_pid=os.getpid())
+        folder = None if engines is None else str(engines)
+        options = EngineOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=folder)
         child_commands, self._commands = _SPAWN.Pipe(duplex=False)
         self._replies, child_replies = _SPAWN.Pipe(duplex=False)
         # daemon: an interpreter that ends without `end` being called ends the engine first

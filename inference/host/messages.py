@@ -21,12 +21,14 @@ class EngineOptions:
         backend: Name of the backend.
         log_file: Where it writes its log; None is standard error.
         parent_pid: Process without which it must not live.
+        engines: Folder of TensorRT engines; None: the environment may name one.
     """
 
     model_dir: str | None
     backend: str
     log_file: str | None
     parent_pid: int
+    engines: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

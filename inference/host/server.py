@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Never, TextIO
 
+from inference.engine_folder import ENGINES_VARIABLE
 from inference.errors import EngineProcessError
 from inference.events import Event, ModelLoading
 from inference.failures import failed_from_error
@@ -39,6 +40,8 @@ def run_engine(commands: Connection, replies: Connection, options: EngineOptions
     """
     # 1.
     die_with_parent(options.parent_pid)
+    if options.engines is not None:
+        os.environ[ENGINES_VARIABLE] = options.engines
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # 2.
     _set_up_log(options.log_file)

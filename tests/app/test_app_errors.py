@@ -18,6 +18,7 @@ from app.log import FILE_NAME, get_logger, install_exception_hooks, setup_loggin
 from app.store.errors import StoreFullError
 from inference.errors import InferenceError, ModelFolderError
 from inference.events import Failed
+from trt_engines.errors import EngineError
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ from inference.events import Failed
         (KnownAppError("What.", "Do."), "known", "What."),
         (StoreFullError("Full.", "Free."), "known", "Full."),
         (ModelFolderError("No folder.", "Choose."), "known", "No folder."),
+        (EngineError("No card.", "Buy."), "known", "No card."),
         (MemoryError(), "known", texts.OUT_OF_MEMORY),
         (OSError(errno.ENOSPC, "x"), "known", texts.DISK_FULL),
         (OSError(errno.ENOENT, "x"), "bug", texts.BUG),

@@ -35,7 +35,7 @@ class Identity:
         flavour_version: Its version.
         gpu: Name of the card.
         sm: Its compute capability times ten.
-        vram: Its memory in bytes.
+        vram: Its memory in GiB, rounded: drivers differ by some MB.
         system: Operating system and machine.
     """
 
@@ -71,7 +71,8 @@ class Identity:
             if mine != theirs and name in ("weights", "templates", "cuts", "limits"):
                 found.append(f"other {word}")
             elif mine != theirs:
-                found.append(f"{word}: built for {theirs}, this is {mine}")
+                unit = " GiB" if name == "vram" else ""
+                found.append(f"{word}: built for {theirs}{unit}, this is {mine}{unit}")
         return tuple(found)
 
 

@@ -101,7 +101,7 @@ def state_of(store: EngineStore, identity: Identity, driver: str) -> SetState:
     missing = [name for name in manifest.names if name not in manifest.parts]
     if missing:
         done = len(manifest.names) - len(missing)
-        return SetState("partial", (f"{done} of {len(manifest.names)} parts are built",), manifest)
+        return SetState("partial", (f"{done} of {len(manifest.names)} segments are built",), manifest)
     wrong = [part.file for part in manifest.parts.values() if not same_size(found.folder, part)]
     if wrong:
         return SetState("damaged", (f"{wrong[0]} is missing or incomplete",), manifest)
@@ -111,7 +111,8 @@ def state_of(store: EngineStore, identity: Identity, driver: str) -> SetState:
 def _without_set(store: EngineStore, identity: Identity) -> SetState:
     """No set of this identity: is there one of the same model that was built for something else?"""
     others = [each.manifest for each in store.sets() if each.manifest is not None]
-    same = [each for each in others if each.identity.weights == identity.weights and each.complete]
+    wanted = (identity.weights, identity.precision)
+    same = [each for each in others if (each.identity.weights, each.identity.precision) == wanted and each.complete]
     if not same:
         return SetState("absent", ("they are not built yet",))
     nearest = min(same, key=lambda each: len(identity.differences(each.identity)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from trt_engines.graphs.precision import Compute, WeightFormat
+if TYPE_CHECKING:
+    from trt_engines.graphs.precision import Compute, WeightFormat
 
 # Layer norms and biases are no more than a thousandth of a layer; engines add a little of their own.
 ENGINE_OVERHEAD = 1.01

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
 
 _OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
-_RESTART = "Send the message again: a new engine process is started. If it happens again, restart the computer."
+_OLD_DRIVER, _NO_DEVICE = 35, 100  # cudaErrorInsufficientDriver, cudaErrorNoDevice
+_RESTART = "Try again; if it happens again, restart the computer."
 
 
 class CudaDevice:
@@ -44,6 +45,10 @@ class CudaDevice:
             self._cuda.cudaGetLastError()  # this error is not sticky, but stays noted until it is read
             raise DeviceMemoryError(
                 "The card has not enough free memory.", "Close other programs that use the card, and try again."
+            )
+        if int(status) in (_OLD_DRIVER, _NO_DEVICE):
+            raise DeviceError(
+                "CUDA finds no NVIDIA card with a driver that is new enough.", "Install the current NVIDIA driver."
             )
         if int(status) != 0:
             text = self._cuda.cudaGetErrorString(status)[1]

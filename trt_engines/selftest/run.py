@@ -32,8 +32,10 @@ class TestJob:
     request: BuildRequest
 
 
-def self_test(store: EngineStore, request: BuildRequest, driver: str) -> Generator[Check, None, None]:
+def self_test(store: EngineStore, request: BuildRequest, driver: str) -> Generator[Check | None, None, None]:
     """Test each part; the certificate is written when the last one is done, or the first one has failed.
+
+    Yields a check as it is made, and None now and then, so that the reader can stop.
 
     Raises:
         EngineError: There is no usable card or TensorRT, a plan is damaged, or the process died.
@@ -46,7 +48,7 @@ def self_test(store: EngineStore, request: BuildRequest, driver: str) -> Generat
         for message in news:
             if message is not None and message[0] == "check":
                 checks.append(message[1])
-                yield message[1]
+            yield None if message is None or message[0] != "check" else message[1]
     tested = datetime.now(UTC).isoformat(timespec="seconds")
     write_certificate(found, Certificate(request.identity.key, found.manifest.built, driver, tested, tuple(checks)))
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from app.bridge.jobs import ModelChoice
 from app.main import Parts, build
 from app.paths import AppPaths
+from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.scripted_engine import ScriptedEngine
 
 MakeWindow = Callable[..., Parts]
@@ -25,12 +26,27 @@ def engine() -> ScriptedEngine:
 
 
 @pytest.fixture
-def make_window(qapp: QApplication, engine: ScriptedEngine, dewpoint_home: Path) -> Iterator[MakeWindow]:
+def fake_engines() -> FakeEngines:
+    """What lies below the engine card."""
+    return FakeEngines()
+
+
+@pytest.fixture
+def make_window(
+    qapp: QApplication, engine: ScriptedEngine, fake_engines: FakeEngines, dewpoint_home: Path
+) -> Iterator[MakeWindow]:
     """Open a window; calling it again, after closing the first, is a restart."""
     with ExitStack() as stack:
 
         def make(show: bool = True, factory: Callable[[ModelChoice], ScriptedEngine] | None = None) -> Parts:
-            parts = build(qapp, AppPaths.resolve(), stack, backend="fake", factory=factory or (lambda choice: engine))
+            parts = build(
+                qapp,
+                AppPaths.resolve(),
+                stack,
+                backend="fake",
+                factory=factory or (lambda choice: engine),
+                engine_tools=fake_engines.tools(),
+            )
             stack.callback(discard, parts)
             if show:
                 parts.window.resize(1000, 700)
@@ -53,6 +69,7 @@ def discard(parts: Parts) -> None:
         timer.stop()
     parts.window.deleteLater()
     parts.controller.deleteLater()
+    parts.engines.deleteLater()
 
 
 @pytest.fixture

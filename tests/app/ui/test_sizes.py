@@ -21,6 +21,7 @@ from app.bridge.model_keeper import ModelPhase
 from app.main import Parts
 from app.paths import AppPaths
 from app.ui.dialogs import ShortcutsDialog
+from app.ui.engine_card import EngineCard
 from app.ui.settings_dialog import SettingsDialog
 from app.ui.window import MainWindow
 from tests.app.ui.sample import ANSWER, add_answer
@@ -68,9 +69,10 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
     small = QRect(0, 0, 800, 560)
     monkeypatch.setattr("PySide6.QtGui.QScreen.availableGeometry", lambda screen: small)
     for window in (
-        MainWindow(parts.controller, parts.preferences, parts.themes, AppPaths.resolve()),
+        MainWindow(parts.controller, parts.engines, parts.preferences, parts.themes, AppPaths.resolve()),
         SettingsDialog(parts.preferences, parts.window),
         ShortcutsDialog(parts.window),
+        EngineCard(parts.engines, parts.themes, parts.window),
     ):
         assert small.contains(QRect(0, 0, window.width(), window.height()))
         window.deleteLater()

@@ -71,11 +71,11 @@ def test_every_shortcut_of_the_menus_stands_in_the_table(parts: Parts) -> None:
 def test_every_control_has_an_accessible_name(qtbot: QtBot, parts: Parts) -> None:
     add_answer(parts, ANSWER)
     window = parts.window
-    for opener in (window.on_settings, window.on_shortcuts, window.on_about):
+    for opener in (window.on_settings, window.on_shortcuts, window.on_about, window.on_engines):
         opener()
     window.on_problem(texts_bug())
     roots = [window, *window.findChildren(QDialog)]
-    assert len(roots) == 5
+    assert len(roots) == 6
     missing = sorted({name for root in roots for name in nameless(root)})
     assert not missing, "\n".join(missing)
 

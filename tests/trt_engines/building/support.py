@@ -30,7 +30,7 @@ def request_for(folder: Path, cache: Path, sm: int = 86, precision: str = "int4"
     identity = Identity(
         ENGINE_VERSION, weights_identity(index_checkpoint(folder)), templates.digest, precision,
         cuts(len(config.layers), length), engine_limits(config, 512), flavour.name, flavour.version, "Test card", sm,
-        8 << 30, this_system(),
+        8, this_system(),
     )  # fmt: skip
     return BuildRequest(
         identity, "Test model", folder, templates.folder, configuration_fingerprint(config), form.compute, form.form,

@@ -1,0 +1,174 @@
+"""What "auto" chooses, and why; engines are used only when every check about them is good."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from inference.backends import tensorrt_open
+from inference.backends.auto import choose_backend
+from inference.backends.onnx import OnnxBackend
+from inference.backends.registry import open_backend
+from inference.backends.tensorrt_open import UsableEngines, open_tensorrt, usable_engines
+from inference.engine_folder import ENGINES_VARIABLE
+from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.gpu_engines import EngineChoice, best_choice, engine_choices
+from tests.inference.published import published_config
+from tests.trt_engines.building.support import STARTER
+from trt_engines.building.state import Certificate, Check, write_certificate
+from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, write_json
+from trt_engines.errors import EngineError
+from trt_engines.flavour import Flavour, installed_flavour
+from trt_engines.planning.hardware import GIB, Gpu, find_card
+from trt_engines.planning.planner import Refusal
+from trt_engines.planning.probe import DetectedGpu, NoGpuError
+from trt_engines.runtime.cuda_device import CudaDevice
+from trt_engines.runtime.device import DeviceError, DeviceMemoryError
+
+
+def card(name: str = "RTX 4070") -> DetectedGpu:
+    gpu = find_card(name)
+    assert isinstance(gpu, Gpu)
+    return DetectedGpu(gpu, gpu.memory - GIB, "580.1")
+
+
+def one_card() -> tuple[DetectedGpu, ...]:
+    return (card(),)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineStore:
+    monkeypatch.setenv(ENGINES_VARIABLE, str(tmp_path / "engines"))
+    return EngineStore(tmp_path / "engines")
+
+
+def choices(tmp_path: Path, flavour: Flavour | None = None) -> tuple[EngineChoice | Refusal, ...]:
+    return engine_choices(STARTER, card(), 100 * GIB, flavour or installed_flavour(), tmp_path / "graphs")
+
+
+def put(store: EngineStore, choice: EngineChoice, driver: str = "580.1", error: float = 0.001) -> None:
+    """A set of plans that are no plans, with a certificate."""
+    folder = store.folder(choice.identity)
+    folder.mkdir(parents=True)
+    names = tuple(job.name for job in choice.request.jobs(folder))
+    for name in names:
+        (folder / f"{name}.plan").write_bytes(b"plan")
+    parts = {name: Part(f"{name}.plan", 4, "0" * 64, 1000, 1000, 1.0) for name in names}
+    write_json(folder / MANIFEST, Manifest(choice.identity, "Starter", str(STARTER), names, parts, "now"))
+    checks = (Check("embed", error, 0.03),)
+    write_certificate(store.find(choice.identity), Certificate(choice.identity.key, "now", driver, "now", checks))
+
+
+def test_ready_engines_are_used(store: EngineStore, tmp_path: Path) -> None:
+    best = best_choice(choices(tmp_path))
+    assert isinstance(best, EngineChoice)
+    put(store, best)
+    chosen = choose_backend(STARTER, lambda folder: usable_engines(folder, one_card))
+    assert chosen.name == "tensorrt"
+    assert chosen.engines is not None
+    assert chosen.engines.choice.identity == best.identity
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, "not built yet"),
+        ({"driver": "575"}, "driver changed from 575 to 580.1"),
+        ({"error": 0.5}, "embed is off by 0.5"),
+    ],
+)
+def test_engines_that_are_not_ready_leave_a_reason(
+    store: EngineStore, tmp_path: Path, change: dict[str, str | float], sentence: str
+) -> None:
+    best = best_choice(choices(tmp_path))
+    assert isinstance(best, EngineChoice)
+    if change:
+        put(store, best, **change)  # type: ignore[arg-type]
+    chosen = choose_backend(STARTER, lambda folder: usable_engines(folder, one_card))
+    assert chosen.name == "onnx"
+    assert "The engines for RTX 4070 are not ready" in chosen.why
+    assert sentence in chosen.why
+    assert "Model > Engines" in chosen.why
+
+
+def no_card() -> tuple[DetectedGpu, ...]:
+    raise NoGpuError("No NVIDIA driver answers on this computer.", "Install it.")
+
+
+def test_no_card_is_a_reason_and_the_starter_still_answers(store: EngineStore) -> None:
+    chosen = choose_backend(STARTER, lambda folder: usable_engines(folder, no_card))
+    assert (chosen.name, chosen.why) == ("onnx", "No NVIDIA driver answers on this computer. Install it.")
+    backend = open_backend(STARTER, "auto", lambda stage, done: None)
+    assert isinstance(backend, OnnxBackend)
+    assert backend.why
+    backend.close()
+    backend = open_backend(STARTER, "onnx", lambda stage, done: None)
+    assert isinstance(backend, OnnxBackend)
+    assert backend.why == ""
+    backend.close()
+
+
+def test_a_model_too_large_for_the_processor_says_why_not_on_the_card(store: EngineStore, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(published_config()), "utf-8")
+
+    def broken(folder: Path) -> UsableEngines:
+        raise KnownError("The engines for RTX 4070 are not ready: they are not built yet.", "Build them.")
+
+    with pytest.raises(OutOfMemoryError) as caught:
+        choose_backend(tmp_path, broken)
+    assert "25.3 billion weights" in caught.value.user_text
+    assert caught.value.hint == (
+        "On a graphics card: The engines for RTX 4070 are not ready: they are not built yet. Build them."
+    )
+    with pytest.raises(ModelFolderError, match="no weights"):
+        choose_backend(tmp_path, lambda folder: usable_engines(folder, one_card))
+
+
+def test_streaming_needs_a_tensorrt_that_can(tmp_path: Path) -> None:
+    module = type("Classic", (), {"__version__": "11.4", "ICudaEngine": object})
+    found = choices(tmp_path, Flavour("tensorrt", "11.4", module))
+    assert all(isinstance(choice, EngineChoice) for choice in found)  # the starter needs no streaming
+    assert {c.identity.flavour for c in found if isinstance(c, EngineChoice)} == {"tensorrt"}
+
+
+def test_a_full_card_at_load_streams_more(store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def opened(folder: Path, found: UsableEngines, manifest: Manifest, resident: int, progress: object) -> str:
+        tried.append(resident)
+        if resident > 4:
+            raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.")
+        return "backend"
+
+    best = best_choice(choices(tmp_path))
+    assert isinstance(best, EngineChoice)
+    put(store, best)
+    usable = usable_engines(STARTER, one_card)
+    monkeypatch.setattr(tensorrt_open, "_opened", opened)
+    monkeypatch.setattr(tensorrt_open, "_resident_now", lambda found, manifest: 10)
+    monkeypatch.setattr(tensorrt_open, "_fewer", lambda count, resident: resident - 1)
+    assert open_tensorrt(STARTER, lambda stage, done: None, usable) == "backend"  # type: ignore[comparison-overlap]
+    assert tried == [10, 9, 8, 7, 6, 5, 4]
+
+    def never(*arguments: object) -> str:
+        raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.")
+
+    monkeypatch.setattr(tensorrt_open, "_opened", never)
+    with pytest.raises(OutOfMemoryError, match="not enough free memory"):
+        open_tensorrt(STARTER, lambda stage, done: None, usable)
+
+
+@pytest.mark.parametrize(("count", "resident", "fewer"), [(10, 10, 7), (10, 7, 6), (10, 1, 0), (3, 3, 0), (2, 2, 0)])
+def test_two_streamed_segments_would_never_leave(count: int, resident: int, fewer: int) -> None:
+    assert tensorrt_open._fewer(count, resident) == fewer
+
+
+@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="has a GPU")
+def test_without_a_driver_cuda_says_one_sentence() -> None:
+    with pytest.raises(DeviceError) as caught:
+        CudaDevice()
+    assert isinstance(caught.value, EngineError)
+    assert "\n" not in caught.value.user_text
