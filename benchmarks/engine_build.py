@@ -127,7 +127,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "tensorrt": f"{flavour.name} {flavour.version}", "precision": precision.name, "sm": options.sm,
         "layers": options.layers, "checkpoint_gb": weights / 1e9, "plan_gb": part.size / 1e9,
-        "weights_gb": part.weight_bytes / 1e9, "seconds": round(seconds, 1), "peak_gb": round(watch.own / 1e9, 2), "peak_with_mapped_files_gb": round(watch.resident / 1e9, 2),
+        "weights_gb": part.weight_bytes / 1e9, "seconds": round(seconds, 1), "peak_gb": round(watch.own / 1e9, 2),
+        "peak_with_mapped_files_gb": round(watch.resident / 1e9, 2),
         "peak_over_weights": round(factor, 2), "activations_gb": part.scratch_bytes / 1e9,
         "longest_segment_under_12_gb": max(fits, default=0),
         "all_layers_minutes": round(seconds / options.layers * LAYERS / 60, 1),

@@ -3,6 +3,7 @@
     writing.png    a real answer of the starter model, half denoised: the engine process is halted for the shot
     finished.png   the same answer, finished
     dark.png       sample content with code and a table, dark; written into the history beforehand
+    engines.png    the engine card while it builds the starter's engines; the build is real, the card is pretended
 
 `QT_SCALE_FACTOR=1.5` gives them at 150 %.
 """
@@ -28,13 +29,17 @@ from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from app.bridge.model_keeper import ModelPhase  # noqa: E402
+from app.engine_tools import EngineTools  # noqa: E402
 from app.main import Parts, build  # noqa: E402
 from app.paths import AppPaths  # noqa: E402
 from app.store.history import HistoryStore  # noqa: E402
 from inference.events import BlockCommitted, DraftUpdated, Finished  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
+from trt_engines.planning.hardware import find_card  # noqa: E402
+from trt_engines.planning.probe import DetectedGpu  # noqa: E402
 
 SIZE = (1120, 760)
+PRETENDED = "RTX 4070"
 FADE_MS = 700
 LIMIT_SECONDS = 60
 QUESTION = "What happens in every step while you write an answer?"
@@ -111,11 +116,35 @@ def main() -> int:
         parts.controller.open_chat(chat)
         QTest.qWait(FADE_MS)
         parts.window.grab().save(str(options.to / "dark.png"))
+    with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
+        parts = _opened(application, Path(home), stack, "light", options.seed)
+        _engine_card(parts, options.to / "engines.png")
     return 0
 
 
+def _pretended_card() -> tuple[DetectedGpu, ...]:
+    gpu = find_card(PRETENDED)
+    if gpu is None:
+        raise ValueError(f"{PRETENDED} is not in the table of cards")
+    return (DetectedGpu(gpu, gpu.memory, "581.15"),)
+
+
+def _engine_card(parts: Parts, picture: Path) -> None:
+    """The engine card in the middle of a build."""
+    parts.window.on_engines()
+    card = parts.window.engine_card
+    if card is None:
+        raise ValueError("there is no engine card")
+    _wait(lambda: card.build_button.isVisible() and card.build_button.text() == "Build")
+    card.build_button.click()
+    _wait(lambda: (work := parts.engines.work) is not None and work.progress is not None and work.progress.number > 2)
+    QTest.qWait(FADE_MS)
+    card.grab().save(str(picture))
+
+
 def _opened(application: QApplication, home: Path, stack: ExitStack, appearance: str, seed: int) -> Parts:
-    parts = build(application, AppPaths.resolve(home), stack)
+    tools = EngineTools(detect=_pretended_card)
+    parts = build(application, AppPaths.resolve(home), stack, engine_tools=tools)
     parts.preferences.set(appearance=appearance, seed=seed)
     parts.window.resize(*SIZE)
     parts.window.show()
@@ -144,7 +173,8 @@ def _wait(done: Callable[[], bool]) -> None:
     while not done():
         if time.monotonic() > limit:
             raise TimeoutError(f"not done within {LIMIT_SECONDS} seconds")
-        QTest.qWait(20)
+        QApplication.processEvents()
+        time.sleep(0.01)  # QTest.qWait would keep Python's lock from the threads that are waited for
 
 
 if __name__ == "__main__":

@@ -92,7 +92,7 @@ def test_a_certificate_of_an_earlier_build_does_not_count(store: EngineStore) ->
         ({"gpu": "RTX 3060", "sm": 86}, "GPU: built for RTX 3060, this is RTX 4070"),
         ({"flavour_version": "1.6.0"}, "TensorRT version: built for 1.6.0, this is 1.7.1"),
         ({"system": "Windows AMD64"}, "operating system: built for Windows AMD64, this is Linux x86_64"),
-                ({"templates": "others"}, "other graphs"),
+        ({"templates": "others"}, "other graphs"),
         ({"vram": 8}, "GPU memory: built for 8 GiB, this is 12 GiB"),
     ],
 )
