@@ -1,4 +1,4 @@
-"""Whether the processor can run a model at all, before half an hour goes into finding out that it cannot."""
+"""Whether the processor, or torch on a card, can hold a model at all, before half an hour goes into finding out."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from inference.errors import OutOfMemoryError
 from inference.planning import model_shape
 
 BYTES_PER_WEIGHT = 4  # ONNX Runtime and the reference compute in float32 on a processor
+CARD_BYTES_PER_WEIGHT = 2  # torch on a card computes in bfloat16
 GB = 10**9
 
 
@@ -27,5 +28,27 @@ def check_processor_memory(folder: Path) -> None:
         raise OutOfMemoryError(
             f"This model has {weights / GB:.1f} billion weights and needs {needed / GB:.0f} GB of memory on the "
             f"processor, and this computer has {there / GB:.0f} GB.",
-            "Choose a smaller model; engines for NVIDIA cards, which need far less, are not in this version.",
+            "Choose a smaller model, or build engines for an NVIDIA card, which need far less.",
+        )
+
+
+def check_card_memory(folder: Path, free: int, card: str) -> None:
+    """Refuse a checkpoint whose weights alone, in bfloat16, are larger than the free memory of the card.
+
+    Args:
+        folder: The checkpoint.
+        free: Free bytes on the card.
+        card: Its name.
+
+    Raises:
+        OutOfMemoryError: They are.
+        ModelFolderError: The configuration cannot be read.
+    """
+    weights = model_shape(model_config_from_folder(folder)).parameters
+    needed = weights * CARD_BYTES_PER_WEIGHT
+    if needed > free:
+        raise OutOfMemoryError(
+            f"This model has {weights / GB:.1f} billion weights and needs {needed / GB:.0f} GB of memory on the "
+            f"graphics card, and {card} has {free / GB:.0f} GB free.",
+            "Close other programs that use the card, choose a smaller model, or build 4-bit engines for the card.",
         )

@@ -23,7 +23,7 @@ MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 PRINT_ALLOWED_NAMES = {"cli.py", "__main__.py"}
 # Needs the `export` extra or more: import-linter says which modules these are.
-TORCH_MODULES = re.compile(r"(inference/(model|training)|inference/backends/torch_reference|trt_engines/export)\b")
+TORCH_MODULES = re.compile(r"(inference/(model|training|backends/torch_(cuda|reference))|trt_engines/export)\b")
 HEAVY = ("torch", "transformers", "onnx", "onnxscript")
 
 SOURCES = [*sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")), ROOT / "dev.py"]

@@ -141,7 +141,7 @@ def _opened(
         copies = device.new_stream()
         for number, (first, _) in enumerate(identity.cuts):
             progress("Loading engines", number / len(identity.cuts))
-            engine = loader.open(f"stack{first:02}", streamable=bool(streamed))
+            engine = loader.open(f"stack{first:02}")
             stacks.append(engine)
             if number in streamed:
                 engine.unload_weights(copies)

@@ -8,6 +8,7 @@ positions, C canvas positions.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -89,15 +90,19 @@ class DiffusionGemma(nn.Module):
         mix: MixExperts,
         first: int = 0,
         last: int | None = None,
+        tables: Mapping[str, tuple[Tensor, Tensor]] | None = None,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """Layers first..last-1 over x [N, hidden] at int [N] positions.
+
+        `tables`: `rotary_tables` of each layer kind, where the caller has them already.
 
         Returns:
             The residual stream [N, hidden] and each layer's new (k, v), [N, kv_heads, d].
         """
         specs = self.config.layers[first:last]
         # Layers of one kind share their rotary table.
-        tables = {spec.kind: rotary_tables(positions, spec) for spec in reversed(specs)}
+        if tables is None:
+            tables = {spec.kind: rotary_tables(positions, spec) for spec in reversed(specs)}
         new_kv = []
         for spec, layer in zip(specs, list(self.layers)[first:last], strict=True):
             x, k, v = layer(x, *tables[spec.kind], denoising, attend, mix)

@@ -7,6 +7,7 @@ layer scalars under `model.encoder.language_model.`. The vision tower is left al
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -30,8 +31,25 @@ def checkpoint_name(name: str) -> str:
     return f"model.decoder.{name}"
 
 
-def model_from_folder(folder: Path, config: ModelConfig, dtype: torch.dtype = torch.float32) -> DiffusionGemma:
-    """The torch model with the weights of `folder`, converted to `dtype`, ready for inference.
+def model_from_folder(
+    folder: Path,
+    config: ModelConfig,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    lowered: torch.dtype | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> DiffusionGemma:
+    """The torch model with the weights of `folder`, ready for inference.
+
+    Tensor by tensor to the device: no more than one of them is in the machine's memory at a time.
+
+    Args:
+        folder: The checkpoint.
+        config: Its configuration.
+        dtype: Type of all weights.
+        device: Where they go.
+        lowered: Type of the large weight matrices, if another one; see `DiffusionGemma.lower`.
+        progress: Told the share that is done.
 
     Raises:
         ModelFolderError: A file or tensor is missing, damaged, or of another shape than the configuration says.
@@ -41,9 +59,12 @@ def model_from_folder(folder: Path, config: ModelConfig, dtype: torch.dtype = to
     except WeightsError as exc:
         raise ModelFolderError(exc.user_text, exc.hint) from exc
     with torch.device("meta"):
-        model = DiffusionGemma(config)
+        model = DiffusionGemma(config).to(dtype)
+    if lowered is not None:
+        model.lower(lowered)
     state: dict[str, Tensor] = {}
-    for name, expected in model.state_dict().items():
+    wanted = model.state_dict()
+    for number, (name, expected) in enumerate(wanted.items()):
         record = records.get(checkpoint_name(name))
         if record is None:
             raise ModelFolderError(f"The weights in {folder} hold no {checkpoint_name(name)}.", "Download them again.")
@@ -54,7 +75,9 @@ def model_from_folder(folder: Path, config: ModelConfig, dtype: torch.dtype = to
                 "Weights and config.json belong to different models.",
             )
         with safe_open(record.file, framework="pt") as stream:
-            state[name] = stream.get_tensor(record.name).to(dtype)
+            state[name] = stream.get_tensor(record.name).to(device=device, dtype=expected.dtype)
+        if progress is not None:
+            progress((number + 1) / len(wanted))
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)
 

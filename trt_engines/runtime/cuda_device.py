@@ -73,8 +73,16 @@ class CudaDevice:
         self._call("cudaFree", address)
 
     def pinned(self, size: int) -> NDArray[np.uint8]:
-        """Page-locked memory of the machine, from which copies need no help of the processor."""
-        address = int(self._call("cudaMallocHost", max(size, 1)))
+        """Page-locked memory of the machine, from which copies need no help of the processor.
+
+        Raises:
+            DeviceError: The machine has not enough.
+        """
+        try:
+            address = int(self._call("cudaMallocHost", max(size, 1)))
+        except DeviceMemoryError as exc:
+            text = f"The machine has not enough free memory to stream weights from ({size / 1e9:.1f} GB more)."
+            raise DeviceError(text, "Close other programs, and try again.") from exc
         self._pinned.append(address)
         interface = {"shape": (size,), "typestr": "|u1", "data": (address, False), "version": 3}
         return np.asarray(type("Pinned", (), {"__array_interface__": interface})())

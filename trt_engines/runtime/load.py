@@ -29,7 +29,7 @@ class EngineLoader:
         self._flavour, self._device, self._folder, self._manifest = flavour, device, folder, manifest
         self._runtime: Any = flavour.module.Runtime(flavour.module.Logger(flavour.module.Logger.ERROR))
 
-    def open(self, name: str, streamable: bool = False) -> TensorRtEngine:
+    def open(self, name: str) -> TensorRtEngine:
         """Load a part.
 
         Raises:
@@ -39,7 +39,7 @@ class EngineLoader:
         part = self._manifest.parts[name]
         plan = checked_plan(self._folder, part)
         return TensorRtEngine(
-            self._flavour, self._runtime, self._device, name, plan, part.weight_bytes, self._kernels(name), streamable
+            self._flavour, self._runtime, self._device, name, plan, part.weight_bytes, self._kernels(name)
         )
 
     def keep_kernels(self, engine: TensorRtEngine) -> None:

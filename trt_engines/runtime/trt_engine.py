@@ -25,7 +25,7 @@ class TensorRtEngine:
 
     def __init__(
         self, flavour: Flavour, runtime: Any, device: CudaDevice, name: str, plan: bytearray, weight_bytes: int,
-        cache: bytes = b"", streamable: bool = False,
+        cache: bytes = b"",
     ) -> None:  # fmt: skip
         """Deserialise a plan, which brings its weights to the card.
 
@@ -37,10 +37,9 @@ class TensorRtEngine:
             plan: The serialised engine.
             weight_bytes: What the manifest says of its weights.
             cache: Kernels that an earlier run compiled.
-            streamable: Keep a copy of the weights in page-locked memory, so that they can leave the card.
 
         Raises:
-            DeviceMemoryError: There is not enough memory on the card, or in the machine for the copy.
+            DeviceMemoryError: There is not enough memory on the card.
             DeviceError: TensorRT refuses the plan.
         """
         self.name, self.weight_bytes, self.loaded = name, weight_bytes, False
@@ -57,8 +56,6 @@ class TensorRtEngine:
         self.loaded = True
         self._manager: Any = None
         self._copy: NDArray[np.uint8] | None = None
-        if streamable:
-            self._keep_copy()
 
     def _context(self, profile: int) -> Any:
         context = self._flavour.new_context(self._engine, self._cache)
@@ -75,6 +72,7 @@ class TensorRtEngine:
         return DeviceError(f"TensorRT cannot load the engine {self.name}.", _AGAIN)
 
     def _keep_copy(self) -> None:
+        """Copy the weights to page-locked memory of the machine, from which they come back."""
         self._manager = self._engine.create_weights_manager()
         if self._manager is None:
             raise DeviceError(
@@ -90,8 +88,8 @@ class TensorRtEngine:
 
     @property
     def streamable(self) -> bool:
-        """Whether a copy of its weights is kept in page-locked memory."""
-        return self._copy is not None
+        """Whether its weights can leave the card and come back."""
+        return self._flavour.streams_weights
 
     def prepare(self, profile: int, shapes: dict[str, tuple[int, ...]]) -> int:
         """Set the input shapes; returns the bytes of workspace."""
@@ -122,7 +120,9 @@ class TensorRtEngine:
         self.loaded = True
 
     def unload_weights(self, stream: int) -> None:
-        """Free the card's memory that the weights take."""
+        """Free the card's memory that the weights take; the first time, a copy is made before."""
+        if self._copy is None:
+            self._keep_copy()
         if not self._manager.unload(stream):
             raise DeviceError(f"The weights of {self.name} cannot be taken from the card.", _AGAIN)
         self.loaded = False

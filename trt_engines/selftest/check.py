@@ -140,7 +140,7 @@ def _segment_inputs(
 
 
 def _difference(found: NDArray[Any], truth: NDArray[Any]) -> float:
-    """The positions' median difference, or a tenth of the RMS difference if that is larger; relative to the truth's RMS.
+    """The positions' median difference, or a tenth of the RMS difference if that is larger, over the truth's RMS.
 
     Where two experts are all but equally likely, rounding decides: such a position differs, the median does not.
     """

@@ -137,12 +137,13 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     return made
 
 
-def opened(engine: StandIn | None, streamable: bool = True, memory: int = 1 << 20) -> TensorRtEngine:
+def opened(engine: StandIn | None, name: str = "tensorrt_rtx", memory: int = 1 << 20) -> TensorRtEngine:
     kinds = {"TensorIOMode": type("Mode", (), {"INPUT": "in"}), "TensorLocation": type("Where", (), {"HOST": "host"})}
-    flavour = Flavour("tensorrt_rtx", "1.7.1", type("Module", (), kinds))
+    kinds["ICudaEngine"] = StandIn
+    flavour = Flavour(name, "1.7.1", type("Module", (), kinds))
     runtime = type("Runtime", (), {"deserialize_cuda_engine": lambda self, plan: engine})()
     device: Any = Pinned(memory)
-    return TensorRtEngine(flavour, runtime, device, "stack00", bytearray(b"plan"), 4000, b"", streamable)
+    return TensorRtEngine(flavour, runtime, device, "stack00", bytearray(b"plan"), 4000)
 
 
 def test_a_run(engine: StandIn) -> None:
@@ -166,8 +167,9 @@ def test_weights_leave_and_come_back(engine: StandIn) -> None:
     assert not made.loaded
     made.load_weights(3)
     assert made.loaded
-    assert engine.moves == ["save host", "unload", "restore 64 on 3"]
-    assert not opened(StandIn(), streamable=False).streamable
+    made.unload_weights(3)  # the copy is made once
+    assert engine.moves == ["save host", "unload", "restore 64 on 3", "unload"]
+    assert not opened(StandIn(), "tensorrt").streamable
 
 
 def test_refusals_are_sentences(engine: StandIn) -> None:

@@ -1,0 +1,49 @@
+"""benchmarks/gpu.py without a GPU: the same code on the processor, and one sentence where it must have one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPT = Path(__file__).resolve().parent.parent / "benchmarks" / "gpu.py"
+WAYS = {
+    "ours, as the program runs it", "ours, eager", "ours, attention unfused", "ours, experts by capacity",
+    "ours, torch.compile", "transformers, eager", "transformers, torch.compile",
+}  # fmt: skip
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    return subprocess.run([sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_every_part_runs_on_a_processor(tmp_path: Path) -> None:
+    file = tmp_path / "gpu.json"
+    done = run("--cpu-smoke", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    result = json.loads(file.read_text("utf-8"))
+    errors = {name: value["error"] for name, value in result.items() if isinstance(value, dict) and "error" in value}
+    assert not errors
+    assert set(result["steps"]) == WAYS
+    assert all(figures["ms_median"] > 0 for figures in result["steps"].values())
+    assert result["machine"]["versions"]["torch"] == torch.__version__
+    assert result["agreement with the exact loop"]["same_argmax"] > 0.8
+    assert result["agreement with transformers"]["entropy_difference_mean"] < 0.1
+    assert result["agreement of graph and eager"]["entropy_difference_max"] == 0
+    assert all(name in done.stdout for name in WAYS)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "gpu.json"
+    done = run("--json", str(file))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert "finds no NVIDIA GPU on this machine" in done.stdout
+    assert json.loads(file.read_text("utf-8")) == {"not_run": done.stdout.strip()}
