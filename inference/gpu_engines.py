@@ -18,6 +18,7 @@ from inference.session_open import model_name
 from trt_engines.building.builder import BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
 from trt_engines.building.profiles import Limits
+from trt_engines.errors import GPU_EXTRA
 from trt_engines.flavour import Flavour
 from trt_engines.planning.hardware import GIB, Machine
 from trt_engines.planning.planner import Plan, Refusal, best_of, plans
@@ -116,7 +117,7 @@ def _no_streaming(plan: Plan, flavour: Flavour) -> Refusal:
     return Refusal(
         f"In {plan.precision.name} the model does not fit on the card, and {flavour.name} {flavour.version} cannot "
         "stream weights.",
-        "Install TensorRT for RTX (pip install 'dewpoint[gpu]').",
+        GPU_EXTRA,
     )
 
 

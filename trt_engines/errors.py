@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+GPU_EXTRA = "In Dewpoint's folder run .venv/bin/pip install '.[gpu]' (Windows: .venv\\Scripts\\pip install .[gpu])."
+
 
 class EngineError(Exception):
     """Root of all errors raised on purpose by this package.

@@ -93,7 +93,7 @@ def onnx_from_module(
         ExportError: torch cannot export the module.
         BindingError: A parameter has no tensor on disk, or one of another shape or type.
     """
-    graph, parameters = _traced(build, spec)
+    graph, parameters = _traced(build, spec, folded=False)  # ONNX Runtime folds constants itself
     _rename_inputs(graph.graph, spec)
     _bind(graph.graph, parameters, records, name_of)
     return graph
@@ -107,7 +107,7 @@ def template_from_module(
     Raises:
         ExportError: torch cannot export the module.
     """
-    graph, parameters = _traced(build, spec)
+    graph, parameters = _traced(build, spec, folded=True)  # TensorRT's parser wants constants, not what makes them
     _rename_inputs(graph.graph, spec)
     renamed = {name: name_of(name) for name in parameters}
     used = {name for node in graph.graph.node for name in node.input}
@@ -123,7 +123,9 @@ def template_from_module(
     return graph
 
 
-def _traced(build: Callable[[], nn.Module], spec: GraphSpec) -> tuple[onnx.ModelProto, dict[str, Parameter]]:
+def _traced(
+    build: Callable[[], nn.Module], spec: GraphSpec, folded: bool
+) -> tuple[onnx.ModelProto, dict[str, Parameter]]:
     arguments = [torch.zeros(item.example, dtype=getattr(torch, item.dtype)) for item in spec.inputs]
     shapes = [{i: Dim.DYNAMIC for i, axis in enumerate(item.axes) if axis} for item in spec.inputs]
     split = spec.grouped_from
@@ -136,7 +138,7 @@ def _traced(build: Callable[[], nn.Module], spec: GraphSpec) -> tuple[onnx.Model
             program = torch.onnx.export(exported, dynamo=True, opset_version=OPSET, optimize=False, verbose=False)
         assert program is not None
         parameters = {name: Parameter(tuple(t.shape), _ONNX_OF[t.dtype]) for name, t in module.state_dict().items()}
-        return _without_values(program.model, parameters), parameters
+        return _without_values(program.model, parameters, folded), parameters
     except Exception as exc:
         raise ExportError(f"The graph {spec.name} could not be exported: {exc}", "This is a bug of Dewpoint.") from exc
 
@@ -155,14 +157,15 @@ def _quiet_exporter() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _without_values(model: Any, parameters: Mapping[str, Parameter]) -> onnx.ModelProto:
-    """The exporter's model as protobuf: constants folded, parameters taken out (they have no values)."""
+def _without_values(model: Any, parameters: Mapping[str, Parameter], folded: bool) -> onnx.ModelProto:
+    """The exporter's model as protobuf, parameters taken out (they have no values), constants folded if asked for."""
     graph = model.graph
     for name in [name for name in graph.initializers if name in parameters]:
         value = graph.initializers.pop(name)
         value.const_value = None
         graph.inputs.append(value)  # so that folding keeps its hands off it
-    optimizer.optimize_ir(model)
+    if folded:
+        optimizer.optimize_ir(model)
     own = [value for value in graph.inputs if value.name not in parameters]
     graph.inputs.clear()
     graph.inputs.extend(own)

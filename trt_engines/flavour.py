@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from trt_engines.errors import EngineError
+from trt_engines.errors import GPU_EXTRA, EngineError
 
 RTX, CLASSIC = "tensorrt_rtx", "tensorrt"
 RTX_SM = (75, 80, 86, 89, 120, 121)
@@ -40,6 +40,11 @@ class Flavour:
     def streams_weights(self) -> bool:
         """Whether an engine's weights can be taken out of the card and put back while others run."""
         return self.name == RTX and hasattr(self.module.ICudaEngine, "create_weights_manager")
+
+    @property
+    def times_kernels(self) -> bool:
+        """Whether a build measures kernels on the card; RTX does not, its timing cache does nothing."""
+        return self.name == CLASSIC
 
     def supports(self, sm: int) -> bool:
         """Whether engines can be built for cards of this compute capability."""
@@ -104,5 +109,5 @@ def installed_flavour() -> Flavour:
         return Flavour(name, str(module.__version__), module)
     raise NoTensorRTError(
         f"TensorRT cannot be used: {'; '.join(reasons) if reasons else 'it is not installed'}.",
-        "Install it with: pip install 'dewpoint[gpu]'.",
+        GPU_EXTRA,
     )

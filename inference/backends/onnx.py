@@ -15,6 +15,7 @@ from inference.backends.kv_cache import KvPairs
 from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import GraphError, OutOfMemoryError
 from inference.graph_export import GraphManifest, Progress, ensure_graphs
+from trt_engines.runtime.capacity import Capacity
 
 _EMBED, _HEAD = "dewpoint-embed.onnx", "dewpoint-head.onnx"
 
@@ -23,7 +24,6 @@ class OnnxBackend(CachedBackend):
     """One checkpoint run by ONNX Runtime.
 
     Attributes:
-        capacity_reruns: How often a segment ran again because an expert got more tokens than the capacity.
         graph_rebuilt: True if the graphs had to be made when the folder was opened.
         why: Why the processor is used and not a graphics card; "" where nobody asked.
     """
@@ -32,12 +32,11 @@ class OnnxBackend(CachedBackend):
 
     def __init__(self, folder: Path, config: ModelConfig, manifest: GraphManifest, progress: Progress) -> None:
         super().__init__(config)
-        self.capacity_reruns = 0
         self.graph_rebuilt = False
         self.why = ""
         self._threads = _thread_count()
         self._segments = manifest.segments
-        self._capacity = 0
+        self._capacity = Capacity(config.experts, config.top_k)
         names = [_EMBED, _HEAD, *(f"dewpoint-stack{first}.onnx" for first, _ in manifest.segments)]
         sessions = []
         for number, name in enumerate(names):
@@ -59,6 +58,11 @@ class OnnxBackend(CachedBackend):
         backend = cls(folder, model_config_from_folder(folder), manifest, progress)
         backend.graph_rebuilt = rebuilt
         return backend
+
+    @property
+    def capacity_reruns(self) -> int:
+        """How often a segment ran again because an expert got more tokens than the capacity."""
+        return self._capacity.reruns
 
     @property
     def device(self) -> str:
@@ -96,18 +100,11 @@ class OnnxBackend(CachedBackend):
     def _segment(self, session: ort.InferenceSession, feeds: dict[str, Any], count: int) -> tuple[Floats, list[Floats]]:
         """One segment; it runs again with a larger capacity if an expert's load exceeded it."""
         while True:
-            capacity = min(count, max(self._capacity, self._fair_capacity(count)))
+            capacity = self._capacity.for_tokens(count)
             feeds["slots"] = np.arange(capacity, dtype=np.int64)
             hidden, load, *kv = _run(session, feeds)
-            if int(load[0]) <= capacity:
+            if self._capacity.sufficed(int(load[0]), capacity):
                 return hidden, kv
-            self.capacity_reruns += 1
-            # Routing changes little from step to step: what was needed now, and a little more, will do next time.
-            self._capacity = _rounded(int(load[0] * 1.1))
-
-    def _fair_capacity(self, count: int) -> int:
-        """A quarter more than an even spread of the tokens over the experts."""
-        return _rounded(int(1.25 * count * self.config.top_k / self.config.experts) + 1)
 
     def _predict(self, hidden: Floats, temperature: float, uniforms: Floats) -> DenoiseStep:
         feeds = {
@@ -151,10 +148,6 @@ def _run(session: ort.InferenceSession, feeds: dict[str, Any]) -> list[Any]:
 
 def _is_memory(exc: Exception) -> bool:
     return "bad_alloc" in str(exc) or "allocate memory" in str(exc)
-
-
-def _rounded(slots: int) -> int:
-    return -(-slots // 8) * 8
 
 
 def _thread_count() -> int:

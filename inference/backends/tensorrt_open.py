@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from inference.backends.tensorrt import TensorRtBackend
 from inference.config import model_config_from_folder
 from inference.engine_folder import ENGINES_VARIABLE, engine_folder
 from inference.errors import KnownError, OutOfMemoryError
-from inference.gpu_engines import EngineChoice, engine_choices
+from inference.gpu_engines import DEFAULT_CONTEXT, EngineChoice, engine_choices
 from trt_engines.building.state import state_of
 from trt_engines.building.store import EngineStore, Manifest
 from trt_engines.errors import EngineError
@@ -58,13 +58,19 @@ def usable_engines(
         disk = shutil.disk_usage(store.root if store.root.exists() else Path.home()).free
         # Engines that are built need no room any more.
         built = sum(each.manifest.size for each in store.sets() if each.manifest is not None)
-        choices = engine_choices(folder, card, disk + built, installed, store.root.parent / "graphs")
+        contexts = {DEFAULT_CONTEXT, *(each.manifest.identity.limits.context for each in store.sets() if each.manifest)}
+        choices = [
+            choice
+            for context in sorted(contexts, reverse=True)
+            for choice in engine_choices(folder, card, disk + built, installed, store.root.parent / "graphs", context)
+        ]
         return UsableEngines(_ready(choices, store, card), card, store, installed)
     except EngineError as exc:
         raise KnownError(exc.user_text, exc.hint) from exc
 
 
-def _ready(choices: tuple[EngineChoice | Refusal, ...], store: EngineStore, card: DetectedGpu) -> EngineChoice:
+def _ready(choices: Sequence[EngineChoice | Refusal], store: EngineStore, card: DetectedGpu) -> EngineChoice:
+    """The choice whose engines are ready: with the longest context, of those the fastest."""
     possible = [choice for choice in choices if isinstance(choice, EngineChoice)]
     if not possible:
         reason = next((choice for choice in reversed(choices) if isinstance(choice, Refusal)), None)
@@ -73,7 +79,7 @@ def _ready(choices: tuple[EngineChoice | Refusal, ...], store: EngineStore, card
     states = [(choice, state_of(store, choice.identity, card.driver)) for choice in possible]
     ready = [choice for choice, state in states if state.name == "ready"]
     if ready:
-        return max(ready, key=lambda choice: choice.plan.tokens_per_second)
+        return max(ready, key=lambda choice: (choice.plan.context, choice.plan.tokens_per_second))
     built = [state for _, state in states if state.name not in ("absent", "stale")] or [state for _, state in states]
     why = "; ".join(built[0].reasons)
     raise EngineError(f"The engines for {card.gpu.name} are not ready: {why}.", "Build them in Model > Engines.")
@@ -157,4 +163,4 @@ def _opened(
         device.close()
         raise
     precision = f"{found.card.gpu.name}, TensorRT {identity.precision}"
-    return TensorRtBackend(config, runner, precision, max(identity.limits.chunk, identity.limits.canvas))
+    return TensorRtBackend(config, runner, precision, identity.limits.chunk)

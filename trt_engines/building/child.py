@@ -26,6 +26,7 @@ from trt_engines.graphs.templates import Templates
 from trt_engines.weights.source import WeightSource
 
 REPORT_SECONDS = 0.1
+TIMINGS = "timing.cache"  # beside all sets: they share it
 WEIGHTS_SHARE = 0.5  # of the progress: finding and converting the weights; the rest is TensorRT's
 
 
@@ -128,6 +129,7 @@ def _built(job: PartJob, connection: Connection, log: Any) -> Part:
             made = compile_plan(
                 installed_flavour(), graph, weights, profiles(job.limits), job.sm,
                 lambda phase, done: report(phase, WEIGHTS_SHARE + (1 - WEIGHTS_SHARE) * done), log, write,
+                job.folder.parent / TIMINGS,
             )  # fmt: skip
             stream.flush()
             os.fsync(stream.fileno())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -51,6 +52,7 @@ def compile_plan(
     on_phase: OnPhase,
     log: Callable[[str], None],
     write: Callable[[bytes], object],
+    timings: Path | None = None,
 ) -> Compiled:
     """Build the engine of a graph.
 
@@ -63,6 +65,7 @@ def compile_plan(
         on_phase: Told what TensorRT does; returns False to stop.
         log: Takes each line of TensorRT's log.
         write: Takes the plan piece by piece; what it raises ends the build and is raised again.
+        timings: File in which TensorRT's measurements are kept from one build to the next.
 
     Raises:
         CompileError: TensorRT cannot parse or build the graph, or was told to stop.
@@ -84,6 +87,9 @@ def compile_plan(
         config.add_optimization_profile(made)
     monitor = _monitor(trt, on_phase)
     config.progress_monitor = monitor
+    timings = timings if flavour.times_kernels else None
+    if timings is not None:
+        use_timings(config, timings)
     writer = _writer(trt, write)
     built = builder.build_serialized_network_to_stream(network, config, writer)
     if writer.error is not None:
@@ -91,7 +97,31 @@ def compile_plan(
     if not built:
         stopped = "was stopped" if monitor.stopped else f"failed: {logger.first_error or 'TensorRT gives no reason'}"
         raise CompileError(f"Building {graph.graph.name} {stopped}.", "The log beside the engine says more.")
+    if timings is not None:
+        keep_timings(config, timings)
     return Compiled(logger.weight_bytes, logger.scratch_bytes)
+
+
+def use_timings(config: Any, file: Path) -> None:
+    """Begin with what earlier builds measured; a damaged file is as good as none."""
+    try:
+        known = file.read_bytes()
+    except OSError:
+        known = b""
+    cache = config.create_timing_cache(known)
+    if cache is None or not config.set_timing_cache(cache, False):
+        config.set_timing_cache(config.create_timing_cache(b""), False)
+
+
+def keep_timings(config: Any, file: Path) -> None:
+    """Keep what this build measured."""
+    cache = config.get_timing_cache()
+    part = file.with_suffix(".part")
+    try:
+        part.write_bytes(bytes(cache.serialize()))
+        part.replace(file)
+    except OSError:
+        part.unlink(missing_ok=True)  # it only saves time
 
 
 def _parse(parser: Any, graph: ModelProto, weights: Mapping[str, NDArray[Any]]) -> None:

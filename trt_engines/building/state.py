@@ -111,8 +111,11 @@ def state_of(store: EngineStore, identity: Identity, driver: str) -> SetState:
 def _without_set(store: EngineStore, identity: Identity) -> SetState:
     """No set of this identity: is there one of the same model that was built for something else?"""
     others = [each.manifest for each in store.sets() if each.manifest is not None]
-    wanted = (identity.weights, identity.precision)
-    same = [each for each in others if (each.identity.weights, each.identity.precision) == wanted and each.complete]
+
+    def meant(each: Identity) -> tuple[object, ...]:
+        return each.weights, each.precision, each.limits.context
+
+    same = [each for each in others if meant(each.identity) == meant(identity) and each.complete]
     if not same:
         return SetState("absent", ("they are not built yet",))
     nearest = min(same, key=lambda each: len(identity.differences(each.identity)))

@@ -10,7 +10,7 @@ import dataclasses
 from types import ModuleType
 from typing import Any
 
-from trt_engines.errors import EngineError
+from trt_engines.errors import GPU_EXTRA, EngineError
 from trt_engines.planning.hardware import GB, Gpu, find_card
 
 CLOCK_SHARE = 0.85  # of the highest clock that a card keeps up
@@ -49,7 +49,7 @@ def detected_gpus() -> tuple[DetectedGpu, ...]:
     except ImportError as exc:
         raise NoGpuError(
             "NVIDIA's management library is not installed, so cards cannot be looked for.",
-            "Install the GPU packages: pip install 'dewpoint[gpu]'.",
+            GPU_EXTRA,
         ) from exc
     try:
         pynvml.nvmlInit()

@@ -20,13 +20,15 @@ _UPLOAD_BYTES = 64 << 20  # of the embedding table at a time
 
 
 class Buffers:
-    """Attributes:
-    table: Embedding table [V, H].
-    table_shape: Its shape.
-    hidden: Two buffers [N, H] that segments read and write in turn.
-    ids: Token ids [N].
-    denoising: The phase, bool [1].
-    gathers: Whether the head reads rows of the table (self-conditioning on kept candidates).
+    """All buffers of one model.
+
+    Attributes:
+        table: Embedding table [V, H].
+        table_shape: Its shape.
+        hidden: Two buffers [N, H] that segments read and write in turn.
+        ids: Token ids [N].
+        denoising: The phase, bool [1].
+        gathers: Whether the head reads rows of the table (self-conditioning on kept candidates).
     """
 
     def __init__(self, device: Device, parts: ModelParts, stream: int) -> None:

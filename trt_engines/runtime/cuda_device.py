@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_engines.errors import GPU_EXTRA
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
 
 _OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
@@ -31,7 +32,7 @@ class CudaDevice:
         try:
             self._cuda: Any = importlib.import_module("cuda.bindings.runtime")
         except ImportError as exc:
-            raise DeviceError(f"CUDA's bindings do not load ({exc}).", "pip install 'dewpoint[gpu]'.") from exc
+            raise DeviceError(f"CUDA's bindings do not load ({exc}).", GPU_EXTRA) from exc
         self._blocks: set[int] = set()
         self._pinned: list[int] = []
         self._streams: list[int] = []

@@ -141,6 +141,8 @@ class ModelRunner:
         """
         if self.length + len(ids) > self.context:
             raise EngineError(f"The engines were built for {self.context} tokens.", "Start a new chat.")
+        if self.streamed:
+            self.streams.grow()
         self._kv.make_room(len(ids), self._stream)
         self._pass(ids, None, denoising=False)
         self._kv.advance(len(ids))

@@ -12,6 +12,7 @@ from trt_engines.errors import EngineError
 from trt_engines.runtime.device import Device, DeviceMemoryError, Engine
 
 SLOTS = 2
+GROW_SPARE_BYTES = 512 << 20  # of the free memory, left alone when more segments are to stay
 
 
 def streamed_segments(count: int, resident: int) -> tuple[int, ...]:
@@ -54,6 +55,16 @@ class WeightStream:
                 if count == 0:
                     raise
         raise ValueError(f"resident must not be negative, got {resident}")
+
+    def grow(self) -> bool:
+        """Stream fewer segments if the device has become emptier; False if nothing changes."""
+        room = self._device.free_bytes() - GROW_SPARE_BYTES
+        more = room // max(engine.weight_bytes for engine in self._engines)
+        if not self._streamed or more < 1:
+            return False
+        before = self.resident
+        self.settle(self.resident + more)
+        return self.resident > before
 
     def shrink(self) -> bool:
         """Stream one segment more than now, which frees its memory; False if there is nothing left to free."""

@@ -72,6 +72,16 @@ def test_ready_engines_are_used(store: EngineStore, tmp_path: Path) -> None:
     assert chosen.engines.choice.identity == best.identity
 
 
+def test_engines_with_a_longer_context_are_found(store: EngineStore, tmp_path: Path) -> None:
+    for context in (1024, 2048):
+        found = engine_choices(STARTER, card(), 100 * GIB, installed_flavour(), tmp_path / "graphs", context)
+        best = best_choice(found)
+        assert isinstance(best, EngineChoice)
+        put(store, best)
+    usable = usable_engines(STARTER, one_card)
+    assert usable.choice.plan.context == 2048
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

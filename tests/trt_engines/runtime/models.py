@@ -48,7 +48,7 @@ def simulated(
     context: int = 1024,
     length: int = 1,
     resident: int = 99,
-    memory: int = 1 << 40,
+    memory: int = 1 << 28,  # little enough that segments which are to be streamed are not taken back
     seed: int = 0,
     head_rows: int | None = None,
     canvas: int = 0,

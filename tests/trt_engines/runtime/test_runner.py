@@ -14,6 +14,7 @@ from tests.inference.model.random_models import Setting, Shape, random_shape
 from tests.trt_engines.runtime.models import Simulated, make_checkpoint, reference, simulated
 from trt_engines.errors import EngineError
 from trt_engines.runtime.device import DeviceMemoryError
+from trt_engines.runtime.streaming import GROW_SPARE_BYTES
 
 pytestmark = pytest.mark.slow
 SEEDS = (3, 11)
@@ -133,6 +134,22 @@ def test_too_little_memory_at_load_streams_more(model: Model) -> None:
     step_both(small, truth, rng)
     with pytest.raises(DeviceMemoryError):
         simulated(model.folder, model.cache, memory=1000)
+
+
+def test_a_card_that_becomes_emptier_streams_less(model: Model) -> None:
+    whole = simulated(model.folder, model.cache)
+    if whole.runner.segments <= 3:
+        pytest.skip("too few segments to stream")
+    mine, truth = simulated(model.folder, model.cache, memory=whole.device.used - 1), reference(model.folder)
+    assert mine.runner.streamed
+    rng = np.random.default_rng(10)
+    for memory in (0, GROW_SPARE_BYTES, 1 << 40):
+        mine.device.memory += memory
+        ids = rng.integers(0, model.shape.vocab, 8)
+        mine.backend.encode(ids)
+        truth.encode(ids)
+        step_both(mine, truth, rng, steps=2)
+    assert not mine.runner.streamed
 
 
 def test_too_little_memory_while_running_streams_one_more(model: Model) -> None:
