@@ -96,10 +96,19 @@ def floor(shape: ModelShape, rates: dict[str, float], device_name: str) -> dict[
 
 def tensorrt(sm: int, timeout: float) -> Any:
     """What `gpu_tensorrt.py` finds, in a process of its own."""
-    script = Path(__file__).with_name("gpu_tensorrt.py")
+    return _of_script("gpu_tensorrt.py", timeout, "--sm", str(sm))
+
+
+def engines(timeout: float) -> Any:
+    """What `gpu_engines.py` measures, in a process of its own."""
+    return _of_script("gpu_engines.py", timeout)
+
+
+def _of_script(name: str, timeout: float, *arguments: str) -> Any:
+    script = Path(__file__).with_name(name)
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, str(script), "--sm", str(sm)], capture_output=True, text=True, check=False, timeout=timeout
+        [sys.executable, str(script), *arguments], capture_output=True, text=True, check=False, timeout=timeout
     )
     if done.returncode != 0:
         raise RuntimeError(f"the process ended with {done.returncode}: {done.stderr.strip()[-600:]}")

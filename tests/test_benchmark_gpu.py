@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -9,6 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from tests.trt_engines.building.support import STARTER
+from tests.trt_engines.runtime.models import simulated
+from trt_engines.graphs.compose import EMBEDDING
+from trt_engines.weights.source import WeightSource
 
 SCRIPT = Path(__file__).resolve().parent.parent / "benchmarks" / "gpu.py"
 WAYS = {
@@ -47,3 +53,25 @@ def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
     assert done.stdout.count("\n") == 1
     assert "finds no NVIDIA GPU on this machine" in done.stdout
     assert json.loads(file.read_text("utf-8")) == {"not_run": done.stdout.strip()}
+
+
+def test_our_engines_without_a_gpu_are_one_sentence() -> None:
+    script = SCRIPT.with_name("gpu_engines.py")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "NVIDIA" in json.loads(done.stdout)["error"]
+
+
+def test_the_timing_of_our_engines_runs_over_a_simulated_card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    timed = importlib.import_module("gpu_engines").timed
+    made = simulated(STARTER, tmp_path, length=1)
+    for stream in range(2):
+        made.device.synchronise(stream)
+    for engine in made.engines.values():
+        if engine.loaded:
+            engine.unload_weights(0)
+    found = timed(made.device, made.runner._parts, WeightSource.open(STARTER).array(EMBEDDING), 0)
+    assert found["step_ms"] > 0
+    assert found["prompt_ms"] > 0
+    assert found["streamed"] == 4
