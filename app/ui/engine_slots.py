@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QMainWindow
 
 from app import engine_texts
 from app.bridge.controller import ChatController
+from app.bridge.engine_jobs import Looked
 from app.bridge.engine_keeper import EngineKeeper, EngineWork, WorkEnd
 from app.bridge.model_keeper import ModelPhase
 from app.errors import ErrorReport
+from app.paths import AppPaths
 from app.ui import words
 from app.ui.engine_card import EngineCard
 from app.ui.theme import ThemeManager
@@ -30,6 +32,8 @@ class EngineSlots(_Base):
     _engines: EngineKeeper
     _themes: ThemeManager
     pane: ChatPane
+    _paths: AppPaths
+    _tested_again: set[str]
     engine_card: EngineCard | None = None
     if TYPE_CHECKING:
 
@@ -38,8 +42,10 @@ class EngineSlots(_Base):
 
     def connect_engines(self) -> None:
         """Listen to the keeper."""
+        self._tested_again = set()
         self._engines.work_changed.connect(self.on_engine_work_changed)
         self._engines.work_ended.connect(self.on_engine_work_ended)
+        self._engines.looked.connect(self.on_engines_looked)
         self._engines.removed.connect(self.on_engines_removed)
         self._engines.problem.connect(self.on_engine_problem)
         self._controller.model.choice_changed.connect(self.on_engine_model_changed)
@@ -55,9 +61,18 @@ class EngineSlots(_Base):
         self.engine_card.activateWindow()
 
     def on_engine_model_changed(self) -> None:
-        """Another model answers: the card is about that one."""
-        if self._card_is_open:
+        """Another model answers: the card is about that one; its engines may need a new self-test."""
+        if self._card_is_open or any(self._paths.engines.glob("*/engines.json")):
             self._look()
+
+    def on_engines_looked(self, looked: Looked) -> None:
+        """Engines that passed with another driver are tested again, once, without being asked."""
+        for offer in looked.view.offers if looked.view.here else ():
+            state, key = offer.state, offer.request.identity.key
+            if state.name == "untested" and state.certificate is not None and key not in self._tested_again:
+                self._tested_again.add(key)
+                self._engines.verify(looked.view, offer)
+                return
 
     def on_engine_work_changed(self, work: EngineWork | None) -> None:
         """The line in the header."""
