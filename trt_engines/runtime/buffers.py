@@ -45,7 +45,7 @@ class Buffers:
         self._full_past, self._sliding_past = new(most * limits.context), new(most * max(1, limits.window))
         self._new_mask = new(most * most)
         self._no_soft = new(most * width * 4)
-        self._soft = (new(canvas * width * 4), new(canvas * width * 4))
+        self._soft = new(canvas * width * 4)
         self._temperature, self._uniforms = new(ALIGNMENT), new(canvas * 4)
         self._argmax, self._sampled, self._entropy = new(canvas * 8), new(canvas * 8), new(canvas * 4)
         self._top_ids, self._top_probs = new(canvas * parts.kept * 8), new(canvas * parts.kept * 4)
@@ -103,9 +103,9 @@ class Buffers:
         """Where the layer at `place` of a segment writes its new keys and values."""
         return self._new_kv[place]
 
-    def soft_of(self, slot: int | None) -> int:
-        """Address of a self-conditioning state; zeros without one."""
-        return self._no_soft if slot is None else self._soft[slot]
+    def soft(self, known: bool) -> int:
+        """Address of the last step's soft embedding, or of zeros; the head writes the next one after it was read."""
+        return self._soft if known else self._no_soft
 
     def load_of(self, segment: int) -> int:
         """Where a segment writes its largest expert load."""
@@ -135,7 +135,7 @@ class Buffers:
         self._device.upload(self._temperature, np.array([temperature], np.float32), self._stream)
         self._device.upload(self._uniforms, np.ascontiguousarray(uniforms, np.float32), self._stream)
 
-    def head(self, hidden: int, slot: int, first: int) -> Addresses:
+    def head(self, hidden: int, first: int) -> Addresses:
         """Addresses of the head's inputs and outputs from position `first` on."""
         width, kept = self._parts.shape.hidden_size, self._parts.kept
         addresses = {
@@ -143,7 +143,7 @@ class Buffers:
             "uniforms": self._uniforms + first * 4, "argmax": self._argmax + first * 8,
             "sampled": self._sampled + first * 8, "entropy": self._entropy + first * 4,
             "top_ids": self._top_ids + first * kept * 8, "top_probs": self._top_probs + first * kept * 4,
-            "soft": self._soft[slot] + first * width * 4, TABLE: self.table,
+            "soft": self._soft + first * width * 4, TABLE: self.table,
         }  # fmt: skip
         return {**addresses, ROWS: self.table} if self.gathers else addresses
 

@@ -29,9 +29,8 @@ HEAD_ROWS = 64  # the head's pieces are a multiple of this, so that each begins 
 
 @dataclass(frozen=True, slots=True)
 class SoftState:
-    """Self-conditioning state: which buffer on the device holds it, and since which step."""
+    """Self-conditioning state: it lies on the device, and is that of the last step or of none."""
 
-    slot: int
     step: int
 
 
@@ -144,22 +143,20 @@ class ModelRunner:
         if self.streamed:
             self.streams.grow()
         self._kv.make_room(len(ids), self._stream)
-        self._pass(ids, None, denoising=False)
+        self._pass(ids, False, denoising=False)
         self._kv.advance(len(ids))
 
     def denoise(self, canvas: Ids, state: SoftState | None, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
         """One denoising step over int64 [C]."""
         if state is not None and state.step != self._step:
             raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
-        soft = None if state is None else state.slot
-        self._pass(canvas, soft, denoising=True)
-        slot = 1 - soft if soft is not None else 0
+        self._pass(canvas, state is not None, denoising=True)
         self._step += 1
-        return self._predict(len(canvas), slot, temperature, uniforms)
+        return self._predict(len(canvas), temperature, uniforms)
 
     def hidden_states(self, ids: Ids, state: SoftState | None, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, H]; nothing is appended."""
-        hidden = self._pass(ids, None if state is None else state.slot, denoising)
+        hidden = self._pass(ids, state is not None, denoising)
         return self._buffers.hidden_values(hidden, len(ids))
 
     def close(self) -> None:
@@ -168,8 +165,10 @@ class ModelRunner:
             engine.close()
         self._device.close()
 
-    def _pass(self, ids: Ids, soft: int | None, denoising: bool) -> int:
-        """Embed and all segments; runs again until no expert's load exceeds the capacity. Returns the last buffer.
+    def _pass(self, ids: Ids, soft: bool, denoising: bool) -> int:
+        """Embed (with the last step's soft embedding, or without) and all segments; returns the last buffer.
+
+        It runs again until no expert's load exceeds the capacity.
 
         An out-of-memory while running makes one segment fewer stay on the device, as long as any does.
         """
@@ -186,12 +185,12 @@ class ModelRunner:
             if self._capacity.sufficed(loads, capacity):
                 return hidden
 
-    def _run(self, count: int, soft: int | None, denoising: bool, capacity: int) -> int:
+    def _run(self, count: int, soft: bool, denoising: bool, capacity: int) -> int:
         buffers, parts = self._buffers, self._parts
         profile = 0 if count <= parts.limits.canvas else 1
         width = parts.shape.hidden_size
         embed = {"ids": (count,), "soft": (count, width), "denoising": (1,), ROWS: buffers.table_shape}
-        where = {"ids": buffers.ids, "soft": buffers.soft_of(soft), "denoising": buffers.denoising, ROWS: buffers.table}
+        where = {"ids": buffers.ids, "soft": buffers.soft(soft), "denoising": buffers.denoising, ROWS: buffers.table}
         buffers.enqueue(parts.embed, profile, embed, {**where, "hidden": buffers.hidden[0]})
         hidden = 0
         for number, ((first, last), engine) in enumerate(zip(parts.cuts, parts.stacks, strict=True)):
@@ -207,7 +206,7 @@ class ModelRunner:
             hidden = 1 - hidden
         return hidden
 
-    def _predict(self, count: int, slot: int, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
+    def _predict(self, count: int, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
         buffers, parts = self._buffers, self._parts
         hidden = len(parts.stacks) % 2
         buffers.upload_head(temperature, uniforms)
@@ -215,9 +214,9 @@ class ModelRunner:
             rows = min(self._head_rows, count - first)
             width = parts.shape.hidden_size
             shapes = {"hidden": (rows, width), "temperature": (1,), "uniforms": (rows,), TABLE: buffers.table_shape}
-            addresses = buffers.head(hidden, slot, first)
+            addresses = buffers.head(hidden, first)
             if buffers.gathers:
                 shapes[ROWS] = buffers.table_shape
             buffers.enqueue(parts.head, 0, shapes, addresses)
         argmax, sampled, entropy, top_ids, top_probs = buffers.head_values(count)
-        return HeadOutput(argmax, sampled, entropy, top_ids, top_probs, SoftState(slot, self._step))
+        return HeadOutput(argmax, sampled, entropy, top_ids, top_probs, SoftState(self._step))

@@ -161,5 +161,5 @@ def test_a_fine_tune_of_the_same_layout_is_another_model(tmp_path: Path) -> None
     tuned[100_001] = 1
     first = identity(data)
     assert identity(data) == first
-    assert identity(bytes(tuned)) != first or 100_001 % (400_000 // 64) > 4096
+    assert identity(bytes(tuned)) != first
     assert identity(data + b"x") != first
