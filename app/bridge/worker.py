@@ -17,6 +17,7 @@ from app.bridge.latest import LatestSlot
 from app.log import get_logger
 from inference.errors import InferenceError, KnownError
 from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady
+from inference.stats import RunStats
 
 CLOSE_SECONDS = 0.6
 
@@ -53,9 +54,9 @@ class EngineWorker(QObject):
 
     @Slot(object)
     def on_job_requested(self, job: Job) -> None:
-        """Do a job; one that was cancelled before it began leaves no trace."""
+        """Do a job; one that was cancelled before it began ends as one that was cancelled."""
         if job.cancel.is_set():
-            self._emit(job, Failed("", "", known=True))
+            self._emit(job, RunStats().finished("cancelled", "", "", seed=0, max_steps=0, tokens=0))
             return
         match job:
             case LoadJob():

@@ -131,7 +131,7 @@ def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
     worker.load(CHOICE)
     worker.answer(REQUEST).cancel.set()
     engine.load_gate.set()
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=3000)
     assert engine.requests == []
 
 
