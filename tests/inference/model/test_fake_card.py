@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 
 from inference.config import ModelConfig, model_config_from_dicts
 from inference.model.device_kv import DeviceKv
@@ -63,18 +64,23 @@ def _indexed(tensor: torch.Tensor, index: Any) -> torch.Tensor:
     return tensor
 
 
+class CardCalls(TorchFunctionMode):
+    """The two calls that a processor's build of torch cannot fake; nothing of torch itself is replaced."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """One call."""
+        if func is torch.Tensor.__getitem__:
+            return _indexed(*args)
+        if func is torch.tensor and kwargs and kwargs.get("device") is not None:
+            value = func(*args, **{name: kwargs[name] for name in kwargs if name != "device"})
+            return torch.empty(value.shape, dtype=value.dtype, device=kwargs["device"])
+        return func(*args, **(kwargs or {}))
+
+
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
-    """Fake tensors, and the two calls that a processor's build of torch cannot fake."""
-    made = torch.tensor
-
-    def constant(data: Any, dtype: torch.dtype | None = None, device: Any = None) -> torch.Tensor:
-        value = made(data, dtype=dtype)
-        return value if device is None else torch.empty(value.shape, dtype=value.dtype, device=device)
-
-    monkeypatch.setattr(torch, "tensor", constant)
-    monkeypatch.setattr(torch.Tensor, "__getitem__", _indexed)
-    with Watched() as watched, torch.inference_mode():
+def fake() -> Iterator[Watched]:
+    """Fake tensors."""
+    with Watched() as watched, CardCalls(), torch.inference_mode():
         yield watched
 
 
