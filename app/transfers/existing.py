@@ -1,0 +1,119 @@
+"""What an earlier run left in the folder: finished files, parts with their journals."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Generator, Iterator, Sequence
+from pathlib import Path
+
+from app.transfers.hashing import check_file
+from app.transfers.job import Job, JobState
+from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, base_folder, beside, local_paths
+from app.transfers.part import read_journal
+from app.transfers.ranges import Spans
+from app.transfers.values import FileFinished, RemoteFile, TransferEvent, Verifying
+
+EVENT_SECONDS = 0.2
+
+
+def bytes_present(files: Sequence[RemoteFile], folder: Path) -> int:
+    """How many bytes of the files lie in the folder, by sizes and journals alone: nothing is hashed.
+
+    Raises:
+        TransferError: A file's path is unsafe.
+        OSError: The folder cannot be read.
+    """
+    return sum(
+        file.size if size_of(path) == file.size else claimed_bytes(file, path)
+        for file, path in zip(files, local_paths(files, folder), strict=True)
+    )
+
+
+def leftovers(folder: Path) -> tuple[Path, ...]:
+    """Parts and journals in the folder and below it, sorted.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    base = base_folder(folder)
+    found = (path for suffix in (PART_SUFFIX, JOURNAL_SUFFIX) for path in base.rglob("*" + suffix))
+    return tuple(sorted(path for path in found if path.is_file()))
+
+
+def size_of(path: Path) -> int | None:
+    """Bytes of a file; None if there is no such file."""
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def claimed_bytes(file: RemoteFile, final: Path) -> int:
+    """How many bytes of a file the journal names, whether it is right or not.
+
+    Raises:
+        OSError: The journal cannot be read.
+    """
+    part_size = size_of(beside(final, PART_SUFFIX))
+    journal = read_journal(beside(final, JOURNAL_SUFFIX), file) if part_size is not None else None
+    if journal is None or part_size is None:
+        return 0
+    return Spans((run.offset, min(run.offset + run.length, max(part_size, run.offset))) for run in journal.runs).total
+
+
+def look_at_installed(
+    jobs: Sequence[Job], verified: Collection[str], cancel: threading.Event
+) -> Iterator[TransferEvent]:
+    """Find the files that are there already, and mark them as done; hash those that are not in `verified`.
+
+    Yields:
+        `Verifying`, and `FileFinished` for each that was hashed and is right.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    for job in jobs:
+        if size_of(job.final) == job.file.size:
+            if job.file.path in verified:
+                job.state = JobState.DONE
+            elif (yield from _is_right(job, cancel)):
+                job.state = JobState.DONE
+                yield FileFinished(job.file.path)
+        if cancel.is_set():
+            return
+        if job.state is JobState.DONE:
+            job.part.discard()
+        else:
+            job.claimed = claimed_bytes(job.file, job.final)
+
+
+def _is_right(job: Job, cancel: threading.Event) -> Generator[TransferEvent, None, bool]:
+    last = time.monotonic()
+    for result in check_file(job.final, job.file.digest, job.file.size):
+        if isinstance(result, bool):
+            return result
+        if cancel.is_set():
+            return False
+        if time.monotonic() - last >= EVENT_SECONDS:
+            last = time.monotonic()
+            yield Verifying(job.file.path, result, job.file.size)
+    return False
+
+
+def recover(job: Job, cancel: threading.Event) -> Iterator[TransferEvent]:
+    """Look at what an earlier run left of a file.
+
+    Yields:
+        `Verifying`.
+
+    Raises:
+        OSError: The part cannot be read.
+    """
+    last = time.monotonic()
+    for checked in job.part.recover():
+        if cancel.is_set():
+            return
+        if time.monotonic() - last >= EVENT_SECONDS:
+            last = time.monotonic()
+            yield Verifying(job.file.path, checked, job.claimed)

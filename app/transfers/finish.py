@@ -1,0 +1,110 @@
+"""The last step of a file: read it once more from the disk, make it last, give it its name.
+
+Two threads do it, so that a small file does not wait for a large one, and one hashes while the other waits for the
+disk.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from app.transfers.disk import sync_folder, translated
+from app.transfers.existing import EVENT_SECONDS
+from app.transfers.hashing import check_file
+from app.transfers.job import Job
+
+THREADS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Progress of the check of a complete file, in bytes."""
+
+    job: Job
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The check is over.
+
+    Attributes:
+        job: The file.
+        good: Whether the content is right; then the file has its name.
+        problem: What was in the way otherwise.
+    """
+
+    job: Job
+    good: bool
+    problem: BaseException | None = None
+
+
+class Finisher:
+    """Finishes files in the order in which they come.
+
+    Args:
+        messages: Gets `Checked` and `Settled`.
+    """
+
+    def __init__(self, messages: SimpleQueue[object]) -> None:
+        self._messages = messages
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._stop = threading.Event()
+        self.threads = [
+            threading.Thread(target=self._run, name=f"transfer-finisher-{number}", daemon=True)
+            for number in range(THREADS)
+        ]
+
+    def add(self, job: Job) -> None:
+        """Finish this file, too."""
+        self._jobs.put(job)
+
+    def end(self) -> None:
+        """Let go, also in the middle of a file."""
+        self._stop.set()
+        for _ in self.threads:
+            self._jobs.put(None)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None and not self._stop.is_set():
+            try:
+                good = self._finish(job)
+            except OSError as exc:
+                self._messages.put(Settled(job, False, translated(exc)))
+            except BaseException as exc:  # thread boundary: the main loop raises it
+                self._messages.put(Settled(job, False, exc))
+            else:
+                if good is not None:
+                    self._messages.put(Settled(job, good))
+
+    def _finish(self, job: Job) -> bool | None:
+        """Whether the content is right; None if it was stopped before that was known."""
+        part = job.part
+        good = job.file.size == 0
+        if good:
+            part.begin("")
+        part.close()
+        last = time.monotonic()
+        for result in check_file(part.path, job.file.digest, job.file.size):
+            if self._stop.is_set():
+                return None
+            if isinstance(result, bool):
+                good = result
+            elif time.monotonic() - last >= EVENT_SECONDS:
+                last = time.monotonic()
+                self._messages.put(Checked(job, result))
+        if not good:
+            return False
+        handle = os.open(part.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        os.replace(part.path, job.final)
+        sync_folder(job.final.parent)
+        part.discard()
+        return True

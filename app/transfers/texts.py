@@ -1,0 +1,156 @@
+"""Every sentence that a download says to the user."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+KEPT = "What was fetched is kept."
+ENTER_TOKEN = "Enter an access token of an account that may read it, then try again."
+TRY_LATER = f"Check the connection, then start the download again. {KEPT}"
+OTHER_FOLDER = "Choose another folder."
+REPORT_FILES = "These files cannot be stored safely; tell whoever published them."
+
+BUSY = "Another program is downloading into this folder at this moment."
+BUSY_HINT = "Wait until it is done, or stop it there."
+BAD_TOKEN = "The access token contains characters that no access token has."
+BAD_TOKEN_HINT = "Copy the token again, without spaces and line breaks."
+NETWORK_WAIT = "The network does not answer; the download goes on by itself as soon as it does."
+SERVER_WAIT = "The server is busy; the download goes on by itself."
+
+
+def size(count: float) -> str:
+    """Bytes on a disk, as file managers count them."""
+    if count < 1e9:
+        return f"{max(0, count) / 1e6:.0f} MB"
+    return f"{count / 1e9:.1f} GB"
+
+
+def host(url: str) -> str:
+    """The machine an address points to: of an address with a signature or a password nothing else may be shown."""
+    try:
+        return urlsplit(url).hostname or "the server"
+    except ValueError:
+        return "the server"
+
+
+def unauthorized(path: str) -> tuple[str, str]:
+    """The server wants to know who asks."""
+    return f"The server gives {path} only to users who have signed in.", ENTER_TOKEN
+
+
+def gated(path: str) -> tuple[str, str]:
+    """The conditions were not accepted yet."""
+    return (
+        f"The owner of {path} asks everybody to accept conditions first.",
+        "Open the model's page in a browser, accept them there, then try again.",
+    )
+
+
+def forbidden(path: str) -> tuple[str, str]:
+    """The server refuses."""
+    return f"The server does not allow {path} to be fetched.", ENTER_TOKEN
+
+
+def missing(path: str) -> tuple[str, str]:
+    """There is no such file."""
+    return f"The server has no file {path}.", "Look for a newer version of the model."
+
+
+def changed(path: str) -> tuple[str, str]:
+    """The file is another one, again."""
+    return f"{path} is being changed on the server while it is downloaded.", f"Try again later. {KEPT}"
+
+
+def damaged(path: str) -> tuple[str, str]:
+    """Right length, wrong content, twice."""
+    return (
+        f"{path} was fetched twice and both times its content was not what its publisher states.",
+        "Try again later; if it happens again, something between you and the server changes files.",
+    )
+
+
+def disk_too_small(needed: int, free: int, reserve: int) -> tuple[str, str]:
+    """Known before anything is fetched."""
+    return (
+        f"The download needs {size(needed)} more on the disk, and {size(max(0, free - reserve))} can be used.",
+        f"Free some room, or choose another disk; {size(reserve)} stay reserved.",
+    )
+
+
+def disk_full(needed: int, free: int) -> str:
+    """While it is going on."""
+    return (
+        f"The disk is full ({size(free)} free, {size(needed)} still to come); free some room and it goes on by itself."
+    )
+
+
+def disk_failed(reason: str) -> tuple[str, str]:
+    """The disk refuses, for another reason than being full."""
+    return f"The files cannot be written or read: {reason}.", "Check the disk and the folder's permissions. " + KEPT
+
+
+def no_connection(url: str, what: str) -> tuple[str, str]:
+    """The network failed as often as may be."""
+    return f"The connection to {host(url)} {what}.", TRY_LATER
+
+
+def server_failed(url: str, status: int) -> tuple[str, str]:
+    """The server failed as often as may be."""
+    return f"{host(url)} answers with error {status} again and again.", f"Try again later. {KEPT}"
+
+
+def too_many_requests(url: str) -> tuple[str, str]:
+    """The server wants to be left alone."""
+    return f"{host(url)} wants fewer requests from this address.", f"Try again in an hour. {KEPT}"
+
+
+def odd_answer(url: str, what: str) -> tuple[str, str]:
+    """Something that no server of files says."""
+    return f"{host(url)} answers in a way that cannot be used: {what}.", f"Try again later. {KEPT}"
+
+
+def redirect_loop(url: str) -> tuple[str, str]:
+    """Round and round."""
+    return f"{host(url)} sends the download round in a circle.", "Try again later."
+
+
+def too_many_redirects(url: str) -> tuple[str, str]:
+    """On and on."""
+    return f"{host(url)} passes the download on too many times.", "Try again later."
+
+
+def insecure_redirect(url: str) -> tuple[str, str]:
+    """From https to http."""
+    return (
+        f"{host(url)} passes the download on to an address that is not encrypted; that is refused.",
+        "Try again later, or from another network.",
+    )
+
+
+def unsafe_name(path: str) -> tuple[str, str]:
+    """A name that would leave the folder."""
+    return f"The file name {path[:200]!r} is not allowed: it could write outside the folder.", REPORT_FILES
+
+
+def clashing_names(first: str, second: str) -> tuple[str, str]:
+    """Two files, one place."""
+    return f"The files {first[:200]!r} and {second[:200]!r} would overwrite each other here.", REPORT_FILES
+
+
+def reserved_name(path: str) -> tuple[str, str]:
+    """A name that the download itself uses."""
+    return f"The file name {path[:200]!r} is one that the download itself needs.", REPORT_FILES
+
+
+FILE_ABSENT = "The file is missing."
+FILE_CONTENT = "The file's content is not what it should be."
+
+
+def file_size(found: int, expected: int) -> str:
+    """Why a file is damaged."""
+    return f"The file has {found} bytes, and it should have {expected}."
+
+
+def file_unreadable(reason: str) -> str:
+    """Why a file is damaged."""
+    return f"The file cannot be read: {reason}."
