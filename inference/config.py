@@ -9,12 +9,11 @@ Source of the fields: transformers `models/diffusion_gemma/configuration_diffusi
 from __future__ import annotations
 
 import dataclasses
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inference.config_fields import Fields, config_error
+from inference.config_fields import Fields, config_error, read_object
 from inference.errors import ModelFolderError
 from inference.params import SamplerParams
 
@@ -100,9 +99,9 @@ def model_config_from_folder(folder: Path) -> ModelConfig:
     """
     if not folder.is_dir():
         raise ModelFolderError(f"There is no model folder at {folder}.", "Choose the folder that holds config.json.")
-    config = _read_json(folder / "config.json")
+    config = read_object(folder / "config.json")
     generation_file = folder / "generation_config.json"
-    generation = _read_json(generation_file) if generation_file.exists() else {}
+    generation = read_object(generation_file) if generation_file.exists() else {}
     return model_config_from_dicts(config, generation, folder)
 
 
@@ -148,21 +147,6 @@ def model_config_from_dicts(config: dict[str, Any], generation: dict[str, Any], 
         dtype=str(top.raw("dtype", None) or top.raw("torch_dtype", None) or text.raw("dtype", None) or "bfloat16"),
         sampler=_sampler(gen),
     )
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as exc:
-        hint = "Choose a folder in Hugging Face layout (config.json, tokenizer.json, *.safetensors)."
-        raise ModelFolderError(f"{file.parent} holds no {file.name}.", hint) from exc
-    except OSError as exc:
-        raise ModelFolderError(f"{file} cannot be read: {exc.strerror}.", "Check the rights of the file.") from exc
-    except (UnicodeDecodeError, json.JSONDecodeError) as exc:
-        raise ModelFolderError(f"{file} is damaged: it is not valid JSON.", "Download this file again.") from exc
-    if not isinstance(value, dict):
-        raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
-    return value
 
 
 def _layers(text: Fields) -> tuple[LayerSpec, ...]:

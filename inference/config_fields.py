@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,26 @@ def config_error(file: Path, field: str, found: Any, expected: str) -> ModelFold
         f"{file.name} of {file.parent} cannot be used: {field} is {shown}, expected {expected}.",
         "This is not a complete DiffusionGemma checkpoint, or a newer kind than this version knows.",
     )
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """The JSON object in `file`.
+
+    Raises:
+        ModelFolderError: It is missing, cannot be read, is no valid JSON or no object.
+    """
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        hint = "Choose a folder in Hugging Face layout (config.json, tokenizer.json, *.safetensors)."
+        raise ModelFolderError(f"{file.parent} holds no {file.name}.", hint) from exc
+    except OSError as exc:
+        raise ModelFolderError(f"{file} cannot be read: {exc.strerror}.", "Check the rights of the file.") from exc
+    except (UnicodeDecodeError, json.JSONDecodeError) as exc:
+        raise ModelFolderError(f"{file} is damaged: it is not valid JSON.", "Download this file again.") from exc
+    if not isinstance(value, dict):
+        raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
+    return value
 
 
 class Fields:

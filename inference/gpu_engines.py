@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +12,20 @@ from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import ModelFolderError
 from inference.gpu_graphs import configuration_fingerprint, templates_for
 from inference.graph_export import known_errors
-from inference.planning import model_shape
+from inference.planning import DEFAULT_CONTEXT, for_engines, model_shape
 from inference.session_open import model_name
 from trt_engines.building.builder import BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import GPU_EXTRA
 from trt_engines.flavour import Flavour
-from trt_engines.planning.hardware import GIB, Machine
+from trt_engines.planning.hardware import GIB
 from trt_engines.planning.planner import Plan, Refusal, best_of, plans
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.weights_index import index_checkpoint
 
 PREFILL_CHUNK = 512
-DEFAULT_CONTEXT = 8192
 ROW_SLACK = 64  # rows: where a sliding layer's past starts is rounded down to an address that TensorRT takes
-CARD_SHARE = 0.92  # of the card's memory; the rest is the desktop's
-RAM_SHARE = 0.75  # of the machine's memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +67,7 @@ def engine_choices(
         GraphError: Its graphs cannot be made.
     """
     config = model_config_from_folder(folder)
-    gpu = dataclasses.replace(card.gpu, memory=int(card.gpu.memory * CARD_SHARE))
-    machine = Machine(int(psutil.virtual_memory().total * RAM_SHARE), disk)
+    gpu, machine = for_engines(card, psutil.virtual_memory().total, disk)
     shape = model_shape(config)
     templates = templates_for(config, cache)
     with known_errors(ModelFolderError):

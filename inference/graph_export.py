@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from inference.checkpoint_tensors import check_plain
 from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import GraphError, ModelFolderError
 from trt_engines.errors import EngineError, WeightsError
@@ -116,6 +117,7 @@ def ensure_graphs(folder: Path, progress: Progress) -> tuple[GraphManifest, bool
     manifest = valid_manifest(folder, config, records)
     if manifest is not None:
         return manifest, False
+    check_plain(config, records)
     _check_folder(folder, records)
     if any(importlib.util.find_spec(name) is None for name in ("torch", "onnxscript")):
         raise GraphError(

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from inference.config import ModelConfig
+from trt_engines.planning.hardware import Gpu, Machine
+from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import LayerShape, ModelShape
+
+DEFAULT_CONTEXT = 8192  # known tokens that engines have room for
+CARD_SHARE = 0.92  # of the card's memory; the rest is the desktop's
+RAM_SHARE = 0.75  # of the machine's memory
 
 
 def model_shape(config: ModelConfig) -> ModelShape:
@@ -21,3 +29,15 @@ def model_shape(config: ModelConfig) -> ModelShape:
         max_context=config.max_context,
         layers=tuple(LayerShape(layer.sliding, layer.kv_heads, layer.head_dim) for layer in config.layers),
     )
+
+
+def for_engines(card: DetectedGpu, ram: int, disk: int) -> tuple[Gpu, Machine]:
+    """Card and machine as engines are planned for: by what they have, not by what is free at the moment.
+
+    Args:
+        card: The card.
+        ram: Bytes of the machine's memory, all of it.
+        disk: Free bytes where engines are kept.
+    """
+    gpu = dataclasses.replace(card.gpu, memory=int(card.gpu.memory * CARD_SHARE))
+    return gpu, Machine(int(ram * RAM_SHARE), disk)

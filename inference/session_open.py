@@ -8,12 +8,12 @@ from pathlib import Path
 
 from inference.backends.registry import is_fake, open_backend
 from inference.chat_template import ChatTemplate, template_from_folder
-from inference.config import model_config_from_folder
+from inference.checkpoint import checked_model
 from inference.session import Session
 from inference.tokenizer import TextTokenizer, tokenizer_from_folder
 
 Progress = Callable[[str, float], None]
-_NAME_FILES = ("dewpoint.json", "config.json")
+_NAME_FILES = ("dewpoint.json", "dewpoint-model.json", "config.json")
 # Share of the whole that tokenizer and template take; the weights are the rest.
 _TEXT_SHARE = 0.05
 
@@ -21,7 +21,7 @@ _TEXT_SHARE = 0.05
 def open_session(path: Path | str | None, backend: str = "auto", progress: Progress | None = None) -> Session:
     """Load a model.
 
-    1. Read what is quick to read and often wrong: configuration, tokenizer, chat template.
+    1. Read what is quick to read and often wrong: configuration, names and shapes of the weights, tokenizer, template.
     2. Load the weights.
 
     Args:
@@ -47,7 +47,7 @@ def open_session(path: Path | str | None, backend: str = "auto", progress: Progr
 
 
 def model_name(folder: Path) -> str:
-    """What the window calls a model: "display_name" of its dewpoint.json or config.json, else the folder's name."""
+    """What the window calls a model: "display_name" of Dewpoint's notes or of config.json, else the folder's name."""
     for file_name in _NAME_FILES:
         try:
             value = json.loads((folder / file_name).read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def _text_parts(folder: Path | None, path: Path | str | None) -> tuple[TextToken
 
         name = fake_model.NAME if path is None else model_name(Path(path))
         return fake_model.fake_tokenizer(), fake_model.fake_template(), name
-    tokenizer = tokenizer_from_folder(folder, model_config_from_folder(folder))
+    tokenizer = tokenizer_from_folder(folder, checked_model(folder).config)
     return tokenizer, template_from_folder(folder), model_name(folder)
 
 

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trt_engines.errors import WeightsError
+from trt_engines.weights_names import canonical
 
 ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
     "F8_E4M3": 1, "F8_E5M2": 1,
 }  # fmt: skip
+INDEX = "model.safetensors.index.json"
 _AGAIN = "Download this file again, or choose another copy of the model."
 _LARGEST_HEADER = 100_000_000
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
+_MOST_SHARDS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class TensorRecord:
     """One tensor on disk.
 
     Attributes:
-        name: Its name in the checkpoint.
+        name: Its name in the file.
         file: The safetensors file.
         dtype: Type in safetensors' words ("BF16", "F16", "F32", ...).
         shape: Its shape.
@@ -46,33 +51,66 @@ class TensorRecord:
 
 
 def index_checkpoint(folder: Path) -> dict[str, TensorRecord]:
-    """All tensors of the safetensors files in `folder`, sharded or not.
+    """All tensors of the safetensors files in `folder`, sharded or not, under the names that we ask for.
+
+    Where an index names a tensor's file, the tensor counts only from there: a merged checkpoint keeps its base's files,
+    in which some tensors are out of date.
 
     Raises:
-        WeightsError: No weights, a shard is missing, or a file is damaged.
+        WeightsError: No weights, a shard is missing, a file is damaged, or the index names what is not there.
     """
-    index_file = folder / "model.safetensors.index.json"
+    index_file = folder / INDEX
     if index_file.exists():
-        files = _files_of_index(index_file)
-    elif (folder / "model.safetensors").exists():
-        files = [folder / "model.safetensors"]
+        weight_map = read_weight_map(index_file)
+        files = _present([index_file.parent / name for name in sorted(set(weight_map.values()))])
     else:
-        files = sorted(folder.glob("*.safetensors"))
+        weight_map, files = None, _files_without_index(folder)
     if not files:
         hint = "Choose a folder in Hugging Face layout; other formats (GGUF, .bin) cannot be used."
         raise WeightsError(f"{folder} holds no weights (*.safetensors).", hint)
     records: dict[str, TensorRecord] = {}
     for file in files:
-        records.update(index_file_tensors(file))
-    return records
+        found = index_file_tensors(file)
+        if weight_map is not None:
+            found = {name: record for name, record in found.items() if weight_map.get(name) == file.name}
+        records.update(found)
+    lost = [name for name in weight_map or () if name not in records]
+    if weight_map is not None and lost:
+        text = f"{weight_map[lost[0]]} holds no {lost[0]}, but {INDEX} says so of it ({len(lost)} tensors are missing)."
+        raise WeightsError(text, _AGAIN)
+    return canonical(records)
 
 
-def _files_of_index(index_file: Path) -> list[Path]:
+def read_weight_map(index_file: Path) -> dict[str, str]:
+    """Name of the file of every tensor, as the index says.
+
+    Raises:
+        WeightsError: It is damaged, or names a file outside its folder.
+    """
     try:
-        names = sorted(set(json.loads(index_file.read_text(encoding="utf-8"))["weight_map"].values()))
+        weight_map = json.loads(index_file.read_text(encoding="utf-8"))["weight_map"]
+        good = all(isinstance(file, str) and Path(file).name == file for file in weight_map.values())
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as exc:
         raise WeightsError(f"{index_file} is damaged: it has no usable weight_map.", _AGAIN) from exc
-    files = [index_file.parent / name for name in names]
+    if not good or not weight_map:
+        raise WeightsError(f"{index_file} is damaged: it has no usable weight_map.", _AGAIN)
+    return dict(weight_map)
+
+
+def _files_without_index(folder: Path) -> list[Path]:
+    whole = folder / "model.safetensors"
+    if whole.exists():
+        return [whole]
+    files = [file for file in sorted(folder.glob("*.safetensors")) if not file.name.startswith("adapter_")]
+    wanted = {file.name: file for file in files}
+    for match in filter(None, (_SHARD.fullmatch(file.name) for file in files)):
+        for number in range(1, min(int(match["count"]), _MOST_SHARDS) + 1):
+            name = f"{match['stem']}-{number:0{len(match['number'])}}-of-{match['count']}.safetensors"
+            wanted.setdefault(name, folder / name)
+    return _present(list(wanted.values()))
+
+
+def _present(files: list[Path]) -> list[Path]:
     missing = [file.name for file in files if not file.exists()]
     if missing:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")

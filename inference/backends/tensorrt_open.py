@@ -11,7 +11,8 @@ from inference.backends.tensorrt import TensorRtBackend
 from inference.config import model_config_from_folder
 from inference.engine_folder import ENGINES_VARIABLE, engine_folder
 from inference.errors import KnownError, OutOfMemoryError
-from inference.gpu_engines import DEFAULT_CONTEXT, EngineChoice, engine_choices
+from inference.gpu_engines import EngineChoice, engine_choices
+from inference.planning import DEFAULT_CONTEXT
 from trt_engines.building.state import state_of
 from trt_engines.building.store import EngineStore, Manifest
 from trt_engines.errors import EngineError

@@ -14,10 +14,9 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from inference.checkpoint_tensors import check_plain, weights_errors
 from inference.config import ModelConfig
-from inference.errors import ModelFolderError
 from inference.model.stack import DiffusionGemma
-from trt_engines.errors import WeightsError
 from trt_engines.weights_index import index_checkpoint
 
 _OUR_ENCODER_SCALAR = re.compile(r"^layers\.(\d+)\.encoder_scalar$")
@@ -54,10 +53,9 @@ def model_from_folder(
     Raises:
         ModelFolderError: A file or tensor is missing, damaged, or of another shape than the configuration says.
     """
-    try:
+    with weights_errors():
         records = index_checkpoint(folder)
-    except WeightsError as exc:
-        raise ModelFolderError(exc.user_text, exc.hint) from exc
+    check_plain(config, records)
     with torch.device("meta"):
         model = DiffusionGemma(config).to(dtype)
     if lowered is not None:
@@ -65,15 +63,7 @@ def model_from_folder(
     state: dict[str, Tensor] = {}
     wanted = model.state_dict()
     for number, (name, expected) in enumerate(wanted.items()):
-        record = records.get(checkpoint_name(name))
-        if record is None:
-            raise ModelFolderError(f"The weights in {folder} hold no {checkpoint_name(name)}.", "Download them again.")
-        if record.shape != tuple(expected.shape):
-            raise ModelFolderError(
-                f"{record.file.name}: {record.name} has shape {record.shape}, config.json asks for "
-                f"{tuple(expected.shape)}.",
-                "Weights and config.json belong to different models.",
-            )
+        record = records[checkpoint_name(name)]
         with safe_open(record.file, framework="pt") as stream:
             state[name] = stream.get_tensor(record.name).to(device=device, dtype=expected.dtype)
         if progress is not None:

@@ -31,6 +31,12 @@ def test_a_missing_folder_is_a_sentence(tmp_path: Path) -> None:
         open_session(tmp_path / "nothing", "onnx")
 
 
+def test_a_folder_that_holds_something_else_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model-Q4_K_M.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelFolderError, match=r"is a GGUF file of llama\.cpp"):
+        open_session(tmp_path, "onnx")
+
+
 def test_no_folder_at_all_is_a_sentence() -> None:
     with pytest.raises(ModelFolderError, match="No model was chosen"):
         open_session(None, "onnx")

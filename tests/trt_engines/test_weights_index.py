@@ -51,6 +51,40 @@ def test_shards_by_index_and_without(tmp_path: Path) -> None:
         index_checkpoint(tmp_path)
 
 
+def _index(folder: Path, weight_map: dict[str, object]) -> None:
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+def test_a_tensor_counts_only_from_the_file_that_the_index_names(tmp_path: Path) -> None:
+    for number, name in enumerate(("one.safetensors", "two.safetensors")):
+        save_file({"a": np.full(3, number, np.float32), "b": np.full(3, number, np.float32)}, tmp_path / name)
+    for a, b in (("one", "two"), ("two", "one"), ("two", "two")):
+        _index(tmp_path, {"a": f"{a}.safetensors", "b": f"{b}.safetensors"})
+        found = index_checkpoint(tmp_path)
+        assert (found["a"].file.stem, found["b"].file.stem) == (a, b)
+    _index(tmp_path, {"a": "one.safetensors"})
+    assert set(index_checkpoint(tmp_path)) == {"a"}
+    _index(tmp_path, {"a": "one.safetensors", "c": "two.safetensors"})
+    with pytest.raises(WeightsError, match=r"two\.safetensors holds no c, .* \(1 tensors are missing\)"):
+        index_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("file", [3, None, "../one.safetensors", "/etc/passwd", "sub/one.safetensors"])
+def test_an_index_may_name_files_beside_it_only(tmp_path: Path, file: object) -> None:
+    _write(tmp_path / "one.safetensors")
+    _index(tmp_path, {"a": file})
+    with pytest.raises(WeightsError, match="no usable weight_map"):
+        index_checkpoint(tmp_path)
+
+
+def test_shards_without_an_index_are_counted(tmp_path: Path) -> None:
+    for number in (1, 3):
+        _write(tmp_path / f"model-{number:05}-of-00004.safetensors")
+    _write(tmp_path / "adapter_model.safetensors")  # lies beside some models and is no part of them
+    with pytest.raises(WeightsError, match=r"2 of 4 weight files are missing: model-00002-of-00004"):
+        index_checkpoint(tmp_path)
+
+
 def test_no_weights(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds no weights"):
         index_checkpoint(tmp_path)

@@ -97,7 +97,7 @@ def _plain(item: TensorProto, source: WeightSource) -> NDArray[Any]:
     dtype = NUMPY_TYPES[item.data_type]
     if item.name.endswith(EXPERT_PARTS):
         return source.experts_unquantised(*_expert_part(item.name), dtype)
-    stored = source.array(item.name)
+    stored = source.floats(item.name)
     if stored.dtype not in _FLOATS:
         raise BindingError(
             f"{item.name} is stored as {stored.dtype}, expected a floating-point type.", "Choose another variant."

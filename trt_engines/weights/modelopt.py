@@ -62,18 +62,26 @@ def read_projection(array: Callable[[str], NDArray[Any]], prefix: str) -> Projec
         WeightsError: A tensor is missing or has another type or shape than it must, or a scale is not finite.
     """
     codes, block_scales = array(f"{prefix}.weight"), array(f"{prefix}.weight_scale")
-    _check(f"{prefix}.weight", codes, np.dtype(np.uint8), 2)
-    _check(f"{prefix}.weight_scale", block_scales, E4M3_TYPE, 2)
+    check_blocks(f"{prefix}.weight", codes, f"{prefix}.weight_scale", block_scales)
+    scale, input_scale = (positive_scalar(array, f"{prefix}.{name}") for name in ("weight_scale_2", "input_scale"))
+    return Projection(codes, block_scales, scale, input_scale)
+
+
+def check_blocks(name: str, codes: NDArray[Any], scales_name: str, block_scales: NDArray[Any]) -> None:
+    """Types and shapes of packed codes and of their blocks' scales.
+
+    Raises:
+        WeightsError: They are not what they must be, or a scale is NaN.
+    """
+    _check(name, codes, np.dtype(np.uint8), 2)
+    _check(scales_name, block_scales, E4M3_TYPE, 2)
     wanted = (codes.shape[0], codes.shape[1] * 2 // NVFP4_BLOCK)
     if block_scales.shape != wanted or codes.shape[1] * 2 % NVFP4_BLOCK:
-        text = f"{prefix}.weight_scale has the shape {block_scales.shape}, but {codes.shape} codes need {wanted}."
+        text = f"{scales_name} has the shape {block_scales.shape}, but {codes.shape} codes need {wanted}."
         raise WeightsError(f"This checkpoint is damaged: {text}", _AGAIN)
     # E4M3 has no infinity, and NaN in the codes 0x7f and 0xff alone.
     if (block_scales.view(np.uint8) & np.uint8(0x7F) == 0x7F).any():
-        raise WeightsError(f"This checkpoint is damaged: {prefix}.weight_scale holds NaN.", _AGAIN)
-    return Projection(
-        codes, block_scales, _scalar(array, f"{prefix}.weight_scale_2"), _scalar(array, f"{prefix}.input_scale")
-    )
+        raise WeightsError(f"This checkpoint is damaged: {scales_name} holds NaN.", _AGAIN)
 
 
 def _check(name: str, tensor: NDArray[Any], dtype: np.dtype[Any], axes: int) -> None:
@@ -82,7 +90,12 @@ def _check(name: str, tensor: NDArray[Any], dtype: np.dtype[Any], axes: int) -> 
         raise WeightsError(f"This checkpoint is damaged: {text}", _AGAIN)
 
 
-def _scalar(array: Callable[[str], NDArray[Any]], name: str) -> np.float32:
+def positive_scalar(array: Callable[[str], NDArray[Any]], name: str) -> np.float32:
+    """One positive number, float32.
+
+    Raises:
+        WeightsError: It is none.
+    """
     tensor = array(name)
     if tensor.dtype != np.float32 or tensor.size != 1:
         text = f"{name} is {tensor.dtype} {tensor.shape}, not one float32."

@@ -146,10 +146,9 @@ def test_weights_of_another_shape_are_named(checkpoint: Path) -> None:
     config = json.loads((checkpoint / "config.json").read_text())
     config["text_config"]["intermediate_size"] = 20
     (checkpoint / "config.json").write_text(json.dumps(config))
-    with pytest.raises(GraphError, match=r"has shape \(16, 16\), the graph asks for"):
-        ensure_graphs(checkpoint, _quiet)
-    with pytest.raises(ModelFolderError, match=r"has shape .* config\.json asks for"):
-        TorchBackend.open(checkpoint, _quiet)
+    for open_it in (ensure_graphs, TorchBackend.open):
+        with pytest.raises(ModelFolderError, match=r"has the shape \(16, 16\), config\.json asks for \(20, 16\)"):
+            open_it(checkpoint, _quiet)
 
 
 def test_overfull_experts_run_again(exported: Path) -> None:

@@ -123,7 +123,7 @@ def test_experts_of_other_shapes(tmp_path: Path, tensors: dict[str, Any], form: 
         open_with(tmp_path, tensors | one).experts(0, "gate_up", form, BF16)
     wider = modelopt_experts(np.random.default_rng(3), COUNT, HIDDEN + 16, INNER)
     gates = {name: wider[name] for name in wider if ".1.gate" in name}
-    with pytest.raises(WeightsError, match=r"gate_proj and up_proj of .*experts\.1 are \[\(32, 40\), \(32, 32\)\]"):
+    with pytest.raises(WeightsError, match=r"gate_proj and up_proj of .*experts\.1 are \[\(32, 80\), \(32, 64\)\]"):
         open_with(tmp_path, tensors | gates).experts(0, "gate_up", form, BF16)
 
 

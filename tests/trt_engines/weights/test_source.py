@@ -119,19 +119,3 @@ def test_damaged_experts(tmp_path: Path, experts: dict[str, np.ndarray]) -> None
         source.experts(1, "down", "int4", BF16)
     with pytest.raises(ValueError, match="'int8'"):
         source.experts(0, "gate_up", "int8", BF16)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("l.weight_packed", "l.weight_scale", "l.weight_global_scale"),
-        ("l.weight", "l.weight_scale"),
-        ("l.weight", "l.weight_scale", "l.input_scale"),
-    ],
-)
-def test_compressed_tensors_are_not_read_yet(tmp_path: Path, names: tuple[str, ...]) -> None:
-    write_checkpoint(tmp_path, {name: np.zeros((2, 2), np.float32) for name in names})
-    with pytest.raises(WeightsError, match=r"not read yet \(it has l\.weight_") as raised:
-        WeightSource.open(tmp_path)
-    assert "BF16" in raised.value.hint
-    assert "ModelOpt" in raised.value.hint
