@@ -47,6 +47,7 @@ class ListedSet:
         card: That it was built for.
         size: Bytes.
         built: When, ISO 8601; "" while no part is finished.
+        model_folder: Where its checkpoint lay.
         state: In one word, as `SetState.name`.
         reasons: Why it is not ready.
         useless: Whether it can never be used on this machine as it is now.
@@ -58,6 +59,7 @@ class ListedSet:
     card: str
     size: int
     built: str
+    model_folder: str
     state: StateName
     reasons: tuple[str, ...]
     useless: bool
@@ -104,7 +106,7 @@ def remove_set(store: EngineStore, folder: Path) -> int:
 def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str, str | None]) -> ListedSet:
     manifest, size = found.manifest, bytes_of(found.folder)
     if manifest is None:
-        return ListedSet(found.folder, "", "", "", size, "", "damaged", (words.NO_MANIFEST,), True)
+        return ListedSet(found.folder, "", "", "", size, "", "", "damaged", (words.NO_MANIFEST,), True)
     identity = manifest.identity
     name: StateName = "stale"
     reasons = _foreign(identity, here) + _other_model(manifest, expected)
@@ -112,8 +114,9 @@ def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str
         name, reasons = _own_state(store, found, manifest, here)
     useless = name in ("stale", "damaged")
     return ListedSet(
-        found.folder, manifest.model, identity.precision, identity.gpu, size, manifest.built, name, reasons, useless
-    )
+        found.folder, manifest.model, identity.precision, identity.gpu, size, manifest.built, manifest.model_folder,
+        name, reasons, useless,
+    )  # fmt: skip
 
 
 def _own_state(

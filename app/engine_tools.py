@@ -23,7 +23,8 @@ Choices = Callable[[Path, DetectedGpu, int, Flavour, Path, "int | None"], "Seque
 def _choices(
     folder: Path, card: DetectedGpu, disk: int, flavour: Flavour, cache: Path, context: int | None
 ) -> Sequence[EngineChoice | Refusal]:
-    from inference.gpu_engines import DEFAULT_CONTEXT, engine_choices
+    from inference.gpu_engines import engine_choices
+    from inference.planning import DEFAULT_CONTEXT
 
     return engine_choices(folder, card, disk, flavour, cache, DEFAULT_CONTEXT if context is None else context)
 

@@ -61,6 +61,11 @@ class AppPaths:
         return self.base / "engines"
 
     @property
+    def models(self) -> Path:
+        """Downloaded models, a folder for each."""
+        return self.base / "models"
+
+    @property
     def graphs(self) -> Path:
         """Graph templates that were made on this machine."""
         return self.base / "graphs"

@@ -120,7 +120,20 @@ class Settings:
     seed: int = _setting(
         1, title="Fixed seed", description="The number that is used if the seed is fixed.", least=0, most=2**31 - 1
     )
+    offline: bool = _setting(
+        False,
+        title="Stay offline",
+        description="Dewpoint opens no connection at all, whatever you click; a download that runs is paused.",
+    )
+    speed_limit: int = _setting(
+        0,
+        title="Download limit",
+        description="The most that downloads take of your line, in MB/s; 0 for no limit.",
+        least=0,
+        most=10_000,
+    )
     show_chat_list: bool = _setting(True)
+    first_advice: bool = _setting(True)
     window_geometry: str = _setting("")
     model_folder: str = _setting("")
     last_chat: str = _setting("")

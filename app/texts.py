@@ -30,6 +30,14 @@ DISK_FULL = "The disk is full."
 DISK_FULL_HINT = "Free some space, then try again. What is on the screen is not lost."
 
 
+def file_trouble(reason: str) -> str:
+    """The system refused a file, where no better sentence is known."""
+    return f"A file or folder cannot be read or written ({reason})."
+
+
+FILE_TROUBLE_HINT = "Check the data folder, its rights and its disk."
+
+
 def folder_not_usable(folder: Path, reason: str) -> str:
     """The data folder cannot be made or written."""
     return f"Dewpoint cannot write its data folder {folder} ({reason})."
@@ -165,6 +173,7 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Ctrl+R", "Try again: ask for a new answer to the last message"),
     Shortcut("Ctrl+Shift+C", "Copy the last answer"),
     Shortcut("Ctrl+L", "Go to the message box"),
+    Shortcut("Ctrl+M", "Models"),
     Shortcut("Ctrl+N", "New chat"),
     Shortcut("Ctrl+PageDown", "Next chat"),
     Shortcut("Ctrl+PageUp", "Previous chat"),

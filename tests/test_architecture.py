@@ -120,6 +120,22 @@ def test_the_runtime_imports_only_what_it_declares() -> None:
     assert not undeclared
 
 
+CLIENTS = re.compile(
+    r"\b(httpx2?\.(Async)?Client\(|httpx2?\.(get|post|head|put|stream|request)\(|HfApi\(|hf_hub_download|snapshot_download"
+    r"|urllib\.request|http\.client|QtNetwork|QWebSocket|create_connection|getaddrinfo|socket\.socket\()"
+)
+SPEAKERS = {"requests", "aiohttp", "urllib3", "ftplib", "smtplib", "websockets", "asyncio", "xmlrpc", "telnetlib"}
+
+
+def test_one_place_opens_connections() -> None:
+    """The network promise: `app/network.py` and nothing else makes a client."""
+    places = set()
+    for path in in_packages("app", "inference", "trt_engines"):
+        if CLIENTS.search(path.read_text("utf-8")) or imported_packages(path) & SPEAKERS:
+            places.add(path.relative_to(ROOT).as_posix())
+    assert places == {"app/network.py"}
+
+
 def test_locks_pin_everything_and_name_no_host() -> None:
     for name in ("run.txt", "dev.txt"):
         lines = (ROOT / "requirements" / name).read_text("utf-8").splitlines()

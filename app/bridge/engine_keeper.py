@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import multiprocessing
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.bridge.engine_jobs import (
-    BuildJob,
-    EngineJobEvent,
-    JobEnded,
-    Looked,
-    LookJob,
-    Removed,
-    RemoveJob,
-    VerifyJob,
-)
-from app.bridge.engine_thread import EngineThread
-from app.bridge.engine_worker import kill_children
+from app.bridge.engine_jobs import Looked, Removed
+from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.engine_view import EngineView, Offer
 from app.engines import EngineService
 from app.errors import ErrorReport
@@ -40,6 +31,7 @@ if TYPE_CHECKING:
 POLITE_SECONDS = 4.0  # a build looks at its cancel event twice a second
 FORCED_SECONDS = 4.0
 LOOK_SECONDS = 30.0  # a look cannot be interrupted
+ENGINE_PROCESS = "dewpoint-engine"  # of a chat; it has an owner of its own
 
 _log = get_logger("bridge")
 
@@ -110,11 +102,11 @@ class EngineKeeper(QObject):
         super().__init__(parent)
         self._service = service
         self._numbers = itertools.count(1)
-        self._quick = EngineThread("engine looks", service, self)
-        self._long = EngineThread("engine builds", service, self)
+        self._quick = WorkThread("engine looks", self)
+        self._long = WorkThread("engine builds", self)
         self._target: tuple[Path | None, str] = (None, "")
-        self._look: LookJob | None = None
-        self._job: BuildJob | VerifyJob | None = None
+        self._look: WorkJob | None = None
+        self._job: WorkJob | None = None
         self._closed = False
         self.work: EngineWork | None = None
         self.last_end: WorkEnd | None = None
@@ -128,18 +120,18 @@ class EngineKeeper(QObject):
         self._target = (folder, name)
         if self._look is not None:
             self._look.cancel.set()
-        self._look = LookJob(next(self._numbers), folder, name, threading.Event())
+        self._look = self._new_job(lambda: self._looked(folder, name))
         self._quick.do(self._look)
 
     def build(self, view: EngineView, offer: Offer, anew: bool = False) -> None:
         """Build and test; nothing happens while something else is built or tested."""
         if self.work is None and not self._closed:
-            self._begin(BuildJob(next(self._numbers), view, offer, anew, threading.Event()))
+            self._begin(EngineWork(view, offer, True), lambda: self._service.build(view, offer, anew))
 
     def verify(self, view: EngineView, offer: Offer) -> None:
         """Test; nothing happens while something else is built or tested."""
         if self.work is None and not self._closed:
-            self._begin(VerifyJob(next(self._numbers), view, offer, threading.Event()))
+            self._begin(EngineWork(view, offer, False), lambda: self._service.verify(view, offer))
 
     def stop(self) -> None:
         """Stop the build or the self-test; what is finished is kept."""
@@ -149,7 +141,7 @@ class EngineKeeper(QObject):
 
     def remove(self, folders: Sequence[Path]) -> None:
         """Remove engine sets; the answer is `removed` or `problem`."""
-        self._quick.do(RemoveJob(next(self._numbers), tuple(folders), threading.Event()))
+        self._quick.do(self._new_job(lambda: self._removed(tuple(folders))))
 
     def log(self, offer: Offer) -> tuple[str, str]:
         """Name of the part that was worked on last, and the end of its log."""
@@ -177,7 +169,7 @@ class EngineKeeper(QObject):
 
     # -- what comes back --------------------------------------------------------------------------------------------
 
-    def on_quick_event(self, arrived: EngineJobEvent) -> None:
+    def on_quick_event(self, arrived: WorkEvent) -> None:
         """A look or a removal."""
         if self._closed:
             return
@@ -193,7 +185,7 @@ class EngineKeeper(QObject):
                 if self._look is None or arrived.number != self._look.number:
                     self._look_again(arrived)
 
-    def on_long_event(self, arrived: EngineJobEvent) -> None:
+    def on_long_event(self, arrived: WorkEvent) -> None:
         """News of the build or the self-test."""
         if self._closed or self.work is None or self._job is None or arrived.number != self._job.number:
             return
@@ -210,10 +202,19 @@ class EngineKeeper(QObject):
             case BuildProgress() as progress:
                 self._set(dataclasses.replace(self.work, progress=progress))
 
-    def _begin(self, job: BuildJob | VerifyJob) -> None:
-        self._job, self.last_end = job, None
-        self._set(EngineWork(job.view, job.offer, isinstance(job, BuildJob)))
-        self._long.do(job)
+    def _new_job(self, start: News) -> WorkJob:
+        return WorkJob(next(self._numbers), start, threading.Event())
+
+    def _looked(self, folder: Path | None, name: str) -> Generator[object, None, None]:
+        yield Looked(self._service.view(folder, name), self._service.sets())
+
+    def _removed(self, folders: tuple[Path, ...]) -> Generator[object, None, None]:
+        yield Removed(sum(self._service.delete(folder) for folder in folders))
+
+    def _begin(self, work: EngineWork, start: News) -> None:
+        self._job, self.last_end = self._new_job(start), None
+        self._set(work)
+        self._long.do(self._job)
 
     def _end(self, ended: JobEnded) -> None:
         if self.work is None:
@@ -224,7 +225,7 @@ class EngineKeeper(QObject):
         self.work_ended.emit(self.last_end)
         self.look(*self._target)
 
-    def _look_again(self, arrived: EngineJobEvent) -> None:
+    def _look_again(self, arrived: WorkEvent) -> None:
         """After a removal; a look that a newer one replaced needs no other."""
         if self._look is None or arrived.number > self._look.number:
             self.look(*self._target)
@@ -233,3 +234,10 @@ class EngineKeeper(QObject):
         if work != self.work:
             self.work = work
             self.work_changed.emit(work)
+
+
+def kill_children() -> None:
+    """End what builds and self-tests started, by force, from any thread; what they write is whole or not there."""
+    for child in multiprocessing.active_children():
+        if child.name != ENGINE_PROCESS:
+            child.kill()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from app import engine_texts
-from app.commands import engines
+from app import texts
+from app.commands import engines, models
 from app.errors import AppError
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"engines": engines.main}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"engines": engines.main, "models": models.main}
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -26,5 +26,5 @@ def run_command(arguments: Sequence[str]) -> int:
         return 1
     except OSError as exc:
         reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
-        sys.stderr.write(f"{engine_texts.set_not_readable(reason)} {engine_texts.SET_NOT_READABLE_HINT}\n")
+        sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")
         return 1

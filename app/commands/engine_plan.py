@@ -14,7 +14,7 @@ import psutil
 
 from app.paths import AppPaths
 from inference.config import model_config_from_folder
-from inference.planning import model_shape
+from inference.planning import DEFAULT_CONTEXT, model_shape
 from trt_engines.errors import EngineError
 from trt_engines.planning.hardware import CARDS, GIB, Gpu, Machine, find_card
 from trt_engines.planning.planner import Plan, Refusal, best_plan, longest_context, plans
@@ -22,7 +22,6 @@ from trt_engines.planning.probe import detected_gpus
 from trt_engines.planning.shape import PUBLISHED, ModelShape
 
 PUBLISHED_NAME = "DiffusionGemma 26B-A4B"
-DEFAULT_CONTEXT = 8192
 CONTEXTS = tuple(4096 * 2**power for power in range(7))
 ESTIMATED = "Estimates by arithmetic from sizes and bandwidths; these engines have not run on a GPU yet."
 

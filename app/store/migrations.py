@@ -5,6 +5,9 @@ sibling of the first, and `conversation.head_message_id` says which branch is sh
 (with what it was made) and one *block* per committed canvas. `seq` is the row number for good, so that a search index
 can be built on it. Large columns stand last, so that a damaged one leaves the rest of its row readable.
 
+Beside the chats stand the *models* of this machine and the queue of their *downloads*. Both can be found again on the
+disk, so no recovery looks for them.
+
 `PRAGMA user_version` and `app_meta.schema_version` both hold the number of migrations: two witnesses of one fact.
 Left for later: denoise traces (a table of its own, with a quota) and FTS5 over titles and bodies.
 """
@@ -97,6 +100,31 @@ def _m001_answers(db: Database) -> None:
             settled_step BLOB NOT NULL,
             final_entropy BLOB NOT NULL,
             UNIQUE (message_id, ord)
+        ) STRICT"""
+    )
+
+
+@migrations()
+def m002_models(db: Database) -> None:
+    """Models the user has or fetches, and the queue of downloads; what a model's folder holds stands in the folder."""
+    db.execute(
+        """CREATE TABLE model (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            kind TEXT NOT NULL CHECK (kind IN ('download', 'folder', 'merged')),
+            repo TEXT NOT NULL,
+            folder TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL,
+            added_at INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE download (
+            seq INTEGER PRIMARY KEY,
+            model_id TEXT NOT NULL UNIQUE REFERENCES model (id) ON DELETE CASCADE,
+            state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'paused')),
+            updated_at INTEGER NOT NULL,
+            error_json TEXT
         ) STRICT"""
     )
 

@@ -151,7 +151,7 @@ def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: EngineKeeper, heard: 
     assert keeper.last_end is heard.ends[0]
 
 
-@pytest.mark.log_allowed("bridge: engine job")
+@pytest.mark.log_allowed("bridge: job")
 def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines) -> None:
     fake.error = ("stack04", RuntimeError("odd"))
     keeper.build(*look(qtbot, keeper, heard))

@@ -1,0 +1,28 @@
+"""`python -m app models COMMAND`: models on this disk and on the Hub, without a window."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from app.commands.model_care import add_import, add_move, add_remove, add_token
+from app.commands.model_fetch import add_download, add_verify
+from app.commands.model_list import add_list, add_network, add_plan, add_show
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `models` with its own arguments; returns the exit status.
+
+    Raises:
+        AppError, EngineError, InferenceError: What went wrong, in one sentence.
+    """
+    parser = argparse.ArgumentParser(prog="dewpoint models", description="Models: find, fit, fetch, trust.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    adders = (
+        add_list, add_show, add_plan, add_download, add_verify, add_import, add_remove, add_move, add_token,
+        add_network,
+    )  # fmt: skip
+    for add in adders:
+        add(commands)
+    options = parser.parse_args(arguments)
+    return int(options.command(options))

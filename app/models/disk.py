@@ -1,0 +1,102 @@
+"""Which files of a model's folder are ours, what lies about that belongs to nobody, and how both are removed.
+
+Only what a manifest lists and what Dewpoint itself puts beside it is ever deleted: parts of downloads with their notes,
+the lock, graphs. A folder goes only when it is empty afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from app import model_texts as words
+from app.errors import KnownAppError
+from app.models.manifest import MANIFEST, Manifest, read_manifest
+from app.models.view import Leftover
+from app.transfers.existing import leftovers
+from app.transfers.names import LOCK_NAME, final_path
+from inference.graph_export import MANIFEST as GRAPHS
+
+MERGE_NOTE = "dewpoint-merge.json"
+UNFINISHED = (".moving", ".merging")  # endings of folders that a killed program left
+
+
+class RemovalError(KnownAppError):
+    """A file cannot be deleted."""
+
+
+def own_files(folder: Path, manifest: Manifest | None) -> tuple[Path, ...]:
+    """Every file in `folder` that Dewpoint wrote, those first that matter least if the rest cannot be deleted."""
+    named = [final_path(folder, file.path) for file in manifest.files] if manifest is not None else []
+    notes = [folder / name for name in (MERGE_NOTE, f"{MANIFEST}.new", LOCK_NAME, MANIFEST)]
+    found = [*graph_files(folder), *leftovers(folder), *named, *notes]
+    return tuple(file for file in dict.fromkeys(found) if file.is_file() or file.is_symlink())
+
+
+def graph_files(folder: Path) -> tuple[Path, ...]:
+    """The graphs that were made beside the weights."""
+    try:
+        listed = json.loads((folder / GRAPHS).read_text(encoding="utf-8"))["files"]
+        names = [name for name in listed if isinstance(name, str) and Path(name).name == name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return (*(folder / name for name in names if name.startswith("dewpoint-")), folder / GRAPHS)
+
+
+def foreign_files(folder: Path, own: Collection[Path]) -> tuple[Path, ...]:
+    """Files in `folder` that are not ours."""
+    if not folder.is_dir():
+        return ()
+    mine = set(own)
+    return tuple(sorted(file for file in folder.rglob("*") if not file.is_dir() and file not in mine))
+
+
+def bytes_of(files: Iterable[Path]) -> int:
+    """What comes free when they are deleted; a file with another name elsewhere (a hard link) counts, too."""
+    total = 0
+    for file in files:
+        try:
+            total += file.stat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def remove_files(folder: Path, files: Iterable[Path]) -> None:
+    """Delete files and every folder below and including `folder` that is empty then.
+
+    Raises:
+        RemovalError: One cannot be deleted; the manifest, which comes last, is still there then.
+    """
+    try:
+        for file in files:
+            file.unlink(missing_ok=True)
+    except OSError as exc:
+        raise RemovalError(words.not_deleted(exc.filename, exc.strerror), words.NOT_DELETED_HINT) from exc
+    inner = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True) if folder.is_dir() else []
+    for path in (*inner, folder):
+        try:
+            path.rmdir()
+        except OSError:
+            continue  # not empty: what is in it is not ours
+
+
+def leftovers_in(models: Path, known: Collection[Path]) -> tuple[Leftover, ...]:
+    """What lies in the models folder and belongs to no model of the list."""
+    if not models.is_dir():
+        return ()
+    found = []
+    for folder in sorted(path for path in models.iterdir() if path.is_dir()):
+        if folder in known:
+            continue
+        manifest = read_manifest(folder)
+        if folder.name.endswith(UNFINISHED):
+            size = bytes_of(path for path in folder.rglob("*") if path.is_file())
+            found.append(Leftover(folder, size, words.leftover_unfinished(folder.name), False))
+        elif manifest is not None:
+            size = bytes_of(own_files(folder, manifest))
+            found.append(
+                Leftover(folder, size, words.leftover_model(manifest.title, manifest.complete), manifest.complete)
+            )
+    return tuple(found)

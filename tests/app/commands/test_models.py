@@ -1,0 +1,243 @@
+"""`python -m app models`: the same behaviour as the page, in words and as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.commands import model_choice
+from app.commands.dispatch import run_command
+from app.models.desk import ModelDesk
+from app.paths import AppPaths, starter_model_folder
+from tests.helpers.hub_behaviour import Repo, repo_of, status
+from tests.helpers.hub_server import Hub
+from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
+
+ROOT = Path(__file__).resolve().parents[3]
+SHARD = "model-00002-of-00002.safetensors"
+
+pytestmark = pytest.mark.usefixtures("hub")
+
+
+@pytest.fixture(autouse=True)
+def no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same on every machine."""
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit status, output, errors."""
+    result = run_command(["models", *arguments])
+    found = capsys.readouterr()
+    return result, found.out, found.err
+
+
+def events(text: str) -> list[dict[str, Any]]:
+    """JSON lines."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
+    result, text, _ = run(capsys, "list")
+    assert result == 0
+    for words in ("starter\n  ready", "nvidia/diffusiongemma-26B-A4B-it-NVFP4\n  available, 18.9 GB", "of memory; "):
+        assert words in text
+    result, text, _ = run(capsys, "list", "--json")
+    assert [model["kind"] for model in json.loads(text)["models"]] == ["starter", *["catalogue"] * 4]
+    result, text, _ = run(capsys, "show", "google-bf16")
+    assert "repository:  google/diffusiongemma-26B-A4B-it" in text
+    assert "licence:     apache-2.0" in text
+    assert json.loads(run(capsys, "show", "STARTER", "--json")[1])["state"] == "ready"
+
+
+def test_plan_for_another_card(capsys: pytest.CaptureFixture[str]) -> None:
+    result, text, _ = run(capsys, "plan", "--gpu", "RTX 4070", "--json")
+    assert result == 0
+    assert {row["precision"] for row in json.loads(text)} == {"int4"}
+    result, text, _ = run(capsys, "plan", "--gpu", "rtx 4070")
+    assert "have not run on a GPU" in text
+    assert run(capsys, "plan", "--gpu", "RTX 1")[0] == 1
+
+
+def test_network(capsys: pytest.CaptureFixture[str], hub: Hub) -> None:
+    text = run(capsys, "network")[1]
+    assert text.count(hub.url) == 3
+    assert "Nothing else is ever asked" in text
+
+
+def test_nothing_is_fetched_without_a_yes(
+    capsys: pytest.CaptureFixture[str], repo: Repo, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, text, error = run(capsys, "download", NAME)
+    assert result == 1
+    assert "Licence: apache-2.0" in text
+    assert "licence was not accepted" in error
+    assert run(capsys, "download", NAME, "--json")[0] == 1
+    answers = io.StringIO("r\nn\n")
+    answers.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", answers)
+    result, text, _ = run(capsys, "download", NAME)
+    assert result == 1
+    assert "Apache License" in text, "r shows the licence"
+    assert not hub.behaviour.requests(SHARD)
+
+
+def test_download_verify_remove(
+    capsys: pytest.CaptureFixture[str], repo: Repo, dewpoint_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = io.StringIO("y\n")
+    answers.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", answers)
+    result, text, _ = run(capsys, "download", f"https://huggingface.co/{NAME}")
+    assert result == 0
+    folder = dewpoint_home / "models" / "owner--tiny"
+    assert f"is installed in {folder}: every file was found right." in text
+    assert "100%" in text
+    result, text, _ = run(capsys, "verify", NAME)
+    assert (result, text.splitlines()[-1]) == (0, "Every file is there and right.")
+    data = bytearray((folder / SHARD).read_bytes())
+    data[1000] ^= 1
+    (folder / SHARD).write_bytes(data)
+    result, text, _ = run(capsys, "verify", NAME, "--json")
+    assert result == 1
+    assert events(text)[-1]["files"] == [SHARD]
+    result, text, _ = run(capsys, "download", NAME, "--json")
+    assert result == 0, "a repair needs no new acceptance"
+    assert events(text)[-1]["event"] == "installed"
+    (folder / "mine.txt").write_text("x", encoding="utf-8")
+    result, text, _ = run(capsys, "remove", NAME)
+    assert result == 1
+    assert "left alone: mine.txt" in text
+    assert folder.exists()
+    result, text, _ = run(capsys, "remove", str(folder), "--yes")
+    assert result == 0
+    assert "came free" in text
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_json_names_every_event(capsys: pytest.CaptureFixture[str], repo: Repo) -> None:
+    result, text, _ = run(capsys, "download", NAME, "--json", "--accept-licence", "--limit", "1000")
+    names = [event["event"] for event in events(text)]
+    assert result == 0
+    assert set(names) >= {"progress", "filefinished", "finished", "installed"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["download", "owner/none", "--accept-licence"], "There is no model owner/none on the Hub"),
+        (["download", "what is this"], "is no name of a repository"),
+        (["download", "starter"], "comes with the program"),
+        (["download", NAME, "--limit", "-3"], "The limit must be within 0"),
+        (["verify", "nvidia-nvfp4"], "is not on this computer"),
+        (["verify", "nothing"], "There is no model 'nothing'"),
+        (["remove", "starter"], "is not on this computer"),
+        (["import", "/nowhere/at all"], "/nowhere/at all"),
+        (["import", str(ROOT), "--base", "nvidia-nvfp4"], "is not on this computer"),
+        (["move", "nothing", "/tmp"], "There is no model 'nothing'"),
+    ],
+)
+def test_wrong_words_are_one_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    result, _, error = run(capsys, *arguments)
+    assert result == 1
+    assert words in error
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+
+
+def test_import_uses_a_folder_where_it_lies(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "mon modèle"
+    folder.mkdir()
+    for file in starter_model_folder().iterdir():
+        if not file.name.startswith("dewpoint"):
+            (folder / file.name).write_bytes(file.read_bytes())
+    result, text, _ = run(capsys, "import", str(folder))
+    assert result == 0
+    assert str(folder) in text
+    assert f"{folder}\n  ready" in run(capsys, "list")[1]
+    before = sorted(file.name for file in folder.iterdir())
+    assert run(capsys, "remove", str(folder), "--yes")[0] == 0
+    assert sorted(file.name for file in folder.iterdir()) == before
+
+
+def test_move(capsys: pytest.CaptureFixture[str], repo: Repo, tmp_path: Path, dewpoint_home: Path) -> None:
+    run(capsys, "download", NAME, "--accept-licence")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    assert run(capsys, "move", NAME, str(other))[0] == 0
+    assert (other / "owner--tiny" / SHARD).exists()
+    assert run(capsys, "verify", NAME)[0] == 0
+
+
+def test_token(
+    capsys: pytest.CaptureFixture[str], memory_keyring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("hf_secret\n"))
+    result, text, _ = run(capsys, "token")
+    assert (result, "hf_secret" in text) == (0, False)
+    assert list(memory_keyring.kept.values()) == ["hf_secret"]
+    run(capsys, "token", "--remove")
+    assert not memory_keyring.kept
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    assert run(capsys, "token")[0] == 1
+
+
+def test_offline_in_the_settings_holds_here_too(
+    capsys: pytest.CaptureFixture[str], repo: Repo, hub: Hub, dewpoint_home: Path
+) -> None:
+    AppPaths(dewpoint_home).ensure().settings_file.write_text('{"offline": true}', encoding="utf-8")
+    result, _, error = run(capsys, "download", NAME, "--accept-licence")
+    assert result == 1
+    assert "stay offline" in error
+    assert not hub.behaviour.seen
+
+
+def test_an_error_keeps_what_is_there(capsys: pytest.CaptureFixture[str], repo: Repo, hub: Hub) -> None:
+    hub.behaviour.plan(SHARD, status(404), where="hub", times=None)
+    assert run(capsys, "download", NAME, "--accept-licence")[0] == 1
+    assert "paused" in run(capsys, "list")[1]
+    hub.behaviour.forget()
+    assert run(capsys, "download", NAME)[0] == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT for another process")
+def test_ctrl_c_keeps_what_is_fetched(hub: Hub, repo: Repo, dewpoint_home: Path) -> None:
+    hub.behaviour.rate = 1_000_000
+    child = subprocess.Popen(
+        [sys.executable, "-m", "app", "models", "download", NAME, "--accept-licence"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while hub.behaviour.counts().get(SHARD, 0) < 300_000:
+            assert time.monotonic() < deadline
+            assert child.poll() is None, child.communicate()
+            time.sleep(0.02)
+        child.send_signal(signal.SIGINT)
+        out, error = child.communicate(timeout=60)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 130, error
+    assert "Stopped. What is fetched is kept" in out
+    assert "Traceback" not in error
+    desk = ModelDesk.open(AppPaths(dewpoint_home))
+    record = model_choice.chosen_record(desk, NAME)
+    before = hub.behaviour.total_sent
+    hub.behaviour.rate = 0
+    from app.models import fetching
+
+    list(fetching.download(desk, record, threading.Event()))
+    assert hub.behaviour.total_sent < repo_of(NAME, tiny_contents()).size * 1.3
+    assert before < repo.size

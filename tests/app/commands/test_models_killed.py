@@ -1,0 +1,75 @@
+"""The command itself is killed again and again in the middle of a download: queue, manifest and files stay in step."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from app.models import keeping
+from app.models.desk import ModelDesk
+from app.models.manifest import read_manifest
+from app.models.shelf import shelf
+from app.models.view import ModelState
+from app.paths import AppPaths
+from app.transfers.values import Finished
+from tests.helpers.hub_behaviour import random_contents, repo_of
+from tests.helpers.hub_server import Hub
+from tests.helpers.tiny_models import tiny_contents
+
+ROOT = Path(__file__).resolve().parents[3]
+KILLS = 8
+
+
+def start() -> subprocess.Popen[bytes]:
+    """The command, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", "models", "download", "owner/large", "--accept-licence", "--json"],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    source = random.Random(seed)
+    shards = [(f"model-{number:05}-of-00012.safetensors", source.randrange(200_000, 4_000_000)) for number in range(12)]
+    repo = hub.add(repo_of("owner/large", tiny_contents() | random_contents(seed, shards)))
+    hub.behaviour.rate = 8_000_000
+    states = []
+    for _ in range(KILLS):
+        before = hub.behaviour.total_sent
+        child = start()
+        try:
+            share = source.uniform(0.02, 1.0 / KILLS)
+            deadline = time.monotonic() + 60
+            while hub.behaviour.total_sent < before + share * repo.size and child.poll() is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        finally:
+            child.kill()
+            child.wait()
+        desk = ModelDesk.open(AppPaths(dewpoint_home))
+        model = next(each for each in shelf(desk).models if each.repo == "owner/large")
+        states.append(model.state)
+        manifest = read_manifest(model.folder) if model.folder is not None else None
+        assert manifest is not None
+        assert not manifest.complete
+    assert set(states) == {ModelState.PAUSED}, "never installed, never stuck"
+    hub.behaviour.rate = 0
+    assert start().wait(timeout=120) == 0
+    desk = ModelDesk.open(AppPaths(dewpoint_home))
+    (record,) = desk.library.models()
+    assert isinstance(list(keeping.verify(desk, record, threading.Event()))[-1], Finished)
+    done = read_manifest(record.folder)
+    assert done is not None
+    assert done.complete
+    assert hub.behaviour.total_sent < 1.25 * repo.size

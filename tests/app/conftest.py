@@ -1,0 +1,65 @@
+"""A hub on this machine, and a desk on a data folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keyring
+import pytest
+
+from app.models.desk import ModelDesk
+from app.paths import AppPaths
+from tests.helpers.fake_engines import FakeEngines
+from tests.helpers.hub_behaviour import Repo, repo_of
+from tests.helpers.hub_server import Hub
+from tests.helpers.tiny_models import NAME, OPTIONS, MemoryKeyring, tiny_contents
+
+MakeDesk = Callable[..., ModelDesk]
+
+
+@pytest.fixture
+def memory_keyring() -> Iterator[MemoryKeyring]:
+    """The keyring of the test."""
+    before = keyring.get_keyring()
+    backend = MemoryKeyring()
+    keyring.set_keyring(backend)
+    yield backend
+    keyring.set_keyring(before)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring) -> Iterator[Hub]:
+    """The hub that every desk of the test asks."""
+    with Hub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield server
+
+
+@pytest.fixture
+def repo(hub: Hub) -> Repo:
+    """The small model."""
+    return hub.add(repo_of(NAME, tiny_contents()))
+
+
+@pytest.fixture
+def fake_engines() -> FakeEngines:
+    """A card, and what lies below the engines."""
+    return FakeEngines()
+
+
+@pytest.fixture
+def make_desk(dewpoint_home: Path, fake_engines: FakeEngines) -> MakeDesk:
+    """A desk; calling it again is a restart."""
+
+    def make(**changes: object) -> ModelDesk:
+        paths = AppPaths(dewpoint_home).ensure()
+        return ModelDesk.open(paths, engine_tools=fake_engines.tools(), **{"options": OPTIONS, **changes})  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def desk(make_desk: MakeDesk, hub: Hub) -> ModelDesk:
+    """A desk that asks the hub of the test."""
+    return make_desk()
