@@ -19,11 +19,13 @@ from app import __version__, texts
 from app.bridge.controller import ChatController
 from app.bridge.engine_keeper import EngineKeeper
 from app.bridge.jobs import Engine, ModelChoice
+from app.bridge.library_keeper import LibraryKeeper
 from app.bridge.preferences import Preferences
 from app.engine_tools import EngineTools
 from app.engines import EngineService
 from app.errors import AppError, ErrorReport, report_from_exception
 from app.log import install_exception_hooks, setup_logging, shutdown_logging
+from app.models.desk import ModelDesk
 from app.paths import AppPaths
 from app.settings_file import SettingsFile
 from app.signals import SignalWatch
@@ -46,6 +48,7 @@ class Parts:
     preferences: Preferences
     controller: ChatController
     engines: EngineKeeper
+    library: LibraryKeeper
     themes: ThemeManager
     window: MainWindow
 
@@ -106,6 +109,7 @@ def build(
     backend: str = "auto",
     factory: Callable[[ModelChoice], Engine] | None = None,
     engine_tools: EngineTools | None = None,
+    desk: ModelDesk | None = None,
 ) -> Parts:
     """Build and wire everything; nothing is shown and no model is loaded yet.
 
@@ -131,11 +135,13 @@ def build(
     stack.callback(controller.shut_down)
     engines = EngineKeeper(EngineService(paths, engine_tools))
     stack.callback(engines.shut_down)
-    window = MainWindow(controller, engines, preferences, themes, paths)
+    library = LibraryKeeper(desk or ModelDesk.open(paths, loaded.settings.offline, engine_tools))
+    stack.callback(library.shut_down)
+    window = MainWindow(controller, engines, library, preferences, themes, paths)
     notice = " ".join(text for text in notices if text)
     if notice:
         window.pane.notice.show_text(notice, stays=True)
-    return Parts(store, preferences, controller, engines, themes, window)
+    return Parts(store, preferences, controller, engines, library, themes, window)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

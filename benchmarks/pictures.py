@@ -4,6 +4,7 @@
     finished.png   the same answer, finished
     dark.png       sample content with code and a table, dark; written into the history beforehand
     engines.png    the engine card while it builds the starter's engines; the build is real, the card is pretended
+    models.png     the models window on a pretended computer: sample content, real arithmetic; models-dark.png: dark
 
 `QT_SCALE_FACTOR=1.5` gives them at 150 %.
 """
@@ -33,6 +34,7 @@ from app.engine_tools import EngineTools  # noqa: E402
 from app.main import Parts, build  # noqa: E402
 from app.paths import AppPaths  # noqa: E402
 from app.store.history import HistoryStore  # noqa: E402
+from benchmarks.sample_shelf import sample_shelf, sample_transfer  # noqa: E402
 from inference.events import BlockCommitted, DraftUpdated, Finished  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
 from trt_engines.planning.hardware import find_card  # noqa: E402
@@ -119,6 +121,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         parts = _opened(application, Path(home), stack, "light", options.seed)
         _engine_card(parts, options.to / "engines.png")
+    for appearance, name in (("light", "models.png"), ("dark", "models-dark.png")):
+        with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
+            parts = _opened(application, Path(home), stack, appearance, options.seed)
+            _models_window(parts, options.to / name)
     return 0
 
 
@@ -140,6 +146,22 @@ def _engine_card(parts: Parts, picture: Path) -> None:
     _wait(lambda: (work := parts.engines.work) is not None and work.progress is not None and work.progress.number > 2)
     QTest.qWait(FADE_MS)
     card.grab().save(str(picture))
+
+
+def _models_window(parts: Parts, picture: Path) -> None:
+    """The models window during a download that is not real."""
+    parts.window.on_models()
+    window = parts.window.models_window
+    if window is None:
+        raise ValueError("there is no models window")
+    _wait(lambda: parts.library.shelf is not None)
+    shelf = parts.library.shelf = sample_shelf(_pretended_card()[0])
+    parts.library.transfer = sample_transfer(shelf)
+    parts.library.shelf_changed.emit(shelf)
+    window.setFocus()
+    QTest.qWait(FADE_MS)
+    window.grab().save(str(picture))
+    parts.library.transfer = None
 
 
 def _opened(application: QApplication, home: Path, stack: ExitStack, appearance: str, seed: int) -> Parts:

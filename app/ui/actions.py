@@ -59,6 +59,8 @@ MENUS: dict[str, tuple[Entry | None, ...]] = {
         Entry("reduce_motion", "&Reduce motion", checkable=True),
     ),
     "&Model": (
+        Entry("models", "&Models \u2026", ("Ctrl+M",)),
+        None,
         Entry("open_model", "&Open model folder \u2026"),
         Entry("starter_model", "&Starter model", checkable=True),
         None,
@@ -67,6 +69,7 @@ MENUS: dict[str, tuple[Entry | None, ...]] = {
     "&Help": (
         Entry("shortcuts", "&Keyboard shortcuts", ("F1",)),
         Entry("data_folder", "Open &data folder"),
+        Entry("network", "What Dewpoint asks the &network \u2026"),
         None,
         Entry("about", "&About Dewpoint"),
     ),

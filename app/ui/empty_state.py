@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app import texts
 from app.ui import words
+from app.ui.first_advice import FirstAdvice
 from app.ui.icons import pixmap_from_svg
 from app.ui.theme import ThemeManager
 
@@ -56,6 +57,13 @@ class EmptyState(QScrollArea):
         self._grid.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._box)
         column.setAlignment(self._box, Qt.AlignmentFlag.AlignHCenter)
+        self.advice = FirstAdvice()
+        below = QHBoxLayout()
+        below.setContentsMargins(0, 14, 0, 0)
+        below.addStretch(1)
+        below.addWidget(self.advice)
+        below.addStretch(1)
+        column.addLayout(below)
         column.addStretch(3)
         self.setWidget(page)
         self._columns = 0
@@ -88,7 +96,8 @@ class EmptyState(QScrollArea):
         room = min(self.viewport().width() - 56, round(_WIDTH * self._themes.theme.scale))
         wide = max(button.sizeHint().width() for button in self.examples) * 2 + 10
         columns = 2 if room >= max(_TWO_COLUMNS, wide) else 1
-        self._box.setFixedWidth(max(200, room))
+        for widget in (self._box, self.advice):
+            widget.setFixedWidth(max(200, room))
         if columns != self._columns:
             self._columns = columns
             for number, button in enumerate(self.examples):

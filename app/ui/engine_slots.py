@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QMainWindow
@@ -15,6 +16,7 @@ from app.errors import ErrorReport
 from app.paths import AppPaths
 from app.ui import words
 from app.ui.engine_card import EngineCard
+from app.ui.model_actions import same_folder
 from app.ui.theme import ThemeManager
 
 if TYPE_CHECKING:
@@ -49,13 +51,25 @@ class EngineSlots(_Base):
         self._engines.removed.connect(self.on_engines_removed)
         self._engines.problem.connect(self.on_engine_problem)
         self._controller.model.choice_changed.connect(self.on_engine_model_changed)
-        self.pane.header.engines_requested.connect(self.on_engines)
+        self.pane.header.engines_requested.connect(self.on_engines_link)
 
     def on_engines(self) -> None:
-        """Open the engine card, or bring it to the front."""
+        """Open the engine card of the model that answers, or bring it to the front."""
+        self.open_engines(self._controller.model.choice.folder, self._controller.model.choice.name)
+
+    def on_engines_link(self) -> None:
+        """The card of the model whose engines are built."""
+        work = self._engines.work
+        if work is not None:
+            self.open_engines(work.view.folder, work.view.model)
+        else:
+            self.on_engines()
+
+    def open_engines(self, folder: Path | None, name: str) -> None:
+        """Open the engine card of any model."""
         if self.engine_card is None:
             self.engine_card = EngineCard(self._engines, self._themes, self)
-        self._look()
+        self._engines.look(folder, name)
         self.engine_card.show()
         self.engine_card.raise_()
         self.engine_card.activateWindow()
@@ -85,8 +99,10 @@ class EngineSlots(_Base):
             self.on_problem(end.report)
         elif not self._card_is_open:
             self.pane.notice.show_text(_end_text(end), stays=end.report is not None or end.failed)
-        if end.ready and self._controller.model.state.phase == ModelPhase.READY:
-            self._controller.model.load(self._controller.model.choice)  # now on the graphics card
+        choice = self._controller.model.choice
+        mine = same_folder(end.work.view.folder, choice.folder)
+        if end.ready and mine and self._controller.model.state.phase == ModelPhase.READY:
+            self._controller.model.load(choice)  # now on the graphics card
 
     def on_engines_removed(self, freed: int) -> None:
         """Say how much came free."""

@@ -6,8 +6,8 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.bridge.model_keeper import ModelPhase, ModelState
-from app.ui import words
-from app.ui.elided import ElidedLabel
+from app.ui import model_words, words
+from app.ui.elided import ElidedButton
 from app.ui.icons import themed_icon
 from app.ui.theme import ThemeManager
 
@@ -20,10 +20,12 @@ class Header(QWidget):
     Signals:
         sidebar_toggled: The user wants to hide or show the chat list.
         engines_requested: The user wants to see what is being built.
+        models_requested: The user wants to see the models.
     """
 
     sidebar_toggled = Signal()
     engines_requested = Signal()
+    models_requested = Signal()
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -35,25 +37,33 @@ class Header(QWidget):
         self.toggle.setAccessibleName("Hide or show the chat list")
         self.toggle.setToolTip("Hide or show the chat list (Ctrl+B)")
         self.toggle.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.name = ElidedLabel()
+        self.name = ElidedButton(model_words.MODELS_LINK)
         self.name.setObjectName("model_name")
+        self.name.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the icon stands behind the name
         self.state = QLabel()
         self.state.setObjectName("model_state")
-        self.engines = QPushButton()
-        self.engines.setObjectName("link")
-        self.engines.setAccessibleName("Engines")
-        self.engines.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.engines.hide()
+        self.engines, self.models = QPushButton(), QPushButton()
+        for link, name in ((self.engines, words.ENGINES), (self.models, model_words.TITLE)):
+            link.setObjectName("link")
+            link.setAccessibleName(name)
+            link.setCursor(Qt.CursorShape.PointingHandCursor)
+            link.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 7, 20, 7)
         row.setSpacing(10)
         row.addWidget(self.toggle)
         column = QVBoxLayout()
-        column.setSpacing(1)
-        column.addWidget(self.name)
+        column.setSpacing(0)
+        first = QHBoxLayout()
+        first.addWidget(self.name)
+        first.addStretch(1)
+        column.addLayout(first)
         column.addWidget(self.state)
         row.addLayout(column, 1)
+        row.addWidget(self.models)
         row.addWidget(self.engines)
+        self.name.clicked.connect(self.on_models_clicked)
+        self.models.clicked.connect(self.on_models_clicked)
         self.engines.clicked.connect(self.on_engines_clicked)
         self.toggle.clicked.connect(self.on_toggle_clicked)
         themes.theme_changed.connect(self.on_theme_changed)
@@ -78,6 +88,16 @@ class Header(QWidget):
         self.engines.setAccessibleName(text)
         self.engines.setVisible(bool(text))
 
+    def show_models(self, text: str) -> None:
+        """What is being done with models; nothing if `text` is empty."""
+        self.models.setText(text)
+        self.models.setAccessibleName(text or model_words.TITLE)
+        self.models.setVisible(bool(text))
+
+    def on_models_clicked(self) -> None:
+        """Passed on."""
+        self.models_requested.emit()
+
     def on_engines_clicked(self) -> None:
         """Passed on."""
         self.engines_requested.emit()
@@ -92,6 +112,9 @@ class Header(QWidget):
         edge = round(theme.ui_points * 1.8)
         self.toggle.setIcon(themed_icon("sidebar", theme.color("muted"), edge))
         self.toggle.setIconSize(QSize(edge, edge))
+        small = round(theme.ui_points * 1.1)
+        self.name.setIcon(themed_icon("arrow-dark" if theme.dark else "arrow-light", theme.color("muted"), small))
+        self.name.setIconSize(QSize(small, small))
 
 
 def _words_of(state: ModelState) -> str:

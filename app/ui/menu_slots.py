@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QAction, QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QPlainTextEdit
+from PySide6.QtWidgets import QMainWindow, QPlainTextEdit
 
 from app import texts
 from app.bridge.controller import ChatController
@@ -141,13 +141,6 @@ class MenuSlots(_Base):
         self._preferences.set(reduce_motion=not self._settings.reduce_motion)
 
     # -- Model ------------------------------------------------------------------------------------------------------
-
-    def on_open_model(self) -> None:
-        """Choose a checkpoint folder."""
-        folder = QFileDialog.getExistingDirectory(self, "Open model folder", self._settings.model_folder)
-        if folder:
-            self.open_model(Path(folder))
-        self._refresh_actions()
 
     def open_model(self, folder: Path) -> None:
         """Load the model in `folder`; the one that is there stays if that fails."""

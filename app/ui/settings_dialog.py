@@ -20,7 +20,8 @@ from app.bridge.preferences import Preferences
 from app.settings import DECLARATIONS, Declaration, Settings, Value
 from app.ui.first_size import resize_within_screen
 
-_UNITS = {"text_scale": " %"}
+_UNITS = {"text_scale": " %", "speed_limit": " MB/s"}
+_NOTHING = {"speed_limit": "No limit"}  # instead of 0
 _STEPS = {"text_scale": 10}
 
 
@@ -133,6 +134,7 @@ class SettingsDialog(QDialog):
         spin.lineEdit().setTextMargins(7, 0, 7, 0)  # a style sheet's padding does not reach the inner box
         spin.setRange(declaration.least or 0, declaration.most if declaration.most is not None else 2**31 - 1)
         spin.setSingleStep(_STEPS.get(declaration.name, 1))
+        spin.setSpecialValueText(_NOTHING.get(declaration.name, ""))
         spin.setSuffix(_UNITS.get(declaration.name, ""))
         spin.setMinimumWidth(190)
         spin.setKeyboardTracking(False)

@@ -34,6 +34,7 @@ QPushButton:default, QPushButton[role="primary"] {
 }
 QPushButton:default:hover, QPushButton[role="primary"]:hover { background: $accent_hover; border-color: $accent_hover; }
 QPushButton:default:focus, QPushButton[role="primary"]:focus { border: 2px solid $text; }
+QPushButton:default:disabled, QPushButton[role="primary"]:disabled { background: $border; border-color: $border; color: $muted; }
 
 QToolButton {
     background: transparent; color: $muted; border: 2px solid transparent; border-radius: 7px; padding: 3px 6px;
@@ -69,8 +70,10 @@ QListWidget#chat_list::item:disabled { color: $muted; background: transparent; p
 QListWidget#chat_list QLineEdit { padding: 3px 6px; border: 2px solid $focus; border-radius: 6px; background: $surface; }
 
 QWidget#header { background: $window; border-bottom: 1px solid $border; }
-QLabel#model_name { color: $text; font-weight: 600; }
-QLabel#model_state { color: $muted; font-size: ${small}pt; }
+QPushButton#model_name { color: $text; font-weight: 600; background: transparent; border: 2px solid transparent; padding: 1px 6px; text-align: left; }
+QPushButton#model_name:hover { background: $hover; }
+QPushButton#model_name:focus { border-color: $focus; padding: 1px 6px; }
+QLabel#model_state { color: $muted; font-size: ${small}pt; padding-left: 5px; }
 QLabel#model_state[tone="error"] { color: $danger; }
 QLabel#model_state[tone="busy"] { color: $accent; }
 
@@ -128,6 +131,7 @@ QComboBox::drop-down { border: none; width: 24px; }
 QComboBox::down-arrow { image: url("$arrow"); width: 12px; height: 12px; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $border_strong; selection-background-color: $accent_soft; selection-color: $text; }
 QCheckBox { spacing: 0; }
+QCheckBox[role="text"] { spacing: 8px; }
 QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px; background: $surface; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
 QCheckBox::indicator:focus { border: 2px solid $focus; }
@@ -148,6 +152,30 @@ QLabel#engine_part { font-weight: 600; color: $text; }
 QProgressBar { background: $border; border: none; border-radius: 3px; min-height: 6px; max-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 QPlainTextEdit#engine_log { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
+
+QScrollArea#model_area, QWidget#model_body { background: $window; border: none; }
+QFrame#machine_panel { background: $accent_soft; border: none; border-radius: 12px; }
+QFrame#model_row { background: $surface; border: 1px solid $border; border-radius: 12px; }
+QFrame#first_advice { background: $surface; border: 1px solid $border; border-radius: 12px; }
+QLabel#model_title { font-weight: 600; }
+QLabel#list_heading { color: $muted; font-weight: 600; padding-top: 6px; }
+QLabel#pill { border-radius: 6px; padding: 2px 8px; font-size: ${small}pt; background: $border; color: $muted; }
+QLabel#pill[tone="good"], QLabel#pill[tone="busy"] { background: $accent_soft; color: $accent; }
+QLabel#pill[tone="warn"] { color: $warning; }
+QLabel#pill[tone="bad"] { background: $danger_soft; color: $danger; }
+QLabel#pill[tone="strong"] { background: $accent; color: $accent_text; }
+QLabel#fit_dot { color: $faint; }
+QLabel#fit_dot[tone="good"] { color: $accent; }
+QLabel#fit_dot[tone="warn"] { color: $warning; }
+QLabel#fit_dot[tone="bad"] { color: $danger; }
+QProgressBar[tone="calm"]::chunk { background: $faint; }
+QFrame#trouble, QFrame#strip[tone="bad"] { background: $danger_soft; border: none; border-radius: 9px; }
+QFrame#strip { background: $code_header; border: none; border-radius: 9px; }
+QFrame#strip[tone="good"] { background: $accent_soft; }
+QLabel#offline_line { background: $code_header; color: $text; border-radius: 9px; padding: 8px 14px; }
+QPlainTextEdit#licence_text { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
+QPlainTextEdit#licence_text:focus { border: 2px solid $focus; padding: 5px; }
+QPushButton::menu-indicator { image: url("$arrow"); width: 12px; height: 12px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }
 
 QScrollBar:vertical { background: transparent; width: 11px; margin: 2px; }
 QScrollBar::handle:vertical { background: $border_strong; border-radius: 3px; min-height: 36px; }

@@ -10,14 +10,16 @@ NOTICE_MS = 9_000
 
 
 class Toast(QFrame):
-    """A text and one button, for some seconds.
+    """A text and one button, for some seconds; a second one where there is something to do.
 
     Signals:
         pressed: The button was pressed.
+        acted: The second button was pressed.
         closed: It has gone, by the button or by itself.
     """
 
     pressed = Signal()
+    acted = Signal()
     closed = Signal()
 
     def __init__(self, name: str, button: str, milliseconds: int) -> None:
@@ -28,16 +30,22 @@ class Toast(QFrame):
         self._label.setWordWrap(True)
         self.button = QPushButton(button)
         self.button.setAccessibleName(button)
-        self.button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.action = QPushButton()
+        self.action.setAccessibleName("Action")
+        self.action.hide()
+        for each in (self.action, self.button):
+            each.setCursor(Qt.CursorShape.PointingHandCursor)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 5, 6, 5)
         row.addWidget(self._label, 1)
+        row.addWidget(self.action)
         row.addWidget(self.button)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(milliseconds)
         self._timer.timeout.connect(self.dismiss)
         self.button.clicked.connect(self.on_pressed)
+        self.action.clicked.connect(self.on_acted)
         self.hide()
 
     @property
@@ -45,9 +53,12 @@ class Toast(QFrame):
         """What it says."""
         return self._label.text()
 
-    def show_text(self, text: str, stays: bool = False) -> None:
-        """Appear; with `stays`, until the button is pressed."""
+    def show_text(self, text: str, stays: bool = False, action: str = "") -> None:
+        """Appear; with `stays`, until a button is pressed; `action` is the label of the second one."""
         self._label.setText(text)
+        self.action.setText(action)
+        self.action.setAccessibleName(action or "Action")
+        self.action.setVisible(bool(action))
         self.setAccessibleName(text)
         self.show()
         self._timer.stop()
@@ -58,6 +69,11 @@ class Toast(QFrame):
         """The button."""
         self.pressed.emit()
         self.dismiss()
+
+    def on_acted(self) -> None:
+        """The second button."""
+        self.dismiss()
+        self.acted.emit()
 
     def dismiss(self) -> None:
         """Go."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QSplitter
 
 from app import texts
 from app.bridge.controller import ChatController
 from app.bridge.engine_keeper import EngineKeeper
+from app.bridge.library_keeper import LibraryKeeper
 from app.bridge.model_keeper import ModelPhase, ModelState
 from app.bridge.preferences import Preferences
 from app.errors import ErrorReport
@@ -24,6 +25,7 @@ from app.ui.engine_slots import EngineSlots
 from app.ui.first_size import resize_within_screen
 from app.ui.icons import app_icon
 from app.ui.menu_slots import MenuSlots
+from app.ui.model_slots import ModelSlots
 from app.ui.theme import ThemeManager
 from inference.events import DraftUpdated, Finished
 
@@ -31,7 +33,7 @@ FIRST_SIZE = (1120, 760)
 SIDEBAR_WIDTH = 250
 
 
-class MainWindow(MenuSlots, EngineSlots, QMainWindow):
+class MainWindow(MenuSlots, EngineSlots, ModelSlots, QMainWindow):
     """The window.
 
     Signals:
@@ -46,12 +48,13 @@ class MainWindow(MenuSlots, EngineSlots, QMainWindow):
         self,
         controller: ChatController,
         engines: EngineKeeper,
+        library: LibraryKeeper,
         preferences: Preferences,
         themes: ThemeManager,
         paths: AppPaths,
     ) -> None:
         super().__init__()
-        self._controller, self._engines = controller, engines
+        self._controller, self._engines, self._library = controller, engines, library
         self._preferences, self._themes, self._paths = preferences, themes, paths
         self._was_shown = False
         self._deleted: list[str] = []
@@ -73,6 +76,7 @@ class MainWindow(MenuSlots, EngineSlots, QMainWindow):
         self.actions_by_name = make_actions(self)
         self._connect()
         self.connect_engines()
+        self.connect_models()
         self._restore_geometry()
         self.on_settings_changed(preferences.settings)
         self.pane.header.show_state(controller.model.state)
@@ -242,15 +246,20 @@ class MainWindow(MenuSlots, EngineSlots, QMainWindow):
         super().showEvent(event)
         if not self._was_shown:
             self._was_shown = True
+            self._first_look.start()
             self.input_ready.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save, end the engine and a build, go; the window is gone from the screen at once."""
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self._preferences.set(window_geometry=geometry)
-        self.hide()
+        for window in (*self.findChildren(QDialog), self):
+            window.hide()
+        self._first_look.stop()
+        self._library.cancel_all()
         self._engines.cancel_all()
         self._controller.shut_down()
+        self._library.shut_down()
         self._engines.shut_down()
         self._preferences.flush()
         self.closed.emit()

@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QDialog
+from pytestqt.qtbot import QtBot
 
 from app.bridge.jobs import ModelChoice
+from app.bridge.model_keeper import ModelPhase
 from app.main import Parts, build
+from app.models.desk import ModelDesk
 from app.paths import AppPaths
+from app.ui.models_window import ModelsWindow
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.scripted_engine import ScriptedEngine
+from tests.helpers.scripted_library import ScriptedLibrary
 
 MakeWindow = Callable[..., Parts]
 
@@ -38,7 +43,11 @@ def make_window(
     """Open a window; calling it again, after closing the first, is a restart."""
     with ExitStack() as stack:
 
-        def make(show: bool = True, factory: Callable[[ModelChoice], ScriptedEngine] | None = None) -> Parts:
+        def make(
+            show: bool = True,
+            factory: Callable[[ModelChoice], ScriptedEngine] | None = None,
+            desk: ModelDesk | None = None,
+        ) -> Parts:
             parts = build(
                 qapp,
                 AppPaths.resolve(),
@@ -46,6 +55,7 @@ def make_window(
                 backend="fake",
                 factory=factory or (lambda choice: engine),
                 engine_tools=fake_engines.tools(),
+                desk=desk,
             )
             stack.callback(discard, parts)
             if show:
@@ -70,6 +80,30 @@ def discard(parts: Parts) -> None:
     parts.window.deleteLater()
     parts.controller.deleteLater()
     parts.engines.deleteLater()
+    parts.library.deleteLater()
+
+
+@pytest.fixture
+def scripted(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    """One window whose list of models is scripted."""
+    monkeypatch.setattr("app.main.LibraryKeeper", ScriptedLibrary)
+    return make_window()
+
+
+@pytest.fixture
+def library(scripted: Parts) -> ScriptedLibrary:
+    """The script of `scripted`."""
+    assert isinstance(scripted.library, ScriptedLibrary)
+    return scripted.library
+
+
+@pytest.fixture
+def models(qtbot: QtBot, scripted: Parts) -> ModelsWindow:
+    """The models window of `scripted`; nothing is known yet."""
+    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    scripted.window.actions_by_name["models"].trigger()
+    assert scripted.window.models_window is not None
+    return scripted.window.models_window
 
 
 @pytest.fixture

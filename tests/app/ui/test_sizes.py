@@ -22,9 +22,13 @@ from app.main import Parts
 from app.paths import AppPaths
 from app.ui.dialogs import ShortcutsDialog
 from app.ui.engine_card import EngineCard
+from app.ui.licence_dialog import LicenceDialog
+from app.ui.models_window import ModelsWindow
+from app.ui.network_dialog import NetworkDialog
 from app.ui.settings_dialog import SettingsDialog
 from app.ui.window import MainWindow
 from tests.app.ui.sample import ANSWER, add_answer
+from tests.helpers.scripted_library import offer_of
 
 
 def test_text_size_by_key(parts: Parts) -> None:
@@ -69,10 +73,13 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
     small = QRect(0, 0, 800, 560)
     monkeypatch.setattr("PySide6.QtGui.QScreen.availableGeometry", lambda screen: small)
     for window in (
-        MainWindow(parts.controller, parts.engines, parts.preferences, parts.themes, AppPaths.resolve()),
+        MainWindow(parts.controller, parts.engines, parts.library, parts.preferences, parts.themes, AppPaths.resolve()),
         SettingsDialog(parts.preferences, parts.window),
         ShortcutsDialog(parts.window),
         EngineCard(parts.engines, parts.themes, parts.window),
+        ModelsWindow(parts.library, parts.engines, parts.themes.theme, parts.window),
+        NetworkDialog(parts.library.desk.network.uses(), parts.preferences, parts.themes.theme, parts.window),
+        LicenceDialog(offer_of(), 0.0, parts.themes.theme, parts.window),
     ):
         assert small.contains(QRect(0, 0, window.width(), window.height()))
         window.deleteLater()
