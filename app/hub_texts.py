@@ -6,6 +6,10 @@ from urllib.parse import urlsplit
 
 NOT_A_REPO_HINT = "Copy it from the model's page: owner/name, or the address of the page."
 OTHER_ARCHITECTURE_HINT = "Choose a DiffusionGemma model; the list on this page has the ones that are published."
+ADAPTER_HINT = (
+    "Download its files (adapter_config.json, adapter_model.safetensors) into a folder with your browser, then add "
+    "that folder: Dewpoint merges it into the model that it was made for."
+)
 DAMAGED_AT_SOURCE_HINT = "Tell its owner, or choose another copy of the model."
 NO_HASH_HINT = "Without a checksum a download cannot be verified, so Dewpoint does not take it."
 REVISION_MISSING_HINT = "Leave the revision out to take the newest state."
@@ -49,6 +53,12 @@ def no_weights(repo: str) -> str:
 def other_architecture(repo: str, found: str) -> str:
     """A model of another kind."""
     return f"{repo} is {found}; Dewpoint runs DiffusionGemma (DiffusionGemmaForBlockDiffusion)."
+
+
+def adapter(repo: str, base: str) -> str:
+    """A LoRA adapter, which is no model."""
+    named = f" for {base}" if base else ""
+    return f"{repo} is an adapter (LoRA){named}, which changes a model and is none itself."
 
 
 def damaged_at_source(repo: str, path: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import closing
 from datetime import UTC, datetime
 
+from app import hub_texts as hub_words
 from app import model_texts as words
 from app.errors import AppError, ErrorReport, KnownAppError, report_from_exception
 from app.log import get_logger
@@ -21,7 +22,7 @@ from app.models.catalogue import Entry
 from app.models.desk import ModelDesk
 from app.models.disk import remove_files
 from app.models.fit import fit_of_config
-from app.models.hub import RemoteModel, repo_name
+from app.models.hub import HubError, RemoteModel, repo_name
 from app.models.manifest import Manifest, ModelFile, read_manifest, write_manifest
 from app.models.shelf import card_and_machine
 from app.models.view import Offer
@@ -52,6 +53,8 @@ def offer(desk: ModelDesk, text: str, revision: str | None = None) -> Offer:
         OfflineError: The program stays offline.
     """
     remote = desk.hub.look(repo_name(text), revision)
+    if remote.config is None:
+        raise HubError(hub_words.adapter(remote.repo, remote.base), hub_words.ADAPTER_HINT)
     entry = entry_of(desk, remote.repo)
     folder = desk.folder_for(remote.repo)
     for record in desk.library.models():

@@ -76,8 +76,8 @@ def advice_for(fits: dict[Entry, Fit], machine: Machine) -> Advice:
     """
     running = {entry: fit for entry, fit in fits.items() if fit.runs}
     if not running:
-        reasons = {fit.text for fit in fits.values()}
-        why = min(reasons, key=len) if reasons else machine.why_no_card
+        smallest = min(fits, key=lambda entry: entry.bytes, default=None)
+        why = machine.why_no_card or (fits[smallest].text if smallest is not None else "")
         return Advice("", words.nothing_runs(why))
     resident = {entry: fit for entry, fit in running.items() if fit.verdict == "resident"} or running
     fastest = max(fit.tokens_per_second for fit in resident.values())

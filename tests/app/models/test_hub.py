@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.errors import KnownAppError
+from app.models import fetching
 from app.models.desk import ModelDesk
 from app.models.hub import HubError, repo_name
 from app.network import Network, OfflineError
@@ -125,6 +126,10 @@ def test_an_adapter_names_its_base(desk: ModelDesk, hub: Hub) -> None:
     hub.add(repo_of(NAME, {"adapter_config.json": config, "adapter_model.safetensors": b"x" * 200_000}))
     remote = desk.hub.look(NAME)
     assert (remote.config, remote.base) == (None, "google/x")
+    with pytest.raises(HubError) as caught:
+        fetching.offer(desk, NAME)
+    assert "is an adapter (LoRA) for google/x" in caught.value.user_text
+    assert "add that folder" in caught.value.hint
 
 
 def test_no_such_model(desk: ModelDesk, hub: Hub) -> None:

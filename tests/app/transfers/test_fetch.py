@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import threading
 import time
 from pathlib import Path
@@ -141,6 +143,25 @@ def test_a_cancel_before_the_start(hub: Hub, folder: Path) -> None:
     cancel.set()
     assert run(remote_files(hub, repo), folder, cancel=cancel) == [Stopped()]
     assert final_names(folder) == set()
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written through, renamed, and the folder written through as well."""
+    steps: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def fsync(handle: int) -> None:
+        steps.append("sync folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "sync file")
+        sync(handle)
+
+    def rename(source: str, target: str) -> None:
+        steps.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", rename)
+    run(remote_files(hub, hub.add(make_repo(1, [("a.bin", 10)]))), folder)
+    assert steps == ["sync file", "rename", *["sync folder"] * (os.name != "nt")]
 
 
 def test_nothing_to_fetch_is_finished(folder: Path) -> None:

@@ -5,6 +5,7 @@ Ways that the local hub cannot go (https) are played by a transport without a ne
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import logging
 import threading
@@ -132,6 +133,20 @@ def test_five_redirects_are_allowed(folder: Path) -> None:
     seen, events = play(folder, answers)
     assert isinstance(events[-1], Finished)
     assert len(seen) == 6
+
+
+def test_an_answer_longer_than_the_file_is_cut(folder: Path) -> None:
+    _, events = play(folder, lambda request: body(200, DATA + b"and more", {"Content-Length": str(len(DATA) + 8)}))
+    assert isinstance(events[-1], Finished)
+    assert (folder / LARGE).read_bytes() == DATA
+
+
+def test_an_encoded_answer_is_decoded(folder: Path) -> None:
+    """A proxy may compress what was asked for as it is."""
+    head = {"Content-Encoding": "gzip"}
+    _, events = play(folder, lambda request: body(200, gzip.compress(DATA), head))
+    assert isinstance(events[-1], Finished)
+    assert (folder / LARGE).read_bytes() == DATA
 
 
 def test_a_redirect_of_the_hub_to_itself(hub: Hub, repo: Repo, folder: Path) -> None:
