@@ -129,11 +129,12 @@ def merged(
 ) -> Generator[ModelWork, None, None]:
     """An adapter is merged into its base."""
     for step in bringing.merge(desk, adapter, base, title, cancel):
-        yield _at(work, step)
+        work = _at(work, step)
+        yield work
 
 
 def _at(work: ModelWork, step: Step) -> ModelWork:
-    return dataclasses.replace(work, fraction=step.fraction, detail=step.detail)
+    return dataclasses.replace(work, fraction=step.fraction, detail=step.detail, notes=(*work.notes, *step.notes))
 
 
 def _after(now: Transferring, event: TransferEvent) -> Transferring:

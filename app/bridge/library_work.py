@@ -52,6 +52,7 @@ class ModelWork:
         fraction: 0 to 1.
         detail: File or tensor that is worked on.
         damaged: Files that were found wrong, so far.
+        notes: Sentences that the user should read at the end.
         stopping: Whether it was told to stop.
     """
 
@@ -60,6 +61,7 @@ class ModelWork:
     fraction: float = 0.0
     detail: str = ""
     damaged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     stopping: bool = False
 
 

@@ -143,6 +143,8 @@ def _followed(steps: Generator[Step, None, ModelRecord | None]) -> ModelRecord |
                 if terminal:
                     sys.stdout.write("\n")
                 return end.value if isinstance(end.value, ModelRecord) else None
+            for note in step.notes:
+                sys.stdout.write(("\n" if terminal else "") + note + "\n")
             if terminal:
                 sys.stdout.write(f"\r{step.fraction:4.0%} {step.detail[:60]:60}")
                 sys.stdout.flush()

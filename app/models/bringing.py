@@ -8,6 +8,7 @@ drive allows.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 from collections.abc import Generator
 from contextlib import closing
@@ -72,15 +73,22 @@ def merge(
     if target.exists():
         raise KnownAppError(*words.in_the_way(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    with closing(merge_adapter(base, adapter, target)) as events:
-        for event in events:
-            if cancel.is_set():
-                return None
-            yield Step("merging", event.fraction * MERGE_SHARE, event.tensor)
-    files = yield from _hashed(target, read_manifest(base))
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    licence = before.licence if (before := read_manifest(base)) is not None else ""
-    write_manifest(target, Manifest(title, "", "", licence, now, files))
+    before, whole = read_manifest(base), False
+    try:
+        with closing(merge_adapter(base, adapter, target)) as events:
+            for event in events:
+                if cancel.is_set():
+                    return None
+                notes = event.report.notes if event.report is not None else ()
+                yield Step("merging", event.fraction * MERGE_SHARE, event.tensor, notes)
+        files = yield from _hashed(target, before)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        licence = before.licence if before is not None else ""
+        write_manifest(target, Manifest(title, "", "", licence, now, files))
+        whole = True
+    finally:
+        if not whole:
+            shutil.rmtree(target, ignore_errors=True)  # it did not exist before
     return desk.library.add("merged", target, title)
 
 

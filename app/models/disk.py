@@ -91,7 +91,7 @@ def leftovers_in(models: Path, known: Collection[Path]) -> tuple[Leftover, ...]:
         if folder in known:
             continue
         manifest = read_manifest(folder)
-        if folder.name.endswith(UNFINISHED):
+        if folder.name.endswith(UNFINISHED) or (manifest is None and (folder / MERGE_NOTE).exists()):
             size = bytes_of(path for path in folder.rglob("*") if path.is_file())
             found.append(Leftover(folder, size, words.leftover_unfinished(folder.name), False))
         elif manifest is not None:

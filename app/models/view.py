@@ -245,8 +245,10 @@ class Step:
         stage: "moving", "merging" or "verifying".
         fraction: 0 to 1.
         detail: File or tensor at which it is; may be empty.
+        notes: Sentences that the user should read.
     """
 
     stage: str
     fraction: float
     detail: str = ""
+    notes: tuple[str, ...] = ()

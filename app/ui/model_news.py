@@ -71,8 +71,10 @@ class ModelNews(_Base):
             self._say(
                 model_words.damaged(title, bad) if bad else model_words.all_right(title), "bad" if bad else "good"
             )
+        elif end.work.task == "merge":
+            self._say(" ".join((model_words.MERGED, *end.work.notes)), "good")
         else:
-            self._say(model_words.MERGED if end.work.task == "merge" else model_words.moved(title), "good")
+            self._say(model_words.moved(title), "good")
 
     def on_model_freed(self, freed: int) -> None:
         """Something is gone."""

@@ -246,6 +246,7 @@ def test_wrong_bytes_twice_are_one_sentence(hub: Hub, repo: Repo, folder: Path, 
         run(remote_files(hub, repo), folder)
     assert caught.value.kind == "damaged"
     assert path not in final_names(folder)
+    assert hub.behaviour.counts()[path] == 2 * SIZES[path]
     assert not [left for left in leftovers(folder) if left.name.startswith(path)], "wrong bytes are not kept"
     hub.behaviour.forget()
     assert_all_right(repo, folder, run(remote_files(hub, repo), folder))
