@@ -98,6 +98,8 @@ class EngineService:
 
     def sets(self) -> tuple[ListedSet, ...]:
         """Every engine set on this disk, whatever it was built for."""
+        if not any(self._paths.engines.glob("*/engines.json")):
+            return ()  # before TensorRT is loaded to compare versions with
         return listed_sets(self.store, self._here())
 
     def log(self, request: BuildRequest) -> tuple[str, str]:

@@ -107,6 +107,11 @@ def files_damaged(count: int) -> tuple[str, str]:
     return f"{plural} missing or damaged.", "Repair fetches only what is wrong."
 
 
+def being_downloaded(title: str) -> tuple[str, str]:
+    """A second download of the same model."""
+    return f"{title} is being downloaded at this moment.", "Wait for it, or pause it first."
+
+
 def not_deleted(file: object, reason: str | None) -> str:
     """A file that is in use, or of another user."""
     return f"{file} cannot be deleted ({reason or 'unknown reason'})."

@@ -10,6 +10,8 @@ import json
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from app import model_texts as words
 from app.errors import KnownAppError
 from app.models.manifest import MANIFEST, Manifest, read_manifest
@@ -100,3 +102,16 @@ def leftovers_in(models: Path, known: Collection[Path]) -> tuple[Leftover, ...]:
                 Leftover(folder, size, words.leftover_model(manifest.title, manifest.complete), manifest.complete)
             )
     return tuple(found)
+
+
+def is_downloading(folder: Path) -> bool:
+    """Whether a program downloads into `folder` at this moment."""
+    if not (folder / LOCK_NAME).exists():
+        return False
+    try:
+        with FileLock(folder / LOCK_NAME, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False

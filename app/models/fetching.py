@@ -20,9 +20,9 @@ from app.log import get_logger
 from app.models import catalogue
 from app.models.catalogue import Entry
 from app.models.desk import ModelDesk
-from app.models.disk import remove_files
+from app.models.disk import is_downloading, remove_files
 from app.models.fit import fit_of_config
-from app.models.hub import HubError, RemoteModel, repo_name
+from app.models.hub import HubError, RemoteModel, UnreachableError, repo_name
 from app.models.manifest import Manifest, ModelFile, read_manifest, write_manifest
 from app.models.shelf import card_and_machine
 from app.models.view import Offer
@@ -60,6 +60,8 @@ def offer(desk: ModelDesk, text: str, revision: str | None = None) -> Offer:
     for record in desk.library.models():
         if record.repo == remote.repo and record.kind == "download":
             folder = record.folder  # it may have been moved
+            if record.download is DownloadState.RUNNING and is_downloading(folder):
+                raise KnownAppError(*words.being_downloaded(record.title))
     free = free_bytes(folder)
     files = desk.hub.remote_files(remote.repo, remote.revision, _with_verdicts(remote, read_manifest(folder)))
     missing = remote.size - bytes_present(files, folder)
@@ -171,15 +173,24 @@ def refresh(desk: ModelDesk) -> Generator[Entry, None, None]:
     """Ask the Hub for sizes and versions of the models in the list; yields each when it is known.
 
     Raises:
-        HubError: The Hub cannot be asked; what was learned before is kept.
+        HubError: One of them cannot be told; the others were asked all the same, and what was learned is kept.
         OfflineError: The program stays offline.
     """
     desk.paths.ensure()
+    problem: HubError | None = None
     for entry in catalogue.shipped_entries():
-        size, revision, gated = desk.hub.size_of(entry.repo)
+        try:
+            size, revision, gated = desk.hub.size_of(entry.repo)
+        except UnreachableError:
+            raise
+        except HubError as exc:
+            problem = problem or exc
+            continue
         now = datetime.now(UTC).isoformat(timespec="seconds")
         catalogue.note_refresh(desk.paths.base, entry.repo, size, revision, gated, now)
         yield dataclasses.replace(entry, bytes=size, revision=revision, gated=gated, refreshed=now)
+    if problem is not None:
+        raise problem
 
 
 def entry_of(desk: ModelDesk, repo: str) -> Entry | None:

@@ -43,6 +43,10 @@ class HubError(KnownAppError):
     """The Hub could not be asked, or has no such model for us."""
 
 
+class UnreachableError(HubError):
+    """Nobody answered; the next question would not be answered either."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteModel:
     """A model on the Hub, at one commit.
@@ -256,12 +260,12 @@ def _sentences(repo: str, endpoint: str, with_token: bool) -> Iterator[None]:
         _check_status(status, repo, "", "", with_token)
         raise HubError(words.hub_status(status), words.HUB_LATER_HINT) from exc
     except httpx2.TimeoutException as exc:
-        raise HubError(words.hub_silent(endpoint), words.HUB_LATER_HINT) from exc
+        raise UnreachableError(words.hub_silent(endpoint), words.HUB_LATER_HINT) from exc
     except httpx2.TooManyRedirects as exc:
-        raise HubError(words.hub_loop(endpoint), words.HUB_LATER_HINT) from exc
+        raise UnreachableError(words.hub_loop(endpoint), words.HUB_LATER_HINT) from exc
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as exc:
         if isinstance(exc, httpx2.ConnectError) and "certificate" in str(exc).lower():
-            raise HubError(words.bad_certificate(endpoint), words.BAD_CERTIFICATE_HINT) from exc
-        raise HubError(words.hub_unreachable(endpoint), words.HUB_UNREACHABLE_HINT) from exc
+            raise UnreachableError(words.bad_certificate(endpoint), words.BAD_CERTIFICATE_HINT) from exc
+        raise UnreachableError(words.hub_unreachable(endpoint), words.HUB_UNREACHABLE_HINT) from exc
     except ValueError as exc:  # an answer that is no JSON: a captive portal, a proxy's page
         raise HubError(words.hub_no_answer(endpoint), words.HUB_LATER_HINT) from exc

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
-from filelock import FileLock, Timeout
 
 from app import model_texts as words
 from app import texts
@@ -15,7 +14,7 @@ from app.errors import ErrorReport
 from app.models import catalogue
 from app.models.catalogue import Entry
 from app.models.desk import ModelDesk
-from app.models.disk import leftovers_in
+from app.models.disk import is_downloading, leftovers_in
 from app.models.fit import advice_for, fit_of, fit_of_config
 from app.models.manifest import Manifest, read_manifest, sizes_are_right
 from app.models.view import STARTER_ID, Fit, Machine, ModelState, ModelView, Shelf
@@ -23,7 +22,6 @@ from app.paths import starter_model_folder
 from app.store.library import DownloadState, ModelRecord
 from app.transfers.disk import free_bytes
 from app.transfers.existing import bytes_present
-from app.transfers.names import LOCK_NAME
 from inference.checkpoint import inspect_folder
 from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import InferenceError
@@ -139,7 +137,7 @@ def _state(record: ModelRecord, manifest: Manifest | None) -> tuple[ModelState, 
             return ModelState.QUEUED, None
         case DownloadState.PAUSED:
             return ModelState.PAUSED, record.error
-        case DownloadState.RUNNING if _locked(record.folder):
+        case DownloadState.RUNNING if is_downloading(record.folder):
             return ModelState.ELSEWHERE, None
         case DownloadState.RUNNING:
             return ModelState.PAUSED, ErrorReport("known", words.INTERRUPTED, words.INTERRUPTED_HINT)
@@ -157,19 +155,6 @@ def _state(record: ModelRecord, manifest: Manifest | None) -> tuple[ModelState, 
     except InferenceError as exc:
         return ModelState.DAMAGED, ErrorReport("known", exc.user_text, exc.hint)
     return ModelState.INSTALLED, None
-
-
-def _locked(folder: Path) -> bool:
-    """Whether a program downloads into `folder` at this moment."""
-    if not (folder / LOCK_NAME).exists():
-        return False
-    try:
-        with FileLock(folder / LOCK_NAME, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:
-        return False
 
 
 def _present(desk: ModelDesk, record: ModelRecord, manifest: Manifest | None) -> int:

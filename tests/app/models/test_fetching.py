@@ -151,6 +151,9 @@ def test_another_program_downloads_it(desk: ModelDesk, repo: Repo, hub: Hub, mak
         with pytest.raises(TransferError) as caught:
             run(other, record)
         assert caught.value.kind == "busy"
+        with pytest.raises(KnownAppError) as known:
+            fetching.offer(other, NAME)
+        assert "is being downloaded at this moment" in known.value.user_text
         assert other.library.find(record.id).download == DownloadState.RUNNING, "the other one's word stands"
         hub.behaviour.rate = 0
         assert isinstance(list(events)[-1], Finished)
@@ -259,10 +262,12 @@ def test_a_refresh_learns_sizes_and_survives_damage(desk: ModelDesk, hub: Hub, d
 
 
 def test_a_refresh_that_fails_keeps_what_is_known(desk: ModelDesk, hub: Hub, dewpoint_home: Path) -> None:
-    hub.add(repo_of(catalogue.shipped_entries()[0].repo, tiny_contents()))
+    for number in (0, 3):
+        hub.add(repo_of(catalogue.shipped_entries()[number].repo, tiny_contents()))
     with pytest.raises(HubError):
         list(fetching.refresh(desk))
     known = catalogue.entries(dewpoint_home)
     assert known[0].refreshed
     assert not known[1].refreshed
     assert known[1] == catalogue.shipped_entries()[1]
+    assert known[3].refreshed, "one that is gone does not stop the others"
