@@ -271,3 +271,17 @@ def test_a_refresh_that_fails_keeps_what_is_known(desk: ModelDesk, hub: Hub, dew
     assert not known[1].refreshed
     assert known[1] == catalogue.shipped_entries()[1]
     assert known[3].refreshed, "one that is gone does not stop the others"
+
+
+def test_a_download_that_fails_before_it_begins_does_not_begin_for_ever(
+    desk: ModelDesk, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object) -> object:
+        raise KnownAppError("No luck.", "Try again.")
+
+    record = accepted(desk)
+    monkeypatch.setattr(fetching, "download", odd)
+    news = list(DownloadQueue(desk).run(threading.Event()))
+    assert [type(event) for event in news] == [Began, Ended]
+    kept = desk.library.find(record.id)
+    assert (kept.download, kept.error is not None and kept.error.text) == (DownloadState.PAUSED, "No luck.")

@@ -131,7 +131,7 @@ def test_a_consumer_that_leaves_early_leaves_no_thread(hub: Hub, folder: Path) -
     for event in events:
         if isinstance(event, Progress) and event.done:
             break
-    events.close()  # type: ignore[attr-defined]
+    events.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("transfer")]
     hub.behaviour.forget()
     assert_all_right(repo, folder, run(remote_files(hub, repo), folder))

@@ -90,7 +90,7 @@ def test_conditions(hub: Hub, repo: Repo, tmp_path: Path) -> None:
         (repo.name, "none", False, EntryNotFoundError),
     ):
         with pytest.raises(error):
-            hf_hub_download(repo_id, filename, endpoint=hub.url, cache_dir=tmp_path, token=token)  # type: ignore[arg-type]
+            hf_hub_download(repo_id, filename, endpoint=hub.url, cache_dir=tmp_path, token=token)
     with pytest.raises(RepositoryNotFoundError):
         api.model_info("owner/none", token=False)
     with pytest.raises(RevisionNotFoundError):

@@ -126,7 +126,7 @@ def test_two_downloads_of_one_program(hub: Hub, folder: Path) -> None:
     next(first)
     with pytest.raises(TransferError, match="Another program is downloading"):
         run(files, folder)
-    first.close()  # type: ignore[attr-defined]
+    first.close()
     assert_all_right(repo, folder, run(files, folder))
 
 
