@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[3]
 MIB = 2**20
 # Experts in float32, and what is besides: buffers of the threads, the interpreter's own ups and downs.
 EXPERT, SLACK = 1408 * 2816 * 4, 16 * MIB
+# What glibc keeps of freed memory, for each thread, depends on how the threads happened to run; none of it is needed.
+PLAIN_MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
 CHILD = """
 import json, sys, threading
 from pathlib import Path
@@ -65,7 +68,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def measured(folder: Path, form: str) -> tuple[int, int]:
     """Growth of the child's own memory at its peak, and the size of the result, in bytes."""
     command = [sys.executable, "-c", CHILD, str(folder), form]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | PLAIN_MALLOC)
     assert done.returncode == 0, done.stderr
     numbers = json.loads(done.stdout)
     return numbers["growth"], numbers["result"]
@@ -76,7 +79,7 @@ def measured(folder: Path, form: str) -> tuple[int, int]:
 def test_less_than_an_expert_beside_the_result(plain: Path, form: str) -> None:
     growth, result = measured(plain, form)
     assert result <= growth + MIB
-    assert growth < result + SLACK  # measured 4 to 9 MiB; an expert has 15, all have 363
+    assert growth < result + SLACK  # measured 7 to 12 MiB; an expert has 15, all have 363
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says which pages belong to files")
