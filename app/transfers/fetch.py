@@ -21,6 +21,8 @@ from app.transfers.pace import RateLimit
 from app.transfers.transfer import Transfer
 from app.transfers.values import Finished, RemoteFile, Stopped, TransferEvent, TransferOptions
 
+LOCK_SECONDS = 1.0  # whoever only looks whether a folder is locked holds the lock for a moment
+
 _log = get_logger("transfers")
 
 
@@ -81,7 +83,7 @@ def fetch(
 def _locked(base: Path) -> Iterator[None]:
     """Keep other programs out of the folder."""
     base.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(base / LOCK_NAME, timeout=0, thread_local=False)
+    lock = filelock.FileLock(base / LOCK_NAME, timeout=LOCK_SECONDS, thread_local=False)
     try:
         lock.acquire()
     except filelock.Timeout:

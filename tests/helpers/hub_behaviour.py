@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
-import threading
-import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from tests.helpers.hub_traffic import Traffic
 
 FaultKind = Literal[
     "drop",  # the connection ends after `after` bytes of the body
@@ -197,23 +196,15 @@ class _Plan:
 
 
 @dataclass(slots=True)
-class Behaviour:
+class Behaviour(Traffic):
     """Which faults come when, what was asked, and how many body bytes went out. Safe for threads.
 
     Attributes:
-        rate: Bytes per second of all answers together; 0 for no limit.
         seen: All requests, in order.
-        sent: Body bytes handed to the system, by the file's path.
-        era: Number of times that it was told to forget.
     """
 
-    rate: int = 0
-    era: int = 0
     seen: list[Seen] = field(default_factory=list)
-    sent: Counter[str] = field(default_factory=Counter)
     _plans: list[_Plan] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _due: float = 0.0
 
     def plan(self, path: str, fault: Fault, *, where: Where = "any", skip: int = 0, times: int | None = 1) -> None:
         """Misbehave at requests for the content of a file ("*": of any).
@@ -256,25 +247,6 @@ class Behaviour:
                 return plan.fault
         return None
 
-    def count(self, path: str, sent: int, era: int) -> None:
-        """Body bytes of an answer that began in that era went out."""
-        with self._lock:
-            if era == self.era:
-                self.sent[path] += sent
-
-    def pace(self, count: int, rate: int = 0) -> None:
-        """Wait as long as `count` bytes take at the common rate, or at one of this answer alone."""
-        if rate:
-            time.sleep(count / rate)
-        if not self.rate:
-            return
-        with self._lock:
-            now = time.monotonic()
-            self._due = max(self._due, now - 0.02) + count / self.rate
-            wait = self._due - now
-        if wait > 0:
-            time.sleep(wait)
-
     def requests(self, path: str, server: Literal["hub", "cdn"] | None = None) -> list[Seen]:
         """GET requests for a file's content, to one of the servers or to both."""
         with self._lock:
@@ -283,14 +255,3 @@ class Behaviour:
                 for seen in self.seen
                 if seen.path == path and seen.method == "GET" and server in (None, seen.server)
             ]
-
-    def counts(self) -> dict[str, int]:
-        """Body bytes by path."""
-        with self._lock:
-            return dict(self.sent)
-
-    @property
-    def total_sent(self) -> int:
-        """Body bytes of all files."""
-        with self._lock:
-            return self.sent.total()

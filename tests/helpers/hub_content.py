@@ -93,14 +93,9 @@ def _send_body(
         while position < stop and not closing.is_set():
             size = min(at_once, stop - position)
             behaviour.pace(size, rate)
-            if source is not None and kind != "wrong-bytes" and hasattr(os, "sendfile"):
-                sent = os.sendfile(handler.connection.fileno(), source, position, size)
-            else:
-                data = _read(file, source, position, size)
-                if kind == "wrong-bytes":
-                    data = bytes(byte ^ 0x55 for byte in data)
-                sent = handler.connection.send(data)
-            behaviour.count(file.path, sent, era)
+            with behaviour.sending(file.path, era) as count:
+                sent = _send(handler, file, source, position, size, kind)
+                count(sent)
             position += sent
             if sent == 0:
                 break
@@ -111,6 +106,18 @@ def _send_body(
         closing.wait(fault.seconds)
     if position < end or kind == "drop":
         handler.close_connection = True
+
+
+def _send(
+    handler: BaseHTTPRequestHandler, file: HubFile, source: int | None, position: int, size: int, kind: str
+) -> int:
+    if source is not None and kind != "wrong-bytes" and hasattr(os, "sendfile"):
+        return os.sendfile(handler.connection.fileno(), source, position, size)
+    data = _read(file, source, position, size)
+    if kind == "wrong-bytes":
+        data = bytes(byte ^ 0x55 for byte in data)
+    sent: int = handler.connection.send(data)
+    return sent
 
 
 def _read(file: HubFile, source: int | None, start: int, size: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import subprocess
 import threading
@@ -91,20 +92,20 @@ def test_a_disk_that_says_that_it_is_full(
     hub: Hub, repo: Repo, folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, where: str
 ) -> None:
     """Wherever it says so, a few times in a row."""
-    left = [4]
+    errors = iter([OSError(number, os.strerror(number)) for _ in range(4)])  # one for each thread that comes here
+    calls = itertools.count()
     place, name = {"fsync": (os, "fsync"), "rename": (os, "replace")}.get(where, (part.PartFile, where))
     original = getattr(place, name)
 
     def failing(*args: object) -> object:
-        if left[0] and (where in ("fsync", "rename", "begin") or hub.behaviour.total_sent > MB):
-            left[0] -= 1
-            raise OSError(number, os.strerror(number))
+        if next(calls) >= (0 if where in ("fsync", "rename", "begin") else 6) and (error := next(errors, None)):
+            raise error
         return original(*args)
 
     monkeypatch.setattr(place, name, failing)
     events = run(remote_files(hub, repo), folder)
     monkeypatch.undo()
-    assert left == [0]
+    assert next(errors, None) is None
     assert_all_right(repo, folder, events)
     assert "disk" in {event.reason for event in only(events, Waiting)}
 
