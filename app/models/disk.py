@@ -54,14 +54,16 @@ def foreign_files(folder: Path, own: Collection[Path]) -> tuple[Path, ...]:
     return tuple(sorted(file for file in folder.rglob("*") if not file.is_dir() and file not in mine))
 
 
-def bytes_of(files: Iterable[Path]) -> int:
-    """What comes free when they are deleted; a file with another name elsewhere (a hard link) counts, too."""
+def bytes_of(files: Iterable[Path], only_here: bool = False) -> int:
+    """The bytes of files; with `only_here`, without those that have another name elsewhere (hard links)."""
     total = 0
     for file in files:
         try:
-            total += file.stat().st_size
+            found = file.stat()
         except OSError:
             continue
+        if found.st_nlink == 1 or not only_here:
+            total += found.st_size
     return total
 
 
@@ -97,7 +99,7 @@ def leftovers_in(models: Path, known: Collection[Path]) -> tuple[Leftover, ...]:
             size = bytes_of(path for path in folder.rglob("*") if path.is_file())
             found.append(Leftover(folder, size, words.leftover_unfinished(folder.name), False))
         elif manifest is not None:
-            size = bytes_of(own_files(folder, manifest))
+            size = bytes_of(own_files(folder, manifest), only_here=True)
             found.append(
                 Leftover(folder, size, words.leftover_model(manifest.title, manifest.complete), manifest.complete)
             )

@@ -60,7 +60,7 @@ def removal(desk: ModelDesk, model: ModelView) -> Removal:
     sets = engines_of(folder, desk.engines.sets())
     kept = foreign_files(folder, own)
     engine_size = sum(bytes_of_set(each.folder) for each in sets)
-    return Removal(model, own, bytes_of(own), tuple(each.folder for each in sets), engine_size, kept)
+    return Removal(model, own, bytes_of(own, only_here=True), tuple(each.folder for each in sets), engine_size, kept)
 
 
 def remove(desk: ModelDesk, wanted: Removal, with_engines: bool = True) -> int:
@@ -122,7 +122,7 @@ def clear(leftover: Leftover) -> int:
         files = own_files(leftover.path, manifest)
     else:  # an unfinished copy: all of it was written by us
         files = tuple(path for path in leftover.path.rglob("*") if not path.is_dir())
-    freed = bytes_of(files)
+    freed = bytes_of(files, only_here=True)
     remove_files(leftover.path, files)
     return freed
 

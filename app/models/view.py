@@ -223,7 +223,7 @@ class Removal:
     Attributes:
         model: Which one.
         files: Files that would be deleted: those that Dewpoint wrote. Empty for the user's own folder.
-        size: Their bytes.
+        size: Bytes that come free with them; a file that is linked elsewhere frees none.
         engines: Folders of its engines.
         engine_size: Their bytes.
         kept: Files in its folder that Dewpoint did not write, and that stay.

@@ -111,7 +111,11 @@ def test_an_adapter_and_its_base_become_a_model(desk: ModelDesk, own: Path, adap
     (record.folder / MERGED).write_bytes(bytes((record.folder / MERGED).stat().st_size))
     events = list(keeping.verify(desk, record, threading.Event()))
     assert [event.path for event in events if isinstance(event, FileDamaged)] == [MERGED]
-    keeping.remove(desk, keeping.removal(desk, view(desk, record)))
+    removal = keeping.removal(desk, view(desk, record))
+    linked = [file for file in removal.files if file.stat().st_nlink > 1]
+    assert linked, "the base's weights are linked"
+    assert removal.size == sum(file.stat().st_size for file in removal.files if file not in linked)
+    keeping.remove(desk, removal)
     assert not record.folder.exists()
     assert view(desk, base).usable, "the links are gone, the base's files are not"
 
