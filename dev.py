@@ -2,6 +2,7 @@
 
     python3 dev.py run [ARGS]     install what requirements/run.txt locks into .venv, start the program with ARGS
     python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check; ARGS go to pytest
+    python3 dev.py test --installers [ARGS]   also build, install, test and remove the installers (.ci/installers)
     python3 dev.py lock           resolve pyproject.toml anew and write requirements/*.txt
 
 Standard library only, Windows and Linux. What `.venv` holds is written in `.venv/dewpoint.json`: the set ("run" or
@@ -82,9 +83,7 @@ def check_disk(kind: str) -> None:
     there = sum(f.lstat().st_size for f in VENV.rglob("*") if f.is_file()) if VENV.exists() else 0
     need, free = max(DISK_BYTES[kind] - there, 0), shutil.disk_usage(ROOT).free
     if free < need:
-        raise SetupError(
-            f"The installation needs {need / 1e9:.1f} GB in {ROOT}, but only {free / 1e9:.1f} GB are free."
-        )
+        raise SetupError(f"Installing needs {need / 1e9:.1f} GB in {ROOT}, but only {free / 1e9:.1f} GB are free.")
 
 
 def venv_program(name: str) -> Path:
@@ -121,9 +120,8 @@ def venv_works() -> bool:
     """Whether .venv has a Python of ours that starts and has pip."""
     code = f"import sys, pip; sys.exit(not {PYTHON_FROM} <= sys.version_info[:2] < {PYTHON_BELOW})"
     try:
-        return not subprocess.run(
-            [str(venv_program("python")), "-c", code], check=False, capture_output=True
-        ).returncode
+        command = [str(venv_program("python")), "-c", code]
+        return not subprocess.run(command, check=False, capture_output=True).returncode
     except OSError:
         return False
 
@@ -132,8 +130,7 @@ def prepare(command: str) -> None:
     """Bring .venv to what the lock says, going on where an earlier run was interrupted."""
     marker = read_marker()
     kind = wanted_set(command, marker)
-    done = {"set": kind, "lock": lock_hash(kind), "state": "done"}
-    if marker == done and venv_program("python").exists():
+    if marker == {"set": kind, "lock": lock_hash(kind), "state": "done"} and venv_program("python").exists():
         return
     check_disk(kind)
     if marker.get("state") == "installing":
@@ -251,13 +248,16 @@ def test(arguments: list[str]) -> int:
     check_libraries()
     prepare("test")
     python = str(venv_program("python"))
+    rest = [argument for argument in arguments if argument != "--installers"]
     checks = {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
         "mypy": [python, "-m", "mypy"],
         "import-linter": [str(venv_program("lint-imports"))],
-        "pytest": [python, "-m", "pytest", *arguments],
+        "pytest": [python, "-m", "pytest", *rest],
     }
+    if rest != arguments:
+        checks["installers"] = [python, "-m", "pytest", "installers/tests", *rest]
     results: list[tuple[str, bool, float]] = []
     with tempfile.TemporaryDirectory(prefix="dewpoint-test-", ignore_cleanup_errors=True) as home:
         env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "DEWPOINT_HOME": home, "PYTHONUTF8": "1"}

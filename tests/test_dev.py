@@ -223,6 +223,24 @@ def test_all_checks_run_after_one_fails(
     assert dev.main(["test", "-k", "words"]) == 1
     assert len(ran) == 5
     assert ran[-1][-2:] == ["-k", "words"]
+    assert not any("installers" in argument for command in ran for argument in command)
     shown = capsys.readouterr().out
     assert shown.count("passed ") == 4
     assert shown.count("FAILED ") == 1
+
+
+def test_the_installers_are_tested_only_when_asked_for(
+    installs: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[list[str]] = []
+
+    def fake(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        return subprocess.CompletedProcess(command, 1 if "installers/tests" in command else 0)
+
+    monkeypatch.setattr(dev, "check_libraries", lambda: None)
+    monkeypatch.setattr(subprocess, "run", fake)
+    assert dev.main(["test", "--installers", "-x"]) == 1
+    assert ran[-2][-2:] == ["pytest", "-x"]
+    assert ran[-1][-3:] == ["pytest", "installers/tests", "-x"]
+    assert "installers     FAILED" in capsys.readouterr().out

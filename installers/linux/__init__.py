@@ -1,0 +1,1 @@
+"""The Linux packages: a PyInstaller tree as .deb, .rpm and AppDir."""

@@ -1,0 +1,1 @@
+"""The Windows setup: a plain Python tree in an NSIS program."""
