@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -60,7 +61,9 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(run(capsys, "show", "STARTER", "--json")[1])["state"] == "ready"
 
 
-def test_plan_for_another_card(capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_for_another_card(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.models.shelf.free_bytes", lambda folder: 500 * 10**9)
+    monkeypatch.setattr("app.models.shelf.psutil.virtual_memory", lambda: SimpleNamespace(total=32 * 2**30))
     result, text, _ = run(capsys, "plan", "--gpu", "RTX 4070", "--json")
     assert result == 0
     assert {row["precision"] for row in json.loads(text)} == {"int4"}
