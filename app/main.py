@@ -18,12 +18,14 @@ from PySide6.QtWidgets import QApplication, QMessageBox
 from app import __version__, texts
 from app.bridge.controller import ChatController
 from app.bridge.engine_keeper import EngineKeeper
+from app.bridge.gpu_keeper import GpuKeeper
 from app.bridge.jobs import Engine, ModelChoice
 from app.bridge.library_keeper import LibraryKeeper
 from app.bridge.preferences import Preferences
 from app.engine_tools import EngineTools
 from app.engines import EngineService
 from app.errors import AppError, ErrorReport, report_from_exception
+from app.gpu.start import start_addon
 from app.log import install_exception_hooks, setup_logging, shutdown_logging
 from app.models.desk import ModelDesk
 from app.paths import AppPaths
@@ -49,6 +51,7 @@ class Parts:
     controller: ChatController
     engines: EngineKeeper
     library: LibraryKeeper
+    gpu: GpuKeeper
     themes: ThemeManager
     window: MainWindow
 
@@ -117,6 +120,7 @@ def build(
         AppError: The data folder or the history cannot be used.
     """
     paths.ensure()
+    start_addon(paths.gpu)
     notices = [setup_logging(paths.logs)]
     stack.callback(shutdown_logging)
     file = SettingsFile(paths.settings_file)
@@ -135,13 +139,16 @@ def build(
     stack.callback(controller.shut_down)
     engines = EngineKeeper(EngineService(paths, engine_tools))
     stack.callback(engines.shut_down)
-    library = LibraryKeeper(desk or ModelDesk.open(paths, loaded.settings.offline, engine_tools))
+    desk = desk or ModelDesk.open(paths, loaded.settings.offline, engine_tools)
+    library = LibraryKeeper(desk)
     stack.callback(library.shut_down)
-    window = MainWindow(controller, engines, library, preferences, themes, paths)
+    gpu = GpuKeeper(desk)
+    stack.callback(gpu.shut_down)
+    window = MainWindow(controller, engines, library, gpu, preferences, themes, paths)
     notice = " ".join(text for text in notices if text)
     if notice:
         window.pane.notice.show_text(notice, stays=True)
-    return Parts(store, preferences, controller, engines, library, themes, window)
+    return Parts(store, preferences, controller, engines, library, gpu, themes, window)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,14 +2,17 @@
 
 Whoever needs the network asks `Network` for a client; nobody else makes one (a test looks). The offline switch is
 looked at before every single request. TLS certificates are always verified, against the system's own store; proxies
-come from the environment (HTTPS_PROXY, NO_PROXY). No request is made unless the user has clicked a button that says so.
+come from the environment (HTTPS_PROXY, NO_PROXY). A program of others that opens connections for us is started here,
+too. No request is made unless the user has clicked a button that says so.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from app import __version__
 from app.errors import KnownAppError
@@ -65,6 +68,12 @@ NETWORK_USES = (
         "{hub}",
         "The names of the models in the list",
     ),
+    NetworkUse(
+        "NVIDIA's libraries for the graphics card: TensorRT for RTX and what it needs",
+        "You accept NVIDIA's licence and click Install, or run: python -m app gpu install",
+        "The Python package index, or the one that your settings of uv or pip name; a program of its own (uv) asks",
+        "The names of five packages; no token",
+    ),
 )
 
 
@@ -88,7 +97,7 @@ class Network:
         """
         import httpx2
 
-        self._check()
+        self.check()
         return httpx2.Client(
             follow_redirects=follow_redirects,
             timeout=httpx2.Timeout(TIMEOUT_SECONDS),
@@ -102,13 +111,28 @@ class Network:
         Raises:
             OfflineError: The program stays offline.
         """
-        self._check()
+        self.check()
         # Read when huggingface_hub is imported: it reports no use, and takes no token that another program stored.
         os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_IMPLICIT_TOKEN="1")
         from huggingface_hub import HfApi, set_client_factory
 
         set_client_factory(self._hub_client)
         return HfApi(endpoint=self.endpoint, token=token or False, library_name="dewpoint", library_version=__version__)
+
+    def start_program(
+        self, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        """Start another program that opens connections for one of the reasons above; whoever starts it ends it.
+
+        Raises:
+            OfflineError: The program stays offline.
+            OSError: There is no such program.
+        """
+        self.check()
+        return subprocess.Popen(
+            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )  # fmt: skip
 
     def uses(self) -> tuple[NetworkUse, ...]:
         """All reasons, with the address of this Hub."""
@@ -120,8 +144,13 @@ class Network:
         return self.client(follow_redirects=True)
 
     def _on_request(self, request: httpx2.Request) -> None:
-        self._check()
+        self.check()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise if the program stays offline.
+
+        Raises:
+            OfflineError: It does.
+        """
         if self.offline:
             raise OfflineError(OFFLINE, OFFLINE_HINT)

@@ -71,6 +71,11 @@ class AppPaths:
         return self.base / "graphs"
 
     @property
+    def gpu(self) -> Path:
+        """The GPU add-on: TensorRT for RTX, if the user installed it."""
+        return self.base / "gpu"
+
+    @property
     def settings_file(self) -> Path:
         """The settings."""
         return self.base / "settings.json"

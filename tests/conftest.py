@@ -37,4 +37,5 @@ def dewpoint_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Data folder of this test alone; it does not exist yet."""
     home = tmp_path / "dewpoint-home"
     monkeypatch.setenv("DEWPOINT_HOME", str(home))
+    monkeypatch.setenv("DEWPOINT_GPU", "")  # a window, or a command, of the test names its own
     return home

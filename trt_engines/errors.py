@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GPU_EXTRA = "In Dewpoint's folder run .venv/bin/pip install '.[gpu]' (Windows: .venv\\Scripts\\pip install .[gpu])."
+GPU_EXTRA = "Install it in Model > Models \u2026, or with: python -m app gpu install."
 
 
 class EngineError(Exception):

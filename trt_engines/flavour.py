@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from trt_engines.addon import BINDINGS, is_gone, use_addon
 from trt_engines.errors import GPU_EXTRA, EngineError
 
 RTX, CLASSIC = "tensorrt_rtx", "tensorrt"
+# `tensorrt_rtx` only passes on what the bindings have; the add-on has no such package.
+MODULES = ((RTX, RTX), (RTX, BINDINGS), (CLASSIC, CLASSIC))
 RTX_SM = (75, 80, 86, 89, 120, 121)
 
 
@@ -92,19 +95,22 @@ class Flavour:
 
 
 def installed_flavour() -> Flavour:
-    """The TensorRT of this machine, the one for RTX first.
+    """The TensorRT of this machine, the one for RTX first; what is installed in Python's folders before the add-on.
 
     Raises:
         NoTensorRTError: None is installed, or its libraries do not load.
     """
+    use_addon()
     reasons = []
-    for name in (RTX, CLASSIC):
+    for name, module_name in MODULES:
         try:
-            module: ModuleType = importlib.import_module(name)
+            module: ModuleType = importlib.import_module(module_name)
         except ModuleNotFoundError:
             continue
         except (ImportError, OSError, RuntimeError) as exc:
             reasons.append(f"{name} does not load ({exc})")
+            continue
+        if is_gone(module):
             continue
         return Flavour(name, str(module.__version__), module)
     raise NoTensorRTError(

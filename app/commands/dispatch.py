@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 
 from app import texts
-from app.commands import engines, models
 from app.errors import AppError
+from app.gpu.start import start_addon
+from app.paths import AppPaths
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"engines": engines.main, "models": models.main}
+COMMANDS = ("doctor", "engines", "gpu", "models")  # modules of this package
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -20,7 +22,9 @@ def run_command(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"There is no command {arguments[0]!r}; known are: {', '.join(COMMANDS)}.\n")
         return 2
     try:
-        return COMMANDS[arguments[0]](arguments[1:])
+        start_addon(AppPaths.resolve().gpu)
+        command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{arguments[0]}").main
+        return command(arguments[1:])
     except (AppError, EngineError, InferenceError) as exc:
         sys.stderr.write(f"{exc.user_text} {exc.hint}".strip() + "\n")
         return 1

@@ -22,7 +22,7 @@ from app.ui.question import Question
 from app.ui.theme import ThemeManager
 
 TESTABLE = ("untested", "failed", "ready")  # all segments are there
-SIZE, SMALL = (640, 660), (640, 240)  # small while there is only a sentence to say
+SIZE, SMALL = (640, 660), (640, 300)  # small while there is only a sentence to say
 TONES = {"ready": "good", "failed": "bad", "damaged": "bad"}
 
 

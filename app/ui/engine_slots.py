@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QMainWindow, QWidget
 
 from app import engine_texts
 from app.bridge.controller import ChatController
 from app.bridge.engine_jobs import Looked
 from app.bridge.engine_keeper import EngineKeeper, EngineWork, WorkEnd
+from app.bridge.gpu_keeper import GpuKeeper
 from app.bridge.model_keeper import ModelPhase
 from app.errors import ErrorReport
 from app.paths import AppPaths
@@ -32,6 +33,7 @@ class EngineSlots(_Base):
 
     _controller: ChatController
     _engines: EngineKeeper
+    _gpu: GpuKeeper
     _themes: ThemeManager
     pane: ChatPane
     _paths: AppPaths
@@ -41,6 +43,9 @@ class EngineSlots(_Base):
 
         def on_problem(self, report: ErrorReport) -> None:
             """The window's own."""
+
+        def add_gpu_panel(self, dialog: QWidget) -> None:
+            """Of the part that deals with TensorRT for RTX."""
 
     def connect_engines(self) -> None:
         """Listen to the keeper."""
@@ -69,7 +74,9 @@ class EngineSlots(_Base):
         """Open the engine card of any model."""
         if self.engine_card is None:
             self.engine_card = EngineCard(self._engines, self._themes, self)
+            self.add_gpu_panel(self.engine_card)
         self._engines.look(folder, name)
+        self._gpu.look()
         self.engine_card.show()
         self.engine_card.raise_()
         self.engine_card.activateWindow()

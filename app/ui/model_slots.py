@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.bridge.controller import ChatController
 from app.bridge.jobs import ModelChoice
@@ -23,6 +23,7 @@ from app.ui.theme import ThemeManager
 
 if TYPE_CHECKING:
     from app.bridge.engine_keeper import EngineKeeper
+    from app.bridge.gpu_keeper import GpuKeeper
     from app.bridge.library_work import ModelWork, Transferring
 
 FIRST_LOOK_MS = 1_200  # after the window takes input: the first answer and the model come first
@@ -34,6 +35,7 @@ class ModelSlots(ModelNews):
 
     _controller: ChatController
     _engines: EngineKeeper
+    _gpu: GpuKeeper
     _preferences: Preferences
     _themes: ThemeManager
     if TYPE_CHECKING:
@@ -43,6 +45,9 @@ class ModelSlots(ModelNews):
 
         def open_engines(self, folder: Path | None, name: str) -> None:
             """Of the part that deals with engines."""
+
+        def add_gpu_panel(self, dialog: QWidget) -> None:
+            """Of the part that deals with TensorRT for RTX."""
 
     def connect_models(self) -> None:
         """Listen to the keeper."""
@@ -89,8 +94,10 @@ class ModelSlots(ModelNews):
             window.strip.acted.connect(self.on_notice_acted)
             window.finished.connect(self.on_models_closed)
             self.deeds.pause_begun.connect(window.mark_pausing)
+            self.add_gpu_panel(window)
         self._first_look.stop()
         self._library.look()
+        self._gpu.look()
         self.deeds.host = window
         self.on_answering_model_changed()
         window.show()

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QSplitter
 from app import texts
 from app.bridge.controller import ChatController
 from app.bridge.engine_keeper import EngineKeeper
+from app.bridge.gpu_keeper import GpuKeeper
 from app.bridge.library_keeper import LibraryKeeper
 from app.bridge.model_keeper import ModelPhase, ModelState
 from app.bridge.preferences import Preferences
@@ -23,6 +24,7 @@ from app.ui.chat_pane import ChatPane
 from app.ui.dialogs import BugDialog
 from app.ui.engine_slots import EngineSlots
 from app.ui.first_size import resize_within_screen
+from app.ui.gpu_slots import GpuSlots
 from app.ui.icons import app_icon
 from app.ui.menu_slots import MenuSlots
 from app.ui.model_slots import ModelSlots
@@ -33,7 +35,7 @@ FIRST_SIZE = (1120, 760)
 SIDEBAR_WIDTH = 250
 
 
-class MainWindow(MenuSlots, EngineSlots, ModelSlots, QMainWindow):
+class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, QMainWindow):
     """The window.
 
     Signals:
@@ -49,12 +51,13 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, QMainWindow):
         controller: ChatController,
         engines: EngineKeeper,
         library: LibraryKeeper,
+        gpu: GpuKeeper,
         preferences: Preferences,
         themes: ThemeManager,
         paths: AppPaths,
     ) -> None:
         super().__init__()
-        self._controller, self._engines, self._library = controller, engines, library
+        self._controller, self._engines, self._library, self._gpu = controller, engines, library, gpu
         self._preferences, self._themes, self._paths = preferences, themes, paths
         self._was_shown = False
         self._deleted: list[str] = []
@@ -77,6 +80,7 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, QMainWindow):
         self._connect()
         self.connect_engines()
         self.connect_models()
+        self.connect_gpu()
         self._restore_geometry()
         self.on_settings_changed(preferences.settings)
         self.pane.header.show_state(controller.model.state)
@@ -257,9 +261,11 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, QMainWindow):
             window.hide()
         self._first_look.stop()
         self._library.cancel_all()
+        self._gpu.cancel_all()
         self._engines.cancel_all()
         self._controller.shut_down()
         self._library.shut_down()
+        self._gpu.shut_down()
         self._engines.shut_down()
         self._preferences.flush()
         self.closed.emit()

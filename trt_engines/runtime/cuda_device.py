@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_engines.addon import use_addon
 from trt_engines.errors import GPU_EXTRA
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
 
@@ -29,6 +30,7 @@ class CudaDevice:
         Raises:
             DeviceError: cuda-python is not installed, the driver is too old, or there is no such card.
         """
+        use_addon()
         try:
             self._cuda: Any = importlib.import_module("cuda.bindings.runtime")
         except ImportError as exc:

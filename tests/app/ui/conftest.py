@@ -81,6 +81,7 @@ def discard(parts: Parts) -> None:
     parts.controller.deleteLater()
     parts.engines.deleteLater()
     parts.library.deleteLater()
+    parts.gpu.deleteLater()
 
 
 @pytest.fixture

@@ -73,7 +73,15 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
     small = QRect(0, 0, 800, 560)
     monkeypatch.setattr("PySide6.QtGui.QScreen.availableGeometry", lambda screen: small)
     for window in (
-        MainWindow(parts.controller, parts.engines, parts.library, parts.preferences, parts.themes, AppPaths.resolve()),
+        MainWindow(
+            parts.controller,
+            parts.engines,
+            parts.library,
+            parts.gpu,
+            parts.preferences,
+            parts.themes,
+            AppPaths.resolve(),
+        ),
         SettingsDialog(parts.preferences, parts.window),
         ShortcutsDialog(parts.window),
         EngineCard(parts.engines, parts.themes, parts.window),

@@ -1,0 +1,28 @@
+"""`python -m app doctor`: what Dewpoint needs on this computer, and what it found; 1 if something fails."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+
+from app import __version__
+from app.doctor import checks, report
+from app.gpu.service import GpuAddon
+from app.models.desk import ModelDesk
+from app.paths import AppPaths
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `doctor` with its own arguments; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="dewpoint doctor", description="Check what Dewpoint needs on this computer.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    desk = ModelDesk.open(AppPaths.resolve(), offline=True)
+    found = [check for check in checks(desk, GpuAddon(desk.paths, desk.network)) if check is not None]
+    passed = all(check.status != "fail" for check in found)
+    facts = {"version": __version__, "passed": passed, "checks": [dataclasses.asdict(check) for check in found]}
+    sys.stdout.write((json.dumps(facts, indent=1) if options.json else report(found)) + "\n")
+    return 0 if passed else 1

@@ -1,0 +1,178 @@
+"""`python -m app gpu status | install | remove`: TensorRT for RTX in the data folder, without a window."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import threading
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from typing import Any
+
+from app.commands.model_choice import new_desk
+from app.errors import KnownAppError
+from app.gpu import texts
+from app.gpu.service import GpuAddon
+from app.gpu.view import GpuOffer, GpuState, GpuStep, GpuView
+
+INTERRUPTED = 130
+ACCEPT_QUESTION = "Accept NVIDIA's licence and install? [y/N, r to read it] "
+NOT_ACCEPTED = (
+    "Nothing was installed, because the licence was not accepted (--accept-licence says that you have read it)."
+)
+REMOVE_QUESTION = "Remove it? [y/N] "
+NOT_REMOVED = "Nothing was removed; add --yes to remove it."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run `gpu` with its own arguments; returns the exit status.
+
+    Raises:
+        AppError: What went wrong, in one sentence.
+    """
+    parser = argparse.ArgumentParser(prog="dewpoint gpu", description="TensorRT for RTX, for NVIDIA RTX cards.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    status = commands.add_parser("status", help="say whether it is installed, whole and works")
+    status.add_argument("--verify", action="store_true", help="hash every file, and try it")
+    install = commands.add_parser("install", help="fetch and install it, or install it again")
+    install.add_argument("--accept-licence", action="store_true", help="you have read NVIDIA's licence; do not ask")
+    remove = commands.add_parser("remove", help="delete it")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
+    for command, function in ((status, show_status), (install, install_addon), (remove, remove_addon)):
+        command.add_argument("--json", action="store_true", help="print JSON, one object a line; asks nothing")
+        command.set_defaults(command=function)
+    options = parser.parse_args(arguments)
+    return int(options.command(options, new_addon()))
+
+
+def new_addon() -> GpuAddon:
+    """The add-on of the data folder, as offline as the settings say."""
+    desk = new_desk()
+    return GpuAddon(desk.paths, desk.network)
+
+
+def show_status(options: argparse.Namespace, addon: GpuAddon) -> int:
+    """Print how it is; 1 if it is damaged or does not work."""
+    view = addon.view()
+    if options.verify and view.state is not GpuState.ABSENT:
+        wrong = _followed(addon.verify(), options.json)
+        if wrong:
+            view = dataclasses.replace(view, state=GpuState.DAMAGED, damaged=wrong)
+        elif view.state is not GpuState.DAMAGED:
+            _followed(addon.tried(), options.json)
+            view = addon.view()
+    _say(json.dumps({"event": "status", **dataclasses.asdict(view)}, default=str) if options.json else _text(view))
+    return 1 if view.state in (GpuState.DAMAGED, GpuState.BROKEN) else 0
+
+
+def install_addon(options: argparse.Namespace, addon: GpuAddon) -> int:
+    """Say what it takes, ask, install; 1 if it was not accepted, or is installed and does not work.
+
+    Raises:
+        AppError: It cannot be installed; what was there before is there.
+    """
+    offer = addon.offer()
+    if not options.json:
+        _say(texts.offer_line(offer.version, offer.download, offer.installed, offer.free_disk, offer.folder))
+        _say(texts.licence_line())
+    if offer.problem is not None:
+        raise KnownAppError(offer.problem.text, offer.problem.hint)
+    if not options.accept_licence and (options.json or not _accepted(offer)):
+        sys.stderr.write(NOT_ACCEPTED + "\n")
+        return 1
+    try:
+        _followed(addon.install(threading.Event()), options.json)
+    except KeyboardInterrupt:
+        _say(json.dumps({"event": "stopped", "text": texts.STOPPED}) if options.json else texts.STOPPED)
+        return INTERRUPTED
+    view = addon.view()
+    works = view.state is GpuState.INSTALLED
+    text = texts.installed_new(view.version, view.size) if works else _text(view)
+    _say(json.dumps({"event": "installed", "text": text, **dataclasses.asdict(view)}, default=str) if options.json
+         else text)  # fmt: skip
+    return 0 if works else 1
+
+
+def remove_addon(options: argparse.Namespace, addon: GpuAddon) -> int:
+    """Ask, remove.
+
+    Raises:
+        AppError: There is none, or it cannot be removed.
+    """
+    view = addon.view()
+    if view.state is GpuState.ABSENT:
+        raise KnownAppError(texts.NOTHING_TO_REMOVE)
+    if not options.json:
+        _say(_text(view))
+    if not options.yes and (options.json or not _agreed()):
+        sys.stderr.write(NOT_REMOVED + "\n")
+        return 1
+    freed = addon.remove()
+    _say(json.dumps({"event": "removed", "freed": freed}) if options.json else texts.removed(freed))
+    return 0
+
+
+def _followed(steps: Generator[GpuStep, None, Any], as_json: bool) -> Any:
+    """Show every step: a line that is rewritten on a terminal, a line for each stage elsewhere; returns its value."""
+    terminal, stage, width = sys.stdout.isatty() and not as_json, "", 0
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                return end.value
+            finally:
+                if terminal and width:
+                    sys.stdout.write("\r" + " " * width + "\r")
+            line = texts.stage(step.stage, step.fraction)[: shutil.get_terminal_size().columns - 1]
+            if as_json:
+                _say(json.dumps({"event": "step", **dataclasses.asdict(step)}))
+            elif terminal:
+                width = len(line)
+                sys.stdout.write(line)
+                sys.stdout.flush()
+            elif step.stage != stage:
+                stage = step.stage
+                _say(line)
+
+
+def _text(view: GpuView) -> str:
+    match view.state:
+        case GpuState.ABSENT if view.elsewhere:
+            return texts.ELSEWHERE
+        case GpuState.ABSENT:
+            return texts.not_installed(view.card, view.download, view.needs)
+        case GpuState.DAMAGED:
+            return f"{texts.damaged(view.damaged)} {texts.DAMAGED_HINT}"
+        case GpuState.BROKEN if view.report is not None:
+            return f"{texts.broken(view.report.text)} {view.report.hint or texts.BROKEN_HINT}"
+    return f"{texts.installed(view.version, view.size, view.installed)}\n{view.folder}"
+
+
+def _accepted(offer: GpuOffer) -> bool:
+    """Show the licence on request, and ask."""
+    if not sys.stdin.isatty():
+        return False
+    while True:
+        answer = _answer(ACCEPT_QUESTION)
+        if answer != "r":
+            return answer in ("y", "yes")
+        _say(offer.licence_text.rstrip())
+
+
+def _agreed() -> bool:
+    return sys.stdin.isatty() and _answer(REMOVE_QUESTION) in ("y", "yes")
+
+
+def _answer(question: str) -> str:
+    sys.stdout.write(question)
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,233 @@
+"""Everything that window and command line do with the GPU add-on: look, install, try, verify, remove.
+
+Installing: what killed installations left is deleted, wheels are fetched into a new folder, every file is hashed
+against its package's RECORD (whose wheel had the hash of the lock), the manifest is written, the folder takes its place
+by a rename, and a child process builds a small engine with it. Nothing is held between two calls: any thread may call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+from app.errors import ErrorReport, KnownAppError
+from app.gpu import folders, texts
+from app.gpu.fetcher import Fetcher, found_fetcher
+from app.gpu.filling import RESERVE, filled
+from app.gpu.manifest import (
+    AddonManifest,
+    read_manifest,
+    wrong_files,
+    wrong_sizes,
+)
+from app.gpu.recipe import Recipe, shipped_recipe
+from app.gpu.view import GpuOffer, GpuState, GpuStep, GpuView
+from app.network import Network
+from app.paths import AppPaths
+from app.transfers.disk import FULL, free_bytes
+from trt_engines.addon import GOING, elsewhere
+from trt_engines.errors import EngineError
+from trt_engines.flavour import RTX_SM
+from trt_engines.planning.probe import DetectedGpu, detected_gpus
+from trt_engines.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
+
+VERDICT = "dewpoint-trial.json"  # in the add-on's folder: how it did when it was tried last
+
+
+@dataclass(frozen=True, slots=True)
+class GpuTools:
+    """What the service calls below itself; tests put stand-ins here.
+
+    Attributes:
+        detect: The cards of this computer; raises NoGpuError.
+        recipe: What is installed.
+        fetcher: How.
+        elsewhere: Whether another TensorRT is there.
+        trial: Tries the add-on.
+    """
+
+    detect: Callable[[], tuple[DetectedGpu, ...]] = detected_gpus
+    recipe: Callable[[], Recipe] = shipped_recipe
+    fetcher: Callable[[], Fetcher] = found_fetcher
+    elsewhere: Callable[[], bool] = elsewhere
+    trial: Callable[[TrialJob], Iterator[Trial | None]] = try_tensorrt
+
+
+class GpuAddon:
+    """The add-on of one data folder."""
+
+    def __init__(self, paths: AppPaths, network: Network, tools: GpuTools | None = None) -> None:
+        self.folder = paths.gpu
+        self.network = network
+        self._tools = tools or GpuTools()
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def view(self) -> GpuView:
+        """How it is, by a glance: sizes, and how it did when it was tried.
+
+        Raises:
+            KnownAppError: The program's files are incomplete.
+        """
+        folders.recover(self.folder)
+        recipe, card, manifest = self._tools.recipe(), self._card(), read_manifest(self.folder)
+        name = card.gpu.name if card is not None else ""
+        absent = GpuView(
+            GpuState.ABSENT, self.folder, name, self._tools.elsewhere(), recipe.download, recipe.installed,
+            recipe.version, offline=self.network.offline,
+        )  # fmt: skip
+        if not self.folder.is_dir() or (self.folder / GOING).exists():
+            return absent
+        if manifest is None:
+            return _seen(absent, GpuState.DAMAGED, damaged=("dewpoint-gpu.json",))
+        wrong, verdict = wrong_sizes(self.folder, manifest), self._verdict()
+        state = GpuState.DAMAGED if wrong else GpuState.BROKEN if verdict is not None else GpuState.INSTALLED
+        return _seen(absent, state, manifest, wrong, None if wrong else verdict)
+
+    def cards(self) -> tuple[DetectedGpu, ...]:
+        """The cards of this computer.
+
+        Raises:
+            EngineError: There is none, or the driver does not answer.
+        """
+        return self._tools.detect()
+
+    def trial(self, job: TrialJob) -> Iterator[Trial | None]:
+        """Try a TensorRT.
+
+        Raises:
+            EngineError: It does not work.
+        """
+        return self._tools.trial(job)
+
+    def offer(self) -> GpuOffer:
+        """What an installation means; nothing is fetched.
+
+        Raises:
+            KnownAppError: The program's files are incomplete.
+        """
+        recipe, card, problem = self._tools.recipe(), self._card(), None
+        free = free_bytes(self.folder)
+        try:
+            needed = self._tools.fetcher().peak(recipe) + RESERVE
+            self.network.check()
+            if free < needed:
+                raise KnownAppError(*texts.no_room(needed, free, self.folder.parent))
+        except KnownAppError as exc:
+            problem = ErrorReport("known", exc.user_text, exc.hint)
+        name = card.gpu.name if card is not None else ""
+        return GpuOffer(
+            recipe.version, name, recipe.download, recipe.installed, free, self.folder, recipe.licences, problem
+        )
+
+    # -- doing ------------------------------------------------------------------------------------------------------
+
+    def install(self, cancel: threading.Event) -> Generator[GpuStep, None, None]:
+        """Fetch, check, put in place, try. Close the generator, or set `cancel`, to stop: what was there before stays.
+
+        Raises:
+            KnownAppError: It cannot be installed; what was there before is there.
+        """
+        recipe, fetcher = self._tools.recipe(), self._tools.fetcher()
+        try:
+            folders.recover(self.folder)
+            with folders.alone(self.folder):
+                folders.tidy(self.folder)
+                offer = self.offer()
+                if offer.problem is not None:
+                    raise KnownAppError(offer.problem.text, offer.problem.hint)
+                part = folders.new_part(self.folder)
+                try:
+                    yield from filled(part, recipe, fetcher, self.network, cancel)
+                    if cancel.is_set():
+                        return
+                    folders.take_place(part / "site", self.folder)
+                finally:
+                    shutil.rmtree(part, ignore_errors=True)
+        except OSError as exc:
+            if exc.errno in FULL:
+                raise KnownAppError(texts.DISK_FULL, texts.disk_full_hint(fetcher.peak(recipe))) from exc
+            raise KnownAppError(texts.not_written(exc.strerror or type(exc).__name__)) from exc
+        yield from self.tried()
+
+    def tried(self) -> Generator[GpuStep, None, None]:
+        """Try what is installed; `view` says how it did."""
+        card = self._card()
+        yield GpuStep("trying")
+        job, report = TrialJob(card.gpu.sm if card is not None else DEFAULT_SM, self.folder), None
+        try:
+            for _ in self._tools.trial(job):
+                yield GpuStep("trying")
+        except EngineError as exc:
+            report = ErrorReport("known", exc.user_text, exc.hint)
+        facts = {"text": report.text, "hint": report.hint} if report is not None else {}
+        with contextlib.suppress(OSError):
+            (self.folder / VERDICT).write_text(json.dumps(facts), "utf-8")
+
+    def verify(self) -> Generator[GpuStep, None, tuple[str, ...]]:
+        """Hash every file; returns those that are wrong."""
+        manifest = read_manifest(self.folder)
+        if manifest is None:
+            return ()
+        steps = wrong_files(self.folder, manifest)
+        while True:
+            try:
+                yield GpuStep("checking", next(steps))
+            except StopIteration as end:
+                return tuple(end.value)
+
+    def remove(self) -> int:
+        """Remove it; returns the bytes that come free.
+
+        Raises:
+            KnownAppError: There is none, somebody installs it, or it is in use and goes at the next start.
+        """
+        folders.recover(self.folder)
+        with folders.alone(self.folder):
+            folders.tidy(self.folder)
+            if not self.folder.is_dir():
+                raise KnownAppError(texts.NOTHING_TO_REMOVE)
+            size = folders.bytes_below(self.folder)
+            try:
+                folders.put_away(self.folder)
+            except PermissionError as exc:
+                if os.name != "nt":
+                    raise KnownAppError(texts.not_removed(exc.strerror or "no permission")) from exc
+                (self.folder / GOING).touch()
+                raise KnownAppError(texts.NOT_REMOVED_NOW) from exc
+            except OSError as exc:
+                raise KnownAppError(texts.not_removed(exc.strerror or type(exc).__name__)) from exc
+        return size
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _card(self) -> DetectedGpu | None:
+        try:
+            return next((card for card in self._tools.detect() if card.gpu.sm in RTX_SM), None)
+        except EngineError:
+            return None
+
+    def _verdict(self) -> ErrorReport | None:
+        """Why it did not work when it was tried last."""
+        try:
+            facts = json.loads((self.folder / VERDICT).read_text("utf-8"))
+            return ErrorReport("known", facts["text"], facts["hint"]) if facts else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def _seen(
+    view: GpuView, state: GpuState, manifest: AddonManifest | None = None, damaged: tuple[str, ...] = (),
+    report: ErrorReport | None = None,
+) -> GpuView:  # fmt: skip
+    return GpuView(
+        state, view.folder, view.card, view.elsewhere, view.download, view.needs,
+        manifest.version if manifest is not None else view.version,
+        manifest.size if manifest is not None else folders.bytes_below(view.folder),
+        manifest.installed if manifest is not None else "", damaged, report, view.offline,
+    )  # fmt: skip
