@@ -125,7 +125,12 @@ class TestPayload:
             "dewpoint.ico",
             "dewpoint.cmd",
         }
-        needed |= {"resources/starter/model.safetensors", "resources/catalogue.json", "licences/LICENCES.txt"}
+        needed |= {
+            "resources/starter/model.safetensors",
+            "resources/catalogue.json",
+            "resources/gpu/lock-windows.txt",
+            "licences/LICENCES.txt",
+        }
         assert needed <= listed.keys()
         assert not [name for name in listed if name.startswith(("resources/screenshots", "tests", "installers"))]
 

@@ -109,12 +109,12 @@ class Machine:
     def wine(self, program: Path | str, *arguments: str, limit: float = 180) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
         command = ["wine", str(program), *arguments]
-        piped = {"capture_output": True, "encoding": "utf-8", "errors": "replace"}
+        piped = {"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8", "errors": "replace"}
         return subprocess.run(command, check=False, env=self.environment, timeout=limit, cwd=self.root, **piped)  # type: ignore[call-overload, no-any-return]
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a program of this machine's, or of Linux's, in its environment."""
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         self.started.append(subprocess.Popen(command, env=self.environment, cwd=self.root, **quiet))  # type: ignore[call-overload]
         return self.started[-1]
 
