@@ -71,6 +71,8 @@ NOT_OURS = "Dewpoint moves only models that it downloaded or merged itself."
 NOT_OURS_HINT = "Move the folder with your file manager, then add it again."
 STILL_DOWNLOADING = "This model is still being downloaded."
 STILL_DOWNLOADING_HINT = "Wait until it is installed, or remove it."
+WORKING_ELSEWHERE = "Another Dewpoint moves or merges a model at this moment."
+WORKING_ELSEWHERE_HINT = "Wait until it is done, and try again."
 NOT_DELETED_HINT = "Close every program that uses this model, and try again."
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from app import model_texts as words
 from app.errors import KnownAppError
 from app.models.desk import ModelDesk
+from app.models.disk import working
 from app.models.manifest import Manifest, ModelFile, read_manifest, write_manifest
 from app.models.view import Step
 from app.store.library import ModelRecord
@@ -74,21 +75,22 @@ def merge(
         raise KnownAppError(*words.in_the_way(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     before, whole = read_manifest(base), False
-    try:
-        with closing(merge_adapter(base, adapter, target)) as events:
-            for event in events:
-                if cancel.is_set():
-                    return None
-                notes = event.report.notes if event.report is not None else ()
-                yield Step("merging", event.fraction * MERGE_SHARE, event.tensor, notes)
-        files = yield from _hashed(target, before)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        licence = before.licence if before is not None else ""
-        write_manifest(target, Manifest(title, "", "", licence, now, files))
-        whole = True
-    finally:
-        if not whole:
-            shutil.rmtree(target, ignore_errors=True)  # it did not exist before
+    with working(desk.paths.base):
+        try:
+            with closing(merge_adapter(base, adapter, target)) as events:
+                for event in events:
+                    if cancel.is_set():
+                        return None
+                    notes = event.report.notes if event.report is not None else ()
+                    yield Step("merging", event.fraction * MERGE_SHARE, event.tensor, notes)
+            files = yield from _hashed(target, before)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            licence = before.licence if before is not None else ""
+            write_manifest(target, Manifest(title, "", "", licence, now, files))
+            whole = True
+        finally:
+            if not whole:
+                shutil.rmtree(target, ignore_errors=True)  # it did not exist before
     return desk.library.add("merged", target, title)
 
 

@@ -6,8 +6,9 @@ the lock, graphs. A folder goes only when it is empty afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -20,6 +21,7 @@ from app.transfers.existing import leftovers
 from app.transfers.names import LOCK_NAME, final_path
 from inference.graph_export import MANIFEST as GRAPHS
 
+WORK_LOCK = "model-work.lock"
 MERGE_NOTE = "dewpoint-merge.json"
 UNFINISHED = (".moving", ".merging")  # endings of folders that a killed program left
 
@@ -86,16 +88,44 @@ def remove_files(folder: Path, files: Iterable[Path]) -> None:
             continue  # not empty: what is in it is not ours
 
 
-def leftovers_in(models: Path, known: Collection[Path]) -> tuple[Leftover, ...]:
-    """What lies in the models folder and belongs to no model of the list."""
-    if not models.is_dir():
-        return ()
-    found = []
-    for folder in sorted(path for path in models.iterdir() if path.is_dir()):
+@contextlib.contextmanager
+def working(base: Path) -> Iterator[None]:
+    """A move or a merge runs in this data folder: what it has not finished is no leftover.
+
+    Raises:
+        KnownAppError: Another Dewpoint moves or merges.
+    """
+    lock = FileLock(base / WORK_LOCK, timeout=1.0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout as exc:
+        raise KnownAppError(words.WORKING_ELSEWHERE, words.WORKING_ELSEWHERE_HINT) from exc
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def leftovers_in(base: Path, models: Path, moving: Path | None, known: Collection[Path]) -> tuple[Leftover, ...]:
+    """What belongs to no model of the list.
+
+    Args:
+        base: The data folder.
+        models: The models folder.
+        moving: Where the last move was copying to, perhaps on another drive.
+        known: Folders of the models of the list.
+    """
+    folders = {path for path in models.iterdir() if path.is_dir()} if models.is_dir() else set()
+    if moving is not None and moving.is_dir():
+        folders.add(moving)
+    busy, found = _is_locked(base / WORK_LOCK), []
+    for folder in sorted(folders):
         if folder in known:
             continue
         manifest = read_manifest(folder)
         if folder.name.endswith(UNFINISHED) or (manifest is None and (folder / MERGE_NOTE).exists()):
+            if busy:
+                continue
             size = bytes_of(path for path in folder.rglob("*") if path.is_file())
             found.append(Leftover(folder, size, words.leftover_unfinished(folder.name), False))
         elif manifest is not None:
@@ -108,10 +138,14 @@ def leftovers_in(models: Path, known: Collection[Path]) -> tuple[Leftover, ...]:
 
 def is_downloading(folder: Path) -> bool:
     """Whether a program downloads into `folder` at this moment."""
-    if not (folder / LOCK_NAME).exists():
+    return _is_locked(folder / LOCK_NAME)
+
+
+def _is_locked(file: Path) -> bool:
+    if not file.exists():
         return False
     try:
-        with FileLock(folder / LOCK_NAME, timeout=0):
+        with FileLock(file, timeout=0):
             return False
     except Timeout:
         return True

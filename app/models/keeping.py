@@ -14,7 +14,7 @@ from app import model_texts as words
 from app.engine_sets import bytes_of as bytes_of_set
 from app.errors import KnownAppError
 from app.models.desk import ModelDesk
-from app.models.disk import bytes_of, foreign_files, own_files, remove_files
+from app.models.disk import bytes_of, foreign_files, own_files, remove_files, working
 from app.models.manifest import Manifest, read_manifest, write_manifest
 from app.models.shelf import engines_of
 from app.models.view import Leftover, ModelView, Removal, Step
@@ -97,7 +97,8 @@ def move(desk: ModelDesk, record: ModelRecord, parent: Path, cancel: threading.E
             desk.library.move(record.id, target)
             yield Step("moving", 1.0)
             return
-        yield from _copied(desk, record, manifest, target, cancel)
+        with working(desk.paths.base):
+            yield from _copied(desk, record, manifest, target, cancel)
     except OSError as exc:
         full = isinstance(translated(exc), DiskFullError)
         raise KnownAppError(*words.move_failed(target, "" if full else exc.strerror or type(exc).__name__)) from exc
@@ -140,6 +141,7 @@ def _copied(
         raise KnownAppError(*words.no_room(total, free, target))
     scratch = target.with_name(target.name + MOVING)
     shutil.rmtree(scratch, ignore_errors=True)
+    desk.library.note_move(scratch)
     expected = {final_path(record.folder, file.path): file for file in manifest.files}
     done = 0
     try:
@@ -158,6 +160,7 @@ def _copied(
         scratch.replace(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        desk.library.note_move(None)
     desk.library.move(record.id, target)
     remove_files(record.folder, files)
 

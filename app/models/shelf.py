@@ -44,7 +44,9 @@ def shelf(desk: ModelDesk) -> Shelf:
     here = {record.repo for record in records if record.kind == "download"}
     fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries}
     offered = [_of_entry(desk, entry, fits[entry]) for entry in entries if entry.repo not in here]
-    leftovers = leftovers_in(desk.paths.models, {record.folder for record in records})
+    leftovers = leftovers_in(
+        desk.paths.base, desk.paths.models, desk.library.moving_to(), {record.folder for record in records}
+    )
     models = (_starter(card, machine, sets), *mine, *offered)
     return Shelf(models, machine, advice_for(fits, machine), leftovers, desk.network.offline)
 

@@ -24,6 +24,7 @@ from app.store.ids import new_id, now_ms, storable
 
 ModelKind = Literal["download", "folder", "merged"]
 _RATE = "download_rate"
+_MOVING = "moving_to"
 _COLUMNS = "m.id, m.kind, m.repo, m.folder, m.title, m.added_at, d.state, d.error_json"
 _SELECT = f"SELECT {_COLUMNS} FROM model m LEFT JOIN download d ON d.model_id = m.id"
 
@@ -125,6 +126,18 @@ class LibraryStore:
         """The model lies elsewhere now."""
         with self._open() as db, transaction(db, durable=True):
             db.execute("UPDATE model SET folder = ? WHERE id = ?", [storable(str(folder)), model_id])
+
+    def moving_to(self) -> Path | None:
+        """Where a move copies to, or copied to when the program was killed."""
+        with self._open() as db:
+            row = db.execute("SELECT value FROM app_meta WHERE key = ?", [_MOVING]).fetchone()
+        return Path(row[0]) if row is not None and row[0] else None
+
+    def note_move(self, folder: Path | None) -> None:
+        """A move begins to copy there; None: it has ended."""
+        with self._open() as db, transaction(db, durable=True):
+            where = storable(str(folder)) if folder is not None else ""
+            db.execute("INSERT OR REPLACE INTO app_meta (key, value) VALUES (?, ?)", [_MOVING, where])
 
     def forget(self, model_id: str) -> None:
         """Take a model off the list; no file is touched."""

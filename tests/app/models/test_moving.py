@@ -99,6 +99,7 @@ def test_a_move_that_fails_leaves_the_model_where_it_was(
     steps = keeping.move(desk, record, other_drive, cancel)
     if case in ("cancel", "closed"):
         next(steps)
+        assert not shelf(desk).leftovers, "what is being copied is no leftover"
         assert (other_drive / f"{record.folder.name}{keeping.MOVING}").is_dir()
         if case == "closed":
             steps.close()
@@ -134,3 +135,19 @@ def test_what_cannot_be_moved(desk: ModelDesk, record: ModelRecord, other_drive:
     with pytest.raises(KnownAppError) as caught:
         list(keeping.move(desk, desk.library.find(record.id), other_drive / "x", threading.Event()))
     assert "still being downloaded" in caught.value.user_text
+
+
+@pytest.mark.usefixtures("across")
+def test_what_a_killed_move_left_on_the_other_drive_is_found(
+    desk: ModelDesk, record: ModelRecord, other_drive: Path
+) -> None:
+    scratch = other_drive / f"{record.folder.name}{keeping.MOVING}"
+    scratch.mkdir()
+    (scratch / SHARD).write_bytes(b"half")
+    desk.library.note_move(scratch)  # as a killed program leaves it
+    (leftover,) = shelf(desk).leftovers
+    assert (leftover.path, leftover.size, leftover.whole) == (scratch, 4, False)
+    assert keeping.clear(leftover) == 4
+    assert not list(other_drive.iterdir())
+    assert not shelf(desk).leftovers
+    assert state(desk, record) == ModelState.INSTALLED
