@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 NOT_A_REPO_HINT = "Copy it from the model's page: owner/name, or the address of the page."
 OTHER_ARCHITECTURE_HINT = "Choose a DiffusionGemma model; the list on this page has the ones that are published."
 ADAPTER_HINT = (
@@ -13,20 +11,9 @@ ADAPTER_HINT = (
 DAMAGED_AT_SOURCE_HINT = "Tell its owner, or choose another copy of the model."
 NO_HASH_HINT = "Without a checksum a download cannot be verified, so Dewpoint does not take it."
 REVISION_MISSING_HINT = "Leave the revision out to take the newest state."
-HUB_LATER_HINT = "Try again in some minutes; what is downloaded already is kept."
-HUB_UNREACHABLE_HINT = "Check this computer's connection and proxy, and try again; what is downloaded already is kept."
-BAD_CERTIFICATE_HINT = (
-    "Something between this computer and the Hub opens its connections. Add that certificate to the system's store, or "
-    "use another network."
-)
 TOKEN_HINT = (
     "Open its page in a browser, accept its terms, make an access token for reading, and enter it under Access token."
 )
-
-
-def host(address: str) -> str:
-    """The host of an address."""
-    return urlsplit(address).netloc or address
 
 
 def not_a_repo(text: str) -> str:
@@ -101,36 +88,6 @@ def refused(repo: str, with_token: bool) -> tuple[str, str]:
     if with_token:
         return f"The Hub refused {repo} to your access token.", "Make a new token for reading, and enter it again."
     return f"The Hub refuses {repo} without an account.", TOKEN_HINT
-
-
-def hub_status(status: int) -> str:
-    """A status that says nothing more."""
-    return f"The Hub answered with an error of its own (status {status})."
-
-
-def hub_silent(endpoint: str) -> str:
-    """No answer in time."""
-    return f"{host(endpoint)} did not answer in time."
-
-
-def hub_loop(endpoint: str) -> str:
-    """Redirects without an end."""
-    return f"{host(endpoint)} sends every question on to another address, without an end."
-
-
-def bad_certificate(endpoint: str) -> str:
-    """TLS failed."""
-    return f"{host(endpoint)} showed a certificate that this computer does not trust, so nothing was sent."
-
-
-def hub_unreachable(endpoint: str) -> str:
-    """No connection."""
-    return f"{host(endpoint)} cannot be reached."
-
-
-def hub_no_answer(endpoint: str) -> str:
-    """Something else answered: a hotel's log-in page, for one."""
-    return f"{host(endpoint)} answered with something that is not the Hub's (a log-in page of this network, perhaps)."
 
 
 def licence_elsewhere(name: str, link: str) -> str:

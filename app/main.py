@@ -22,6 +22,7 @@ from app.bridge.gpu_keeper import GpuKeeper
 from app.bridge.jobs import Engine, ModelChoice
 from app.bridge.library_keeper import LibraryKeeper
 from app.bridge.preferences import Preferences
+from app.bridge.update_keeper import UpdateKeeper
 from app.engine_tools import EngineTools
 from app.engines import EngineService
 from app.errors import AppError, ErrorReport, report_from_exception
@@ -52,6 +53,7 @@ class Parts:
     engines: EngineKeeper
     library: LibraryKeeper
     gpu: GpuKeeper
+    updates: UpdateKeeper
     themes: ThemeManager
     window: MainWindow
 
@@ -144,11 +146,13 @@ def build(
     stack.callback(library.shut_down)
     gpu = GpuKeeper(desk)
     stack.callback(gpu.shut_down)
-    window = MainWindow(controller, engines, library, gpu, preferences, themes, paths)
+    updates = UpdateKeeper(desk, preferences)
+    stack.callback(updates.shut_down)
+    window = MainWindow(controller, engines, library, gpu, updates, preferences, themes, paths)
     notice = " ".join(text for text in notices if text)
     if notice:
         window.pane.notice.show_text(notice, stays=True)
-    return Parts(store, preferences, controller, engines, library, gpu, themes, window)
+    return Parts(store, preferences, controller, engines, library, gpu, updates, themes, window)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -162,7 +162,7 @@ def leftover_model(title: str, whole: bool) -> str:
 # -- numbers and ends, for window and command line ------------------------------------------------------------------
 
 NO_KEYRING = "This system has no keyring that Dewpoint can use, so the token was not kept."
-NOTHING_ELSE = "Nothing else is ever asked: no telemetry, no account, no check for updates. A test holds this."
+NOTHING_ELSE = "Nothing else is ever asked: no telemetry, no account. A test holds this."
 
 
 def card_line(card: str, memory: float) -> str:

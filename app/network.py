@@ -3,7 +3,8 @@
 Whoever needs the network asks `Network` for a client; nobody else makes one (a test looks). The offline switch is
 looked at before every single request. TLS certificates are always verified, against the system's own store; proxies
 come from the environment (HTTPS_PROXY, NO_PROXY). A program of others that opens connections for us is started here,
-too. No request is made unless the user has clicked a button that says so.
+too. No request is made unless the user has clicked a button that says so, or switched on the weekly look for a newer
+version.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class NetworkUse:
     Attributes:
         name: What is asked.
         when: Which button does it.
-        host: Who is asked; "{hub}" is the Hub's address.
+        host: Who is asked; "{hub}" is the Hub's address, "{releases}" that of the program's releases.
         sends: What the other side learns, beside the address that every connection shows.
     """
 
@@ -73,6 +74,13 @@ NETWORK_USES = (
         "You accept NVIDIA's licence and click Install, or run: python -m app gpu install",
         "The Python package index, or the one that your settings of uv or pip name; a program of its own (uv) asks",
         "The names of five packages; no token",
+    ),
+    NetworkUse(
+        "Whether there is a newer Dewpoint, and its package",
+        "You open Help > Check for updates, click Download there, or run: python -m app update; "
+        "once a week if you switch that on",
+        "{releases}",
+        "The version of this Dewpoint; no token",
     ),
 )
 
@@ -135,10 +143,11 @@ class Network:
         )  # fmt: skip
 
     def uses(self) -> tuple[NetworkUse, ...]:
-        """All reasons, with the address of this Hub."""
-        return tuple(
-            NetworkUse(use.name, use.when, use.host.replace("{hub}", self.endpoint), use.sends) for use in NETWORK_USES
-        )
+        """All reasons, with the addresses that hold here."""
+        from app.updates.source import shown_address
+
+        places = {"hub": self.endpoint, "releases": shown_address()}
+        return tuple(NetworkUse(use.name, use.when, use.host.format(**places), use.sends) for use in NETWORK_USES)
 
     def _hub_client(self) -> httpx2.Client:
         return self.client(follow_redirects=True)

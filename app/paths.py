@@ -76,6 +76,11 @@ class AppPaths:
         return self.base / "gpu"
 
     @property
+    def updates(self) -> Path:
+        """Packages of newer versions, fetched and not installed yet."""
+        return self.base / "updates"
+
+    @property
     def settings_file(self) -> Path:
         """The settings."""
         return self.base / "settings.json"

@@ -132,11 +132,20 @@ class Settings:
         least=0,
         most=10_000,
     )
+    update_check: str = _setting(
+        "click",
+        title="Look for a newer version",
+        description="Weekly asks once in seven days whether there is a newer Dewpoint, and says so; "
+        "nothing is downloaded or installed by itself.",
+        choices=_choices(click="Only when I click", weekly="Weekly"),
+    )
     show_chat_list: bool = _setting(True)
     first_advice: bool = _setting(True)
     window_geometry: str = _setting("")
     model_folder: str = _setting("")
     last_chat: str = _setting("")
+    updates_asked: str = _setting("")  # when, in ISO format
+    update_told: str = _setting("")  # the version that was last told of unasked
 
     def __post_init__(self) -> None:
         for declaration in declarations():

@@ -5,6 +5,7 @@
     dark.png       sample content with code and a table, dark; written into the history beforehand
     engines.png    the engine card while it builds the starter's engines; the build is real, the card is pretended
     models.png     the models window on a pretended computer: sample content, real arithmetic; models-dark.png: dark
+    update.png     the window that tells of a newer version: sample content
 
 `QT_SCALE_FACTOR=1.5` gives them at 150 %.
 """
@@ -34,6 +35,10 @@ from app.engine_tools import EngineTools  # noqa: E402
 from app.main import Parts, build  # noqa: E402
 from app.paths import AppPaths  # noqa: E402
 from app.store.history import HistoryStore  # noqa: E402
+from app.transfers.values import Digest  # noqa: E402
+from app.ui.update_dialog import UpdateDialog  # noqa: E402
+from app.updates.release import Release, ReleaseFile  # noqa: E402
+from app.updates.view import Found, UpdateState, UpdateView  # noqa: E402
 from benchmarks.sample_shelf import sample_shelf, sample_transfer  # noqa: E402
 from inference.events import BlockCommitted, DraftUpdated, Finished  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
@@ -69,6 +74,11 @@ SAMPLE_FIGURES = Finished(
     answer_tokens=180, tokens_per_step=12.9, time_to_first_draft=0.1, time_to_first_block=2.0, wall_seconds=2.2,
     decode_seconds=2.0, wall_tokens_per_second=82.0, decode_tokens_per_second=90.0,
 )  # fmt: skip
+SAMPLE_CHANGES = (
+    "Sample: chats can be searched, with every place where a word stands marked.",
+    "Sample: a chat can be saved as Markdown.",
+    "Sample: the engine card says how long a build will take before it begins.",
+)
 SAMPLE_CHATS = ("Plans for the garden", "A tiny story about a hedgehog", "Opposite of transparent", "What is a canvas?")
 
 
@@ -125,6 +135,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
             parts = _opened(application, Path(home), stack, appearance, options.seed)
             _models_window(parts, options.to / name)
+    with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
+        parts = _opened(application, Path(home), stack, "light", options.seed)
+        _update_window(parts, options.to / "update.png")
     return 0
 
 
@@ -162,6 +175,17 @@ def _models_window(parts: Parts, picture: Path) -> None:
     QTest.qWait(FADE_MS)
     window.grab().save(str(picture))
     parts.library.transfer = None
+
+
+def _update_window(parts: Parts, picture: Path) -> None:
+    """A newer version that is not real."""
+    file = ReleaseFile("windows", "dewpoint-0.2.0-setup.exe", 77_100_000, Digest("sha256", "0" * 64))
+    release = Release("0.2.0", "2027-01-15", SAMPLE_CHANGES, (file,))
+    parts.updates.view = UpdateView(UpdateState.NEWER, Found(release, "windows", file, ""))
+    dialog = UpdateDialog(parts.updates, parts.preferences, parts.themes.theme, parts.window)
+    dialog.open()
+    QTest.qWait(FADE_MS)
+    dialog.grab().save(str(picture))
 
 
 def _opened(application: QApplication, home: Path, stack: ExitStack, appearance: str, seed: int) -> Parts:

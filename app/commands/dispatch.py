@@ -13,7 +13,7 @@ from app.paths import AppPaths
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 
-COMMANDS = ("doctor", "engines", "gpu", "models")  # modules of this package
+COMMANDS = ("doctor", "engines", "gpu", "models", "update")  # modules of this package
 
 
 def run_command(arguments: Sequence[str]) -> int:

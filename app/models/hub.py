@@ -21,6 +21,7 @@ from app.errors import KnownAppError
 from app.models.manifest import ModelFile
 from app.models.tokens import TokenStore
 from app.network import Network
+from app.network_errors import foreign_trouble, status_trouble, trouble
 from app.paths import resources_folder
 from app.transfers.values import Digest, RemoteFile
 from inference.config import ModelConfig, model_config_from_dicts
@@ -197,7 +198,14 @@ class Hub:
         with _sentences(repo, self._network.endpoint, token is not None):
             with self._network.client(follow_redirects=True) as client:
                 response = client.get(self.url(repo, revision, path), headers=headers)
-            _check_status(response.status_code, repo, path, response.headers.get("X-Error-Code", ""), token is not None)
+            _check_status(
+                response.status_code,
+                self._network.endpoint,
+                repo,
+                path,
+                response.headers.get("X-Error-Code", ""),
+                token is not None,
+            )
             return response.content[:_SMALL].decode("utf-8", "replace")
 
 
@@ -229,14 +237,14 @@ def _other_format(info: ModelInfo) -> str:
     return ""
 
 
-def _check_status(status: int, repo: str, path: str, code: str, with_token: bool) -> None:
+def _check_status(status: int, endpoint: str, repo: str, path: str, code: str, with_token: bool) -> None:
     if status == 200:
         return
     if status in (401, 403):
         raise HubError(*(words.gated(repo, with_token) if code == "GatedRepo" else words.refused(repo, with_token)))
     if status == 404:
         raise HubError(words.file_missing(repo, path), words.DAMAGED_AT_SOURCE_HINT)
-    raise HubError(words.hub_status(status), words.HUB_LATER_HINT)
+    raise HubError(*status_trouble(status, endpoint))
 
 
 @contextmanager
@@ -257,15 +265,9 @@ def _sentences(repo: str, endpoint: str, with_token: bool) -> Iterator[None]:
         raise HubError(words.not_a_repo(repo), words.NOT_A_REPO_HINT) from exc
     except errors.HfHubHTTPError as exc:
         status = exc.response.status_code if exc.response is not None else 0
-        _check_status(status, repo, "", "", with_token)
-        raise HubError(words.hub_status(status), words.HUB_LATER_HINT) from exc
-    except httpx2.TimeoutException as exc:
-        raise UnreachableError(words.hub_silent(endpoint), words.HUB_LATER_HINT) from exc
-    except httpx2.TooManyRedirects as exc:
-        raise UnreachableError(words.hub_loop(endpoint), words.HUB_LATER_HINT) from exc
+        _check_status(status, endpoint, repo, "", "", with_token)
+        raise HubError(*status_trouble(status, endpoint)) from exc
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as exc:
-        if isinstance(exc, httpx2.ConnectError) and "certificate" in str(exc).lower():
-            raise UnreachableError(words.bad_certificate(endpoint), words.BAD_CERTIFICATE_HINT) from exc
-        raise UnreachableError(words.hub_unreachable(endpoint), words.HUB_UNREACHABLE_HINT) from exc
+        raise UnreachableError(*(trouble(exc, endpoint) or foreign_trouble(endpoint))) from exc
     except ValueError as exc:  # an answer that is no JSON: a captive portal, a proxy's page
-        raise HubError(words.hub_no_answer(endpoint), words.HUB_LATER_HINT) from exc
+        raise HubError(*foreign_trouble(endpoint)) from exc

@@ -53,7 +53,7 @@ def forbidden(path: str) -> tuple[str, str]:
 
 def missing(path: str) -> tuple[str, str]:
     """There is no such file."""
-    return f"The server has no file {path}.", "Look for a newer version of the model."
+    return f"The server has no file {path}.", "Look whether there is a newer version."
 
 
 def changed(path: str) -> tuple[str, str]:

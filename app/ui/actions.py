@@ -70,6 +70,7 @@ MENUS: dict[str, tuple[Entry | None, ...]] = {
         Entry("shortcuts", "&Keyboard shortcuts", ("F1",)),
         Entry("data_folder", "Open &data folder"),
         Entry("doctor", "&Check this computer \u2026"),
+        Entry("updates", "Check for &updates \u2026"),
         Entry("network", "What Dewpoint asks the &network \u2026"),
         None,
         Entry("about", "&About Dewpoint"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +31,7 @@ class ModelNews(_Base):
 
     _library: LibraryKeeper
     _opening: Path | None  # chosen in the menu: used as soon as it is in the list
-    _news: tuple[str, ModelView] | None  # what the button beside the newest news does
+    _news: Callable[[], None] | None  # what the button beside the newest news does
     deeds: ModelDeeds
     pane: ChatPane
     models_window: ModelsWindow | None = None
@@ -44,7 +46,7 @@ class ModelNews(_Base):
     def on_notice_acted(self) -> None:
         """The button beside the newest news."""
         if self._news is not None:
-            self.deeds.do(*self._news)
+            self._news()
 
     def on_download_ended(self, ended: Ended) -> None:
         """Say so, and offer to use it."""
@@ -116,7 +118,8 @@ class ModelNews(_Base):
         action = ""
         if new is not None:
             build = model_words.needs_engines(new.fit) and not new.engines
-            self._news, action = ("build" if build else "use", new), model_words.BUILD if build else model_words.USE_IT
+            self._news = partial(self.deeds.do, "build" if build else "use", new)
+            action = model_words.BUILD if build else model_words.USE_IT
             self.pane.notice.dismiss()  # one such button at a time
         if self.models_window is not None and self._models_open:
             self.models_window.say(text, tone=tone, action=action)

@@ -13,8 +13,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from app import hub_texts
 from app.models.view import Shelf
+from app.network_errors import host
 from app.ui import model_words as words
 from app.ui.elided import ElidedLabel
 from app.ui.first_size import resize_within_screen
@@ -140,8 +140,8 @@ class ModelsWindow(QDialog):
         self.refresh_list.setToolTip(why)
         self.by_name.setEnabled(not why)
         self.by_name.setToolTip(why)
-        host = hub_texts.host(self._keeper.desk.network.endpoint)
-        self.asking.set_full_text(words.asking(host) if self._asking else "")
+        asked = host(self._keeper.desk.network.endpoint)
+        self.asking.set_full_text(words.asking(asked) if self._asking else "")
         self.offline.setVisible(offline)
         left = shelf.leftovers if shelf is not None else ()
         self.leftovers.show_text(words.leftovers(len(left), sum(each.size for each in left)) if left else "")

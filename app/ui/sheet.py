@@ -9,13 +9,12 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QPushButton,
 from app.ui.sentences import Sentence
 from app.ui.theme import Theme
 
-WIDTH_EMS = 44
-
 
 class Sheet(QDialog):
     """A dialog that is gone when it is closed; as high as its texts need, unless it has a size of its own."""
 
     own_size = False
+    width_ems = 44
 
     def __init__(self, title: str, head: str, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +36,9 @@ class Sheet(QDialog):
         page.addLayout(self.column, 1)
         page.addSpacing(6)
         page.addWidget(self.buttons)
-        self.setMinimumWidth(min(round(theme.ui_points * WIDTH_EMS), self.screen().availableGeometry().width() - 40))
+        self.setMinimumWidth(
+            min(round(theme.ui_points * self.width_ems), self.screen().availableGeometry().width() - 40)
+        )
 
     def add_button(self, text: str, role: QDialogButtonBox.ButtonRole, primary: bool = False) -> QPushButton:
         """A button below; a primary one is the default."""

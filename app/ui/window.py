@@ -13,6 +13,7 @@ from app.bridge.gpu_keeper import GpuKeeper
 from app.bridge.library_keeper import LibraryKeeper
 from app.bridge.model_keeper import ModelPhase, ModelState
 from app.bridge.preferences import Preferences
+from app.bridge.update_keeper import UpdateKeeper
 from app.errors import ErrorReport
 from app.paths import AppPaths
 from app.settings import Settings
@@ -29,13 +30,14 @@ from app.ui.icons import app_icon
 from app.ui.menu_slots import MenuSlots
 from app.ui.model_slots import ModelSlots
 from app.ui.theme import ThemeManager
+from app.ui.update_slots import UpdateSlots
 from inference.events import DraftUpdated, Finished
 
 FIRST_SIZE = (1120, 760)
 SIDEBAR_WIDTH = 250
 
 
-class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, QMainWindow):
+class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, UpdateSlots, QMainWindow):
     """The window.
 
     Signals:
@@ -52,13 +54,14 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, QMainWindow):
         engines: EngineKeeper,
         library: LibraryKeeper,
         gpu: GpuKeeper,
+        updates: UpdateKeeper,
         preferences: Preferences,
         themes: ThemeManager,
         paths: AppPaths,
     ) -> None:
         super().__init__()
         self._controller, self._engines, self._library, self._gpu = controller, engines, library, gpu
-        self._preferences, self._themes, self._paths = preferences, themes, paths
+        self._updates, self._preferences, self._themes, self._paths = updates, preferences, themes, paths
         self._was_shown = False
         self._deleted: list[str] = []
         self._conversations: tuple[Conversation, ...] = ()
@@ -81,6 +84,7 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, QMainWindow):
         self.connect_engines()
         self.connect_models()
         self.connect_gpu()
+        self.connect_updates()
         self._restore_geometry()
         self.on_settings_changed(preferences.settings)
         self.pane.header.show_state(controller.model.state)
@@ -251,6 +255,7 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, QMainWindow):
         if not self._was_shown:
             self._was_shown = True
             self._first_look.start()
+            self._updates.start()
             self.input_ready.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -262,10 +267,12 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, QMainWindow):
         self._first_look.stop()
         self._library.cancel_all()
         self._gpu.cancel_all()
+        self._updates.cancel_all()
         self._engines.cancel_all()
         self._controller.shut_down()
         self._library.shut_down()
         self._gpu.shut_down()
+        self._updates.shut_down()
         self._engines.shut_down()
         self._preferences.flush()
         self.closed.emit()

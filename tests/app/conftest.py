@@ -1,4 +1,4 @@
-"""A hub on this machine, and a desk on a data folder of its own."""
+"""A hub and a page of releases on this machine, and a desk on a data folder of its own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import pytest
 
 from app.models.desk import ModelDesk
 from app.paths import AppPaths
+from app.updates.source import PackageKind
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.hub_behaviour import Repo, repo_of
 from tests.helpers.hub_server import Hub
+from tests.helpers.release_server import ReleaseServer
 from tests.helpers.tiny_models import NAME, OPTIONS, MemoryKeyring, tiny_contents
 
 MakeDesk = Callable[..., ModelDesk]
+SetKind = Callable[[PackageKind | None], None]
 
 
 @pytest.fixture
@@ -63,3 +66,21 @@ def make_desk(dewpoint_home: Path, fake_engines: FakeEngines) -> MakeDesk:
 def desk(make_desk: MakeDesk, hub: Hub) -> ModelDesk:
     """A desk that asks the hub of the test."""
     return make_desk()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ReleaseServer]:
+    """The page of releases that this copy of the program came from; nothing is published yet."""
+    with ReleaseServer() as made:
+        monkeypatch.setenv("DEWPOINT_RELEASES", made.releases)
+        yield made
+
+
+@pytest.fixture
+def set_kind(monkeypatch: pytest.MonkeyPatch) -> SetKind:
+    """Say from which kind of package this copy was installed."""
+
+    def change(kind: PackageKind | None) -> None:
+        monkeypatch.setattr("app.updates.source.installed_kind", lambda: kind)
+
+    return change

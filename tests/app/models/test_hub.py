@@ -238,6 +238,12 @@ def test_the_switch_holds_for_a_client_that_is_open(hub: Hub, repo: Repo) -> Non
 
 def test_every_use_of_the_network_is_listed_with_the_real_address(hub: Hub) -> None:
     uses = Network().uses()
-    assert len(uses) == 4
+    assert len(uses) == 5
     assert all(use.host and use.when and use.sends for use in uses)
-    assert [hub.url in use.host for use in uses] == [True, True, True, False]  # the last: the package index
+    assert [hub.url in use.host for use in uses] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]  # at last: the package index, the releases

@@ -82,6 +82,7 @@ def discard(parts: Parts) -> None:
     parts.engines.deleteLater()
     parts.library.deleteLater()
     parts.gpu.deleteLater()
+    parts.updates.deleteLater()
 
 
 @pytest.fixture

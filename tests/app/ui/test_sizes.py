@@ -26,6 +26,7 @@ from app.ui.licence_dialog import LicenceDialog
 from app.ui.models_window import ModelsWindow
 from app.ui.network_dialog import NetworkDialog
 from app.ui.settings_dialog import SettingsDialog
+from app.ui.update_dialog import UpdateDialog
 from app.ui.window import MainWindow
 from tests.app.ui.sample import ANSWER, add_answer
 from tests.helpers.scripted_library import offer_of
@@ -78,6 +79,7 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
             parts.engines,
             parts.library,
             parts.gpu,
+            parts.updates,
             parts.preferences,
             parts.themes,
             AppPaths.resolve(),
@@ -88,6 +90,7 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
         ModelsWindow(parts.library, parts.engines, parts.themes.theme, parts.window),
         NetworkDialog(parts.library.desk.network.uses(), parts.preferences, parts.themes.theme, parts.window),
         LicenceDialog(offer_of(), 0.0, parts.themes.theme, parts.window),
+        UpdateDialog(parts.updates, parts.preferences, parts.themes.theme, parts.window),
     ):
         assert small.contains(QRect(0, 0, window.width(), window.height()))
         window.deleteLater()

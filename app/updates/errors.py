@@ -1,0 +1,9 @@
+"""What can go wrong with updates."""
+
+from __future__ import annotations
+
+from app.errors import KnownAppError
+
+
+class UpdateError(KnownAppError):
+    """Whether there is a newer version cannot be told, or it cannot be fetched or installed; nothing has changed."""

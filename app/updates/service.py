@@ -1,0 +1,175 @@
+"""Ask what the newest release is, fetch its package, check it. Nothing is installed here, and nothing without a click.
+
+A package lies in the folder `updates` of the data folder until the version that it brings runs; then it is deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Generator
+from pathlib import Path
+
+from app import __version__
+from app.log import get_logger
+from app.models.desk import ModelDesk
+from app.network_errors import status_trouble, trouble
+from app.transfers.disk import sync_folder
+from app.transfers.values import RemoteFile, TransferEvent
+from app.updates import texts
+from app.updates.errors import UpdateError
+from app.updates.release import MOST_BYTES, Release, ReleaseFile, is_version, numbers, read_release
+from app.updates.source import APPIMAGE_VARIABLE, Source, find_source
+from app.updates.view import Found
+
+_log = get_logger("updates")
+
+
+class Updates:
+    """The updates of one data folder; nothing is held between two calls, so any thread may use it.
+
+    Args:
+        desk: Folders, network, and how downloads behave.
+        version: Of this program; another one in tests.
+    """
+
+    def __init__(self, desk: ModelDesk, version: str = __version__) -> None:
+        self._desk = desk
+        self._version = version
+        self.folder = desk.paths.updates
+
+    def ask(self) -> Found | None:
+        """What the newest release is; None if it is not newer than this program.
+
+        Raises:
+            UpdateError: This copy has no releases, they cannot be asked, or the answer cannot be read.
+            OfflineError: The program stays offline.
+        """
+        source = find_source()
+        if source is None:
+            raise UpdateError(texts.GIT_UPDATES, texts.GIT_UPDATES_HINT)
+        release = read_release(self._answer(source))
+        _log.info("the newest release is %s, this is %s", release.version, self._version)
+        if not release.is_newer_than(self._version):
+            return None
+        file = release.file_for(source.kind)
+        return Found(release, source.kind, file, source.page(release.version), self._fetched(release, file))
+
+    def fetch(self, found: Found, cancel: threading.Event) -> Generator[TransferEvent, None, None]:
+        """Fetch the package; what was fetched before is used.
+
+        Yields:
+            News of the download; at last `Finished` or `Stopped`.
+
+        Raises:
+            UpdateError: There is no package for this kind of installation, or no address any more.
+            TransferError: It cannot go on; what was fetched is kept.
+            OfflineError: The program stays offline.
+        """
+        from app.transfers.fetch import fetch  # the HTTP client: only when there is something to fetch
+
+        source = find_source()
+        if found.file is None or source is None:
+            raise UpdateError(texts.no_package(found.release.version), f"{texts.TO_PAGE}: {found.page}")
+        self._desk.network.check()
+        file, version = found.file, found.release.version
+        remote = RemoteFile(file.name, source.file(version, file.name), file.size, file.digest)
+        yield from fetch(
+            [remote], self._path(found.release, ""), self._desk.network.client, self._desk.options, cancel=cancel,
+            rate_limit=self._desk.rate,
+        )  # fmt: skip
+
+    def placed(self, found: Found) -> Path:
+        """The fetched package, hashed once more, where it can be installed; an AppImage goes beside the old one.
+
+        Raises:
+            UpdateError: It is gone, was changed (and is deleted), or cannot be put in place.
+        """
+        if found.file is None:
+            raise UpdateError(texts.no_package(found.release.version), f"{texts.TO_PAGE}: {found.page}")
+        path, final = self._path(found.release, found.file.name), self._final(found.release, found.file)
+        there = final if final.is_file() else path
+        try:
+            right = _is_right(there, found.file)
+        except FileNotFoundError as exc:
+            raise UpdateError(texts.GONE, texts.GONE_HINT) from exc
+        if not right:
+            there.unlink()
+            raise UpdateError(texts.WRONG_HASH, texts.WRONG_HASH_HINT)
+        if there != final:
+            _put(path, final)
+        return final
+
+    def tidy(self) -> None:
+        """Delete packages that are of no use any more: of this version and of earlier ones."""
+        with contextlib.suppress(OSError):
+            for folder in self.folder.iterdir():
+                if is_version(folder.name) and numbers(folder.name) <= numbers(self._version):
+                    shutil.rmtree(folder, ignore_errors=True)
+            self.folder.rmdir()  # if nothing is left
+
+    def _path(self, release: Release, name: str) -> Path:
+        return self.folder / release.version / name
+
+    def _final(self, release: Release, file: ReleaseFile) -> Path:
+        running = os.environ.get(APPIMAGE_VARIABLE, "") if file.kind == "appimage" else ""
+        return Path(running).absolute().parent / file.name if running else self._path(release, file.name)
+
+    def _fetched(self, release: Release, file: ReleaseFile | None) -> Path | None:
+        """The package, if all of it is here and right."""
+        if file is None:
+            return None
+        path = self._final(release, file)
+        try:
+            return path if path.stat().st_size == file.size and _is_right(path, file) else None
+        except OSError:
+            return None
+
+    def _answer(self, source: Source) -> bytes:
+        try:
+            with (
+                self._desk.network.client(follow_redirects=True) as client,
+                client.stream("GET", source.newest) as response,
+            ):
+                way = [step.url.scheme for step in (*response.history, response)]
+                if source.releases.startswith("https:") and set(way) != {"https"}:
+                    raise UpdateError(texts.UNREADABLE, texts.LATER_HINT)
+                if response.status_code == 404:
+                    raise UpdateError(texts.NO_RELEASE, texts.NO_RELEASE_HINT)
+                if response.status_code != 200:
+                    raise UpdateError(*status_trouble(response.status_code, source.releases))
+                data = b""
+                for part in response.iter_bytes():
+                    data += part
+                    if len(data) > MOST_BYTES:
+                        raise UpdateError(texts.UNREADABLE, texts.LATER_HINT)
+                return data
+        except Exception as exc:
+            said = trouble(exc, source.releases)
+            if said is None:
+                raise
+            raise UpdateError(*said) from exc
+
+
+def _is_right(path: Path, file: ReleaseFile) -> bool:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest() == file.digest.value
+
+
+def _put(path: Path, target: Path) -> None:
+    """Move a program to another folder, whole or not at all."""
+    temporary = target.with_name(target.name + ".part")
+    try:
+        shutil.copyfile(path, temporary)
+        temporary.chmod(0o755)
+        os.replace(temporary, target)
+        sync_folder(target.parent)
+        path.unlink()
+    except OSError as exc:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        reason = exc.strerror or type(exc).__name__
+        raise UpdateError(texts.not_put(target.parent, reason), texts.not_put_hint(path)) from exc

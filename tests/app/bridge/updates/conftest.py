@@ -1,0 +1,77 @@
+"""A keeper of the updates on a data folder of its own, and who listens to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.bridge.preferences import Preferences
+from app.bridge.update_keeper import UpdateKeeper
+from app.errors import ErrorReport
+from app.models.desk import ModelDesk
+from app.paths import AppPaths
+from app.settings import Settings
+from app.settings_file import SettingsFile
+from app.updates.view import Found, UpdateState, UpdateView
+from tests.app.conftest import SetKind
+from tests.helpers.release_server import ReleaseServer
+from tests.helpers.tiny_models import OPTIONS
+
+WAIT = 20_000
+DEB = b"a package" * 100_000
+State = UpdateState
+
+
+class Listener:
+    """Everything that a keeper says."""
+
+    def __init__(self, keeper: UpdateKeeper) -> None:
+        self.states: list[UpdateState] = []
+        self.told: list[Found] = []
+        self.checked: list[Path] = []
+        self.problems: list[ErrorReport] = []
+        keeper.view_changed.connect(self.on_view_changed)
+        keeper.found_unasked.connect(self.told.append)
+        keeper.package_checked.connect(self.checked.append)
+        keeper.problem.connect(self.problems.append)
+
+    def on_view_changed(self, view: UpdateView) -> None:
+        """Note the states, each once."""
+        if self.states[-1:] != [view.state]:
+            self.states.append(view.state)
+
+
+@pytest.fixture
+def paths(dewpoint_home: Path) -> AppPaths:
+    """The data folder."""
+    return AppPaths(dewpoint_home).ensure()
+
+
+@pytest.fixture
+def preferences(qtbot: QtBot, paths: AppPaths) -> Iterator[Preferences]:
+    """The settings of a new installation."""
+    made = Preferences(SettingsFile(paths.settings_file), Settings())
+    yield made
+    made.flush()
+    made.deleteLater()
+
+
+@pytest.fixture
+def keeper(
+    preferences: Preferences, paths: AppPaths, server: ReleaseServer, set_kind: SetKind
+) -> Iterator[UpdateKeeper]:
+    """A keeper of a program that was installed from a .deb; nobody was asked yet."""
+    set_kind("deb")
+    made = UpdateKeeper(ModelDesk.open(paths, options=OPTIONS), preferences)
+    yield made
+    assert made.shut_down()
+    made.deleteLater()
+
+
+def reach(qtbot: QtBot, keeper: UpdateKeeper, state: UpdateState) -> UpdateView:
+    """Wait for a state."""
+    qtbot.waitUntil(lambda: keeper.view.state is state, timeout=WAIT)
+    return keeper.view

@@ -1,0 +1,147 @@
+"""The keeper of the updates: what the user clicks."""
+
+from __future__ import annotations
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.bridge import update_jobs
+from app.bridge.preferences import Preferences
+from app.bridge.update_keeper import UpdateKeeper
+from app.models.desk import ModelDesk
+from app.paths import AppPaths
+from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
+from tests.helpers.release_server import ReleaseServer
+
+
+def test_ask_fetch_check(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences) -> None:
+    server.publish("9.0.0", deb=DEB)
+    said = Listener(keeper)
+    keeper.ask()
+    view = reach(qtbot, keeper, State.NEWER)
+    assert view.found is not None
+    assert view.found.release.version == "9.0.0"
+    assert preferences.settings.updates_asked
+    keeper.fetch()
+    view = reach(qtbot, keeper, State.READY)
+    assert view.found is not None
+    assert view.found.fetched is not None
+    assert view.found.fetched.read_bytes() == DEB
+    assert view.done == len(DEB)
+    keeper.check()
+    qtbot.waitUntil(lambda: bool(said.checked), timeout=WAIT)
+    assert said.checked == [view.found.fetched]
+    reach(qtbot, keeper, State.READY)
+    assert said.states == [State.ASKING, State.NEWER, State.FETCHING, State.READY, State.CHECKING, State.READY]
+    assert not said.told, "whoever asked sees the answer"
+    assert not said.problems
+
+
+def test_nothing_newer(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+    server.publish("0.0.1", deb=DEB)
+    keeper.ask()
+    assert reach(qtbot, keeper, State.CURRENT).found is None
+    keeper.fetch()
+    keeper.check()
+    keeper.stop()
+    assert keeper.view.state is State.CURRENT
+
+
+def test_a_failure_is_told_and_can_be_repeated(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+    server.status = 500
+    keeper.ask()
+    reach(qtbot, keeper, State.ASKING)
+    view = reach(qtbot, keeper, State.IDLE)
+    assert view.report is not None
+    assert "status 500" in view.report.text
+    server.status = 200
+    server.publish("9.0.0", deb=DEB)
+    keeper.ask()
+    assert reach(qtbot, keeper, State.NEWER).report is None
+    server.status = 500
+    keeper.ask()
+    view = reach(qtbot, keeper, State.NEWER)
+    assert view.found is not None, "what was found is not forgotten because the next question failed"
+    qtbot.waitUntil(lambda: keeper.view.report is not None, timeout=WAIT)
+
+
+@pytest.mark.log_allowed("bridge: job")
+def test_a_bug_is_a_problem_of_its_own(qtbot: QtBot, keeper: UpdateKeeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(desk: ModelDesk) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(update_jobs, "asked", fail)
+    said = Listener(keeper)
+    keeper.ask()
+    qtbot.waitUntil(lambda: bool(said.problems), timeout=WAIT)
+    assert said.problems[0].kind == "bug"
+    assert keeper.view.state is State.IDLE
+    assert keeper.view.report is None
+
+
+def test_stopped_and_gone_on(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+    server.publish("9.0.0", deb=DEB)
+    keeper.ask()
+    reach(qtbot, keeper, State.NEWER)
+    server.gate.clear()
+    keeper.fetch()
+    reach(qtbot, keeper, State.FETCHING)
+    keeper.stop()
+    assert keeper.view.stopping
+    view = reach(qtbot, keeper, State.NEWER)
+    assert not view.stopping
+    assert view.report is None
+    server.gate.set()
+    keeper.fetch()
+    reach(qtbot, keeper, State.READY)
+
+
+def test_the_offline_switch_stops_a_download(
+    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+) -> None:
+    server.publish("9.0.0", deb=DEB)
+    keeper.ask()
+    reach(qtbot, keeper, State.NEWER)
+    server.gate.clear()
+    keeper.fetch()
+    reach(qtbot, keeper, State.FETCHING)
+    preferences.set(offline=True)
+    reach(qtbot, keeper, State.NEWER)
+
+
+def test_closing_while_it_downloads(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+    server.publish("9.0.0", deb=DEB)
+    keeper.ask()
+    reach(qtbot, keeper, State.NEWER)
+    server.gate.clear()
+    keeper.fetch()
+    reach(qtbot, keeper, State.FETCHING)
+    assert keeper.shut_down()
+
+
+def test_a_package_that_was_changed_is_fetched_again(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+    server.publish("9.0.0", deb=DEB)
+    said = Listener(keeper)
+    keeper.ask()
+    reach(qtbot, keeper, State.NEWER)
+    keeper.fetch()
+    found = reach(qtbot, keeper, State.READY).found
+    assert found is not None
+    assert found.fetched is not None
+    found.fetched.write_bytes(b"something else")
+    keeper.check()
+    view = reach(qtbot, keeper, State.NEWER)
+    assert view.report is not None
+    assert not said.checked
+    keeper.fetch()
+    assert reach(qtbot, keeper, State.READY).report is None
+
+
+def test_old_packages_are_deleted_at_the_start(qtbot: QtBot, keeper: UpdateKeeper, paths: AppPaths) -> None:
+    old = paths.updates / "0.0.1"
+    old.mkdir(parents=True)
+    (old / "dewpoint_0.0.1_amd64.deb").write_bytes(DEB)
+    keeper.start()
+    qtbot.waitUntil(lambda: not paths.updates.exists(), timeout=WAIT)
+    keeper.ask()
+    reach(qtbot, keeper, State.IDLE)

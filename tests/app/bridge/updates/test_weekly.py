@@ -1,0 +1,115 @@
+"""The keeper of the updates: once a week, if the user wants that, and never otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.bridge import update_keeper
+from app.bridge.preferences import Preferences
+from app.bridge.update_keeper import UpdateKeeper
+from app.updates.view import UpdateView
+from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
+from tests.helpers.release_server import ReleaseServer
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weekly looks come soon after the start."""
+    monkeypatch.setattr(update_keeper, "LOOK_MS", 20)
+    monkeypatch.setattr(update_keeper, "AGAIN_MS", 20)
+
+
+@pytest.mark.usefixtures("quick")
+def test_by_itself_it_asks_nobody(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+    server.publish("9.0.0", deb=DEB)
+    keeper.start()
+    qtbot.wait(200)
+    assert server.seen == []
+    assert keeper.view.state is State.IDLE
+
+
+@pytest.mark.usefixtures("quick")
+def test_weekly_asks_once_and_tells_once(
+    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+) -> None:
+    server.publish("9.0.0", deb=DEB)
+    said = Listener(keeper)
+    keeper.start()
+    preferences.set(update_check="weekly")
+    qtbot.waitUntil(lambda: bool(said.told), timeout=WAIT)
+    assert preferences.settings.update_told == "9.0.0"
+    qtbot.wait(200)
+    assert len(server.seen) == 1, "once, and nothing is fetched"
+    assert len(said.told) == 1
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("ago", "asks"),
+    [
+        (timedelta(days=6, hours=23), False),
+        (timedelta(days=7, minutes=1), True),
+        (timedelta(days=-1), True),
+        (None, True),
+    ],
+)
+def test_when_a_week_is_over(
+    qtbot: QtBot,
+    keeper: UpdateKeeper,
+    server: ReleaseServer,
+    preferences: Preferences,
+    ago: timedelta | None,
+    asks: bool,
+) -> None:
+    server.publish("9.0.0", deb=DEB)
+    asked = (datetime.now(UTC) - ago).isoformat() if ago is not None else "yesterday"
+    preferences.set(update_check="weekly", updates_asked=asked, update_told="9.0.0")
+    said = Listener(keeper)
+    keeper.start()
+    if asks:
+        reach(qtbot, keeper, State.NEWER)
+    else:
+        qtbot.wait(150)
+    assert len(server.seen) == int(asks)
+    assert not said.told, "of this version it was told before"
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_weekly_look_that_fails_says_nothing_and_waits_a_day(
+    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+) -> None:
+    server.status = 500
+    preferences.set(update_check="weekly")
+    keeper.start()
+    qtbot.waitUntil(lambda: bool(server.seen) and keeper.view.state is State.IDLE, timeout=WAIT)
+    assert keeper.view.report is None
+    assert preferences.settings.updates_asked == ""
+    qtbot.wait(150)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_offline_weekly_asks_nobody(
+    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+) -> None:
+    preferences.set(update_check="weekly", offline=True)
+    keeper.start()
+    qtbot.wait(150)
+    assert server.seen == []
+
+
+def test_a_click_while_it_looks_by_itself_is_answered(
+    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+) -> None:
+    server.status = 500
+    preferences.set(update_check="weekly")
+    keeper.on_look_due()
+    assert keeper.view.state is State.ASKING
+    keeper.ask()
+    view = reach(qtbot, keeper, State.IDLE)
+    assert view.report is not None, "the user waits for it now"
+    assert dataclasses.replace(view, report=None) == UpdateView()

@@ -1,0 +1,190 @@
+"""Asking, fetching and checking, against a page of releases on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import pytest
+
+from app import __version__
+from app.models.desk import ModelDesk
+from app.network import OfflineError
+from app.paths import AppPaths
+from app.transfers.errors import TransferError
+from app.transfers.values import Finished, Stopped
+from app.updates.errors import UpdateError
+from app.updates.service import Updates
+from app.updates.view import Found
+from tests.app.conftest import SetKind
+from tests.helpers.release_server import ReleaseServer
+
+DEB = b"a package" * 200_000
+
+
+def fetched(updates: Updates, found: Found, cancel: threading.Event | None = None) -> object:
+    """Fetch to the end; returns the last event."""
+    return list(updates.fetch(found, cancel or threading.Event()))[-1]
+
+
+def test_ask_fetch_check(updates: Updates, server: ReleaseServer) -> None:
+    server.publish("0.2.0", deb=DEB, windows=b"exe")
+    found = updates.ask()
+    assert found is not None
+    assert found.release.version == "0.2.0"
+    assert found.file is not None
+    assert found.file.kind == "deb"
+    assert found.fetched is None
+    assert found.page == f"{server.releases}/tag/v0.2.0"
+    assert server.seen == ["/owner/dewpoint/releases/latest/download/updates.json"], "asking fetches nothing"
+    assert server.agents == {f"dewpoint/{__version__}"}
+    assert isinstance(fetched(updates, found), Finished)
+    path = updates.placed(found)
+    assert path == updates.folder / "0.2.0" / "dewpoint_0.2.0_amd64.deb"
+    assert path.read_bytes() == DEB
+    again = updates.ask()
+    assert again is not None
+    assert again.fetched == path
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "0.0.9"])
+def test_the_same_or_an_older_one_is_no_news(updates: Updates, server: ReleaseServer, version: str) -> None:
+    server.publish(version, deb=DEB)
+    assert updates.ask() is None
+
+
+def test_a_release_without_our_package(updates: Updates, server: ReleaseServer) -> None:
+    server.publish("0.2.0", windows=b"exe")
+    found = updates.ask()
+    assert found is not None
+    assert found.file is None
+    with pytest.raises(UpdateError, match="no package"):
+        fetched(updates, found)
+    with pytest.raises(UpdateError, match="no package"):
+        updates.placed(found)
+
+
+def test_a_copy_that_nobody_released(updates: Updates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEWPOINT_RELEASES")
+    with pytest.raises(UpdateError, match="not installed from a release"):
+        updates.ask()
+
+
+def test_offline_asks_nobody(server: ReleaseServer, dewpoint_home: Path) -> None:
+    server.publish("0.2.0", deb=DEB)
+    offline = Updates(ModelDesk.open(AppPaths(dewpoint_home).ensure(), offline=True), "0.1.0")
+    with pytest.raises(OfflineError):
+        offline.ask()
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(404, "no published release"), (500, "status 500"), (403, "status 403"), (302, "status 302")]
+)
+def test_statuses(updates: Updates, server: ReleaseServer, status: int, text: str) -> None:
+    server.status = status
+    with pytest.raises(UpdateError, match=text) as caught:
+        updates.ask()
+    assert caught.value.hint
+
+
+def test_nobody_listens(updates: Updates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEWPOINT_RELEASES", "http://127.0.0.1:9/releases")
+    with pytest.raises(UpdateError, match=r"127\.0\.0\.1:9 cannot be reached"):
+        updates.ask()
+
+
+def test_an_endless_answer_is_not_read_to_its_end(updates: Updates, server: ReleaseServer) -> None:
+    server.description = b" " * 10_000_000
+    with pytest.raises(UpdateError, match="not the description"):
+        updates.ask()
+
+
+def test_a_file_that_is_another_one_is_never_used(updates: Updates, server: ReleaseServer) -> None:
+    server.publish("0.2.0", deb=DEB)
+    server.files["dewpoint_0.2.0_amd64.deb"] = b"b" + DEB[1:]
+    found = updates.ask()
+    assert found is not None
+    with pytest.raises(TransferError):
+        fetched(updates, found)
+    assert not list(updates.folder.rglob("*.deb"))
+    with pytest.raises(UpdateError, match="not there any more"):
+        updates.placed(found)
+
+
+def test_a_file_that_was_changed_afterwards_is_never_used(updates: Updates, server: ReleaseServer) -> None:
+    server.publish("0.2.0", deb=DEB)
+    found = updates.ask()
+    assert found is not None
+    fetched(updates, found)
+    path = updates.placed(found)
+    path.write_bytes(b"b" + DEB[1:])
+    again = updates.ask()
+    assert again is not None
+    assert again.fetched is None, "it is hashed, not only measured"
+    with pytest.raises(UpdateError, match="deleted"):
+        updates.placed(found)
+    assert not path.exists()
+
+
+def test_stopped_and_gone_on(updates: Updates, server: ReleaseServer) -> None:
+    server.publish("0.2.0", deb=DEB)
+    found = updates.ask()
+    assert found is not None
+    cancel = threading.Event()
+    cancel.set()
+    assert isinstance(fetched(updates, found, cancel), Stopped)
+    assert isinstance(fetched(updates, found), Finished)
+
+
+def test_tidying_keeps_only_what_is_newer(updates: Updates) -> None:
+    for name in ("0.0.9", "0.1.0", "0.2.0", "somebody's own"):
+        (updates.folder / name).mkdir(parents=True)
+        (updates.folder / name / "file").touch()
+    updates.tidy()
+    assert {path.name for path in updates.folder.iterdir()} == {"0.2.0", "somebody's own"}
+    for name in ("0.2.0", "somebody's own"):
+        (updates.folder / name / "file").unlink()
+        (updates.folder / name).rmdir()
+    updates.tidy()
+    assert not updates.folder.exists()
+    updates.tidy()
+
+
+def test_an_appimage_goes_beside_the_old_one(
+    updates: Updates, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_kind("appimage")
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    monkeypatch.setenv("APPIMAGE", str(programs / "Dewpoint-0.1.0-x86_64.AppImage"))
+    server.publish("0.2.0", appimage=DEB)
+    found = updates.ask()
+    assert found is not None
+    fetched(updates, found)
+    path = updates.placed(found)
+    assert path == programs / "Dewpoint-0.2.0-x86_64.AppImage"
+    assert path.read_bytes() == DEB
+    assert path.stat().st_mode & 0o777 == 0o755
+    assert [file.name for file in programs.iterdir()] == [path.name]
+    again = updates.ask()
+    assert again is not None
+    assert again.fetched == path
+    assert updates.placed(dataclasses.replace(found, fetched=path)) == path
+
+
+def test_an_appimage_whose_folder_cannot_be_written(
+    updates: Updates, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_kind("appimage")
+    monkeypatch.setenv("APPIMAGE", str(tmp_path / "gone" / "Dewpoint.AppImage"))
+    server.publish("0.2.0", appimage=DEB)
+    found = updates.ask()
+    assert found is not None
+    fetched(updates, found)
+    with pytest.raises(UpdateError, match="could not be put into") as caught:
+        updates.placed(found)
+    kept = updates.folder / "0.2.0" / "Dewpoint-0.2.0-x86_64.AppImage"
+    assert str(kept) in caught.value.hint
+    assert kept.read_bytes() == DEB
