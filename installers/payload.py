@@ -1,7 +1,8 @@
 """The files of the Windows program: python.org's embeddable Python, the locked packages, Dewpoint, and their list.
 
 `python3.11 installers/payload.py --target windows --out DIR --python-zip FILE` for a release, `--target wine --out DIR`
-for tests. What it prints is one JSON object with sizes and times; the same lies beside the folder, as DIR.json.
+for tests; `--releases ADDRESS` for a program that can look for newer ones there. What it prints is one JSON object with
+sizes and times; the same lies beside the folder, as DIR.json.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if __name__ == "__main__":
 from installers.licences import collect_licences  # noqa: E402
 from installers.lock import PYTHON, lock_file  # noqa: E402
 from installers.manifest import write_manifest  # noqa: E402
+from installers.release_address import HELP, checked, write_address  # noqa: E402
 from installers.trim import NOT_LISTED, copy_kept, forbidden_files  # noqa: E402
 
 PYTHON_ORG = "python-3.11.9-embed-amd64.zip of python.org"
@@ -68,6 +70,23 @@ def pip(*arguments: str) -> None:
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     if result.returncode:
         raise PayloadError(f"pip {arguments[0]} failed:\n{result.stderr[-3000:]}")
+
+
+def check_release(target: str, python_zip: Path | None, releases: str | None) -> str | None:
+    """The address of releases, checked. A program that has one goes to users, so its Python must be python.org's.
+
+    Raises:
+        PayloadError: python.org's Python is not given.
+        AddressError: The address is none.
+    """
+    if releases is None:
+        return None
+    address = checked(releases)
+    # What is made for Wine is always a test.
+    if target == "wine" or (python_zip and hashlib.sha256(python_zip.read_bytes()).hexdigest() == PYTHON_ORG_SHA256):
+        return address
+    given = python_zip or "PyPI's copy"
+    raise PayloadError(f"With --releases, --python-zip must be {PYTHON_ORG}, {PYTHON_ORG_SHA256}; {given} is not.")
 
 
 def embed_zip(scratch: Path) -> bytes:
@@ -169,17 +188,25 @@ def files_of(out: Path) -> dict[str, int]:
     return {path.relative_to(out).as_posix(): path.stat().st_size for path in sorted(out.rglob("*")) if path.is_file()}
 
 
-def build(target: str, out: Path, python_zip: Path | None = None) -> dict[str, Any]:
+def build(target: str, out: Path, python_zip: Path | None = None, releases: str | None = None) -> dict[str, Any]:
     """Make the payload in `out`, which must not exist or be empty; returns the report.
+
+    Args:
+        target: "windows" or "wine".
+        out: The folder to make.
+        python_zip: The embeddable Python; None for PyPI's copy.
+        releases: Where the program looks for newer releases; None for nowhere.
 
     Raises:
         PayloadError: It cannot be made.
+        AddressError: `releases` is no address of releases.
         TrimError, LicenceError: A new package must be looked at.
     """
     if f"{sys.version_info[0]}.{sys.version_info[1]}" != PYTHON:
         raise PayloadError(f"Run this with Python {PYTHON}: its bytecode goes into the program.")
     if out.exists() and any(out.iterdir()):
         raise PayloadError(f"{out} is not empty.")
+    releases = check_release(target, python_zip, releases)
     start = time.monotonic()
     steps: dict[str, float] = {}
     site_packages = out / "python" / "Lib" / "site-packages"
@@ -195,12 +222,14 @@ def build(target: str, out: Path, python_zip: Path | None = None) -> dict[str, A
         copy_kept(site, site_packages)
         shutil.copyfile(next(site.rglob("uv.exe")), out / "uv.exe")
     copy_program(out)
+    write_address(out / "resources", releases)
     compile_sources(out)
     check(out)
     write_manifest(out)
     sizes = files_of(out)
     report = {
-        "target": target, "version": version(), "python": source, "files": len(sizes), "bytes": sum(sizes.values()),
+        "target": target, "version": version(), "python": source, "releases": releases,
+        "files": len(sizes), "bytes": sum(sizes.values()),
         "longest_name": max(map(len, sizes)), "seconds": round(time.monotonic() - start, 1),
         "seconds_until": {name: round(seconds, 1) for name, seconds in steps.items()},
     }  # fmt: skip
@@ -208,15 +237,16 @@ def build(target: str, out: Path, python_zip: Path | None = None) -> dict[str, A
     return report
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Build a payload and print its report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--target", choices=("windows", "wine"), required=True, help="which lock: wine has numpy 1.26")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     parser.add_argument("--python-zip", type=Path, help=f"{PYTHON_ORG}; left out: a copy from PyPI, for tests only")
-    options = parser.parse_args()
+    parser.add_argument("--releases", type=checked, metavar="ADDRESS", help=HELP)
+    options = parser.parse_args(arguments)
     try:
-        report = build(options.target, options.out, options.python_zip)
+        report = build(options.target, options.out, options.python_zip, options.releases)
     except PayloadError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1

@@ -1,4 +1,4 @@
-"""Makes the Linux packages: python installers/linux/build.py --out DIR [--fast]
+"""Makes the Linux packages: python installers/linux/build.py --out DIR [--fast] [--releases ADDRESS]
 
 Writes dewpoint_VERSION_amd64.deb, dewpoint-VERSION-1.x86_64.rpm, the folder Dewpoint.AppDir and report.json into DIR.
 Runs on Debian 12 or Ubuntu 22.04 and later with the system libraries that `dev.py` installs, dpkg-deb and objdump.
@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT))
 from installers.licences import LicenceError  # noqa: E402 - after the path is set: this file is started by its name
 from installers.linux import freeze, packages, stage  # noqa: E402
 from installers.linux.libraries import LibraryError  # noqa: E402
+from installers.release_address import HELP, checked  # noqa: E402
 
 Result = TypeVar("Result")
 
@@ -32,8 +33,8 @@ Result = TypeVar("Result")
 class Build:
     """One build: its folders, and what the report will say."""
 
-    def __init__(self, out: Path, work: Path, version: str, fast: bool) -> None:
-        self.out, self.work, self.version, self.fast = out, work, version, fast
+    def __init__(self, out: Path, work: Path, version: str, fast: bool, releases: str | None = None) -> None:
+        self.out, self.work, self.version, self.fast, self.releases = out, work, version, fast, releases
         self.report: dict[str, Any] = {"version": version, "fast": fast, "seconds": {}, "artefacts": {}}
         self.report["built_on"] = {
             "system": platform.platform(),
@@ -52,15 +53,22 @@ class Build:
         return result
 
     def program(self, python: Path, reuse: bool) -> Path:
-        """The checked tree of the program, made now or, with `reuse`, by an earlier build in the same folder."""
+        """The checked tree of the program, made now or, with `reuse`, by an earlier build in the same folder.
+
+        Raises:
+            FreezeError: It cannot be made, or the earlier one looks for newer releases elsewhere.
+        """
         tree = self.work / "dist" / "dewpoint"
         facts = self.work / "tree.json"
         if not (reuse and facts.is_file()):
             tree = self.timed("freeze", lambda: freeze.freeze(python, self.work))
-            found = self.timed("prune, licences, manifest", lambda: freeze.finish_tree(tree, python))
+            found = self.timed("prune, licences, manifest", lambda: freeze.finish_tree(tree, python, self.releases))
             freeze.check_tree(tree)
             facts.write_text(json.dumps(found), "utf-8")
         self.report.update(json.loads(facts.read_text("utf-8")))
+        if (made_for := self.report.get("releases")) != self.releases:
+            where = f"at {made_for}" if made_for else "nowhere"
+            raise freeze.FreezeError(f"The last build's program looks for releases {where}: build without --reuse.")
         self.report["smoke"] = self.timed("run", lambda: freeze.run_program(tree / "dewpoint"))
         return tree
 
@@ -102,6 +110,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only-deb", action="store_true", help="no .rpm and no AppDir")
     parser.add_argument("--version", default=project_version(), help="another version than pyproject.toml's, for tests")
+    parser.add_argument("--releases", type=checked, metavar="ADDRESS", help=HELP)
     return parser
 
 
@@ -109,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Build; returns the exit status."""
     options = arguments_parser().parse_args(arguments)
     out = options.out.resolve()
-    build = Build(out, (options.work or out / "work").resolve(), options.version, options.fast)
+    build = Build(out, (options.work or out / "work").resolve(), options.version, options.fast, options.releases)
     start = time.monotonic()
     try:
         python = build.timed("environment", lambda: freeze.make_environment(build.work / "venv"))

@@ -16,6 +16,7 @@ from typing import Any
 from installers.licences import collect_licences
 from installers.linux import keep, libraries
 from installers.manifest import write_manifest
+from installers.release_address import write_address
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -80,8 +81,8 @@ def log_problems(log: str) -> list[str]:
     return missing + re.findall(r"^\d+ ERROR: .*$", log, re.MULTILINE)
 
 
-def finish_tree(tree: Path, python: Path) -> dict[str, Any]:
-    """Prune, add uv, the licences and the manifest; returns facts for the report."""
+def finish_tree(tree: Path, python: Path, releases: str | None = None) -> dict[str, Any]:
+    """Prune, add uv, the licences, the address of releases and the manifest; returns facts for the report."""
     removed = libraries.prune(tree)
     for name in ("licences", "manifest.json"):
         remove(tree / name)
@@ -89,10 +90,12 @@ def finish_tree(tree: Path, python: Path) -> dict[str, Any]:
     site = next((python.parent.parent / "lib").glob("python3*/site-packages"))
     collect_licences(site, tree / "licences", without=LEFT_OUT)
     notices = libraries.copy_system_notices(tree, tree / "licences" / "system")
+    write_address(tree / "_internal" / "resources", releases)
     plain_modes(tree)
     manifest = write_manifest(tree)
     (tree / "manifest.json").chmod(0o644)
     return {
+        "releases": releases,
         "files": len(manifest["files"]),
         "installed_bytes": sum(entry.get("size", 0) for entry in manifest["files"].values()),
         "pruned": removed,

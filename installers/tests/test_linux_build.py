@@ -75,6 +75,17 @@ def test_dependencies_exist_under_one_name_in_all_releases() -> None:
     assert set(packages.RPM_DEPENDS) >= set(libraries.FROM_SYSTEM.values()) - {"libc6"}
 
 
+def test_both_packages_recommend_a_python() -> None:
+    """A frozen Dewpoint has none that uv could ask about the system when it fetches TensorRT for RTX."""
+    control = re.search(r"^Recommends: (.*)$", packages.CONTROL, re.MULTILINE)
+    recipe = stage.filled("nfpm.yaml", "1.2.3").decode()
+    recommended = re.search(r"^recommends:\n((?:  - .*\n)+)", recipe, re.MULTILINE)
+    assert control is not None
+    assert recommended is not None
+    assert "python3" in control[1].split(", ")
+    assert "  - python3" in recommended[1].split("\n")
+
+
 def test_the_build_names_files_that_exist() -> None:
     assert stage.ICON.is_file()
     assert freeze.LOCK.is_file()
