@@ -2,7 +2,7 @@
 
     python3 dev.py run [ARGS]     install what requirements/run.txt locks into .venv, start the program with ARGS
     python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check; ARGS go to pytest
-    python3 dev.py test --installers [ARGS]   also build, install, test and remove the installers (.ci/installers)
+    python3 dev.py test --installers [ARGS]   also build, install, test and remove the installers (.ci/tools)
     python3 dev.py lock           resolve pyproject.toml anew and write requirements/*.txt
 
 Standard library only, Windows and Linux. What `.venv` holds is written in `.venv/dewpoint.json`: the set ("run" or

@@ -50,12 +50,18 @@ def reason_to_skip() -> str:
     if os.geteuid() != 0:
         return "only root may install packages"
     if missing := [name for name in TOOLS if shutil.which(name) is None]:
-        return f"missing here: {', '.join(missing)}; .ci/installers installs them"
+        return f"missing here: {', '.join(missing)}; .ci/tools installs them"
     if importlib.util.find_spec("PySide6") is None:
         return "PySide6 is needed to look at the screen"
     if installed_version() and not os.environ.get("CI"):
         return "Dewpoint is installed here, and the tests would replace it"
     return ""
+
+
+def reason_not_alone() -> str:
+    """Why no program can be started without a network here, or ""."""
+    done = subprocess.run(["unshare", "--net", "true"], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"no program can be kept from the network here: {done.stderr.strip()}"
 
 
 def installed_version() -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -19,11 +20,14 @@ import pytest
 from installers.linux import keep
 from installers.manifest import verify_manifest
 from installers.tests import linux_machine as machine
+from tests.helpers.release_server import ReleaseServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build" / "linux"
 OLD = "0.0.9"
 REASON = machine.reason_to_skip()
+NOT_ALONE = REASON or machine.reason_not_alone()
+without_network = pytest.mark.skipif(bool(NOT_ALONE), reason=NOT_ALONE or "-")
 pytestmark = [pytest.mark.skipif(bool(REASON), reason=REASON or "-"), pytest.mark.timeout(1500)]
 
 
@@ -106,6 +110,7 @@ def test_every_installed_file_is_as_it_was_built(installed: None) -> None:
     assert (machine.PROGRAM / "licences" / "pyside6-essentials" / "LGPL-3.0.txt").is_file()
 
 
+@without_network
 def test_started_from_the_menu_a_window_opens_offline_in_three_seconds(installed: None, home: Path) -> None:
     """Its network has no interface at all: the first start of a new user on a computer without a network."""
     pictures = BUILD / "pictures"
@@ -123,6 +128,7 @@ def test_started_from_the_menu_a_window_opens_offline_in_three_seconds(installed
     assert (home / ".local/share/Dewpoint/chats.sqlite3").is_file()
 
 
+@without_network
 def test_the_starter_model_answers_offline(installed: None, home: Path) -> None:
     picture = BUILD / "pictures" / "answer.png"
     answer = machine.smoke(home, "--screenshot", str(picture), prefix=("unshare", "--net"))
@@ -132,7 +138,8 @@ def test_the_starter_model_answers_offline(installed: None, home: Path) -> None:
 
 
 def test_commands_work(installed: None, home: Path) -> None:
-    for command in (["models", "list", "--json"], ["engines", "plan", "--gpu", "RTX 4070", "--json"]):
+    listed = (["models", "list", "--json"], ["engines", "plan", "--gpu", "RTX 4070", "--json"], ["doctor", "--json"])
+    for command in listed:
         env = machine.user_environment(home)
         done = subprocess.run(["dewpoint", *command], capture_output=True, text=True, check=False, env=env)
         assert done.returncode == 0, done.stderr
@@ -175,6 +182,25 @@ def test_an_upgrade_keeps_the_chats(report: dict[str, Any], deb: Path, old_deb: 
     assert verify_manifest(machine.PROGRAM) == []
 
 
+def test_the_installed_program_finds_checks_and_names_its_update(
+    report: dict[str, Any], deb: Path, old_deb: Path, home: Path
+) -> None:
+    """As from a release: the old version asks, downloads the new .deb, and says the command that installs it."""
+    machine.install(old_deb, OLD)
+    with ReleaseServer() as server:
+        server.publish("9.0.0", deb=deb.read_bytes(), windows=b"not for this computer")
+        env = machine.user_environment(home) | {"DEWPOINT_RELEASES": server.releases}
+        command = ["dewpoint", "update", "--download", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])["newer"]
+    package = home / ".local/share/Dewpoint/updates/9.0.0/dewpoint_9.0.0_amd64.deb"
+    assert found["install"] == f"sudo apt install {package}"
+    machine.apt("install", found["install"].rpartition(" ")[2])
+    assert machine.installed_version() == report["version"]
+    assert verify_manifest(machine.PROGRAM) == []
+
+
 def test_a_purge_leaves_no_file_but_the_users(report: dict[str, Any], deb: Path, home: Path) -> None:
     if machine.installed_version():
         machine.apt("purge", "dewpoint")
@@ -198,7 +224,12 @@ def test_the_folder_for_an_appimage_works_from_anywhere(report: dict[str, Any], 
 
 
 def test_the_rpm_is_built(report: dict[str, Any]) -> None:
-    """Its head only: this machine has no rpm to install it with."""
+    """Its head, and where `rpm` is, what it says of itself; nothing here installs it."""
     package = BUILD / "new" / f"dewpoint-{report['version']}-1.x86_64.rpm"
     assert package.read_bytes()[:4] == b"\xed\xab\xee\xdb"
     assert report["artefacts"][package.name]["bytes"] > 50e6
+    if shutil.which("rpm"):
+        asked = ["rpm", "-qp", "--nosignature", "--qf", "%{NAME} %{VERSION} [%{RECOMMENDS} ]", str(package)]
+        said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        assert said.startswith(f"dewpoint {report['version']} ")
+        assert "python3" in said
