@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import shutil
 import tempfile
 from pathlib import Path
 
 from inference.config import ModelConfig
 from inference.errors import GraphError
+from inference.exporting import HINT, can_export
 from inference.graph_export import known_errors, shape_fingerprint
 from trt_engines.graphs.templates import MANIFEST, Templates
 
@@ -43,10 +43,10 @@ def templates_for(config: ModelConfig, cache: Path) -> Templates:
 
 
 def _make(config: ModelConfig, folder: Path) -> None:
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "onnxscript")):
+    if not can_export():
         raise GraphError(
             "This model has another shape than the ones that Dewpoint has graphs for, and making them needs PyTorch.",
-            "Install the export extra (pip install dewpoint[export]) and try again.",
+            HINT,
         )
     from inference.model.export_templates import export_templates  # torch: only when graphs must be made
 

@@ -8,7 +8,6 @@ checking and running them does not.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from typing import Any, Literal
 from inference.checkpoint_tensors import check_plain
 from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import GraphError, ModelFolderError
+from inference.exporting import HINT, can_export
 from trt_engines.errors import EngineError, WeightsError
 from trt_engines.weights_index import TensorRecord, index_checkpoint
 
@@ -119,10 +119,10 @@ def ensure_graphs(folder: Path, progress: Progress) -> tuple[GraphManifest, bool
         return manifest, False
     check_plain(config, records)
     _check_folder(folder, records)
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "onnxscript")):
+    if not can_export():
         raise GraphError(
             f"The model in {folder} has no graphs for this version yet, and making them needs PyTorch.",
-            "Install the export extra (pip install dewpoint[export]) and open the model again.",
+            HINT,
         )
     from inference.model.export_graphs import write_graphs  # torch: only when graphs must be made
 

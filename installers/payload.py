@@ -166,9 +166,9 @@ def compile_sources(out: Path) -> None:
     """Write bytecode that Python never checks against its source: the program writes nothing into its own folder."""
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     for folder in (*PACKAGES, "python/Lib/site-packages"):
-        path = out / folder
-        arguments = {"quiet": 2, "workers": 1, "invalidation_mode": mode, "stripdir": str(out)}
-        compileall.compile_dir(path, maxlevels=20, **arguments)
+        compileall.compile_dir(
+            out / folder, maxlevels=20, quiet=2, workers=1, invalidation_mode=mode, stripdir=str(out)
+        )
 
 
 def check(out: Path) -> None:

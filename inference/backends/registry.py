@@ -9,6 +9,7 @@ from pathlib import Path
 from inference.backends.auto import Chosen, choose_backend
 from inference.backends.base import Backend
 from inference.errors import KnownError, ModelFolderError
+from inference.exporting import HINT
 from inference.fit import check_processor_memory
 
 Progress = Callable[[str, float], None]
@@ -63,8 +64,7 @@ def _open_other(path: Path, choice: Chosen, progress: Progress) -> Backend:
 def _torch_backend(path: Path, progress: Progress) -> Backend:
     """On an NVIDIA card if torch finds one, else the reference on the processor."""
     if importlib.util.find_spec("torch") is None:
-        hint = "Install it (pip install 'dewpoint[export]'), or choose another backend."
-        raise KnownError("The torch backend needs PyTorch, which is not installed.", hint)
+        raise KnownError("The torch backend needs PyTorch, which is not installed.", f"Choose another backend. {HINT}")
     from inference.backends.torch_cuda import TorchCudaBackend, card_there
 
     if card_there():

@@ -33,7 +33,7 @@ def png(image: QImage) -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")
+    image.save(buffer, b"PNG")
     return bytes(data.data())
 
 
@@ -74,7 +74,7 @@ def main() -> int:
     renderer = QSvgRenderer(str(DRAWING))
     images = {size: picture(renderer, size) for size in SIZES}
     ICON.write_bytes(icon({size: (png if size > 64 else bitmap)(image) for size, image in images.items()}))
-    banner(renderer).save(str(BANNER), "BMP")
+    banner(renderer).save(str(BANNER), b"BMP")
     application.quit()
     return 0
 

@@ -126,7 +126,7 @@ def test_without_torch_the_sentence_names_the_extra(checkpoint: Path, monkeypatc
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(GraphError, match="needs PyTorch") as caught:
         ensure_graphs(checkpoint, _quiet)
-    assert "export extra" in caught.value.hint
+    assert "[export]" in caught.value.hint
 
 
 def test_full_disk_leaves_no_half_graph(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
