@@ -20,11 +20,10 @@ def asked(desk: ModelDesk) -> Generator[Found, None, None]:
 
 
 def fetched(desk: ModelDesk, found: Found, cancel: threading.Event) -> Generator[TransferEvent | Path, None, None]:
-    """News of the download; at last the package, if all of it is here and right."""
+    """News of the download; at last the package. Whoever cancels does not go on after `Stopped`."""
     updates = Updates(desk)
     yield from updates.fetch(found, cancel)
-    if not cancel.is_set():
-        yield updates.placed(found)
+    yield updates.placed(found)
 
 
 def checked(desk: ModelDesk, found: Found) -> Generator[Path, None, None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from app import __version__
@@ -79,6 +81,21 @@ def test_offline_asks_nobody(server: ReleaseServer, dewpoint_home: Path) -> None
     assert server.seen == []
 
 
+def test_a_download_is_as_slow_as_the_others_and_refused_offline(
+    updates: Updates, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.publish("0.2.0", deb=DEB)
+    found = updates.ask()
+    assert found is not None
+    limits: list[object] = []
+    monkeypatch.setattr("app.transfers.fetch.fetch", lambda *_, rate_limit, **__: limits.append(rate_limit) or iter(()))
+    assert not list(updates.fetch(found, threading.Event()))
+    assert limits == [updates._desk.rate]
+    updates._desk.network.offline = True
+    with pytest.raises(OfflineError):
+        fetched(updates, found)
+
+
 @pytest.mark.parametrize(
     ("status", "text"), [(404, "no published release"), (500, "status 500"), (403, "status 403"), (302, "status 302")]
 )
@@ -95,8 +112,27 @@ def test_nobody_listens(updates: Updates, monkeypatch: pytest.MonkeyPatch) -> No
         updates.ask()
 
 
+@pytest.mark.parametrize("hops", [["http://example.org/a"], ["http://example.org/a", "https://example.org/b"]])
+def test_from_tls_it_never_goes_to_plain_text(
+    updates: Updates, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch, hops: list[str]
+) -> None:
+    way, body = iter(hops), json.dumps(server.publish("0.2.0", deb=DEB)).encode()
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        place = next(way, None)
+        return httpx2.Response(302, headers={"Location": place}) if place else httpx2.Response(200, content=body)
+
+    def client(follow_redirects: bool = False) -> httpx2.Client:
+        return httpx2.Client(transport=httpx2.MockTransport(answer), follow_redirects=follow_redirects)
+
+    monkeypatch.setenv("DEWPOINT_RELEASES", "https://example.org/releases")
+    monkeypatch.setattr(updates._desk.network, "client", client)
+    with pytest.raises(UpdateError, match="not the description"):
+        updates.ask()
+
+
 def test_an_endless_answer_is_not_read_to_its_end(updates: Updates, server: ReleaseServer) -> None:
-    server.description = b" " * 10_000_000
+    server.description = json.dumps(server.publish("0.2.0", deb=DEB)).encode() + b" " * 10_000_000
     with pytest.raises(UpdateError, match="not the description"):
         updates.ask()
 
@@ -168,6 +204,7 @@ def test_an_appimage_goes_beside_the_old_one(
     assert path.read_bytes() == DEB
     assert path.stat().st_mode & 0o777 == 0o755
     assert [file.name for file in programs.iterdir()] == [path.name]
+    assert not list(updates.folder.rglob("*.AppImage")), "it is not kept twice"
     again = updates.ask()
     assert again is not None
     assert again.fetched == path

@@ -106,7 +106,8 @@ def test_the_offline_switch_stops_a_download(
     keeper.fetch()
     reach(qtbot, keeper, State.FETCHING)
     preferences.set(offline=True)
-    reach(qtbot, keeper, State.NEWER)
+    assert keeper.view.stopping
+    assert reach(qtbot, keeper, State.NEWER).report is None
 
 
 def test_closing_while_it_downloads(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:

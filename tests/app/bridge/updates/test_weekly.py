@@ -47,6 +47,20 @@ def test_weekly_asks_once_and_tells_once(
     assert len(said.told) == 1
 
 
+def test_whoever_switches_it_on_wants_to_know_soon(
+    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update_keeper, "LOOK_MS", 20)
+    server.publish("9.0.0", deb=DEB)
+    keeper.start()
+    qtbot.wait(100)  # the next look is an hour away
+    preferences.set(text_scale=110)
+    qtbot.wait(100)
+    assert server.seen == []
+    preferences.set(update_check="weekly")
+    reach(qtbot, keeper, State.NEWER)
+
+
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("ago", "asks"),
