@@ -157,7 +157,7 @@ TOKEN_FORGOTTEN = "Forgotten."
 
 NETWORK_TEXT = (
     "Dewpoint opens a connection for these reasons only, each after a click of yours. Nothing else is ever asked: no "
-    "telemetry, no update check, no account. A test of the program holds this list."
+    "telemetry, no account, and no update check that you have not switched on. A test of the program holds this list."
 )
 NETWORK_CHATS = "Your chats, your files and your engines never leave this computer."
 WHEN, WHO, SENT = "When", "Who is asked", "What is sent"
