@@ -14,6 +14,16 @@ from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
 
 
+def begin_slow_download(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+    """A download begins, and nothing comes before the server's gate is opened."""
+    server.publish("9.0.0", deb=DEB)
+    keeper.ask()
+    reach(qtbot, keeper, State.NEWER)
+    server.gate.clear()
+    keeper.fetch()
+    reach(qtbot, keeper, State.FETCHING)
+
+
 def test_ask_fetch_check(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences) -> None:
     server.publish("9.0.0", deb=DEB)
     said = Listener(keeper)
@@ -80,12 +90,7 @@ def test_a_bug_is_a_problem_of_its_own(qtbot: QtBot, keeper: UpdateKeeper, monke
 
 
 def test_stopped_and_gone_on(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
-    server.publish("9.0.0", deb=DEB)
-    keeper.ask()
-    reach(qtbot, keeper, State.NEWER)
-    server.gate.clear()
-    keeper.fetch()
-    reach(qtbot, keeper, State.FETCHING)
+    begin_slow_download(qtbot, keeper, server)
     keeper.stop()
     assert keeper.view.stopping
     view = reach(qtbot, keeper, State.NEWER)
@@ -99,24 +104,14 @@ def test_stopped_and_gone_on(qtbot: QtBot, keeper: UpdateKeeper, server: Release
 def test_the_offline_switch_stops_a_download(
     qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
 ) -> None:
-    server.publish("9.0.0", deb=DEB)
-    keeper.ask()
-    reach(qtbot, keeper, State.NEWER)
-    server.gate.clear()
-    keeper.fetch()
-    reach(qtbot, keeper, State.FETCHING)
+    begin_slow_download(qtbot, keeper, server)
     preferences.set(offline=True)
     assert keeper.view.stopping
     assert reach(qtbot, keeper, State.NEWER).report is None
 
 
 def test_closing_while_it_downloads(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
-    server.publish("9.0.0", deb=DEB)
-    keeper.ask()
-    reach(qtbot, keeper, State.NEWER)
-    server.gate.clear()
-    keeper.fetch()
-    reach(qtbot, keeper, State.FETCHING)
+    begin_slow_download(qtbot, keeper, server)
     assert keeper.shut_down()
 
 
