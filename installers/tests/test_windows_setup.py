@@ -23,7 +23,7 @@ from installers.tests.windows_setups import real_setup
 pytestmark = [pytest.mark.skipif(bool(why_not()), reason=why_not()), pytest.mark.timeout(1200)]
 QUESTION = "What are you?"
 # A folder name such as people have, and as long as the longest file in it allows.
-LONG = "C:\\users\\Public\\Zażółć_gęślą_日本語_" + "lang" * 23
+LONG = "C:\\users\\Public\\Zażółć_gęślą_日本語_" + "lang" * 22
 
 
 @pytest.fixture

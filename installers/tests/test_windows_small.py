@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from installers.tests.windows_machine import Machine, differences, machine, scratch, why_not
+from installers.tests.windows_machine import Machine, differences, holder, machine, scratch, stop, until, why_not
 from installers.tests.windows_setups import small_setup
 
 pytestmark = [pytest.mark.skipif(bool(why_not()), reason=why_not()), pytest.mark.timeout(600)]
@@ -67,6 +68,61 @@ def test_purging_removes_chats_and_models_too(windows: Machine, setup: Path) -> 
     assert not windows.data.exists()
 
 
+def linked_elsewhere(windows: Machine, *links: Path) -> list[Path]:
+    """Files in a folder elsewhere that the links lead to; Wine shows such a link as Windows shows a junction."""
+    elsewhere = windows.root / "elsewhere"
+    files = [elsewhere / "model.safetensors", elsewhere / "deep/chats.txt"]
+    (elsewhere / "deep").mkdir(parents=True)
+    for file in files:
+        file.write_text("mine", "utf-8")
+    for link in links:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(elsewhere)
+    return files
+
+
+def test_purging_stops_at_a_link_to_a_folder(windows: Machine, setup: Path) -> None:
+    """That the link itself goes is not seen here: Wine 8 removes no link to a folder."""
+    fill(windows)
+    files = linked_elsewhere(
+        windows, windows.data / "mine", windows.data / "models/big/link", windows.data / "logs/link"
+    )
+    assert windows.install(setup) == 0
+    assert windows.uninstall("/PURGE=1") == 0
+    assert data_files(windows) == set()
+    assert all(file.exists() for file in files)
+
+
+def windows_shown(windows: Machine) -> int:
+    """How many windows the screen shows, boxes included."""
+    return len(windows.tool("xdotool", "search", "--onlyvisible", "--name", "Dewpoint Setup").split())
+
+
+def test_the_wizard_waits_until_the_program_is_closed(windows: Machine) -> None:
+    running = {"python/pythonw.exe": holder().read_bytes()}
+    setup = small_setup(windows.root, "1.0.0", running)
+    newer = small_setup(windows.root, "1.1.0", running | {"app/new.txt": b"new"})
+    assert windows.install(setup) == 0
+    program = windows.hold(windows.program / "manual.txt", windows.program / "python/pythonw.exe")
+    wizard = windows.start("wine", str(newer))
+    until(lambda: windows_shown(windows) == 1, 30, "the wizard")
+
+    def asked() -> bool:
+        windows.tool("xdotool", "key", "Return")  # Next, then Install
+        time.sleep(4)  # for 3 seconds it waits for a program that is just ending
+        return windows_shown(windows) == 2
+
+    until(asked, 30, "the box with Retry")
+    assert differences(windows.program) == []
+    assert not (windows.program / "app/new.txt").exists()
+    stop(program)
+    windows.tool("xdotool", "key", "Return")
+    until((windows.program / "app/new.txt").exists, 30, "the new version")
+    until(lambda: not (windows.program / "~old").exists(), 30, "the end of the old version")
+    stop(wizard)
+    assert differences(windows.program) == []
+
+
 def test_files_of_others_in_the_program_folder_stay(windows: Machine, setup: Path) -> None:
     assert windows.install(setup) == 0
     (windows.program / "app" / "mine.txt").write_text("mine", "utf-8")
@@ -98,6 +154,30 @@ def test_a_setup_that_was_cut_off_can_be_run_again(windows: Machine, setup: Path
     (windows.program / "blob.bin").write_bytes(b"half")
     assert windows.install(setup) == 0
     assert differences(windows.program) == []
+
+
+@pytest.mark.parametrize("files", [["dewpoint.pyw"], ["dewpoint.pyw", "uninstall.exe"]])
+def test_a_setup_that_was_cut_off_at_its_beginning_can_be_run_again(
+    windows: Machine, setup: Path, files: list[str]
+) -> None:
+    windows.program.mkdir(parents=True)
+    for name in files:
+        (windows.program / name).write_bytes(b"")
+    assert windows.install(setup) == 0
+    assert differences(windows.program) == []
+    assert windows.uninstall() == 0
+    assert not windows.program.exists()
+
+
+def test_the_folder_of_another_program_is_refused(windows: Machine, setup: Path) -> None:
+    """It has an uninstall.exe, too; nothing of it is started, moved or written over."""
+    other = windows.user.parent / "Public" / "Other"
+    other.mkdir()
+    before = {name: name.encode() for name in ("uninstall.exe", "other.exe", "other.dll")}
+    for name, data in before.items():
+        (other / name).write_bytes(data)
+    assert windows.install(setup, f"/D={windows.name_of(other)}") == 3
+    assert {path.name: path.read_bytes() for path in other.iterdir()} == before
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,18 @@ TOOLS = {
     "xdotool": "xdotool", "import": "imagemagick",
 }  # fmt: skip
 UNINSTALLER = "not in the manifest: uninstall.exe"
+# Waits; and if it is told a file, keeps that open, shared with readers alone, and makes another one as a sign of it.
+HOLDER = """
+#include <windows.h>
+int wmain(int count, wchar_t **names) {
+    if (count > 2) {
+        HANDLE file = CreateFileW(names[1], GENERIC_READ, FILE_SHARE_READ, 0, OPEN_EXISTING, 0, 0);
+        if (file == INVALID_HANDLE_VALUE) return 1;
+        CloseHandle(CreateFileW(names[2], GENERIC_WRITE, 0, 0, CREATE_ALWAYS, 0, 0));
+    }
+    Sleep(INFINITE);
+}
+"""
 
 
 def why_not() -> str:
@@ -62,6 +75,41 @@ def stubs() -> tuple[Path, ...]:
         command = ["x86_64-w64-mingw32-gcc", "-shared", "-Os", "-s", "-o", str(made[-1]), str(source), "-ladvapi32"]
         subprocess.run(command, check=True)
     return tuple(made)
+
+
+@functools.cache
+def holder() -> Path:
+    """The program `HOLDER`, compiled."""
+    made = scratch() / "holder.exe"
+    command = ["x86_64-w64-mingw32-gcc", "-municode", "-Os", "-s", "-o", str(made), "-xc", "-"]
+    subprocess.run(command, check=True, input=HOLDER.encode())
+    return made
+
+
+def said(process: subprocess.Popen[bytes], limit: float) -> list[str]:
+    """What a program wrote to its end, to both pipes; services that it started may keep these open for longer.
+
+    Raises:
+        TimeoutExpired: It does not end within so many seconds.
+    """
+    last = time.monotonic() + limit
+    pipes = [pipe.fileno() for pipe in (process.stdout, process.stderr) if pipe]
+    data = {pipe: b"" for pipe in pipes}
+    ended, ready = False, pipes[:0]
+    while not ended or ready:
+        if time.monotonic() > last:
+            process.kill()
+            raise subprocess.TimeoutExpired(process.args, limit)
+        ended = process.poll() is not None
+        ready = []
+        for pipe in select.select(pipes, [], [], 0.02)[0]:
+            chunk = os.read(pipe, 65536)
+            data[pipe] += chunk
+            if chunk:
+                ready.append(pipe)
+            else:
+                pipes.remove(pipe)
+    return [text.decode("utf-8", "replace").replace("\r\n", "\n") for text in data.values()]
 
 
 @dataclass(slots=True)
@@ -109,14 +157,24 @@ class Machine:
     def wine(self, program: Path | str, *arguments: str, limit: float = 180) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
         command = ["wine", str(program), *arguments]
-        piped = {"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8", "errors": "replace"}
-        return subprocess.run(command, check=False, env=self.environment, timeout=limit, cwd=self.root, **piped)  # type: ignore[call-overload, no-any-return]
+        piped = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, env=self.environment, cwd=self.root, **piped) as process:  # type: ignore[call-overload]
+            texts = said(process, limit)
+        return subprocess.CompletedProcess(command, process.returncode, *texts)
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a program of this machine's, or of Linux's, in its environment."""
         quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         self.started.append(subprocess.Popen(command, env=self.environment, cwd=self.root, **quiet))  # type: ignore[call-overload]
         return self.started[-1]
+
+    def hold(self, file: Path, program: Path | None = None) -> subprocess.Popen[bytes]:
+        """Keep a file open in another program, `holder()` or a copy of it; returns that program, which runs then."""
+        sign = self.root / "held"
+        sign.unlink(missing_ok=True)
+        process = self.start("wine", str(program or holder()), self.name_of(file), self.name_of(sign))
+        until(sign.exists, 60, "an open file")
+        return process
 
     def python(self, *arguments: str, program: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run the installed program with a console."""
@@ -153,8 +211,8 @@ def differences(program: Path) -> list[str]:
     return [problem for problem in verify_manifest(program) if problem != UNINSTALLER]
 
 
-def until(check: object, limit: float, what: str) -> None:
-    """Wait until a check holds.
+def until(check: object, limit: float, what: str, pause: float = 0.3) -> None:
+    """Wait until a check holds, asking again after each pause (seconds).
 
     Raises:
         AssertionError: It does not hold in time.
@@ -163,7 +221,13 @@ def until(check: object, limit: float, what: str) -> None:
     end = time.monotonic() + limit
     while not check():
         assert time.monotonic() < end, f"{what}: not within {limit} s"
-        time.sleep(0.3)
+        time.sleep(pause)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program that was started here."""
+    process.terminate()
+    process.wait(timeout=20)
 
 
 def environment_for(root: Path, display: str) -> dict[str, str]:
@@ -212,10 +276,10 @@ def machine(root: Path) -> Iterator[Machine]:
         display = file.readline().strip()
     made = Machine(root, environment_for(root, f":{display}"))
     try:
+        made.start("wine", str(holder()))  # while one program runs, Wine starts the next one sooner
         yield made
     finally:
         subprocess.run(["wineserver", "-k"], check=False, env=made.environment)  # this prefix's programs only
         for process in [*made.started, screen]:
-            process.terminate()
-            process.wait(timeout=20)
+            stop(process)
         shutil.rmtree(root / "prefix", ignore_errors=True)

@@ -13,6 +13,7 @@ from installers.tests.windows_machine import scratch
 from installers.windows import build
 
 SMALL = {
+    "dewpoint.pyw": b"",
     "python/pythonw.exe": b"nothing",
     "app/__init__.py": b"",
     "app/Zażółć 日本 $INSTDIR.txt": "Zażółć".encode(),

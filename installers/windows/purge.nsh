@@ -92,12 +92,25 @@ Function un.LeaveDataPage
   ${NSD_GetState} $ModelsBox $PurgeModels
 FunctionEnd
 
+; Removes a folder that is empty. RMDir alone would also remove a link to one that is not. In: the folder, on the stack.
+Function un.RemoveIfEmpty
+  Exch $0
+  Push $1
+  ${DirState} "$0" $1
+  ${IfThen} $1 == 0 ${|} RMDir "$0" ${|}
+  Pop $1
+  Pop $0
+FunctionEnd
+
+; Of what the user moved elsewhere and put a link (junction) in its place, the link goes, and what it leads to stays.
 Function un.Purge
   ${If} $PurgeChats == 1
     Delete "${DATA}\chats*"
     Delete "${DATA}\settings*"
-    RMDir /r "${DATA}\backups"
-    RMDir /r "${DATA}\logs"
+    Push "${DATA}\backups"
+    Call un.RemoveTree
+    Push "${DATA}\logs"
+    Call un.RemoveTree
   ${EndIf}
   ${If} $PurgeModels == 1
     FindFirst $0 $1 "${DATA}\*"
@@ -110,15 +123,13 @@ Function un.Purge
       ${AndIf} $1 != "logs"
       ${AndIf} $2 != "chats"
       ${AndIf} $3 != "settings"
-        ${If} ${FileExists} "${DATA}\$1\*.*"
-          RMDir /r "${DATA}\$1"
-        ${Else}
-          Delete "${DATA}\$1"
-        ${EndIf}
+        Push "${DATA}\$1"
+        Call un.RemoveTree
       ${EndIf}
       FindNext $0 $1
     ${Loop}
     FindClose $0
   ${EndIf}
-  RMDir "${DATA}" ; goes only if it is empty
+  Push "${DATA}"
+  Call un.RemoveIfEmpty
 FunctionEnd

@@ -23,6 +23,9 @@ RequestExecutionLevel user
 
 !define NAME "Dewpoint"
 !define UNINSTALL_KEY "Software\Microsoft\Windows\CurrentVersion\Uninstall\${NAME}"
+!define PROGRAM "dewpoint.pyw" ; what tells a folder of ours
+!define NEW "$INSTDIR\~new" ; see upgrade.nsh
+!define OLD "$INSTDIR\~old"
 !define ARGUMENTS '-X utf8 "$INSTDIR\dewpoint.pyw"'
 
 Name "${NAME}"
@@ -30,6 +33,7 @@ OutFile "${OUT}"
 BrandingText "${NAME} ${VERSION}"
 InstallDir "$LOCALAPPDATA\Programs\${NAME}"
 InstallDirRegKey HKCU "${UNINSTALL_KEY}" "InstallLocation"
+AllowSkipFiles off
 ShowInstDetails nevershow
 ShowUninstDetails nevershow
 VIProductVersion "${VERSION}.0"
@@ -49,6 +53,8 @@ Var Problem ; and its sentence
 
 !include "${FILES}" ; macro RemoveFiles
 !include checks.nsh
+!include folders.nsh
+!include upgrade.nsh
 !include purge.nsh
 
 !define MUI_ICON dewpoint.ico
@@ -98,18 +104,23 @@ FunctionEnd
 
 Section "${NAME}"
   SectionIn RO
-  ; What the installed version wrote goes first; its uninstaller knows that best. Chats, models and settings lie elsewhere.
   ${If} $Upgrade == 1
-    DetailPrint "Removing the files of the installed version ..."
-    ExecWait '"$INSTDIR\uninstall.exe" /S /UPGRADE=1 _?=$INSTDIR' $0
-    ${If} $0 != 0
-      SetErrorLevel $0
-      Abort "The installed version could not be replaced."
-    ${EndIf}
+    Call Recover
+    SetOutPath "${NEW}"
+  ${Else}
+    SetOutPath "$INSTDIR"
+    File "${PAYLOAD}\${PROGRAM}"
+    WriteUninstaller "$INSTDIR\uninstall.exe" ; early: a setup that was cut off can be removed, or run again
   ${EndIf}
-  SetOutPath "$INSTDIR"
-  WriteUninstaller "$INSTDIR\uninstall.exe" ; first: a setup that was cut off can be removed, or run again
+  ClearErrors
   File /r "${PAYLOAD}\*"
+  ${If} ${Errors}
+    Abort
+  ${EndIf}
+  ${If} $Upgrade == 1
+    Call CompleteNew
+    Call Exchange
+  ${EndIf}
 
   SetOutPath "$PROFILE" ; where the program starts, so that its own folder is not in use
   CreateShortcut "$SMPROGRAMS\${NAME}.lnk" "$INSTDIR\python\pythonw.exe" '${ARGUMENTS}' "$INSTDIR\dewpoint.ico"
@@ -127,16 +138,27 @@ Section "${NAME}"
   WriteRegDWORD HKCU "${UNINSTALL_KEY}" "EstimatedSize" ${KILOBYTES}
   WriteRegDWORD HKCU "${UNINSTALL_KEY}" "NoModify" 1
   WriteRegDWORD HKCU "${UNINSTALL_KEY}" "NoRepair" 1
+  ${If} $Upgrade == 1
+    DetailPrint "Removing the files of the replaced version ..."
+    Call Settle
+  ${EndIf}
 SectionEnd
 
 Function .onInstFailed
-  ; A file could not be written. Nothing half-installed stays, unless an installed version refused to go.
+  ; A file could not be written ($Code is 0; else it was said already). Nothing half-installed stays.
   SetOutPath "$TEMP"
-  ${If} ${FileExists} "$INSTDIR\uninstall.exe"
-  ${AndIf} $Code == 0
-    !insertmacro RemoveFiles
-    Delete "$INSTDIR\uninstall.exe"
-    RMDir "$INSTDIR"
+  ${If} $Code == 0
+    ${If} $Upgrade == 1
+      Push "${NEW}"
+      Call RemoveTree
+      StrCpy $Problem "The new version could not be unpacked; the installed one stays as it was."
+    ${Else}
+      !insertmacro RemoveFiles
+      Delete "$INSTDIR\uninstall.exe"
+      RMDir "$INSTDIR"
+      StrCpy $Problem "${NAME} could not be unpacked; nothing of it stays."
+    ${EndIf}
+    MessageBox MB_OK|MB_ICONSTOP "$Problem" /SD IDOK
   ${EndIf}
 FunctionEnd
 
@@ -158,9 +180,11 @@ Section "un.${NAME}"
   ${If} $Upgrade == 1
     Return
   ${EndIf}
+  Call un.Settle
   Delete "$INSTDIR\uninstall.exe"
   RMDir "$INSTDIR"
-  RMDir "$LOCALAPPDATA\Programs" ; goes only if it is empty
+  Push "$LOCALAPPDATA\Programs"
+  Call un.RemoveIfEmpty
   Delete "$SMPROGRAMS\${NAME}.lnk"
   Delete "$DESKTOP\${NAME}.lnk"
   DeleteRegKey HKCU "${UNINSTALL_KEY}"
