@@ -19,6 +19,7 @@ import pytest
 
 from installers.tests.windows_machine import Machine, differences, machine, until, why_not
 from installers.tests.windows_setups import real_setup
+from tests.helpers.release_server import ReleaseServer
 
 pytestmark = [pytest.mark.skipif(bool(why_not()), reason=why_not()), pytest.mark.timeout(1200)]
 QUESTION = "What are you?"
@@ -130,6 +131,22 @@ def test_a_users_day(windows: Machine, setup: Path, tmp_path: Path) -> None:
     assert windows.uninstall() == 0
     assert not windows.program.exists()
     assert messages(windows) == kept
+
+
+def test_an_installed_program_finds_checks_and_installs_its_update(windows: Machine, setup: Path) -> None:
+    assert windows.install(setup) == 0
+    with ReleaseServer() as server:
+        server.publish("9.0.0", windows=setup.read_bytes(), deb=b"not for this computer")
+        windows.environment["DEWPOINT_RELEASES"] = server.releases
+        done = windows.python("update", "--download", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])["newer"]
+    package = windows.data / "updates/9.0.0/dewpoint-9.0.0-setup.exe"
+    assert found["package"] == windows.name_of(package)
+    assert windows.install(package) == 0
+    assert differences(windows.program) == []
+    assert windows.uninstall() == 0
+    assert not windows.program.exists()
 
 
 def test_a_long_folder_with_letters_of_all_kinds(windows: Machine, setup: Path) -> None:
