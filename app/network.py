@@ -71,13 +71,13 @@ NETWORK_USES = (
     ),
     NetworkUse(
         "NVIDIA's libraries for the graphics card: TensorRT for RTX and what it needs",
-        "You accept NVIDIA's licence and click Install, or run: python -m app gpu install",
+        "You accept NVIDIA's licence and click Install, or run the command gpu install",
         "The Python package index, or the one that your settings of uv or pip name; a program of its own (uv) asks",
         "The names of five packages; no token",
     ),
     NetworkUse(
         "Whether there is a newer Dewpoint, and its package",
-        "You open Help > Check for updates, click Download there, or run: python -m app update; "
+        "You open Help > Check for updates, click Download there, or run the command update; "
         "once a week if you switch that on",
         "{releases}",
         "The version of this Dewpoint; no token",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GPU_EXTRA = "Install it in Model > Models \u2026, or with: python -m app gpu install."
+GPU_EXTRA = "Install it in Model > Models \u2026, or with the command gpu install."
 
 
 class EngineError(Exception):
