@@ -33,7 +33,7 @@ else:
 PERIOD, RETRY = timedelta(days=7), timedelta(days=1)
 LOOK_MS = 8_000  # after the start: the window, the model and the first answer come first
 AGAIN_MS = 3_600_000
-POLITE_SECONDS = 6.0
+POLITE_SECONDS = 45.0  # a question cannot be interrupted; it gives up by itself
 WORKING = (UpdateState.ASKING, UpdateState.FETCHING, UpdateState.CHECKING)
 
 _log = get_logger("bridge")

@@ -115,6 +115,18 @@ def test_closing_while_it_downloads(qtbot: QtBot, keeper: UpdateKeeper, server: 
     assert keeper.shut_down()
 
 
+def test_closing_while_a_server_is_silent(
+    keeper: UpdateKeeper, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.network.TIMEOUT_SECONDS", 0.5)
+    server.publish("9.0.0", deb=DEB)
+    server.silent = True
+    server.gate.clear()
+    keeper.ask()
+    assert keeper.shut_down()
+    assert keeper.view.state is State.ASKING, "nobody listens any more"
+
+
 def test_a_package_that_was_changed_is_fetched_again(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
     server.publish("9.0.0", deb=DEB)
     said = Listener(keeper)
