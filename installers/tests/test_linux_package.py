@@ -168,10 +168,23 @@ def chats_of(folder: Path) -> list[str]:
     return [str(row) for row in rows]
 
 
-def test_an_upgrade_keeps_the_chats(report: dict[str, Any], deb: Path, old_deb: Path, home: Path) -> None:
+def with_first_format(folder: Path) -> None:
+    """Give the chats the format that they had before there was a list of models."""
+    with sqlite3.connect(folder / "chats.sqlite3") as database:
+        database.executescript(
+            """DROP TABLE download; DROP TABLE model; DELETE FROM _sqlite_migrations WHERE name = 'm002_models';
+            UPDATE app_meta SET value = '1' WHERE key = 'schema_version'; PRAGMA user_version = 1;"""
+        )
+    database.close()
+
+
+def test_an_upgrade_backs_the_chats_up_and_keeps_them(
+    report: dict[str, Any], deb: Path, old_deb: Path, home: Path
+) -> None:
     data = home / ".local/share/Dewpoint"
     machine.install(old_deb, OLD)
     machine.smoke(home, "--base-dir", str(data))
+    with_first_format(data)
     before = chats_of(data)
     assert any("Hello!" in message for message in before)
     machine.install(deb, report["version"])
@@ -179,6 +192,9 @@ def test_an_upgrade_keeps_the_chats(report: dict[str, Any], deb: Path, old_deb: 
     machine.smoke(home, "--base-dir", str(data))
     assert [message for message in before if message not in chats_of(data)] == []
     assert len(chats_of(data)) == 2 * len(before)
+    (backup,) = (data / "backups").glob("chats-migration-*.sqlite3")
+    backup.rename(home / "chats.sqlite3")
+    assert chats_of(home) == before, "as they were before the new version changed their format"
     assert verify_manifest(machine.PROGRAM) == []
 
 
