@@ -19,7 +19,8 @@ PackageKind = Literal["windows", "deb", "rpm", "appimage"]
 KINDS: tuple[PackageKind, ...] = get_args(PackageKind)
 RELEASES_VARIABLE = "DEWPOINT_RELEASES"  # a mirror
 RELEASE_FILE = "release.json"  # in the resources; a build for a release writes it
-APPIMAGE_VARIABLE = "APPIMAGE"  # of the AppImage runtime: the file that was started
+# Of the AppImage runtime: the file that was started, and where it is mounted. Programs started from another AppImage inherit both.
+APPIMAGE_VARIABLE, APPDIR_VARIABLE = "APPIMAGE", "APPDIR"
 INSTALLED_AT = Path("/opt/dewpoint")
 DPKG_LIST = Path("/var/lib/dpkg/info/dewpoint.list")
 
@@ -100,7 +101,8 @@ def installed_kind() -> PackageKind | None:
     resources = resources_folder()
     if sys.platform == "win32":
         return "windows" if (resources.parent / "uninstall.exe").is_file() else None
-    if os.environ.get(APPIMAGE_VARIABLE):
+    mounted = os.environ.get(APPDIR_VARIABLE)
+    if os.environ.get(APPIMAGE_VARIABLE) and mounted and resources.is_relative_to(mounted):
         return "appimage"
     if resources.is_relative_to(INSTALLED_AT):
         return "deb" if DPKG_LIST.is_file() else "rpm"

@@ -20,7 +20,8 @@ def resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "program" / "resources"
     folder.mkdir(parents=True)
     monkeypatch.delenv("DEWPOINT_RELEASES", raising=False)
-    monkeypatch.delenv("APPIMAGE", raising=False)
+    for name in ("APPIMAGE", "APPDIR"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(source, "resources_folder", lambda: folder)
     return folder
 
@@ -100,7 +101,11 @@ def test_kinds(resources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert installed_kind() == "rpm"
     listed.touch()
     assert installed_kind() == "deb"
+    monkeypatch.setenv("APPIMAGE", "/home/somebody/Terminal.AppImage")
+    monkeypatch.setenv("APPDIR", "/tmp/.mount_Terminal")
+    assert installed_kind() == "deb", "it was started from a program that is an AppImage"
     monkeypatch.setenv("APPIMAGE", "/home/somebody/Dewpoint.AppImage")
+    monkeypatch.setenv("APPDIR", str(resources.parent))
     assert installed_kind() == "appimage"
     monkeypatch.setattr(source.sys, "platform", "win32")
     assert installed_kind() is None
