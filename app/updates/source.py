@@ -19,7 +19,7 @@ PackageKind = Literal["windows", "deb", "rpm", "appimage"]
 KINDS: tuple[PackageKind, ...] = get_args(PackageKind)
 RELEASES_VARIABLE = "DEWPOINT_RELEASES"  # a mirror
 RELEASE_FILE = "release.json"  # in the resources; a build for a release writes it
-# Of the AppImage runtime: the file that was started, and where it is mounted. Programs started from another AppImage inherit both.
+# Of the AppImage runtime: the file that was started, and where it is mounted. What is started from there inherits both.
 APPIMAGE_VARIABLE, APPDIR_VARIABLE = "APPIMAGE", "APPDIR"
 INSTALLED_AT = Path("/opt/dewpoint")
 DPKG_LIST = Path("/var/lib/dpkg/info/dewpoint.list")
