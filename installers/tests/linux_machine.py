@@ -180,22 +180,9 @@ def running_programs() -> list[str]:
 
 def files_named_dewpoint() -> set[str]:
     """Everything outside users' and scratch folders that is named after the program."""
-    command = [
-        "find",
-        "/",
-        "-xdev",
-        "(",
-        "-path",
-        "/root",
-        "-o",
-        "-path",
-        "/home",
-        "-o",
-        "-path",
-        "/tmp",
-        "-o",
-        "-path",
+    here = str(Path(__file__).resolve().parents[2])
+    left_out = [
+        word for folder in ("/root", "/home", "/tmp", "/proc", "/work", here) for word in ("-o", "-path", folder)
     ]
-    command += ["/proc", "-o", "-path", "/work", "-o", "-path", str(Path(__file__).resolve().parents[2]), ")", "-prune"]
-    command += ["-o", "-iname", "*dewpoint*", "-print"]
+    command = ["find", "/", "-xdev", "(", *left_out[1:], ")", "-prune", "-o", "-iname", "*dewpoint*", "-print"]
     return set(subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines())

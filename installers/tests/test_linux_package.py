@@ -11,6 +11,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import pytest
 from installers.linux import keep
 from installers.manifest import verify_manifest
 from installers.tests import linux_machine as machine
+from installers.tests.wayland_session import session, until, why_no_session
 from tests.helpers.release_server import ReleaseServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -134,6 +136,30 @@ def test_the_starter_model_answers_offline(installed: None, home: Path) -> None:
     answer = machine.smoke(home, "--screenshot", str(picture), prefix=("unshare", "--net"))
     assert "starter model" in answer["answer"]
     assert not any(answer["modules"].values())
+    assert machine.colours_of(picture) > 20
+
+
+@pytest.mark.skipif(bool(why_no_session()), reason=why_no_session() or "-")
+def test_a_session_of_wayland(installed: None, home: Path) -> None:
+    """As most desktops have it today: no X for the program; typed into, answered, closed by Ctrl+Q."""
+    picture, data = BUILD / "pictures" / "wayland.png", home / ".local/share/Dewpoint"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    with session(home) as wayland:
+        program = subprocess.Popen(machine.desktop_command(), env=wayland.environment, cwd=home)
+        try:
+            until((data / "chats.sqlite3").is_file, 30, "the program's data")
+            time.sleep(3)
+            assert "libqwayland.so" in Path(f"/proc/{program.pid}/maps").read_text("utf-8")
+            wayland.keys("type", "--delay", "60", "What are you")
+            wayland.keys("key", "Return")
+            until(lambda: len([text for text in chats_of(data) if "'done'" in text]) == 2, 60, "an answer")
+            time.sleep(1)
+            wayland.photograph(picture)
+            wayland.keys("key", "ctrl+q")
+            assert program.wait(30) == 0
+        finally:
+            program.kill()
+    assert any("What are you" in text for text in chats_of(data))
     assert machine.colours_of(picture) > 20
 
 
