@@ -10,6 +10,7 @@ import json
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -147,6 +148,40 @@ def test_an_installed_program_finds_checks_and_installs_its_update(windows: Mach
     assert differences(windows.program) == []
     assert windows.uninstall() == 0
     assert not windows.program.exists()
+
+
+def version_in_registry(windows: Machine) -> str:
+    """What the list of installed programs says."""
+    key = "HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\Dewpoint"
+    return windows.wine("reg", "query", key, "/v", "DisplayVersion").stdout.split()[-1]
+
+
+def test_a_user_updates_in_the_window(windows: Machine, setup: Path) -> None:
+    """Help > Check for updates, and then Enter alone: download, close and install, and all of the wizard."""
+    newer = real_setup("9.0.0")
+    assert windows.install(setup) == 0
+    before = version_in_registry(windows)
+    with ReleaseServer() as server:
+        server.publish("9.0.0", windows=newer.read_bytes())
+        windows.environment["DEWPOINT_RELEASES"] = server.releases
+        start_by_shortcut(windows)
+
+        def asked() -> bool:
+            windows.tool("xdotool", "windowfocus", window_of(windows))
+            for keys in ("Escape", "alt+h", "u"):
+                windows.tool("xdotool", "key", keys)
+                time.sleep(1.5)
+            return bool(server.seen)
+
+        def entered() -> bool:
+            windows.tool("xdotool", "key", "Return")
+            time.sleep(2)
+            return version_in_registry(windows) == "9.0.0"
+
+        until(asked, 60, "the question")
+        until(entered, 120, "the new version")
+    assert before != "9.0.0"
+    assert differences(windows.program) == []
 
 
 def test_a_long_folder_with_letters_of_all_kinds(windows: Machine, setup: Path) -> None:

@@ -31,10 +31,10 @@ def real_payload(target: str) -> Path:
 
 
 @functools.cache
-def real_setup() -> Path:
-    """Dewpoint's setup for Wine, quickly compressed."""
-    setup = scratch() / "dewpoint-setup.exe"
-    build.build(real_payload("wine"), setup, "zlib")
+def real_setup(version: str | None = None) -> Path:
+    """Dewpoint's setup for Wine, quickly compressed; it may call itself another version, and is the same otherwise."""
+    setup = scratch() / f"dewpoint-{version or 'this'}-setup.exe"
+    build.build(real_payload("wine"), setup, "zlib", version)
     return setup
 
 
