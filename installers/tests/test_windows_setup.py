@@ -180,6 +180,7 @@ def test_a_user_updates_in_the_window(windows: Machine, setup: Path) -> None:
 
         until(asked, 60, "the question")
         until(entered, 120, "the new version")
+        until(lambda: not (windows.program / "~old").exists(), 60, "the old version's end")
     assert before != "9.0.0"
     assert differences(windows.program) == []
 
