@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,7 @@ from tests.trt_engines.weights.compressed_support import (
     slow_nvfp4,
 )
 from tests.trt_engines.weights.support import BF16, E4M3, plain_experts, relative_rms, write_checkpoint
-from tests.trt_engines.weights.test_source_memory import CHILD, EXPERT, ROOT, SLACK
+from tests.trt_engines.weights.test_source_memory import EXPERT, SLACK, measured
 from trt_engines.errors import EngineError, WeightsError
 from trt_engines.weights.formats import DEFAULT_INPUT_SCALE, Fp8, Nvfp4
 from trt_engines.weights.source import WeightSource
@@ -226,8 +224,5 @@ def test_experts_are_converted_one_by_one(tmp_path: Path, kind: str) -> None:
     for name, tensor in one.items():
         tensors |= {name.replace(".experts.0.", f".experts.{number}."): tensor for number in range(12)}
     write_checkpoint(tmp_path, tensors)
-    command = [sys.executable, "-c", CHILD, str(tmp_path), "int4"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    numbers = json.loads(done.stdout)
-    assert numbers["growth"] < numbers["result"] + EXPERT + SLACK
+    growth, result = measured(tmp_path, "int4")
+    assert growth < result + EXPERT + SLACK
