@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 
 from app.texts import APP_NAME
@@ -86,8 +85,3 @@ def what_to_do(kind: str, file: Path) -> str:
         case "appimage":
             return f"The new version is {file}. Start it from now on; the old file can be deleted."
     return "The package is here and checked. Installing it needs an administrator; Dewpoint itself never asks for that:"
-
-
-def bullets(changes: Sequence[str]) -> list[str]:
-    """What is new, a line each."""
-    return [f"  \u2022 {change}" for change in changes]
