@@ -25,6 +25,8 @@ from app.updates.release import MOST_BYTES, Release, ReleaseFile, is_version, nu
 from app.updates.source import APPIMAGE_VARIABLE, Source, find_source
 from app.updates.view import Found
 
+ASK_SECONDS = 10.0  # for each of: connecting, waiting for the answer; a program that is being closed waits for it, too
+
 _log = get_logger("updates")
 
 
@@ -132,7 +134,7 @@ class Updates:
         try:
             with (
                 self._desk.network.client(follow_redirects=True) as client,
-                client.stream("GET", source.newest) as response,
+                client.stream("GET", source.newest, timeout=ASK_SECONDS) as response,
             ):
                 way = [step.url.scheme for step in (*response.history, response)]
                 if source.releases.startswith("https:") and set(way) != {"https"}:

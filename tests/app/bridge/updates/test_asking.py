@@ -118,7 +118,7 @@ def test_closing_while_it_downloads(qtbot: QtBot, keeper: UpdateKeeper, server: 
 def test_closing_while_a_server_is_silent(
     keeper: UpdateKeeper, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.network.TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr("app.updates.service.ASK_SECONDS", 0.5)
     server.publish("9.0.0", deb=DEB)
     server.silent = True
     server.gate.clear()
