@@ -19,6 +19,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils._http import default_client_factory
 
 from app.transfers.errors import TransferError
 from tests.app.transfers.support import TOKEN, assert_all_right, content, remote_files, run
@@ -31,7 +32,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture(autouse=True)
 def online(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Their client, without Xet and allowed to ask."""
+    """Their client (not the one that a program of another test has set), without Xet and allowed to ask."""
+    huggingface_hub.set_client_factory(default_client_factory)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
