@@ -93,15 +93,19 @@ class Updates:
         if found.file is None:
             raise UpdateError(texts.no_package(found.release.version), f"{texts.TO_PAGE}: {found.page}")
         path, final = self._path(found.release, found.file.name), self._final(found.release, found.file)
-        there = final if final.is_file() else path
+        if self._fetched(found.release, found.file) is not None:
+            return final
         try:
-            right = _is_right(there, found.file)
+            right = _is_right(path, found.file)
         except FileNotFoundError as exc:
             raise UpdateError(texts.GONE, texts.GONE_HINT) from exc
+        except OSError as exc:
+            raise UpdateError(texts.not_read(path, exc.strerror or type(exc).__name__), texts.GONE_HINT) from exc
         if not right:
-            there.unlink()
+            with contextlib.suppress(OSError):  # what stays is found wrong again
+                path.unlink()
             raise UpdateError(texts.WRONG_HASH, texts.WRONG_HASH_HINT)
-        if there != final:
+        if path != final:
             _put(path, final)
         return final
 
@@ -163,7 +167,7 @@ def _is_right(path: Path, file: ReleaseFile) -> bool:
 
 def _put(path: Path, target: Path) -> None:
     """Move a program to another folder, whole or not at all."""
-    temporary = target.with_name(target.name + ".part")
+    temporary = target.with_name(target.name + ".dewpoint-part")
     try:
         shutil.copyfile(path, temporary)
         temporary.chmod(0o755)

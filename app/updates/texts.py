@@ -18,7 +18,7 @@ UNREADABLE = "What was answered is not the description of a release (a log-in pa
 LATER_HINT = "Try again in some minutes."
 NO_RELEASE = "There is no published release yet."
 NO_RELEASE_HINT = "Look again another time."
-WRONG_HASH = "The file that was fetched is not the one that the release names. It was deleted."
+WRONG_HASH = "The file that was fetched is not the one that the release names, so it is not used."
 WRONG_HASH_HINT = "Download it again. If it happens again, a proxy on the way changes files."
 GONE = "The file that was fetched is not there any more."
 GONE_HINT = "Download it again."
@@ -50,6 +50,11 @@ def newer(version: str, date: str, mine: str) -> str:
 def no_package(version: str) -> str:
     """The release has nothing for this kind of installation, or this is none."""
     return f"There is no package of {version} for this kind of installation."
+
+
+def not_read(file: Path, reason: str) -> str:
+    """Another program holds it, or the disk fails."""
+    return f"{file} cannot be read: {reason}."
 
 
 def not_put(folder: Path, reason: str) -> str:

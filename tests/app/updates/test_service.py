@@ -16,7 +16,9 @@ from app.network import OfflineError
 from app.paths import AppPaths
 from app.transfers.errors import TransferError
 from app.transfers.values import Finished, Stopped
+from app.updates import service
 from app.updates.errors import UpdateError
+from app.updates.release import ReleaseFile
 from app.updates.service import Updates
 from app.updates.view import Found
 from tests.app.conftest import SetKind
@@ -159,7 +161,7 @@ def test_a_file_that_was_changed_afterwards_is_never_used(updates: Updates, serv
     again = updates.ask()
     assert again is not None
     assert again.fetched is None, "it is hashed, not only measured"
-    with pytest.raises(UpdateError, match="deleted"):
+    with pytest.raises(UpdateError, match="not used"):
         updates.placed(found)
     assert not path.exists()
 
@@ -209,6 +211,48 @@ def test_an_appimage_goes_beside_the_old_one(
     assert again is not None
     assert again.fetched == path
     assert updates.placed(dataclasses.replace(found, fetched=path)) == path
+
+
+def test_a_file_of_the_users_beside_the_appimage_is_not_deleted(
+    updates: Updates, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_kind("appimage")
+    monkeypatch.setenv("APPIMAGE", str(tmp_path / "Dewpoint.AppImage"))
+    mine = tmp_path / "Dewpoint-0.2.0-x86_64.AppImage"
+    mine.write_bytes(b"half of it, from a browser")
+    server.publish("0.2.0", appimage=DEB)
+    found = updates.ask()
+    assert found is not None
+    assert found.fetched is None
+    with pytest.raises(UpdateError, match="not there"):
+        updates.placed(found)
+    assert mine.read_bytes() == b"half of it, from a browser"
+    fetched(updates, found)
+    assert updates.placed(found).read_bytes() == DEB
+
+
+def test_a_package_that_another_program_holds(
+    updates: Updates, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a virus scanner on Windows does."""
+    server.publish("0.2.0", deb=DEB)
+    found = updates.ask()
+    assert found is not None
+    fetched(updates, found)
+
+    looks, really = [0], service._is_right
+
+    def held(path: Path, file: ReleaseFile) -> bool:
+        looks[0] += 1
+        if looks[0] in (1, 2, 3):
+            raise PermissionError(13, "Permission denied")
+        return really(path, file)
+
+    monkeypatch.setattr(service, "_is_right", held)
+    with pytest.raises(UpdateError, match="cannot be read: Permission denied"):
+        updates.placed(found)
+    for _ in range(2):  # the first of these looks twice
+        assert updates.placed(found).read_bytes() == DEB, "it is kept"
 
 
 def test_an_appimage_whose_folder_cannot_be_written(
