@@ -15,29 +15,30 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
-from app import __version__, texts
-from app.bridge.controller import ChatController
-from app.bridge.engine_keeper import EngineKeeper
-from app.bridge.gpu_keeper import GpuKeeper
+from app import __version__
+from app.base import texts
+from app.base.errors import AppError, ErrorReport, report_from_exception
+from app.base.log import install_exception_hooks, setup_logging, shutdown_logging
+from app.base.paths import AppPaths
+from app.base.settings_file import SettingsFile
+from app.bridge.chat import ChatController
+from app.bridge.engines import EngineKeeper
+from app.bridge.gpu import GpuKeeper
 from app.bridge.jobs import Engine, ModelChoice
-from app.bridge.library_keeper import LibraryKeeper
+from app.bridge.library import LibraryKeeper
 from app.bridge.preferences import Preferences
-from app.bridge.update_keeper import UpdateKeeper
-from app.engine_tools import EngineTools
-from app.engines import EngineService
-from app.errors import AppError, ErrorReport, report_from_exception
+from app.bridge.signals import SignalWatch
+from app.bridge.updates import UpdateKeeper
+from app.chats.history import HistoryStore
+from app.engines.service import EngineService
+from app.engines.tools import EngineTools
 from app.gpu.start import start_addon
-from app.log import install_exception_hooks, setup_logging, shutdown_logging
-from app.models.desk import ModelDesk
-from app.paths import AppPaths
-from app.settings_file import SettingsFile
-from app.signals import SignalWatch
+from app.library.services import ModelDesk
 from app.smoke import SmokeRun
-from app.store.history import HistoryStore
-from app.ui import words
-from app.ui.icons import app_icon
+from app.ui.chat import words
 from app.ui.menu_slots import starter_choice
-from app.ui.theme import ThemeManager
+from app.ui.widgets.icons import app_icon
+from app.ui.widgets.theme import ThemeManager
 from app.ui.window import MainWindow
 
 CANCEL_GRACE = 4.0

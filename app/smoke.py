@@ -13,8 +13,8 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, qVersi
 from PySide6.QtGui import QKeyEvent
 
 from app import __version__
-from app.bridge.controller import ChatController
-from app.store.models import Message, MessageState
+from app.bridge.chat import ChatController
+from app.chats.messages import Message, MessageState
 from app.ui.window import FIRST_SIZE, MainWindow
 from inference.events import BlockCommitted, DraftUpdated, Finished
 

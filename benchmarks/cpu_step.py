@@ -100,8 +100,8 @@ def _ours(folder: Path, ids: Any) -> Callable[[], None]:
     import numpy as np
 
     from inference.backends.onnx import OnnxBackend
-    from inference.denoise import denoise_canvas
-    from inference.sampler import Draws
+    from inference.denoising.denoise import denoise_canvas
+    from inference.denoising.sampler import Draws
 
     backend = OnnxBackend.open(folder, lambda stage, fraction: None)
     backend.encode(np.asarray(ids, np.int64))

@@ -33,7 +33,6 @@ from trt_engines.building.child import PartJob  # noqa: E402
 from trt_engines.building.profiles import Limits  # noqa: E402
 from trt_engines.building.store import Part, checked_plan  # noqa: E402
 from trt_engines.errors import EngineError  # noqa: E402
-from trt_engines.flavour import installed_flavour  # noqa: E402
 from trt_engines.planning.hardware import GB, Machine  # noqa: E402
 from trt_engines.planning.planner import Plan, plans  # noqa: E402
 from trt_engines.planning.precision import PRECISIONS  # noqa: E402
@@ -41,6 +40,7 @@ from trt_engines.planning.probe import detected_gpus  # noqa: E402
 from trt_engines.planning.shape import PUBLISHED  # noqa: E402
 from trt_engines.runtime.device import Device, Engine  # noqa: E402
 from trt_engines.runtime.runner import ModelParts, ModelRunner  # noqa: E402
+from trt_engines.tensorrt.flavour import installed_flavour  # noqa: E402
 
 ROUNDS, WARM_UP, PROMPT = 20, 5, 512
 STREAMED = 4

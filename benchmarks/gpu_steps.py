@@ -18,10 +18,10 @@ import torch
 from benchmarks.gpu_models import free
 from inference.backends.base import Backend, DenoiseStep
 from inference.backends.torch_cuda import TorchCudaBackend
-from inference.denoise import denoise_canvas
+from inference.denoising.denoise import denoise_canvas
+from inference.denoising.sampler import Draws
 from inference.model.device_pass import Ways
 from inference.model.stack import DiffusionGemma
-from inference.sampler import Draws
 
 GB = 10**9
 WARM_UP = 5

@@ -131,13 +131,12 @@ def starter_embed(sm: int) -> str:
     import tempfile
 
     from inference.config import model_config_from_folder
-    from inference.gpu_engines import engine_limits
-    from inference.gpu_graphs import configuration_fingerprint, templates_for
-    from inference.planning import model_shape
+    from inference.engines.choice import engine_limits
+    from inference.engines.planning import model_shape
+    from inference.engines.templates import configuration_fingerprint, templates_for
     from trt_engines.building.child import PartJob, part_graph
     from trt_engines.building.compile import compile_plan
     from trt_engines.building.profiles import profiles
-    from trt_engines.flavour import installed_flavour
     from trt_engines.graphs.bind import bound_weights
     from trt_engines.graphs.compose import EMBEDDING
     from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
@@ -145,6 +144,7 @@ def starter_embed(sm: int) -> str:
     from trt_engines.runtime.trt_engine import TensorRtEngine
     from trt_engines.selftest.check import check_parts
     from trt_engines.selftest.reference import Reference
+    from trt_engines.tensorrt.flavour import installed_flavour
     from trt_engines.weights.source import WeightSource
 
     config = model_config_from_folder(STARTER)

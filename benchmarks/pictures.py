@@ -30,16 +30,16 @@ from PySide6.QtGui import QGuiApplication  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
-from app.bridge.model_keeper import ModelPhase  # noqa: E402
-from app.engine_tools import EngineTools  # noqa: E402
+from app.base.paths import AppPaths  # noqa: E402
+from app.bridge.model import ModelPhase  # noqa: E402
+from app.chats.history import HistoryStore  # noqa: E402
+from app.engines.tools import EngineTools  # noqa: E402
 from app.main import Parts, build  # noqa: E402
-from app.paths import AppPaths  # noqa: E402
-from app.store.history import HistoryStore  # noqa: E402
 from app.transfers.values import Digest  # noqa: E402
-from app.ui.update_dialog import UpdateDialog  # noqa: E402
+from app.ui.updates.dialog import UpdateDialog  # noqa: E402
 from app.updates.release import Release, ReleaseFile  # noqa: E402
-from app.updates.view import Found, UpdateState, UpdateView  # noqa: E402
-from benchmarks.sample_shelf import sample_shelf, sample_transfer  # noqa: E402
+from app.updates.values import Found, UpdateState, UpdateView  # noqa: E402
+from benchmarks.sample_library import sample_library, sample_transfer  # noqa: E402
 from inference.events import BlockCommitted, DraftUpdated, Finished  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
 from trt_engines.planning.hardware import find_card  # noqa: E402
@@ -168,7 +168,7 @@ def _models_window(parts: Parts, picture: Path) -> None:
     if window is None:
         raise ValueError("there is no models window")
     _wait(lambda: parts.library.shelf is not None)
-    shelf = parts.library.shelf = sample_shelf(_pretended_card()[0])
+    shelf = parts.library.shelf = sample_library(_pretended_card()[0])
     parts.library.transfer = sample_transfer(shelf)
     parts.library.shelf_changed.emit(shelf)
     window.setFocus()

@@ -30,8 +30,8 @@ from inference.events import (
     event_as_dict,
 )
 from inference.failures import failed_from_error
+from inference.opening import open_session
 from inference.params import ChatTurn, GenerationRequest, SamplerParams
-from inference.session_open import open_session
 
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "starter"
 

@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.answer import AnswerBuilder, BlockText
 from inference.backends.base import Backend, DenoiseStep, Floats, Ids
-from inference.chat_template import ChatTemplate
 from inference.config import ModelConfig, SamplerDefaults
-from inference.context import FittedPrompt, common_prefix, fit_turns
-from inference.denoise import CancelFlag, CanvasStep, denoise_canvas
+from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas
+from inference.denoising.pace import Pace
+from inference.denoising.sampler import Draws, fresh_seed
 from inference.events import BlockCommitted, DraftUpdated, Event, Finished, FinishReason, ModelReady, PromptEncoded
-from inference.pace import Pace
 from inference.params import ChatTurn, GenerationRequest
-from inference.sampler import Draws, fresh_seed
 from inference.stats import RunStats
-from inference.tokenizer import TextTokenizer
+from inference.text.answer import AnswerBuilder, BlockText
+from inference.text.chat_template import ChatTemplate
+from inference.text.context import FittedPrompt, common_prefix, fit_turns
+from inference.text.tokenizer import TextTokenizer
 
 DEFAULT_BLOCKS = 4
 # A prompt is encoded in parts, so that a cancel need not wait for the whole of it.

@@ -128,12 +128,12 @@ SPEAKERS = {"requests", "aiohttp", "urllib3", "ftplib", "smtplib", "websockets",
 
 
 def test_one_place_opens_connections() -> None:
-    """The network promise: `app/network.py` and nothing else makes a client."""
+    """The network promise: `app/network/client.py` and nothing else makes a client."""
     places = set()
     for path in in_packages("app", "inference", "trt_engines"):
         if CLIENTS.search(path.read_text("utf-8")) or imported_packages(path) & SPEAKERS:
             places.add(path.relative_to(ROOT).as_posix())
-    assert places == {"app/network.py"}
+    assert places == {"app/network/client.py"}
 
 
 def test_locks_pin_everything_and_name_no_host() -> None:

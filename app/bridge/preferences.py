@@ -7,9 +7,9 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.errors import AppError, report_from_exception
-from app.settings import Settings
-from app.settings_file import SettingsFile
+from app.base.errors import AppError, report_from_exception
+from app.base.settings import Settings
+from app.base.settings_file import SettingsFile
 
 SAVE_MS = 400
 

@@ -11,10 +11,10 @@ import time
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal
 
+from app.base.log import get_logger
 from app.bridge.jobs import AnswerJob, EngineFactory, Job, JobDraft, JobEvent, LoadJob, ModelChoice
 from app.bridge.latest import LatestSlot
 from app.bridge.worker import EngineWorker
-from app.log import get_logger
 from inference.events import BlockCommitted, Failed, Finished, ModelReady
 from inference.params import GenerationRequest
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
+from app.base.errors import ErrorReport, report_from_exception
+from app.base.log import get_logger
 from app.bridge.thread import started_thread, wait_for_thread
-from app.errors import ErrorReport, report_from_exception
-from app.log import get_logger
 
 News = Callable[[], Generator[object, None, None]]
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 from PySide6.QtCore import QObject, QThread, Signal, Slot
 
-from app import texts
+from app.base import texts
+from app.base.log import get_logger
 from app.bridge.jobs import AnswerJob, Engine, EngineFactory, Job, JobDraft, JobEvent, LoadJob
 from app.bridge.latest import LatestSlot
-from app.log import get_logger
 from inference.errors import InferenceError, KnownError
 from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady
 from inference.stats import RunStats

@@ -6,10 +6,10 @@ import importlib
 import sys
 from collections.abc import Callable, Sequence
 
-from app import texts
-from app.errors import AppError
+from app.base import texts
+from app.base.errors import AppError
+from app.base.paths import AppPaths
 from app.gpu.start import start_addon
-from app.paths import AppPaths
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from app import __version__
-from app.doctor import checks, report
+from app.base.paths import AppPaths
+from app.doctor.checks import checks, report
 from app.gpu.service import GpuAddon
-from app.models.desk import ModelDesk
-from app.paths import AppPaths
+from app.library.services import ModelDesk
 
 
 def main(arguments: Sequence[str]) -> int:

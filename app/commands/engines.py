@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from app.commands.engine_build import add_build
-from app.commands.engine_list import add_list, add_prune
-from app.commands.engine_plan import add_plan
-from app.commands.engine_verify import add_verify
+from app.commands.engines_build import add_build
+from app.commands.engines_list import add_list, add_prune
+from app.commands.engines_plan import add_plan
+from app.commands.engines_verify import add_verify
 
 
 def main(arguments: Sequence[str]) -> int:

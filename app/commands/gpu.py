@@ -12,11 +12,11 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any
 
-from app.commands.model_choice import new_desk
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
+from app.commands.models_choice import new_desk
 from app.gpu import texts
 from app.gpu.service import GpuAddon
-from app.gpu.view import GpuOffer, GpuState, GpuStep, GpuView
+from app.gpu.values import GpuOffer, GpuState, GpuStep, GpuView
 
 INTERRUPTED = 130
 ACCEPT_QUESTION = "Accept NVIDIA's licence and install? [y/N, r to read it] "

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from app.commands.model_care import add_import, add_move, add_remove, add_token
-from app.commands.model_fetch import add_download, add_verify
-from app.commands.model_list import add_list, add_network, add_plan, add_show
+from app.commands.models_care import add_import, add_move, add_remove, add_token
+from app.commands.models_download import add_download, add_verify
+from app.commands.models_list import add_list, add_network, add_plan, add_show
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__
-from app.commands import model_words
-from app.commands.model_choice import new_desk
-from app.commands.model_fetch import INTERRUPTED, JsonReport, TextReport
+from app.commands.models_choice import new_desk
+from app.commands.models_download import INTERRUPTED, JsonReport, TextReport
+from app.library import command_texts as model_words
 from app.updates import texts
 from app.updates.service import Updates
-from app.updates.view import Found
+from app.updates.values import Found
 
 
 def main(arguments: Sequence[str]) -> int:

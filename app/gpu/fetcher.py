@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
 from app.gpu import texts
 from app.gpu.recipe import Recipe
 

@@ -11,14 +11,14 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
+from app.base.log import get_logger
 from app.gpu import folders, texts
 from app.gpu.fetcher import Fetcher, trouble
 from app.gpu.manifest import AddonManifest, WrongFilesError, recorded, write_manifest
 from app.gpu.recipe import Recipe
-from app.gpu.view import GpuStep
-from app.log import get_logger
-from app.network import Network
+from app.gpu.values import GpuStep
+from app.network.client import Network
 
 POLL_SECONDS = 0.2
 END_SECONDS = 5.0

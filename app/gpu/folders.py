@@ -16,9 +16,9 @@ from pathlib import Path
 import psutil
 from filelock import FileLock, Timeout
 
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
 from app.gpu import texts
-from trt_engines.addon import GOING, is_whole
+from trt_engines.tensorrt.addon import GOING, is_whole
 
 PID = "pid"
 _PARTS, _OLD, _GONE = "part", "old", "gone"

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
 from app.gpu.recipe import normalised
-from trt_engines.addon import MANIFEST
+from trt_engines.tensorrt.addon import MANIFEST
 
 CHUNK = 1 << 22
 # What an installer adds to a wheel's files, or compiles from them; the bytecode is not ours to vouch for.

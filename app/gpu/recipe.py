@@ -8,9 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
+from app.base.paths import resources_folder
 from app.gpu import texts
-from app.paths import resources_folder
 
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s\\;]+)", re.MULTILINE)
 

@@ -15,7 +15,8 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from app.errors import ErrorReport, KnownAppError
+from app.base.errors import ErrorReport, KnownAppError
+from app.base.paths import AppPaths
 from app.gpu import folders, texts
 from app.gpu.fetcher import Fetcher, found_fetcher
 from app.gpu.filling import RESERVE, filled
@@ -26,15 +27,14 @@ from app.gpu.manifest import (
     wrong_sizes,
 )
 from app.gpu.recipe import Recipe, shipped_recipe
-from app.gpu.view import GpuOffer, GpuState, GpuStep, GpuView
-from app.network import Network
-from app.paths import AppPaths
+from app.gpu.values import GpuOffer, GpuState, GpuStep, GpuView
+from app.network.client import Network
 from app.transfers.disk import FULL, free_bytes
-from trt_engines.addon import GOING, elsewhere
 from trt_engines.errors import EngineError
-from trt_engines.flavour import RTX_SM
 from trt_engines.planning.probe import DetectedGpu, detected_gpus
-from trt_engines.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
+from trt_engines.tensorrt.addon import GOING, elsewhere
+from trt_engines.tensorrt.flavour import RTX_SM
+from trt_engines.tensorrt.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
 
 VERDICT = "dewpoint-trial.json"  # in the add-on's folder: how it did when it was tried last
 

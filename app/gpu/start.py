@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trt_engines.addon import GOING, name_addon
+from trt_engines.tensorrt.addon import GOING, name_addon
 
 
 def start_addon(folder: Path) -> None:

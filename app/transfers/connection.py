@@ -14,14 +14,14 @@ from socket import socket
 import httpx2
 
 from app.transfers import texts
-from app.transfers.asking import Answer, Asker, Line, failure_of
 from app.transfers.disk import translated
 from app.transfers.errors import ChangedError, HaltedError, TransferError, TryAgainError
-from app.transfers.job import Job
+from app.transfers.file_state import Job
 from app.transfers.pace import RateLimit
 from app.transfers.part import Run
+from app.transfers.request import Answer, Asker, Line, failure_of
+from app.transfers.scheduler import Piece, Work
 from app.transfers.values import MIB, TransferOptions
-from app.transfers.work import Piece, Work
 
 READ_BYTES = MIB // 2
 LONGEST_RUN = MIB // 2  # bytes; what a killed process may have to fetch again, for each connection

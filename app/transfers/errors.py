@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
 
 TransferErrorKind = Literal[
     "unauthorized",

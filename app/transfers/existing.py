@@ -7,8 +7,8 @@ import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
 
+from app.transfers.file_state import Job, JobState
 from app.transfers.hashing import check_file
-from app.transfers.job import Job, JobState
 from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, base_folder, beside, local_paths
 from app.transfers.part import read_journal
 from app.transfers.ranges import Spans

@@ -10,12 +10,12 @@ from pathlib import Path
 import filelock
 import httpx2
 
-from app.log import get_logger
+from app.base.log import get_logger
 from app.transfers import texts
 from app.transfers.disk import free_bytes, translated
 from app.transfers.errors import TransferError
 from app.transfers.existing import look_at_installed
-from app.transfers.job import Job, JobState
+from app.transfers.file_state import Job, JobState
 from app.transfers.names import LOCK_NAME, base_folder, local_paths
 from app.transfers.pace import RateLimit
 from app.transfers.transfer import Transfer

@@ -14,8 +14,8 @@ from queue import SimpleQueue
 
 from app.transfers.disk import sync_folder, translated
 from app.transfers.existing import EVENT_SECONDS
+from app.transfers.file_state import Job
 from app.transfers.hashing import check_file
-from app.transfers.job import Job
 
 THREADS = 2
 

@@ -12,18 +12,18 @@ from queue import Empty, SimpleQueue
 
 import httpx2
 
-from app.log import get_logger
+from app.base.log import get_logger
 from app.transfers import texts
 from app.transfers.connection import Connection, Outcome
 from app.transfers.disk import free_bytes
 from app.transfers.errors import ChangedError, DiskFullError, HaltedError, TransferError, TryAgainError
 from app.transfers.existing import EVENT_SECONDS, recover
+from app.transfers.file_state import Job, JobState
 from app.transfers.finish import Checked, Finisher, Settled
 from app.transfers.hashing import slice_buffer
-from app.transfers.job import Job, JobState
 from app.transfers.pace import RateLimit, RateMeter, backoff
+from app.transfers.scheduler import Piece, Work
 from app.transfers.values import MIB, FileFinished, Progress, TransferEvent, TransferOptions, Verifying, Waiting
-from app.transfers.work import Piece, Work
 
 POLL_SECONDS = 0.05  # until a cancel is noticed
 SLICES_AT_ONCE = 16

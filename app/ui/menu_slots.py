@@ -9,20 +9,20 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QMainWindow, QPlainTextEdit
 
-from app import texts
-from app.bridge.controller import ChatController
+from app.base import texts
+from app.base.paths import AppPaths, starter_model_folder
+from app.base.settings import Settings
+from app.bridge.chat import ChatController
 from app.bridge.jobs import ModelChoice
 from app.bridge.preferences import Preferences
-from app.paths import AppPaths, starter_model_folder
-from app.settings import Settings
-from app.store.models import Conversation
-from app.ui.dialogs import AboutDialog, ShortcutsDialog
-from app.ui.settings_dialog import SettingsDialog
-from app.ui.theme import ThemeManager
+from app.chats.messages import Conversation
+from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
+from app.ui.settings.dialog import SettingsDialog
+from app.ui.widgets.theme import ThemeManager
 
 if TYPE_CHECKING:
-    from app.ui.chat_list import Sidebar
-    from app.ui.chat_pane import ChatPane
+    from app.ui.chat.chat_list import Sidebar
+    from app.ui.chat.pane import ChatPane
 
     _Base = QMainWindow
 else:

@@ -6,31 +6,31 @@ from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QSplitter
 
-from app import texts
-from app.bridge.controller import ChatController
-from app.bridge.engine_keeper import EngineKeeper
-from app.bridge.gpu_keeper import GpuKeeper
-from app.bridge.library_keeper import LibraryKeeper
-from app.bridge.model_keeper import ModelPhase, ModelState
+from app.base import texts
+from app.base.errors import ErrorReport
+from app.base.paths import AppPaths
+from app.base.settings import Settings
+from app.bridge.chat import ChatController
+from app.bridge.engines import EngineKeeper
+from app.bridge.gpu import GpuKeeper
+from app.bridge.library import LibraryKeeper
+from app.bridge.model import ModelPhase, ModelState
 from app.bridge.preferences import Preferences
-from app.bridge.update_keeper import UpdateKeeper
-from app.errors import ErrorReport
-from app.paths import AppPaths
-from app.settings import Settings
-from app.store.models import Conversation, Message
-from app.ui import words
+from app.bridge.updates import UpdateKeeper
+from app.chats.messages import Conversation, Message
 from app.ui.actions import make_actions
-from app.ui.chat_list import Sidebar
-from app.ui.chat_pane import ChatPane
-from app.ui.dialogs import BugDialog
-from app.ui.engine_slots import EngineSlots
-from app.ui.first_size import resize_within_screen
-from app.ui.gpu_slots import GpuSlots
-from app.ui.icons import app_icon
+from app.ui.chat import words
+from app.ui.chat.chat_list import Sidebar
+from app.ui.chat.pane import ChatPane
+from app.ui.engines.coordinator import EngineSlots
+from app.ui.gpu.coordinator import GpuSlots
+from app.ui.help.dialogs import BugDialog
 from app.ui.menu_slots import MenuSlots
-from app.ui.model_slots import ModelSlots
-from app.ui.theme import ThemeManager
-from app.ui.update_slots import UpdateSlots
+from app.ui.models.slots import ModelSlots
+from app.ui.updates.coordinator import UpdateSlots
+from app.ui.widgets.first_size import resize_within_screen
+from app.ui.widgets.icons import app_icon
+from app.ui.widgets.theme import ThemeManager
 from inference.events import DraftUpdated, Finished
 
 FIRST_SIZE = (1120, 760)

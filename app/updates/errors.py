@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
 
 
 class UpdateError(KnownAppError):

@@ -14,16 +14,16 @@ from collections.abc import Generator
 from pathlib import Path
 
 from app import __version__
-from app.log import get_logger
-from app.models.desk import ModelDesk
-from app.network_errors import status_trouble, trouble
+from app.base.log import get_logger
+from app.library.services import ModelDesk
+from app.network.errors import status_trouble, trouble
 from app.transfers.disk import sync_folder
 from app.transfers.values import RemoteFile, TransferEvent
 from app.updates import texts
 from app.updates.errors import UpdateError
 from app.updates.release import MOST_BYTES, Release, ReleaseFile, is_version, numbers, read_release
 from app.updates.source import APPIMAGE_VARIABLE, Source, find_source
-from app.updates.view import Found
+from app.updates.values import Found
 
 ASK_SECONDS = 10.0  # for each of: connecting, waiting for the answer; a program that is being closed waits for it, too
 

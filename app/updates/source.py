@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
 
-from app.paths import resources_folder
+from app.base.paths import resources_folder
 from app.updates import texts
 from app.updates.errors import UpdateError
 

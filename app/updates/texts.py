@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from app.texts import APP_NAME
+from app.base.texts import APP_NAME
 
 GIT_UPDATES = "This copy of Dewpoint was not installed from a release, so there is nobody to ask for updates."
 GIT_UPDATES_HINT = "Update it where you got it from: in a checkout, git pull."

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from inference.backends.memory import check_processor_memory
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
-from inference.fit import check_processor_memory
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import detected_gpus
 

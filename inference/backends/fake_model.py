@@ -7,9 +7,9 @@ import functools
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from inference.chat_template import ChatTemplate
 from inference.config import LayerSpec, ModelConfig, SamplerDefaults
-from inference.tokenizer import TextTokenizer
+from inference.text.chat_template import ChatTemplate
+from inference.text.tokenizer import TextTokenizer
 
 NAME = "Fake model (for tests)"
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<|turn>", "<turn|>", "<|channel>", "<channel|>")

@@ -14,7 +14,7 @@ from inference.backends.cached import CachedBackend, StackInput
 from inference.backends.kv_cache import KvPairs
 from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import GraphError, OutOfMemoryError
-from inference.graph_export import GraphManifest, Progress, ensure_graphs
+from inference.graphs.export import GraphManifest, Progress, ensure_graphs
 from trt_engines.runtime.capacity import Capacity
 
 _EMBED, _HEAD = "dewpoint-embed.onnx", "dewpoint-head.onnx"

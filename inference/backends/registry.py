@@ -8,9 +8,9 @@ from pathlib import Path
 
 from inference.backends.auto import Chosen, choose_backend
 from inference.backends.base import Backend
+from inference.backends.memory import check_processor_memory
 from inference.errors import KnownError, ModelFolderError
-from inference.exporting import HINT
-from inference.fit import check_processor_memory
+from inference.graphs.exporting import HINT
 
 Progress = Callable[[str, float], None]
 

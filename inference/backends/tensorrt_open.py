@@ -10,13 +10,12 @@ from pathlib import Path
 from inference.backends.tensorrt import TensorRtBackend
 from inference.config import model_config_from_folder
 from inference.engine_folder import ENGINES_VARIABLE, engine_folder
+from inference.engines.choice import EngineChoice, engine_choices
+from inference.engines.planning import DEFAULT_CONTEXT
 from inference.errors import KnownError, OutOfMemoryError
-from inference.gpu_engines import EngineChoice, engine_choices
-from inference.planning import DEFAULT_CONTEXT
 from trt_engines.building.state import state_of
 from trt_engines.building.store import EngineStore, Manifest
 from trt_engines.errors import EngineError
-from trt_engines.flavour import Flavour, installed_flavour
 from trt_engines.graphs.compose import EMBEDDING
 from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
 from trt_engines.graphs.templates import Templates
@@ -24,6 +23,7 @@ from trt_engines.planning.planner import Refusal, always_bytes, resident_segment
 from trt_engines.planning.probe import DetectedGpu, detected_gpus
 from trt_engines.runtime.device import DeviceMemoryError
 from trt_engines.runtime.streaming import SLOTS, streamed_segments
+from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 from trt_engines.weights.source import WeightSource
 
 SPARE_BYTES = 300 << 20  # of the card's free memory, left to the desktop

@@ -24,9 +24,9 @@ from inference.events import Event, ModelLoading
 from inference.failures import failed_from_error
 from inference.host.lifeline import die_with_parent
 from inference.host.messages import Cancel, Command, EngineOptions, Generate, LoadModel, Reply, Shutdown
+from inference.opening import open_session
 from inference.params import GenerationRequest
 from inference.session import Session
-from inference.session_open import open_session
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Writes all graphs of a checkpoint and their manifest (see `inference.graph_export`)."""
+"""Writes all graphs of a checkpoint and their manifest (see `inference.graphs.export`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from inference.config import ModelConfig
-from inference.graph_export import (
+from inference.graphs.export import (
     EXACT_VOCABULARY,
     FEW_EXPERTS,
     GRAPH_VERSION,
@@ -32,9 +32,9 @@ from inference.model.graphs import (
     stack_spec,
 )
 from inference.model.stack import DiffusionGemma
-from trt_engines.export import GraphSpec, onnx_from_module, write_graph
-from trt_engines.quantise_cpu import quantise_graph
-from trt_engines.weights_index import TensorRecord
+from trt_engines.export.graph import GraphSpec, onnx_from_module, write_graph
+from trt_engines.export.int8 import quantise_graph
+from trt_engines.weights.index import TensorRecord
 
 LAYERS_A_SEGMENT = 30
 

@@ -16,8 +16,8 @@ import onnx
 import torch
 
 from inference.config import ModelConfig, model_config_from_folder
-from inference.gpu_graphs import configuration_fingerprint, shipped_folder
-from inference.graph_export import EXACT_VOCABULARY, KEPT_CANDIDATES
+from inference.engines.templates import configuration_fingerprint, shipped_folder
+from inference.graphs.export import EXACT_VOCABULARY, KEPT_CANDIDATES
 from inference.model.graphs import (
     EmbedGraph,
     HeadGraph,
@@ -28,7 +28,7 @@ from inference.model.graphs import (
     stack_spec,
 )
 from inference.model.stack import DiffusionGemma
-from trt_engines.export import template_from_module
+from trt_engines.export.graph import template_from_module
 from trt_engines.graphs.compose import EMBED, HEAD
 from trt_engines.graphs.templates import LayerTemplate, write_templates
 

@@ -15,7 +15,7 @@ from inference.config import ModelConfig
 from inference.model.experts import CapacityMix, mix_exact
 from inference.model.stack import CachedAttend, DiffusionGemma
 from inference.model.weights import checkpoint_name
-from trt_engines.export import GraphInput, GraphSpec
+from trt_engines.export.graph import GraphInput, GraphSpec
 
 
 class EmbedGraph(nn.Module):

@@ -14,10 +14,10 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from inference.checkpoint_tensors import check_plain, weights_errors
+from inference.checkpoint.tensors import check_plain, weights_errors
 from inference.config import ModelConfig
 from inference.model.stack import DiffusionGemma
-from trt_engines.weights_index import index_checkpoint
+from trt_engines.weights.index import index_checkpoint
 
 _OUR_ENCODER_SCALAR = re.compile(r"^layers\.(\d+)\.encoder_scalar$")
 

@@ -19,9 +19,9 @@ import torch
 from inference.config import model_config_from_folder
 from inference.events import BlockCommitted, Finished
 from inference.model.weights import model_from_folder
+from inference.opening import open_session
 from inference.params import ChatTurn, GenerationRequest, SamplerParams
 from inference.session import Session
-from inference.session_open import open_session
 from inference.training.balance import BalancedMix
 from inference.training.batches import BLOCK
 from inference.training.corpus import Example, Question, held_out_questions, is_correct, load_intents

@@ -21,7 +21,7 @@ from inference.model.export_graphs import write_graphs
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import checkpoint_tensors
 from inference.training.recipe import CONFIG, DISPLAY_NAME, GENERATION_CONFIG
-from trt_engines.weights_index import index_checkpoint
+from trt_engines.weights.index import index_checkpoint
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 

@@ -55,7 +55,7 @@ def test_torch_and_cuda_are_refused(name: str) -> None:
         ("PySide6/Qt/plugins/platforms/libqeglfs.so", False), ("PySide6/Qt/plugins/platformthemes/libqgtk3.so", False),
         ("PySide6/Qt/translations/qt_de.qm", False), ("resources/starter/model.safetensors", True),
         ("onnx/backend/test/data/node/x.pb", False), ("numpy/_core/_multiarray_umath.so", True),
-        ("nvidia_ml_py-13.0.dist-info/METADATA", True), ("trt_engines/flavour.py", True),
+        ("nvidia_ml_py-13.0.dist-info/METADATA", True), ("trt_engines/tensorrt/flavour.py", True),
     ],
 )  # fmt: skip
 def test_the_keep_list(name: str, kept: bool) -> None:

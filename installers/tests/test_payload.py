@@ -28,7 +28,11 @@ BAD = [
     "x/tensorrt_rtx_1_7.dll", "x/tensorrt_rtx_libs/a.txt", "x/libtorch_cpu.so", "x/torch_python.dll",
     "x/cuda/bindings/d.pyd",
 ]  # fmt: skip
-GOOD = ["inference/backends/torch_reference.py", "python/Lib/site-packages/pynvml.py", "trt_engines/flavour.py"]
+GOOD = [
+    "inference/backends/torch_reference.py",
+    "python/Lib/site-packages/pynvml.py",
+    "trt_engines/tensorrt/flavour.py",
+]
 
 
 class TestTrim:

@@ -8,8 +8,9 @@ from pathlib import Path
 import keyring
 import pytest
 
-from app.models.desk import ModelDesk
-from app.paths import AppPaths
+from app.base.paths import AppPaths
+from app.chats.history import HistoryStore
+from app.library.services import ModelDesk
 from app.updates.source import PackageKind
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.hub_behaviour import Repo, repo_of
@@ -84,3 +85,16 @@ def set_kind(monkeypatch: pytest.MonkeyPatch) -> SetKind:
         monkeypatch.setattr("app.updates.source.installed_kind", lambda: kind)
 
     return change
+
+
+@pytest.fixture
+def data_file(tmp_path: Path) -> Path:
+    """Where the history of this test lies; it does not exist yet."""
+    return tmp_path / "data" / "chats.sqlite3"
+
+
+@pytest.fixture
+def store(data_file: Path) -> Iterator[HistoryStore]:
+    """A new, empty history."""
+    with HistoryStore.open(data_file) as opened:
+        yield opened

@@ -14,8 +14,8 @@ import psutil
 import pytest
 from PySide6.QtWidgets import QApplication
 
+from app.base.paths import AppPaths
 from app.main import Parts, build
-from app.paths import AppPaths
 
 ROOT = Path(__file__).resolve().parents[2]
 OpenWindow = Callable[[str], Parts]

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from PySide6.QtGui import QImage
 
-from app.store.history import HistoryStore
-from app.store.models import MessageState
+from app.chats.history import HistoryStore
+from app.chats.messages import MessageState
 from tests.end2end.conftest import StartProgram, engine_children, wait_for
 
 

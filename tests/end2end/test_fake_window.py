@@ -9,10 +9,10 @@ import time
 import psutil
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model_keeper import ModelPhase
+from app.bridge.model import ModelPhase
+from app.chats.messages import MessageState
 from app.main import Parts
-from app.store.models import MessageState
-from app.ui.answer_view import AnswerView
+from app.ui.chat.answer_view import AnswerView
 from inference.events import DraftUpdated
 from tests.end2end.conftest import ROOT, OpenWindow
 

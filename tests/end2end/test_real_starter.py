@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model_keeper import ModelPhase
+from app.bridge.model import ModelPhase
+from app.chats.messages import MessageState
 from app.main import Parts
-from app.store.models import MessageState
 from inference.events import DraftUpdated
 from tests.end2end.conftest import OpenWindow
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.engine_tools import EngineTools
-from inference.gpu_engines import EngineChoice, cuts
+from app.engines.tools import EngineTools
+from inference.engines.choice import EngineChoice, cuts
 from trt_engines.building.builder import BuildError, BuildProgress, BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system
 from trt_engines.building.profiles import Limits
 from trt_engines.building.state import Certificate, Check, write_certificate
 from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, same_size, write_json
-from trt_engines.flavour import Flavour, NoTensorRTError
 from trt_engines.planning.hardware import GIB, Machine, find_card
 from trt_engines.planning.planner import Plan, Refusal, plans
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
 from trt_engines.planning.shape import PUBLISHED
+from trt_engines.tensorrt.flavour import Flavour, NoTensorRTError
 
 NO_GPU = NoGpuError("No NVIDIA driver answers on this computer.", "Models run on the processor.")
 NO_TENSORRT = NoTensorRTError("TensorRT cannot be used: it is not installed.", "Install it with: pip install x.")

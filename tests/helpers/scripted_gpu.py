@@ -8,12 +8,12 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from app.bridge.gpu_keeper import GpuKeeper
-from app.bridge.gpu_work import GpuEnd, GpuWork
-from app.errors import ErrorReport
+from app.base.errors import ErrorReport
+from app.bridge.gpu import GpuKeeper
 from app.gpu.service import GpuTools
-from app.gpu.view import GpuOffer, GpuState, GpuView
-from app.models.desk import ModelDesk
+from app.gpu.values import GpuOffer, GpuState, GpuView
+from app.gpu.work import GpuEnd, GpuWork
+from app.library.services import ModelDesk
 
 MB = 1_000_000
 FOLDER = Path("/data/Dewpoint/gpu")

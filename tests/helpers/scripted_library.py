@@ -8,14 +8,14 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from app.bridge.library_keeper import LibraryKeeper
-from app.bridge.library_work import ModelWork, Transferring
-from app.errors import ErrorReport
-from app.models.catalogue import shipped_entries
-from app.models.desk import ModelDesk
-from app.models.hub import RemoteModel
-from app.models.manifest import ModelFile
-from app.models.view import (
+from app.base.errors import ErrorReport
+from app.base.paths import starter_model_folder
+from app.bridge.library import LibraryKeeper
+from app.library.catalogue import shipped_entries
+from app.library.hub import RemoteModel
+from app.library.manifest import ModelFile
+from app.library.services import ModelDesk
+from app.library.values import (
     STARTER_ID,
     Advice,
     Fit,
@@ -27,7 +27,7 @@ from app.models.view import (
     Removal,
     Shelf,
 )
-from app.paths import starter_model_folder
+from app.library.work import ModelWork, Transferring
 from app.transfers.values import Digest
 from trt_engines.planning.hardware import GIB
 

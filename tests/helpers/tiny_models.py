@@ -8,10 +8,10 @@ from pathlib import Path
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
-from app.models import fetching
-from app.models.desk import ModelDesk
-from app.paths import starter_model_folder
-from app.store.library import ModelRecord
+from app.base.paths import starter_model_folder
+from app.library import download as fetching
+from app.library.records import ModelRecord
+from app.library.services import ModelDesk
 from app.transfers.values import TransferOptions
 from tests.helpers.hub_behaviour import random_contents
 

@@ -15,7 +15,7 @@ from app.gpu.fetcher import Fetcher
 from app.gpu.recipe import Recipe
 from app.gpu.service import GpuTools
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
-from trt_engines.trial import Trial, TrialJob
+from trt_engines.tensorrt.trial import Trial, TrialJob
 
 VERSION = "9.9.1"
 LIBRARY = "tensorrt_rtx_libs/libtensorrt_rtx.so.1"

@@ -10,7 +10,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from inference.checkpoint_tensors import expected_tensors
+from inference.checkpoint.tensors import expected_tensors
 from inference.config import model_config_from_dicts
 from tests.inference.published import published_config
 from tests.trt_engines.weights.support import write_checkpoint

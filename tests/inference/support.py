@@ -14,7 +14,7 @@ from inference.backends.fake_model import fake_config, fake_template, fake_token
 from inference.events import Event
 from inference.params import ChatTurn, GenerationRequest
 from inference.session import Session
-from inference.tokenizer import TextTokenizer
+from inference.text.tokenizer import TextTokenizer
 
 Kind = TypeVar("Kind")
 GEMMA_SPECIAL = ("<pad>", "<eos>", "<bos>", "<|channel>", "<channel|>", "<turn|>")

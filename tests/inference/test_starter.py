@@ -13,10 +13,10 @@ import pytest
 from inference.backends.onnx import OnnxBackend
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
-from inference.graph_export import ensure_graphs, valid_manifest
-from inference.session_open import open_session
+from inference.graphs.export import ensure_graphs, valid_manifest
+from inference.opening import open_session
 from inference.training.vocabulary import encode_prompt, load_tokenizer
-from trt_engines.weights_index import index_checkpoint
+from trt_engines.weights.index import index_checkpoint
 
 STARTER = Path(__file__).resolve().parents[2] / "resources" / "starter"
 

@@ -18,11 +18,11 @@ from trt_engines.building.compile import compile_plan
 from trt_engines.building.profiles import Limits, profiles
 from trt_engines.building.store import Part
 from trt_engines.errors import EngineError
-from trt_engines.flavour import installed_flavour
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.graphs.compose import EMBED, HEAD, end_graph, segment_graph
 from trt_engines.graphs.precision import Compute, WeightFormat, lowered, quantised
 from trt_engines.graphs.templates import Templates
+from trt_engines.tensorrt.flavour import installed_flavour
 from trt_engines.weights.source import WeightSource
 
 REPORT_SECONDS = 0.1

@@ -13,7 +13,7 @@ from onnx import ModelProto, TensorProto, TypeProto
 
 from trt_engines.building.profiles import Profile
 from trt_engines.errors import EngineError
-from trt_engines.flavour import Flavour
+from trt_engines.tensorrt.flavour import Flavour
 
 TENSORRT_TYPES: dict[int, str] = {
     TensorProto.FLOAT: "FLOAT",

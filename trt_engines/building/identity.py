@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import WeightsError
-from trt_engines.weights_index import TensorRecord
+from trt_engines.weights.index import TensorRecord
 
 ENGINE_VERSION = 1
 _SAMPLES, _SAMPLE_BYTES = 64, 4096

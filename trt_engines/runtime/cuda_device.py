@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_engines.addon import use_addon
 from trt_engines.errors import GPU_EXTRA
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
+from trt_engines.tensorrt.addon import use_addon
 
 _OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
 _OLD_DRIVER, _NO_DEVICE = 35, 100  # cudaErrorInsufficientDriver, cudaErrorNoDevice

@@ -7,9 +7,9 @@ from typing import Any
 
 from trt_engines.building.store import Manifest, checked_plan
 from trt_engines.errors import EngineError
-from trt_engines.flavour import Flavour
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.trt_engine import TensorRtEngine
+from trt_engines.tensorrt.flavour import Flavour
 
 KERNELS = "kernels.cache"
 

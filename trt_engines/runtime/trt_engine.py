@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_engines.flavour import Flavour
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
+from trt_engines.tensorrt.flavour import Flavour
 
 _AGAIN = "Build the engines again."
 

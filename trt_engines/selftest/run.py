@@ -13,7 +13,6 @@ from trt_engines.building.process import messages
 from trt_engines.building.state import Certificate, Check, write_certificate
 from trt_engines.building.store import EngineStore
 from trt_engines.errors import EngineError
-from trt_engines.flavour import installed_flavour
 from trt_engines.graphs.compose import EMBEDDING
 from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
 from trt_engines.graphs.templates import Templates
@@ -21,6 +20,7 @@ from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.load import EngineLoader
 from trt_engines.selftest.check import check_parts
 from trt_engines.selftest.reference import Reference
+from trt_engines.tensorrt.flavour import installed_flavour
 from trt_engines.weights.source import WeightSource
 
 

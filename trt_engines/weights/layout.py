@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from trt_engines.errors import WeightsError
-from trt_engines.weights_index import TensorRecord
+from trt_engines.weights.index import TensorRecord
 
 Layout = Literal["plain", "modelopt-nvfp4", "compressed-fp8", "compressed-nvfp4"]
 Shape = tuple[int, ...]

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from trt_engines.errors import WeightsError
+from trt_engines.weights.index import index_file_tensors
 from trt_engines.weights.layout import FLOAT_TYPES
 from trt_engines.weights.lora_config import LoraConfig, lora_config
 from trt_engines.weights.lora_math import Change, Floats, check_change
+from trt_engines.weights.names import EMBEDDING, HEAD, canonical_name, shared_name
 from trt_engines.weights.source import WeightSource
-from trt_engines.weights_index import index_file_tensors
-from trt_engines.weights_names import EMBEDDING, HEAD, canonical_name, shared_name
 
 ADAPTER = "adapter_model.safetensors"
 _FACTOR = re.compile(

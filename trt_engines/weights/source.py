@@ -25,9 +25,9 @@ from trt_engines.weights import formats, modelopt
 from trt_engines.weights.blocks import FLOATS, QuantisationError, largest_magnitude, rounded_scales
 from trt_engines.weights.compressed import Matrix, ScaledMatrix, read_matrix
 from trt_engines.weights.formats import Fp8, Int4, Nvfp4
+from trt_engines.weights.index import TensorRecord, index_checkpoint
 from trt_engines.weights.layout import PROJECTIONS, Layout, layout_of
 from trt_engines.weights.modelopt import Projection
-from trt_engines.weights_index import TensorRecord, index_checkpoint
 
 Part = Literal["gate_up", "down"]
 Format = Literal["int4", "fp8", "nvfp4"]

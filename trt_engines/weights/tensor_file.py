@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_engines.weights_index import TensorRecord
+from trt_engines.weights.index import TensorRecord
 
 
 def write_tensors(

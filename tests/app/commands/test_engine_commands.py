@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from app import engine_texts
+from app.base.paths import AppPaths
 from app.commands.dispatch import run_command
-from app.engine_tools import EngineTools
-from app.engines import EngineService
-from app.paths import AppPaths
+from app.engines import texts as engine_texts
+from app.engines.service import EngineService
+from app.engines.tools import EngineTools
 from tests.helpers.fake_engines import FakeEngines, build_error, detected
 from trt_engines.building.builder import BuildError, BuildProgress, BuildRequest
 from trt_engines.building.store import EngineStore
@@ -31,7 +31,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeEngines:
 
 def use(monkeypatch: pytest.MonkeyPatch, tools: EngineTools) -> None:
     """Let the commands work on these tools."""
-    for module in ("engine_build", "engine_verify", "engine_list"):
+    for module in ("engines_build", "engines_verify", "engines_list"):
         monkeypatch.setattr(f"app.commands.{module}.new_service", lambda: EngineService(AppPaths.resolve(), tools))
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from app.base.paths import starter_model_folder
 from app.commands.dispatch import run_command
-from app.paths import starter_model_folder
 
 ROOM = ["--ram", "28", "--disk", "100"]
 

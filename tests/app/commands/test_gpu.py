@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from app.base.paths import AppPaths
 from app.commands import gpu
 from app.commands.dispatch import run_command
 from app.gpu.service import GpuAddon
-from app.network import Network
-from app.paths import AppPaths
+from app.network.client import Network
 from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
 from trt_engines.errors import EngineError

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from app.commands import model_choice
+from app.base.paths import AppPaths, starter_model_folder
+from app.commands import models_choice as model_choice
 from app.commands.dispatch import run_command
-from app.models.desk import ModelDesk
-from app.paths import AppPaths, starter_model_folder
+from app.library.services import ModelDesk
 from tests.helpers.hub_behaviour import Repo, repo_of, status
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
@@ -62,8 +62,8 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_plan_for_another_card(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.models.shelf.free_bytes", lambda folder: 500 * 10**9)
-    monkeypatch.setattr("app.models.shelf.psutil.virtual_memory", lambda: SimpleNamespace(total=32 * 2**30))
+    monkeypatch.setattr("app.library.overview.free_bytes", lambda folder: 500 * 10**9)
+    monkeypatch.setattr("app.library.overview.psutil.virtual_memory", lambda: SimpleNamespace(total=32 * 2**30))
     result, text, _ = run(capsys, "plan", "--gpu", "RTX 4070", "--json")
     assert result == 0
     assert {row["precision"] for row in json.loads(text)} == {"int4"}
@@ -239,7 +239,7 @@ def test_ctrl_c_keeps_what_is_fetched(hub: Hub, repo: Repo, dewpoint_home: Path)
     record = model_choice.chosen_record(desk, NAME)
     before = hub.behaviour.total_sent
     hub.behaviour.rate = 0
-    from app.models import fetching
+    from app.library import download as fetching
 
     list(fetching.download(desk, record, threading.Event()))
     assert hub.behaviour.total_sent < repo_of(NAME, tiny_contents()).size * 1.3

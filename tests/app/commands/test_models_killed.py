@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from app.models import keeping
-from app.models.desk import ModelDesk
-from app.models.manifest import read_manifest
-from app.models.shelf import shelf
-from app.models.view import ModelState
-from app.paths import AppPaths
+from app.base.paths import AppPaths
+from app.library import care as keeping
+from app.library.manifest import read_manifest
+from app.library.overview import shelf
+from app.library.services import ModelDesk
+from app.library.values import ModelState
 from app.transfers.values import Finished
 from tests.helpers.hub_behaviour import random_contents, repo_of
 from tests.helpers.hub_server import Hub

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from app.base.paths import AppPaths, starter_model_folder
 from app.commands.dispatch import run_command
-from app.engines import EngineService
-from app.paths import AppPaths, starter_model_folder
+from app.engines.service import EngineService
 from trt_engines.building.store import same_size
 
 BUILD = ["engines", "build", "--gpu", "RTX 3060", "--precision", "int4"]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from app import __version__
+from app.base.paths import AppPaths
+from app.base.settings import Settings
+from app.base.settings_file import SettingsFile
 from app.commands.dispatch import run_command
-from app.paths import AppPaths
-from app.settings import Settings
-from app.settings_file import SettingsFile
 from tests.app.conftest import SetKind
 from tests.helpers.release_server import ReleaseServer
 

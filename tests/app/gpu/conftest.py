@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from app.base.paths import AppPaths
 from app.gpu.service import GpuAddon
-from app.network import Network
-from app.paths import AppPaths
+from app.network.client import Network
 from tests.helpers.tiny_wheels import TinyWheels
 
 Install = Callable[..., None]

@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
+from app.base.paths import AppPaths
 from app.gpu import filling, folders, service
 from app.gpu.fetcher import Fetcher
 from app.gpu.service import GpuAddon
-from app.gpu.view import GpuState
-from app.network import Network
-from app.paths import AppPaths
+from app.gpu.values import GpuState
+from app.network.client import Network
 from tests.app.gpu.conftest import Install, names
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
 
@@ -29,8 +29,8 @@ CHILD = """
 import sys, threading
 from pathlib import Path
 from app.gpu.service import GpuAddon
-from app.network import Network
-from app.paths import AppPaths
+from app.network.client import Network
+from app.base.paths import AppPaths
 from tests.helpers.tiny_wheels import TinyWheels
 addon = GpuAddon(AppPaths(Path(sys.argv[1])), Network(), TinyWheels(Path(sys.argv[2])).tools())
 for step in addon.install(threading.Event()):

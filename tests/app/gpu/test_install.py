@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import KnownAppError
+from app.base.errors import KnownAppError
+from app.base.paths import AppPaths
 from app.gpu import fetcher, texts
 from app.gpu.fetcher import Fetcher, found_fetcher
 from app.gpu.manifest import read_manifest
 from app.gpu.recipe import shipped_recipe
 from app.gpu.service import GpuAddon
 from app.gpu.start import start_addon
-from app.gpu.view import GpuState, GpuStep
-from app.network import Network
-from app.paths import AppPaths
+from app.gpu.values import GpuState, GpuStep
+from app.network.client import Network
 from tests.app.gpu.conftest import Install, names
 from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_wheels import LIBRARY, VERSION, TinyWheels
-from trt_engines.addon import GOING
 from trt_engines.errors import EngineError
+from trt_engines.tensorrt.addon import GOING
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -165,7 +165,7 @@ def test_one_place_starts_programs_that_use_the_network(tmp_path: Path) -> None:
         r"\b(Popen\(|subprocess\.(run|call|check_call|check_output)\(|os\.(system|spawn\w*|exec\w*)\(|QProcess\b)"
     )
     files = [path for path in (ROOT / "app").rglob("*.py") if starts.search(path.read_text("utf-8"))]
-    assert [path.relative_to(ROOT).as_posix() for path in files] == ["app/network.py"]
+    assert [path.relative_to(ROOT).as_posix() for path in files] == ["app/network/client.py"]
 
 
 def test_offline_in_the_middle_ends_it(addon: GpuAddon) -> None:

@@ -18,7 +18,7 @@ from app.transfers import finish
 from app.transfers.errors import TransferError
 from app.transfers.existing import bytes_present, leftovers
 from app.transfers.fetch import fetch
-from app.transfers.job import Job
+from app.transfers.file_state import Job
 from app.transfers.values import Progress, TransferEvent, Waiting
 from tests.app.transfers.support import (
     KIB,

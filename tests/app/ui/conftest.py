@@ -11,12 +11,12 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
+from app.base.paths import AppPaths
 from app.bridge.jobs import ModelChoice
-from app.bridge.model_keeper import ModelPhase
+from app.bridge.model import ModelPhase
+from app.library.services import ModelDesk
 from app.main import Parts, build
-from app.models.desk import ModelDesk
-from app.paths import AppPaths
-from app.ui.models_window import ModelsWindow
+from app.ui.models.models_window import ModelsWindow
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.scripted_engine import ScriptedEngine
 from tests.helpers.scripted_library import ScriptedLibrary

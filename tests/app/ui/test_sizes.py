@@ -17,16 +17,16 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model_keeper import ModelPhase
+from app.base.paths import AppPaths
+from app.bridge.model import ModelPhase
 from app.main import Parts
-from app.paths import AppPaths
-from app.ui.dialogs import ShortcutsDialog
-from app.ui.engine_card import EngineCard
-from app.ui.licence_dialog import LicenceDialog
-from app.ui.models_window import ModelsWindow
-from app.ui.network_dialog import NetworkDialog
-from app.ui.settings_dialog import SettingsDialog
-from app.ui.update_dialog import UpdateDialog
+from app.ui.engines.card import EngineCard
+from app.ui.help.dialogs import ShortcutsDialog
+from app.ui.help.network_dialog import NetworkDialog
+from app.ui.models.licence_dialog import LicenceDialog
+from app.ui.models.models_window import ModelsWindow
+from app.ui.settings.dialog import SettingsDialog
+from app.ui.updates.dialog import UpdateDialog
 from app.ui.window import MainWindow
 from tests.app.ui.sample import ANSWER, add_answer
 from tests.helpers.scripted_library import offer_of

@@ -12,14 +12,14 @@ from PySide6.QtGui import QGuiApplication, QPaintEvent
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model_keeper import ModelPhase
+from app.base.paths import AppPaths
+from app.bridge.model import ModelPhase
+from app.chats.history import HistoryStore
+from app.chats.messages import MessageState
 from app.main import Parts
-from app.paths import AppPaths
-from app.store.history import HistoryStore
-from app.store.models import MessageState
-from app.ui import words
-from app.ui.answer_view import AnswerView
-from app.ui.user_message import UserMessage
+from app.ui.chat import words
+from app.ui.chat.answer_view import AnswerView
+from app.ui.chat.user_message import UserMessage
 from inference.events import DraftUpdated, Failed, ModelLoading
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.scripted_engine import READY, ScriptedEngine, committed, draft, finished, simple_answer

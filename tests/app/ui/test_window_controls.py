@@ -22,14 +22,14 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from app import texts
+from app.base import texts
+from app.base.settings import DECLARATIONS
 from app.bridge.jobs import ModelChoice
-from app.bridge.model_keeper import ModelPhase
+from app.bridge.model import ModelPhase
 from app.main import Parts
-from app.settings import DECLARATIONS
-from app.ui.dialogs import AboutDialog, BugDialog, ShortcutsDialog
-from app.ui.settings_dialog import SettingsDialog
-from app.ui.tokens import DARK, LIGHT
+from app.ui.help.dialogs import AboutDialog, BugDialog, ShortcutsDialog
+from app.ui.settings.dialog import SettingsDialog
+from app.ui.widgets.colours import DARK, LIGHT
 from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.sample import ANSWER, add_answer
@@ -82,7 +82,7 @@ def test_every_control_has_an_accessible_name(qtbot: QtBot, parts: Parts) -> Non
 
 def texts_bug():  # type: ignore[no-untyped-def]
     """A report of a bug."""
-    from app.errors import ErrorReport
+    from app.base.errors import ErrorReport
 
     return ErrorReport("bug", texts.BUG, texts.BUG_HINT, "Traceback ...")
 

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.main import Parts
-from app.ui.chat_list import day_group
+from app.ui.chat.chat_list import day_group
 
 
 def add_chats(parts: Parts, *texts: str) -> list[str]:

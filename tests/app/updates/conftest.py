@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.models.desk import ModelDesk
-from app.paths import AppPaths
+from app.base.paths import AppPaths
+from app.library.services import ModelDesk
 from app.updates.service import Updates
 from tests.app.conftest import SetKind
 from tests.helpers.release_server import ReleaseServer

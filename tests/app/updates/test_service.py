@@ -11,16 +11,16 @@ import httpx2
 import pytest
 
 from app import __version__
-from app.models.desk import ModelDesk
-from app.network import OfflineError
-from app.paths import AppPaths
+from app.base.paths import AppPaths
+from app.library.services import ModelDesk
+from app.network.client import OfflineError
 from app.transfers.errors import TransferError
 from app.transfers.values import Finished, Stopped
 from app.updates import service
 from app.updates.errors import UpdateError
 from app.updates.release import ReleaseFile
 from app.updates.service import Updates
-from app.updates.view import Found
+from app.updates.values import Found
 from tests.app.conftest import SetKind
 from tests.helpers.release_server import ReleaseServer
 

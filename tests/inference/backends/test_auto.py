@@ -14,19 +14,19 @@ from inference.backends.onnx import OnnxBackend
 from inference.backends.registry import open_backend
 from inference.backends.tensorrt_open import UsableEngines, open_tensorrt, usable_engines
 from inference.engine_folder import ENGINES_VARIABLE
+from inference.engines.choice import EngineChoice, best_choice, engine_choices
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
-from inference.gpu_engines import EngineChoice, best_choice, engine_choices
 from tests.inference.published import published_config
 from tests.trt_engines.building.support import STARTER
 from trt_engines.building.state import Certificate, Check, write_certificate
 from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, write_json
 from trt_engines.errors import EngineError
-from trt_engines.flavour import Flavour, installed_flavour
 from trt_engines.planning.hardware import GIB, Gpu, find_card
 from trt_engines.planning.planner import Refusal
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
+from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 
 def card(name: str = "RTX 4070") -> DetectedGpu:

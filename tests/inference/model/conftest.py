@@ -10,7 +10,7 @@ import pytest
 from inference.config import model_config_from_folder
 from inference.model.export_graphs import write_graphs
 from tests.inference.model.random_models import Setting, Shape, save_with, transformers_model
-from trt_engines.weights_index import index_checkpoint
+from trt_engines.weights.index import index_checkpoint
 
 TINY = Shape(
     seed=5,

@@ -9,10 +9,10 @@ import pytest
 import torch
 from transformers import DiffusionGemmaForBlockDiffusion
 
-from inference.adapters import merge_adapter
 from inference.backends.base import Backend
 from inference.backends.onnx import OnnxBackend
 from inference.backends.torch_reference import TorchBackend
+from inference.checkpoint.adapters import merge_adapter
 from tests.inference.checkpoints import random_tensors, tiny_config, write_model
 from tests.inference.golden import names
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from inference.backends.base import DenoiseStep
+from inference.backends.memory import check_card_memory
 from inference.backends.torch_cuda import TorchCudaBackend
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
 from inference.errors import OutOfMemoryError
-from inference.fit import check_card_memory
 from inference.model.device_pass import ExpertsWay, Ways
 from inference.model.experts import mix_exact
 from inference.model.grouped import can_group, grouped_product, mix_grouped

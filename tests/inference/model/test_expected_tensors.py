@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.checkpoint import inspect_folder
-from inference.checkpoint_tensors import expected_tensors
+from inference.checkpoint.folder import inspect_folder
+from inference.checkpoint.tensors import expected_tensors
 from inference.config import model_config_from_folder
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import checkpoint_name

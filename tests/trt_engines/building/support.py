@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from inference.config import ModelConfig, model_config_from_folder
-from inference.gpu_engines import cuts, engine_limits
-from inference.gpu_graphs import configuration_fingerprint, templates_for
-from inference.planning import model_shape
+from inference.engines.choice import cuts, engine_limits
+from inference.engines.planning import model_shape
+from inference.engines.templates import configuration_fingerprint, templates_for
 from trt_engines.building.builder import BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
-from trt_engines.flavour import installed_flavour
 from trt_engines.planning.precision import PRECISIONS
-from trt_engines.weights_index import index_checkpoint
+from trt_engines.tensorrt.flavour import installed_flavour
+from trt_engines.weights.index import index_checkpoint
 
 STARTER = Path(__file__).resolve().parents[3] / "resources" / "starter"
 

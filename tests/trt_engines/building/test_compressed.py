@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.checkpoint import checked_model
+from inference.checkpoint.folder import checked_model
 from tests.trt_engines.building.support import STARTER, request_for
 from tests.trt_engines.building.test_every_precision import compiled
 from tests.trt_engines.weights.compressed_support import fp8_matrix, nvfp4_matrix

@@ -12,9 +12,9 @@ from trt_engines.building.child import PartJob, part_graph
 from trt_engines.building.compile import Compiled, compile_plan
 from trt_engines.building.profiles import profiles
 from trt_engines.errors import EngineError
-from trt_engines.flavour import installed_flavour
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.planning.precision import PRECISIONS
+from trt_engines.tensorrt.flavour import installed_flavour
 from trt_engines.weights.source import WeightSource
 
 pytestmark = pytest.mark.slow

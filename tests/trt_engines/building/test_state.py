@@ -21,7 +21,7 @@ from trt_engines.building.store import (
     read_manifest,
     write_json,
 )
-from trt_engines.weights_index import TensorRecord
+from trt_engines.weights.index import TensorRecord
 
 IDENTITY = Identity(
     ENGINE_VERSION, "weights", "templates", "int4", ((0, 2), (2, 4)), Limits(256, 512, 8192, 575, 24), "tensorrt_rtx",

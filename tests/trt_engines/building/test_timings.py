@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from trt_engines.building.compile import keep_timings, use_timings
-from trt_engines.flavour import Flavour
+from trt_engines.tensorrt.flavour import Flavour
 
 
 class Cache:

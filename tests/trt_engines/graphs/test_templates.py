@@ -13,8 +13,8 @@ from onnx import ModelProto, TensorProto
 from safetensors.numpy import load_file, save_file
 
 from inference.config import ModelConfig, model_config_from_dicts, model_config_from_folder
-from inference.gpu_graphs import configuration_fingerprint, shipped_folder, templates_for
-from inference.planning import model_shape
+from inference.engines.planning import model_shape
+from inference.engines.templates import configuration_fingerprint, shipped_folder, templates_for
 from tests.inference.published import published_config, published_generation_config
 from tests.trt_engines.building.support import STARTER
 from trt_engines.errors import BindingError, WeightsError

@@ -10,9 +10,9 @@ import numpy as np
 from inference.backends.onnx import OnnxBackend
 from inference.backends.tensorrt import TensorRtBackend
 from inference.config import model_config_from_folder
-from inference.gpu_engines import cuts, engine_limits
-from inference.gpu_graphs import templates_for
-from inference.planning import model_shape
+from inference.engines.choice import cuts, engine_limits
+from inference.engines.planning import model_shape
+from inference.engines.templates import templates_for
 from tests.inference.model.random_models import Setting, Shape, save_with, transformers_model
 from tests.trt_engines.runtime.simulated import OrtEngine, SimulatedDevice
 from trt_engines.graphs.bind import bound_weights

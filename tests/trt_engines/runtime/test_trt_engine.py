@@ -14,10 +14,10 @@ from tests.trt_engines.building.test_state import IDENTITY
 from tests.trt_engines.runtime.simulated import SimulatedDevice
 from trt_engines.building.store import DamagedEngineError, Manifest, Part
 from trt_engines.errors import EngineError
-from trt_engines.flavour import Flavour, installed_flavour
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
 from trt_engines.runtime.load import EngineLoader
 from trt_engines.runtime.trt_engine import TensorRtEngine
+from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 ROOT = Path(__file__).resolve().parents[3] / "trt_engines"
 

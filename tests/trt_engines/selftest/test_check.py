@@ -10,8 +10,8 @@ import pytest
 from onnx import ModelProto
 
 from inference.config import model_config_from_folder
-from inference.gpu_graphs import templates_for
-from inference.planning import model_shape
+from inference.engines.planning import model_shape
+from inference.engines.templates import templates_for
 from tests.trt_engines.building.support import STARTER
 from tests.trt_engines.runtime.simulated import OrtEngine, SimulatedDevice
 from trt_engines.building.state import Check

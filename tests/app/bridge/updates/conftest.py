@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.base.errors import ErrorReport
+from app.base.paths import AppPaths
+from app.base.settings import Settings
+from app.base.settings_file import SettingsFile
 from app.bridge.preferences import Preferences
-from app.bridge.update_keeper import UpdateKeeper
-from app.errors import ErrorReport
-from app.models.desk import ModelDesk
-from app.paths import AppPaths
-from app.settings import Settings
-from app.settings_file import SettingsFile
-from app.updates.view import Found, UpdateState, UpdateView
+from app.bridge.updates import UpdateKeeper
+from app.library.services import ModelDesk
+from app.updates.values import Found, UpdateState, UpdateView
 from tests.app.conftest import SetKind
 from tests.helpers.release_server import ReleaseServer
 from tests.helpers.tiny_models import OPTIONS

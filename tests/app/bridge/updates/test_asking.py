@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.bridge import update_jobs
+from app.base.paths import AppPaths
 from app.bridge.preferences import Preferences
-from app.bridge.update_keeper import UpdateKeeper
-from app.models.desk import ModelDesk
-from app.paths import AppPaths
+from app.bridge.updates import UpdateKeeper
+from app.library.services import ModelDesk
+from app.updates import tasks as update_jobs
 from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.bridge import update_keeper
+from app.bridge import updates as update_keeper
 from app.bridge.preferences import Preferences
-from app.bridge.update_keeper import UpdateKeeper
-from app.updates.view import UpdateView
+from app.bridge.updates import UpdateKeeper
+from app.updates.values import UpdateView
 from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
 

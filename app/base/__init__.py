@@ -1,0 +1,1 @@
+"""What every subject needs: folders, errors, log, settings, units, sentences. Imports nothing above; no Qt."""

@@ -1,0 +1,81 @@
+"""Errors of the program, and the one place that turns any exception into what the user is told.
+
+An error is *known* (the machine is to blame: full disk, wrong folder, no memory) and then has a sentence and a hint,
+or it is a *bug* of ours and then has a trace for a report. Cancelling is neither: nothing is shown.
+"""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from dataclasses import dataclass
+from typing import Literal
+
+from app.base import texts
+from inference.errors import InferenceError, KnownError
+from inference.events import Failed
+from trt_engines.errors import EngineError
+
+ReportKind = Literal["cancelled", "known", "bug"]
+
+
+class AppError(Exception):
+    """Root of all errors raised on purpose by this package; anything but a `KnownAppError` is a bug of ours.
+
+    Attributes:
+        user_text: One sentence that says what happened.
+        hint: One sentence that says what to do, or an empty string.
+    """
+
+    def __init__(self, user_text: str, hint: str = "") -> None:
+        super().__init__(f"{user_text} {hint}".strip())
+        self.user_text = user_text
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type[AppError], tuple[str, str]]:
+        """Pickle by the two sentences, so that the error can cross a process border."""
+        return type(self), (self.user_text, self.hint)
+
+
+class KnownAppError(AppError):
+    """The machine is to blame, and the user can do something about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReport:
+    """What the window shows of an error.
+
+    Attributes:
+        kind: "cancelled" (show nothing), "known" (text and hint), "bug" (text, hint, and the detail to copy).
+        text: One sentence that says what happened.
+        hint: One sentence that says what to do, or an empty string.
+        detail: The trace of a bug; empty for the other kinds.
+    """
+
+    kind: ReportKind
+    text: str
+    hint: str
+    detail: str = ""
+
+
+def report_from_exception(exc: BaseException) -> ErrorReport:
+    """What to tell the user about `exc`."""
+    if isinstance(exc, KeyboardInterrupt):
+        return ErrorReport("cancelled", "", "")
+    if isinstance(exc, (KnownAppError, KnownError, EngineError)):
+        return ErrorReport("known", exc.user_text, exc.hint)
+    if isinstance(exc, MemoryError):
+        return ErrorReport("known", texts.OUT_OF_MEMORY, texts.OUT_OF_MEMORY_HINT)
+    if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ErrorReport("known", texts.DISK_FULL, texts.DISK_FULL_HINT)
+    detail = "".join(traceback.format_exception(exc)).rstrip()
+    if isinstance(exc, (AppError, InferenceError)):
+        return ErrorReport("bug", exc.user_text, exc.hint or texts.BUG_HINT, detail)
+    return ErrorReport("bug", texts.BUG, texts.BUG_HINT, detail)
+
+
+def report_from_failed(event: Failed) -> ErrorReport:
+    """What to tell the user about an answer that failed."""
+    if event.known:
+        return ErrorReport("known", event.user_text, event.hint)
+    return ErrorReport("bug", event.user_text or texts.BUG, event.hint or texts.BUG_HINT, event.detail)

@@ -1,0 +1,116 @@
+r"""Where everything lies: one data folder for what the user makes, one resources folder for what ships with Dewpoint.
+
+The data folder is the platform's own (Linux ~/.local/share/Dewpoint, Windows %LOCALAPPDATA%\Dewpoint) unless
+`--base-dir` or the environment variable DEWPOINT_HOME names another one; tests always do.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from app.base import texts
+from app.base.errors import KnownAppError
+
+BASE_DIR_VARIABLE = "DEWPOINT_HOME"
+
+
+class FolderError(KnownAppError):
+    """A folder cannot be made or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppPaths:
+    """Files and folders of one data folder.
+
+    Attributes:
+        base: The data folder, absolute.
+    """
+
+    base: Path
+
+    @classmethod
+    def resolve(cls, base_dir: str | Path | None = None) -> AppPaths:
+        """The paths for `--base-dir`, else for DEWPOINT_HOME, else for this platform; nothing is made yet."""
+        chosen = base_dir or os.environ.get(BASE_DIR_VARIABLE)
+        if not chosen:
+            chosen = platformdirs.user_data_path(texts.APP_NAME, appauthor=False, roaming=False)
+        return cls(Path(chosen).expanduser().absolute())
+
+    @property
+    def data_file(self) -> Path:
+        """The chats."""
+        return self.base / "chats.sqlite3"
+
+    @property
+    def backups(self) -> Path:
+        """Copies of the chats."""
+        return self.base / "backups"
+
+    @property
+    def logs(self) -> Path:
+        """The log file and its older parts."""
+        return self.base / "logs"
+
+    @property
+    def engines(self) -> Path:
+        """TensorRT engines, a folder for each set."""
+        return self.base / "engines"
+
+    @property
+    def models(self) -> Path:
+        """Downloaded models, a folder for each."""
+        return self.base / "models"
+
+    @property
+    def graphs(self) -> Path:
+        """Graph templates that were made on this machine."""
+        return self.base / "graphs"
+
+    @property
+    def gpu(self) -> Path:
+        """The GPU add-on: TensorRT for RTX, if the user installed it."""
+        return self.base / "gpu"
+
+    @property
+    def updates(self) -> Path:
+        """Packages of newer versions, fetched and not installed yet."""
+        return self.base / "updates"
+
+    @property
+    def settings_file(self) -> Path:
+        """The settings."""
+        return self.base / "settings.json"
+
+    def ensure(self) -> AppPaths:
+        """Make the folders that are missing, readable by this user alone.
+
+        Raises:
+            FolderError: A folder cannot be made, or cannot be written.
+        """
+        for folder in (self.base, self.backups, self.logs):
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as exc:
+                raise _folder_error(folder, exc) from exc
+            if not os.access(folder, os.W_OK):
+                raise FolderError(texts.folder_not_usable(folder, "no permission"), texts.FOLDER_NOT_USABLE_HINT)
+        return self
+
+
+def _folder_error(folder: Path, exc: OSError) -> FolderError:
+    reason = exc.strerror or type(exc).__name__
+    return FolderError(texts.folder_not_usable(folder, reason), texts.FOLDER_NOT_USABLE_HINT)
+
+
+def resources_folder() -> Path:
+    """The files that ship with the program: beside the `app` package, in a checkout and in an installed program."""
+    return Path(__file__).resolve().parents[2] / "resources"
+
+
+def starter_model_folder() -> Path:
+    """The starter model's checkpoint folder."""
+    return resources_folder() / "starter"

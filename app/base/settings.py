@@ -1,0 +1,197 @@
+"""The settings: each is declared once, with its default, its type, what is allowed, and the words for the dialog.
+
+`Settings` is frozen; a change is `dataclasses.replace`. `app.base.settings_file` keeps it as JSON: written whole to a
+temporary name, synced and renamed; a damaged file is set aside; keys of other versions are kept. `DECLARATIONS` lists
+the declarations, from which the settings dialog is made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from inference.config import SamplerDefaults
+from inference.params import SamplerParams
+
+Value = bool | int | str
+_META = "declaration"
+WATCH_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One allowed value and its label."""
+
+    value: Value
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What one setting is.
+
+    Attributes:
+        name: Name of the field and key in the file.
+        default: Value of a new installation.
+        kind: bool, int or str.
+        title: Label in the dialog; "" for what the program remembers by itself and the dialog leaves out.
+        description: One or two sentences for the dialog and the README.
+        choices: The allowed values, or () if any value of the kind is allowed.
+        least: Least number allowed, for int.
+        most: Greatest number allowed, for int.
+    """
+
+    name: str
+    default: Value
+    kind: type[Value]
+    title: str = ""
+    description: str = ""
+    choices: tuple[Choice, ...] = ()
+    least: int | None = None
+    most: int | None = None
+
+    @property
+    def in_dialog(self) -> bool:
+        """Whether the settings dialog shows it."""
+        return bool(self.title)
+
+    def allows(self, value: object) -> bool:
+        """Whether `value` may be stored."""
+        if type(value) is not self.kind:  # a bool is an int for isinstance
+            return False
+        if self.choices and value not in [choice.value for choice in self.choices]:
+            return False
+        if isinstance(value, int) and self.least is not None and value < self.least:
+            return False
+        return not (isinstance(value, int) and self.most is not None and value > self.most)
+
+
+def _setting(default: Value, **declared: Any) -> Any:
+    return field(default=default, metadata={_META: {"default": default, "kind": type(default), **declared}})
+
+
+def _choices(**labels: str) -> tuple[Choice, ...]:
+    return tuple(Choice(value, label) for value, label in labels.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; every value is checked when it is made."""
+
+    appearance: str = _setting(
+        "system",
+        title="Appearance",
+        description="Colours of the window.",
+        choices=_choices(system="Follow the system", light="Light", dark="Dark"),
+    )
+    text_scale: int = _setting(
+        100, title="Text size", description="Size of all text, in percent of the system's.", least=100, most=200
+    )
+    drafts: str = _setting(
+        "full",
+        title="Show drafts",
+        description="While an answer is made: Full shows every word of the draft, Calm only those that have settled.",
+        choices=_choices(full="Full", calm="Calm"),
+    )
+    pace: str = _setting(
+        "watch",
+        title="Pace",
+        description="Watchable gives every step at least a tenth of a second, so that you can see text condense; "
+        "Full speed shows an answer as soon as it is there.",
+        choices=_choices(watch="Watchable", full="Full speed"),
+    )
+    reduce_motion: bool = _setting(
+        False, title="Reduce motion", description="No fades; a draft changes at most twice a second."
+    )
+    preset: str = _setting(
+        "balanced",
+        title="Preset",
+        description="Fast takes at most a third of the model's steps, Balanced the model's own values, "
+        "Careful lets fewer words settle in each step.",
+        choices=_choices(fast="Fast", balanced="Balanced", careful="Careful"),
+    )
+    seed_mode: str = _setting(
+        "new",
+        title="Seed",
+        description="The start of all randomness. With a fixed number the same chat gives the same answer again.",
+        choices=_choices(new="New for every answer", fixed="Fixed number"),
+    )
+    seed: int = _setting(
+        1, title="Fixed seed", description="The number that is used if the seed is fixed.", least=0, most=2**31 - 1
+    )
+    offline: bool = _setting(
+        False,
+        title="Stay offline",
+        description="Dewpoint opens no connection at all, whatever you click; a download that runs is paused.",
+    )
+    speed_limit: int = _setting(
+        0,
+        title="Download limit",
+        description="The most that downloads take of your line, in MB/s; 0 for no limit.",
+        least=0,
+        most=10_000,
+    )
+    update_check: str = _setting(
+        "click",
+        title="Look for a newer version",
+        description="Weekly asks once in seven days whether there is a newer Dewpoint, and says so; "
+        "nothing is downloaded or installed by itself.",
+        choices=_choices(click="Only when I click", weekly="Weekly"),
+    )
+    show_chat_list: bool = _setting(True)
+    first_advice: bool = _setting(True)
+    window_geometry: str = _setting("")
+    model_folder: str = _setting("")
+    last_chat: str = _setting("")
+    updates_asked: str = _setting("")  # when, in ISO format
+    update_told: str = _setting("")  # the version that was last told of unasked
+
+    def __post_init__(self) -> None:
+        for declaration in declarations():
+            value = getattr(self, declaration.name)
+            if not declaration.allows(value):
+                raise ValueError(f"{declaration.name} must be {_allowed(declaration)}, not {value!r}")
+
+    @property
+    def step_seconds(self) -> float:
+        """Least time from one draft to the next."""
+        return WATCH_SECONDS if self.pace == "watch" else 0.0
+
+    @property
+    def fixed_seed(self) -> int | None:
+        """The seed to use for every answer, or None for a new one each time."""
+        return self.seed if self.seed_mode == "fixed" else None
+
+
+def declarations() -> tuple[Declaration, ...]:
+    """All settings in the order in which the dialog shows them."""
+    return tuple(Declaration(name=entry.name, **entry.metadata[_META]) for entry in dataclasses.fields(Settings))
+
+
+DECLARATIONS: tuple[Declaration, ...] = declarations()
+
+
+def _allowed(declaration: Declaration) -> str:
+    if declaration.choices:
+        return "one of " + ", ".join(repr(choice.value) for choice in declaration.choices)
+    if declaration.least is not None:
+        return f"a whole number from {declaration.least} to {declaration.most}"
+    return f"a {declaration.kind.__name__}"
+
+
+def preset_params(preset: str, defaults: SamplerDefaults) -> SamplerParams:
+    """Sampler parameters of a preset, for a model whose own values are `defaults`.
+
+    Fast: at most a third of the steps. Balanced: the model's own values. Careful: the same steps, half the entropy
+        bound.
+    """
+    match preset:
+        case "fast":
+            return SamplerParams(max_denoising_steps=max(1, defaults.max_denoising_steps // 3))
+        case "balanced":
+            return SamplerParams()
+        case "careful":
+            return SamplerParams(entropy_bound=defaults.entropy_bound / 2)
+        case _:
+            raise ValueError(f"preset must be fast, balanced or careful, not {preset!r}")

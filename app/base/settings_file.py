@@ -1,0 +1,120 @@
+"""The settings as a JSON file: read with patience, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.base import texts
+from app.base.errors import KnownAppError
+from app.base.log import get_logger
+from app.base.settings import DECLARATIONS, Settings
+
+_log = get_logger("settings")
+
+
+class SettingsError(KnownAppError):
+    """The settings cannot be saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """What the file said.
+
+    Attributes:
+        settings: The settings; defaults for what the file lacks or has wrong.
+        notice: "" or a sentence to show once.
+    """
+
+    settings: Settings
+    notice: str = ""
+
+
+class SettingsFile:
+    """Loads and saves the settings of one data folder.
+
+    Attributes:
+        path: The file; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._foreign: dict[str, Any] = {}
+
+    def load(self) -> LoadedSettings:
+        """Read the file; a damaged one is set aside and the defaults are used. Never raises for what the file holds."""
+        self._foreign = {}
+        try:
+            text = self.path.read_bytes().decode("utf-8-sig")
+            found = json.loads(text)
+        except FileNotFoundError:
+            return LoadedSettings(Settings())
+        except OSError as exc:
+            return LoadedSettings(Settings(), texts.settings_unreadable(exc.strerror or type(exc).__name__))
+        except (ValueError, RecursionError):
+            return LoadedSettings(Settings(), self._set_aside())
+        if not isinstance(found, dict):
+            return LoadedSettings(Settings(), self._set_aside())
+        known = {declaration.name: declaration for declaration in DECLARATIONS}
+        self._foreign = {key: value for key, value in found.items() if key not in known}
+        good: dict[str, Any] = {}
+        for name, declaration in known.items():
+            if name not in found:
+                continue
+            if declaration.allows(found[name]):
+                good[name] = found[name]
+            else:
+                _log.info("setting %s has a value that is not allowed; using its default", name)
+        return LoadedSettings(Settings(**good))
+
+    def save(self, settings: Settings) -> None:
+        """Write `settings`, and the keys of other versions, in one step: a crash leaves the old file or the new.
+
+        Raises:
+            SettingsError: The file cannot be written; the old one is as it was.
+        """
+        values = {**self._foreign, **dataclasses.asdict(settings)}
+        data = (json.dumps(values, indent=2, ensure_ascii=True) + "\n").encode("ascii")
+        try:
+            _replace_file(self.path, data)
+        except OSError as exc:
+            reason = exc.strerror or type(exc).__name__
+            raise SettingsError(texts.settings_not_saved(reason), texts.SETTINGS_NOT_SAVED_HINT) from exc
+
+    def _set_aside(self) -> str:
+        """Rename the damaged file to a new name and say so."""
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        for number in range(1000):
+            suffix = f"-{number}" if number else ""
+            target = self.path.with_name(f"{self.path.stem}-damaged-{stamp}{suffix}{self.path.suffix}")
+            if target.exists():
+                continue
+            try:
+                self.path.rename(target)
+            except OSError as exc:
+                return texts.settings_unreadable(exc.strerror or type(exc).__name__)
+            _log.info("damaged settings kept as %s", target.name)
+            return texts.settings_damaged(target.name)
+        return texts.settings_unreadable("too many damaged files")
+
+
+def _replace_file(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise

@@ -1,0 +1,160 @@
+"""The one answer that is being made: from the stored question to the stored end, whatever happens in between."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.base.errors import AppError, report_from_exception
+from app.bridge.jobs import AnswerJob, JobDraft, JobEvent
+from app.bridge.model import ModelKeeper
+from app.bridge.thread import WorkerThread
+from app.chats.history import HistoryStore
+from app.chats.messages import Message, MessageState
+from app.chats.session import AnswerRecorder, Ask
+from inference.events import BlockCommitted, Event, Failed, Finished, PromptEncoded
+
+RETRY_MS = 5000
+
+
+class Answering(QObject):
+    """Drives one answer at a time.
+
+    Signals:
+        began: The `Ask`.
+        draft_updated: A `DraftUpdated` of the answer.
+        encoded: The `PromptEncoded`.
+        committed: A `BlockCommitted`; the text so far is in `source`.
+        ended: The stored `Message`, and the `Finished` or None.
+        problem: Something could not be stored (an `ErrorReport`).
+    """
+
+    began = Signal(object)
+    draft_updated = Signal(object)
+    encoded = Signal(object)
+    committed = Signal(object)
+    ended = Signal(object, object)
+    problem = Signal(object)
+
+    def __init__(
+        self, store: HistoryStore, worker: WorkerThread, model: ModelKeeper, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._store, self._worker, self._model = store, worker, model
+        self._ask: Ask | None = None
+        self._job: AnswerJob | None = None
+        self._started = False
+        self._unsaved: list[AnswerRecorder] = []
+        self._retry = QTimer(self)
+        self._retry.setInterval(RETRY_MS)
+        self._retry.timeout.connect(self.on_retry_due)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made."""
+        return self._ask is not None
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The chat of the answer that is being made."""
+        return self._ask.conversation.id if self._ask else None
+
+    @property
+    def source(self) -> str:
+        """The committed text of the answer that is being made."""
+        return self._ask.recorder.answer if self._ask else ""
+
+    @property
+    def waiting_for_model(self) -> bool:
+        """Whether the answer cannot begin because the model is still being loaded."""
+        return self._model.loading and not self._started
+
+    def begin(self, ask: Ask) -> None:
+        """Make the answer that `ask` stands for."""
+        self._ask, self._started = ask, False
+        self._job = self._worker.answer(ask.request)
+        self._model.show_writing()
+        self.began.emit(ask)
+
+    def stop(self) -> None:
+        """End the answer; what is committed stays."""
+        if self._ask is None or self._job is None:
+            return
+        self._job.cancel.set()
+        if self.waiting_for_model:
+            self._end(None)
+        else:
+            self._model.show_stopping()
+
+    def abandon(self) -> None:
+        """Store what is there: the program ends."""
+        if self._job is not None:
+            self._job.cancel.set()
+        if self._ask is not None:
+            self._store_safely(self._ask.recorder, None)
+            self._ask, self._job = None, None
+        self.on_retry_due()
+        self._retry.stop()
+
+    def on_draft(self, arrived: JobDraft) -> None:
+        """A draft came."""
+        if self._job is not None and arrived.number == self._job.number and not self._job.cancel.is_set():
+            self.draft_updated.emit(arrived.draft)
+
+    def on_event(self, arrived: JobEvent) -> bool:
+        """Take an event; True if it was one of this answer."""
+        if self._ask is None or self._job is None or arrived.number != self._job.number:
+            return False
+        self._started = True
+        event = arrived.event
+        self._model.on_answer_event(event)
+        if isinstance(event, Failed | Finished):
+            self._end(event)
+        elif isinstance(event, BlockCommitted):
+            self._store_safely(self._ask.recorder, event)
+            self.committed.emit(event)
+        elif isinstance(event, PromptEncoded):
+            self.encoded.emit(event)
+        return True
+
+    def on_retry_due(self) -> None:
+        """Try once more to store what could not be stored."""
+        for recorder in self._unsaved[:]:
+            try:
+                recorder.retry()
+            except AppError:
+                return
+            self._unsaved.remove(recorder)
+        self._retry.stop()
+
+    def _end(self, event: Finished | Failed | None) -> None:
+        ask = self._ask
+        assert ask is not None
+        self._store_safely(ask.recorder, event)
+        message = self._final_message(ask, event)
+        self._ask, self._job = None, None
+        self._model.show_ready()
+        self.ended.emit(message, event if isinstance(event, Finished) else None)
+
+    def _store_safely(self, recorder: AnswerRecorder, event: Event | None) -> None:
+        """Store an event, None being a stop; what cannot be stored is tried again later."""
+        try:
+            if event is None:
+                recorder.stop()
+            else:
+                recorder.apply(event)
+        except AppError as exc:
+            if recorder not in self._unsaved:
+                self._unsaved.append(recorder)
+                self.problem.emit(report_from_exception(exc))
+            self._retry.start()
+
+    def _final_message(self, ask: Ask, event: Finished | Failed | None) -> Message:
+        if not ask.recorder.unsaved:
+            try:
+                return self._store.message(ask.answer.id)
+            except AppError as exc:
+                self.problem.emit(report_from_exception(exc))
+        state = MessageState.DONE if isinstance(event, Finished) else MessageState.STOPPED
+        return dataclasses.replace(ask.answer, body=ask.recorder.answer, state=state)

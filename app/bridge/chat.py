@@ -1,0 +1,251 @@
+"""The window's only partner: takes what the user does, answers with signals.
+
+It owns the history (used in the window's thread alone: a SQLite connection belongs to one thread, and every write takes
+a few milliseconds), the worker thread, the model's state and the one answer that may be in the making.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.base.errors import AppError, report_from_exception
+from app.bridge.answer import Answering
+from app.bridge.jobs import EngineFactory, JobEvent, ModelChoice
+from app.bridge.model import ModelKeeper
+from app.bridge.preferences import Preferences
+from app.bridge.thread import WorkerThread
+from app.chats.history import HistoryStore
+from app.chats.messages import Conversation, Message
+from app.chats.session import Ask, ChatSession
+
+UPKEEP_FIRST_MS = 5_000
+UPKEEP_MS = 3_600_000
+
+
+class ChatController(QObject):
+    """Chats, answers, model.
+
+    Signals:
+        conversations_changed: All chats (tuple of `Conversation`), newest first.
+        chat_shown: Id of the chat that is shown now (or None for a new one), and its messages.
+        message_added: A `Message` at the end of the shown chat.
+        answer_replaced: A new answer (`Message`) in the place of the last one.
+        draft_updated: A `DraftUpdated` of the shown chat's answer.
+        answer_grown: The committed text so far of the shown chat's answer.
+        answer_ended: The stored `Message`, and the `Finished` or None; of any chat.
+        chat_deleted: The `Conversation` that was deleted.
+        busy_changed: Whether an answer is being made.
+        problem: An `ErrorReport` to show.
+    """
+
+    conversations_changed = Signal(object)
+    chat_shown = Signal(object, object)
+    message_added = Signal(object)
+    answer_replaced = Signal(object)
+    draft_updated = Signal(object)
+    answer_grown = Signal(str)
+    answer_ended = Signal(object, object)
+    chat_deleted = Signal(object)
+    busy_changed = Signal(bool)
+    problem = Signal(object)
+
+    def __init__(
+        self, store: HistoryStore, factory: EngineFactory, choice: ModelChoice, preferences: Preferences
+    ) -> None:
+        super().__init__()
+        self._store = store
+        self._session = ChatSession(store)
+        self._preferences = preferences
+        self._worker = WorkerThread(factory, self)
+        self.model = ModelKeeper(self._worker, choice, self)
+        self.answering = Answering(store, self._worker, self.model, self)
+        self.chat_id: str | None = None
+        self._closed = False
+        self._worker.event_arrived.connect(self.on_worker_event)
+        self._worker.draft_arrived.connect(self.answering.on_draft)
+        self.answering.draft_updated.connect(self.on_draft)
+        self.answering.committed.connect(self.on_committed)
+        self.answering.ended.connect(self.on_ended)
+        self.answering.problem.connect(self.problem)
+        self._upkeep = QTimer(self)
+        self._upkeep.setInterval(UPKEEP_FIRST_MS)
+        self._upkeep.timeout.connect(self.on_upkeep_due)
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def start(self, last_chat: str = "") -> None:
+        """Show the chats and load the model in the background."""
+        self.model.load(self.model.choice)
+        self._upkeep.start()
+        conversations = self._publish()
+        known = {conversation.id for conversation in conversations}
+        self.open_chat(last_chat if last_chat in known else None)
+
+    def shut_down(self) -> None:
+        """Save what there is, end the engine process and the thread; takes two seconds at most."""
+        if self._closed:
+            return
+        self._closed = True
+        self._upkeep.stop()
+        self.answering.abandon()
+        self._worker.shut_down()
+
+    @property
+    def engine_pid(self) -> int | None:
+        """Process id of the engine."""
+        return self._worker.engine_pid
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is being made, in whatever chat."""
+        return self.answering.busy
+
+    @property
+    def busy_here(self) -> bool:
+        """Whether the shown chat's answer is being made."""
+        return self.busy and self.answering.conversation_id == self.chat_id
+
+    # -- chats ------------------------------------------------------------------------------------------------------
+
+    def open_chat(self, conversation_id: str | None) -> None:
+        """Show a chat; None is a new, empty one."""
+        with self._reporting():
+            messages = self._store.messages(conversation_id) if conversation_id else ()
+            self.chat_id = conversation_id
+            self._preferences.set(last_chat=conversation_id or "")
+            self.chat_shown.emit(conversation_id, messages)
+
+    def rename(self, conversation_id: str, title: str) -> None:
+        """Give a chat another title."""
+        with self._reporting():
+            self._store.rename(conversation_id, title)
+        self._publish()
+
+    def delete(self, conversation_id: str) -> None:
+        """Delete a chat; `undelete` brings it back."""
+        with self._reporting():
+            conversation = self._store.conversation(conversation_id)
+            if self.answering.conversation_id == conversation_id:
+                self.answering.stop()
+            self._store.delete(conversation_id)
+            self._publish()
+            if conversation_id == self.chat_id:
+                self.open_chat(None)
+            self.chat_deleted.emit(conversation)
+
+    def undelete(self, conversation_id: str) -> None:
+        """Bring a deleted chat back and show it."""
+        with self._reporting():
+            self._store.undelete(conversation_id)
+            self._publish()
+            self.open_chat(conversation_id)
+
+    def show_sibling(self, message_id: str, step: int) -> None:
+        """Show another of several answers."""
+        if self.busy_here:
+            return
+        with self._reporting():
+            siblings = self._store.siblings(message_id)
+            at = [message.id for message in siblings].index(message_id) + step
+            if 0 <= at < len(siblings):
+                self._store.show_branch(siblings[at].id)
+                self.open_chat(self.chat_id)
+
+    # -- answers ----------------------------------------------------------------------------------------------------
+
+    def send(self, text: str) -> bool:
+        """Store the user's text and ask for an answer; False if that is not possible now."""
+        if not text.strip() or self.busy:
+            return False
+        sent = False
+        with self._reporting():
+            ask = self._session.send(self.chat_id, text, self._preferences.settings, self.model.asked())
+            self.chat_id = ask.conversation.id
+            self._preferences.set(last_chat=ask.conversation.id)
+            self.message_added.emit(ask.user)
+            self.message_added.emit(ask.answer)
+            self._begin(ask)
+            sent = True
+        return sent
+
+    def can_try_again(self) -> bool:
+        """Whether the shown chat's last question can be asked anew."""
+        if self.busy or self.chat_id is None:
+            return False
+        possible = False
+        with self._reporting():
+            possible = self._session.can_try_again(self.chat_id)
+        return possible
+
+    def try_again(self) -> None:
+        """Ask the last question anew; the answers it has are kept."""
+        if self.chat_id is None or not self.can_try_again():
+            return
+        with self._reporting():
+            ask = self._session.try_again(self.chat_id, self._preferences.settings, self.model.asked())
+            self.answer_replaced.emit(ask.answer)
+            self._begin(ask)
+
+    def stop(self) -> None:
+        """Stop the answer; what is committed stays."""
+        self.answering.stop()
+
+    def _begin(self, ask: Ask) -> None:
+        self.answering.begin(ask)
+        self.busy_changed.emit(True)
+        self._publish()
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    def on_worker_event(self, arrived: JobEvent) -> None:
+        """Give an event to whom it belongs."""
+        if self._closed:
+            return
+        if not self.model.on_event(arrived):
+            self.answering.on_event(arrived)
+        elif self.busy:
+            self.model.show_writing()
+
+    def on_draft(self, draft: object) -> None:
+        """Pass a draft on if its chat is in view."""
+        if self.busy_here:
+            self.draft_updated.emit(draft)
+
+    def on_committed(self) -> None:
+        """Pass the text so far on if its chat is in view."""
+        if self.busy_here:
+            self.answer_grown.emit(self.answering.source)
+
+    def on_ended(self, message: Message, finished: object) -> None:
+        """The answer is complete."""
+        self.answer_ended.emit(message, finished)
+        self.busy_changed.emit(False)
+
+    def on_upkeep_due(self) -> None:
+        """In a quiet moment: remove what was deleted long ago, make the daily backup."""
+        if self.busy:
+            return
+        self._upkeep.setInterval(UPKEEP_MS)
+        with self._reporting():
+            self._store.purge_deleted()
+            self._store.backup_if_due()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _publish(self) -> tuple[Conversation, ...]:
+        conversations: tuple[Conversation, ...] = ()
+        with self._reporting():
+            conversations = self._store.list_conversations()
+            self.conversations_changed.emit(conversations)
+        return conversations
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Errors of the store are shown, not raised: the window lives on."""
+        try:
+            yield
+        except AppError as exc:
+            self.problem.emit(report_from_exception(exc))

@@ -1,0 +1,293 @@
+"""What is being done with models, seen from the window: downloads in one thread, checks and moves in another.
+
+Short questions (a look, an offer, a removal) have a third thread, so that the page answers while a download runs.
+Whoever closes the page stops nothing; closing the window does, and what is on the disk is kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from app.base.log import get_logger
+from app.bridge.lazily import LazyModule
+from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
+from app.library.queue import DownloadQueue, Ended
+from app.library.services import ModelDesk
+from app.library.values import Leftover, ModelState, ModelView, Offer, Removal, Shelf
+from app.library.work import ModelWork, ModelWorkEnd, Told, Transferring
+
+if TYPE_CHECKING:
+    from app.library import tasks as jobs
+else:
+    jobs = LazyModule("app.library.tasks")  # imported in a thread: numpy and an HTTP client come with it
+
+POLITE_SECONDS = 6.0
+LOOK_SECONDS = 40.0  # a question to the Hub cannot be interrupted; it gives up by itself
+
+_log = get_logger("bridge")
+
+
+class LibraryKeeper(QObject):
+    """Looks at models, downloads, verifies, moves, merges and removes them, in the background.
+
+    Signals:
+        shelf_changed: A `Shelf`, after each look and each change.
+        asking_changed: Whether the Hub is being asked.
+        offered: An `Offer`: show licence and fit, then call `accept`.
+        adapter_found: An `Adapter`: ask for its base, then call `merge`.
+        removal_known: A `Removal`: ask the user, then call `remove`.
+        transfer_changed: A `Transferring`, or None when no download runs.
+        download_ended: An `Ended` of `app.library.queue`.
+        work_changed: A `ModelWork`, or None.
+        work_ended: A `ModelWorkEnd`.
+        added: Id of a model that is new in the list.
+        freed: Bytes that came free.
+        refreshed: The list has new sizes.
+        problem: An `ErrorReport` of something short.
+    """
+
+    shelf_changed = Signal(object)
+    asking_changed = Signal(bool)
+    offered = Signal(object)
+    adapter_found = Signal(object)
+    removal_known = Signal(object)
+    transfer_changed = Signal(object)
+    download_ended = Signal(object)
+    work_changed = Signal(object)
+    work_ended = Signal(object)
+    added = Signal(object)
+    freed = Signal(object)
+    refreshed = Signal()
+    problem = Signal(object)
+
+    def __init__(self, desk: ModelDesk, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.desk = desk
+        self.shelf: Shelf | None = None
+        self.transfer: Transferring | None = None
+        self.work: ModelWork | None = None
+        self._queue = DownloadQueue(desk)
+        self._numbers = itertools.count(1)
+        self._quick = WorkThread("model looks", self)
+        self._downloads = WorkThread("model downloads", self)
+        self._long = WorkThread("model work", self)
+        self._questions: set[int] = set()
+        self._closing = threading.Event()
+        self._job: WorkJob | None = None
+        self._quick.event_arrived.connect(self.on_quick_event)
+        self._downloads.event_arrived.connect(self.on_download_event)
+        self._long.event_arrived.connect(self.on_work_event)
+
+    # -- questions and short work -----------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Look at everything; the answer is `shelf_changed`."""
+        self._do(lambda: jobs.looked(self.desk))
+
+    def ask(self, text: str) -> None:
+        """Ask the Hub about a model; the answer is `offered` or `problem`."""
+        self._ask(lambda: jobs.asked(self.desk, text))
+
+    def refresh(self) -> None:
+        """Ask the Hub for new sizes of the list; the answer is `refreshed` or `problem`."""
+        self._ask(lambda: jobs.refreshed(self.desk))
+
+    def accept(self, offer: Offer) -> None:
+        """The user accepted the licence: download."""
+        self._do(lambda: jobs.accepted(self.desk, offer))
+
+    def resume(self, model_id: str) -> None:
+        """Go on with a download, or fetch damaged files again."""
+        self._do(lambda: jobs.resumed(self.desk, model_id))
+
+    def pause(self, model_id: str) -> None:
+        """Stop a download, or take it out of the queue; what is fetched is kept."""
+        self._do(lambda: jobs.paused(self.desk, self._queue, model_id))
+
+    def add_folder(self, folder: Path) -> None:
+        """Take a checkpoint of the user's into the list: `added`, or `adapter_found`, or `problem`."""
+        self._do(lambda: jobs.folder_added(self.desk, folder))
+
+    def ask_removal(self, model: ModelView) -> None:
+        """What removing would delete; the answer is `removal_known`."""
+        self._do(lambda: jobs.removal_asked(self.desk, model))
+
+    def remove(self, removal: Removal, with_engines: bool) -> None:
+        """Remove a model; the answer is `freed` or `problem`."""
+        self._do(lambda: jobs.removed(self.desk, removal, with_engines))
+
+    def adopt(self, leftover: Leftover) -> None:
+        """Take a complete model that lies about into the list."""
+        self._do(lambda: jobs.adopted(self.desk, leftover))
+
+    def clear(self, leftover: Leftover) -> None:
+        """Delete what lies about; the answer is `freed` or `problem`."""
+        self._do(lambda: jobs.cleared(self.desk, leftover))
+
+    # -- long work, one at a time -----------------------------------------------------------------------------------
+
+    def verify(self, model_id: str) -> None:
+        """Hash every file of a model; nothing happens while other work is done."""
+        work, cancel = ModelWork("verify", model_id), threading.Event()
+        self._begin(work, lambda: jobs.verified(self.desk, work, cancel), cancel)
+
+    def move(self, model_id: str, parent: Path) -> None:
+        """Bring a model's folder into `parent`; nothing happens while other work is done."""
+        work, cancel = ModelWork("move", model_id), threading.Event()
+        self._begin(work, lambda: jobs.moved(self.desk, work, parent, cancel), cancel)
+
+    def merge(self, adapter: Path, base: ModelView, title: str) -> None:
+        """Merge an adapter into a model; nothing happens while other work is done."""
+        work, cancel, folder = ModelWork("merge", base.id), threading.Event(), base.folder
+        if folder is not None:
+            self._begin(work, lambda: jobs.merged(self.desk, work, adapter, folder, title, cancel), cancel)
+
+    def stop_work(self) -> None:
+        """Stop the check, the move or the merge; nothing half done is left."""
+        if self._job is not None and self.work is not None:
+            self._job.cancel.set()
+            self._set_work(dataclasses.replace(self.work, stopping=True))
+
+    # -- settings ---------------------------------------------------------------------------------------------------
+
+    def set_offline(self, offline: bool) -> None:
+        """Refuse every request from now on, or no longer; a download that runs is paused."""
+        if offline == self.desk.network.offline:
+            return
+        self.desk.network.offline = offline
+        if offline:
+            self._queue.stop()
+        if self.shelf is not None:
+            self.look()
+
+    def set_speed_limit(self, bytes_per_second: int) -> None:
+        """For all downloads together; 0 for no limit. It holds at once."""
+        self.desk.rate.change(bytes_per_second)
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def cancel_all(self) -> None:
+        """The window closes: let everything end soon."""
+        self._closing.set()
+        self._queue.stop()
+        for thread in (self._quick, self._downloads, self._long):
+            thread.close()
+
+    def shut_down(self) -> bool:
+        """End the threads; False if one did not end in time."""
+        if not self._closing.is_set():
+            self.cancel_all()
+        ended = self._downloads.wait(POLITE_SECONDS)
+        ended = self._long.wait(POLITE_SECONDS) and ended
+        ended = self._quick.wait(LOOK_SECONDS) and ended
+        if not ended:
+            _log.error("a model thread did not end")
+        return ended
+
+    # -- how a model is doing ---------------------------------------------------------------------------------------
+
+    def state_of(self, model: ModelView) -> ModelState:
+        """The state on the shelf, or what is being done with the model at this moment."""
+        if self.transfer is not None and self.transfer.model_id == model.id:
+            return ModelState.VERIFYING if self.transfer.checking else ModelState.DOWNLOADING
+        if self.work is not None and self.work.model_id == model.id and self.work.task == "verify":
+            return ModelState.VERIFYING
+        return model.state
+
+    # -- what comes back --------------------------------------------------------------------------------------------
+
+    def on_quick_event(self, arrived: WorkEvent) -> None:
+        """An answer, or the end of something short."""
+        if self._closing.is_set():
+            return
+        match arrived.event:
+            case Told() as told:
+                self._tell(told)
+            case JobEnded(_, report):
+                if arrived.number in self._questions:
+                    self._questions.discard(arrived.number)
+                    self.asking_changed.emit(bool(self._questions))
+                if report is not None:
+                    self.problem.emit(report)
+
+    def on_download_event(self, arrived: WorkEvent) -> None:
+        """News of the download that runs."""
+        if self._closing.is_set():
+            return
+        match arrived.event:
+            case Transferring() as transfer:
+                self._set_transfer(transfer)
+            case Ended() as ended:
+                self._set_transfer(None)
+                self.download_ended.emit(ended)
+                self.look()
+            case JobEnded(_, report):
+                self._set_transfer(None)
+                if report is not None:
+                    self.problem.emit(report)
+
+    def on_work_event(self, arrived: WorkEvent) -> None:
+        """News of a check, a move or a merge."""
+        if self._closing.is_set() or self.work is None or self._job is None or arrived.number != self._job.number:
+            return
+        match arrived.event:
+            case ModelWork() as work:
+                self._set_work(dataclasses.replace(work, stopping=self.work.stopping))
+            case JobEnded(stopped, report):
+                end = ModelWorkEnd(self.work, stopped, report)
+                self._job = None
+                self._set_work(None)
+                self.work_ended.emit(end)
+                self.look()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _do(self, start: News) -> WorkJob:
+        job = WorkJob(next(self._numbers), start, threading.Event())
+        self._quick.do(job)
+        return job
+
+    def _ask(self, start: News) -> None:
+        self._questions.add(self._do(start).number)
+        self.asking_changed.emit(True)
+
+    def _begin(self, work: ModelWork, start: News, cancel: threading.Event) -> None:
+        if self.work is None and not self._closing.is_set():
+            self._job = WorkJob(next(self._numbers), start, cancel)
+            self._set_work(work)
+            self._long.do(self._job)
+
+    def _tell(self, told: Told) -> None:
+        if told.what == "queued":
+            job = WorkJob(next(self._numbers), lambda: jobs.downloads(self._queue, self._closing), threading.Event())
+            self._downloads.do(job)
+        elif told.what == "refreshed":
+            self.refreshed.emit()
+        elif isinstance(told.value, Shelf):
+            self.shelf = told.value
+            self.shelf_changed.emit(told.value)
+        else:
+            signals = {
+                "offer": self.offered,
+                "removal": self.removal_known,
+                "adapter": self.adapter_found,
+                "added": self.added,
+                "freed": self.freed,
+            }
+            signals[told.what].emit(told.value)
+
+    def _set_transfer(self, transfer: Transferring | None) -> None:
+        if transfer != self.transfer:
+            self.transfer = transfer
+            self.transfer_changed.emit(transfer)
+
+    def _set_work(self, work: ModelWork | None) -> None:
+        if work != self.work:
+            self.work = work
+            self.work_changed.emit(work)

@@ -1,0 +1,167 @@
+"""Which model is there and how it is doing, in words for the header.
+
+LOADING --ModelReady--> READY --answer--> WRITING --end--> READY
+LOADING --Failed--> FAILED, or back to READY with the model that was there before
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtCore import QObject, Signal
+
+from app.base.errors import ErrorReport, report_from_failed
+from app.bridge.jobs import JobEvent, LoadJob, ModelChoice
+from app.bridge.thread import WorkerThread
+from app.chats.session import AskedModel
+from inference.config import SamplerDefaults
+from inference.errors import InferenceError
+from inference.events import Event, Failed, Finished, ModelLoading, ModelReady
+
+
+class ModelPhase(Enum):
+    """What the model is doing."""
+
+    LOADING = "loading"
+    READY = "ready"
+    WRITING = "writing"
+    STOPPING = "stopping"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """What the header shows.
+
+    Attributes:
+        phase: What the model is doing.
+        name: What the window calls the model.
+        device: Where it runs; "" until it is ready.
+        why: Why it does not run on a graphics card; "" where it does.
+        fraction: How much is loaded, 0 to 1.
+        stage: What loading is doing, a short phrase.
+        error: One sentence, in phase FAILED.
+    """
+
+    phase: ModelPhase
+    name: str
+    device: str = ""
+    why: str = ""
+    fraction: float = 0.0
+    stage: str = ""
+    error: str = ""
+
+
+class ModelKeeper(QObject):
+    """Loads models and follows their state.
+
+    Signals:
+        state_changed: The new `ModelState`.
+        choice_changed: The `ModelChoice` that now answers.
+        refused: A model could not be loaded and the one before stays (an `ErrorReport`).
+    """
+
+    state_changed = Signal(object)
+    choice_changed = Signal(object)
+    refused = Signal(object)
+
+    def __init__(self, worker: WorkerThread, choice: ModelChoice, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._worker = worker
+        self._choice = choice
+        self._ready: ModelReady | None = None
+        self._job: LoadJob | None = None
+        self._defaults = SamplerDefaults()
+        self.state = ModelState(ModelPhase.LOADING, choice.name)
+
+    @property
+    def loading(self) -> bool:
+        """Whether a model is being loaded."""
+        return self._job is not None
+
+    @property
+    def choice(self) -> ModelChoice:
+        """The model that answers, or that is loaded as the first one."""
+        return self._choice
+
+    def load(self, choice: ModelChoice) -> None:
+        """Load a model; the one that is there stays until the new one is ready."""
+        if self._job is not None:
+            self._job.cancel.set()
+        self._job = self._worker.load(choice)
+        self._set(ModelState(ModelPhase.LOADING, choice.name))
+
+    def asked(self) -> AskedModel:
+        """The model that the next question goes to."""
+        choice = self._job.choice if self._job is not None and self._ready is None else self._choice
+        name = self._ready.name if self._ready else choice.name
+        backend = self._ready.backend if self._ready else choice.backend
+        return AskedModel(name, backend, _defaults(choice))
+
+    def on_event(self, arrived: JobEvent) -> bool:
+        """Take an event of a load job; True if it was one."""
+        if self._job is None or arrived.number != self._job.number:
+            return False
+        choice = self._job.choice
+        match arrived.event:
+            case ModelLoading(stage, fraction):
+                self._set(ModelState(ModelPhase.LOADING, choice.name, fraction=fraction, stage=stage))
+            case ModelReady() as ready:
+                self._job, self._ready, self._choice = None, ready, choice
+                self.show_ready()
+                self.choice_changed.emit(choice)
+            case Failed() as failed:
+                self._job = None
+                self._fail(choice, report_from_failed(failed))
+            case Finished():
+                self._job = None
+                self.show_ready()
+        return True
+
+    def on_answer_event(self, event: Event) -> None:
+        """Follow a model that is loaded anew on the way to an answer."""
+        if isinstance(event, ModelLoading):
+            self._set(ModelState(ModelPhase.LOADING, self.state.name, fraction=event.fraction, stage=event.stage))
+        elif isinstance(event, ModelReady):
+            self._ready = event
+            self.show_writing()
+
+    def show_writing(self) -> None:
+        """An answer is being made."""
+        if self._ready is not None and self._job is None:
+            self._set(ModelState(ModelPhase.WRITING, self._ready.name, self._ready.device, self._ready.why))
+
+    def show_stopping(self) -> None:
+        """An answer is being stopped."""
+        self._set(dataclasses.replace(self.state, phase=ModelPhase.STOPPING))
+
+    def show_ready(self) -> None:
+        """Nothing is being made."""
+        if self._job is not None:
+            return
+        if self._ready is not None:
+            self._set(ModelState(ModelPhase.READY, self._ready.name, self._ready.device, self._ready.why))
+        elif self.state.phase != ModelPhase.FAILED:
+            self._set(ModelState(ModelPhase.FAILED, self.state.name, error=self.state.error))
+
+    def _fail(self, choice: ModelChoice, report: ErrorReport) -> None:
+        if self._ready is not None:
+            self.show_ready()
+            self.refused.emit(report)
+        else:
+            self._set(ModelState(ModelPhase.FAILED, choice.name, error=f"{report.text} {report.hint}".strip()))
+
+    def _set(self, state: ModelState) -> None:
+        if state != self.state:
+            self.state = state
+            self.state_changed.emit(state)
+
+
+def _defaults(choice: ModelChoice) -> SamplerDefaults:
+    """The engine says what is wrong with a folder; the question is stored all the same."""
+    try:
+        return choice.sampler_defaults()
+    except InferenceError:
+        return SamplerDefaults()

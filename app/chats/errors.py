@@ -1,0 +1,120 @@
+"""Errors of the history. SQLite's error codes become one clear sentence here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.base import texts
+from app.base.errors import KnownAppError
+from app.base.log import get_logger
+
+_log = get_logger("store")
+
+DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+ENVIRONMENT_CODES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+CHECK_MARK = ".check"
+
+
+class StoreError(KnownAppError):
+    """The history cannot be opened, read or written; nothing that is in memory is lost."""
+
+
+class NewerDatabaseError(StoreError):
+    """A newer version of the program wrote the file. It was not touched."""
+
+
+class StoreFullError(StoreError):
+    """No space is left on the disk."""
+
+
+class StoreBusyError(StoreError):
+    """Another program has held a lock for too long."""
+
+
+class StoreReadOnlyError(StoreError):
+    """The file or its folder may not be written, or cannot be opened."""
+
+
+class StoreDamagedError(StoreError):
+    """The file turned out to be damaged while it was open; the next start recovers it."""
+
+
+def primary_code(exc: sqlite3.Error) -> int:
+    """SQLite's primary result code of `exc`, 0 if it has none."""
+    return (getattr(exc, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def is_damage(exc: sqlite3.Error) -> bool:
+    """Whether `exc` says that the file is damaged or is no database."""
+    return primary_code(exc) in DAMAGE_CODES
+
+
+def store_error_from_sqlite(exc: sqlite3.Error, path: Path) -> StoreError:
+    """The sentence for an error of SQLite."""
+    match primary_code(exc):
+        case sqlite3.SQLITE_FULL:
+            return StoreFullError(texts.STORE_FULL, texts.STORE_FULL_HINT)
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreBusyError(texts.STORE_BUSY, texts.STORE_BUSY_HINT)
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
+            return StoreReadOnlyError(texts.STORE_READ_ONLY, texts.store_not_writable_hint(path))
+        case sqlite3.SQLITE_CANTOPEN:
+            return StoreReadOnlyError(texts.store_not_opened(path), texts.store_not_writable_hint(path))
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return StoreDamagedError(texts.STORE_DAMAGED, texts.STORE_DAMAGED_HINT)
+        case _:
+            return StoreError(texts.store_failed(str(exc)), texts.STORE_FAILED_HINT)
+
+
+def store_error_from_os(exc: OSError, path: Path) -> StoreError:
+    """The sentence for an error of the file system."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StoreFullError(texts.STORE_FULL, texts.STORE_FULL_HINT)
+    if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreReadOnlyError(texts.STORE_READ_ONLY, texts.store_not_writable_hint(path))
+    return StoreReadOnlyError(texts.store_not_opened(path), texts.store_not_writable_hint(path))
+
+
+def _mark_for_check(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.with_name(path.name + CHECK_MARK).touch()
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite and the file system into `StoreError`; leave a mark if they mean damage.
+
+    The mark makes the next start look at the whole file, however large it is. Misuse of the API
+    (`sqlite3.ProgrammingError`, for one a call from another thread) is a bug and passes through.
+    """
+    try:
+        yield
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError):
+        raise
+    except sqlite3.Error as exc:
+        _log.info("sqlite: %s", exc)
+        if is_damage(exc):
+            _mark_for_check(path)
+        raise store_error_from_sqlite(exc, path) from exc
+    except UnicodeDecodeError as exc:  # see `app.chats.database.examine`
+        _mark_for_check(path)
+        raise StoreDamagedError(texts.STORE_DAMAGED, texts.STORE_DAMAGED_HINT) from exc
+    except OSError as exc:
+        raise store_error_from_os(exc, path) from exc

@@ -1,0 +1,176 @@
+"""What the history holds, as frozen values: conversations, messages in a tree, how each answer was generated.
+
+Times are whole milliseconds since 1970 UTC. Ids are text that sorts by time (see `app.chats.ids`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from app.base import texts
+from inference.params import Role, SamplerParams
+
+TitleSource = Literal["default", "first_message", "user"]
+
+
+class MessageState(StrEnum):
+    """Where a message is in its life; `STREAMING` becomes one of the last three."""
+
+    DRAFT = "draft"
+    STREAMING = "streaming"
+    DONE = "done"
+    STOPPED = "stopped"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One chat in the list.
+
+    Attributes:
+        id: Sortable text id.
+        title: One line.
+        title_source: "default" until there is a message, "first_message", or "user" after a rename.
+        head_message_id: Last message of the branch that is shown; None in an empty chat.
+        created_at: Milliseconds since 1970 UTC.
+        updated_at: When the user last asked something in it.
+        deleted_at: When it was deleted; None for a living one.
+    """
+
+    id: str
+    title: str
+    title_source: TitleSource
+    head_message_id: str | None
+    created_at: int
+    updated_at: int
+    deleted_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageError:
+    """Why an answer failed: what `inference.events.Failed` said."""
+
+    user_text: str
+    hint: str
+    known: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRecord:
+    """How an answer was made. Everything from `reason` on is None (or empty) until it is finished.
+
+    Attributes:
+        seed: Seed of the draws; None if it was never known.
+        params: Overrides of the model's sampler values.
+        backend: "onnx", "torch", "tensorrt" or "fake".
+        model: Name of the model, as the window showed it.
+        steps_per_block: Denoising steps of each committed block.
+        max_steps: Upper limit of steps a block.
+        reason: Why it ended.
+        answer_tokens: As in `inference.events.Finished`, and so are all that follow.
+    """
+
+    seed: int | None
+    params: SamplerParams
+    backend: str
+    model: str
+    steps_per_block: tuple[int, ...]
+    max_steps: int | None
+    reason: str | None
+    answer_tokens: int | None
+    tokens_per_step: float | None
+    time_to_first_draft: float | None
+    time_to_first_block: float | None
+    wall_seconds: float | None
+    decode_seconds: float | None
+    wall_tokens_per_second: float | None
+    decode_tokens_per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; its parent is the message it answers or follows.
+
+    Attributes:
+        id: Sortable text id.
+        conversation_id: The chat it belongs to.
+        parent_id: The message before it; None for the first.
+        sibling_no: Its number, from 0, among the messages with the same parent.
+        sibling_count: How many messages have that parent, itself included.
+        role: "user", "assistant" or "system".
+        state: Where it is in its life.
+        body: The text, as Markdown source.
+        thinking: Text of the thinking channel.
+        error: Why it failed, in state `ERROR`.
+        generation: How it was made, for answers.
+        created_at: Milliseconds since 1970 UTC.
+        updated_at: Milliseconds since 1970 UTC.
+    """
+
+    id: str
+    conversation_id: str
+    parent_id: str | None
+    sibling_no: int
+    sibling_count: int
+    role: Role
+    state: MessageState
+    body: str
+    thinking: str
+    error: MessageError | None
+    generation: GenerationRecord | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRecord:
+    """One committed block of an answer, as `inference.events.BlockCommitted` told it."""
+
+    ord: int
+    token_ids: tuple[int, ...]
+    settled_step: tuple[int, ...]
+    entropy: tuple[float, ...]
+    steps: int
+    max_steps: int
+    settled: bool
+    seconds: float
+    answer: str
+    thinking: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryReport:
+    """What was saved from a chat file that was damaged or gone.
+
+    Attributes:
+        kept_as: Where the damaged file lies now; None if it was gone.
+        reason: What was wrong, for the log.
+        chats: Chats in the new file.
+        messages: Messages in the new file.
+        from_backup: Those of the messages that only the backup had.
+        lost: Chats and messages that are known to be missing, because others name them, and messages without
+            their text (there may be more).
+        backup: The backup that was used, if any.
+    """
+
+    kept_as: Path | None
+    reason: str
+    chats: int
+    messages: int
+    from_backup: int
+    lost: int
+    backup: Path | None
+
+    @property
+    def user_text(self) -> str:
+        """What happened, for the user."""
+        return texts.store_recovered(self.chats, self.messages, self.from_backup, self.kept_as is None)
+
+    @property
+    def hint(self) -> str:
+        """Where the damaged file is and what is lost, for the user."""
+        return texts.store_recovered_hint(self.kept_as.name if self.kept_as else "", self.lost)

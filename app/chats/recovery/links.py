@@ -1,0 +1,113 @@
+"""Mending the links of a history that was put together from parts: after it every message is reachable in some chat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from app.base import texts
+from app.chats.ids import title_from_text
+
+
+@dataclass(slots=True)
+class _Node:
+    """The links of one message."""
+
+    id: str
+    parent: str | None
+    number: int
+    created: int
+
+
+def count_lost(db: Database) -> int:
+    """How many chats and messages are named by others and are not there (before the links are mended)."""
+    named = """
+        SELECT 'message', parent_id FROM message UNION SELECT 'message', message_id FROM generation
+        UNION SELECT 'message', message_id FROM block UNION SELECT 'message', head_message_id FROM conversation
+        UNION SELECT 'chat', conversation_id FROM message
+        EXCEPT SELECT 'message', id FROM message EXCEPT SELECT 'chat', id FROM conversation"""
+    found = db.execute(f"WITH lost (kind, id) AS ({named}) SELECT COUNT(*) FROM lost WHERE id IS NOT NULL")
+    return int(found.fetchone()[0]) + _unreadable(db)
+
+
+def _unreadable(db: Database) -> int:
+    found = db.execute("SELECT COUNT(*) FROM message WHERE body = ?", [texts.UNREADABLE_MESSAGE])
+    return int(found.fetchone()[0])
+
+
+def mend_links(db: Database) -> None:
+    """Make all references valid.
+
+    1. Generations and blocks without a message go.
+    2. A chat that only its messages know comes back, titled by its first message.
+    3. A message whose parent is lost follows the one before it in time; circles are cut.
+    4. Siblings are numbered anew.
+    5. A chat whose shown branch is lost shows its newest message.
+    """
+    for table in ("generation", "block"):  # 1
+        db.execute(f"DELETE FROM {table} WHERE message_id NOT IN (SELECT id FROM message)")
+    _bring_back_chats(db)  # 2
+    for (conversation,) in db.execute("SELECT id FROM conversation").fetchall():
+        rows = db.execute(
+            """SELECT id, parent_id, sibling_no, created_at FROM message
+               WHERE conversation_id = ? ORDER BY created_at, id""",
+            [conversation],
+        ).fetchall()
+        nodes = {row[0]: _Node(*row) for row in rows}
+        _mend_parents(nodes)  # 3
+        _number_siblings(nodes)  # 4
+        for node in nodes.values():
+            sql = "UPDATE message SET parent_id = ?, sibling_no = ? WHERE id = ?"
+            db.execute(sql, [node.parent, node.number, node.id])
+        last = next(reversed(nodes), None)
+        db.execute(  # 5
+            """UPDATE conversation SET head_message_id = :last WHERE id = :chat AND NOT EXISTS (
+                   SELECT 1 FROM message m WHERE m.id = head_message_id AND m.conversation_id = :chat)""",
+            {"last": last, "chat": conversation},
+        )
+
+
+def _bring_back_chats(db: Database) -> None:
+    sql = """SELECT conversation_id, MIN(created_at), MAX(created_at) FROM message
+             WHERE conversation_id NOT IN (SELECT id FROM conversation) GROUP BY conversation_id"""
+    for conversation, first, last in db.execute(sql).fetchall():
+        body = db.execute(
+            """SELECT body FROM message WHERE conversation_id = ? AND role = 'user'
+               ORDER BY created_at, id LIMIT 1""",
+            [conversation],
+        ).fetchone()
+        title = title_from_text(body[0] if body else "") or texts.RECOVERED_CHAT_TITLE
+        db.execute(
+            """INSERT INTO conversation (id, title_source, created_at, updated_at, title)
+               VALUES (?, 'first_message', ?, ?, ?)""",
+            [conversation, first, last, title],
+        )
+
+
+def _mend_parents(nodes: dict[str, _Node]) -> None:
+    before: str | None = None
+    for node in nodes.values():
+        if node.parent is not None and node.parent not in nodes:
+            node.parent = before
+        before = node.id
+    safe: set[str] = set()
+    for node in nodes.values():
+        trail: dict[str, None] = {}
+        at: str | None = node.id
+        while at is not None and at not in safe:
+            if at in trail:
+                nodes[at].parent = None
+                break
+            trail[at] = None
+            at = nodes[at].parent
+        safe.update(trail)
+
+
+def _number_siblings(nodes: dict[str, _Node]) -> None:
+    families: dict[str | None, list[_Node]] = {}
+    for node in nodes.values():
+        families.setdefault(node.parent, []).append(node)
+    for family in families.values():
+        for number, node in enumerate(sorted(family, key=lambda child: (child.number, child.created, child.id))):
+            node.number = number

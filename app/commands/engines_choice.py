@@ -1,0 +1,77 @@
+"""Which engines a command is about: the arguments that `build` and `verify` share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from app.base.errors import AppError, KnownAppError
+from app.base.paths import AppPaths, starter_model_folder
+from app.engines import texts as words
+from app.engines.service import EngineService
+from app.engines.values import EngineView, Offer
+
+COMPLETE = ("untested", "failed", "ready")
+
+
+def new_service() -> EngineService:
+    """The service on the data folder."""
+    return EngineService(AppPaths.resolve())
+
+
+def add_choice_arguments(parser: argparse.ArgumentParser) -> None:
+    """--model, --gpu, --precision, --context and --json."""
+    parser.add_argument("--model", metavar="DIR", help="model folder; the starter model if left out")
+    parser.add_argument(
+        "--gpu", metavar="NAME", help='a card by name, "RTX 4070"; the one of this computer if left out'
+    )
+    parser.add_argument(
+        "--precision", metavar="NAME", choices=tuple(words.PRECISIONS), help=f"one of {', '.join(words.PRECISIONS)}"
+    )
+    parser.add_argument("--context", metavar="TOKENS", type=int, help="known tokens to have room for")
+    parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
+
+
+def chosen(
+    options: argparse.Namespace, service: EngineService, pick: Callable[[EngineView], Offer | None]
+) -> tuple[EngineView, Offer]:
+    """What the arguments mean; `pick` chooses where no precision was named.
+
+    Raises:
+        AppError: The model does not run on the card, or not in that precision.
+    """
+    if options.context is not None and options.context < 1:
+        raise KnownAppError(words.wrong_context(options.context))
+    folder = Path(options.model) if options.model else starter_model_folder()
+    view = service.view(folder, gpu=options.gpu, context=options.context)
+    if view.problem is not None:
+        kind = KnownAppError if view.problem.kind == "known" else AppError
+        raise kind(view.problem.text, view.problem.hint)
+    if options.precision is None:
+        offer = pick(view)
+    else:
+        offer = view.offer(options.precision)
+        if offer is None:
+            raise _not_possible(view, options.precision)
+    if offer is None:
+        raise KnownAppError(words.NOT_BUILT, words.NOT_BUILT_HINT)
+    return view, offer
+
+
+def recommended(view: EngineView) -> Offer | None:
+    """The offer to build."""
+    return view.recommended
+
+
+def finished(view: EngineView) -> Offer | None:
+    """The recommended offer if its engines are there, else the first whose engines are."""
+    there = [offer for offer in view.offers if offer.state.name in COMPLETE]
+    return next((offer for offer in there if offer.recommended), there[0] if there else None)
+
+
+def _not_possible(view: EngineView, precision: str) -> KnownAppError:
+    refused = next((each for each in view.refused if each.precision == precision), None)
+    if refused is not None:
+        return KnownAppError(refused.reason, refused.hint)
+    return KnownAppError(*words.unknown_precision(precision, [offer.precision for offer in view.offers]))

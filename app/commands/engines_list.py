@@ -1,0 +1,87 @@
+"""`engines list` and `engines prune`: what lies on the disk, and what of it can never be used here again."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from app.commands.engines_choice import new_service
+from app.engines import texts as words
+from app.engines.sets import ListedSet
+
+
+def add_list(commands: Any) -> None:
+    """The command's own arguments."""
+    listing = commands.add_parser("list", help="show every engine set on this disk, and its state")
+    listing.add_argument("--json", action="store_true", help="print one JSON array")
+    listing.set_defaults(command=list_engines)
+
+
+def add_prune(commands: Any) -> None:
+    """The command's own arguments."""
+    prune = commands.add_parser("prune", help="remove engines that can never be used on this machine as it is now")
+    prune.add_argument("--yes", action="store_true", help="remove them without asking")
+    prune.add_argument("--json", action="store_true", help="print one JSON object; asks nothing")
+    prune.set_defaults(command=prune_engines)
+
+
+def list_engines(options: argparse.Namespace) -> int:
+    """Print all sets."""
+    sets = new_service().sets()
+    if options.json:
+        _say(json.dumps([_facts(each) for each in sets], indent=1))
+    else:
+        _say("\n".join(line for each in sets for line in _lines(each)) or words.NO_SETS)
+    return 0
+
+
+def prune_engines(options: argparse.Namespace) -> int:
+    """Say what can go and how much comes free; remove it after a yes.
+
+    Raises:
+        EngineError: A file cannot be deleted.
+    """
+    service = new_service()
+    useless = [each for each in service.sets() if each.useless]
+    size = sum(each.size for each in useless)
+    if options.json:
+        freed = service.prune(useless) if options.yes else 0
+        removed = [_facts(each) for each in useless]
+        _say(json.dumps({"removed": options.yes, "sets": removed, "size": size, "freed": freed}, indent=1))
+        return 0
+    if not useless:
+        _say(words.NOTHING_TO_PRUNE)
+        return 0
+    _say(words.prune_summary(len(useless), size))
+    _say("\n".join(line for each in useless for line in _lines(each)))
+    if options.yes or _agreed():
+        _say(words.pruned(len(useless), service.prune(useless)))
+    else:
+        _say(words.NOT_ASKED)
+    return 0
+
+
+def _agreed() -> bool:
+    """Ask, where there is someone to ask."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    sys.stdout.write(words.REMOVE_QUESTION)
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _lines(each: ListedSet) -> list[str]:
+    what = (each.model or each.folder.name, each.precision, each.card, words.size(each.size), words.moment(each.built))
+    reasons = f": {'; '.join(each.reasons)}" if each.reasons else ""
+    return [" \u00b7 ".join(word for word in what if word), f"  {words.STATES[each.state]}{reasons}"]
+
+
+def _facts(each: ListedSet) -> dict[str, Any]:
+    return {**dataclasses.asdict(each), "folder": str(each.folder), "reasons": list(each.reasons)}
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

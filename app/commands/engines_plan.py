@@ -1,0 +1,134 @@
+"""`python -m app engines plan`: what a card would do with a model, before anything is downloaded or built."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app.base.paths import AppPaths
+from inference.config import model_config_from_folder
+from inference.engines.planning import DEFAULT_CONTEXT, model_shape
+from trt_engines.errors import EngineError
+from trt_engines.planning.hardware import CARDS, GIB, Gpu, Machine, find_card
+from trt_engines.planning.planner import Plan, Refusal, best_plan, longest_context, plans
+from trt_engines.planning.probe import detected_gpus
+from trt_engines.planning.shape import PUBLISHED, ModelShape
+
+PUBLISHED_NAME = "DiffusionGemma 26B-A4B"
+CONTEXTS = tuple(4096 * 2**power for power in range(7))
+ESTIMATED = "Estimates by arithmetic from sizes and bandwidths; these engines have not run on a GPU yet."
+
+
+def add_plan(commands: Any) -> None:
+    """The command's own arguments."""
+    plan = commands.add_parser("plan", help="whether and how fast a model would run on a card", description=__doc__)
+    plan.add_argument("--model", metavar="DIR", help=f"model folder; {PUBLISHED_NAME} if left out")
+    plan.add_argument("--gpu", metavar="NAME", help='a card by name, "RTX 4070"; the one of this computer if left out')
+    plan.add_argument("--vram", metavar="GIB", type=float, help="memory of the card that is free")
+    plan.add_argument("--ram", metavar="GIB", type=float, help="memory of the machine that is free; as now if left out")
+    plan.add_argument("--disk", metavar="GIB", type=float, help="free disk; as now if left out")
+    plan.add_argument("--context", metavar="TOKENS", type=int, default=DEFAULT_CONTEXT, help="default %(default)s")
+    plan.add_argument("--json", action="store_true", help="print one JSON object")
+    plan.set_defaults(command=show_plan)
+
+
+def show_plan(options: argparse.Namespace) -> int:
+    """Print what a card would do with a model.
+
+    Raises:
+        EngineError: There is no card, or none of that name.
+        InferenceError: The model folder cannot be read.
+    """
+    name, shape = _model(options.model)
+    gpu, machine = _gpu(options.gpu, options.vram), _machine(options.ram, options.disk)
+    if not 1 <= options.context <= shape.max_context:
+        raise EngineError(f"The context must be within 1 and {shape.max_context} tokens, not {options.context}.")
+    chosen = best_plan(shape, gpu, machine, options.context)
+    found = plans(shape, gpu, machine, options.context)
+    if options.json:
+        facts = {"model": name, "gpu": dataclasses.asdict(gpu), "machine": dataclasses.asdict(machine)}
+        longest = _longest(shape, gpu, machine)
+        plans_found = {"best": _facts(chosen), "all": [_facts(plan) for plan in found], "longest_context": longest}
+        result = {**facts, **plans_found, "note": ESTIMATED}
+        sys.stdout.write(json.dumps(result, indent=1) + "\n")
+    else:
+        lines = _lines(name, gpu, machine, options.context, chosen, found)
+        longest = _longest(shape, gpu, machine)
+        if longest is not None:
+            lines.append(f"The longest context that would run: {longest} tokens.")
+        sys.stdout.write("\n".join(lines) + "\n")
+    return 0 if isinstance(chosen, Plan) else 1
+
+
+def _model(folder: str | None) -> tuple[str, ModelShape]:
+    if folder is None:
+        return PUBLISHED_NAME, PUBLISHED
+    path = Path(folder)
+    return path.resolve().name, model_shape(model_config_from_folder(path))
+
+
+def _gpu(name: str | None, vram: float | None) -> Gpu:
+    if name is None:
+        first = detected_gpus()[0]
+        gpu = dataclasses.replace(first.gpu, memory=first.free)
+    else:
+        card = find_card(name)
+        if card is None:
+            raise EngineError(f"There is no card {name!r} in the table.", f"Known are: {_known_cards()}.")
+        gpu = card
+    return gpu if vram is None else dataclasses.replace(gpu, memory=int(vram * GIB))
+
+
+def _known_cards() -> str:
+    return ", ".join(card.name for card in CARDS)
+
+
+def _machine(ram: float | None, disk: float | None) -> Machine:
+    folder = AppPaths.resolve().base
+    while not folder.exists():
+        folder = folder.parent
+    free_ram = psutil.virtual_memory().available if ram is None else int(ram * GIB)
+    return Machine(free_ram, psutil.disk_usage(str(folder)).free if disk is None else int(disk * GIB))
+
+
+def _longest(shape: ModelShape, gpu: Gpu, machine: Machine) -> int | None:
+    return longest_context(shape, gpu, machine, tuple(each for each in CONTEXTS if each <= shape.max_context))
+
+
+def _facts(plan: Plan | Refusal) -> dict[str, Any]:
+    facts = dataclasses.asdict(plan)
+    facts["runs"] = isinstance(plan, Plan)
+    return facts
+
+
+def _lines(
+    name: str, gpu: Gpu, machine: Machine, context: int, chosen: Plan | Refusal, found: Sequence[Plan | Refusal]
+) -> list[str]:
+    head = (
+        f"{name} on {gpu.name} (SM {gpu.sm // 10}.{gpu.sm % 10}, {gpu.memory / GIB:.1f} GiB free; machine "
+        f"{machine.ram / GIB:.1f} GiB free), context {context} tokens"
+    )
+    lines = [head, ""]
+    lines += [f"{'*' if plan == chosen else ' '} {_line(plan)}" for plan in found] or [f"  {_line(chosen)}"]
+    if isinstance(chosen, Plan):
+        lines += ["", "* is what would be built: of the fast ones the most exact.", ESTIMATED]
+    return lines
+
+
+def _line(plan: Plan | Refusal) -> str:
+    if isinstance(plan, Refusal):
+        return f"does not run: {plan.reason} {plan.hint}".strip()
+    where = "all on the card" if not plan.streamed else f"{plan.resident} of {plan.segments} segments on the card"
+    return (
+        f"{plan.precision.name:6} {where}, {plan.gpu_bytes / GIB:.1f} GiB there and {plan.pinned_bytes / GIB:.1f} GiB "
+        f"streamed: {plan.step_seconds * 1000:.0f} ms a step (waits for {plan.limit}), "
+        f"{plan.tokens_per_second:.0f} tokens/s; disk {plan.disk_bytes / GIB:.1f} GiB, build "
+        f"{max(1, round(plan.build_seconds / 60))} min"
+    )

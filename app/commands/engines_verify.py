@@ -1,0 +1,61 @@
+"""`engines verify`: run the self-test of engines on the card, and print what each part is off by."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from app.base.errors import KnownAppError
+from app.commands.engines_build import INTERRUPTED, check_facts, check_text, verdict
+from app.commands.engines_choice import COMPLETE, add_choice_arguments, chosen, finished, new_service
+from app.engines import texts as words
+
+if TYPE_CHECKING:
+    from trt_engines.building.state import Check
+
+
+def add_verify(commands: Any) -> None:
+    """The command's own arguments."""
+    verify = commands.add_parser("verify", help="test engines on the card")
+    add_choice_arguments(verify)
+    verify.set_defaults(command=verify_engines)
+
+
+def verify_engines(options: argparse.Namespace) -> int:
+    """Print every check and the verdict; exit status 1 if one failed.
+
+    Raises:
+        AppError, EngineError: There is nothing to test, or nothing to test it with.
+    """
+    service = new_service()
+    view, offer = chosen(options, service, finished)
+    if offer.state.name not in COMPLETE:
+        raise KnownAppError(words.NOT_BUILT, words.NOT_BUILT_HINT)
+    if not view.here:
+        raise KnownAppError(words.TESTED_ELSEWHERE)
+    checks: list[Check] = []
+    try:
+        with closing(service.verify(view, offer)) as events:
+            for check in events:
+                if check is None:
+                    continue
+                checks.append(check)
+                if not options.json:
+                    _say(check_text(check, offer))
+    except KeyboardInterrupt:
+        _say(json.dumps({"passed": None}) if options.json else words.STOPPED_TEST)
+        return INTERRUPTED
+    passed = bool(checks) and all(check.passed for check in checks)
+    if options.json:
+        _say(json.dumps({"passed": passed, "checks": [check_facts(check) for check in checks]}))
+    else:
+        _say(verdict(checks, offer))
+    return 0 if passed else 1
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

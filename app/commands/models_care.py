@@ -1,0 +1,172 @@
+"""`models import`, `remove`, `move` and `token`: what the user has already, and what is done with it."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from app.base.errors import KnownAppError
+from app.commands.models_choice import chosen_model, chosen_record, new_desk
+from app.library import adding as bringing
+from app.library import care as keeping
+from app.library import command_texts as words
+from app.library import texts
+from app.library.records import ModelRecord
+from app.library.values import Removal, Step
+
+INTERRUPTED = 130
+
+
+def add_import(commands: Any) -> None:
+    """The command's own arguments."""
+    bring = commands.add_parser(
+        "import", help="take a checkpoint folder into the list, or merge an adapter into a model"
+    )
+    bring.add_argument("folder", metavar="FOLDER", help="in Hugging Face layout; it is used where it lies")
+    bring.add_argument("--base", metavar="MODEL", help="for an adapter (LoRA): the model that it was made for")
+    bring.add_argument("--title", metavar="TEXT", help="name of the merged model; the adapter's folder if left out")
+    bring.set_defaults(command=import_model)
+
+
+def add_remove(commands: Any) -> None:
+    """The command's own arguments."""
+    remove = commands.add_parser(
+        "remove", help="delete a model's files and engines; your own folders are only forgotten"
+    )
+    remove.add_argument("model", metavar="MODEL", help="its name in `list`, repository, title or folder")
+    remove.add_argument("--keep-engines", action="store_true", help="leave its engines")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
+    remove.set_defaults(command=remove_model)
+
+
+def add_move(commands: Any) -> None:
+    """The command's own arguments."""
+    move = commands.add_parser("move", help="bring a model's folder to another drive")
+    move.add_argument("model", metavar="MODEL", help="its name in `list`, repository, title or folder")
+    move.add_argument("parent", metavar="FOLDER", help="the folder that it goes into")
+    move.set_defaults(command=move_model)
+
+
+def add_token(commands: Any) -> None:
+    """The command's own arguments."""
+    token = commands.add_parser("token", help="keep your access token for gated models in the system's keyring")
+    token.add_argument("--remove", action="store_true", help="forget it")
+    token.set_defaults(command=keep_token)
+
+
+def import_model(options: argparse.Namespace) -> int:
+    """Use a folder where it lies, or merge an adapter.
+
+    Raises:
+        AppError, InferenceError, EngineError: It is nothing that runs here, in one sentence.
+    """
+    desk, folder = new_desk(), Path(options.folder)
+    if options.base is None:
+        record = bringing.add_folder(desk, folder)
+        _say(texts.added(record.title, record.folder))
+        return 0
+    base = chosen_model(desk, options.base)
+    if base.folder is None or not base.usable:
+        raise KnownAppError(words.not_here(base.title), words.NOT_HERE_HINT)
+    title = options.title or texts.merged_title(base.title, bringing.look_into(folder).title)
+    merged = _followed(bringing.merge(desk, folder, base.folder, title, threading.Event()))
+    if merged is None:
+        return INTERRUPTED
+    _say(texts.added(merged.title, merged.folder))
+    return 0
+
+
+def remove_model(options: argparse.Namespace) -> int:
+    """Say what goes, ask, remove.
+
+    Raises:
+        AppError: A file cannot be deleted.
+    """
+    desk = new_desk()
+    record = chosen_record(desk, options.model)
+    removal = keeping.removal(desk, chosen_model(desk, record.id))
+    _say(_summary(removal, not options.keep_engines))
+    if not options.yes and not _agreed():
+        _say(words.NOT_REMOVED)
+        return 1
+    _say(texts.freed(keeping.remove(desk, removal, not options.keep_engines)))
+    return 0
+
+
+def move_model(options: argparse.Namespace) -> int:
+    """Move a model's folder.
+
+    Raises:
+        AppError: It cannot be moved; it stays where it is.
+    """
+    desk = new_desk()
+    record = chosen_record(desk, options.model)
+    parent = Path(options.parent).expanduser().resolve()
+    cancel = threading.Event()
+    try:
+        _followed(keeping.move(desk, record, parent, cancel))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    _say(texts.added(record.title, desk.library.find(record.id).folder))
+    return 0
+
+
+def keep_token(options: argparse.Namespace) -> int:
+    """Read a token without showing it."""
+    desk = new_desk()
+    if options.remove:
+        desk.tokens.remove()
+        _say(words.TOKEN_REMOVED)
+        return 0
+    token = getpass.getpass(words.TOKEN_QUESTION) if sys.stdin.isatty() else sys.stdin.readline()
+    if not token.strip():
+        raise KnownAppError(words.NO_TOKEN)
+    if not desk.tokens.set(token):
+        raise KnownAppError(texts.NO_KEYRING, words.NO_KEYRING_HINT)
+    _say(words.TOKEN_KEPT)
+    return 0
+
+
+def _followed(steps: Generator[Step, None, ModelRecord | None]) -> ModelRecord | None:
+    """Show a line that is rewritten on a terminal; returns what the generator does."""
+    terminal = sys.stdout.isatty()
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                if terminal:
+                    sys.stdout.write("\n")
+                return end.value if isinstance(end.value, ModelRecord) else None
+            for note in step.notes:
+                sys.stdout.write(("\n" if terminal else "") + note + "\n")
+            if terminal:
+                sys.stdout.write(f"\r{step.fraction:4.0%} {step.detail[:60]:60}")
+                sys.stdout.flush()
+
+
+def _summary(removal: Removal, with_engines: bool) -> str:
+    lines = [texts.removal_line(removal.model.title, len(removal.files), removal.size, removal.model.kind == "folder")]
+    if with_engines and removal.engines:
+        lines.append(texts.removal_engines(len(removal.engines), removal.engine_size))
+    if removal.kept:
+        lines.append(texts.removal_kept([file.name for file in removal.kept]))
+    return "\n".join(lines)
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    sys.stdout.write(words.REMOVE_QUESTION)
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

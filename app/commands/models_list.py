@@ -1,0 +1,136 @@
+"""`models list`, `models show` and `models plan`: what there is, and what this computer would do with it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from app.commands.models_choice import chosen_model, new_desk
+from app.engines.texts import size
+from app.library import command_texts as words
+from app.library import texts
+from app.library.catalogue import entries
+from app.library.fit import fit_of
+from app.library.overview import card_and_machine, shelf
+from app.library.values import ModelView
+from app.network.client import Network
+from trt_engines.planning.shape import PUBLISHED
+
+
+def add_list(commands: Any) -> None:
+    """The command's own arguments."""
+    listing = commands.add_parser("list", help="show every model: on this disk, on its way, and those to download")
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
+    listing.set_defaults(command=list_models)
+
+
+def add_show(commands: Any) -> None:
+    """The command's own arguments."""
+    show = commands.add_parser("show", help="show all that is known of one model")
+    show.add_argument("model", metavar="MODEL", help="its name in `list`, repository, title or folder")
+    show.add_argument("--json", action="store_true", help="print one JSON object")
+    show.set_defaults(command=show_model)
+
+
+def add_plan(commands: Any) -> None:
+    """The command's own arguments."""
+    plan = commands.add_parser("plan", help="say which models of the list would run here, or on another card")
+    plan.add_argument("--gpu", metavar="NAME", help='a card by name, "RTX 4070"; the one of this computer if left out')
+    plan.add_argument("--json", action="store_true", help="print one JSON array")
+    plan.set_defaults(command=plan_models)
+
+
+def add_network(commands: Any) -> None:
+    """The command's own arguments."""
+    network = commands.add_parser("network", help="show what this program asks the network, and when")
+    network.set_defaults(command=show_network)
+
+
+def list_models(options: argparse.Namespace) -> int:
+    """Print the shelf."""
+    desk = new_desk()
+    found = shelf(desk)
+    if options.json:
+        _say(json.dumps(dataclasses.asdict(found), indent=1, default=str))
+        return 0
+    machine = found.machine
+    card = texts.card_line(machine.card, machine.vram) if machine.card else machine.why_no_card
+    _say(words.machine_line(card, machine.ram, machine.free_disk, machine.models))
+    for model in found.models:
+        _say(f"\n{_name(model)}\n  {words.state_line(model.state.value, model.done, model.size)}")
+        _say(f"  {model.title}\n  {model.fit.text}")
+        if model.problem is not None:
+            _say(f"  {model.problem.text} {model.problem.hint}".rstrip())
+    _say(f"\n{found.advice.text}")
+    for leftover in found.leftovers:
+        _say(words.leftover_line(leftover.text, leftover.size, leftover.path))
+    return 0
+
+
+def show_model(options: argparse.Namespace) -> int:
+    """Print one model.
+
+    Raises:
+        KnownAppError: There is none of this name.
+    """
+    model = chosen_model(new_desk(), options.model)
+    if options.json:
+        _say(json.dumps(dataclasses.asdict(model), indent=1, default=str))
+        return 0
+    facts = {
+        "name": _name(model),
+        "title": model.title,
+        "state": words.state_line(model.state.value, model.done, model.size),
+        "fit": f"{model.fit.text} {model.fit.hint}".strip(),
+        "repository": model.repo,
+        "revision": model.revision,
+        "licence": model.licence,
+        "folder": str(model.folder or ""),
+        "engines": words.engines_line(model.engines, model.fit.engine_bytes, model.fit.build_seconds),
+        "good for": model.entry.good_for if model.entry is not None else "",
+        "problem": f"{model.problem.text} {model.problem.hint}".strip() if model.problem is not None else "",
+    }
+    _say("\n".join(f"{key + ':':12} {value}" for key, value in facts.items() if value))
+    return 0
+
+
+def plan_models(options: argparse.Namespace) -> int:
+    """Print the verdict on every model of the list; 1 if none would run.
+
+    Raises:
+        KnownAppError: There is no card of that name.
+    """
+    desk = new_desk()
+    card, machine = card_and_machine(desk)
+    if options.gpu is not None:
+        card = desk.engines.card(options.gpu)[0]
+    fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries(desk.paths.base)}
+    if options.json:
+        rows = [{"id": entry.id, "repo": entry.repo, **dataclasses.asdict(fit)} for entry, fit in fits.items()]
+        _say(json.dumps(rows, indent=1))
+    else:
+        for entry, fit in fits.items():
+            _say(f"{entry.title} ({size(entry.bytes)})\n  {fit.text} {fit.hint}".rstrip())
+            if fit.engine_bytes:
+                _say(f"  {words.engines_line(0, fit.engine_bytes, fit.build_seconds)}")
+        _say(texts.ESTIMATE)
+    return 0 if any(fit.runs for fit in fits.values()) else 1
+
+
+def show_network(options: argparse.Namespace) -> int:
+    """Print every reason for which a connection is opened."""
+    for use in Network().uses():
+        _say(f"{use.name}\n  when:  {use.when}\n  who:   {use.host}\n  sends: {use.sends}\n")
+    _say(texts.NOTHING_ELSE)
+    return 0
+
+
+def _name(model: ModelView) -> str:
+    return model.repo or model.id.removeprefix("catalogue:") if model.kind != "folder" else str(model.folder)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

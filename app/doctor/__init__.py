@@ -1,0 +1,1 @@
+"""What this computer has and lacks for running Dewpoint; no Qt."""

@@ -1,0 +1,225 @@
+"""Everything that window and command line do with engines, so that both do and say the same.
+
+For a model folder and a card there is a *view*: one *offer* for each precision that would run, with the state of its
+engines, and why the other precisions do not run. TensorRT and ONNX are imported when they are needed first: a window
+that takes input needs neither.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from app.base.errors import ErrorReport, KnownAppError, report_from_exception
+from app.base.paths import AppPaths
+from app.engines import texts as words
+from app.engines.sets import Here, ListedSet, bytes_of, listed_sets, remove_set
+from app.engines.tools import EngineTools
+from app.engines.values import EngineView, Offer, Refused
+from inference.errors import InferenceError
+from trt_engines.errors import EngineError
+from trt_engines.planning.probe import DetectedGpu, NoGpuError
+from trt_engines.tensorrt.flavour import Flavour
+
+if TYPE_CHECKING:
+    from inference.engines.choice import EngineChoice
+    from trt_engines.building.builder import BuildProgress, BuildRequest
+    from trt_engines.building.state import Check
+    from trt_engines.building.store import EngineStore
+
+LOG_BYTES = 400_000  # of the end of a log that are shown
+
+EngineEvent: TypeAlias = "BuildProgress | Check | None"
+
+
+class EngineService:
+    """Looks at, builds, tests and removes engines; holds nothing between two calls, so any thread may call it."""
+
+    def __init__(self, paths: AppPaths, tools: EngineTools | None = None) -> None:
+        self._paths = paths
+        self._tools = tools or EngineTools()
+
+    @property
+    def store(self) -> EngineStore:
+        """Where engines lie."""
+        from trt_engines.building.store import EngineStore
+
+        return EngineStore(self._paths.engines)
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def card(self, name: str | None = None) -> tuple[DetectedGpu, bool]:
+        """The first card of this computer, or the one that `name` means; and whether it is in this computer.
+
+        Raises:
+            NoGpuError: No name was given, and there is no card.
+            KnownAppError: There is no card of that name.
+        """
+        if name is None:
+            return self._tools.detect()[0], True
+        from trt_engines.planning.hardware import CARDS, find_card
+
+        known = find_card(name)
+        try:
+            cards = self._tools.detect()
+        except NoGpuError:
+            cards = ()
+        for card in cards:
+            if name.lower() == card.gpu.name.lower() or (known is not None and find_card(card.gpu.name) == known):
+                return card, True
+        if known is None:
+            raise KnownAppError(*words.unknown_card(name, [card.name for card in CARDS]))
+        return DetectedGpu(known, known.memory, ""), False
+
+    def view(
+        self, folder: Path | None, name: str = "", gpu: str | None = None, context: int | None = None
+    ) -> EngineView:
+        """What there is to say of the model in `folder`; what is in the way stands in `problem`."""
+        view = EngineView(name or (folder.resolve().name if folder else ""), folder)
+        if folder is None:
+            problem = ErrorReport("known", words.NO_MODEL_FILES, words.NO_MODEL_FILES_HINT)
+            return dataclasses.replace(view, problem=problem)
+        try:
+            from trt_engines.building.store import free_bytes
+
+            view = dataclasses.replace(view, free_disk=free_bytes(self._paths.engines))
+            card, here = self.card(gpu)
+            view = dataclasses.replace(view, card=card, here=here)
+            flavour = self._tools.flavour()
+            view = dataclasses.replace(view, flavour=words.flavour_name(flavour.name, flavour.version))
+            if not flavour.supports(card.gpu.sm):
+                text = words.cannot_build(view.flavour, card.gpu.name, card.gpu.sm)
+                raise KnownAppError(text, words.CANNOT_BUILD_HINT)
+            return self._with_choices(view, folder, card, flavour, context)
+        except (EngineError, InferenceError, KnownAppError, OSError) as exc:
+            return dataclasses.replace(view, problem=_known(exc))
+
+    def sets(self) -> tuple[ListedSet, ...]:
+        """Every engine set on this disk, whatever it was built for."""
+        if not any(self._paths.engines.glob("*/engines.json")):
+            return ()  # before TensorRT is loaded to compare versions with
+        return listed_sets(self.store, self._here())
+
+    def log(self, request: BuildRequest) -> tuple[str, str]:
+        """Name of the part that was worked on last, and the end of its log."""
+        try:
+            logs = sorted(self.store.folder(request.identity).glob("*.log"), key=lambda file: file.stat().st_mtime)
+            text = logs[-1].read_bytes()[-LOG_BYTES:].decode("utf-8", "replace") if logs else ""
+        except OSError as exc:
+            return "", words.set_not_readable(exc.strerror or type(exc).__name__)
+        return (logs[-1].stem, text) if logs else ("", words.NO_LOG)
+
+    def finished_parts(self, request: BuildRequest) -> tuple[int, int]:
+        """How many parts of a set are finished, and how many it has."""
+        manifest = self.store.find(request.identity).manifest
+        return (len(manifest.parts), len(manifest.names)) if manifest is not None else (0, 0)
+
+    # -- doing ------------------------------------------------------------------------------------------------------
+
+    def build(self, view: EngineView, offer: Offer, anew: bool = False) -> Generator[EngineEvent, None, None]:
+        """Build what is missing, then test it if the card is here; close the generator to stop.
+
+        Args:
+            view: What the offer is of.
+            offer: What to build.
+            anew: Whether whole parts that are there are built again, too.
+
+        Raises:
+            EngineError: It cannot be built or tested; what is finished is kept.
+        """
+        self._paths.ensure()
+        if anew and offer.folder is not None:
+            self.delete(offer.folder)
+        yield from self._tools.build(self.store, offer.request)
+        if view.here:
+            yield from self.verify(view, offer)
+
+    def verify(self, view: EngineView, offer: Offer) -> Generator[Check | None, None, None]:
+        """Test finished engines on the card; the certificate is written at the end.
+
+        Raises:
+            EngineError: They cannot be tested.
+        """
+        driver = view.card.driver if view.card is not None else ""
+        yield from self._tools.self_test(self.store, offer.request, driver)
+
+    def delete(self, folder: Path) -> int:
+        """Remove an engine set; returns the bytes that came free.
+
+        Raises:
+            EngineError: It is being built, or a file cannot be deleted.
+        """
+        return remove_set(self.store, folder)
+
+    def prune(self, sets: Sequence[ListedSet]) -> int:
+        """Remove those that can never be used here; returns the bytes that came free.
+
+        Raises:
+            EngineError: A file cannot be deleted; what was removed before stays removed.
+        """
+        return sum(self.delete(each.folder) for each in sets if each.useless)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _here(self) -> Here:
+        try:
+            cards: tuple[DetectedGpu, ...] | None = self._tools.detect()
+        except EngineError:
+            cards = None
+        try:
+            flavour: Flavour | None = self._tools.flavour()
+        except EngineError:
+            flavour = None
+        return Here(cards, flavour.name if flavour else None, flavour.version if flavour else None)
+
+    def _with_choices(
+        self, view: EngineView, folder: Path, card: DetectedGpu, flavour: Flavour, context: int | None
+    ) -> EngineView:
+        from inference.engines.choice import EngineChoice, best_choice
+        from trt_engines.planning.precision import PRECISIONS
+
+        # What the model's own engines take already is no reason against them.
+        own = self._bytes_of_model(folder)
+        found = self._tools.choices(folder, card, view.free_disk + own, flavour, self._paths.graphs, context)
+        best = best_choice(found)
+        offers: list[Offer] = []
+        refused = [
+            Refused(each.name, words.cannot_compute(card.gpu.name, each.name))
+            for each in PRECISIONS
+            if each.least_sm > card.gpu.sm
+        ]
+        names = [each.name for each in PRECISIONS if each.runs_on(card.gpu.sm)]
+        for name, choice in zip(names, found, strict=False):
+            if isinstance(choice, EngineChoice):
+                offers.append(self._offer(choice, card.driver, choice is best))
+            else:
+                refused.append(Refused(name, choice.reason, choice.hint))
+        refused.sort(key=lambda each: [precision.name for precision in PRECISIONS].index(each.precision))
+        problem = None if isinstance(best, EngineChoice) else ErrorReport("known", best.reason, best.hint)
+        return dataclasses.replace(view, offers=tuple(offers), refused=tuple(refused), problem=problem)
+
+    def _offer(self, choice: EngineChoice, driver: str, recommended: bool) -> Offer:
+        from trt_engines.building.state import state_of
+
+        store = self.store
+        state = state_of(store, choice.identity, driver)
+        if state.manifest is not None and state.manifest.identity.precision != choice.identity.precision:
+            state = dataclasses.replace(state, name="absent", reasons=(), manifest=None)
+        folder = store.folder(state.manifest.identity) if state.manifest is not None else None
+        size = bytes_of(folder) if folder is not None else 0
+        return Offer(choice.plan.precision.name, choice.plan, choice.request, state, recommended, folder, size)
+
+    def _bytes_of_model(self, folder: Path) -> int:
+        mine = str(folder.resolve())
+        sets = [each for each in self.store.sets() if each.manifest is not None]
+        return sum(bytes_of(each.folder) for each in sets if each.manifest and each.manifest.model_folder == mine)
+
+
+def _known(exc: Exception) -> ErrorReport:
+    """Any error of the layers below as a sentence; those that are raised on purpose have theirs."""
+    if isinstance(exc, OSError):
+        text = words.set_not_readable(exc.strerror or type(exc).__name__)
+        return ErrorReport("known", text, words.SET_NOT_READABLE_HINT)
+    return report_from_exception(exc)

@@ -1,0 +1,186 @@
+"""All engine sets on this disk: in which state each is, and which of them can never be used on this machine again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from app.engines import texts as words
+from trt_engines.errors import EngineError
+from trt_engines.planning.hardware import GIB
+from trt_engines.planning.probe import DetectedGpu
+
+if TYPE_CHECKING:
+    from trt_engines.building.identity import Identity
+    from trt_engines.building.state import StateName
+    from trt_engines.building.store import EngineSet, EngineStore, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What this machine is now; None where it cannot be told, which is no reason against any engine.
+
+    Attributes:
+        cards: Its cards.
+        flavour: The installed TensorRT.
+        version: Its version.
+    """
+
+    cards: tuple[DetectedGpu, ...] | None
+    flavour: str | None
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSet:
+    """One engine set.
+
+    Attributes:
+        folder: Where it lies.
+        model: Name of the model; "" if the manifest cannot be read.
+        precision: Of its weights.
+        card: That it was built for.
+        size: Bytes.
+        built: When, ISO 8601; "" while no part is finished.
+        model_folder: Where its checkpoint lay.
+        state: In one word, as `SetState.name`.
+        reasons: Why it is not ready.
+        useless: Whether it can never be used on this machine as it is now.
+    """
+
+    folder: Path
+    model: str
+    precision: str
+    card: str
+    size: int
+    built: str
+    model_folder: str
+    state: StateName
+    reasons: tuple[str, ...]
+    useless: bool
+
+
+def listed_sets(store: EngineStore, here: Here) -> tuple[ListedSet, ...]:
+    """Every set, the newest first."""
+    expected: dict[str, str | None] = {}
+    found = [_listed(store, each, here, expected) for each in store.sets()]
+    manifests = {each.folder: each.manifest for each in store.sets()}
+    usable = [each for each in found if not each.useless]
+    marked = [_mark_superseded(each, usable, manifests) for each in found]
+    return tuple(sorted(marked, key=lambda each: (each.built, each.folder.name), reverse=True))
+
+
+def bytes_of(folder: Path) -> int:
+    """What comes free when a set is removed; 0 if there is none."""
+    from trt_engines.building.store import own_files
+
+    try:
+        return sum(file.stat().st_size for file in own_files(folder))
+    except OSError:
+        return 0
+
+
+def remove_set(store: EngineStore, folder: Path) -> int:
+    """Remove a set unless it is being built; returns the bytes that came free.
+
+    Raises:
+        EngineError: It is being built, or a file cannot be deleted.
+    """
+    size = bytes_of(folder)
+    try:
+        with FileLock(folder / "build.lock", timeout=0):
+            pass
+    except Timeout as exc:
+        raise EngineError(words.BEING_BUILT, words.BEING_BUILT_HINT) from exc
+    except OSError:
+        pass  # a folder that cannot be written: `remove` says so
+    store.remove(folder)
+    return size
+
+
+def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str, str | None]) -> ListedSet:
+    manifest, size = found.manifest, bytes_of(found.folder)
+    if manifest is None:
+        return ListedSet(found.folder, "", "", "", size, "", "", "damaged", (words.NO_MANIFEST,), True)
+    identity = manifest.identity
+    name: StateName = "stale"
+    reasons = _foreign(identity, here) + _other_model(manifest, expected)
+    if not reasons:
+        name, reasons = _own_state(store, found, manifest, here)
+    useless = name in ("stale", "damaged")
+    return ListedSet(
+        found.folder, manifest.model, identity.precision, identity.gpu, size, manifest.built, manifest.model_folder,
+        name, reasons, useless,
+    )  # fmt: skip
+
+
+def _own_state(
+    store: EngineStore, found: EngineSet, manifest: Manifest, here: Here
+) -> tuple[StateName, tuple[str, ...]]:
+    """The state of a set that belongs here; without a card, the driver of its last test counts."""
+    from trt_engines.building.state import read_certificate, state_of
+
+    certificate = read_certificate(found)
+    driver = here.cards[0].driver if here.cards else certificate.driver if certificate is not None else ""
+    state = state_of(store, manifest.identity, driver)
+    return state.name, state.reasons
+
+
+def _foreign(identity: Identity, here: Here) -> tuple[str, ...]:
+    """What of this machine differs from what the set was built for; of several cards, the nearest counts."""
+    from trt_engines.building.identity import ENGINE_VERSION, this_system
+
+    mine = dataclasses.replace(
+        identity,
+        version=ENGINE_VERSION,
+        system=this_system(),
+        flavour=identity.flavour if here.flavour is None else here.flavour,
+        flavour_version=identity.flavour_version if here.version is None else here.version,
+    )
+    cards = [card.gpu for card in here.cards] if here.cards is not None else []
+    candidates = [
+        dataclasses.replace(mine, gpu=gpu.name, sm=gpu.sm, vram=round(gpu.memory / GIB)) for gpu in cards
+    ] or [mine]
+    return min((each.differences(identity) for each in candidates), key=len)
+
+
+def _other_model(manifest: Manifest, expected: dict[str, str | None]) -> tuple[str, ...]:
+    """Whether the checkpoint was changed since; one that is not there may come back."""
+    from trt_engines.building.identity import weights_identity
+    from trt_engines.weights.index import index_checkpoint
+
+    folder = manifest.model_folder
+    if folder not in expected:
+        try:
+            expected[folder] = weights_identity(index_checkpoint(Path(folder)))
+        except (EngineError, OSError):
+            expected[folder] = None
+    weights = expected[folder]
+    return () if weights in (None, manifest.identity.weights) else (words.other_files("model files"),)
+
+
+def _mark_superseded(
+    listed: ListedSet, usable: Sequence[ListedSet], manifests: dict[Path, Manifest | None]
+) -> ListedSet:
+    """A set is useless, too, if a newer complete one of the same model, precision and card lies beside it."""
+    mine = manifests.get(listed.folder)
+    if mine is None or listed.useless or not listed.built:
+        return listed
+    for other in usable:
+        theirs = manifests.get(other.folder)
+        if theirs is None or not theirs.complete or other.built <= listed.built or other.folder == listed.folder:
+            continue
+        if _subject(theirs) == _subject(mine):
+            reason = words.superseded(other.built)
+            return dataclasses.replace(listed, reasons=(*listed.reasons, reason), useless=True)
+    return listed
+
+
+def _subject(manifest: Manifest) -> tuple[str, str, str, int]:
+    identity = manifest.identity
+    return manifest.model_folder, identity.precision, identity.gpu, identity.vram

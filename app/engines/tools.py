@@ -1,0 +1,60 @@
+"""What the engine service calls below itself; each is imported when it is called first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trt_engines.planning.probe import DetectedGpu, detected_gpus
+from trt_engines.tensorrt.flavour import Flavour, installed_flavour
+
+if TYPE_CHECKING:
+    from inference.engines.choice import EngineChoice
+    from trt_engines.building.builder import BuildProgress, BuildRequest
+    from trt_engines.building.state import Check
+    from trt_engines.building.store import EngineStore
+    from trt_engines.planning.planner import Refusal
+
+Choices = Callable[[Path, DetectedGpu, int, Flavour, Path, "int | None"], "Sequence[EngineChoice | Refusal]"]
+
+
+def _choices(
+    folder: Path, card: DetectedGpu, disk: int, flavour: Flavour, cache: Path, context: int | None
+) -> Sequence[EngineChoice | Refusal]:
+    from inference.engines.choice import engine_choices
+    from inference.engines.planning import DEFAULT_CONTEXT
+
+    return engine_choices(folder, card, disk, flavour, cache, DEFAULT_CONTEXT if context is None else context)
+
+
+def _build(store: EngineStore, request: BuildRequest) -> Iterator[BuildProgress]:
+    from trt_engines.building.builder import build_engines
+
+    return build_engines(store, request)
+
+
+def _self_test(store: EngineStore, request: BuildRequest, driver: str) -> Iterator[Check | None]:
+    from trt_engines.selftest.run import self_test
+
+    return self_test(store, request, driver)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTools:
+    """What the service calls below itself; tests put stand-ins here.
+
+    Attributes:
+        detect: The cards of this computer; raises NoGpuError.
+        flavour: The installed TensorRT; raises NoTensorRTError.
+        choices: What runs a model on a card.
+        build: Builds a set.
+        self_test: Tests a set on the card; what it yields besides checks is only a sign of life.
+    """
+
+    detect: Callable[[], tuple[DetectedGpu, ...]] = detected_gpus
+    flavour: Callable[[], Flavour] = installed_flavour
+    choices: Choices = _choices
+    build: Callable[[EngineStore, BuildRequest], Iterator[BuildProgress]] = _build
+    self_test: Callable[[EngineStore, BuildRequest, str], Iterator[Check | None]] = _self_test

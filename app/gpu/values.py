@@ -1,0 +1,92 @@
+"""What there is to say of the GPU add-on: values that window and command line show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from app.base.errors import ErrorReport
+
+Stage = Literal["fetching", "checking", "trying"]
+
+
+class GpuState(StrEnum):
+    """How the add-on is doing; that it is being installed says the one who installs it."""
+
+    ABSENT = "not installed"
+    INSTALLED = "installed"
+    DAMAGED = "damaged"  # files are missing or wrong
+    BROKEN = "does not work"  # whole, but it failed when it was tried
+
+
+@dataclass(frozen=True, slots=True)
+class GpuView:
+    """One look.
+
+    Attributes:
+        state: How it is.
+        folder: Where it lies, or will lie.
+        card: Name of an RTX card of this computer; "" if there is none.
+        elsewhere: Whether a TensorRT is installed that is not the add-on's.
+        download: Bytes to fetch, about.
+        needs: Bytes that it takes on the disk, about.
+        version: Of the one that is installed, else of the one that would be.
+        size: Bytes of what is installed.
+        installed: When, ISO 8601.
+        damaged: Files that are missing or wrong.
+        report: Why it does not work.
+        offline: Whether the program stays offline.
+    """
+
+    state: GpuState
+    folder: Path
+    card: str
+    elsewhere: bool
+    download: int
+    needs: int
+    version: str
+    size: int = 0
+    installed: str = ""
+    damaged: tuple[str, ...] = ()
+    report: ErrorReport | None = None
+    offline: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the window has something to say: it is there, or it would help."""
+        return self.state is not GpuState.ABSENT or (bool(self.card) and not self.elsewhere)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuOffer:
+    """An installation that the user may accept; nothing has been fetched.
+
+    Attributes:
+        version: Of TensorRT for RTX.
+        card: Name of the card; "" if there is none that it is for.
+        download: Bytes to fetch, about.
+        installed: Bytes on the disk afterwards, about.
+        free_disk: Free bytes there.
+        folder: Where it will lie.
+        licence_text: Of all packages, to be read.
+        problem: Why it cannot be installed now; None if it can.
+    """
+
+    version: str
+    card: str
+    download: int
+    installed: int
+    free_disk: int
+    folder: Path
+    licence_text: str
+    problem: ErrorReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuStep:
+    """How far an installation is."""
+
+    stage: Stage
+    fraction: float = 0.0

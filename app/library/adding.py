@@ -1,0 +1,121 @@
+"""Models that the user has already: a checkpoint folder is used where it lies; an adapter is merged into its base.
+
+A folder of the user's own is never changed and never deleted by us (graphs that are made beside its weights are ours).
+A merged model is ours: it gets a folder in the models folder, whose large files are links to the base's as far as the
+drive allows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Generator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.base.errors import KnownAppError
+from app.library import texts as words
+from app.library.folders import working
+from app.library.manifest import Manifest, ModelFile, read_manifest, write_manifest
+from app.library.records import ModelRecord
+from app.library.services import ModelDesk
+from app.library.values import Step
+from app.transfers.values import Digest
+from inference.checkpoint.folder import FolderFacts, inspect_folder
+
+SLICE = 1 << 22
+MERGE_SHARE = 0.7  # of the progress; the rest is hashing what was written
+
+
+def look_into(folder: Path) -> FolderFacts:
+    """What a folder of the user holds.
+
+    Raises:
+        ModelFolderError: Neither a DiffusionGemma model nor an adapter for one; the sentence says what it is.
+    """
+    return inspect_folder(folder)
+
+
+def add_folder(desk: ModelDesk, folder: Path) -> ModelRecord:
+    """Take a checkpoint into the list where it lies.
+
+    Raises:
+        ModelFolderError: It is no model that runs here.
+        KnownAppError: It is an adapter, which needs its base.
+    """
+    place = folder.expanduser().resolve()
+    facts = inspect_folder(place)
+    if facts.adapter is not None:
+        raise KnownAppError(*words.adapter_needs_base(facts.adapter.base))
+    known = desk.library.at(place)
+    if known is not None:
+        return known
+    manifest = read_manifest(place)
+    if manifest is not None and manifest.complete:  # downloaded by us once, and moved by hand or by another Dewpoint
+        return desk.library.add("download" if manifest.repo else "merged", place, manifest.title, manifest.repo)
+    return desk.library.add("folder", place, facts.title)
+
+
+def merge(
+    desk: ModelDesk, adapter: Path, base: Path, title: str, cancel: threading.Event
+) -> Generator[Step, None, ModelRecord | None]:
+    """Merge a LoRA adapter into a base model; returns the new model, None if it was stopped.
+
+    Raises:
+        ModelFolderError, EngineError: They do not fit each other, or one is damaged.
+        KnownAppError: A model of this name is there already.
+    """
+    from inference.checkpoint.adapters import merge_adapter  # numpy: only when there is something to merge
+
+    desk.paths.ensure()
+    target = desk.folder_for(_folder_name(title))
+    if target.exists():
+        raise KnownAppError(*words.in_the_way(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    before, whole = read_manifest(base), False
+    with working(desk.paths.base):
+        try:
+            with closing(merge_adapter(base, adapter, target)) as events:
+                for event in events:
+                    if cancel.is_set():
+                        return None
+                    notes = event.report.notes if event.report is not None else ()
+                    yield Step("merging", event.fraction * MERGE_SHARE, event.tensor, notes)
+            files = yield from _hashed(target, before)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            licence = before.licence if before is not None else ""
+            write_manifest(target, Manifest(title, "", "", licence, now, files))
+            whole = True
+        finally:
+            if not whole:
+                shutil.rmtree(target, ignore_errors=True)  # it did not exist before
+    return desk.library.add("merged", target, title)
+
+
+def _hashed(folder: Path, base: Manifest | None) -> Generator[Step, None, tuple[ModelFile, ...]]:
+    """Every file of a merged model with its hash; files that are links to the base's have the base's."""
+    known = {file.path: file for file in base.files if file.verified} if base is not None else {}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    total = sum(path.stat().st_size for path in paths)
+    files, done = [], 0
+    for path in paths:
+        name, stat = path.relative_to(folder).as_posix(), path.stat()
+        digest = known[name].digest if name in known and stat.st_nlink > 1 else None
+        if digest is None:
+            hasher, position = hashlib.sha256(), 0
+            with path.open("rb") as stream:
+                while block := stream.read(SLICE):
+                    hasher.update(block)
+                    position += len(block)
+                    yield Step("merging", MERGE_SHARE + (1 - MERGE_SHARE) * (done + position) / max(1, total))
+            digest = Digest("sha256", hasher.hexdigest())
+        done += stat.st_size
+        files.append(ModelFile(name, stat.st_size, digest, verified=True))
+    return tuple(files)
+
+
+def _folder_name(title: str) -> str:
+    kept = "".join(char if char.isalnum() or char in "-_." else "-" for char in title).strip("-.")
+    return kept or "merged"

@@ -1,0 +1,153 @@
+"""Which files of a model's folder are ours, what lies about that belongs to nobody, and how both are removed.
+
+Only what a manifest lists and what Dewpoint itself puts beside it is ever deleted: parts of downloads with their notes,
+the lock, graphs. A folder goes only when it is empty afterwards.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from app.base.errors import KnownAppError
+from app.library import texts as words
+from app.library.manifest import MANIFEST, Manifest, read_manifest
+from app.library.values import Leftover
+from app.transfers.existing import leftovers
+from app.transfers.names import LOCK_NAME, final_path
+from inference.graphs.export import MANIFEST as GRAPHS
+
+WORK_LOCK = "model-work.lock"
+MERGE_NOTE = "dewpoint-merge.json"
+UNFINISHED = (".moving", ".merging")  # endings of folders that a killed program left
+
+
+class RemovalError(KnownAppError):
+    """A file cannot be deleted."""
+
+
+def own_files(folder: Path, manifest: Manifest | None) -> tuple[Path, ...]:
+    """Every file in `folder` that Dewpoint wrote, those first that matter least if the rest cannot be deleted."""
+    named = [final_path(folder, file.path) for file in manifest.files] if manifest is not None else []
+    notes = [folder / name for name in (MERGE_NOTE, f"{MANIFEST}.new", LOCK_NAME, MANIFEST)]
+    found = [*graph_files(folder), *leftovers(folder), *named, *notes]
+    return tuple(file for file in dict.fromkeys(found) if file.is_file() or file.is_symlink())
+
+
+def graph_files(folder: Path) -> tuple[Path, ...]:
+    """The graphs that were made beside the weights."""
+    try:
+        listed = json.loads((folder / GRAPHS).read_text(encoding="utf-8"))["files"]
+        names = [name for name in listed if isinstance(name, str) and Path(name).name == name]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return (*(folder / name for name in names if name.startswith("dewpoint-")), folder / GRAPHS)
+
+
+def foreign_files(folder: Path, own: Collection[Path]) -> tuple[Path, ...]:
+    """Files in `folder` that are not ours."""
+    if not folder.is_dir():
+        return ()
+    mine = set(own)
+    return tuple(sorted(file for file in folder.rglob("*") if not file.is_dir() and file not in mine))
+
+
+def bytes_of(files: Iterable[Path], only_here: bool = False) -> int:
+    """The bytes of files; with `only_here`, without those that have another name elsewhere (hard links)."""
+    total = 0
+    for file in files:
+        try:
+            found = file.stat()
+        except OSError:
+            continue
+        if found.st_nlink == 1 or not only_here:
+            total += found.st_size
+    return total
+
+
+def remove_files(folder: Path, files: Iterable[Path]) -> None:
+    """Delete files and every folder below and including `folder` that is empty then.
+
+    Raises:
+        RemovalError: One cannot be deleted; the manifest, which comes last, is still there then.
+    """
+    try:
+        for file in files:
+            file.unlink(missing_ok=True)
+    except OSError as exc:
+        raise RemovalError(words.not_deleted(exc.filename, exc.strerror), words.NOT_DELETED_HINT) from exc
+    inner = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True) if folder.is_dir() else []
+    for path in (*inner, folder):
+        try:
+            path.rmdir()
+        except OSError:
+            continue  # not empty: what is in it is not ours
+
+
+@contextlib.contextmanager
+def working(base: Path) -> Iterator[None]:
+    """A move or a merge runs in this data folder: what it has not finished is no leftover.
+
+    Raises:
+        KnownAppError: Another Dewpoint moves or merges.
+    """
+    lock = FileLock(base / WORK_LOCK, timeout=1.0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout as exc:
+        raise KnownAppError(words.WORKING_ELSEWHERE, words.WORKING_ELSEWHERE_HINT) from exc
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def leftovers_in(base: Path, models: Path, moving: Path | None, known: Collection[Path]) -> tuple[Leftover, ...]:
+    """What belongs to no model of the list.
+
+    Args:
+        base: The data folder.
+        models: The models folder.
+        moving: Where the last move was copying to, perhaps on another drive.
+        known: Folders of the models of the list.
+    """
+    folders = {path for path in models.iterdir() if path.is_dir()} if models.is_dir() else set()
+    if moving is not None and moving.is_dir():
+        folders.add(moving)
+    busy, found = _is_locked(base / WORK_LOCK), []
+    for folder in sorted(folders):
+        if folder in known:
+            continue
+        manifest = read_manifest(folder)
+        if folder.name.endswith(UNFINISHED) or (manifest is None and (folder / MERGE_NOTE).exists()):
+            if busy:
+                continue
+            size = bytes_of(path for path in folder.rglob("*") if path.is_file())
+            found.append(Leftover(folder, size, words.leftover_unfinished(folder.name), False))
+        elif manifest is not None:
+            size = bytes_of(own_files(folder, manifest), only_here=True)
+            found.append(
+                Leftover(folder, size, words.leftover_model(manifest.title, manifest.complete), manifest.complete)
+            )
+    return tuple(found)
+
+
+def is_downloading(folder: Path) -> bool:
+    """Whether a program downloads into `folder` at this moment."""
+    return _is_locked(folder / LOCK_NAME)
+
+
+def _is_locked(file: Path) -> bool:
+    if not file.exists():
+        return False
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False

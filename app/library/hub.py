@@ -1,0 +1,273 @@
+"""What a repository on the Hub holds: asked through `huggingface_hub`, which speaks through our one network door.
+
+Nothing is downloaded here but what a decision needs: the list of files with sizes and hashes, the small config.json
+(is it DiffusionGemma at all, and will it fit?) and the licence. A revision is fixed to a commit at once, so that every
+file of a download belongs to the same state of the repository.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from app.base.errors import KnownAppError
+from app.base.paths import resources_folder
+from app.library import hub_texts as words
+from app.library.access_token import TokenStore
+from app.library.manifest import ModelFile
+from app.network.client import Network
+from app.network.errors import foreign_trouble, status_trouble, trouble
+from app.transfers.values import Digest, RemoteFile
+from inference.config import ModelConfig, model_config_from_dicts
+from inference.errors import ModelFolderError
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelInfo
+
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
+_ADDRESS = re.compile(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
+_WANTED = re.compile(
+    r"(\.safetensors|\.json|\.jinja|\.model|\.md)$|(^|/)(LICENSE|NOTICE|USE_POLICY)[^/]*$", re.IGNORECASE
+)
+_LEFT_OUT = re.compile(r"(^|/)(\.|consolidated|original/|metal/|onnx/|optimizer|trainer_state)", re.IGNORECASE)
+_LICENCE_FILE = re.compile(r"^(LICENSE|LICENCE)(\.txt|\.md)?$", re.IGNORECASE)
+_SMALL = 4_000_000  # bytes of a file that is read at once
+
+
+class HubError(KnownAppError):
+    """The Hub could not be asked, or has no such model for us."""
+
+
+class UnreachableError(HubError):
+    """Nobody answered; the next question would not be answered either."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A model on the Hub, at one commit.
+
+    Attributes:
+        repo: "owner/name".
+        revision: The commit.
+        files: What a download takes, every one with its hash.
+        left_out: How many files it leaves out (other formats, pictures).
+        licence: Name of the licence, in the Hub's words; "" if the card names none.
+        licence_link: Where to read it; may be empty.
+        gated: Whether the Hub wants an account that accepted the terms.
+        config: The configuration; None for an adapter.
+        base: For a LoRA adapter, the model it belongs to as its configuration says; else "".
+    """
+
+    repo: str
+    revision: str
+    files: tuple[ModelFile, ...]
+    left_out: int
+    licence: str
+    licence_link: str
+    gated: bool
+    config: ModelConfig | None
+    base: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the download."""
+        return sum(file.size for file in self.files)
+
+
+def repo_name(text: str) -> str:
+    """ "owner/name" from what a user typed or pasted, a web address too.
+
+    Raises:
+        HubError: It names no repository.
+    """
+    plain = _ADDRESS.sub("", text.strip()).split("?")[0].split("#")[0].strip("/")
+    parts = plain.split("/")
+    plain = "/".join(parts[:2]) if len(parts) > 2 and parts[2] in ("tree", "blob", "resolve", "main") else plain
+    if not _REPO.fullmatch(plain) or ".." in plain or "--" in plain:
+        raise HubError(words.not_a_repo(text.strip()), words.NOT_A_REPO_HINT)
+    return plain
+
+
+class Hub:
+    """Asks about models; holds no connection between two questions."""
+
+    def __init__(self, network: Network, tokens: TokenStore) -> None:
+        self._network = network
+        self._tokens = tokens
+
+    def url(self, repo: str, revision: str, path: str) -> str:
+        """Where a file lies."""
+        return f"{self._network.endpoint}/{repo}/resolve/{quote(revision, safe='')}/{quote(path)}"
+
+    def remote_files(self, repo: str, revision: str, files: tuple[ModelFile, ...]) -> tuple[RemoteFile, ...]:
+        """The same files, for the transfers."""
+        return tuple(RemoteFile(one.path, self.url(repo, revision, one.path), one.size, one.digest) for one in files)
+
+    def size_of(self, repo: str) -> tuple[int, str, bool]:
+        """Bytes of a download, commit, and whether it is gated.
+
+        Raises:
+            HubError: It cannot be told.
+        """
+        info = self._info(repo, None)
+        return sum(file.size for file in _files(info)[0]), str(info.sha), _gated(info)
+
+    def look(self, repo: str, revision: str | None = None) -> RemoteModel:
+        """What a repository holds, and whether it is a model that this program runs.
+
+        Args:
+            repo: "owner/name".
+            revision: Branch, tag or commit; the main branch if left out.
+
+        Raises:
+            HubError: The Hub cannot be asked, has no such model, wants a token, or the model is of another kind.
+            OfflineError: The program stays offline.
+        """
+        info = self._info(repo, revision)
+        files, left_out = _files(info)
+        names = {file.path for file in files}
+        commit = str(info.sha)
+        if "adapter_config.json" in names:
+            base = str(self._json(repo, commit, "adapter_config.json").get("base_model_name_or_path") or "")
+            return self._model(info, files, left_out, None, base)
+        if "config.json" not in names:
+            raise HubError(words.no_config(repo), words.no_config_hint(_other_format(info)))
+        raw = self._json(repo, commit, "config.json")
+        generation = self._json(repo, commit, "generation_config.json") if "generation_config.json" in names else {}
+        try:
+            config = model_config_from_dicts(raw, generation, Path(repo))
+        except ModelFolderError as exc:
+            found = (raw.get("architectures") or [raw.get("model_type") or "?"])[0]
+            if raw.get("model_type") != "diffusion_gemma":
+                raise HubError(words.other_architecture(repo, str(found)), words.OTHER_ARCHITECTURE_HINT) from exc
+            raise HubError(exc.user_text, exc.hint) from exc
+        if not any(name.endswith(".safetensors") for name in names):
+            raise HubError(words.no_weights(repo), words.no_config_hint(_other_format(info)))
+        return self._model(info, files, left_out, config, "")
+
+    def licence_text(self, remote: RemoteModel) -> str:
+        """The licence as the user has to read it: the repository's own file, else the shipped text, else its name.
+
+        Raises:
+            HubError: The Hub cannot be asked.
+        """
+        own = next((file.path for file in remote.files if _LICENCE_FILE.match(file.path)), "")
+        if own:
+            return self._text(remote.repo, remote.revision, own)
+        if remote.licence == "apache-2.0":
+            return (resources_folder() / "licences" / "Apache-2.0.txt").read_text(encoding="utf-8")
+        link = remote.licence_link or f"{self._network.endpoint}/{remote.repo}"
+        return words.licence_elsewhere(remote.licence, link)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _model(
+        self, info: ModelInfo, files: tuple[ModelFile, ...], left_out: int, config: ModelConfig | None, base: str
+    ) -> RemoteModel:
+        card: Any = info.card_data
+        licence = str((card.get("license") if card else "") or "")
+        named = str((card.get("license_name") if card else "") or "")
+        link = str((card.get("license_link") if card else "") or "")
+        licence = named if licence == "other" and named else licence
+        return RemoteModel(str(info.id), str(info.sha), files, left_out, licence, link, _gated(info), config, base)
+
+    def _info(self, repo: str, revision: str | None) -> ModelInfo:
+        token = self._tokens.get()
+        with _sentences(repo, self._network.endpoint, token is not None):
+            return self._network.hub(token).model_info(repo, revision=revision, files_metadata=True, timeout=20.0)
+
+    def _json(self, repo: str, revision: str, path: str) -> dict[str, Any]:
+        try:
+            found = json.loads(self._text(repo, revision, path))
+        except ValueError as exc:
+            raise HubError(words.damaged_at_source(repo, path), words.DAMAGED_AT_SOURCE_HINT) from exc
+        if not isinstance(found, dict):
+            raise HubError(words.damaged_at_source(repo, path), words.DAMAGED_AT_SOURCE_HINT)
+        return found
+
+    def _text(self, repo: str, revision: str, path: str) -> str:
+        """A small file; the client leaves the token behind where it is sent on to another host."""
+        token = self._tokens.get()
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        with _sentences(repo, self._network.endpoint, token is not None):
+            with self._network.client(follow_redirects=True) as client:
+                response = client.get(self.url(repo, revision, path), headers=headers)
+            _check_status(
+                response.status_code,
+                self._network.endpoint,
+                repo,
+                path,
+                response.headers.get("X-Error-Code", ""),
+                token is not None,
+            )
+            return response.content[:_SMALL].decode("utf-8", "replace")
+
+
+def _files(info: ModelInfo) -> tuple[tuple[ModelFile, ...], int]:
+    siblings = info.siblings or []
+    taken = [one for one in siblings if _WANTED.search(one.rfilename) and not _LEFT_OUT.search(one.rfilename)]
+    files = []
+    for one in taken:
+        if one.lfs is not None:
+            files.append(ModelFile(one.rfilename, int(one.lfs.size), Digest("sha256", one.lfs.sha256)))
+        elif one.size is not None and one.blob_id is not None:
+            files.append(ModelFile(one.rfilename, int(one.size), Digest("git-blob", one.blob_id)))
+        else:
+            raise HubError(words.no_hash(info.id, one.rfilename), words.NO_HASH_HINT)
+    # Small files first: a folder that says early what it will be.
+    files.sort(key=lambda file: (file.path.endswith(".safetensors"), file.path))
+    return tuple(files), len(siblings) - len(taken)
+
+
+def _gated(info: ModelInfo) -> bool:
+    return bool(info.gated)
+
+
+def _other_format(info: ModelInfo) -> str:
+    names = [one.rfilename.lower() for one in info.siblings or []]
+    for ending, name in ((".gguf", "GGUF"), (".bin", "PyTorch .bin"), (".pt", "PyTorch .pt"), (".onnx", "ONNX")):
+        if any(one.endswith(ending) for one in names):
+            return name
+    return ""
+
+
+def _check_status(status: int, endpoint: str, repo: str, path: str, code: str, with_token: bool) -> None:
+    if status == 200:
+        return
+    if status in (401, 403):
+        raise HubError(*(words.gated(repo, with_token) if code == "GatedRepo" else words.refused(repo, with_token)))
+    if status == 404:
+        raise HubError(words.file_missing(repo, path), words.DAMAGED_AT_SOURCE_HINT)
+    raise HubError(*status_trouble(status, endpoint))
+
+
+@contextmanager
+def _sentences(repo: str, endpoint: str, with_token: bool) -> Iterator[None]:
+    """Every way in which a question can fail, as one sentence."""
+    import httpx2
+    from huggingface_hub import errors
+
+    try:
+        yield
+    except errors.GatedRepoError as exc:
+        raise HubError(*words.gated(repo, with_token)) from exc
+    except errors.RepositoryNotFoundError as exc:
+        raise HubError(*words.repo_missing(repo, with_token)) from exc
+    except errors.RevisionNotFoundError as exc:
+        raise HubError(words.revision_missing(repo), words.REVISION_MISSING_HINT) from exc
+    except errors.HFValidationError as exc:
+        raise HubError(words.not_a_repo(repo), words.NOT_A_REPO_HINT) from exc
+    except errors.HfHubHTTPError as exc:
+        status = exc.response.status_code if exc.response is not None else 0
+        _check_status(status, endpoint, repo, "", "", with_token)
+        raise HubError(*status_trouble(status, endpoint)) from exc
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as exc:
+        raise UnreachableError(*(trouble(exc, endpoint) or foreign_trouble(endpoint))) from exc
+    except ValueError as exc:  # an answer that is no JSON: a captive portal, a proxy's page
+        raise HubError(*foreign_trouble(endpoint)) from exc

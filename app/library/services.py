@@ -1,0 +1,67 @@
+"""What all work with models needs: folders, network, database. Holds nothing else, so any thread may use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.base.paths import AppPaths
+from app.engines.service import EngineService
+from app.engines.tools import EngineTools
+from app.library.access_token import TokenStore
+from app.library.hub import Hub
+from app.library.records import LibraryStore
+from app.network.client import Network
+from app.transfers.pace import RateLimit
+from app.transfers.values import TransferOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDesk:
+    """The folders, the network and the database of one data folder.
+
+    Attributes:
+        paths: The data folder.
+        network: The one door to the network.
+        tokens: The user's access token.
+        hub: Asks about models.
+        library: Which models there are.
+        engines: What graphics card and engines there are.
+        options: How downloads behave.
+        rate: The speed limit of all downloads together.
+    """
+
+    paths: AppPaths
+    network: Network
+    tokens: TokenStore
+    hub: Hub
+    library: LibraryStore
+    engines: EngineService
+    options: TransferOptions = field(default_factory=TransferOptions)
+    rate: RateLimit = field(default_factory=RateLimit)
+
+    @classmethod
+    def open(
+        cls,
+        paths: AppPaths,
+        offline: bool = False,
+        engine_tools: EngineTools | None = None,
+        options: TransferOptions | None = None,
+    ) -> ModelDesk:
+        """Nothing is read or asked yet.
+
+        Args:
+            paths: The data folder.
+            offline: Whether every request is refused.
+            engine_tools: Stand-ins for tests.
+            options: How downloads behave; the usual values if left out.
+        """
+        network = Network(offline=offline)
+        tokens = TokenStore(network.endpoint)
+        library = LibraryStore(paths.data_file, paths.backups)
+        engines = EngineService(paths, engine_tools)
+        return cls(paths, network, tokens, Hub(network, tokens), library, engines, options or TransferOptions())
+
+    def folder_for(self, name: str) -> Path:
+        """Where a model of this name lies: "owner/name" becomes "owner--name" in the models folder."""
+        return self.paths.models / name.replace("/", "--")

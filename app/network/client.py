@@ -1,0 +1,165 @@
+"""The one place of the program that opens connections, and the list of all reasons for which it does.
+
+Whoever needs the network asks `Network` for a client; nobody else makes one (a test looks). The offline switch is
+looked at before every single request. TLS certificates are always verified, against the system's own store; proxies
+come from the environment (HTTPS_PROXY, NO_PROXY). A program of others that opens connections for us is started here,
+too. No request is made unless the user has clicked a button that says so, or switched on the weekly look for a newer
+version.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from app import __version__
+from app.base.errors import KnownAppError
+
+if TYPE_CHECKING:
+    import httpx2
+    from huggingface_hub import HfApi
+
+ENDPOINT_VARIABLE = "HF_ENDPOINT"  # huggingface_hub's own variable: a mirror
+DEFAULT_ENDPOINT = "https://huggingface.co"
+TIMEOUT_SECONDS = 20.0
+OFFLINE = "Dewpoint is set to stay offline, so it asked nobody."
+OFFLINE_HINT = "Switch off \u201cStay offline\u201d in the settings, or open a model that is on this computer."
+
+
+class OfflineError(KnownAppError):
+    """The user has switched the network off."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkUse:
+    """One reason for which the program opens a connection.
+
+    Attributes:
+        name: What is asked.
+        when: Which button does it.
+        host: Who is asked; "{hub}" is the Hub's address, "{releases}" that of the program's releases.
+        sends: What the other side learns, beside the address that every connection shows.
+    """
+
+    name: str
+    when: str
+    host: str
+    sends: str
+
+
+NETWORK_USES = (
+    NetworkUse(
+        "What a model on the Hub consists of: its files, their sizes and checksums, its licence",
+        "You click Download or Resume, add a model by its repository name, or ask for a licence",
+        "{hub}",
+        "The name of the model; your access token, if you stored one",
+    ),
+    NetworkUse(
+        "The files of a model",
+        "You accept the licence and the download begins, or you click Resume or Repair",
+        "{hub}, and the storage that it names for each file",
+        "The names of the files; your access token, to the Hub alone and never to the storage behind it",
+    ),
+    NetworkUse(
+        "New sizes and versions of the models in the list",
+        "You click Refresh list",
+        "{hub}",
+        "The names of the models in the list",
+    ),
+    NetworkUse(
+        "NVIDIA's libraries for the graphics card: TensorRT for RTX and what it needs",
+        "You accept NVIDIA's licence and click Install, or run the command gpu install",
+        "The Python package index, or the one that your settings of uv or pip name; a program of its own (uv) asks",
+        "The names of five packages; no token",
+    ),
+    NetworkUse(
+        "Whether there is a newer Dewpoint, and its package",
+        "You open Help > Check for updates, click Download there, or run the command update; "
+        "once a week if you switch that on",
+        "{releases}",
+        "The version of this Dewpoint; no token",
+    ),
+)
+
+
+class Network:
+    """Makes connections, unless it is to stay offline.
+
+    Attributes:
+        endpoint: Address of the Hub, without a slash at its end.
+        offline: Whether every request is refused; it may be changed at any time.
+    """
+
+    def __init__(self, endpoint: str | None = None, offline: bool = False) -> None:
+        self.endpoint = (endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT).rstrip("/")
+        self.offline = offline
+
+    def client(self, follow_redirects: bool = False) -> httpx2.Client:
+        """A client whose every request is refused while the program stays offline.
+
+        Raises:
+            OfflineError: It does at this moment.
+        """
+        import httpx2
+
+        self.check()
+        return httpx2.Client(
+            follow_redirects=follow_redirects,
+            timeout=httpx2.Timeout(TIMEOUT_SECONDS),
+            headers={"User-Agent": f"dewpoint/{__version__}"},
+            event_hooks={"request": [self._on_request]},
+        )
+
+    def hub(self, token: str | None) -> HfApi:
+        """The Hub's own client, which speaks through ours; `token` is the user's, and no other one is looked for.
+
+        Raises:
+            OfflineError: The program stays offline.
+        """
+        self.check()
+        # Read when huggingface_hub is imported: it reports no use, and takes no token that another program stored.
+        os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_IMPLICIT_TOKEN="1")
+        from huggingface_hub import HfApi, set_client_factory
+
+        set_client_factory(self._hub_client)
+        return HfApi(endpoint=self.endpoint, token=token or False, library_name="dewpoint", library_version=__version__)
+
+    def start_program(
+        self, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        """Start another program that opens connections for one of the reasons above; whoever starts it ends it.
+
+        Raises:
+            OfflineError: The program stays offline.
+            OSError: There is no such program.
+        """
+        self.check()
+        return subprocess.Popen(
+            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )  # fmt: skip
+
+    def uses(self) -> tuple[NetworkUse, ...]:
+        """All reasons, with the addresses that hold here."""
+        from app.updates.source import shown_address
+
+        places = {"hub": self.endpoint, "releases": shown_address()}
+        return tuple(NetworkUse(use.name, use.when, use.host.format(**places), use.sends) for use in NETWORK_USES)
+
+    def _hub_client(self) -> httpx2.Client:
+        return self.client(follow_redirects=True)
+
+    def _on_request(self, request: httpx2.Request) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """Raise if the program stays offline.
+
+        Raises:
+            OfflineError: It does.
+        """
+        if self.offline:
+            raise OfflineError(OFFLINE, OFFLINE_HINT)

@@ -1,0 +1,256 @@
+"""One request for a range of a file: redirects by hand, credentials for the first host alone, statuses into errors.
+
+1. The file's own address is asked with the token; answers that redirect are followed, at most five.
+2. From the first other host on the token is left out, and stays out. From https it never goes to http.
+3. Where the way ended is remembered: the next range asks there at once.
+4. If that other host refuses (its signature has expired), the way is gone once more from the file's own address.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+
+from app.transfers import texts
+from app.transfers.errors import ChangedError, TransferError, TryAgainError
+from app.transfers.file_state import Address, Job
+from app.transfers.pace import retry_after
+from app.transfers.values import TransferOptions
+
+MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+_EXPIRED = (401, 403, 404, 410)
+_BODY_LOOKED_AT = 4096
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+
+
+class Line:
+    """One connection's client, and its open sockets, which another thread may cut.
+
+    Args:
+        open_client: Makes the client.
+    """
+
+    def __init__(self, open_client: Callable[[], httpx2.Client]) -> None:
+        self.client = open_client()
+        self._lock = threading.Lock()
+        self._sockets: list[socket.socket] = []
+        self._cut = False
+
+    def trace(self, name: str, info: dict[str, Any]) -> None:
+        """Called by httpx for each step of a request: notes new sockets."""
+        if not name.endswith(("connect_tcp.complete", "start_tls.complete")):
+            return
+        new = info["return_value"].get_extra_info("socket")
+        if isinstance(new, socket.socket):
+            with self._lock:
+                self._sockets = [old for old in self._sockets if old.fileno() != -1]
+                self._sockets.append(new)
+                if self._cut:
+                    _shut(new)
+
+    def cut(self) -> None:
+        """End whatever waits for the network, now and later (any thread)."""
+        with self._lock:
+            self._cut = True
+            for old in self._sockets:
+                _shut(old)
+
+    def mend(self) -> None:
+        """Let the network be used again."""
+        with self._lock:
+            self._cut = False
+
+    def close(self) -> None:
+        """Close the client."""
+        self.client.close()
+
+
+def _shut(open_socket: socket.socket) -> None:
+    # Not the method of SSLSocket, which takes the encryption off first: the next read would see what is encrypted.
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(open_socket, socket.SHUT_RDWR)
+
+
+class Answer:
+    """A response whose body is to be read.
+
+    Attributes:
+        response: Open; the caller closes it.
+        start: Position in the file of the body's first byte.
+        ranged: Whether it is a part of the file (206) and not the whole.
+        etag: What stands for the version of the content.
+    """
+
+    def __init__(self, response: httpx2.Response, start: int, ranged: bool, etag: str) -> None:
+        self.response = response
+        self.start = start
+        self.ranged = ranged
+        self.etag = etag
+
+
+class Asker:
+    """Asks for ranges over one line."""
+
+    def __init__(self, line: Line, options: TransferOptions, token: str | None) -> None:
+        self._line = line
+        self._token = token
+        read = options.read_timeout
+        self._timeout = httpx2.Timeout(read, connect=options.connect_timeout, read=read)
+
+    def ask(self, job: Job, start: int, end: int) -> Answer:
+        """The server's answer to the wish for [start, end) of a file.
+
+        Raises:
+            TransferError: The server refuses for good.
+            TryAgainError: It may work the next time.
+            ChangedError: The server has another version than before.
+        """
+        known = job.address
+        response, address = self._follow(job, known, start, end)
+        if response.status_code in _EXPIRED and _origin(response.url) != _origin(httpx2.URL(job.file.url)):
+            response.close()
+            job.learn(None)
+            response, address = self._follow(job, None, start, end)
+        try:
+            answer = self._judged(job, response, address, start, end)
+            job.learn(address)
+        except BaseException:
+            response.close()
+            raise
+        return answer
+
+    # -- the way ----------------------------------------------------------------------------------------------------
+
+    def _follow(self, job: Job, known: Address | None, start: int, end: int) -> tuple[httpx2.Response, Address]:
+        home = httpx2.URL(job.file.url)
+        url = httpx2.URL(known.url) if known else home
+        trusted = known.trusted if known else True
+        linked = known.linked_etag if known else ""
+        seen: set[str] = set()
+        while True:
+            trusted = trusted and _origin(url) == _origin(home)
+            response = self._send(job, url, trusted, start, end)
+            linked = linked or plain_etag(response.headers.get("X-Linked-Etag"))
+            if response.status_code not in _REDIRECTS:
+                final = plain_etag(response.headers.get("ETag"))
+                return response, Address(str(url), trusted, linked, final)
+            response.close()
+            seen.add(str(url))
+            url = self._next(url, response)
+            if str(url) in seen:
+                raise TransferError("protocol", *texts.redirect_loop(job.file.url))
+            if len(seen) > MAX_REDIRECTS:
+                raise TransferError("protocol", *texts.too_many_redirects(job.file.url))
+
+    def _next(self, url: httpx2.URL, response: httpx2.Response) -> httpx2.URL:
+        try:
+            target = url.join(response.headers["Location"]).copy_with(fragment=None, username=None, password=None)
+        except (KeyError, httpx2.InvalidURL, ValueError):
+            raise TransferError("protocol", *texts.odd_answer(str(url), "a redirect without an address")) from None
+        if url.scheme == "https" and target.scheme == "http":
+            raise TransferError("protocol", *texts.insecure_redirect(str(url)))
+        if target.scheme not in ("http", "https") or not target.host:
+            raise TransferError(
+                "protocol", *texts.odd_answer(str(url), "a redirect to something else than a web server")
+            )
+        return target
+
+    def _send(self, job: Job, url: httpx2.URL, trusted: bool, start: int, end: int) -> httpx2.Response:
+        headers = {"Accept-Encoding": "identity"}
+        if self._token is not None and trusted:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if (start, end) != (0, job.file.size):
+            headers["Range"] = f"bytes={start}-{end - 1}"
+        client = self._line.client
+        extensions = {"trace": self._line.trace}
+        problem = ""
+        try:
+            request = client.build_request("GET", url, headers=headers, timeout=self._timeout, extensions=extensions)
+            return client.send(request, stream=True, auth=None, follow_redirects=False)
+        except (httpx2.TransportError, httpx2.InvalidURL, OSError) as exc:
+            problem = failure_of(exc)
+        # Outside of the handler: httpx's exceptions carry the request, and so the token, as their context.
+        raise TryAgainError("network", TransferError("network", *texts.no_connection(str(url), problem)))
+
+    # -- the answer -------------------------------------------------------------------------------------------------
+
+    def _judged(self, job: Job, response: httpx2.Response, address: Address, start: int, end: int) -> Answer:
+        status = response.status_code
+        if status == 200:
+            return Answer(response, 0, False, address.etag)
+        if status == 206:
+            match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+            if match is None or int(match[1]) != start or "Content-Encoding" in response.headers:
+                last = TransferError("protocol", *texts.odd_answer(address.url, "other bytes than those asked for"))
+                raise TryAgainError("server", last)
+            if match[3] not in ("*", str(job.file.size)):
+                raise ChangedError
+            return Answer(response, start, True, address.etag)
+        if status == 416:
+            raise ChangedError
+        raise self._refusal(job, response, address.url)
+
+    def _refusal(self, job: Job, response: httpx2.Response, url: str) -> TransferError | TryAgainError:
+        path, status = job.file.path, response.status_code
+        if status == 401:
+            return TransferError("unauthorized", *texts.unauthorized(path))
+        if status == 403:
+            gated = response.headers.get("X-Error-Code") == "GatedRepo" or b"GatedRepo" in _body(response)
+            return (
+                TransferError("gated", *texts.gated(path))
+                if gated
+                else TransferError("forbidden", *texts.forbidden(path))
+            )
+        if status in (404, 410):
+            return TransferError("missing", *texts.missing(path))
+        if status in (408, 425, 429) or status >= 500:
+            words = texts.too_many_requests(url) if status == 429 else texts.server_failed(url, status)
+            wait = retry_after(response.headers.get("Retry-After")) if status in (429, 503) else None
+            return TryAgainError("server", TransferError("network", *words), wait)
+        return TransferError("protocol", *texts.odd_answer(url, f"status {status}"))
+
+
+def _body(response: httpx2.Response) -> bytes:
+    """The start of an error's body."""
+    body = b""
+    with contextlib.suppress(httpx2.HTTPError, OSError):
+        for data in response.iter_bytes():
+            body += data
+            if len(body) >= _BODY_LOOKED_AT:
+                break
+    return body[:_BODY_LOOKED_AT]
+
+
+def plain_etag(value: str | None) -> str:
+    """An ETag without its mark for weakness and its quotes."""
+    return (value or "").strip().removeprefix("W/").strip('"')
+
+
+def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+def failure_of(exc: Exception) -> str:
+    """What happened, as the end of a sentence; nothing of the exception's own words, which may quote headers."""
+    chain: BaseException | None = exc
+    while chain is not None:
+        if isinstance(chain, ssl.SSLCertVerificationError):
+            return "is not safe: the other side's certificate is not accepted"
+        chain = chain.__cause__ or chain.__context__
+    if isinstance(exc, httpx2.ConnectTimeout):
+        return "does not come about"
+    if isinstance(exc, (httpx2.TimeoutException, TimeoutError)):
+        return "is silent for too long"
+    if isinstance(exc, httpx2.ProxyError):
+        return "is refused by the proxy"
+    if isinstance(exc, httpx2.ConnectError):
+        return "cannot be made"
+    return "breaks off"

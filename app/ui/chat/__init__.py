@@ -1,0 +1,1 @@
+"""The chat: list, messages, the canvas, the message box."""

@@ -1,0 +1,284 @@
+"""The chat: messages under each other in a centred column, newest at the bottom.
+
+Only the newest messages are made into widgets; earlier ones come when the user scrolls to the top. The view sticks to
+the bottom only while the user is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.chats.messages import Message, MessageState
+from app.ui.chat import words
+from app.ui.chat.answer_view import ACTIONS_INSET, AnswerView
+from app.ui.chat.user_message import UserMessage
+from app.ui.widgets.theme import Theme, ThemeManager
+from inference.events import DraftUpdated
+
+COLUMN_WIDTH = 860
+PAGE = 30
+_NEAR_BOTTOM = 32
+_NEAR_TOP = 60
+SETTLE_MS = 150
+
+
+class ChatView(QScrollArea):
+    """Scrolling list of messages.
+
+    Signals:
+        try_again_requested: From the newest answer.
+        sibling_requested: Message id, -1 or +1.
+        bottom_reached: Whether the newest message is in view.
+    """
+
+    try_again_requested = Signal()
+    sibling_requested = Signal(str, int)
+    bottom_reached = Signal(bool)
+
+    def __init__(self, themes: ThemeManager, calm: bool, reduce_motion: bool) -> None:
+        super().__init__()
+        self.setObjectName("chat_view")
+        self.setAccessibleName("Chat")
+        self._themes = themes
+        self._calm, self._reduce_motion = calm, reduce_motion
+        self._messages: tuple[Message, ...] = ()
+        self._first = 0
+        self._items: list[UserMessage | AnswerView] = []
+        self._stick, self._at_bottom = True, True
+        self._from_bottom, self._moving = -1, False
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(SETTLE_MS)
+        self._settling.timeout.connect(self.on_settled)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._earlier = QPushButton(words.SHOW_EARLIER)
+        self._earlier.setObjectName("link")
+        self._earlier.setAccessibleName(words.SHOW_EARLIER)
+        self._earlier.clicked.connect(self.on_earlier_wanted)
+        self._lay_out()
+        bar = self.verticalScrollBar()
+        bar.rangeChanged.connect(self.on_range_changed)
+        bar.valueChanged.connect(self.on_value_changed)
+        themes.theme_changed.connect(self.on_theme_changed)
+
+    # -- what it shows ----------------------------------------------------------------------------------------------
+
+    @property
+    def items(self) -> tuple[UserMessage | AnswerView, ...]:
+        """The message widgets that exist, in order."""
+        return tuple(self._items)
+
+    @property
+    def last_answer(self) -> AnswerView | None:
+        """The newest answer."""
+        last = self._items[-1] if self._items else None
+        return last if isinstance(last, AnswerView) else None
+
+    def show_messages(self, messages: tuple[Message, ...]) -> None:
+        """Show another chat, or this one anew."""
+        self.setUpdatesEnabled(False)
+        self._clear()
+        self._messages = messages
+        self._first = max(0, len(messages) - PAGE)
+        for message in messages[self._first :]:
+            self._append(message)
+        self._mark_last()
+        self._earlier.setVisible(self._first > 0)
+        self._stick = True
+        self.setUpdatesEnabled(True)
+        self.scroll_to_bottom()
+
+    def add_message(self, message: Message) -> None:
+        """Append one message."""
+        for item in self._items:
+            if isinstance(item, AnswerView):
+                item.release_height()
+        self._messages = (*self._messages, message)
+        self._append(message)
+        self._mark_last()
+        self._stick = True
+        self.scroll_to_bottom()
+
+    def replace_last(self, message: Message) -> None:
+        """Put a new answer in the place of the newest one; without one, append it."""
+        last = self.last_answer
+        if last is None:
+            self.add_message(message)
+            return
+        self._messages = self._messages[:-1]
+        self._items.remove(last)
+        self._column.removeWidget(last)
+        last.hide()
+        last.deleteLater()
+        self.add_message(message)
+
+    def show_draft(self, draft: DraftUpdated) -> None:
+        """Pass a draft on to the answer that is being written."""
+        if self.last_answer is not None:
+            self.last_answer.show_draft(draft)
+
+    def commit(self, source: str) -> None:
+        """A block of the newest answer is final."""
+        if self.last_answer is not None:
+            self._without_flicker(lambda answer: answer.commit(source))
+
+    def end_answer(self, message: Message) -> None:
+        """The newest answer is complete."""
+        self._messages = tuple(message if old.id == message.id else old for old in self._messages)
+        if self.last_answer is not None and self.last_answer.message_id == message.id:
+            self._without_flicker(lambda answer: answer.end(message, last=True))
+
+    def set_waiting(self, text: str) -> None:
+        """A quiet line in the newest answer, before its first draft."""
+        if self.last_answer is not None:
+            self.last_answer.set_waiting(text)
+
+    def set_calm(self, calm: bool) -> None:
+        """Calm mode."""
+        self._calm = calm
+        for answer in self._answers():
+            answer.canvas.set_calm(calm)
+
+    def set_reduce_motion(self, reduce_motion: bool) -> None:
+        """Reduced motion."""
+        self._reduce_motion = reduce_motion
+        for answer in self._answers():
+            answer.canvas.set_reduce_motion(reduce_motion)
+
+    def scroll_to_bottom(self) -> None:
+        """Show the newest message."""
+        self._stick = True
+        self.verticalScrollBar().setValue(self.verticalScrollBar().maximum())
+
+    # -- slots ------------------------------------------------------------------------------------------------------
+
+    def on_range_changed(self, least: int, most: int) -> None:
+        """The content's height changed."""
+        bar = self.verticalScrollBar()
+        if self._from_bottom >= 0:
+            self._moving = True
+            bar.setValue(most - self._from_bottom)
+            self._moving = False
+        elif self._stick:
+            bar.setValue(most)
+        self._report_bottom()
+
+    def on_value_changed(self, value: int) -> None:
+        """Somebody scrolled."""
+        self._stick = value >= self.verticalScrollBar().maximum() - _NEAR_BOTTOM
+        self._report_bottom()
+        if self._from_bottom >= 0 and not self._moving:
+            self._from_bottom = self.verticalScrollBar().maximum() - value
+        if value < _NEAR_TOP and self._first > 0 and self._from_bottom < 0 and self.verticalScrollBar().maximum() > 0:
+            self.on_earlier_wanted()
+
+    def on_earlier_wanted(self) -> None:
+        """Make one more page of earlier messages; what is in view stays where it is."""
+        if self._first == 0:
+            return
+        bar = self.verticalScrollBar()
+        self._from_bottom = bar.maximum() - bar.value()
+        start = max(0, self._first - PAGE)
+        for at, message in enumerate(self._messages[start : self._first]):
+            item = self._make(message)
+            self._items.insert(at, item)
+            self._column.insertWidget(at + 1, item)
+        self._first = start
+        self._earlier.setVisible(start > 0)
+        self._settling.start()
+
+    def on_settled(self) -> None:
+        """Earlier messages have got their heights, which takes some rounds of layout."""
+        self._from_bottom = -1
+
+    def on_theme_changed(self) -> None:
+        """New colours and sizes."""
+        for item in self._items:
+            item.set_theme(self._themes.theme)
+
+    def on_try_again_requested(self) -> None:
+        """Passed on from an answer."""
+        self.try_again_requested.emit()
+
+    def on_sibling_requested(self, message_id: str, step: int) -> None:
+        """Passed on from a message."""
+        self.sibling_requested.emit(message_id, step)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _answers(self) -> list[AnswerView]:
+        return [item for item in self._items if isinstance(item, AnswerView)]
+
+    def _append(self, message: Message) -> None:
+        item = self._make(message)
+        self._items.append(item)
+        self._column.insertWidget(self._column.count() - 1, item)
+
+    def _make(self, message: Message) -> UserMessage | AnswerView:
+        theme: Theme = self._themes.theme
+        if message.role == "user":
+            asked = UserMessage(message, theme)
+            asked.sibling_requested.connect(self.on_sibling_requested)
+            return asked
+        answer = AnswerView(theme, self._calm, self._reduce_motion)
+        answer.set_message(message, last=False)
+        if message.state == MessageState.STREAMING:
+            answer.set_waiting(words.READING)
+        answer.try_again_requested.connect(self.on_try_again_requested)
+        answer.sibling_requested.connect(self.on_sibling_requested)
+        return answer
+
+    def _mark_last(self) -> None:
+        for item in self._items:
+            if isinstance(item, AnswerView):
+                item.set_last(item is self._items[-1])
+
+    def _clear(self) -> None:
+        for item in self._items:
+            if isinstance(item, AnswerView):
+                item.canvas.clear()
+            self._column.removeWidget(item)
+            item.hide()
+            item.deleteLater()
+        self._items.clear()
+        self._settling.stop()
+        self._from_bottom = -1
+
+    def _without_flicker(self, change: Callable[[AnswerView], None]) -> None:
+        self.setUpdatesEnabled(False)
+        answer = self.last_answer
+        if answer is not None:
+            change(answer)
+        self.setUpdatesEnabled(True)
+
+    def _report_bottom(self) -> None:
+        bar = self.verticalScrollBar()
+        at_bottom = bar.value() >= bar.maximum() - _NEAR_BOTTOM
+        if at_bottom != self._at_bottom:
+            self._at_bottom = at_bottom
+            self.bottom_reached.emit(at_bottom)
+
+    def _lay_out(self) -> None:
+        page = QWidget()
+        page.setObjectName("chat_canvas")
+        column = QWidget()
+        column.setObjectName("chat_column")
+        column.setMaximumWidth(COLUMN_WIDTH)
+        self._column = QVBoxLayout(column)
+        self._column.setContentsMargins(28 - ACTIONS_INSET, 20, 28, 20)
+        self._column.setSpacing(22)
+        self._column.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._column.addStretch(1)
+        row = QHBoxLayout(page)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addStretch(1)
+        row.addWidget(column, 1000)
+        row.addStretch(1)
+        self._earlier.hide()
+        self.setWidget(page)

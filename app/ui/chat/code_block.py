@@ -1,0 +1,128 @@
+"""A fenced code block: language, Copy button, highlighted text that scrolls sideways."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QFontMetricsF, QWheelEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+
+from app.ui.chat.highlight import CodeHighlighter, Span, spans_from_code
+from app.ui.chat.markdown import Code
+from app.ui.widgets.copy_button import CopyButton
+from app.ui.widgets.theme import Theme
+
+_NAMES = {
+    "py": "Python",
+    "js": "JavaScript",
+    "javascript": "JavaScript",
+    "ts": "TypeScript",
+    "typescript": "TypeScript",
+    "cpp": "C++",
+    "sh": "Shell",
+    "sql": "SQL",
+    "html": "HTML",
+    "css": "CSS",
+    "json": "JSON",
+    "yaml": "YAML",
+}
+_PADDING = 12
+
+
+class CodeText(QPlainTextEdit):
+    """The code itself; wheel turns go to the chat unless they go sideways."""
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Sideways here, else the chat."""
+        sideways = abs(event.angleDelta().x()) > abs(event.angleDelta().y())
+        if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class CodeBlock(QFrame):
+    """One code block of an answer."""
+
+    def __init__(self, code: Code, theme: Theme) -> None:
+        super().__init__()
+        self.setObjectName("code")
+        self._code = Code("")
+        self._spans: list[list[Span]] = []
+        self._theme = theme
+        self._language = QLabel()
+        self._language.setProperty("role", "faint")
+        self._copy = CopyButton(self.source, "code", theme)
+        self._text = CodeText()
+        self._text.setObjectName("code_text")
+        self._text.setReadOnly(True)
+        self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self._text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._text.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._text.document().setDocumentMargin(0)
+        self._text.setViewportMargins(0, 0, 0, 0)
+        self._text.setTabChangesFocus(True)
+        self._highlighter = CodeHighlighter(self._text.document(), theme)
+        self._lay_out()
+        self.set_code(code)
+
+    def source(self) -> str:
+        """The code, as it was written."""
+        return self._code.text
+
+    def set_code(self, code: Code) -> None:
+        """Show other code."""
+        if code == self._code:
+            return
+        self._code = code
+        name = _NAMES.get(code.language.lower(), code.language.capitalize() if code.language else "Text")
+        self._language.setText(name)
+        self._text.setAccessibleName(f"{name} code")
+        self._text.setPlainText(code.text)
+        self._spans = spans_from_code(code.text, code.language)
+        self.set_theme(self._theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """New colours and sizes."""
+        self._theme = theme
+        self._copy.set_theme(theme)
+        self._text.setFont(theme.mono_font())
+        self._text.setTabStopDistance(QFontMetricsF(theme.mono_font()).horizontalAdvance(" ") * 4)
+        self._highlighter.set_spans(self._spans, theme)
+        self._fit()
+
+    def _lay_out(self) -> None:
+        header = QWidget()
+        header.setObjectName("code_header")
+        row = QHBoxLayout(header)
+        row.setContentsMargins(_PADDING, 2, 4, 2)
+        row.addWidget(self._language)
+        row.addStretch(1)
+        row.addWidget(self._copy)
+        body = QVBoxLayout()
+        body.setContentsMargins(_PADDING, _PADDING - 2, _PADDING, _PADDING - 2)
+        body.addWidget(self._text)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        column.addWidget(header)
+        column.addLayout(body)
+
+    def _fit(self) -> None:
+        metrics = QFontMetricsF(self._text.font())
+        lines = max(1, self._text.document().blockCount())
+        widest = max((metrics.horizontalAdvance(line) for line in self._code.text.split("\n")), default=0.0)
+        scroll_bar = 18 if widest + 4 > self._text.viewport().width() else 0
+        self._text.setFixedHeight(math.ceil(lines * metrics.lineSpacing()) + 4 + scroll_bar)
+
+    # -- Qt ---------------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        """A new width may need, or no longer need, a scroll bar."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.Resize:
+            self._fit()
+        return done

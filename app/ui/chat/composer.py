@@ -1,0 +1,203 @@
+"""The message box: grows from one to eight lines; Enter sends, Shift+Enter breaks the line; Stop in place of Send."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
+
+from app.ui.chat import words
+from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.theme import Theme, ThemeManager
+
+MOST_LINES = 8
+
+
+class MessageBox(QPlainTextEdit):
+    """The text field.
+
+    Signals:
+        send_requested: Enter was pressed.
+        focus_changed: Whether it has the focus.
+    """
+
+    send_requested = Signal()
+    focus_changed = Signal(bool)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Plain text alone is pasted."""
+        self.insertPlainText(source.text())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter sends, Shift+Enter breaks the line."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.insertPlainText("\n")
+                self.ensureCursorVisible()
+            else:
+                self.send_requested.emit()
+            return
+        super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Leave Ctrl+Z to the window where there is nothing to undo here."""
+        asked = event.type() == QEvent.Type.ShortcutOverride and not self.document().isUndoAvailable()
+        if asked and isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Undo):
+            event.ignore()
+            return False
+        return super().event(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the ring."""
+        super().focusInEvent(event)
+        self.focus_changed.emit(True)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Hide the ring."""
+        super().focusOutEvent(event)
+        self.focus_changed.emit(False)
+
+
+class Composer(QFrame):
+    """Message box and its one button.
+
+    Signals:
+        sent: The user wants to send this text; `clear` takes it away if that worked.
+        stop_requested: The user wants the answer to stop.
+    """
+
+    sent = Signal(str)
+    stop_requested = Signal()
+
+    def __init__(self, themes: ThemeManager, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("composer")
+        self._themes = themes
+        self._busy = False
+        self.box = MessageBox()
+        self.box.setObjectName("message_box")
+        self.box.setAccessibleName("Message box")
+        self.box.setTabChangesFocus(True)
+        self.box.setFrameShape(QFrame.Shape.NoFrame)
+        self.box.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.box.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.box.document().setDocumentMargin(0)
+        self.button = QToolButton()
+        self.button.setObjectName("round")
+        self.button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(18, 8, 8, 8)
+        row.setSpacing(10)
+        row.addWidget(self.box, 1)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        self.setFocusProxy(self.box)
+        self.box.send_requested.connect(self.on_send_requested)
+        self.box.focus_changed.connect(self.on_focus_changed)
+        self.box.textChanged.connect(self.on_text_changed)
+        self.button.clicked.connect(self.on_button_clicked)
+        themes.theme_changed.connect(self.on_theme_changed)
+        self.on_theme_changed()
+
+    @property
+    def text(self) -> str:
+        """What is typed."""
+        return self.box.toPlainText()
+
+    @property
+    def busy(self) -> bool:
+        """Whether the button says Stop."""
+        return self._busy
+
+    def set_text(self, text: str) -> None:
+        """Put text in, the cursor behind it."""
+        self.box.setPlainText(text)
+        self.box.moveCursor(self.box.textCursor().MoveOperation.End)
+
+    def clear(self) -> None:
+        """Take the text away."""
+        self.box.clear()
+        self.box.document().clearUndoRedoStacks()
+
+    def set_busy(self, busy: bool) -> None:
+        """Swap Send and Stop."""
+        self._busy = busy
+        self._show_button()
+
+    # -- slots ------------------------------------------------------------------------------------------------------
+
+    def on_send_requested(self) -> None:
+        """Enter."""
+        if self.text.strip():
+            self.sent.emit(self.text.strip("\n"))
+
+    def on_button_clicked(self) -> None:
+        """Send or Stop."""
+        if self._busy:
+            self.stop_requested.emit()
+        else:
+            self.on_send_requested()
+        self.box.setFocus()
+
+    def on_focus_changed(self, focused: bool) -> None:
+        """Show where the keys go."""
+        self.setProperty("focused", focused)
+        self.style().unpolish(self)
+        self.style().polish(self)
+
+    def on_text_changed(self) -> None:
+        """Grow, and wake the button."""
+        self._fit()
+        self._show_button()
+
+    def on_theme_changed(self) -> None:
+        """New colours and sizes."""
+        self.box.setFont(self._themes.theme.body_font())
+        self._fit()
+        self._show_button()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _show_button(self) -> None:
+        theme: Theme = self._themes.theme
+        name = "Stop" if self._busy else "Send"
+        enabled = self._busy or bool(self.text.strip())
+        edge = round(theme.ui_points * 1.7)
+        color = theme.color("accent_text" if enabled else "faint")
+        self.button.setIcon(themed_icon("stop" if self._busy else "send", color, edge))
+        self.button.setIconSize(QSize(edge, edge))
+        self.button.setAccessibleName(name)
+        self.button.setToolTip("Stop (Esc)" if self._busy else "Send (Enter)")
+        self.button.setEnabled(enabled)
+        placeholder = words.PLACEHOLDER_BUSY if self._busy else words.PLACEHOLDER
+        if placeholder != self.box.placeholderText():
+            self.box.setPlaceholderText(placeholder)
+            self.box.viewport().update()  # Qt does so only where a placeholder appears or goes
+
+    def _fit(self) -> None:
+        metrics = QFontMetricsF(self.box.font())
+        lines = max(1, round(self.box.document().size().height()))
+        height = math.ceil(metrics.lineSpacing() * min(lines, MOST_LINES))
+        pad = max(0, (self.button.sizeHint().height() - math.ceil(metrics.lineSpacing())) // 2)
+        self.box.setFixedHeight(height + 2 * pad)
+        self.box.setViewportMargins(0, pad, 0, pad)
+        over = lines > MOST_LINES
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if over else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        self.box.setVerticalScrollBarPolicy(policy)
+
+    # -- Qt ---------------------------------------------------------------------------------------------------------
+
+    def changeEvent(self, event: QEvent) -> None:
+        """A style change must not bring Qt's margins back."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "box"):
+            self.box.document().setDocumentMargin(0)
+
+    def event(self, event: QEvent) -> bool:
+        """A new width breaks lines anew."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.Resize:
+            self._fit()
+        return done

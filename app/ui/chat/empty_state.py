@@ -1,0 +1,109 @@
+"""What a new chat shows: the drop, the tagline, and four questions to begin with."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.base import texts
+from app.ui.chat import words
+from app.ui.models.advice import FirstAdvice
+from app.ui.widgets.icons import pixmap_from_svg
+from app.ui.widgets.theme import ThemeManager
+
+_WIDTH = 640
+_TWO_COLUMNS = 520
+
+
+class EmptyState(QScrollArea):
+    """Shown in the place of an empty chat.
+
+    Signals:
+        example_chosen: The text of an example.
+    """
+
+    example_chosen = Signal(str)
+
+    def __init__(self, themes: ThemeManager) -> None:
+        super().__init__()
+        self.setObjectName("chat_view")
+        self.setAccessibleName("New chat")
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._themes = themes
+        self._drop = QLabel()
+        self._drop.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._drop.setAccessibleName("Dewpoint's drop")
+        title = QLabel(texts.APP_NAME)
+        title.setObjectName("empty_title")
+        tagline = QLabel(texts.TAGLINE)
+        tagline.setObjectName("empty_tagline")
+        for label in (title, tagline):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.examples = [self._example(text) for text in words.EXAMPLES]
+        self._grid = QGridLayout()
+        self._grid.setSpacing(10)
+        page = QWidget()
+        page.setObjectName("chat_canvas")
+        column = QVBoxLayout(page)
+        column.setContentsMargins(28, 20, 28, 20)
+        column.addStretch(2)
+        for widget, space in ((self._drop, 10), (title, 2), (tagline, 26)):
+            column.addWidget(widget)
+            column.addSpacing(space)
+        self._box = QWidget()
+        self._box.setLayout(self._grid)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._box)
+        column.setAlignment(self._box, Qt.AlignmentFlag.AlignHCenter)
+        self.advice = FirstAdvice()
+        below = QHBoxLayout()
+        below.setContentsMargins(0, 14, 0, 0)
+        below.addStretch(1)
+        below.addWidget(self.advice)
+        below.addStretch(1)
+        column.addLayout(below)
+        column.addStretch(3)
+        self.setWidget(page)
+        self._columns = 0
+        self._arrange()
+        themes.theme_changed.connect(self.on_theme_changed)
+        self.on_theme_changed()
+
+    def on_example_clicked(self) -> None:
+        """Pass the text of the button on."""
+        button = self.sender()
+        if isinstance(button, QPushButton):
+            self.example_chosen.emit(button.property("example"))
+
+    def on_theme_changed(self) -> None:
+        """New sizes."""
+        edge = round(self._themes.theme.ui_points * 7.2)
+        self._drop.setPixmap(pixmap_from_svg("dewpoint", QSize(edge, edge), self.devicePixelRatioF()))
+        self._arrange()
+
+    def _example(self, text: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setObjectName("example")
+        button.setProperty("example", text)
+        button.setAccessibleName(f"Ask: {text}")
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.clicked.connect(self.on_example_clicked)
+        return button
+
+    def _arrange(self) -> None:
+        room = min(self.viewport().width() - 56, round(_WIDTH * self._themes.theme.scale))
+        wide = max(button.sizeHint().width() for button in self.examples) * 2 + 10
+        columns = 2 if room >= max(_TWO_COLUMNS, wide) else 1
+        for widget in (self._box, self.advice):
+            widget.setFixedWidth(max(200, room))
+        if columns != self._columns:
+            self._columns = columns
+            for number, button in enumerate(self.examples):
+                self._grid.addWidget(button, number // columns, number % columns)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """One or two columns."""
+        super().resizeEvent(event)
+        self._arrange()

@@ -1,0 +1,132 @@
+"""Above the chat: the button for the chat list, the model's name and how it is doing."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from app.bridge.model import ModelPhase, ModelState
+from app.ui.chat import words
+from app.ui.models import words as model_words
+from app.ui.widgets.elided import ElidedButton
+from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.theme import ThemeManager
+
+_BUSY = (ModelPhase.LOADING, ModelPhase.WRITING, ModelPhase.STOPPING)
+
+
+class Header(QWidget):
+    """Model name and state.
+
+    Signals:
+        sidebar_toggled: The user wants to hide or show the chat list.
+        engines_requested: The user wants to see what is being built.
+        models_requested: The user wants to see the models.
+    """
+
+    sidebar_toggled = Signal()
+    engines_requested = Signal()
+    models_requested = Signal()
+
+    def __init__(self, themes: ThemeManager) -> None:
+        super().__init__()
+        self.setObjectName("header")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAccessibleName("Model")
+        self._themes = themes
+        self.toggle = QToolButton()
+        self.toggle.setAccessibleName("Hide or show the chat list")
+        self.toggle.setToolTip("Hide or show the chat list (Ctrl+B)")
+        self.toggle.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.name = ElidedButton(model_words.MODELS_LINK)
+        self.name.setObjectName("model_name")
+        self.name.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the icon stands behind the name
+        self.state = QLabel()
+        self.state.setObjectName("model_state")
+        self.engines, self.models = QPushButton(), QPushButton()
+        for link, name in ((self.engines, words.ENGINES), (self.models, model_words.TITLE)):
+            link.setObjectName("link")
+            link.setAccessibleName(name)
+            link.setCursor(Qt.CursorShape.PointingHandCursor)
+            link.hide()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 7, 20, 7)
+        row.setSpacing(10)
+        row.addWidget(self.toggle)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        first = QHBoxLayout()
+        first.addWidget(self.name)
+        first.addStretch(1)
+        column.addLayout(first)
+        column.addWidget(self.state)
+        row.addLayout(column, 1)
+        row.addWidget(self.models)
+        row.addWidget(self.engines)
+        self.name.clicked.connect(self.on_models_clicked)
+        self.models.clicked.connect(self.on_models_clicked)
+        self.engines.clicked.connect(self.on_engines_clicked)
+        self.toggle.clicked.connect(self.on_toggle_clicked)
+        themes.theme_changed.connect(self.on_theme_changed)
+        self.on_theme_changed()
+
+    def show_state(self, state: ModelState) -> None:
+        """Show how the model is doing."""
+        self.name.set_full_text(state.name)
+        text = _words_of(state)
+        self.state.setText(text)
+        self.state.setAccessibleName(f"State of the model: {text}")
+        self.state.setToolTip(state.error or state.stage or state.why)
+        tone = "error" if state.phase == ModelPhase.FAILED else "busy" if state.phase in _BUSY else "calm"
+        if self.state.property("tone") != tone:
+            self.state.setProperty("tone", tone)
+            self.state.style().unpolish(self.state)
+            self.state.style().polish(self.state)
+
+    def show_engines(self, text: str) -> None:
+        """What is being done with engines; nothing if `text` is empty."""
+        self.engines.setText(text)
+        self.engines.setAccessibleName(text)
+        self.engines.setVisible(bool(text))
+
+    def show_models(self, text: str) -> None:
+        """What is being done with models; nothing if `text` is empty."""
+        self.models.setText(text)
+        self.models.setAccessibleName(text or model_words.TITLE)
+        self.models.setVisible(bool(text))
+
+    def on_models_clicked(self) -> None:
+        """Passed on."""
+        self.models_requested.emit()
+
+    def on_engines_clicked(self) -> None:
+        """Passed on."""
+        self.engines_requested.emit()
+
+    def on_toggle_clicked(self) -> None:
+        """Passed on."""
+        self.sidebar_toggled.emit()
+
+    def on_theme_changed(self) -> None:
+        """New colours and sizes."""
+        theme = self._themes.theme
+        edge = round(theme.ui_points * 1.8)
+        self.toggle.setIcon(themed_icon("sidebar", theme.color("muted"), edge))
+        self.toggle.setIconSize(QSize(edge, edge))
+        small = round(theme.ui_points * 1.1)
+        self.name.setIcon(themed_icon("arrow-dark" if theme.dark else "arrow-light", theme.color("muted"), small))
+        self.name.setIconSize(QSize(small, small))
+
+
+def _words_of(state: ModelState) -> str:
+    match state.phase:
+        case ModelPhase.LOADING:
+            return words.loading_state(state.fraction)
+        case ModelPhase.READY:
+            return words.ready_state(state.device, state.why)
+        case ModelPhase.WRITING:
+            return words.WRITING
+        case ModelPhase.STOPPING:
+            return words.STOPPING
+        case ModelPhase.FAILED:
+            return state.error or words.NOT_LOADED

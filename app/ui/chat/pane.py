@@ -1,0 +1,140 @@
+"""The right side: header, chat (or the empty state), floating bars, composer, status line."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+
+from app.base.settings import Settings
+from app.ui.chat import words
+from app.ui.chat.chat_view import COLUMN_WIDTH, ChatView
+from app.ui.chat.composer import Composer
+from app.ui.chat.empty_state import EmptyState
+from app.ui.chat.header import Header
+from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.theme import ThemeManager
+from app.ui.widgets.toast import NOTICE_MS, UNDO_MS, Toast
+
+_GAP = 12
+
+
+class ChatPane(QWidget):
+    """Composes the panels of one chat."""
+
+    def __init__(self, themes: ThemeManager, settings: Settings) -> None:
+        super().__init__()
+        self.setObjectName("chat_area")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._themes = themes
+        self.header = Header(themes)
+        self.chat = ChatView(themes, settings.drafts == "calm", settings.reduce_motion)
+        self.empty = EmptyState(themes)
+        self.composer = Composer(themes)
+        self.status = QLabel()
+        self.status.setObjectName("status_line")
+        self.status.setAccessibleName("Status")
+        self.status.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._lay_out()
+        self.undo_bar = Toast("undo_bar", "Undo", UNDO_MS)
+        self.notice = Toast("notice", "Close", NOTICE_MS)
+        self.latest = QToolButton()
+        self.latest.setObjectName("latest")
+        self.latest.setAccessibleName(words.JUMP_TO_LATEST)
+        self.latest.setToolTip(words.JUMP_TO_LATEST)
+        self.latest.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.latest.hide()
+        for floating in (self.undo_bar, self.notice, self.latest):
+            floating.setParent(self._middle)
+            floating.installEventFilter(self)
+        self._middle.installEventFilter(self)
+        self.chat.bottom_reached.connect(self.on_bottom_reached)
+        self.chat.verticalScrollBar().rangeChanged.connect(self.on_scroll_range_changed)
+        self.latest.clicked.connect(self.chat.scroll_to_bottom)
+        themes.theme_changed.connect(self.on_theme_changed)
+        self.on_theme_changed()
+
+    def show_empty(self, empty: bool) -> None:
+        """The empty state or the chat."""
+        self._stack.setCurrentWidget(self.empty if empty else self.chat)
+        if empty:
+            self.latest.hide()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the empty state is in view."""
+        return self._stack.currentWidget() is self.empty
+
+    def set_status(self, text: str) -> None:
+        """The line at the very bottom."""
+        self.status.setText(text)
+
+    def on_bottom_reached(self, reached: bool) -> None:
+        """Offer the way to the newest message."""
+        self.latest.setVisible(not reached and not self.is_empty)
+        self._place()
+
+    def on_scroll_range_changed(self, least: int, most: int) -> None:
+        """The composer stays under the messages when the scroll bar comes and goes."""
+        room = self.chat.verticalScrollBar().sizeHint().width() if most > least else 0
+        self._bottom_row.setContentsMargins(0, 0, room, 0)
+
+    def on_theme_changed(self) -> None:
+        """New colours and sizes."""
+        theme = self._themes.theme
+        self.latest.setIcon(themed_icon("down", theme.color("muted")))
+        self.latest.setIconSize(QSize(18, 18))
+        self._place()
+
+    def _lay_out(self) -> None:
+        self._middle = QWidget()
+        self._middle.setObjectName("chat_area")
+        self._stack = QStackedLayout(self._middle)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.chat)
+        bottom = QWidget()
+        bottom.setMaximumWidth(COLUMN_WIDTH)
+        column = QVBoxLayout(bottom)
+        column.setContentsMargins(28, 4, 28, 8)
+        column.setSpacing(6)
+        column.addWidget(self.composer)
+        column.addWidget(self.status)
+        row = self._bottom_row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addStretch(1)
+        row.addWidget(bottom, 1000)
+        row.addStretch(1)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.setSpacing(0)
+        page.addWidget(self.header)
+        page.addWidget(self._middle, 1)
+        page.addLayout(row)
+
+    def _place(self) -> None:
+        """Put the floating things above the composer."""
+        area = self._middle.rect()
+        bottom = area.bottom() - _GAP
+        for toast in (self.notice, self.undo_bar):
+            if toast.isHidden():
+                continue
+            width = min(620, area.width() - 2 * _GAP)
+            height = max(toast.heightForWidth(width), toast.sizeHint().height())
+            toast.setGeometry((area.width() - width) // 2, bottom - height, width, height)
+            toast.raise_()
+            bottom -= height + _GAP
+        if not self.latest.isHidden():
+            size = self.latest.sizeHint()
+            self.latest.setGeometry(
+                (area.width() - size.width()) // 2, bottom - size.height(), size.width(), size.height()
+            )
+            self.latest.raise_()
+
+    # -- Qt ---------------------------------------------------------------------------------------------------------
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Floating things follow the room they float in."""
+        came_or_went = event.type() in (QEvent.Type.Show, QEvent.Type.Hide)
+        resized = event.type() == QEvent.Type.Resize and watched is self._middle
+        if (came_or_went or resized) and hasattr(self, "latest"):
+            self._place()
+        return super().eventFilter(watched, event)

@@ -1,0 +1,1 @@
+"""The engine card and what else the window says of engines."""

@@ -1,0 +1,298 @@
+"""The engine card: what engines the current model has on this computer's graphics card, and what can be done with them.
+
+It shows what `EngineKeeper` says and asks it to act; closing it stops nothing.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.base.errors import ErrorReport
+from app.bridge.engines import EngineKeeper, EngineWork, WorkEnd
+from app.engines import texts
+from app.engines.looks import Looked
+from app.engines.sets import ListedSet
+from app.engines.values import EngineView, Offer
+from app.ui.chat import words
+from app.ui.engines.log import EngineLog
+from app.ui.engines.panels import Banner, Facts, WorkPanel, wrapped
+from app.ui.widgets.first_size import resize_within_screen
+from app.ui.widgets.question import Question
+from app.ui.widgets.theme import ThemeManager
+
+TESTABLE = ("untested", "failed", "ready")  # all segments are there
+SIZE, SMALL = (640, 660), (640, 300)  # small while there is only a sentence to say
+TONES = {"ready": "good", "failed": "bad", "damaged": "bad"}
+
+
+class EngineCard(QDialog):
+    """One model, one card."""
+
+    def __init__(self, keeper: EngineKeeper, themes: ThemeManager, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(words.ENGINES)
+        self._keeper = keeper
+        self._themes = themes
+        self._view: EngineView | None = None
+        self._sets: tuple[ListedSet, ...] = ()
+        self._precision = ""
+        self._question = ""
+        self._problem: ErrorReport | None = None
+        self.subject = wrapped()
+        self.subject.setObjectName("dialog_title")
+        self.banner = Banner()
+        self.work = WorkPanel()
+        self.facts = Facts()
+        self.disk = wrapped(role="faint")
+        self.prune = QPushButton("Free \u2026")
+        self.prune.setObjectName("link")
+        self.prune.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.build_button, self.verify = QPushButton(words.REBUILD), QPushButton("Verify")
+        self.delete, self.close_button = QPushButton("Delete \u2026"), QPushButton("Close")
+        for button in (self.build_button, self.verify, self.delete, self.prune, self.close_button):
+            button.setAutoDefault(False)
+            button.setAccessibleName(button.text())
+        self._lay_out()
+        self._connect()
+        resize_within_screen(self, *SIZE)
+        self.close_button.setFocus()
+        self.show_looking()
+
+    def _lay_out(self) -> None:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(24, 20, 24, 12)
+        column.setSpacing(14)
+        for widget in (self.subject, self.banner, self.work, self.facts):
+            column.addWidget(widget)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setAccessibleName(words.ENGINES)
+        area.setWidget(body)
+        below = QHBoxLayout()
+        below.setContentsMargins(24, 0, 16, 0)
+        below.addWidget(self.disk, 1)
+        below.addWidget(self.prune)
+        row = QHBoxLayout()
+        row.setContentsMargins(24, 6, 24, 16)
+        row.addWidget(self.delete)
+        row.addStretch(1)
+        for button in (self.verify, self.build_button, self.close_button):
+            row.addWidget(button)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(area, 1)
+        page.addLayout(below)
+        page.addLayout(row)
+
+    def _connect(self) -> None:
+        keeper = self._keeper
+        keeper.looked.connect(self.on_looked)
+        keeper.work_changed.connect(self.on_work_changed)
+        keeper.work_ended.connect(self.on_work_ended)
+        keeper.problem.connect(self.on_problem)
+        self.facts.precision_chosen.connect(self.on_precision_chosen)
+        self.work.stop_requested.connect(keeper.stop)
+        self.work.log_requested.connect(self.on_log_requested)
+        self.banner.log_requested.connect(self.on_log_requested)
+        self.build_button.clicked.connect(self.on_build_clicked)
+        self.verify.clicked.connect(self.on_verify_clicked)
+        self.delete.clicked.connect(self.on_delete_clicked)
+        self.prune.clicked.connect(self.on_prune_clicked)
+        self.close_button.clicked.connect(self.reject)
+
+    # -- what comes from the keeper ---------------------------------------------------------------------------------
+
+    def show_looking(self) -> None:
+        """Nothing is known yet."""
+        self._view = None
+        self._refresh()
+
+    def on_looked(self, looked: Looked) -> None:
+        """The answer of a look."""
+        if self._view is None or looked.view.folder != self._view.folder:
+            self._precision = ""
+        grown = self._view is None or bool(self._view.offers) != bool(looked.view.offers)
+        self._view, self._sets = looked.view, looked.sets
+        if self.offer is None:
+            best = looked.view.recommended
+            self._precision = best.precision if best is not None else ""
+        self._refresh()
+        if grown:
+            resize_within_screen(self, *(SIZE if looked.view.offers or looked.view.refused else SMALL))
+
+    def on_work_changed(self, work: EngineWork | None) -> None:
+        """News of what is being done; the facts stay as they are."""
+        self._show_work(work)
+        self._refresh_buttons()
+
+    def on_work_ended(self, end: WorkEnd) -> None:
+        """A look follows; until then say how it ended."""
+        self._refresh()
+
+    def on_problem(self, report: ErrorReport) -> None:
+        """Something could not be removed; that stands there until the user does something else."""
+        self._problem = report
+        self._refresh()
+
+    # -- what the user does -----------------------------------------------------------------------------------------
+
+    def on_precision_chosen(self, precision: str) -> None:
+        """Show another precision."""
+        self._precision, self._problem = precision, None
+        self._refresh()
+
+    def on_build_clicked(self) -> None:
+        """Build what is missing; where nothing is missing, ask first."""
+        view, offer, self._problem = self._view, self.offer, None
+        if view is None or offer is None:
+            return
+        if offer.state.name not in TESTABLE:
+            self._keeper.build(view, offer)
+            return
+        title = words.rebuild_question(view.model, offer.precision)
+        detail = words.rebuild_detail(texts.duration(offer.plan.build_seconds))
+        self._ask(Question(title, detail, words.REBUILD, self._themes.theme, self), "rebuild")
+
+    def on_verify_clicked(self) -> None:
+        """Run the self-test."""
+        self._problem = None
+        if self._view is not None and self.offer is not None:
+            self._keeper.verify(self._view, self.offer)
+
+    def on_delete_clicked(self) -> None:
+        """Ask, and say how much comes free."""
+        view, offer = self._view, self.offer
+        if view is None or offer is None or offer.folder is None:
+            return
+        title = words.delete_question(view.model, offer.precision)
+        detail = words.delete_detail(texts.size(offer.size), texts.duration(offer.plan.build_seconds))
+        self._ask(Question(title, detail, "Delete", self._themes.theme, self), "delete")
+
+    def on_prune_clicked(self) -> None:
+        """Ask, and say what would go."""
+        useless = [each for each in self._sets if each.useless]
+        rows = [
+            words.prune_row(
+                each.model or each.folder.name, each.precision, each.card, texts.size(each.size), each.reasons
+            )
+            for each in useless
+        ]
+        title = words.prune_question(len(useless), texts.size(sum(each.size for each in useless)))
+        self._ask(Question(title, "\n\n".join(rows), "Remove", self._themes.theme, self), "prune")
+
+    def on_question_accepted(self) -> None:
+        """The user agreed to what `_ask` was about."""
+        subject, view, offer = self._question, self._view, self.offer
+        self._problem = None
+        if subject == "prune":
+            self._keeper.remove([each.folder for each in self._sets if each.useless])
+        elif view is not None and offer is not None and subject == "rebuild":
+            self._keeper.build(view, offer, anew=True)
+        elif offer is not None and offer.folder is not None and subject == "delete":
+            self._keeper.remove([offer.folder])
+
+    def on_log_requested(self) -> None:
+        """The log of what is being built, else of what is shown."""
+        work = self._keeper.work
+        offer = work.offer if work is not None else self.offer
+        if offer is not None:
+            EngineLog(self._keeper, offer, self._themes.theme, self).open()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    @property
+    def offer(self) -> Offer | None:
+        """What is shown."""
+        return self._view.offer(self._precision) if self._view is not None else None
+
+    def _ask(self, question: Question, subject: str) -> None:
+        self._question = subject
+        question.accepted.connect(self.on_question_accepted)
+        question.open()
+
+    def _refresh(self) -> None:
+        view, offer = self._view, self.offer
+        self.subject.setVisible(view is not None)
+        self.facts.setVisible(view is not None)
+        if view is None:
+            self.banner.show_text(words.LOOKING, "", "calm")
+        else:
+            self.subject.setText(words.engine_subject(view.model, view.card.gpu.name if view.card else ""))
+            self.facts.show_view(view, offer)
+            self._show_state(view, offer)
+        useless = sum(each.size for each in self._sets if each.useless)
+        self.disk.setText(words.disk_line(len(self._sets), texts.size(sum(each.size for each in self._sets))))
+        self.disk.setVisible(bool(self._sets))
+        self.prune.setText(words.free_label(texts.size(useless)))
+        self.prune.setAccessibleName(self.prune.text())
+        self.prune.setVisible(any(each.useless for each in self._sets))
+        self._show_work(self._keeper.work)
+        self._refresh_buttons()
+
+    def _show_state(self, view: EngineView, offer: Offer | None) -> None:
+        """An error of the last build of this offer comes first, then the state."""
+        end = self._keeper.last_end
+        if self._problem is not None:
+            self.banner.show_text(self._problem.text, self._problem.hint, "bad")
+        elif view.problem is not None and view.refused:
+            self.banner.show_text(words.NOT_ON_THIS_CARD, "", "calm")  # why stands below, for each precision
+        elif view.problem is not None:
+            self.banner.show_text(view.problem.text, view.problem.hint, "calm")
+        elif offer is not None and end is not None and end.report is not None and _same(end.work.offer, offer):
+            self.banner.show_text(end.report.text, end.report.hint, "bad", log=True)
+        elif offer is not None:
+            name = offer.state.name
+            detail = f"{words.reasons_line(_reasons(offer))} {words.ENGINE_HINTS[name]}".strip()
+            self.banner.show_text(words.ENGINE_HEADLINES[name], detail, TONES.get(name, "calm"))
+
+    def _show_work(self, work: EngineWork | None) -> None:
+        here = work is not None and self.offer is not None and _same(work.offer, self.offer)
+        self.work.setVisible(work is not None)
+        self.banner.setVisible(not here)
+        if work is not None:
+            self.work.show_work(work, elsewhere=not here)
+
+    def _refresh_buttons(self) -> None:
+        offer, idle = self.offer, self._keeper.work is None
+        for button in (self.build_button, self.verify, self.delete):
+            button.setVisible(offer is not None)
+        self.prune.setEnabled(idle)
+        if offer is None:
+            return
+        name = offer.state.name
+        self.build_button.setText(words.BUILD_LABELS.get(name, words.REBUILD))
+        self.build_button.setEnabled(idle)
+        self.verify.setEnabled(idle and name in TESTABLE and self._view is not None and self._view.here)
+        self.delete.setEnabled(idle and offer.folder is not None)
+        first = None if name == "ready" or not idle else self.verify if name == "untested" else self.build_button
+        for button in (self.build_button, self.verify, self.close_button):
+            button.setAccessibleName(button.text())
+            role = "primary" if button is first else ""
+            if button.property("role") != role:
+                button.setProperty("role", role)
+                button.style().unpolish(button)
+                button.style().polish(button)
+        self.delete.setAccessibleName("Delete")
+
+
+def _same(one: Offer, other: Offer) -> bool:
+    """Whether two offers mean the same engines."""
+    return one.request.identity == other.request.identity
+
+
+def _reasons(offer: Offer) -> tuple[str, ...]:
+    """Why engines are not ready, where the headline does not say it already."""
+    state = offer.state
+    if state.name == "absent" or (state.name == "untested" and state.certificate is None):
+        return ()
+    if state.name == "failed" and state.certificate is not None:
+        bad = next((check for check in state.certificate.checks if not check.passed), None)
+        if bad is not None:
+            return (words.off_by(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance),)
+    return state.reasons

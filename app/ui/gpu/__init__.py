@@ -1,0 +1,1 @@
+"""TensorRT for RTX in the window: its line, its licence, its news."""

@@ -1,0 +1,128 @@
+"""The line about TensorRT for RTX, in the models window and on the engine card: how it is, and what can be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from app.gpu import texts
+from app.gpu.values import GpuState, GpuView
+from app.ui.gpu import words
+from app.ui.widgets.labels import Sentence, set_tone
+
+if TYPE_CHECKING:
+    from app.bridge.gpu import GpuKeeper
+    from app.gpu.work import GpuWork
+
+STEPS = 1000
+
+
+class GpuPanel(QFrame):
+    """Shown if there is something to say.
+
+    Signals:
+        wanted: Name of a button, of `gpu_words.BUTTONS`.
+    """
+
+    wanted = Signal(str)
+
+    def __init__(self, keeper: GpuKeeper) -> None:
+        super().__init__()
+        self.setObjectName("strip")
+        self._keeper = keeper
+        self.text, self.hint, self.step = Sentence(), Sentence(role="muted"), Sentence(role="muted")
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setRange(0, STEPS)
+        self.bar.setAccessibleName(words.PROGRESS)
+        self.buttons = {name: self._button(name, label) for name, label in words.BUTTONS.items()}
+        column, row = QVBoxLayout(), QHBoxLayout(self)
+        column.setSpacing(3)
+        for widget in (self.text, self.hint, self.step, self.bar):
+            column.addWidget(widget)
+        row.setContentsMargins(14, 8, 8, 8)
+        row.addLayout(column, 1)
+        for button in self.buttons.values():
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        keeper.view_changed.connect(self.on_changed)
+        keeper.work_changed.connect(self.on_changed)
+        self.refresh()
+
+    def tab_order(self) -> list[QWidget]:
+        """Its buttons, as Tab goes through them."""
+        return list(self.buttons.values())
+
+    def on_changed(self, news: object) -> None:
+        """A look, or news of what is being done."""
+        self.refresh()
+
+    def on_pressed(self) -> None:
+        """Passed on."""
+        sender = self.sender()
+        if sender is not None:
+            self.wanted.emit(sender.property("does"))
+
+    def refresh(self) -> None:
+        """Show what is known now."""
+        view, work = self._keeper.view, self._keeper.work
+        if work is not None:
+            self._show_work(work)
+        elif view is not None:
+            self._show_view(view)
+        self.setVisible(work is not None or (view is not None and view.wanted))
+
+    def _show_work(self, work: GpuWork) -> None:
+        self.text.setText(words.WORKING[work.task])
+        self.hint.show_text("")
+        step = work.step
+        said = texts.stage(step.stage, step.fraction) if step is not None else ""
+        self.step.show_text(words.STOPPING if work.stopping else said)
+        self.bar.setVisible(step is not None and step.stage != "trying")
+        self.bar.setValue(round(STEPS * step.fraction) if step is not None else 0)
+        self._show_buttons("stop")
+        self.buttons["stop"].setVisible(work.task == "install" and (step is None or step.stage != "trying"))
+        self.buttons["stop"].setEnabled(not work.stopping)
+        set_tone(self, "calm")
+        self.setAccessibleName(f"{self.text.text()}. {self.step.text()}".strip())
+
+    def _show_view(self, view: GpuView) -> None:
+        hint, tone = "", "calm"
+        names: tuple[str, ...] = ("verify", "remove")
+        match view.state:
+            case GpuState.ABSENT:
+                text, names = texts.not_installed(view.card, view.download, view.needs), ("install",)
+            case GpuState.DAMAGED:
+                text, hint = texts.damaged(view.damaged), texts.DAMAGED_HINT
+                tone, names = "bad", ("install", "remove")
+            case GpuState.BROKEN:
+                text = texts.broken(view.report.text if view.report is not None else "")
+                hint, tone, names = texts.BROKEN_HINT, "bad", ("verify", "install", "remove")
+            case _:
+                text = texts.installed(view.version, view.size, view.installed)
+        self.text.setText(text)
+        self.hint.show_text(hint)
+        self.step.hide()
+        self.bar.hide()
+        self._show_buttons(*names)
+        install = self.buttons["install"]
+        install.setText(words.INSTALL if view.state is GpuState.ABSENT else words.AGAIN)
+        install.setEnabled(not view.offline)
+        install.setToolTip(words.OFFLINE_WHY if view.offline else "")
+        set_tone(self, tone)
+        self.setAccessibleName(f"{text} {hint}".strip())
+
+    def _show_buttons(self, *names: str) -> None:
+        for name, button in self.buttons.items():
+            button.setVisible(name in names)
+            button.setAccessibleName(f"{button.text()}: {words.TITLE}")
+
+    def _button(self, name: str, label: str) -> QPushButton:
+        button = QPushButton(label)
+        button.setAutoDefault(False)
+        button.setAccessibleName(f"{label}: {words.TITLE}")
+        button.setProperty("does", name)
+        button.setProperty("role", "primary" if name == "install" else "quiet")
+        button.clicked.connect(self.on_pressed)
+        return button

@@ -1,0 +1,75 @@
+"""Labels and sentences of the window about the GPU add-on and the doctor (what commands say, too: `app.gpu.texts`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.engines.texts import size
+
+TITLE = "TensorRT for RTX"
+INSTALL = "Install \u2026"
+AGAIN = "Install again \u2026"
+CHECK = "Check"
+REMOVE = "Remove \u2026"
+STOP = "Stop"
+BUTTONS = {"install": INSTALL, "verify": CHECK, "remove": REMOVE, "stop": STOP}
+INSTALLING = "TensorRT for RTX is being installed"
+WORKING = {"install": INSTALLING, "verify": "TensorRT for RTX is being checked", "remove": "Being removed"}
+STOPPING = "Stopping \u2026"
+PROGRESS = "Progress of the installation"
+OFFLINE_WHY = "Dewpoint stays offline. Switch that off in the settings to install it."
+REMOVE_TITLE = "Remove TensorRT for RTX?"
+REMOVE_AGREE = "Remove"
+ALL_RIGHT = "Every file of TensorRT for RTX is right, and it works: a small engine was built with it."
+CANCEL = "Cancel"
+CLOSE = "Close"
+
+# -- before the installation -----------------------------------------------------------------------------------------
+
+INSTALL_TITLE = "Install TensorRT for RTX"
+INSTALL_TEXT = "NVIDIA's libraries, with which engines are built and run on your graphics card."
+LICENCE = "Licence"
+ACCEPT = "I accept NVIDIA's licence"
+INSTALL_NOW = "Install"
+
+
+def head(version: str, card: str) -> str:
+    """What, and for which card."""
+    return f"{TITLE} {version} for your {card}" if card else f"{TITLE} {version}"
+
+
+def licence_line(name: str, place: str) -> str:
+    """Which licence, and where it stands."""
+    return f"{name}, also on {place}:"
+
+
+def sizes(download: int, installed: int, free: int) -> str:
+    """What it takes."""
+    return f"{size(download)} to download, {size(installed)} on the disk. {size(free)} free on the drive."
+
+
+def goes_to(folder: Path) -> str:
+    """Where it will lie; nothing else on the computer changes."""
+    return f"It goes to {folder}, and nowhere else; Remove takes all of it away."
+
+
+def remove_detail(count: int, folder: Path) -> str:
+    """What removing means."""
+    return f"{size(count)} come free in {folder}. Engines stay, and wait until it is installed again."
+
+
+# -- the doctor ------------------------------------------------------------------------------------------------------
+
+DOCTOR = "Check this computer"
+DOCTOR_TEXT = "What Dewpoint needs, and what it found. Nothing is changed and nobody is asked."
+LOOKING = "Looking \u2026"
+GOOD = "Everything that Dewpoint needs is there."
+COPY_REPORT = "Copy report"
+COPY_WHAT = "report"
+PILLS = {"pass": "fine", "note": "note", "fail": "fails"}
+TONES = {"pass": "good", "note": "calm", "fail": "bad"}
+
+
+def bad(count: int) -> str:
+    """How many things do not work."""
+    return f"{'One thing does' if count == 1 else f'{count} things do'} not work; what to do stands beside it."

@@ -1,0 +1,1 @@
+"""The menu Help: keys, About, bug reports, the doctor, the network list."""

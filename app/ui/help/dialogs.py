@@ -1,0 +1,137 @@
+"""Small dialogs: keyboard shortcuts, About, and the report of a bug."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, qVersion
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import __version__
+from app.base import texts
+from app.base.errors import ErrorReport
+from app.ui.widgets.copy_button import CopyButton
+from app.ui.widgets.first_size import resize_within_screen
+from app.ui.widgets.icons import pixmap_from_svg
+from app.ui.widgets.theme import Theme
+
+
+class ShortcutsDialog(QDialog):
+    """All keys, from the table in `app.base.texts`."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keyboard shortcuts")
+        rows = QWidget()
+        grid = QGridLayout(rows)
+        grid.setContentsMargins(24, 18, 24, 8)
+        grid.setHorizontalSpacing(22)
+        grid.setVerticalSpacing(8)
+        for number, shortcut in enumerate(texts.SHORTCUTS):
+            key = QLabel(shortcut.keys)
+            key.setProperty("role", "key")
+            grid.addWidget(key, number, 0, Qt.AlignmentFlag.AlignLeft)
+            action = QLabel(shortcut.action)
+            action.setWordWrap(True)
+            grid.addWidget(action, number, 1)
+        grid.setColumnStretch(1, 1)
+        grid.setRowStretch(len(texts.SHORTCUTS), 1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setAccessibleName("Keyboard shortcuts")
+        area.setWidget(rows)
+        _close_below(self, area)
+        resize_within_screen(self, 520, 640)
+
+
+class AboutDialog(QDialog):
+    """What this is."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(f"About {texts.APP_NAME}")
+        drop = QLabel()
+        edge = round(theme.ui_points * 6.4)
+        drop.setPixmap(pixmap_from_svg("dewpoint", QSize(edge, edge), self.devicePixelRatioF()))
+        name = QLabel(f"{texts.APP_NAME} {__version__}")
+        name.setObjectName("empty_title")
+        tagline = QLabel(texts.TAGLINE)
+        tagline.setObjectName("empty_tagline")
+        about = QLabel(texts.ABOUT)
+        about.setWordWrap(True)
+        small = QLabel(f"{texts.LICENSE_LINE} \u00b7 Qt {qVersion()} (LGPL)")
+        small.setProperty("role", "muted")
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(36, 28, 36, 12)
+        column.setSpacing(8)
+        for label in (drop, name, tagline):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            column.addWidget(label)
+        column.addSpacing(10)
+        column.addWidget(about)
+        column.addSpacing(4)
+        column.addWidget(small)
+        _close_below(self, body)
+        self.setFixedWidth(round(theme.ui_points * 44))
+
+
+class BugDialog(QDialog):
+    """Something inside went wrong: one sentence, and a report to copy."""
+
+    def __init__(self, report: ErrorReport, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(texts.APP_NAME)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._report = report
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(24, 20, 24, 8)
+        column.setSpacing(8)
+        title = QLabel(report.text)
+        title.setObjectName("dialog_title")
+        hint = QLabel(report.hint)
+        for label in (title, hint):
+            label.setWordWrap(True)
+            column.addWidget(label)
+        detail = QPlainTextEdit(report.detail)
+        detail.setReadOnly(True)
+        detail.setAccessibleName("Report")
+        detail.setFont(theme.mono_font())
+        detail.setTabChangesFocus(True)
+        column.addWidget(detail, 1)
+        row = QHBoxLayout()
+        row.addWidget(CopyButton(self.report_text, "report", theme, label="Copy report"))
+        row.addStretch(1)
+        column.addLayout(row)
+        _close_below(self, body)
+        resize_within_screen(self, 640, 420)
+
+    def report_text(self) -> str:
+        """What is copied."""
+        return f"{texts.APP_NAME} {__version__}, Qt {qVersion()}\n{self._report.text}\n\n{self._report.detail}"
+
+
+def _close_below(dialog: QDialog, body: QWidget) -> None:
+    buttons = QDialogButtonBox()
+    close: QPushButton = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
+    close.setDefault(True)
+    close.setAccessibleName("Close")
+    buttons.rejected.connect(dialog.reject)
+    row = QHBoxLayout()
+    row.setContentsMargins(24, 6, 24, 16)
+    row.addWidget(buttons)
+    page = QVBoxLayout(dialog)
+    page.setContentsMargins(0, 0, 0, 0)
+    page.addWidget(body, 1)
+    page.addLayout(row)

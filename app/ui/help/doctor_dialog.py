@@ -1,0 +1,95 @@
+"""Help > Check this computer: a line for each thing that the doctor looked at, and a report to copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from app.ui.gpu import words
+from app.ui.widgets.copy_button import CopyButton
+from app.ui.widgets.first_size import resize_within_screen
+from app.ui.widgets.labels import Pill, Sentence
+from app.ui.widgets.sheet import Sheet
+from app.ui.widgets.theme import Theme
+
+if TYPE_CHECKING:
+    from app.bridge.gpu import GpuKeeper
+    from app.doctor.checks import Check
+
+SIZE = (640, 620)
+
+
+class DoctorDialog(Sheet):
+    """Asks when it is made; checks come one after another."""
+
+    own_size = True
+
+    def __init__(self, keeper: GpuKeeper, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(words.DOCTOR, words.DOCTOR, theme, parent)
+        self._keeper = keeper
+        self.checks: list[Check] = []
+        self.add_text(words.DOCTOR_TEXT, "muted")
+        self.state = self.add_text(words.LOOKING)
+        body = QWidget()
+        self._grid = QGridLayout()
+        self._grid.setHorizontalSpacing(14)
+        self._grid.setVerticalSpacing(10)
+        self._grid.setColumnStretch(2, 1)
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 8, 0)
+        column.addLayout(self._grid)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setAccessibleName(words.DOCTOR)
+        area.setWidget(body)
+        self.column.addWidget(area, 1)
+        self.copy_button = CopyButton(self.report, words.COPY_WHAT, theme, words.COPY_REPORT)
+        self.copy_button.setAutoDefault(False)
+        self.copy_button.setEnabled(False)
+        self.buttons.addButton(self.copy_button, self.buttons.ButtonRole.ActionRole)
+        self.add_reject(words.CLOSE, primary=True)
+        keeper.check_arrived.connect(self.on_check_arrived)
+        keeper.checks_ended.connect(self.on_checks_ended)
+        self.finished.connect(self.on_finished)
+        resize_within_screen(self, round(SIZE[0] * theme.scale), round(SIZE[1] * theme.scale))
+        keeper.diagnose()
+
+    def report(self) -> str:
+        """What is copied."""
+        from app.doctor.checks import report
+
+        return report(self.checks)
+
+    def on_finished(self) -> None:
+        """Nobody looks any more."""
+        self._keeper.stop_diagnosis()
+
+    def on_check_arrived(self, check: Check) -> None:
+        """One more line."""
+        self.checks.append(check)
+        row, top = len(self.checks), Qt.AlignmentFlag.AlignTop
+        pill, name = Pill(), QLabel(check.name)
+        pill.show_text(words.PILLS[check.status], words.TONES[check.status])
+        pill.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        name.setProperty("role", "muted")
+        text = QVBoxLayout()
+        text.setSpacing(2)
+        said = Sentence(check.text)
+        said.setAccessibleName(f"{check.name}, {words.PILLS[check.status]}: {check.text} {check.hint}".strip())
+        text.addWidget(said)
+        if check.hint:
+            text.addWidget(Sentence(check.hint, "muted"))
+        self._grid.addWidget(pill, row, 0, top)
+        self._grid.addWidget(name, row, 1, top)
+        self._grid.addLayout(text, row, 2)
+
+    def on_checks_ended(self) -> None:
+        """The verdict."""
+        failed = sum(check.status == "fail" for check in self.checks)
+        self.state.setText(words.bad(failed) if failed else words.GOOD)
+        self.copy_button.setEnabled(bool(self.checks))

@@ -1,0 +1,1 @@
+"""The models window, its dialogs and its news."""

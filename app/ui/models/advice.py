@@ -1,0 +1,59 @@
+"""On the page of a new chat, as long as only the starter model is there: what was found, and which model suits."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+
+from app.library.values import Shelf
+from app.ui.models import dialog_words as words
+from app.ui.models import words as model_words
+from app.ui.widgets.labels import Sentence
+
+
+class FirstAdvice(QFrame):
+    """A quiet card; hidden until something is known, and after the user said "Not now".
+
+    Signals:
+        models_wanted: Show the models.
+        refused: Not now.
+    """
+
+    models_wanted = Signal()
+    refused = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("first_advice")
+        self.card, self.advice = Sentence(), Sentence(role="muted")
+        self.card.setObjectName("engine_part")
+        self.show_button, self.refuse = QPushButton(words.SHOW_MODELS), QPushButton(words.NOT_NOW)
+        self.refuse.setProperty("role", "quiet")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addStretch(1)
+        for button in (self.refuse, self.show_button):
+            button.setAccessibleName(button.text())
+            row.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 12, 10)
+        column.setSpacing(4)
+        column.addWidget(self.card)
+        column.addWidget(self.advice)
+        column.addLayout(row)
+        self.show_button.clicked.connect(self.models_wanted)
+        self.refuse.clicked.connect(self.refused)
+        self.hide()
+
+    def show_shelf(self, shelf: Shelf | None) -> None:
+        """Say it; None hides the card. Without a model that would run there is one sentence and nothing to do."""
+        self.setVisible(shelf is not None)
+        if shelf is None:
+            return
+        runs = bool(shelf.advice.id)
+        self.card.show_text(words.found(model_words.machine_head(shelf.machine)) if shelf.machine.card else "")
+        self.advice.setText(shelf.advice.text)
+        self.show_button.setVisible(runs)
+        self.refuse.setText(words.NOT_NOW if runs else words.HIDE)
+        self.refuse.setAccessibleName(self.refuse.text())
+        self.setAccessibleName(f"{self.card.text()}. {self.advice.text()}")

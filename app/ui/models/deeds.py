@@ -1,0 +1,175 @@
+"""What the buttons of the models window do: each asks first where something is fetched or deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.library.values import ModelView, Offer, Removal
+from app.ui.help.network_dialog import NetworkDialog
+from app.ui.models import words
+from app.ui.models.add_dialogs import AdapterDialog, NameDialog
+from app.ui.models.leftovers_dialog import LeftoversDialog
+from app.ui.models.licence_dialog import LicenceDialog
+from app.ui.models.removal_dialog import RemovalDialog
+from app.ui.models.token_dialog import TokenDialog
+from app.ui.widgets.theme import Theme, ThemeManager
+
+if TYPE_CHECKING:
+    from app.bridge.library import LibraryKeeper
+    from app.bridge.preferences import Preferences
+    from app.library.work import Adapter
+
+
+class ModelDeeds(QObject):
+    """Does what is wanted; `host` is the window that dialogs stand before.
+
+    Signals:
+        use_wanted: A `ModelView` that shall answer.
+        engines_wanted: A `ModelView` whose engines shall be shown.
+        pause_begun: Id of a download that was told to stop.
+        refused: One sentence: why nothing was begun.
+    """
+
+    use_wanted = Signal(object)
+    engines_wanted = Signal(object)
+    pause_begun = Signal(str)
+    refused = Signal(str)
+
+    def __init__(self, keeper: LibraryKeeper, preferences: Preferences, themes: ThemeManager, host: QWidget) -> None:
+        super().__init__(host)
+        self.host = host
+        self._keeper, self._preferences, self._themes = keeper, preferences, themes
+        keeper.offered.connect(self.on_offered)
+        keeper.removal_known.connect(self.on_removal_known)
+        keeper.adapter_found.connect(self.on_adapter_found)
+
+    def do(self, name: str, model: ModelView | None) -> None:
+        """One of `model_words.BUTTONS`, or a button of the window."""
+        if model is None:
+            {
+                "add_name": self.add_by_name,
+                "add_folder": self.choose_folder,
+                "refresh": self._keeper.refresh,
+                "token": self.show_token,
+                "network": self.show_network,
+                "leftovers": self.show_leftovers,
+            }[name]()
+            return
+        match name:
+            case "download" | "again":
+                self._keeper.ask(model.repo)
+            case "resume" | "repair":
+                self._keeper.resume(model.id)
+            case "pause":
+                self.pause_begun.emit(model.id)
+                self._keeper.pause(model.id)
+            case "verify" | "verify_again":
+                self._keeper.verify(model.id)
+            case "stop":
+                self._keeper.stop_work()
+            case "remove" | "forget":
+                self._keeper.ask_removal(model)
+            case "move":
+                self._move(model)
+            case "use":
+                self.use_wanted.emit(model)
+            case "build" | "engines":
+                self.engines_wanted.emit(model)
+            case "folder":
+                QDesktopServices.openUrl(QUrl.fromLocalFile(str(model.folder)))
+            case "page":
+                QDesktopServices.openUrl(QUrl(f"{self._keeper.desk.network.endpoint}/{model.repo}"))
+
+    # -- adding -----------------------------------------------------------------------------------------------------
+
+    def add_by_name(self) -> None:
+        """Type or paste a name; the licence comes next."""
+        dialog = NameDialog(self._theme, self.host)
+        dialog.accepted.connect(self.on_name_accepted)
+        dialog.open()
+
+    def on_name_accepted(self) -> None:
+        """Ask the Hub."""
+        dialog = self.sender()
+        if isinstance(dialog, NameDialog):
+            self._keeper.ask(dialog.text)
+
+    def choose_folder(self) -> None:
+        """A checkpoint, or an adapter."""
+        folder = QFileDialog.getExistingDirectory(self.host, words.CHOOSE_FOLDER, str(Path.home()))
+        if folder:
+            self._keeper.add_folder(Path(folder))
+
+    def on_adapter_found(self, adapter: Adapter) -> None:
+        """Ask for the base."""
+        shelf = self._keeper.shelf
+        models = shelf.models if shelf is not None else ()
+        why_not = words.OFFLINE_WHY if self._keeper.desk.network.offline else ""
+        dialog = AdapterDialog(adapter, models, why_not, self._theme, self.host)
+        dialog.accepted.connect(self.on_merge_accepted)
+        dialog.base_wanted.connect(self._keeper.ask)
+        dialog.open()
+
+    def on_merge_accepted(self) -> None:
+        """Base and name are known."""
+        dialog = self.sender()
+        if self._keeper.work is not None:
+            self.refused.emit(words.ONE_AT_A_TIME)
+        elif isinstance(dialog, AdapterDialog) and dialog.chosen is not None:
+            self._keeper.merge(dialog.adapter.folder, dialog.chosen, dialog.title)
+
+    # -- downloading and removing -----------------------------------------------------------------------------------
+
+    def on_offered(self, offer: Offer) -> None:
+        """Show the licence."""
+        rate = self._keeper.shelf.machine.rate if self._keeper.shelf is not None else 0.0
+        dialog = LicenceDialog(offer, rate, self._theme, self.host)
+        dialog.accepted.connect(self.on_licence_accepted)
+        dialog.open()
+
+    def on_licence_accepted(self) -> None:
+        """Now, and only now, something is fetched."""
+        dialog = self.sender()
+        if isinstance(dialog, LicenceDialog):
+            self._keeper.accept(dialog.offer)
+
+    def on_removal_known(self, removal: Removal) -> None:
+        """Say what goes and what stays."""
+        dialog = RemovalDialog(removal, self._theme, self.host)
+        dialog.accepted.connect(self.on_removal_accepted)
+        dialog.open()
+
+    def on_removal_accepted(self) -> None:
+        """The user agreed."""
+        dialog = self.sender()
+        if isinstance(dialog, RemovalDialog):
+            self._keeper.remove(dialog.removal, dialog.with_engines)
+
+    def _move(self, model: ModelView) -> None:
+        start = str(model.folder.parent) if model.folder is not None else ""
+        parent = QFileDialog.getExistingDirectory(self.host, words.CHOOSE_TARGET, start)
+        if parent:
+            self._keeper.move(model.id, Path(parent))
+
+    # -- more windows -----------------------------------------------------------------------------------------------
+
+    def show_token(self) -> None:
+        """The access token."""
+        TokenDialog(self._keeper.desk.tokens, self._theme, self.host).open()
+
+    def show_network(self) -> None:
+        """What is asked, and the switch."""
+        NetworkDialog(self._keeper.desk.network.uses(), self._preferences, self._theme, self.host).open()
+
+    def show_leftovers(self) -> None:
+        """What lies about."""
+        LeftoversDialog(self._keeper, self._theme, self.host).open()
+
+    @property
+    def _theme(self) -> Theme:
+        return self._themes.theme

@@ -1,0 +1,114 @@
+"""What lies in the models folder and belongs to no model: take it back, or delete it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.library.values import Leftover, Shelf
+from app.ui.models import dialog_words as words
+from app.ui.models import words as model_words
+from app.ui.widgets.first_size import resize_within_screen
+from app.ui.widgets.labels import Sentence
+from app.ui.widgets.question import Question
+from app.ui.widgets.sheet import Sheet
+from app.ui.widgets.theme import Theme
+
+if TYPE_CHECKING:
+    from app.bridge.library import LibraryKeeper
+
+SIZE = (600, 420)
+
+
+class LeftoversDialog(Sheet):
+    """A line with two buttons for each; the list follows the keeper's looks."""
+
+    own_size = True
+
+    def __init__(self, keeper: LibraryKeeper, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(model_words.LEFTOVERS, model_words.LEFTOVERS, theme, parent)
+        self._keeper = keeper
+        self._asked: Leftover | None = None
+        self._shown: tuple[Leftover, ...] | None = None
+        self.text = self.add_text(words.LEFTOVERS_TEXT, "muted")
+        self._body = QWidget()
+        self._rows = QVBoxLayout(self._body)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setAccessibleName(model_words.LEFTOVERS)
+        area.setWidget(self._body)
+        self.column.addWidget(area, 1)
+        self.add_reject(words.CLOSE, primary=True)
+        keeper.shelf_changed.connect(self.on_shelf_changed)
+        resize_within_screen(self, round(SIZE[0] * theme.scale), round(SIZE[1] * theme.scale))
+        if keeper.shelf is not None:
+            self.on_shelf_changed(keeper.shelf)
+
+    def on_shelf_changed(self, shelf: Shelf) -> None:
+        """Other leftovers."""
+        if shelf.leftovers == self._shown:
+            return
+        self._shown = shelf.leftovers
+        while self._rows.count() > 1:
+            item = self._rows.takeAt(0)
+            row = item.widget() if item is not None else None
+            if row is not None:
+                row.hide()
+                row.deleteLater()
+        for number, leftover in enumerate(shelf.leftovers):
+            self._rows.insertWidget(number, self._row(leftover, number))
+        self.text.setText(words.LEFTOVERS_TEXT if shelf.leftovers else words.NO_LEFTOVERS)
+
+    def on_take_back_clicked(self) -> None:
+        """Into the list."""
+        leftover = self._of_sender()
+        if leftover is not None:
+            self._keeper.adopt(leftover)
+
+    def on_delete_clicked(self) -> None:
+        """Ask first."""
+        leftover = self._asked = self._of_sender()
+        if leftover is not None:
+            detail = words.delete_detail(leftover.text, leftover.size)
+            question = Question(words.delete_leftover(leftover.path.name), detail, model_words.DELETE, self.theme, self)
+            question.setWindowTitle(model_words.LEFTOVERS)
+            question.accepted.connect(self.on_deletion_agreed)
+            question.open()
+
+    def on_deletion_agreed(self) -> None:
+        """The user is sure."""
+        if self._asked is not None:
+            self._keeper.clear(self._asked)
+
+    def _of_sender(self) -> Leftover | None:
+        button = self.sender()
+        number = button.property("number") if button is not None else None
+        return self._shown[number] if self._shown is not None and isinstance(number, int) else None
+
+    def _row(self, leftover: Leftover, number: int) -> QFrame:
+        row = QFrame()
+        row.setObjectName("model_row")
+        row.setAccessibleName(leftover.text)
+        column = QVBoxLayout(row)
+        column.setContentsMargins(14, 10, 14, 10)
+        column.addWidget(Sentence(leftover.text))
+        column.addWidget(Sentence(words.leftover_detail(leftover.path, leftover.size), "faint"))
+        line = QHBoxLayout()
+        line.addStretch(1)
+        labels = [(model_words.TAKE_BACK, self.on_take_back_clicked)] if leftover.whole else []
+        for label, slot in (*labels, (f"{model_words.DELETE} \u2026", self.on_delete_clicked)):
+            button = QPushButton(label)
+            button.setAutoDefault(False)
+            button.setAccessibleName(f"{label}: {leftover.path.name}")
+            button.setProperty("number", number)
+            button.clicked.connect(slot)
+            line.addWidget(button)
+        column.addLayout(line)
+        return row

@@ -1,0 +1,248 @@
+"""Labels and sentences of the models window (those that the command line says, too, are in `app.library.texts`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from app.engines.texts import duration, memory, size
+from app.library.values import Fit, Machine, ModelState
+
+TITLE = "Models"
+LOOKING = "Looking at this computer and its models \u2026"
+HERE = "On this computer"
+TO_DOWNLOAD = "To download"
+BUTTONS = {
+    "download": "Download \u2026",
+    "again": "Download again \u2026",
+    "pause": "Pause",
+    "resume": "Resume",
+    "repair": "Repair",
+    "verify": "Verify",
+    "use": "Use",
+    "build": "Build engines \u2026",
+    "engines": "Engines \u2026",
+    "stop": "Stop",
+    "remove": "Remove \u2026",
+    "forget": "Remove from list \u2026",
+    "details": "Details",
+    "verify_again": "Verify again",
+    "move": "Move to another drive \u2026",
+    "folder": "Show folder",
+    "page": "Open its page in the browser",
+}
+HIDE_DETAILS = "Hide details"
+MORE = "More"
+PAUSING = "Pausing \u2026"
+STOPPING = "Stopping \u2026"
+STATES = {
+    ModelState.AVAILABLE: "Not downloaded",
+    ModelState.QUEUED: "Waits for another download",
+    ModelState.DOWNLOADING: "Downloading",
+    ModelState.PAUSED: "Paused",
+    ModelState.VERIFYING: "Verifying",
+    ModelState.BUILDING: "Building engines",
+    ModelState.ELSEWHERE: "Another Dewpoint downloads it",
+    ModelState.INSTALLED: "Installed",
+    ModelState.READY: "Ready",
+    ModelState.DAMAGED: "Damaged",
+    ModelState.MISSING: "Not there",
+}
+NO_ENGINES_YET = "Installed, no engines yet"
+MOVING = "Moving"
+MERGING = "Merging an adapter"
+THE_MODEL = "The model"
+IN_USE = "In use"
+SUITS = "Suits this computer"
+FITS = {
+    "resident": "fits",
+    "streamed": "runs, streamed",
+    "processor": "runs on the processor",
+    "no": "does not run here",
+    "unknown": "not known yet",
+}
+
+# -- why a button is grey --------------------------------------------------------------------------------------------
+
+OFFLINE_WHY = "Dewpoint stays offline. Switch that off in the settings to ask the Hub."
+ASKING_WHY = "The Hub is being asked; wait for its answer."
+ONE_AT_A_TIME = "Another model is being verified, moved or merged. One at a time."
+IN_USE_WHY = "This model is in use. Use another one first."
+BUILDING_WHY = "Engines are being built from this model. Stop the build first."
+DOWNLOADING_WHY = "It is being downloaded. Pause that first."
+WORKING_WHY = "Stop what is being done with this model first."
+LOADING_WHY = "A model is being loaded. Wait until it is ready."
+
+# -- window ----------------------------------------------------------------------------------------------------------
+
+ADD = "Add"
+ADD_NAME = "By repository name \u2026"
+ADD_FOLDER = "A folder on this computer \u2026"
+CHOOSE_FOLDER = "Choose a model folder, or an adapter folder"
+CHOOSE_TARGET = "Choose the folder into which the model goes"
+REFRESH = "Refresh list"
+REFRESHED = "The list has the newest sizes."
+TOKEN = "Access token \u2026"
+NETWORK = "Network use \u2026"
+NETWORK_TITLE = "What Dewpoint asks the network"
+CLOSE = "Close"
+OFFLINE_LINE = "Dewpoint stays offline: nothing is downloaded or asked. Models of this computer work as ever."
+LEFTOVERS = "Leftovers"
+TAKE_BACK = "Take back"
+DELETE = "Delete"
+SHOW = "Show \u2026"
+
+
+def state_words(state: ModelState, fit: Fit) -> str:
+    """The state of a model, for a glance."""
+    if state == ModelState.INSTALLED and needs_engines(fit):
+        return NO_ENGINES_YET
+    return STATES[state]
+
+
+def needs_engines(fit: Fit) -> bool:
+    """Whether it answers fast only with engines."""
+    return fit.verdict in ("resident", "streamed")
+
+
+def asking(host: str) -> str:
+    """A question to the Hub is on its way."""
+    return f"Asking {host} \u2026"
+
+
+def machine_head(machine: Machine) -> str:
+    """The card, for a headline."""
+    return f"{machine.card}, {memory(machine.vram)}" if machine.card else "No graphics card in use"
+
+
+def machine_line(machine: Machine, advice: str) -> str:
+    """What is around the card; and why none counts, unless the advice says so."""
+    facts = f"{memory(machine.ram)} of memory \u00b7 {size(machine.free_disk)} free in {machine.models}"
+    return facts if machine.card or machine.why_no_card in advice else f"{machine.why_no_card} {facts}"
+
+
+def origin(kind: str, publisher: str, repo: str, folder: object) -> str:
+    """Where a model comes from."""
+    match kind:
+        case "starter":
+            return "Comes with Dewpoint"
+        case "folder":
+            return f"Your own folder \u00b7 {folder}"
+        case "merged":
+            return "Merged on this computer from a model and an adapter"
+    return " \u00b7 ".join(part for part in (publisher, repo) if part)
+
+
+def to_download(count: int, exact: bool) -> str:
+    """The size of a download."""
+    return f"{size(count)} to download" if exact else f"about {size(count)} to download"
+
+
+def to_fetch(count: int) -> str:
+    """What is missing of one."""
+    return f"{size(count)} still to download"
+
+
+def on_disk(count: int) -> str:
+    """The size of a model that is here."""
+    return f"{size(count)} on the disk"
+
+
+def engines_on_disk(count: int) -> str:
+    """Engines that are built."""
+    return f"{size(count)} of engines"
+
+
+def engines_later(count: int) -> str:
+    """Engines that would be built."""
+    return f"engines take {size(count)} more"
+
+
+def sentence(parts: Iterable[str]) -> str:
+    """Facts in one line."""
+    text = " \u00b7 ".join(part for part in parts if part)
+    return text[:1].upper() + text[1:]
+
+
+def free(count: int) -> str:
+    """The drive."""
+    return f"{size(count)} free"
+
+
+def percent(fraction: float) -> str:
+    """How far something is."""
+    return f"{int(fraction * 100)} %"
+
+
+def so_far(done: int, total: int) -> str:
+    """How much of a download is there."""
+    return f"{size(done)} of {size(total)}" if done else f"{size(total)} to download"
+
+
+def rate(bytes_per_second: float) -> str:
+    """How fast it comes."""
+    return f"{bytes_per_second / 1e6:.1f} MB/s"
+
+
+def left(seconds: float) -> str:
+    """How long it will take."""
+    return f"about {duration(seconds)} left"
+
+
+# -- header and notices ----------------------------------------------------------------------------------------------
+
+DOWNLOAD_PAUSED = "Download paused"
+MODELS_LINK = "Models (Ctrl+M)"
+USE_IT = "Use it"
+BUILD = "Build engines \u2026"
+VERIFY_STOPPED = "The check was stopped."
+MOVE_STOPPED = "The move was stopped; the model is where it was."
+MERGE_STOPPED = "The merge was stopped; nothing of it is left."
+MERGED = "The merged model is in the list."
+
+
+def download_link(fraction: float, seconds_left: float | None) -> str:
+    """In the header, while a download runs and the window is closed."""
+    rest = f" \u00b7 {duration(seconds_left)}" if seconds_left is not None else ""
+    return f"Downloading {percent(fraction)}{rest}"
+
+
+def work_link(task: str, fraction: float) -> str:
+    """The same for a check, a move or a merge."""
+    return f"{ {'verify': 'Verifying', 'move': 'Moving', 'merge': 'Merging'}[task] } {percent(fraction)}"
+
+
+def installed(title: str) -> str:
+    """A download is through."""
+    return f"{title} is installed."
+
+
+def added(title: str) -> str:
+    """A folder or a leftover is in the list."""
+    return f"{title} is in the list."
+
+
+def freed(count: int) -> str:
+    """Something was removed."""
+    return f"Removed; {size(count)} came free." if count else "Removed from the list; no file was deleted."
+
+
+def all_right(title: str) -> str:
+    """A check found nothing."""
+    return f"Every file of {title} is right."
+
+
+def damaged(title: str, files: tuple[str, ...]) -> str:
+    """A check found something."""
+    names = ", ".join(files[:3]) + (" \u2026" if len(files) > 3 else "")
+    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    return f"{count} of {title} {'is' if len(files) == 1 else 'are'} missing or damaged: {names}"
+
+
+def moved(title: str) -> str:
+    """A move is through."""
+    return f"{title} has moved."
+
+
+def leftovers(count: int, bytes_: int) -> str:
+    """What lies about."""
+    return f"{count} {'leftover' if count == 1 else 'leftovers'}, {size(bytes_)}"

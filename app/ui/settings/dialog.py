@@ -1,0 +1,151 @@
+"""The settings dialog, made from the declarations; every change holds at once."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.base.settings import DECLARATIONS, Declaration, Settings, Value
+from app.bridge.preferences import Preferences
+from app.ui.widgets.first_size import resize_within_screen
+
+_UNITS = {"text_scale": " %", "speed_limit": " MB/s"}
+_NOTHING = {"speed_limit": "No limit"}  # instead of 0
+_STEPS = {"text_scale": 10}
+
+
+class SettingsDialog(QDialog):
+    """One row for each declared setting."""
+
+    def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Settings")
+        self._preferences = preferences
+        self._showing = False
+        self.editors: dict[str, QCheckBox | QComboBox | QSpinBox] = {}
+        rows = QWidget()
+        column = QVBoxLayout(rows)
+        column.setContentsMargins(24, 20, 24, 12)
+        column.setSpacing(16)
+        for declaration in DECLARATIONS:
+            if declaration.in_dialog:
+                column.addLayout(self._row(declaration))
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setWidget(rows)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setAccessibleName("Settings")
+        buttons = QDialogButtonBox()
+        self.defaults = buttons.addButton("Restore defaults", QDialogButtonBox.ButtonRole.ResetRole)
+        self.close_button = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
+        self.defaults.setAutoDefault(False)
+        self.close_button.setDefault(True)
+        for button in (self.defaults, self.close_button):
+            button.setAccessibleName(button.text())
+        self.defaults.clicked.connect(self.on_defaults_clicked)
+        buttons.rejected.connect(self.reject)
+        bottom = QHBoxLayout()
+        bottom.setContentsMargins(24, 8, 24, 16)
+        bottom.addWidget(buttons)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(area, 1)
+        page.addLayout(bottom)
+        resize_within_screen(self, 560, 620)
+        preferences.changed.connect(self.on_settings_changed)
+        self.on_settings_changed(preferences.settings)
+
+    # -- slots ------------------------------------------------------------------------------------------------------
+
+    def on_settings_changed(self, settings: Settings) -> None:
+        """Show what holds, whoever changed it."""
+        self._showing = True
+        for name, editor in self.editors.items():
+            value = getattr(settings, name)
+            if isinstance(editor, QCheckBox):
+                editor.setChecked(value)
+            elif isinstance(editor, QComboBox):
+                editor.setCurrentIndex(editor.findData(value))
+            else:
+                editor.setValue(value)
+        self.editors["seed"].setEnabled(settings.seed_mode == "fixed")
+        self._showing = False
+
+    def on_editor_changed(self) -> None:
+        """The user changed something: it holds from now on."""
+        if not self._showing:
+            self._preferences.set(**{name: _value_of(editor) for name, editor in self.editors.items()})
+
+    def on_defaults_clicked(self) -> None:
+        """Back to how it was at first."""
+        self._preferences.set(**{each.name: each.default for each in DECLARATIONS if each.in_dialog})
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _row(self, declaration: Declaration) -> QVBoxLayout:
+        editor = self._editor(declaration)
+        editor.setAccessibleName(declaration.title)
+        editor.setAccessibleDescription(declaration.description)
+        self.editors[declaration.name] = editor
+        title = QLabel(declaration.title)
+        title.setBuddy(editor)
+        font = title.font()
+        font.setBold(True)
+        title.setFont(font)
+        line = QHBoxLayout()
+        line.addWidget(title, 1)
+        line.addWidget(editor)
+        description = QLabel(declaration.description)
+        description.setProperty("role", "muted")
+        description.setWordWrap(True)
+        row = QVBoxLayout()
+        row.setSpacing(3)
+        row.addLayout(line)
+        row.addWidget(description)
+        return row
+
+    def _editor(self, declaration: Declaration) -> QCheckBox | QComboBox | QSpinBox:
+        if declaration.choices:
+            combo = QComboBox()
+            for choice in declaration.choices:
+                combo.addItem(choice.label, choice.value)
+            combo.setMinimumWidth(190)
+            combo.view().setAccessibleName(declaration.title)
+            combo.currentIndexChanged.connect(self.on_editor_changed)
+            return combo
+        if declaration.kind is bool:
+            check = QCheckBox()
+            check.toggled.connect(self.on_editor_changed)
+            return check
+        spin = QSpinBox()
+        spin.lineEdit().setTextMargins(7, 0, 7, 0)  # a style sheet's padding does not reach the inner box
+        spin.setRange(declaration.least or 0, declaration.most if declaration.most is not None else 2**31 - 1)
+        spin.setSingleStep(_STEPS.get(declaration.name, 1))
+        spin.setSpecialValueText(_NOTHING.get(declaration.name, ""))
+        spin.setSuffix(_UNITS.get(declaration.name, ""))
+        spin.setMinimumWidth(190)
+        spin.setKeyboardTracking(False)
+        spin.valueChanged.connect(self.on_editor_changed)
+        return spin
+
+
+def _value_of(editor: QCheckBox | QComboBox | QSpinBox) -> Value:
+    if isinstance(editor, QCheckBox):
+        return editor.isChecked()
+    if isinstance(editor, QComboBox):
+        value: Value = editor.currentData()
+        return value
+    return editor.value()

@@ -1,0 +1,1 @@
+"""The dialog about newer versions, and its notice."""

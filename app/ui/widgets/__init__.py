@@ -1,0 +1,1 @@
+"""What all panels are made of: theme, colours, icons, labels, sheets, questions, notices."""

@@ -1,0 +1,206 @@
+"""A LoRA adapter and its base model become one checkpoint, which then is opened like any other. numpy, no torch.
+
+The base's weight files are linked, not copied, where the drive allows; changed tensors lie in a file of their own, and
+the index says which file counts for which tensor. So a merged 50 GB model takes the room of what the adapter changed.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference.checkpoint.adapter_files import Links, copy_texts, plan_links
+from inference.checkpoint.folder import checked_model, inspect_folder
+from inference.checkpoint.tensors import weights_errors
+from inference.errors import ModelFolderError
+from inference.text.tokenizer import tokenizer_from_folder
+from trt_engines.weights.index import INDEX, TensorRecord
+from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
+from trt_engines.weights.lora_math import merged_pieces
+from trt_engines.weights.names import shared_name
+from trt_engines.weights.source import WeightSource
+from trt_engines.weights.tensor_file import write_tensors
+
+# transformers reads the files of an index in the order of their names, and the last one wins: ours must be the last.
+MERGED, NOTE = "model-merged.safetensors", "dewpoint-merge.json"
+_SPARE_BYTES = 64 << 20
+_SLICE = 4 << 20
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True, slots=True)
+class MergeReport:
+    """What a merge did.
+
+    Attributes:
+        tensors: Tensors that were changed.
+        linked: Whether the base's files were linked; False: copied.
+        left_out: Modules of the vision tower that the adapter changes and the base does not have.
+        notes: Sentences that the user should read.
+    """
+
+    tensors: int
+    linked: bool
+    left_out: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MergeProgress:
+    """How far a merge is.
+
+    Attributes:
+        fraction: Of the bytes to write, 0..1; never falls. 1 only when the folder is there.
+        tensor: The tensor or file that is being written, "" at the end.
+        report: Only at the end.
+    """
+
+    fraction: float
+    tensor: str
+    report: MergeReport | None = None
+
+
+def merge_adapter(base: Path, adapter: Path, target: Path) -> Generator[MergeProgress, None, None]:
+    """Make the checkpoint folder `target`: `base` with the PEFT adapter merged in.
+
+    W' = W + scale * B @ A in float32, rounded once to W's type; DoRA and whole tensors (`modules_to_save`), too. Where
+    PEFT rounds more often, numbers differ in the last bit of the type. See `trt_engines.weights.lora` for weights that
+    encoder and decoder share.
+
+    1. Read and check everything: base, adapter, room on the disk.
+    2. Link or copy the base's files that still hold tensors which count.
+    3. Write the changed tensors, one after the other.
+    4. Index, texts and a note; look at the result as if it were any folder; give it its name.
+
+    `target` is there whole or not at all, whenever this ends. Closing the generator stops it.
+
+    Yields:
+        Progress, some times a second on a fast disk; the last one holds the report.
+
+    Raises:
+        ModelFolderError: Base or adapter are damaged or do not fit each other, `target` is there already, the disk is
+            full or cannot be written.
+    """
+    # 1.
+    if target.exists():
+        raise ModelFolderError(f"{target} is there already.", "Choose another name, or remove that folder first.")
+    config = checked_model(base).config
+    tokenizer_from_folder(adapter if (adapter / "tokenizer.json").is_file() else base, config)
+    with weights_errors():
+        source = WeightSource.open(base)
+        read = read_adapter(adapter, source)
+    temporary = target.parent / f".{target.name}.merging"
+    with _disk_errors(target):
+        if temporary.exists():
+            shutil.rmtree(temporary)
+        temporary.mkdir(parents=True)
+    try:
+        with _disk_errors(target), weights_errors():
+            report = yield from _merged(base, adapter, temporary, source, read)
+            temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    yield MergeProgress(1.0, "", report)
+
+
+def _merged(
+    base: Path, adapter: Path, folder: Path, source: WeightSource, read: Adapter
+) -> Generator[MergeProgress, None, MergeReport]:
+    changed = {name: source.records[name] for name in read.changes}
+    kept = {name: record for name, record in source.records.items() if shared_name(name) not in changed}
+    links = plan_links(sorted({record.file for record in kept.values()}), folder, MERGED)
+    written = sum(record.length for record in changed.values())
+    total = written + links.bytes_to_copy
+    _check_room(folder, total)
+    done = 0
+    # 2.
+    for name, count in links.carried_out():
+        done += count
+        yield MergeProgress(_share(done, total), name)
+    # 3.
+    digest = _digest(adapter / ADAPTER)
+    pieces = ((record, merged_pieces(source.array(name), read.changes[name], name)) for name, record in changed.items())
+    for name, count in write_tensors(folder / MERGED, pieces, {"format": "pt", "adapter_sha256": digest}):
+        done += count
+        yield MergeProgress(_share(done, total), name)
+    # 4.
+    _write_index(folder, changed, kept, links)
+    copy_texts(base, adapter, folder)
+    report = MergeReport(len(changed), links.linked, read.left_out, read.notes)
+    _write_note(folder, base, adapter, digest, read)
+    inspect_folder(folder)
+    return report
+
+
+def _share(done: int, total: int) -> float:
+    return min(0.99, 0.99 * done / max(1, total))
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed + _SPARE_BYTES:
+        raise ModelFolderError(
+            f"The merged model needs {needed / 1e9:.1f} GB on the drive of {folder.parent}, which has "
+            f"{free / 1e9:.1f} GB free.",
+            "Make room there, or put the merged model on another drive.",
+        )
+
+
+@contextmanager
+def _disk_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            text = f"The drive of {target.parent} became full while the model was being merged."
+            raise ModelFolderError(text, "Make room there, or put the merged model on another drive.") from exc
+        text = f"{target} cannot be written: {exc.strerror or exc}."
+        raise ModelFolderError(text, "Check the folder and its rights, or choose another one.") from exc
+
+
+def _digest(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while part := stream.read(_SLICE):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _write_index(
+    folder: Path, changed: Mapping[str, TensorRecord], kept: Mapping[str, TensorRecord], links: Links
+) -> None:
+    weight_map = {record.name: links.names[record.file] for record in kept.values()}
+    weight_map |= {record.name: MERGED for record in changed.values()}
+    size = sum(record.length for record in (*kept.values(), *changed.values()))
+    content = {"metadata": {"total_size": size}, "weight_map": dict(sorted(weight_map.items()))}
+    _write_json(folder / INDEX, content)
+
+
+def _write_note(folder: Path, base: Path, adapter: Path, digest: str, read: Adapter) -> None:
+    _write_json(
+        folder / NOTE,
+        {
+            "base": str(base.resolve()),
+            "adapter": str(adapter.resolve()),
+            "adapter_sha256": digest,
+            "trained_on": read.config.base,
+            "scale": read.config.scale(""),
+            "tensors": sorted(read.changes),
+            "left_out": list(read.left_out),
+            "notes": list(read.notes),
+        },
+    )
+
+
+def _write_json(file: Path, content: object) -> None:
+    with file.open("w", encoding="utf-8") as stream:
+        stream.write(json.dumps(content, indent=1) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())

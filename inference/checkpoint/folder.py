@@ -1,0 +1,167 @@
+"""What is in a folder that a user points at: a model, an adapter, or a sentence that says why it is neither.
+
+Only configuration and headers are read, so that 50 GB take as long as 50 MB; no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from inference.checkpoint.foreign import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHITECTURE, is_adapter, refuse_foreign
+from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
+from inference.config import ModelConfig, model_config_from_folder
+from inference.config_fields import read_object
+from inference.errors import ModelFolderError
+from inference.text.chat_template import template_from_folder
+from trt_engines.weights.index import TensorRecord, index_checkpoint, index_file_tensors
+from trt_engines.weights.layout import Layout, layout_of
+from trt_engines.weights.names import EMBEDDING, second_copies
+
+# Two copies of a tensor are compared in one place of this many bytes: who trained them apart changed nearly all of it.
+_SAMPLE_BYTES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFacts:
+    """What an adapter says of itself.
+
+    Attributes:
+        base: The model that it was made for: an id on the hub or a path; "" if it does not say.
+        rank: The usual rank; single layers may have their own.
+        targets: Names of the modules or parameters that it changes, as adapter_config.json gives them.
+    """
+
+    base: str
+    rank: int
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFacts:
+    """What a folder holds.
+
+    Attributes:
+        kind: Whole model, or PEFT adapter.
+        title: What the window calls it.
+        architecture: As config.json names it; of an adapter its PEFT type.
+        parameters: Weights of the text model; of an adapter its own numbers.
+        bytes: All tensors together.
+        layout: How the weights are stored.
+        dtype: Type of what is not quantised, in safetensors' words ("BF16").
+        sharded: Whether they lie in several files.
+        adapter: Of adapters only.
+    """
+
+    kind: Literal["model", "adapter"]
+    title: str
+    architecture: str
+    parameters: int
+    bytes: int
+    layout: Layout
+    dtype: str
+    sharded: bool
+    adapter: AdapterFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedModel:
+    """A model's folder whose files fit each other.
+
+    Attributes:
+        config: Its configuration.
+        records: Where each tensor lies.
+        layout: How the weights are stored.
+    """
+
+    config: ModelConfig
+    records: Mapping[str, TensorRecord]
+    layout: Layout
+
+
+def inspect_folder(folder: Path) -> FolderFacts:
+    """What lies in `folder`.
+
+    Raises:
+        ModelFolderError: Nothing that can be used; one sentence says what it is instead, or what is missing or damaged.
+    """
+    if is_adapter(folder):
+        return _adapter(folder)
+    model = checked_model(folder)
+    if not (folder / "tokenizer.json").is_file():
+        raise ModelFolderError(f"{folder} holds no tokenizer.json.", "Download the model again.")
+    template_from_folder(folder)
+    from inference.opening import model_name  # it opens sessions by way of `checked_model`
+
+    files = {record.file for record in model.records.values()}
+    return FolderFacts(
+        "model", model_name(folder), ARCHITECTURE, sum(map(math.prod, expected_tensors(model.config).values())),
+        sum(record.length for record in model.records.values()), model.layout, model.records[EMBEDDING].dtype,
+        len(files) > 1,
+    )  # fmt: skip
+
+
+def checked_model(folder: Path) -> CheckedModel:
+    """Configuration and tensors of a model's folder, each tensor's name and shape compared with the configuration.
+
+    Raises:
+        ModelFolderError: As `inspect_folder`; also for an adapter, which is no model.
+    """
+    if is_adapter(folder):
+        text = f"{folder} holds a LoRA adapter, which is only the changes to a model."
+        raise ModelFolderError(text, "Merge it with the model that it was made for, and open the result.")
+    refuse_foreign(folder)
+    config = model_config_from_folder(folder)
+    with weights_errors():
+        records = index_checkpoint(folder)
+        layout = layout_of(records)
+    check_tensors(config, records)
+    _check_copies(records)
+    return CheckedModel(config, records, layout)
+
+
+def _check_copies(records: Mapping[str, TensorRecord]) -> None:
+    """`transformers` would run two different copies of a shared tensor as two tensors; here there is one of each."""
+    for copy, name in second_copies(records).items():
+        if name in records and _sample(records[copy]) != _sample(records[name]):
+            raise ModelFolderError(
+                f"This model holds {copy} and {name} with different values, which Dewpoint runs as one tensor.",
+                "It was trained with encoder, decoder or head apart; take a model that shares them.",
+            )
+
+
+def _sample(record: TensorRecord) -> tuple[str, tuple[int, ...], bytes]:
+    try:
+        with record.file.open("rb") as stream:
+            stream.seek(record.offset + max(0, record.length // 2 - _SAMPLE_BYTES // 2))
+            return record.dtype, record.shape, stream.read(min(_SAMPLE_BYTES, record.length))
+    except OSError as exc:
+        raise ModelFolderError(f"{record.file} cannot be read: {exc.strerror}.", "Check the file's rights.") from exc
+
+
+def _adapter(folder: Path) -> FolderFacts:
+    config = read_object(folder / ADAPTER_CONFIG)
+    weights = folder / ADAPTER_WEIGHTS
+    if not weights.is_file():
+        other = " (only adapter_model.bin, which is not opened)" if (folder / "adapter_model.bin").is_file() else ""
+        raise ModelFolderError(f"{folder} holds no {ADAPTER_WEIGHTS}{other}.", "Save the adapter as safetensors.")
+    with weights_errors():
+        records = index_file_tensors(weights)
+    base, rank = config.get("base_model_name_or_path"), config.get("r")
+    facts = AdapterFacts(str(base or ""), rank if type(rank) is int else 0, _targets(config))
+    return FolderFacts(
+        "adapter", folder.resolve().name, str(config.get("peft_type") or "an adapter of no named kind"),
+        sum(math.prod(record.shape) for record in records.values()), sum(r.length for r in records.values()), "plain",
+        next((record.dtype for record in records.values()), ""), False, facts,
+    )  # fmt: skip
+
+
+def _targets(config: Mapping[str, Any]) -> tuple[str, ...]:
+    found: set[str] = set()
+    for field in ("target_modules", "target_parameters", "modules_to_save"):
+        value = config.get(field)
+        found |= {value} if isinstance(value, str) else set(map(str, value if isinstance(value, list) else ()))
+    return tuple(sorted(found))

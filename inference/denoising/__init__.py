@@ -1,0 +1,1 @@
+"""One canvas from noise to text: loop, sampler, schedule, stopping, pace."""

@@ -1,0 +1,1 @@
+"""Which TensorRT engines a model needs on a card."""

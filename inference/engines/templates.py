@@ -1,0 +1,60 @@
+"""Where the graph templates of a configuration lie: shipped with the program, or made on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from inference.config import ModelConfig
+from inference.errors import GraphError
+from inference.graphs.export import known_errors, shape_fingerprint
+from inference.graphs.exporting import HINT, can_export
+from trt_engines.graphs.templates import MANIFEST, Templates
+
+_SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "graphs"
+
+
+def configuration_fingerprint(config: ModelConfig) -> str:
+    """Hash of what the templates depend on: the shape, and the checkpoint's type, to which the scale is rounded."""
+    return hashlib.sha256(f"{shape_fingerprint(config)} {config.dtype}".encode()).hexdigest()[:16]
+
+
+def shipped_folder(config: ModelConfig) -> Path:
+    """Where the program ships templates of this configuration, if it does."""
+    return _SHIPPED / configuration_fingerprint(config)
+
+
+def templates_for(config: ModelConfig, cache: Path) -> Templates:
+    """The templates of a configuration, made and kept in `cache` if none are shipped.
+
+    Raises:
+        GraphError: There are none and PyTorch, which makes them, is not installed; or they are damaged.
+    """
+    fingerprint = configuration_fingerprint(config)
+    with known_errors(GraphError):
+        if (shipped_folder(config) / MANIFEST).exists():
+            return Templates.load(shipped_folder(config), fingerprint)
+        own = cache / fingerprint
+        if not (own / MANIFEST).exists():
+            _make(config, own)
+        return Templates.load(own, fingerprint)
+
+
+def _make(config: ModelConfig, folder: Path) -> None:
+    if not can_export():
+        raise GraphError(
+            "This model has another shape than the ones that Dewpoint has graphs for, and making them needs PyTorch.",
+            HINT,
+        )
+    from inference.model.export_templates import export_templates  # torch: only when graphs must be made
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
+    try:
+        export_templates(config, scratch)
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch.replace(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

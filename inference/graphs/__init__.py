@@ -1,0 +1,1 @@
+"""The exported graphs of a model: which there are, and whether they still fit."""

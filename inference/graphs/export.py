@@ -1,0 +1,174 @@
+"""Makes the graphs of a checkpoint folder, and says whether those that lie there still fit.
+
+Graphs lie beside the weights (`dewpoint-*.onnx`) with a manifest that names the weights by the hash of their headers,
+so that a graph is never run over weights with another layout. Making them needs the `export` extra (torch, onnxscript);
+checking and running them does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from inference.checkpoint.tensors import check_plain
+from inference.config import ModelConfig, model_config_from_folder
+from inference.errors import GraphError, ModelFolderError
+from inference.graphs.exporting import HINT, can_export
+from trt_engines.errors import EngineError, WeightsError
+from trt_engines.weights.index import TensorRecord, index_checkpoint
+
+GRAPH_VERSION = 3
+MANIFEST = "dewpoint-graphs.json"
+# Up to this size the soft embedding is taken over the whole vocabulary (exact); above it, over the kept candidates.
+EXACT_VOCABULARY = 16_384
+KEPT_CANDIDATES = 8
+# Up to so many experts, each runs over just its own tokens; above, all run at once with checked capacity.
+FEW_EXPERTS = 16
+
+Progress = Callable[[str, float], None]
+Precision = Literal["float32", "int8"]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphManifest:
+    """What lies beside the graphs.
+
+    Attributes:
+        version: Version of the graphs' inputs and outputs.
+        weights: Hash of the headers of all weight files.
+        shape: Hash of the configuration's shape fields.
+        segments: First and last + 1 layer of each stack graph.
+        kept: Candidates kept a position.
+        exact: Whether self-conditioning uses the whole vocabulary.
+        with_capacity: Whether experts are batched with checked capacity.
+        precision: What products are computed in; int8 graphs hold their weights themselves.
+        content: sha256 of the weight files that an int8 graph was made from, "" for graphs that are bound to them.
+        files: sha256 of each graph file.
+    """
+
+    version: int
+    weights: str
+    shape: str
+    segments: tuple[tuple[int, int], ...]
+    kept: int
+    exact: bool
+    with_capacity: bool
+    precision: Precision
+    content: str
+    files: dict[str, str]
+
+
+def weights_fingerprint(records: dict[str, TensorRecord]) -> str:
+    """Hash of every tensor's name, type, shape and place; cheap, and enough to tell layouts apart."""
+    lines = (f"{r.name} {r.file.name} {r.dtype} {r.shape} {r.offset} {r.length}" for r in records.values())
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def shape_fingerprint(config: ModelConfig) -> str:
+    """Hash of what the graphs depend on; sampler values, ids, window and canvas length are not among it."""
+    fields = asdict(config)
+    for name in ("sampler", "canvas_length", "sliding_window", "max_context", "pad_id", "bos_id", "eos_ids"):
+        del fields[name]
+    del fields["image_ids"], fields["dtype"]
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def valid_manifest(folder: Path, config: ModelConfig, records: dict[str, TensorRecord]) -> GraphManifest | None:
+    """The manifest of the graphs in `folder` if they can be used as they are, else None."""
+    try:
+        raw: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        raw["segments"] = tuple((int(a), int(b)) for a, b in raw["segments"])
+        manifest = GraphManifest(**raw)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    wanted = (GRAPH_VERSION, weights_fingerprint(records), shape_fingerprint(config))
+    if (manifest.version, manifest.weights, manifest.shape) != wanted:
+        return None
+    if manifest.content and manifest.content != content_digest(records):
+        return None
+    same = all(_sha256(folder / name) == digest for name, digest in manifest.files.items())
+    return manifest if same else None
+
+
+def content_digest(records: dict[str, TensorRecord]) -> str:
+    """sha256 over the bytes of all weight files; for small models only."""
+    digest = hashlib.sha256()
+    for file in sorted({record.file for record in records.values()}):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def ensure_graphs(folder: Path, progress: Progress) -> tuple[GraphManifest, bool]:
+    """The manifest of usable graphs in `folder`, made anew if need be; and whether they were made anew.
+
+    Raises:
+        ModelFolderError: The checkpoint is missing, damaged or not of this architecture.
+        GraphError: Graphs must be made but cannot be (no `export` extra, read-only folder, symbolic links).
+    """
+    config = model_config_from_folder(folder)
+    with known_errors(ModelFolderError):
+        records = index_checkpoint(folder)
+    manifest = valid_manifest(folder, config, records)
+    if manifest is not None:
+        return manifest, False
+    check_plain(config, records)
+    _check_folder(folder, records)
+    if not can_export():
+        raise GraphError(
+            f"The model in {folder} has no graphs for this version yet, and making them needs PyTorch.",
+            HINT,
+        )
+    from inference.model.export_graphs import write_graphs  # torch: only when graphs must be made
+
+    with known_errors(GraphError):
+        return write_graphs(folder, config, records, progress), True
+
+
+def write_manifest(folder: Path, manifest: GraphManifest) -> None:
+    """Write the manifest whole or not at all."""
+    part = folder / f"{MANIFEST}.part"
+    part.write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
+    part.replace(folder / MANIFEST)
+
+
+def file_digests(folder: Path, names: list[str]) -> dict[str, str]:
+    """sha256 of each of the files."""
+    return {name: _sha256(folder / name) for name in names}
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _check_folder(folder: Path, records: dict[str, TensorRecord]) -> None:
+    links = sorted({r.file.name for r in records.values() if r.file.is_symlink()})
+    if links:
+        raise GraphError(
+            f"{folder} holds symbolic links ({links[0]}); ONNX Runtime refuses weights behind links.",
+            "Copy the model to a folder of its own, following links (Linux: cp -rL FROM TO), and open that folder.",
+        )
+    if not os.access(folder, os.W_OK):
+        raise GraphError(
+            f"{folder} cannot be written, and the graphs must lie beside the weights.",
+            "Make the folder writable, or copy the model to a folder of yours and open that one.",
+        )
+
+
+@contextmanager
+def known_errors(kind: type[ModelFolderError] | type[GraphError]) -> Iterator[None]:
+    """Errors of `trt_engines` leave as errors of this package."""
+    try:
+        yield
+    except WeightsError as exc:
+        raise ModelFolderError(exc.user_text, exc.hint) from exc
+    except EngineError as exc:
+        raise kind(exc.user_text, exc.hint) from exc

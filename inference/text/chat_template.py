@@ -1,0 +1,131 @@
+"""Turns of a chat to the prompt text, by the checkpoint's own template.
+
+The template is never copied into this program: the newest one lies in the model's folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.exceptions
+
+from inference.errors import ModelFolderError
+from inference.params import ChatTurn
+from inference.text.template_sandbox import make_environment
+
+_SPECIAL_NAMES = ("bos_token", "eos_token", "pad_token", "unk_token")
+# What third-party template code may raise while it runs; all of it means "this template does not work here".
+_TEMPLATE_ERRORS = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+_HINT = "Download the newest chat template of this model, or choose another model."
+
+
+class ChatTemplate:
+    """A compiled template and the special tokens it may name."""
+
+    def __init__(self, source: str, special_tokens: Mapping[str, str] | None = None) -> None:
+        """Compile the template.
+
+        Args:
+            source: Jinja source.
+            special_tokens: Values of bos_token, eos_token and the like.
+
+        Raises:
+            ModelFolderError: The source is no valid template.
+        """
+        self._special_tokens = dict(special_tokens or {})
+        try:
+            self._template = make_environment().from_string(source)
+        except jinja2.TemplateSyntaxError as exc:
+            text = f"The model's chat template has an error in line {exc.lineno}: {exc.message}."
+            raise ModelFolderError(text, _HINT) from exc
+        except (RecursionError, MemoryError) as exc:
+            raise ModelFolderError("The model's chat template is nested too deeply.", _HINT) from exc
+
+    def render(self, turns: Sequence[ChatTurn], thinking: bool = False, add_generation_prompt: bool = True) -> str:
+        """Prompt text of the turns.
+
+        Args:
+            turns: Oldest first; the role "assistant" is passed as such, the template names it as the model knows it.
+            thinking: Ask for a thinking channel (`enable_thinking`).
+            add_generation_prompt: End with the beginning of the model's turn.
+
+        Raises:
+            ModelFolderError: The template refuses the turns, breaks a rule of the sandbox, or fails.
+        """
+        variables: dict[str, Any] = {
+            **self._special_tokens,
+            "messages": [{"role": turn.role, "content": turn.text} for turn in turns],
+            "tools": None,
+            "documents": None,
+            "add_generation_prompt": add_generation_prompt,
+            "enable_thinking": thinking,
+        }
+        try:
+            return self._template.render(variables)
+        except jinja2.exceptions.SecurityError as exc:
+            raise ModelFolderError(f"The model's chat template does something forbidden: {exc}.", _HINT) from exc
+        except _TEMPLATE_ERRORS as exc:
+            raise ModelFolderError(f"The model's chat template cannot write this chat: {exc}.", _HINT) from exc
+
+
+def template_from_folder(folder: Path) -> ChatTemplate:
+    """Template of a checkpoint folder: `chat_template.jinja`, else "chat_template" of `tokenizer_config.json`.
+
+    Raises:
+        ModelFolderError: There is no template, or a file is damaged.
+    """
+    config = _tokenizer_config(folder / "tokenizer_config.json")
+    special = {name: text for name in _SPECIAL_NAMES if (text := _token_text(config.get(name))) is not None}
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        try:
+            return ChatTemplate(file.read_text(encoding="utf-8"), special)
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ModelFolderError(f"{file} cannot be read: {exc}.", "Download this file again.") from exc
+    return ChatTemplate(_configured_template(config.get("chat_template"), folder), special)
+
+
+def _configured_template(value: Any, folder: Path) -> str:
+    """One template of the field "chat_template": a text, or a list of named ones, of which "default" is meant."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        named = {item.get("name"): item.get("template") for item in value if isinstance(item, dict)}
+        chosen = named.get("default", next(iter(named.values())) if len(named) == 1 else None)
+        if isinstance(chosen, str):
+            return chosen
+        found = ", ".join(str(name) for name in named) or "none"
+        text = f"{folder / 'tokenizer_config.json'} has no chat template named default, only: {found}."
+        raise ModelFolderError(text, _HINT)
+    raise ModelFolderError(f"{folder} holds no chat template.", "Choose a chat model (its name often ends in -it).")
+
+
+def _tokenizer_config(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
+        raise ModelFolderError(f"{file} is damaged: {exc}.", "Download this file again.") from exc
+    if not isinstance(value, dict):
+        raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
+    return value
+
+
+def _token_text(value: Any) -> str | None:
+    """A special token is written as its text or as an object with "content"."""
+    text = value.get("content") if isinstance(value, dict) else value
+    return text if isinstance(text, str) else None

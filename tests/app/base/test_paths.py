@@ -1,0 +1,50 @@
+"""The data folder: chosen by option, variable or platform, and made with a clear error if it cannot be."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.base.paths import AppPaths, FolderError, resources_folder, starter_model_folder
+
+
+def test_the_option_wins_over_the_variable(tmp_path: Path, dewpoint_home: Path) -> None:
+    assert AppPaths.resolve().base == dewpoint_home
+    assert AppPaths.resolve(tmp_path / "mine").base == tmp_path / "mine"
+    assert AppPaths.resolve("relative").base == Path.cwd() / "relative"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the folder of Linux")
+def test_the_platforms_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEWPOINT_HOME")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert AppPaths.resolve().base == Path("/home/ada/.local/share/Dewpoint")
+
+
+def test_files_and_folders(tmp_path: Path) -> None:
+    paths = AppPaths.resolve(tmp_path / "a" / "b").ensure()
+    assert paths.data_file == tmp_path / "a" / "b" / "chats.sqlite3"
+    assert paths.settings_file.parent == paths.base
+    assert paths.backups.is_dir()
+    assert paths.logs.is_dir()
+    assert paths.base.stat().st_mode & 0o077 == 0
+    assert paths.ensure() == paths
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FolderError) as caught:
+        AppPaths.resolve(tmp_path / "file").ensure()
+    assert str(tmp_path / "file") in caught.value.user_text
+    assert "--base-dir" in caught.value.hint
+    monkeypatch.setattr("app.base.paths.os.access", lambda *_: False)
+    with pytest.raises(FolderError):
+        AppPaths.resolve(tmp_path / "read-only").ensure()
+
+
+def test_resources() -> None:
+    assert (resources_folder().parent / "app").is_dir()
+    assert starter_model_folder().parent == resources_folder()

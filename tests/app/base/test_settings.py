@@ -1,0 +1,129 @@
+"""Settings are declared once, checked, and survive a damaged file, a full disk and other versions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.base.settings import DECLARATIONS, Settings, preset_params
+from app.base.settings_file import SettingsError, SettingsFile
+from inference.config import SamplerDefaults
+from inference.params import SamplerParams
+
+
+def test_defaults_are_allowed_and_every_field_is_declared() -> None:
+    assert [declaration.name for declaration in DECLARATIONS] == [f.name for f in dataclasses.fields(Settings)]
+    for declaration in DECLARATIONS:
+        assert declaration.default == getattr(Settings(), declaration.name)
+        assert declaration.allows(declaration.default)
+        assert declaration.in_dialog == bool(declaration.description)
+        assert len({choice.label for choice in declaration.choices}) == len(declaration.choices)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("appearance", "pink"),
+        ("text_scale", 99),
+        ("text_scale", 201),
+        ("text_scale", True),
+        ("text_scale", 120.0),
+        ("reduce_motion", 1),
+        ("seed", -1),
+        ("seed", 2**31),
+        ("preset", None),
+        ("last_chat", 5),
+    ],
+)
+def test_wrong_values_are_refused_and_the_message_names_them(name: str, value: Any) -> None:
+    changes: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=f"{name} must be .* not {value!r}"):
+        Settings(**changes)
+
+
+def test_they_come_back(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path / "new" / "settings.json")
+    assert file.load().settings == Settings()
+    wanted = Settings(appearance="dark", text_scale=150, seed_mode="fixed", seed=0, model_folder="/m/\udc80ü")
+    file.save(wanted)
+    loaded = SettingsFile(file.path).load()
+    assert (loaded.settings, loaded.notice) == (wanted, "")
+    assert wanted.fixed_seed == 0
+    assert Settings().fixed_seed is None
+    assert [entry.name for entry in file.path.parent.iterdir()] == ["settings.json"]
+
+
+def test_unknown_keys_are_kept_and_wrong_values_fall_back(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path / "settings.json")
+    file.path.write_text('\ufeff{"later": {"a": 1}, "text_scale": 900, "drafts": "calm"}', "utf-8")
+    loaded = file.load()
+    assert loaded == type(loaded)(Settings(drafts="calm"), "")
+    file.save(dataclasses.replace(loaded.settings, text_scale=125))
+    written = json.loads(file.path.read_text("ascii"))
+    assert (written["later"], written["text_scale"], written["drafts"]) == ({"a": 1}, 125, "calm")
+
+
+@pytest.mark.parametrize("content", [b"", bytes(500), b"[1, 2]", b'{"text_scale": 1', b"\xff\xfe\x00", b"[" * 100_000])
+def test_a_damaged_file_is_kept_beside(tmp_path: Path, content: bytes) -> None:
+    file = SettingsFile(tmp_path / "settings.json")
+    for number in range(2):
+        file.path.write_bytes(content)
+        loaded = file.load()
+        assert loaded.settings == Settings()
+        kept = list(tmp_path.glob("settings-damaged-*.json"))
+        assert len(kept) == number + 1
+        assert any(path.name in loaded.notice for path in kept)
+        assert all(path.read_bytes() == content for path in kept)
+    file.save(Settings())
+    assert file.load().notice == ""
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3)))
+def test_any_value_of_any_key_loads(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    path = tmp_path_factory.mktemp("any") / "settings.json"
+    path.write_text(json.dumps({declaration.name: value for declaration in DECLARATIONS}), "utf-8")
+    loaded = SettingsFile(path).load()
+    assert loaded.notice == ""
+    SettingsFile(path).save(loaded.settings)
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = SettingsFile(tmp_path / "settings.json")
+    file.save(Settings())
+    before = file.path.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SettingsError) as caught:
+        file.save(Settings(text_scale=200))
+    assert "No space left" in caught.value.user_text
+    assert [entry.name for entry in tmp_path.iterdir()] == ["settings.json"]
+    assert file.path.read_bytes() == before
+
+
+def test_an_unreadable_file_is_left_alone(tmp_path: Path) -> None:
+    file = SettingsFile(tmp_path / "settings.json")
+    file.path.mkdir()
+    loaded = file.load()
+    assert loaded.settings == Settings()
+    assert "could not be opened" in loaded.notice
+    assert file.path.is_dir()
+
+
+@pytest.mark.parametrize(("steps", "fast"), [(48, 16), (47, 15), (2, 1), (1, 1)])
+def test_presets(steps: int, fast: int) -> None:
+    defaults = SamplerDefaults(max_denoising_steps=steps, entropy_bound=0.3)
+    assert preset_params("fast", defaults) == SamplerParams(max_denoising_steps=fast)
+    assert preset_params("balanced", defaults) == SamplerParams()
+    assert preset_params("careful", defaults) == SamplerParams(entropy_bound=0.15)
+    with pytest.raises(ValueError, match="preset"):
+        preset_params("wild", defaults)

@@ -1,0 +1,254 @@
+"""Worker thread, slot and controller, without a window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QThread
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.base.settings import Settings
+from app.base.settings_file import SettingsFile
+from app.bridge.chat import ChatController
+from app.bridge.jobs import JobDraft, JobEvent, ModelChoice
+from app.bridge.latest import LatestSlot
+from app.bridge.preferences import Preferences
+from app.bridge.thread import WorkerThread
+from app.chats.errors import StoreFullError
+from app.chats.history import HistoryStore
+from app.chats.messages import MessageState
+from inference.events import BlockCommitted, Failed, Finished, ModelReady
+from inference.params import ChatTurn, GenerationRequest
+from tests.helpers.scripted_engine import ScriptedEngine, committed, draft, finished, simple_answer
+
+CHOICE = ModelChoice(None, "fake", "Fake")
+REQUEST = GenerationRequest((ChatTurn("user", "Hi"),))
+
+
+class Listener:
+    """Collects what a worker thread emits."""
+
+    def __init__(self, worker: WorkerThread) -> None:
+        self.events: list[JobEvent] = []
+        self.drafts: list[JobDraft] = []
+        self.order: list[str] = []
+        worker.event_arrived.connect(self.on_event)
+        worker.draft_arrived.connect(self.on_draft)
+
+    def on_event(self, arrived: JobEvent) -> None:
+        """Keep it."""
+        assert QThread.currentThread() is QCoreApplication.instance().thread()  # type: ignore[union-attr]
+        self.events.append(arrived)
+        self.order.append(type(arrived.event).__name__)
+
+    def on_draft(self, arrived: JobDraft) -> None:
+        """Keep it."""
+        self.drafts.append(arrived)
+        self.order.append(f"draft of block {arrived.draft.block}")
+
+    def closing(self) -> list[str]:
+        """Names of the closing events."""
+        return [name for name in self.order if name in ("Failed", "Finished", "ModelReady")]
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    """The engine of every model."""
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def worker(qapp: QApplication, engine: ScriptedEngine) -> Iterator[WorkerThread]:
+    """A running worker thread."""
+    thread = WorkerThread(lambda choice: engine)
+    yield thread
+    assert thread.shut_down()
+    assert engine.closed or not thread._worker._engine
+
+
+def test_the_slot_keeps_the_newest() -> None:
+    slot: LatestSlot[int] = LatestSlot()
+    assert slot.take() is None
+    slot.put(1)
+    slot.put(2)
+    assert slot.take() == 2
+    assert slot.take() is None
+
+
+def test_events_arrive_in_the_windows_thread(qtbot: QtBot, worker: WorkerThread) -> None:
+    heard = Listener(worker)
+    worker.load(CHOICE)
+    worker.answer(REQUEST)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=3000)
+    assert not worker._poll.isActive()
+
+
+def test_the_last_draft_of_a_block_comes_before_its_commit(
+    qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine
+) -> None:
+    heard = Listener(worker)
+    engine.answer = [draft([" a"]), committed("a "), draft([" b"], block=1), committed("b", block=1), finished("a b")]
+    worker.load(CHOICE)
+    worker.answer(REQUEST)
+    qtbot.waitUntil(lambda: "Finished" in heard.order, timeout=3000)
+    blocks = [name for name in heard.order if name.startswith("draft") or name == "BlockCommitted"]
+    if "draft of block 0" in blocks:
+        assert blocks.index("draft of block 0") < blocks.index("BlockCommitted")
+    if "draft of block 1" in blocks:
+        assert blocks.index("draft of block 1") > blocks.index("BlockCommitted")
+
+
+@pytest.mark.log_allowed("bridge: job")
+@pytest.mark.parametrize("error", [RuntimeError("CUDA"), MemoryError(), ValueError("x")])
+def test_no_exception_vanishes(qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine, error: Exception) -> None:
+    heard = Listener(worker)
+    worker.load(CHOICE)
+    engine.answer = [error]
+    worker.answer(REQUEST)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
+    failed = heard.events[-1].event
+    assert isinstance(failed, Failed)
+    assert type(error).__name__ in failed.detail
+
+
+def test_a_generator_that_just_ends_is_a_failure(qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine) -> None:
+    heard = Listener(worker)
+    engine.answer = [committed("half")]
+    worker.load(CHOICE)
+    worker.answer(REQUEST)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
+
+
+def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
+    qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine
+) -> None:
+    heard = Listener(worker)
+    engine.load_gate.clear()
+    worker.load(CHOICE)
+    worker.answer(REQUEST).cancel.set()
+    engine.load_gate.set()
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=3000)
+    assert engine.requests == []
+
+
+def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: WorkerThread) -> None:
+    heard = Listener(worker)
+    worker.answer(REQUEST)
+    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=3000)
+
+
+def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine) -> None:
+    never = threading.Event()
+
+    def hang(request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Finished]:
+        never.wait(10)
+        yield finished("")
+
+    engine.generate = hang  # type: ignore[method-assign]
+    engine.kill = never.set  # type: ignore[method-assign]
+    heard = Listener(worker)
+    worker.load(CHOICE)
+    qtbot.waitUntil(lambda: "ModelReady" in heard.order, timeout=3000)
+    worker.answer(REQUEST)
+    qtbot.wait(30)
+    assert worker.shut_down()
+
+
+# -- controller ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[HistoryStore]:
+    """A history of its own."""
+    with HistoryStore.open(tmp_path / "chats.sqlite3") as history:
+        yield history
+
+
+@pytest.fixture
+def controller(
+    qapp: QApplication, store: HistoryStore, engine: ScriptedEngine, tmp_path: Path
+) -> Iterator[ChatController]:
+    """A started controller."""
+    preferences = Preferences(SettingsFile(tmp_path / "settings.json"), Settings())
+    made = ChatController(store, lambda choice: engine, CHOICE, preferences)
+    made.start()
+    yield made
+    made.shut_down()
+    made.answering._retry.stop()
+    preferences.flush()
+
+
+def wait_until_idle(qtbot: QtBot, controller: ChatController) -> None:
+    """The answer is complete."""
+    qtbot.waitUntil(lambda: not controller.busy, timeout=3000)
+
+
+def test_a_full_disk_loses_nothing(
+    qtbot: QtBot,
+    controller: ChatController,
+    store: HistoryStore,
+    engine: ScriptedEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reports: list[object] = []
+    ended: list[object] = []
+    controller.problem.connect(reports.append)
+    controller.answer_ended.connect(lambda message, done: ended.append(message))
+    real = store.commit_block
+    full = True
+
+    def commit(message_id: str, event: BlockCommitted) -> None:
+        if full:
+            raise StoreFullError("The disk is full.", "Free some space.")
+        real(message_id, event)
+
+    monkeypatch.setattr(store, "commit_block", commit)
+    engine.answer = [*simple_answer("Kept in memory.")]
+    assert controller.send("Hi")
+    wait_until_idle(qtbot, controller)
+    assert len(reports) == 1
+    assert getattr(ended[0], "body", "") == "Kept in memory."
+    full = False
+    controller.answering.on_retry_due()
+    assert store.messages(controller.chat_id or "")[-1].body == "Kept in memory."
+
+
+def test_only_one_answer_at_a_time(qtbot: QtBot, controller: ChatController, engine: ScriptedEngine) -> None:
+    engine.gate.clear()
+    assert controller.send("One")
+    assert not controller.send("Two")
+    assert not controller.can_try_again()
+    engine.gate.set()
+    wait_until_idle(qtbot, controller)
+    assert controller.can_try_again()
+
+
+def test_deleting_the_chat_that_is_being_answered_stops_it(
+    qtbot: QtBot, controller: ChatController, store: HistoryStore, engine: ScriptedEngine
+) -> None:
+    engine.gate.clear()
+    controller.send("One")
+    chat = controller.chat_id or ""
+    controller.delete(chat)
+    wait_until_idle(qtbot, controller)
+    assert store.list_conversations() == ()
+    controller.undelete(chat)
+    assert store.messages(chat)[-1].state == MessageState.STOPPED
+
+
+def test_upkeep_makes_a_backup(controller: ChatController, store: HistoryStore, tmp_path: Path) -> None:
+    store.add_user_message(None, "Keep me")
+    controller.on_upkeep_due()
+    assert list((tmp_path / "backups").iterdir())
+
+
+def test_a_model_that_is_ready_is_named(qtbot: QtBot, controller: ChatController) -> None:
+    states: list[Callable[[], None]] = []
+    controller.model.state_changed.connect(states.append)
+    qtbot.waitUntil(lambda: controller.model.state.device == "CPU, 2 threads", timeout=3000)
+    assert controller.model.asked().name == "Scripted model"
+    assert isinstance(controller.model._ready, ModelReady)

@@ -1,0 +1,219 @@
+"""Looks, builds and self-tests in their threads, without a window."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from PySide6.QtCore import QCoreApplication, QThread
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.base.errors import ErrorReport
+from app.base.paths import AppPaths
+from app.bridge.engines import EngineKeeper, EngineWork, WorkEnd
+from app.engines import texts as engine_texts
+from app.engines.looks import Looked
+from app.engines.service import EngineService
+from app.engines.values import EngineView, Offer
+from tests.helpers.fake_engines import FakeEngines, build_error
+
+MODEL = Path("/models/x")
+
+
+class Listener:
+    """Collects what a keeper says, and checks in which thread."""
+
+    def __init__(self, keeper: EngineKeeper) -> None:
+        self.looks: list[Looked] = []
+        self.works: list[EngineWork | None] = []
+        self.ends: list[WorkEnd] = []
+        self.problems: list[ErrorReport] = []
+        self.freed: list[int] = []
+        keeper.looked.connect(self.on_looked)
+        keeper.work_changed.connect(self.on_work)
+        keeper.work_ended.connect(self.on_end)
+        keeper.problem.connect(self.on_problem)
+        keeper.removed.connect(self.on_removed)
+
+    def on_looked(self, looked: Looked) -> None:
+        """Keep it."""
+        assert QThread.currentThread() is QCoreApplication.instance().thread()  # type: ignore[union-attr]
+        self.looks.append(looked)
+
+    def on_work(self, work: EngineWork | None) -> None:
+        """Keep it."""
+        assert QThread.currentThread() is QCoreApplication.instance().thread()  # type: ignore[union-attr]
+        self.works.append(work)
+
+    def on_end(self, end: WorkEnd) -> None:
+        """Keep it."""
+        self.ends.append(end)
+
+    def on_problem(self, report: ErrorReport) -> None:
+        """Keep it."""
+        self.problems.append(report)
+
+    def on_removed(self, freed: int) -> None:
+        """Keep it."""
+        self.freed.append(freed)
+
+
+@pytest.fixture
+def fake() -> FakeEngines:
+    """What lies below."""
+    return FakeEngines()
+
+
+@pytest.fixture
+def service(fake: FakeEngines) -> EngineService:
+    """On the test's own data folder."""
+    return EngineService(AppPaths.resolve(), fake.tools())
+
+
+@pytest.fixture
+def keeper(qapp: QApplication, service: EngineService, fake: FakeEngines) -> Iterator[EngineKeeper]:
+    """With threads that start when they are needed."""
+    made = EngineKeeper(service)
+    yield made
+    assert made.shut_down()
+    made.deleteLater()
+
+
+@pytest.fixture
+def heard(keeper: EngineKeeper) -> Listener:
+    """What the keeper says."""
+    return Listener(keeper)
+
+
+def look(qtbot: QtBot, keeper: EngineKeeper, heard: Listener) -> tuple[EngineView, Offer]:
+    """A look at the model; its recommended offer."""
+    before = len(heard.looks)
+    keeper.look(MODEL, "Big model")
+    qtbot.waitUntil(lambda: len(heard.looks) > before, timeout=10_000)
+    view = heard.looks[-1].view
+    assert view.recommended is not None
+    return view, view.recommended
+
+
+def test_a_look(qtbot: QtBot, keeper: EngineKeeper, heard: Listener) -> None:
+    view, offer = look(qtbot, keeper, heard)
+    assert (view.model, offer.state.name) == ("Big model", "absent")
+    assert heard.looks[-1].sets == ()
+
+
+def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: EngineKeeper, heard: Listener) -> None:
+    keeper.build(*look(qtbot, keeper, heard))
+    assert keeper.work is not None
+    qtbot.waitUntil(lambda: len(heard.ends) == 1 and len(heard.looks) == 2, timeout=10_000)
+    (end,) = heard.ends
+    assert not end.stopped
+    assert end.report is None
+    assert not end.failed
+    assert len(end.work.checks) == 32
+    fractions = [work.progress.fraction for work in heard.works if work is not None and work.progress is not None]
+    assert fractions == sorted(fractions)
+    assert heard.works[-1] is None
+    offer = heard.looks[-1].view.recommended
+    assert offer is not None
+    assert offer.state.name == "ready"
+
+
+def test_stop_in_the_middle_keeps_what_is_finished(
+    qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines
+) -> None:
+    fake.gate.clear()
+    view, offer = look(qtbot, keeper, heard)
+    keeper.build(view, offer)
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    keeper.stop()
+    assert keeper.work is not None
+    assert keeper.work.stopping
+    qtbot.waitUntil(lambda: bool(heard.ends) and len(heard.looks) == 2, timeout=10_000)
+    assert heard.ends[0].stopped
+    again = heard.looks[-1].view.recommended
+    assert again is not None
+    assert again.state.name == "partial"
+    assert again.state.reasons == ("1 of 32 segments are built",)
+
+
+def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines) -> None:
+    fake.error = build_error("stack04")
+    keeper.build(*look(qtbot, keeper, heard))
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
+    report = heard.ends[0].report
+    assert report is not None
+    assert (report.kind, report.hint) == ("known", "Close other programs.")
+    assert "stack04" in report.text
+    assert keeper.last_end is heard.ends[0]
+
+
+@pytest.mark.log_allowed("bridge: job")
+def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines) -> None:
+    fake.error = ("stack04", RuntimeError("odd"))
+    keeper.build(*look(qtbot, keeper, heard))
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
+    report = heard.ends[0].report
+    assert report is not None
+    assert report.kind == "bug"
+    assert "odd" in report.detail
+
+
+def test_only_one_thing_is_done_at_a_time(
+    qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines
+) -> None:
+    fake.gate.clear()
+    view, offer = look(qtbot, keeper, heard)
+    keeper.build(view, offer)
+    keeper.build(view, offer)
+    keeper.verify(view, offer)
+    look(qtbot, keeper, heard)  # a look is possible meanwhile
+    fake.gate.set()
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
+    qtbot.wait(50)
+    assert len(heard.ends) == 1
+    assert fake.tested == 1
+
+
+def test_removing(qtbot: QtBot, keeper: EngineKeeper, heard: Listener, service: EngineService) -> None:
+    view, offer = look(qtbot, keeper, heard)
+    list(service.build(view, offer))
+    view, offer = look(qtbot, keeper, heard)
+    assert offer.folder is not None
+    with FileLock(offer.folder / "build.lock"):
+        keeper.remove([offer.folder])
+        qtbot.waitUntil(lambda: bool(heard.problems), timeout=10_000)
+    assert heard.problems[0].text == engine_texts.BEING_BUILT
+    before = len(heard.looks)
+    keeper.remove([offer.folder])
+    qtbot.waitUntil(lambda: bool(heard.freed) and len(heard.looks) > before, timeout=10_000)
+    assert heard.freed[0] >= 32_000
+    assert heard.looks[-1].sets == ()
+
+
+def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
+    qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines, service: EngineService
+) -> None:
+    fake.gate.clear()
+    view, offer = look(qtbot, keeper, heard)
+    keeper.build(view, offer)
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    assert keeper.shut_down()
+    assert service.finished_parts(offer.request) == (1, 32)
+    assert not heard.ends
+
+
+def test_a_child_that_hangs_is_killed(
+    qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    monkeypatch.setattr("app.bridge.engines.POLITE_SECONDS", 0.1)
+    monkeypatch.setattr("app.bridge.engines.kill_children", released.set)
+    monkeypatch.setattr(fake.gate, "wait", lambda timeout=None: released.wait(10))
+    keeper.build(*look(qtbot, keeper, heard))
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    assert keeper.shut_down()
+    assert released.is_set()

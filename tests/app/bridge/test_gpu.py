@@ -1,0 +1,144 @@
+"""The keeper of the GPU add-on: every question is answered by a signal, one work at a time, closing loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.base.errors import ErrorReport
+from app.bridge.gpu import GpuKeeper
+from app.doctor.checks import Check
+from app.gpu import tasks as gpu_jobs
+from app.gpu.values import GpuOffer, GpuState, GpuView
+from app.gpu.work import GpuEnd
+from app.library.services import ModelDesk
+from tests.app.conftest import MakeDesk
+from tests.helpers.tiny_models import MemoryKeyring
+from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
+
+WAIT = 30_000
+
+
+class Listener:
+    """Everything that a keeper says."""
+
+    def __init__(self, keeper: GpuKeeper) -> None:
+        self.views: list[GpuView] = []
+        self.offers: list[GpuOffer] = []
+        self.ends: list[GpuEnd] = []
+        self.works: list[object] = []
+        self.checks: list[Check] = []
+        self.problems: list[ErrorReport] = []
+        keeper.view_changed.connect(self.views.append)
+        keeper.offered.connect(self.offers.append)
+        keeper.work_ended.connect(self.ends.append)
+        keeper.work_changed.connect(self.works.append)
+        keeper.check_arrived.connect(self.checks.append)
+        keeper.problem.connect(self.problems.append)
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyWheels:
+    """What is installed."""
+    monkeypatch.setattr(gpu_jobs, "usable_now", lambda: True)  # the real one imports what is installed here
+    return TinyWheels(tmp_path / "wheels").write()
+
+
+@pytest.fixture
+def desk(make_desk: MakeDesk, memory_keyring: MemoryKeyring) -> ModelDesk:
+    """A desk that asks nobody."""
+    return make_desk()
+
+
+@pytest.fixture
+def keeper(qtbot: QtBot, desk: ModelDesk, wheels: TinyWheels) -> Iterator[GpuKeeper]:
+    """A keeper that is shut down at the end."""
+    made = GpuKeeper(desk, wheels.tools())
+    yield made
+    assert made.shut_down()
+
+
+@pytest.fixture
+def heard(keeper: GpuKeeper) -> Listener:
+    """What it says."""
+    return Listener(keeper)
+
+
+def end(qtbot: QtBot, heard: Listener) -> GpuEnd:
+    """How the work ends that was begun."""
+    before = len(heard.ends)
+    qtbot.waitUntil(lambda: len(heard.ends) > before, timeout=WAIT)
+    return heard.ends[-1]
+
+
+def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuKeeper, heard: Listener, desk: ModelDesk) -> None:
+    keeper.look()
+    keeper.ask()
+    qtbot.waitUntil(lambda: bool(heard.views) and bool(heard.offers), timeout=WAIT)
+    assert heard.views[-1].state is GpuState.ABSENT
+    keeper.do("install")
+    keeper.do("remove")  # nothing happens while something goes on
+    through = end(qtbot, heard)
+    assert (through.work.task, through.stopped, through.report, through.work.restart) == ("install", False, None, False)
+    assert keeper.view is not None
+    assert keeper.view.state is GpuState.INSTALLED
+    assert heard.works[-1] is None
+    (desk.paths.gpu / LIBRARY).write_bytes(b"wr library")
+    keeper.do("verify")
+    assert end(qtbot, heard).work.wrong == (LIBRARY,)
+    keeper.do("remove")
+    assert end(qtbot, heard).work.freed > 0
+    assert keeper.view.state is GpuState.ABSENT
+
+
+def test_stopped(qtbot: QtBot, keeper: GpuKeeper, heard: Listener, desk: ModelDesk) -> None:
+    keeper.do("install")
+    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT)
+    keeper.stop()
+    assert keeper.work is not None
+    assert keeper.work.stopping
+    through = end(qtbot, heard)
+    assert through.stopped
+    assert through.report is None
+    assert not list(desk.paths.base.glob("gpu*-*"))
+
+
+def test_a_failure_comes_with_its_sentence(
+    qtbot: QtBot, keeper: GpuKeeper, heard: Listener, wheels: TinyWheels
+) -> None:
+    wheels.installed = 10**16
+    keeper.do("install")
+    report = end(qtbot, heard).report
+    assert report is not None
+    assert report.kind == "known"
+
+
+def test_a_restart_is_asked_for_where_it_is_needed(
+    qtbot: QtBot, keeper: GpuKeeper, heard: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_jobs, "usable_now", lambda: False)
+    keeper.do("install")
+    assert end(qtbot, heard).work.restart
+
+
+def test_the_window_closes_in_the_middle(qtbot: QtBot, keeper: GpuKeeper, heard: Listener, desk: ModelDesk) -> None:
+    keeper.do("install")
+    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT)
+    assert keeper.shut_down()
+    assert not list(desk.paths.base.glob("gpu*-*"))
+    assert heard.ends == []
+
+
+def test_the_doctor_is_asked_and_left(qtbot: QtBot, keeper: GpuKeeper, heard: Listener) -> None:
+    with qtbot.waitSignal(keeper.checks_ended, timeout=WAIT):
+        keeper.diagnose()
+    count = len(heard.checks)
+    assert heard.checks[0].name == "System"
+    keeper.diagnose()
+    keeper.stop_diagnosis()
+    with qtbot.waitSignal(keeper.view_changed, timeout=WAIT):
+        keeper.look()
+    assert len(heard.checks) <= 2 * count

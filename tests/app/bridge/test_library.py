@@ -1,0 +1,212 @@
+"""The keeper of models: every question is answered by a signal, and closing the window loses nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.base.errors import ErrorReport
+from app.base.paths import starter_model_folder
+from app.bridge.library import LibraryKeeper
+from app.library.queue import Ended
+from app.library.records import DownloadState
+from app.library.services import ModelDesk
+from app.library.values import ModelState, Offer, Removal, Shelf
+from app.library.work import ModelWork, ModelWorkEnd, Transferring
+from tests.helpers.hub_behaviour import Repo, repo_of
+from tests.helpers.hub_server import Hub
+from tests.helpers.tiny_models import NAME, downloaded, tiny_contents
+
+WAIT = 20_000
+
+
+class Listener:
+    """Everything that a keeper says."""
+
+    def __init__(self, keeper: LibraryKeeper) -> None:
+        self.shelves: list[Shelf] = []
+        self.offers: list[Offer] = []
+        self.removals: list[Removal] = []
+        self.transfers: list[Transferring | None] = []
+        self.ends: list[Ended] = []
+        self.works: list[ModelWork | None] = []
+        self.work_ends: list[ModelWorkEnd] = []
+        self.added: list[str] = []
+        self.freed: list[int] = []
+        self.problems: list[ErrorReport] = []
+        self.asking: list[bool] = []
+        self.adapters: list[object] = []
+        keeper.shelf_changed.connect(self.shelves.append)
+        keeper.offered.connect(self.offers.append)
+        keeper.removal_known.connect(self.removals.append)
+        keeper.transfer_changed.connect(self.transfers.append)
+        keeper.download_ended.connect(self.ends.append)
+        keeper.work_changed.connect(self.works.append)
+        keeper.work_ended.connect(self.work_ends.append)
+        keeper.added.connect(self.added.append)
+        keeper.freed.connect(self.freed.append)
+        keeper.problem.connect(self.problems.append)
+        keeper.asking_changed.connect(self.asking.append)
+        keeper.adapter_found.connect(self.adapters.append)
+
+
+@pytest.fixture
+def keeper(qtbot: QtBot, desk: ModelDesk) -> Iterator[LibraryKeeper]:
+    """A keeper that is shut down at the end."""
+    made = LibraryKeeper(desk)
+    yield made
+    assert made.shut_down()
+
+
+@pytest.fixture
+def heard(keeper: LibraryKeeper) -> Listener:
+    """What it says."""
+    return Listener(keeper)
+
+
+def offer(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, name: str = NAME) -> Offer:
+    """An offer for a model of the hub."""
+    before = len(heard.offers)
+    keeper.ask(name)
+    qtbot.waitUntil(lambda: len(heard.offers) > before, timeout=WAIT)
+    return heard.offers[-1]
+
+
+def test_from_a_question_to_an_installed_model(
+    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, repo: Repo
+) -> None:
+    asked = offer(qtbot, keeper, heard)
+    qtbot.waitUntil(lambda: heard.asking == [True, False], timeout=WAIT)
+    keeper.accept(asked)
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT)
+    assert heard.ends[0].installed
+    model_id = heard.added[0]
+    running = [each for each in heard.transfers if each is not None]
+    assert {each.model_id for each in running} == {model_id}
+    assert running[-1].done == running[-1].total == asked.remote.size
+    assert running[-1].fraction == 1.0
+    assert heard.transfers[-1] is None
+    qtbot.waitUntil(lambda: state(heard, model_id) == ModelState.INSTALLED, timeout=WAIT)
+    assert not heard.problems
+
+
+def state(heard: Listener, model_id: str) -> ModelState | None:
+    """Of the newest shelf."""
+    model = heard.shelves[-1].model(model_id) if heard.shelves else None
+    return model.state if model is not None else None
+
+
+def test_a_question_that_fails_is_a_problem(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, repo: Repo) -> None:
+    keeper.ask("owner/none")
+    qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT)
+    assert "There is no model owner/none" in heard.problems[0].text
+    qtbot.waitUntil(lambda: heard.asking == [True, False], timeout=WAIT)
+    assert not heard.offers
+
+
+def test_pause_and_resume(
+    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, repo: Repo, hub: Hub, desk: ModelDesk
+) -> None:
+    hub.behaviour.rate = 1_500_000
+    keeper.accept(offer(qtbot, keeper, heard))
+    qtbot.waitUntil(lambda: any(each and each.done > 200_000 for each in heard.transfers), timeout=WAIT)
+    model_id = heard.added[0]
+    keeper.look()
+    shelf_before = len(heard.shelves)
+    qtbot.waitUntil(lambda: len(heard.shelves) > shelf_before, timeout=WAIT)
+    model = heard.shelves[-1].model(model_id)
+    assert model is not None
+    assert keeper.state_of(model) == ModelState.DOWNLOADING
+    keeper.pause(model_id)
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT)
+    assert (heard.ends[0].installed, heard.ends[0].report) == (False, None)
+    assert desk.library.find(model_id).download == DownloadState.PAUSED
+    hub.behaviour.rate = 0
+    keeper.resume(model_id)
+    qtbot.waitUntil(lambda: len(heard.ends) == 2, timeout=WAIT)
+    assert heard.ends[1].installed
+    assert hub.behaviour.total_sent < 1.3 * repo.size
+
+
+def test_two_downloads_wait_for_each_other(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, hub: Hub) -> None:
+    for name in ("owner/one", "owner/two"):
+        hub.add(repo_of(name, tiny_contents()))
+    for name in ("owner/one", "owner/two"):
+        keeper.accept(offer(qtbot, keeper, heard, name))
+    qtbot.waitUntil(lambda: len(heard.ends) == 2, timeout=WAIT)
+    assert [end.model_id for end in heard.ends] == heard.added
+    order = [each.model_id for each in heard.transfers if each is not None]
+    assert order == sorted(order, key=heard.added.index), "one after the other"
+
+
+def test_verify_finds_what_is_damaged(
+    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, desk: ModelDesk, repo: Repo
+) -> None:
+    record = downloaded(desk)
+    file = record.folder / "model-00001-of-00002.safetensors"
+    file.write_bytes(bytes(file.stat().st_size))
+    keeper.verify(record.id)
+    keeper.verify(record.id)  # nothing happens while one runs
+    qtbot.waitUntil(lambda: bool(heard.work_ends), timeout=WAIT)
+    end = heard.work_ends[0]
+    assert (end.work.damaged, end.stopped, end.report) == ((file.name,), False, None)
+    assert heard.works[-1] is None
+    qtbot.waitUntil(lambda: state(heard, record.id) == ModelState.DAMAGED, timeout=WAIT)
+    assert len(heard.work_ends) == 1
+
+
+def test_removing(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, desk: ModelDesk, repo: Repo) -> None:
+    record = downloaded(desk)
+    keeper.look()
+    qtbot.waitUntil(lambda: bool(heard.shelves), timeout=WAIT)
+    model = heard.shelves[-1].model(record.id)
+    assert model is not None
+    keeper.ask_removal(model)
+    qtbot.waitUntil(lambda: bool(heard.removals), timeout=WAIT)
+    keeper.remove(heard.removals[0], with_engines=True)
+    qtbot.waitUntil(lambda: bool(heard.freed), timeout=WAIT)
+    assert heard.freed[0] > 2_000_000
+    qtbot.waitUntil(lambda: state(heard, record.id) is None, timeout=WAIT)
+
+
+def test_adding_a_folder(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, tmp_path: Path) -> None:
+    keeper.add_folder(starter_model_folder())
+    qtbot.waitUntil(lambda: bool(heard.added), timeout=WAIT)
+    keeper.add_folder(tmp_path)
+    qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT)
+    assert str(tmp_path) in heard.problems[0].text
+    assert not heard.adapters
+
+
+def test_offline_pauses_what_runs(
+    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, repo: Repo, hub: Hub, desk: ModelDesk
+) -> None:
+    hub.behaviour.rate = 1_500_000
+    keeper.accept(offer(qtbot, keeper, heard))
+    qtbot.waitUntil(lambda: any(each and each.done > 100_000 for each in heard.transfers), timeout=WAIT)
+    keeper.set_offline(True)
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT)
+    assert not heard.ends[0].installed
+    keeper.resume(heard.added[0])
+    qtbot.waitUntil(lambda: len(heard.ends) == 2, timeout=WAIT)
+    report = heard.ends[1].report
+    assert report is not None
+    assert "stay offline" in report.text
+
+
+def test_closing_in_the_middle_loses_nothing(
+    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, desk: ModelDesk, repo: Repo, hub: Hub
+) -> None:
+    hub.behaviour.rate = 1_000_000
+    keeper.accept(offer(qtbot, keeper, heard))
+    qtbot.waitUntil(lambda: any(each and each.done > 300_000 for each in heard.transfers), timeout=WAIT)
+    began = time.monotonic()
+    assert keeper.shut_down()
+    assert time.monotonic() - began < 5
+    record = desk.library.find(heard.added[0])
+    assert (record.download, record.error) == (DownloadState.PAUSED, None)
+    assert any(file.name.endswith(".part") for file in record.folder.iterdir())

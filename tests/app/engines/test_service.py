@@ -1,0 +1,251 @@
+"""The service: views, builds, lists, and what may be removed."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from app.base.errors import KnownAppError
+from app.base.paths import AppPaths
+from app.engines.service import EngineService
+from app.engines.values import EngineView, Offer
+from tests.helpers.fake_engines import FakeEngines, build_error, detected
+from trt_engines.building.builder import BuildError, BuildProgress
+from trt_engines.building.state import Check
+from trt_engines.building.store import MANIFEST, StoreError
+from trt_engines.errors import EngineError
+
+MODEL = Path("/models/x")
+
+
+@pytest.fixture
+def fake() -> FakeEngines:
+    """What lies below."""
+    return FakeEngines()
+
+
+@pytest.fixture
+def service(fake: FakeEngines) -> EngineService:
+    """On the test's own data folder."""
+    return EngineService(AppPaths.resolve(), fake.tools())
+
+
+def best(service: EngineService) -> tuple[EngineView, Offer]:
+    """The view of the model, and the recommended offer."""
+    view = service.view(MODEL, "Big model")
+    assert view.recommended is not None
+    return view, view.recommended
+
+
+def build(service: EngineService) -> Offer:
+    """Build and test the recommended offer; what is then offered."""
+    view, offer = best(service)
+    list(service.build(view, offer))
+    return best(service)[1]
+
+
+def test_a_view_says_what_runs_and_what_does_not(service: EngineService) -> None:
+    view, offer = best(service)
+    assert (view.model, view.here, view.flavour) == ("Big model", True, "TensorRT for RTX 1.7.1")
+    assert [each.precision for each in view.offers] == ["fp8", "int4"]
+    assert [each.precision for each in view.refused] == ["bf16", "nvfp4"]
+    assert "machine's memory" in view.refused[0].reason
+    assert "cannot compute" in view.refused[1].reason
+    assert (offer.precision, offer.state.name, offer.folder) == ("int4", "absent", None)
+    assert view.problem is None
+
+
+def test_what_is_in_the_way_is_one_sentence(service: EngineService, fake: FakeEngines) -> None:
+    fake.card = None
+    view = service.view(MODEL)
+    assert view.problem is not None
+    assert view.problem.kind == "known"
+    assert "No NVIDIA driver" in view.problem.text
+    fake.card, fake.version = detected(), ""
+    view = service.view(MODEL)
+    assert view.problem is not None
+    assert "not installed" in view.problem.text
+    assert view.card is not None
+    fake.card, fake.version = detected("H100 80GB HBM3"), "1.7.1"
+    problem = service.view(MODEL).problem
+    assert problem is not None
+    assert "cannot build engines for H100" in problem.text
+    fake.card, fake.ram = detected("RTX 2060"), 1 << 30
+    view = service.view(MODEL)
+    assert view.problem is not None
+    assert not view.offers
+    assert service.view(None, "Fake").problem is not None
+
+
+def test_a_card_by_name(service: EngineService, fake: FakeEngines) -> None:
+    assert service.card("nvidia geforce rtx 4070") == (detected(), True)
+    card, here = service.card("rtx 3060")
+    assert (card.gpu.name, here) == ("RTX 3060", False)
+    fake.card = None
+    assert service.card("RTX 4070")[1] is False
+    with pytest.raises(KnownAppError, match="no card 'RTX 1'"):
+        service.card("RTX 1")
+
+
+def test_a_build_is_followed_by_the_self_test(service: EngineService, fake: FakeEngines) -> None:
+    view, offer = best(service)
+    events = list(service.build(view, offer))
+    progress = [event for event in events if isinstance(event, BuildProgress)]
+    assert progress[-1].fraction == 1
+    assert any(isinstance(event, Check) for event in events)
+    _, offer = best(service)
+    assert offer.state.name == "ready"
+    assert offer.size > 32 * fake.part_bytes
+
+
+def test_a_card_that_is_not_here_is_built_for_but_not_tested(service: EngineService, fake: FakeEngines) -> None:
+    view = service.view(MODEL, gpu="RTX 3060")
+    assert view.recommended is not None
+    list(service.build(view, view.recommended))
+    assert fake.tested == 0
+    assert [each.state for each in service.sets()] == ["stale"]
+    fake.card = None
+    assert [each.state for each in service.sets()] == ["untested"]
+
+
+def test_a_build_that_is_closed_keeps_what_is_finished(service: EngineService, fake: FakeEngines) -> None:
+    view, offer = best(service)
+    events = service.build(view, offer)
+    for event in events:
+        if isinstance(event, BuildProgress) and event.number == 4:
+            break
+    events.close()
+    assert service.finished_parts(offer.request) == (3, 32)
+    assert best(service)[1].state.name == "partial"
+    numbers = {event.number for event in service.build(view, offer) if isinstance(event, BuildProgress)}
+    assert min(numbers) == 4
+    assert fake.tested == 1
+
+
+def test_an_error_leaves_what_is_finished(service: EngineService, fake: FakeEngines) -> None:
+    view, offer = best(service)
+    fake.error = build_error("stack02")
+    with pytest.raises(BuildError, match="stack02"):
+        list(service.build(view, offer))
+    assert service.finished_parts(offer.request) == (4, 32)
+    assert service.log(offer.request) == ("stack02", "building stack02\n")
+
+
+def test_building_anew_removes_the_old_set_first(service: EngineService, fake: FakeEngines) -> None:
+    offer = build(service)
+    view, offer = best(service)
+    numbers = [e.number for e in service.build(view, offer, anew=True) if isinstance(e, BuildProgress)]
+    assert numbers[0] == 1
+    assert fake.tested == 2
+
+
+def test_a_failed_self_test_says_so(service: EngineService, fake: FakeEngines) -> None:
+    fake.errors_of_test = {"stack03": 1.5}
+    assert build(service).state.name == "failed"
+
+
+def test_a_set_that_is_being_built_is_not_removed(service: EngineService) -> None:
+    offer = build(service)
+    assert offer.folder is not None
+    with FileLock(offer.folder / "build.lock"), pytest.raises(EngineError, match="being built"):
+        service.delete(offer.folder)
+    size = offer.size
+    assert service.delete(offer.folder) >= size
+    assert best(service)[1].state.name == "absent"
+
+
+def test_a_file_that_cannot_be_deleted(service: EngineService, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer = build(service)
+    original = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == ".plan":
+            raise PermissionError(13, "Permission denied", str(path))
+        original(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert offer.folder is not None
+    with pytest.raises(StoreError, match="cannot be deleted: Permission denied"):
+        service.delete(offer.folder)
+    assert (offer.folder / MANIFEST).exists()
+
+
+def test_own_engines_are_no_reason_against_themselves(
+    service: EngineService, fake: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.part_bytes = 600_000_000
+    build(service)
+    monkeypatch.setattr("trt_engines.building.store.free_bytes", lambda folder: 10**9)
+    view, offer = best(service)
+    assert view.free_disk == 10**9
+    assert offer.state.name == "ready"
+
+
+def test_other_machines_sets_are_useless(service: EngineService, fake: FakeEngines) -> None:
+    build(service)
+    fake.card = detected("RTX 4090")
+    build(service)
+    listed = {each.card: each for each in service.sets()}
+    assert (listed["RTX 4070"].state, listed["RTX 4070"].useless) == ("stale", True)
+    assert any("built for RTX 4070, this is RTX 4090" in reason for reason in listed["RTX 4070"].reasons)
+    assert (listed["RTX 4090"].state, listed["RTX 4090"].useless) == ("ready", False)
+    freed = service.prune(service.sets())
+    assert freed == listed["RTX 4070"].size
+    assert [each.card for each in service.sets()] == ["RTX 4090"]
+
+
+def test_without_driver_or_tensorrt_nothing_is_judged_by_them(service: EngineService, fake: FakeEngines) -> None:
+    build(service)
+    fake.card, fake.version = None, ""
+    (only,) = service.sets()
+    assert (only.state, only.useless) == ("ready", False)
+    fake.version = "1.8.0"
+    (only,) = service.sets()
+    assert only.useless
+    assert only.reasons == ("TensorRT version: built for 1.7.1, this is 1.8.0",)
+
+
+def test_damaged_and_superseded_sets_are_useless(service: EngineService, fake: FakeEngines) -> None:
+    offer = build(service)
+    assert offer.folder is not None
+    longer = service.view(MODEL, context=16384)
+    assert longer.recommended is not None
+    list(service.build(longer, longer.recommended))
+    old = {each.folder: each for each in service.sets()}[offer.folder]
+    assert not old.useless  # built in the same second
+    fake.day = 25
+    other = next(each for each in service.sets() if each.folder != offer.folder)
+    service.delete(other.folder)
+    list(service.build(longer, longer.recommended))
+    old = {each.folder: each for each in service.sets()}[offer.folder]
+    assert old.useless
+    assert "a newer one was built" in old.reasons[-1]
+    (offer.folder / MANIFEST).write_text("{", "utf-8")
+    broken = {each.folder: each for each in service.sets()}[offer.folder]
+    assert (broken.state, broken.useless) == ("damaged", True)
+    assert service.prune([broken]) > 0
+
+
+def test_a_newer_set_that_is_not_finished_replaces_nothing(service: EngineService, fake: FakeEngines) -> None:
+    build(service)
+    fake.day = 25
+    longer = service.view(MODEL, context=16384)
+    fake.error = build_error("stack02")
+    assert longer.recommended is not None
+    with pytest.raises(BuildError):
+        list(service.build(longer, longer.recommended))
+    assert not any(each.useless for each in service.sets())
+
+
+def test_any_thread_may_ask(service: EngineService) -> None:
+    found: list[EngineView] = []
+    threads = [threading.Thread(target=lambda: found.append(service.view(MODEL))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 3
+    assert all(view.problem is None for view in found)

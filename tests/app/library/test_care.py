@@ -1,0 +1,243 @@
+"""Verify, remove, move, leftovers: only what Dewpoint wrote is touched, and a model is whole somewhere at any time."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from app.base.errors import KnownAppError
+from app.library import care as keeping
+from app.library import download as fetching
+from app.library import folders as disk
+from app.library.manifest import MANIFEST, read_manifest
+from app.library.overview import shelf
+from app.library.records import ModelRecord
+from app.library.services import ModelDesk
+from app.library.values import ModelState, ModelView
+from app.transfers.values import FileDamaged, Finished, Progress, Stopped
+from tests.app.conftest import MakeDesk
+from tests.helpers.fake_engines import FakeEngines
+from tests.helpers.hub_behaviour import Repo
+from tests.helpers.hub_server import Hub
+from tests.helpers.tiny_models import accepted, downloaded, tiny_contents
+
+SHARD = "model-00001-of-00002.safetensors"
+
+
+@pytest.fixture
+def record(desk: ModelDesk, repo: Repo) -> ModelRecord:
+    """An installed model."""
+    return downloaded(desk)
+
+
+def view(desk: ModelDesk, record: ModelRecord) -> ModelView:
+    """As the shelf shows it."""
+    model = shelf(desk).model(record.id)
+    assert model is not None
+    return model
+
+
+def flip(file: Path) -> None:
+    """One bit of the file is wrong, its size is right."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def whole(folder: Path) -> bool:
+    """Whether every file is there and right."""
+    return all((folder / path).read_bytes() == content for path, content in tiny_contents().items())
+
+
+# -- verify ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_wrong_bit_is_found_and_repaired(desk: ModelDesk, record: ModelRecord, hub: Hub) -> None:
+    flip(record.folder / SHARD)
+    assert view(desk, record).state == ModelState.INSTALLED, "a look does not hash"
+    events = list(keeping.verify(desk, record, threading.Event()))
+    assert [event.path for event in events if isinstance(event, FileDamaged)] == [SHARD]
+    assert isinstance(events[-1], Finished)
+    model = view(desk, record)
+    assert model.state == ModelState.DAMAGED
+    assert model.problem is not None
+    assert "1 file is missing or damaged" in model.problem.text
+    hub.behaviour.forget()
+    fetching.resume(desk, record)
+    list(fetching.download(desk, desk.library.find(record.id), threading.Event()))
+    assert whole(record.folder)
+    assert set(hub.behaviour.counts()) == {SHARD}, "only what is wrong is fetched"
+    assert view(desk, record).state == ModelState.INSTALLED
+
+
+def test_right_files_become_right_again(desk: ModelDesk, record: ModelRecord) -> None:
+    """A verdict of an earlier check, on a drive that read badly, is not for ever."""
+    manifest = read_manifest(record.folder)
+    assert manifest is not None
+    keeping.write_manifest(record.folder, manifest.marked(SHARD, False))
+    assert view(desk, record).state == ModelState.DAMAGED
+    list(keeping.verify(desk, record, threading.Event()))
+    assert view(desk, record).state == ModelState.INSTALLED
+
+
+@pytest.mark.parametrize("how", ["missing", "short"])
+def test_a_look_sees_missing_and_short_files(desk: ModelDesk, record: ModelRecord, how: str) -> None:
+    file = record.folder / SHARD
+    if how == "missing":
+        file.unlink()
+    else:
+        os.truncate(file, 10)
+    assert view(desk, record).state == ModelState.DAMAGED
+
+
+def test_a_stopped_check_changes_no_verdict(desk: ModelDesk, record: ModelRecord) -> None:
+    flip(record.folder / SHARD)
+    cancel = threading.Event()
+    cancel.set()
+    assert isinstance(list(keeping.verify(desk, record, cancel))[-1], Stopped)
+    assert view(desk, record).state == ModelState.INSTALLED
+
+
+def test_a_folder_of_the_users_own_has_no_hashes(desk: ModelDesk, tmp_path: Path) -> None:
+    own = desk.library.add("folder", tmp_path, "mine")
+    with pytest.raises(KnownAppError) as caught:
+        list(keeping.verify(desk, own, threading.Event()))
+    assert "no checksums" in caught.value.user_text
+
+
+# -- remove ----------------------------------------------------------------------------------------------------------
+
+
+def test_removing_takes_what_is_ours_alone(desk: ModelDesk, record: ModelRecord) -> None:
+    (record.folder / "notes.txt").write_text("mine", encoding="utf-8")
+    (record.folder / "sub").mkdir()
+    (record.folder / "sub" / "more.txt").write_text("mine, too", encoding="utf-8")
+    removal = keeping.removal(desk, view(desk, record))
+    assert {file.name for file in removal.kept} == {"notes.txt", "more.txt"}
+    assert {file.name for file in removal.files} >= {*tiny_contents(), MANIFEST}
+    assert removal.size == sum(file.stat().st_size for file in removal.files)
+    free = sum(file.stat().st_size for file in record.folder.rglob("*") if file.is_file())
+    assert keeping.remove(desk, removal) == free - 13
+    assert sorted(path.name for path in record.folder.rglob("*")) == ["more.txt", "notes.txt", "sub"]
+    assert not desk.library.models()
+
+
+def test_removing_an_unfinished_download(desk: ModelDesk, repo: Repo, hub: Hub) -> None:
+    record = accepted(desk)
+    hub.behaviour.rate = 2_000_000
+    events = fetching.download(desk, record, threading.Event())
+    next(event for event in events if isinstance(event, Progress) and event.done > 300_000)
+    events.close()
+    assert any(file.name.endswith(".part") for file in record.folder.iterdir())
+    keeping.remove(desk, keeping.removal(desk, view(desk, record)))
+    assert not record.folder.exists()
+
+
+def test_removing_the_users_own_folder_deletes_nothing_of_it(desk: ModelDesk, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    own = desk.library.add("folder", folder, "mine")
+    removal = keeping.removal(desk, view(desk, own))
+    assert (removal.files, removal.size) == ((), 0)
+    assert keeping.remove(desk, removal) == 0
+    assert (folder / "config.json").exists()
+    assert not desk.library.models()
+
+
+def test_a_damaged_manifest_never_names_files_outside(desk: ModelDesk, record: ModelRecord, tmp_path: Path) -> None:
+    """A manifest is a file that anybody may have changed."""
+    precious = record.folder.parent / "precious.txt"
+    precious.write_text("keep", encoding="utf-8")
+    text = (record.folder / MANIFEST).read_text(encoding="utf-8")
+    (record.folder / MANIFEST).write_text(text.replace(f'"{SHARD}"', '"../precious.txt"'), encoding="utf-8")
+    with pytest.raises(KnownAppError):
+        keeping.removal(desk, dataclasses.replace(view_without_look(record), folder=record.folder))
+    assert precious.exists()
+
+
+def view_without_look(record: ModelRecord) -> ModelView:
+    """A view that no look made."""
+    from app.library.values import Fit
+
+    return ModelView(record.id, "download", record.title, ModelState.INSTALLED, Fit("unknown", ""), record.folder)
+
+
+def test_a_file_in_use_stops_the_removal(desk: ModelDesk, record: ModelRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    removal = keeping.removal(desk, view(desk, record))
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.name == SHARD:
+            raise PermissionError(errno.EACCES, "The file is in use", str(path))
+        real(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(disk.RemovalError) as caught:
+        keeping.remove(desk, removal)
+    assert SHARD in caught.value.user_text
+    assert (record.folder / MANIFEST).exists()
+    assert [each.id for each in desk.library.models()] == [record.id]
+
+
+def test_engines_go_with_their_model(desk: ModelDesk, record: ModelRecord, fake_engines: FakeEngines) -> None:
+    service = desk.engines
+    built = service.view(record.folder, record.title)
+    assert built.offers, built.problem
+    for _ in service.build(built, built.offers[-1]):
+        pass
+    # The stand-in names a folder of its own.
+    manifest_file = next(desk.paths.engines.glob("*/engines.json"))
+    text = manifest_file.read_text(encoding="utf-8")
+    found = service.store.sets()[0].manifest
+    assert found is not None
+    manifest_file.write_text(text.replace(found.model_folder, str(record.folder.resolve())), encoding="utf-8")
+    model = view(desk, record)
+    assert model.engines > 0
+    removal = keeping.removal(desk, model)
+    assert removal.engine_size >= model.engines > 0
+    freed = keeping.remove(desk, removal, with_engines=False)
+    assert freed == removal.size
+    assert list(desk.paths.engines.glob("*/engines.json"))
+
+
+# -- leftovers -------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_was_forgotten_is_found_and_taken_back(
+    desk: ModelDesk, record: ModelRecord, make_desk: MakeDesk
+) -> None:
+    desk.library.forget(record.id)
+    (leftover,) = shelf(desk).leftovers
+    assert leftover.whole
+    assert "a complete model that is not in the list" in leftover.text
+    again = keeping.adopt(desk, leftover)
+    assert view(desk, again).state == ModelState.INSTALLED
+    assert not shelf(make_desk()).leftovers
+
+
+def test_a_lost_database_loses_no_model(desk: ModelDesk, record: ModelRecord, make_desk: MakeDesk) -> None:
+    for file in desk.paths.base.glob("chats.sqlite3*"):
+        file.unlink()
+    (leftover,) = shelf(make_desk()).leftovers
+    assert leftover.path == record.folder
+
+
+def test_leftovers_are_cleared(desk: ModelDesk, record: ModelRecord, hub: Hub) -> None:
+    desk.library.forget(record.id)
+    unfinished = desk.paths.models / f"owner--x{keeping.MOVING}"
+    shutil.copytree(record.folder, unfinished)
+    (unfinished / MANIFEST).unlink()
+    (desk.paths.models / "holiday").mkdir()
+    (desk.paths.models / "holiday" / "photo.jpg").write_bytes(b"x")
+    found = shelf(desk).leftovers
+    assert {leftover.path for leftover in found} == {record.folder, unfinished}
+    for leftover in found:
+        assert keeping.clear(leftover) == leftover.size > 1_000_000
+    assert [path.name for path in desk.paths.models.iterdir()] == ["holiday"]

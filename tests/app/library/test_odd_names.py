@@ -1,0 +1,66 @@
+"""Names of users, folders and files that are not what a programmer types."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from app.base.paths import AppPaths
+from app.library import care as keeping
+from app.library import download as fetching
+from app.library.overview import shelf
+from app.library.services import ModelDesk
+from app.transfers.errors import TransferError
+from tests.helpers.hub_behaviour import Repo, repo_of
+from tests.helpers.hub_server import Hub
+from tests.helpers.tiny_models import NAME, OPTIONS, accepted, downloaded, tiny_contents
+
+
+@pytest.mark.parametrize(
+    "name", ["Jürgen Мария 用户", "a b'c\"d$e%f&g", "x" * 60 + "/" + "y" * 60 + "/" + "z" * 80, "émoji 🙂"]
+)
+def test_odd_data_folders(desk: ModelDesk, repo: Repo, tmp_path: Path, name: str, hub: Hub) -> None:
+    odd = ModelDesk.open(AppPaths(tmp_path / name).ensure(), options=OPTIONS)
+    record = downloaded(odd)
+    assert record.folder.is_relative_to(tmp_path / name)
+    assert all((record.folder / path).read_bytes() == content for path, content in tiny_contents().items())
+    assert len(str(record.folder)) > 200 or "x" not in name
+    list(keeping.verify(odd, record, threading.Event()))
+    assert keeping.remove(odd, keeping.removal(odd, shelf(odd).models[1])) > 2_000_000
+
+
+def test_odd_file_names(desk: ModelDesk, hub: Hub) -> None:
+    odd = {
+        f"sub folder/{name}.json": f'{{"{number}": 1}}'.encode()
+        for number, name in enumerate(
+            ["näme", "模型", "a b", "q?x=1&y#z", "100%", "plus+", "semi;colon", "'quoted'", "🙂", "~t", "[b]"]
+        )
+    }
+    repo = hub.add(repo_of(NAME, tiny_contents() | odd))
+    record = accepted(desk)
+    list(fetching.download(desk, record, threading.Event()))
+    for path, content in odd.items():
+        assert (record.folder / path).read_bytes() == content
+    assert desk.library.find(record.id).download is None
+    assert len(repo.files) == len([file for file in record.folder.rglob("*") if file.is_file()]) - 2
+
+
+@pytest.mark.parametrize("path", ["/etc/outside.json", "a//b.json", "C:/outside.json"])
+def test_names_that_lead_out_of_the_folder_are_refused(desk: ModelDesk, hub: Hub, path: str) -> None:
+    hub.add(repo_of(NAME, tiny_contents() | {path: b"{}"}))
+    with pytest.raises(TransferError) as caught:
+        fetching.offer(desk, NAME)
+    assert caught.value.kind == "unsafe"
+    assert path in caught.value.user_text
+    assert not desk.library.models()
+
+
+@pytest.mark.parametrize("path", ["../outside.json", "a/../../outside.json", ".hidden/outside.json"])
+def test_names_with_dots_are_left_out(desk: ModelDesk, hub: Hub, path: str) -> None:
+    hub.add(repo_of(NAME, tiny_contents() | {path: b"{}"}))
+    offer = fetching.offer(desk, NAME)
+    assert (offer.remote.left_out, len(offer.remote.files)) == (1, len(tiny_contents()))
+    downloaded(desk)
+    assert not list(desk.paths.base.rglob("outside.json"))

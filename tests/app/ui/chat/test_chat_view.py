@@ -1,0 +1,133 @@
+"""The scrolling list of messages: paging, sticking to the bottom, no jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.chats.messages import Message, MessageState, Role
+from app.ui.chat.answer_view import AnswerView
+from app.ui.chat.chat_view import PAGE, ChatView
+from app.ui.widgets.theme import ThemeManager
+from tests.helpers.scripted_engine import draft
+
+
+def message(number: int, role: Role, body: str, state: MessageState = MessageState.DONE) -> Message:
+    """A message of one branch."""
+    return Message(f"m{number:05}", "chat", None, 0, 1, role, state, body, "", None, None, 0, 0)
+
+
+def branch(length: int) -> tuple[Message, ...]:
+    """User and answer in turns."""
+    return tuple(
+        message(at, "assistant" if at % 2 else "user", f"Message number {at}.\n\nWith a second paragraph.")
+        for at in range(length)
+    )
+
+
+@pytest.fixture
+def view(qapp: QApplication, qtbot: QtBot) -> Iterator[ChatView]:
+    """An open chat view."""
+    themes = ThemeManager(qapp)
+    chat = ChatView(themes, calm=False, reduce_motion=False)
+    qtbot.addWidget(chat)
+    chat.resize(900, 500)
+    chat.show()
+    yield chat
+    chat.show_messages(())
+
+
+def settle(qtbot: QtBot, view: ChatView) -> None:
+    """Wait until nothing is laid out any more: heights and the scroll bar stay for 60 ms, however slow the machine."""
+    seen: list[tuple[int, ...]] = []
+
+    def quiet() -> bool:
+        bar = view.verticalScrollBar()
+        seen.append((bar.maximum(), bar.value(), *(item.height() for item in view.items)))
+        return len(seen) > 6 and len(set(seen[-6:])) == 1
+
+    qtbot.waitUntil(quiet, timeout=20_000)
+
+
+def test_only_the_newest_messages_become_widgets(qtbot: QtBot, view: ChatView) -> None:
+    view.show_messages(branch(10_000))
+    assert len(view.items) == PAGE
+    qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 0, timeout=20_000)
+    assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
+
+
+def test_earlier_messages_come_on_scrolling_up_without_a_jump(qtbot: QtBot, view: ChatView) -> None:
+    view.show_messages(branch(100))
+    bar = view.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 500, timeout=20_000)
+    settle(qtbot, view)
+    first = view.items[0]
+    bar.setValue(10)
+    place = first.mapTo(view.viewport(), first.rect().topLeft()).y()
+    qtbot.waitUntil(lambda: len(view.items) == 2 * PAGE and bar.value() > 500, timeout=20_000)
+    settle(qtbot, view)
+    assert abs(first.mapTo(view.viewport(), first.rect().topLeft()).y() - place) <= 80
+
+
+def test_it_sticks_to_the_bottom_only_if_the_user_is_there(qtbot: QtBot, view: ChatView) -> None:
+    view.show_messages((*branch(20), message(20, "user", "Go"), message(21, "assistant", "", MessageState.STREAMING)))
+    bar = view.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 100, timeout=20_000)
+    settle(qtbot, view)
+    view.show_draft(draft([" word"] * 30))
+    view.commit("A paragraph.\n\n" * 30)
+    settle(qtbot, view)
+    assert bar.value() == bar.maximum()
+    bar.setValue(bar.maximum() // 2)
+    place = bar.value()
+    view.commit("A paragraph.\n\n" * 60)
+    settle(qtbot, view)
+    assert bar.value() == place
+
+
+def test_a_commit_does_not_move_what_is_in_view(qtbot: QtBot, view: ChatView) -> None:
+    view.show_messages((*branch(20), message(20, "user", "Go"), message(21, "assistant", "", MessageState.STREAMING)))
+    settle(qtbot, view)
+    answer = view.last_answer
+    assert isinstance(answer, AnswerView)
+    for step in range(1, 4):
+        view.show_draft(draft([" drop"] * 32, [3.0] * 32, step=step))
+    settle(qtbot, view)
+    height, place = answer.height(), view.verticalScrollBar().value()
+    view.end_answer(message(21, "assistant", "Short."))
+    settle(qtbot, view)
+    assert answer.height() == height
+    assert view.verticalScrollBar().value() == place
+    assert answer.canvas.height() == 0
+    view.add_message(message(22, "user", "Thanks"))
+    settle(qtbot, view)
+    assert answer.height() <= height
+
+
+def test_an_answer_higher_than_its_draft_gets_all_the_room_it_needs(qtbot: QtBot, view: ChatView) -> None:
+    text = "# Title\n\n1. one\n2. two\n\n```python\ndef f():\n    return 1\n```\n\n" + "Word " * 200
+    view.show_messages((message(0, "user", "Go"), message(1, "assistant", "", MessageState.STREAMING)))
+    for step in range(1, 5):
+        view.show_draft(draft([" drop"] * 60, [3.0] * 60, step=step))
+        settle(qtbot, view)
+    view.commit(text)
+    view.end_answer(message(1, "assistant", text))
+    settle(qtbot, view)
+    answer = view.last_answer
+    assert isinstance(answer, AnswerView)
+    ends = [part.geometry().bottom() for part in answer.body.parts]
+    assert all(part.geometry().top() > end for part, end in zip(answer.body.parts[1:], ends, strict=False))
+    assert answer.body.height() > ends[-1]
+    assert answer.height() >= answer.sizeHint().height()
+
+
+def test_long_unbroken_text_stays_inside(qtbot: QtBot, view: ChatView) -> None:
+    text = "x" * 3000
+    view.show_messages((message(0, "user", text), message(1, "assistant", f"{text}\n\n```\n{text}\n```\n\n`{text}`")))
+    settle(qtbot, view)
+    for item in view.items:
+        assert item.width() <= view.viewport().width()
+    assert view.horizontalScrollBar().maximum() == 0

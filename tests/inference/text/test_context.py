@@ -1,0 +1,101 @@
+"""What is left out of a long chat, and what is still in the KV cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference.errors import ContextFullError
+from inference.params import ChatTurn
+from inference.text.context import common_prefix, fit_turns
+
+CANVAS = 10
+
+
+def letters(turns: Sequence[ChatTurn]) -> list[int]:
+    """One id a letter of the texts."""
+    return [ord(char) for turn in turns for char in turn.text]
+
+
+def text_of(ids: Sequence[int]) -> str:
+    """`letters` backwards."""
+    return "".join(map(chr, ids))
+
+
+def chat(*texts: str, system: str = "") -> list[ChatTurn]:
+    """User and assistant in turn, after a system turn if it has a text."""
+    head = [ChatTurn("system", system)] if system else []
+    return head + [ChatTurn("user" if index % 2 == 0 else "assistant", text) for index, text in enumerate(texts)]
+
+
+def test_a_chat_that_fits_is_whole() -> None:
+    fitted = fit_turns(chat("aa", "bb", "cc", system="S"), letters, 7 + CANVAS, CANVAS, CANVAS)
+    assert (text_of(fitted.ids), fitted.dropped_turns) == ("Saabbcc", 0)
+
+
+@pytest.mark.parametrize(
+    ("room", "left", "dropped"),
+    [(12, "Saabbccddee", 0), (10, "Sccddee", 2), (7, "Sccddee", 2), (6, "See", 4), (3, "See", 4)],
+)
+def test_whole_exchanges_go_oldest_first_and_the_system_turn_stays(room: int, left: str, dropped: int) -> None:
+    turns = chat("aa", "bb", "cc", "dd", "ee", system="S")
+    fitted = fit_turns(turns, letters, room + CANVAS, CANVAS, CANVAS)
+    assert (text_of(fitted.ids), fitted.dropped_turns) == (left, dropped)
+
+
+def test_old_exchanges_make_room_for_a_long_answer() -> None:
+    fitted = fit_turns(chat("aa", "bb", "cc"), letters, 2 + 3 * CANVAS, 3 * CANVAS, CANVAS)
+    assert (text_of(fitted.ids), fitted.dropped_turns) == ("cc", 2)
+
+
+def test_a_long_answer_that_never_fits_asks_for_one_block_only() -> None:
+    fitted = fit_turns(chat("aa", "bb", "cc"), letters, 6 + CANVAS, 50 * CANVAS, CANVAS)
+    assert (text_of(fitted.ids), fitted.dropped_turns) == ("aabbcc", 0)
+
+
+def test_a_message_that_alone_is_too_long_is_an_error() -> None:
+    with pytest.raises(
+        ContextFullError, match="has 12 tokens; with room for an answer the model can take 11"
+    ) as caught:
+        fit_turns(chat("aa", "bb", "c" * 12), letters, 11 + CANVAS, CANVAS, CANVAS)
+    assert "Shorten the message" in caught.value.hint
+
+
+def test_a_context_smaller_than_a_canvas_is_an_error() -> None:
+    with pytest.raises(ContextFullError, match="can take 0"):
+        fit_turns(chat("a"), letters, CANVAS - 1, CANVAS, CANVAS)
+
+
+def test_an_answer_at_the_beginning_goes_first() -> None:
+    turns = [ChatTurn("assistant", "xx"), *chat("aa", "bb", "cc")]
+    fitted = fit_turns(turns, letters, 6 + CANVAS, CANVAS, CANVAS)
+    assert (text_of(fitted.ids), fitted.dropped_turns) == ("aabbcc", 1)
+
+
+@given(st.lists(st.text("abc", max_size=9), min_size=1, max_size=9), st.integers(0, 60))
+def test_what_is_left_fits_ends_with_the_newest_and_is_the_most_possible(texts: list[str], room: int) -> None:
+    turns = chat(*texts) if len(texts) % 2 else chat(*texts[:-1], "q") if len(texts) > 1 else chat("q")
+    turns = turns if turns[-1].role == "user" else [*turns, ChatTurn("user", "q")]
+    newest = len(turns[-1].text)
+    if newest > room:
+        with pytest.raises(ContextFullError):
+            fit_turns(turns, letters, room + CANVAS, CANVAS, CANVAS)
+        return
+    fitted = fit_turns(turns, letters, room + CANVAS, CANVAS, CANVAS)
+    kept = turns[fitted.dropped_turns :]
+    assert letters(kept) == list(fitted.ids)
+    assert kept[0].role == "user"
+    assert len(fitted.ids) <= room
+    if fitted.dropped_turns:
+        assert len(letters(turns[fitted.dropped_turns - 2 :])) > room
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "shared"),
+    [([], [1], 0), ([1, 2], [1, 2, 3], 2), ([1, 2, 3], [1, 2], 2), ([1, 9, 3], [1, 2, 3], 1), ([5], [6], 0)],
+)
+def test_common_prefix(held: list[int], wanted: list[int], shared: int) -> None:
+    assert common_prefix(held, wanted) == shared

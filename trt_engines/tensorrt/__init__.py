@@ -1,0 +1,1 @@
+"""TensorRT itself: the add-on's folder, the two flavours, and whether it works."""

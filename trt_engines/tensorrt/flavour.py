@@ -1,0 +1,119 @@
+"""TensorRT for RTX or the classic TensorRT, whichever is installed: all differences between the two stand in this file.
+
+Both have the same Python API but for this: RTX builds for a compute capability that need not be in the machine,
+compiles its kernels on the machine that runs them (hence a runtime cache, and CUDA graphs that it captures itself), and
+can take an engine's weights out of the card and put them back. The classic one builds for the card at hand.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from trt_engines.errors import GPU_EXTRA, EngineError
+from trt_engines.tensorrt.addon import BINDINGS, is_gone, use_addon
+
+RTX, CLASSIC = "tensorrt_rtx", "tensorrt"
+# `tensorrt_rtx` only passes on what the bindings have; the add-on has no such package.
+MODULES = ((RTX, RTX), (RTX, BINDINGS), (CLASSIC, CLASSIC))
+RTX_SM = (75, 80, 86, 89, 120, 121)
+
+
+class NoTensorRTError(EngineError):
+    """No TensorRT is installed, or it does not load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """One installed TensorRT.
+
+    Attributes:
+        name: "tensorrt_rtx" or "tensorrt".
+        version: Its version.
+        module: The module.
+    """
+
+    name: str
+    version: str
+    module: Any
+
+    @property
+    def streams_weights(self) -> bool:
+        """Whether an engine's weights can be taken out of the card and put back while others run."""
+        return self.name == RTX and hasattr(self.module.ICudaEngine, "create_weights_manager")
+
+    @property
+    def times_kernels(self) -> bool:
+        """Whether a build measures kernels on the card; RTX does not, its timing cache does nothing."""
+        return self.name == CLASSIC
+
+    def supports(self, sm: int) -> bool:
+        """Whether engines can be built for cards of this compute capability."""
+        return sm in RTX_SM if self.name == RTX else sm >= 75
+
+    def new_network(self, builder: Any) -> Any:
+        """An empty network whose types are those of the graph."""
+        flags = self.module.NetworkDefinitionCreationFlag
+        return builder.create_network(1 << int(flags.STRONGLY_TYPED) if hasattr(flags, "STRONGLY_TYPED") else 0)
+
+    def set_target(self, config: Any, sm: int) -> None:
+        """Build for cards of this compute capability.
+
+        Raises:
+            EngineError: This TensorRT does not know it.
+        """
+        if not self.supports(sm):
+            raise EngineError(
+                f"{self.name} {self.version} cannot build engines for compute capability {sm / 10:.1f}.",
+                "Data-center cards need the classic TensorRT (pip install tensorrt).",
+            )
+        if self.name == RTX:
+            config.num_compute_capabilities = 1
+            config.set_compute_capability(getattr(self.module.ComputeCapability, f"SM{sm}"), 0)
+
+    def new_context(self, engine: Any, runtime_cache: bytes | None) -> Any:
+        """An execution context whose workspace we provide; with kernels from `runtime_cache` where there is one."""
+        strategy = self.module.ExecutionContextAllocationStrategy.USER_MANAGED
+        if self.name != RTX:
+            return engine.create_execution_context(strategy)
+        config = engine.create_runtime_config()
+        config.set_execution_context_allocation_strategy(strategy)
+        cache = config.create_runtime_cache()
+        if runtime_cache:
+            cache.deserialize(runtime_cache)
+        config.set_runtime_cache(cache)
+        config.cuda_graph_strategy = self.module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        return engine.create_execution_context(config)
+
+    def runtime_cache_of(self, context: Any) -> bytes:
+        """The kernels that a context has compiled so far, b"" where the flavour compiles none at run time."""
+        if self.name != RTX:
+            return b""
+        return bytes(context.get_runtime_config().get_runtime_cache().serialize())
+
+
+def installed_flavour() -> Flavour:
+    """The TensorRT of this machine, the one for RTX first; what is installed in Python's folders before the add-on.
+
+    Raises:
+        NoTensorRTError: None is installed, or its libraries do not load.
+    """
+    use_addon()
+    reasons = []
+    for name, module_name in MODULES:
+        try:
+            module: ModuleType = importlib.import_module(module_name)
+        except ModuleNotFoundError:
+            continue
+        except (ImportError, OSError, RuntimeError) as exc:
+            reasons.append(f"{name} does not load ({exc})")
+            continue
+        if is_gone(module):
+            continue
+        return Flavour(name, str(module.__version__), module)
+    raise NoTensorRTError(
+        f"TensorRT cannot be used: {'; '.join(reasons) if reasons else 'it is not installed'}.",
+        GPU_EXTRA,
+    )

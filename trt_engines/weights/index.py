@@ -1,0 +1,159 @@
+"""Where every tensor of a checkpoint lies: file, offset, length, type, shape.
+
+Only headers are read, never the weights, so that a 50 GB checkpoint is indexed in milliseconds. The offsets are
+what lets an ONNX graph point into the safetensors files themselves (design.md, decision 7). Format: an 8-byte
+little-endian header length, the header as JSON, then the data.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trt_engines.errors import WeightsError
+from trt_engines.weights.names import canonical
+
+ITEM_BYTES = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
+    "F8_E4M3": 1, "F8_E5M2": 1,
+}  # fmt: skip
+INDEX = "model.safetensors.index.json"
+_AGAIN = "Download this file again, or choose another copy of the model."
+_LARGEST_HEADER = 100_000_000
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
+_MOST_SHARDS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRecord:
+    """One tensor on disk.
+
+    Attributes:
+        name: Its name in the file.
+        file: The safetensors file.
+        dtype: Type in safetensors' words ("BF16", "F16", "F32", ...).
+        shape: Its shape.
+        offset: First byte in the file (not relative to the header).
+        length: Bytes.
+    """
+
+    name: str
+    file: Path
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+    length: int
+
+
+def index_checkpoint(folder: Path) -> dict[str, TensorRecord]:
+    """All tensors of the safetensors files in `folder`, sharded or not, under the names that we ask for.
+
+    Where an index names a tensor's file, the tensor counts only from there: a merged checkpoint keeps its base's files,
+    in which some tensors are out of date.
+
+    Raises:
+        WeightsError: No weights, a shard is missing, a file is damaged, or the index names what is not there.
+    """
+    index_file = folder / INDEX
+    if index_file.exists():
+        weight_map = read_weight_map(index_file)
+        files = _present([index_file.parent / name for name in sorted(set(weight_map.values()))])
+    else:
+        weight_map, files = None, _files_without_index(folder)
+    if not files:
+        hint = "Choose a folder in Hugging Face layout; other formats (GGUF, .bin) cannot be used."
+        raise WeightsError(f"{folder} holds no weights (*.safetensors).", hint)
+    records: dict[str, TensorRecord] = {}
+    for file in files:
+        found = index_file_tensors(file)
+        if weight_map is not None:
+            found = {name: record for name, record in found.items() if weight_map.get(name) == file.name}
+        records.update(found)
+    lost = [name for name in weight_map or () if name not in records]
+    if weight_map is not None and lost:
+        text = f"{weight_map[lost[0]]} holds no {lost[0]}, but {INDEX} says so of it ({len(lost)} tensors are missing)."
+        raise WeightsError(text, _AGAIN)
+    return canonical(records)
+
+
+def read_weight_map(index_file: Path) -> dict[str, str]:
+    """Name of the file of every tensor, as the index says.
+
+    Raises:
+        WeightsError: It is damaged, or names a file outside its folder.
+    """
+    try:
+        weight_map = json.loads(index_file.read_text(encoding="utf-8"))["weight_map"]
+        good = all(isinstance(file, str) and Path(file).name == file for file in weight_map.values())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as exc:
+        raise WeightsError(f"{index_file} is damaged: it has no usable weight_map.", _AGAIN) from exc
+    if not good or not weight_map:
+        raise WeightsError(f"{index_file} is damaged: it has no usable weight_map.", _AGAIN)
+    return dict(weight_map)
+
+
+def _files_without_index(folder: Path) -> list[Path]:
+    whole = folder / "model.safetensors"
+    if whole.exists():
+        return [whole]
+    files = [file for file in sorted(folder.glob("*.safetensors")) if not file.name.startswith("adapter_")]
+    wanted = {file.name: file for file in files}
+    for match in filter(None, (_SHARD.fullmatch(file.name) for file in files)):
+        for number in range(1, min(int(match["count"]), _MOST_SHARDS) + 1):
+            name = f"{match['stem']}-{number:0{len(match['number'])}}-of-{match['count']}.safetensors"
+            wanted.setdefault(name, folder / name)
+    return _present(list(wanted.values()))
+
+
+def _present(files: list[Path]) -> list[Path]:
+    missing = [file.name for file in files if not file.exists()]
+    if missing:
+        shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        raise WeightsError(f"{len(missing)} of {len(files)} weight files are missing: {shown}.", "Download them again.")
+    return files
+
+
+def index_file_tensors(file: Path) -> dict[str, TensorRecord]:
+    """The tensors of one safetensors file; every offset is checked against the file's size."""
+    header, data_start, size = _read_header(file)
+    records = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        try:
+            dtype, shape = str(entry["dtype"]), tuple(int(n) for n in entry["shape"])
+            begin, end = (int(n) for n in entry["data_offsets"])
+        except (KeyError, TypeError, ValueError) as exc:
+            raise WeightsError(f"{file.name} is damaged: the entry of {name} cannot be read.", _AGAIN) from exc
+        expected = math.prod(shape) * ITEM_BYTES.get(dtype, 0)
+        if dtype not in ITEM_BYTES or end - begin != expected or begin < 0:
+            raise WeightsError(f"{file.name} is damaged: {name} ({dtype}, {shape}) does not fit its bytes.", _AGAIN)
+        if data_start + end > size:
+            raise WeightsError(
+                f"{file.name} is incomplete: {size:,} bytes, but {name} ends at byte {data_start + end:,}.", _AGAIN
+            )
+        records[name] = TensorRecord(name, file, dtype, shape, data_start + begin, end - begin)
+    return records
+
+
+def _read_header(file: Path) -> tuple[dict[str, Any], int, int]:
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            start = stream.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else _LARGEST_HEADER + 1
+            if length > min(_LARGEST_HEADER, size - 8):
+                raise WeightsError(f"{file.name} is damaged: it has no valid safetensors header.", _AGAIN)
+            header = json.loads(stream.read(length))
+    except OSError as exc:
+        raise WeightsError(f"{file} cannot be read: {exc.strerror}.", "Check the file and its rights.") from exc
+    except (UnicodeDecodeError, json.JSONDecodeError) as exc:
+        raise WeightsError(f"{file.name} is damaged: its header is not valid JSON.", _AGAIN) from exc
+    if not isinstance(header, dict):
+        raise WeightsError(f"{file.name} is damaged: its header is no JSON object.", _AGAIN)
+    return header, 8 + length, size
