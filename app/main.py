@@ -22,18 +22,18 @@ from app.base.log import install_exception_hooks, setup_logging, shutdown_loggin
 from app.base.paths import AppPaths
 from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
-from app.bridge.engines import EngineKeeper
-from app.bridge.gpu import GpuKeeper
-from app.bridge.jobs import Engine, ModelChoice
-from app.bridge.library import LibraryKeeper
+from app.bridge.engines import Engines
+from app.bridge.gpu import GpuAddon
+from app.bridge.jobs import ModelChoice, ModelProcess
+from app.bridge.library import Library
 from app.bridge.preferences import Preferences
 from app.bridge.signals import SignalWatch
-from app.bridge.updates import UpdateKeeper
+from app.bridge.updates import Updates
 from app.chats.history import HistoryStore
 from app.engines.service import EngineService
 from app.engines.tools import EngineTools
 from app.gpu.start import start_addon
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.smoke import SmokeRun
 from app.ui.chat import words
 from app.ui.menu_slots import starter_choice
@@ -51,10 +51,10 @@ class Parts:
     store: HistoryStore
     preferences: Preferences
     controller: ChatController
-    engines: EngineKeeper
-    library: LibraryKeeper
-    gpu: GpuKeeper
-    updates: UpdateKeeper
+    engines: Engines
+    library: Library
+    gpu: GpuAddon
+    updates: Updates
     themes: ThemeManager
     window: MainWindow
 
@@ -92,15 +92,15 @@ def model_choice(model: str | None, backend: str, remembered: str) -> ModelChoic
     return ModelChoice(folder, backend, folder.resolve().name) if folder else starter_choice(backend)
 
 
-def engine_factory(paths: AppPaths) -> Callable[[ModelChoice], Engine]:
+def model_process_factory(paths: AppPaths) -> Callable[[ModelChoice], ModelProcess]:
     """Makes engine processes that log beside the program's log and find its TensorRT engines."""
 
-    def make(choice: ModelChoice) -> Engine:
+    def make(choice: ModelChoice) -> ModelProcess:
         # Imported in the worker's thread: numpy is not needed for a window that takes input.
-        from inference.host.client import EngineProcess
+        from inference.host.client import ModelProcessClient
 
         log = paths.logs / "engine.log"
-        return EngineProcess(
+        return ModelProcessClient(
             choice.folder, choice.backend, log_file=log, cancel_grace=CANCEL_GRACE, engines=paths.engines
         )
 
@@ -113,9 +113,9 @@ def build(
     stack: ExitStack,
     model: str | None = None,
     backend: str = "auto",
-    factory: Callable[[ModelChoice], Engine] | None = None,
+    factory: Callable[[ModelChoice], ModelProcess] | None = None,
     engine_tools: EngineTools | None = None,
-    desk: ModelDesk | None = None,
+    services: LibraryServices | None = None,
 ) -> Parts:
     """Build and wire everything; nothing is shown and no model is loaded yet.
 
@@ -138,16 +138,16 @@ def build(
     preferences = Preferences(file, loaded.settings)
     themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
     choice = model_choice(model, backend, remembered)
-    controller = ChatController(store, factory or engine_factory(paths), choice, preferences)
+    controller = ChatController(store, factory or model_process_factory(paths), choice, preferences)
     stack.callback(controller.shut_down)
-    engines = EngineKeeper(EngineService(paths, engine_tools))
+    engines = Engines(EngineService(paths, engine_tools))
     stack.callback(engines.shut_down)
-    desk = desk or ModelDesk.open(paths, loaded.settings.offline, engine_tools)
-    library = LibraryKeeper(desk)
+    services = services or LibraryServices.open(paths, loaded.settings.offline, engine_tools)
+    library = Library(services)
     stack.callback(library.shut_down)
-    gpu = GpuKeeper(desk)
+    gpu = GpuAddon(services)
     stack.callback(gpu.shut_down)
-    updates = UpdateKeeper(desk, preferences)
+    updates = Updates(services, preferences)
     stack.callback(updates.shut_down)
     window = MainWindow(controller, engines, library, gpu, updates, preferences, themes, paths)
     notice = " ".join(text for text in notices if text)

@@ -164,7 +164,7 @@ def _ours(options: argparse.Namespace) -> Any:
     import httpx2
 
     from app.transfers.fetch import fetch
-    from app.transfers.values import Digest, Finished, RemoteFile, TransferOptions
+    from app.transfers.values import Digest, RemoteFile, TransferFinished, TransferOptions
 
     def run() -> None:
         # Their side asks the API in the measured time, so ours does too.
@@ -179,7 +179,7 @@ def _ours(options: argparse.Namespace) -> Any:
         transfer = TransferOptions(connections=options.connections)
         for event in fetch(files, options.target, httpx2.Client, transfer, cancel=threading.Event()):
             last = event
-        if not isinstance(last, Finished):
+        if not isinstance(last, TransferFinished):
             sys.exit("our download did not finish")
 
     return run

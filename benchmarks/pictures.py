@@ -38,7 +38,7 @@ from app.main import Parts, build  # noqa: E402
 from app.transfers.values import Digest  # noqa: E402
 from app.ui.updates.dialog import UpdateDialog  # noqa: E402
 from app.updates.release import Release, ReleaseFile  # noqa: E402
-from app.updates.values import Found, UpdateState, UpdateView  # noqa: E402
+from app.updates.values import Found, UpdateState, UpdateStatus  # noqa: E402
 from benchmarks.sample_library import sample_library, sample_transfer  # noqa: E402
 from inference.events import BlockCommitted, DraftUpdated, Finished  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
@@ -93,7 +93,7 @@ class Halt(QObject):
 
     def on_draft(self, draft: DraftUpdated) -> None:
         """A draft is shown."""
-        pid = self._parts.controller.engine_pid
+        pid = self._parts.controller.model_pid
         if self.taken or draft.step < self._step or pid is None:
             return
         self.taken = True
@@ -167,10 +167,10 @@ def _models_window(parts: Parts, picture: Path) -> None:
     window = parts.window.models_window
     if window is None:
         raise ValueError("there is no models window")
-    _wait(lambda: parts.library.shelf is not None)
-    shelf = parts.library.shelf = sample_library(_pretended_card()[0])
-    parts.library.transfer = sample_transfer(shelf)
-    parts.library.shelf_changed.emit(shelf)
+    _wait(lambda: parts.library.status is not None)
+    status = parts.library.status = sample_library(_pretended_card()[0])
+    parts.library.transfer = sample_transfer(status)
+    parts.library.status_changed.emit(status)
     window.setFocus()
     QTest.qWait(FADE_MS)
     window.grab().save(str(picture))
@@ -181,7 +181,7 @@ def _update_window(parts: Parts, picture: Path) -> None:
     """A newer version that is not real."""
     file = ReleaseFile("windows", "dewpoint-0.2.0-setup.exe", 77_100_000, Digest("sha256", "0" * 64))
     release = Release("0.2.0", "2027-01-15", SAMPLE_CHANGES, (file,))
-    parts.updates.view = UpdateView(UpdateState.NEWER, Found(release, "windows", file, ""))
+    parts.updates.status = UpdateStatus(UpdateState.NEWER, Found(release, "windows", file, ""))
     dialog = UpdateDialog(parts.updates, parts.preferences, parts.themes.theme, parts.window)
     dialog.open()
     QTest.qWait(FADE_MS)

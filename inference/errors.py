@@ -42,7 +42,7 @@ class OutOfMemoryError(KnownError):
     """The machine has not enough memory for the model or the context."""
 
 
-class EngineProcessError(KnownError):
+class ModelProcessError(KnownError):
     """The engine process ended, hung or could not be started."""
 
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.base.errors import AppError, report_from_exception
 from app.bridge.jobs import AnswerJob, JobDraft, JobEvent
-from app.bridge.model import ModelKeeper
+from app.bridge.model import AnsweringModel
 from app.bridge.thread import WorkerThread
 from app.chats.history import HistoryStore
 from app.chats.messages import Message, MessageState
@@ -38,7 +38,7 @@ class Answering(QObject):
     problem = Signal(object)
 
     def __init__(
-        self, store: HistoryStore, worker: WorkerThread, model: ModelKeeper, parent: QObject | None = None
+        self, store: HistoryStore, worker: WorkerThread, model: AnsweringModel, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._store, self._worker, self._model = store, worker, model

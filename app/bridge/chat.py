@@ -13,8 +13,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.base.errors import AppError, report_from_exception
 from app.bridge.answer import Answering
-from app.bridge.jobs import EngineFactory, JobEvent, ModelChoice
-from app.bridge.model import ModelKeeper
+from app.bridge.jobs import JobEvent, ModelChoice, ModelProcessFactory
+from app.bridge.model import AnsweringModel
 from app.bridge.preferences import Preferences
 from app.bridge.thread import WorkerThread
 from app.chats.history import HistoryStore
@@ -53,14 +53,14 @@ class ChatController(QObject):
     problem = Signal(object)
 
     def __init__(
-        self, store: HistoryStore, factory: EngineFactory, choice: ModelChoice, preferences: Preferences
+        self, store: HistoryStore, factory: ModelProcessFactory, choice: ModelChoice, preferences: Preferences
     ) -> None:
         super().__init__()
         self._store = store
         self._session = ChatSession(store)
         self._preferences = preferences
         self._worker = WorkerThread(factory, self)
-        self.model = ModelKeeper(self._worker, choice, self)
+        self.model = AnsweringModel(self._worker, choice, self)
         self.answering = Answering(store, self._worker, self.model, self)
         self.chat_id: str | None = None
         self._closed = False
@@ -94,9 +94,9 @@ class ChatController(QObject):
         self._worker.shut_down()
 
     @property
-    def engine_pid(self) -> int | None:
+    def model_pid(self) -> int | None:
         """Process id of the engine."""
-        return self._worker.engine_pid
+        return self._worker.model_pid
 
     @property
     def busy(self) -> bool:

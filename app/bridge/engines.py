@@ -22,7 +22,7 @@ from app.base.log import get_logger
 from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.engines.looks import Looked, Removed
 from app.engines.service import EngineService
-from app.engines.values import EngineView, Offer
+from app.engines.values import EngineOffer, EngineStatus
 
 if TYPE_CHECKING:
     from trt_engines.building.builder import BuildProgress
@@ -41,7 +41,7 @@ class EngineWork:
     """A build or a self-test that runs.
 
     Attributes:
-        view: What it is for.
+        status: What it is for.
         offer: What is built or tested.
         build: Whether it began as a build; its self-test belongs to it.
         progress: The newest news of the build.
@@ -49,8 +49,8 @@ class EngineWork:
         stopping: Whether it was told to stop.
     """
 
-    view: EngineView
-    offer: Offer
+    status: EngineStatus
+    offer: EngineOffer
     build: bool
     progress: BuildProgress | None = None
     checks: tuple[Check, ...] = ()
@@ -81,7 +81,7 @@ class WorkEnd:
         return any(not check.passed for check in self.work.checks)
 
 
-class EngineKeeper(QObject):
+class Engines(QObject):
     """Looks at engines, builds, tests and removes them, in the background.
 
     Signals:
@@ -123,15 +123,15 @@ class EngineKeeper(QObject):
         self._look = self._new_job(lambda: self._looked(folder, name))
         self._quick.do(self._look)
 
-    def build(self, view: EngineView, offer: Offer, anew: bool = False) -> None:
+    def build(self, status: EngineStatus, offer: EngineOffer, anew: bool = False) -> None:
         """Build and test; nothing happens while something else is built or tested."""
         if self.work is None and not self._closed:
-            self._begin(EngineWork(view, offer, True), lambda: self._service.build(view, offer, anew))
+            self._begin(EngineWork(status, offer, True), lambda: self._service.build(status, offer, anew))
 
-    def verify(self, view: EngineView, offer: Offer) -> None:
+    def verify(self, status: EngineStatus, offer: EngineOffer) -> None:
         """Test; nothing happens while something else is built or tested."""
         if self.work is None and not self._closed:
-            self._begin(EngineWork(view, offer, False), lambda: self._service.verify(view, offer))
+            self._begin(EngineWork(status, offer, False), lambda: self._service.verify(status, offer))
 
     def stop(self) -> None:
         """Stop the build or the self-test; what is finished is kept."""
@@ -143,7 +143,7 @@ class EngineKeeper(QObject):
         """Remove engine sets; the answer is `removed` or `problem`."""
         self._quick.do(self._new_job(lambda: self._removed(tuple(folders))))
 
-    def log(self, offer: Offer) -> tuple[str, str]:
+    def log(self, offer: EngineOffer) -> tuple[str, str]:
         """Name of the part that was worked on last, and the end of its log."""
         return self._service.log(offer.request)
 
@@ -206,7 +206,7 @@ class EngineKeeper(QObject):
         return WorkJob(next(self._numbers), start, threading.Event())
 
     def _looked(self, folder: Path | None, name: str) -> Generator[object, None, None]:
-        yield Looked(self._service.view(folder, name), self._service.sets())
+        yield Looked(self._service.status(folder, name), self._service.sets())
 
     def _removed(self, folders: tuple[Path, ...]) -> Generator[object, None, None]:
         yield Removed(sum(self._service.delete(folder) for folder in folders))

@@ -16,13 +16,13 @@ from PySide6.QtCore import QObject, Signal
 from app.base.log import get_logger
 from app.bridge.lazily import LazyModule
 from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
-from app.gpu.values import GpuOffer, GpuStep, GpuView
+from app.gpu.values import GpuOffer, GpuStatus, GpuStep
 from app.gpu.work import GpuEnd, GpuTask, GpuWork
 
 if TYPE_CHECKING:
     from app.gpu import tasks as jobs
     from app.gpu.service import GpuTools
-    from app.library.services import ModelDesk
+    from app.library.services import LibraryServices
 else:
     jobs = LazyModule("app.gpu.tasks")  # imported in a thread: the window starts without it
 
@@ -32,11 +32,11 @@ LOOK_SECONDS = 30.0
 _log = get_logger("bridge")
 
 
-class GpuKeeper(QObject):
+class GpuAddon(QObject):
     """Looks at the add-on, installs, verifies and removes it, and asks the doctor, in the background.
 
     Signals:
-        view_changed: A `GpuView`, after each look and each change.
+        status_changed: A `GpuStatus`, after each look and each change.
         offered: A `GpuOffer`: show licence and sizes, then call `install`.
         work_changed: A `GpuWork`, or None.
         work_ended: A `GpuEnd`.
@@ -45,7 +45,7 @@ class GpuKeeper(QObject):
         problem: An `ErrorReport` of something short.
     """
 
-    view_changed = Signal(object)
+    status_changed = Signal(object)
     offered = Signal(object)
     work_changed = Signal(object)
     work_ended = Signal(object)
@@ -53,19 +53,19 @@ class GpuKeeper(QObject):
     checks_ended = Signal()
     problem = Signal(object)
 
-    def __init__(self, desk: ModelDesk, tools: GpuTools | None = None, parent: QObject | None = None) -> None:
+    def __init__(self, services: LibraryServices, tools: GpuTools | None = None, parent: QObject | None = None) -> None:
         """Nothing is looked at yet.
 
         Args:
-            desk: The data folder and the network.
+            services: The data folder and the network.
             tools: Stand-ins for tests.
             parent: Qt's.
         """
         super().__init__(parent)
         self._tools = tools
-        self.view: GpuView | None = None
+        self.status: GpuStatus | None = None
         self.work: GpuWork | None = None
-        self._desk = desk
+        self._services = services
         self._numbers = itertools.count(1)
         self._quick = WorkThread("gpu looks", self)
         self._long = WorkThread("gpu work", self)
@@ -78,17 +78,17 @@ class GpuKeeper(QObject):
     # -- what the window asks for -----------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Look; the answer is `view_changed`."""
-        self._quick.do(self._new_job(lambda: jobs.looked(self._desk, self._tools)))
+        """Look; the answer is `status_changed`."""
+        self._quick.do(self._new_job(lambda: jobs.looked(self._services, self._tools)))
 
     def ask(self) -> None:
         """What an installation means; the answer is `offered` or `problem`."""
-        self._quick.do(self._new_job(lambda: jobs.asked(self._desk, self._tools)))
+        self._quick.do(self._new_job(lambda: jobs.asked(self._services, self._tools)))
 
     def diagnose(self) -> None:
         """Ask the doctor; the answers are `check_arrived`, at last `checks_ended`."""
         self.stop_diagnosis()
-        self._doctor = self._new_job(lambda: jobs.diagnosed(self._desk, self._tools))
+        self._doctor = self._new_job(lambda: jobs.diagnosed(self._services, self._tools))
         self._quick.do(self._doctor)
 
     def stop_diagnosis(self) -> None:
@@ -100,7 +100,9 @@ class GpuKeeper(QObject):
         """Install, verify or remove; nothing happens while another of them goes on."""
         if self.work is None and not self._closed:
             cancel = threading.Event()
-            self._job = WorkJob(next(self._numbers), lambda: jobs.worked(self._desk, self._tools, task, cancel), cancel)
+            self._job = WorkJob(
+                next(self._numbers), lambda: jobs.worked(self._services, self._tools, task, cancel), cancel
+            )
             self._set(GpuWork(task))
             self._long.do(self._job)
 
@@ -135,8 +137,8 @@ class GpuKeeper(QObject):
             return
         mine = self._doctor is not None and arrived.number == self._doctor.number
         match arrived.event:
-            case GpuView() as view:
-                self._show(view)
+            case GpuStatus() as status:
+                self._show(status)
             case GpuOffer() as offer:
                 self.offered.emit(offer)
             case JobEnded(_, report):
@@ -156,8 +158,8 @@ class GpuKeeper(QObject):
         match arrived.event:
             case GpuStep() as step:
                 self._set(dataclasses.replace(self.work, step=step))
-            case GpuView() as view:
-                self.work = dataclasses.replace(self.work, view=view)
+            case GpuStatus() as status:
+                self.work = dataclasses.replace(self.work, status=status)
             case bool() as usable:
                 self.work = dataclasses.replace(self.work, restart=not usable)
             case int() as freed:
@@ -168,15 +170,15 @@ class GpuKeeper(QObject):
                 end = GpuEnd(self.work, stopped, report)
                 self._job = None
                 self._set(None)
-                if end.work.view is not None:
-                    self._show(end.work.view)
+                if end.work.status is not None:
+                    self._show(end.work.status)
                 else:
                     self.look()
                 self.work_ended.emit(end)
 
-    def _show(self, view: GpuView) -> None:
-        self.view = view
-        self.view_changed.emit(view)
+    def _show(self, status: GpuStatus) -> None:
+        self.status = status
+        self.status_changed.emit(status)
 
     def _new_job(self, start: News) -> WorkJob:
         return WorkJob(next(self._numbers), start, threading.Event())

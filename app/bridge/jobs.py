@@ -13,8 +13,8 @@ from inference.events import DraftUpdated, Event
 from inference.params import GenerationRequest
 
 
-class Engine(Protocol):
-    """An engine process (`inference.host.client.EngineProcess`); all but `kill` belongs to the worker's thread."""
+class ModelProcess(Protocol):
+    """An engine process (`inference.host.client.ModelProcessClient`); all but `kill` belongs to the worker's thread."""
 
     @property
     def pid(self) -> int | None:
@@ -33,10 +33,10 @@ class Engine(Protocol):
         """End the process politely."""
 
 
-class EngineFactory(Protocol):
+class ModelProcessFactory(Protocol):
     """Makes an engine; nothing is started yet."""
 
-    def __call__(self, choice: ModelChoice, /) -> Engine:
+    def __call__(self, choice: ModelChoice, /) -> ModelProcess:
         """An engine for this model."""
 
 

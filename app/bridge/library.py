@@ -18,8 +18,8 @@ from app.base.log import get_logger
 from app.bridge.lazily import LazyModule
 from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.library.queue import DownloadQueue, Ended
-from app.library.services import ModelDesk
-from app.library.values import Leftover, ModelState, ModelView, Offer, Removal, Shelf
+from app.library.services import LibraryServices
+from app.library.values import DownloadOffer, Leftover, LibraryStatus, ModelState, ModelStatus, Removal
 from app.library.work import ModelWork, ModelWorkEnd, Told, Transferring
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ LOOK_SECONDS = 40.0  # a question to the Hub cannot be interrupted; it gives up 
 _log = get_logger("bridge")
 
 
-class LibraryKeeper(QObject):
+class Library(QObject):
     """Looks at models, downloads, verifies, moves, merges and removes them, in the background.
 
     Signals:
-        shelf_changed: A `Shelf`, after each look and each change.
+        status_changed: A `LibraryStatus`, after each look and each change.
         asking_changed: Whether the Hub is being asked.
-        offered: An `Offer`: show licence and fit, then call `accept`.
-        adapter_found: An `Adapter`: ask for its base, then call `merge`.
+        offered: An `DownloadOffer`: show licence and fit, then call `accept`.
+        adapter_found: An `FoundAdapter`: ask for its base, then call `merge`.
         removal_known: A `Removal`: ask the user, then call `remove`.
         transfer_changed: A `Transferring`, or None when no download runs.
         download_ended: An `Ended` of `app.library.queue`.
@@ -52,7 +52,7 @@ class LibraryKeeper(QObject):
         problem: An `ErrorReport` of something short.
     """
 
-    shelf_changed = Signal(object)
+    status_changed = Signal(object)
     asking_changed = Signal(bool)
     offered = Signal(object)
     adapter_found = Signal(object)
@@ -66,13 +66,13 @@ class LibraryKeeper(QObject):
     refreshed = Signal()
     problem = Signal(object)
 
-    def __init__(self, desk: ModelDesk, parent: QObject | None = None) -> None:
+    def __init__(self, services: LibraryServices, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.desk = desk
-        self.shelf: Shelf | None = None
+        self.services = services
+        self.status: LibraryStatus | None = None
         self.transfer: Transferring | None = None
         self.work: ModelWork | None = None
-        self._queue = DownloadQueue(desk)
+        self._queue = DownloadQueue(services)
         self._numbers = itertools.count(1)
         self._quick = WorkThread("model looks", self)
         self._downloads = WorkThread("model downloads", self)
@@ -87,66 +87,66 @@ class LibraryKeeper(QObject):
     # -- questions and short work -----------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Look at everything; the answer is `shelf_changed`."""
-        self._do(lambda: jobs.looked(self.desk))
+        """Look at everything; the answer is `status_changed`."""
+        self._do(lambda: jobs.looked(self.services))
 
     def ask(self, text: str) -> None:
         """Ask the Hub about a model; the answer is `offered` or `problem`."""
-        self._ask(lambda: jobs.asked(self.desk, text))
+        self._ask(lambda: jobs.asked(self.services, text))
 
     def refresh(self) -> None:
         """Ask the Hub for new sizes of the list; the answer is `refreshed` or `problem`."""
-        self._ask(lambda: jobs.refreshed(self.desk))
+        self._ask(lambda: jobs.refreshed(self.services))
 
-    def accept(self, offer: Offer) -> None:
+    def accept(self, offer: DownloadOffer) -> None:
         """The user accepted the licence: download."""
-        self._do(lambda: jobs.accepted(self.desk, offer))
+        self._do(lambda: jobs.accepted(self.services, offer))
 
     def resume(self, model_id: str) -> None:
         """Go on with a download, or fetch damaged files again."""
-        self._do(lambda: jobs.resumed(self.desk, model_id))
+        self._do(lambda: jobs.resumed(self.services, model_id))
 
     def pause(self, model_id: str) -> None:
         """Stop a download, or take it out of the queue; what is fetched is kept."""
-        self._do(lambda: jobs.paused(self.desk, self._queue, model_id))
+        self._do(lambda: jobs.paused(self.services, self._queue, model_id))
 
     def add_folder(self, folder: Path) -> None:
         """Take a checkpoint of the user's into the list: `added`, or `adapter_found`, or `problem`."""
-        self._do(lambda: jobs.folder_added(self.desk, folder))
+        self._do(lambda: jobs.folder_added(self.services, folder))
 
-    def ask_removal(self, model: ModelView) -> None:
+    def ask_removal(self, model: ModelStatus) -> None:
         """What removing would delete; the answer is `removal_known`."""
-        self._do(lambda: jobs.removal_asked(self.desk, model))
+        self._do(lambda: jobs.removal_asked(self.services, model))
 
     def remove(self, removal: Removal, with_engines: bool) -> None:
         """Remove a model; the answer is `freed` or `problem`."""
-        self._do(lambda: jobs.removed(self.desk, removal, with_engines))
+        self._do(lambda: jobs.removed(self.services, removal, with_engines))
 
     def adopt(self, leftover: Leftover) -> None:
         """Take a complete model that lies about into the list."""
-        self._do(lambda: jobs.adopted(self.desk, leftover))
+        self._do(lambda: jobs.adopted(self.services, leftover))
 
     def clear(self, leftover: Leftover) -> None:
         """Delete what lies about; the answer is `freed` or `problem`."""
-        self._do(lambda: jobs.cleared(self.desk, leftover))
+        self._do(lambda: jobs.cleared(self.services, leftover))
 
     # -- long work, one at a time -----------------------------------------------------------------------------------
 
     def verify(self, model_id: str) -> None:
         """Hash every file of a model; nothing happens while other work is done."""
         work, cancel = ModelWork("verify", model_id), threading.Event()
-        self._begin(work, lambda: jobs.verified(self.desk, work, cancel), cancel)
+        self._begin(work, lambda: jobs.verified(self.services, work, cancel), cancel)
 
     def move(self, model_id: str, parent: Path) -> None:
         """Bring a model's folder into `parent`; nothing happens while other work is done."""
         work, cancel = ModelWork("move", model_id), threading.Event()
-        self._begin(work, lambda: jobs.moved(self.desk, work, parent, cancel), cancel)
+        self._begin(work, lambda: jobs.moved(self.services, work, parent, cancel), cancel)
 
-    def merge(self, adapter: Path, base: ModelView, title: str) -> None:
+    def merge(self, adapter: Path, base: ModelStatus, title: str) -> None:
         """Merge an adapter into a model; nothing happens while other work is done."""
         work, cancel, folder = ModelWork("merge", base.id), threading.Event(), base.folder
         if folder is not None:
-            self._begin(work, lambda: jobs.merged(self.desk, work, adapter, folder, title, cancel), cancel)
+            self._begin(work, lambda: jobs.merged(self.services, work, adapter, folder, title, cancel), cancel)
 
     def stop_work(self) -> None:
         """Stop the check, the move or the merge; nothing half done is left."""
@@ -158,17 +158,17 @@ class LibraryKeeper(QObject):
 
     def set_offline(self, offline: bool) -> None:
         """Refuse every request from now on, or no longer; a download that runs is paused."""
-        if offline == self.desk.network.offline:
+        if offline == self.services.network.offline:
             return
-        self.desk.network.offline = offline
+        self.services.network.offline = offline
         if offline:
             self._queue.stop()
-        if self.shelf is not None:
+        if self.status is not None:
             self.look()
 
     def set_speed_limit(self, bytes_per_second: int) -> None:
         """For all downloads together; 0 for no limit. It holds at once."""
-        self.desk.rate.change(bytes_per_second)
+        self.services.rate.change(bytes_per_second)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
@@ -192,8 +192,8 @@ class LibraryKeeper(QObject):
 
     # -- how a model is doing ---------------------------------------------------------------------------------------
 
-    def state_of(self, model: ModelView) -> ModelState:
-        """The state on the shelf, or what is being done with the model at this moment."""
+    def state_of(self, model: ModelStatus) -> ModelState:
+        """The state on the status, or what is being done with the model at this moment."""
         if self.transfer is not None and self.transfer.model_id == model.id:
             return ModelState.VERIFYING if self.transfer.checking else ModelState.DOWNLOADING
         if self.work is not None and self.work.model_id == model.id and self.work.task == "verify":
@@ -269,9 +269,9 @@ class LibraryKeeper(QObject):
             self._downloads.do(job)
         elif told.what == "refreshed":
             self.refreshed.emit()
-        elif isinstance(told.value, Shelf):
-            self.shelf = told.value
-            self.shelf_changed.emit(told.value)
+        elif isinstance(told.value, LibraryStatus):
+            self.status = told.value
+            self.status_changed.emit(told.value)
         else:
             signals = {
                 "offer": self.offered,

@@ -32,7 +32,7 @@ class ModelPhase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelState:
+class AnsweringStatus:
     """What the header shows.
 
     Attributes:
@@ -54,11 +54,11 @@ class ModelState:
     error: str = ""
 
 
-class ModelKeeper(QObject):
+class AnsweringModel(QObject):
     """Loads models and follows their state.
 
     Signals:
-        state_changed: The new `ModelState`.
+        state_changed: The new `AnsweringStatus`.
         choice_changed: The `ModelChoice` that now answers.
         refused: A model could not be loaded and the one before stays (an `ErrorReport`).
     """
@@ -74,7 +74,7 @@ class ModelKeeper(QObject):
         self._ready: ModelReady | None = None
         self._job: LoadJob | None = None
         self._defaults = SamplerDefaults()
-        self.state = ModelState(ModelPhase.LOADING, choice.name)
+        self.state = AnsweringStatus(ModelPhase.LOADING, choice.name)
 
     @property
     def loading(self) -> bool:
@@ -91,7 +91,7 @@ class ModelKeeper(QObject):
         if self._job is not None:
             self._job.cancel.set()
         self._job = self._worker.load(choice)
-        self._set(ModelState(ModelPhase.LOADING, choice.name))
+        self._set(AnsweringStatus(ModelPhase.LOADING, choice.name))
 
     def asked(self) -> AskedModel:
         """The model that the next question goes to."""
@@ -107,7 +107,7 @@ class ModelKeeper(QObject):
         choice = self._job.choice
         match arrived.event:
             case ModelLoading(stage, fraction):
-                self._set(ModelState(ModelPhase.LOADING, choice.name, fraction=fraction, stage=stage))
+                self._set(AnsweringStatus(ModelPhase.LOADING, choice.name, fraction=fraction, stage=stage))
             case ModelReady() as ready:
                 self._job, self._ready, self._choice = None, ready, choice
                 self.show_ready()
@@ -123,7 +123,7 @@ class ModelKeeper(QObject):
     def on_answer_event(self, event: Event) -> None:
         """Follow a model that is loaded anew on the way to an answer."""
         if isinstance(event, ModelLoading):
-            self._set(ModelState(ModelPhase.LOADING, self.state.name, fraction=event.fraction, stage=event.stage))
+            self._set(AnsweringStatus(ModelPhase.LOADING, self.state.name, fraction=event.fraction, stage=event.stage))
         elif isinstance(event, ModelReady):
             self._ready = event
             self.show_writing()
@@ -131,7 +131,7 @@ class ModelKeeper(QObject):
     def show_writing(self) -> None:
         """An answer is being made."""
         if self._ready is not None and self._job is None:
-            self._set(ModelState(ModelPhase.WRITING, self._ready.name, self._ready.device, self._ready.why))
+            self._set(AnsweringStatus(ModelPhase.WRITING, self._ready.name, self._ready.device, self._ready.why))
 
     def show_stopping(self) -> None:
         """An answer is being stopped."""
@@ -142,18 +142,18 @@ class ModelKeeper(QObject):
         if self._job is not None:
             return
         if self._ready is not None:
-            self._set(ModelState(ModelPhase.READY, self._ready.name, self._ready.device, self._ready.why))
+            self._set(AnsweringStatus(ModelPhase.READY, self._ready.name, self._ready.device, self._ready.why))
         elif self.state.phase != ModelPhase.FAILED:
-            self._set(ModelState(ModelPhase.FAILED, self.state.name, error=self.state.error))
+            self._set(AnsweringStatus(ModelPhase.FAILED, self.state.name, error=self.state.error))
 
     def _fail(self, choice: ModelChoice, report: ErrorReport) -> None:
         if self._ready is not None:
             self.show_ready()
             self.refused.emit(report)
         else:
-            self._set(ModelState(ModelPhase.FAILED, choice.name, error=f"{report.text} {report.hint}".strip()))
+            self._set(AnsweringStatus(ModelPhase.FAILED, choice.name, error=f"{report.text} {report.hint}".strip()))
 
-    def _set(self, state: ModelState) -> None:
+    def _set(self, state: AnsweringStatus) -> None:
         if state != self.state:
             self.state = state
             self.state_changed.emit(state)

@@ -12,9 +12,9 @@ import time
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal
 
 from app.base.log import get_logger
-from app.bridge.jobs import AnswerJob, EngineFactory, Job, JobDraft, JobEvent, LoadJob, ModelChoice
+from app.bridge.jobs import AnswerJob, Job, JobDraft, JobEvent, LoadJob, ModelChoice, ModelProcessFactory
 from app.bridge.latest import LatestSlot
-from app.bridge.worker import EngineWorker
+from app.bridge.worker import ModelWorker
 from inference.events import BlockCommitted, Failed, Finished, ModelReady
 from inference.params import GenerationRequest
 
@@ -38,12 +38,12 @@ class WorkerThread(QObject):
     _job_requested = Signal(object)
     _close_requested = Signal()
 
-    def __init__(self, factory: EngineFactory, parent: QObject | None = None) -> None:
+    def __init__(self, factory: ModelProcessFactory, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._numbers = itertools.count(1)
         self._jobs: dict[int, Job] = {}
         self._drafts: LatestSlot[JobDraft] = LatestSlot()
-        self._worker = EngineWorker(factory, self._drafts)
+        self._worker = ModelWorker(factory, self._drafts)
         queued = Qt.ConnectionType.QueuedConnection
         self._job_requested.connect(self._worker.on_job_requested, queued)
         self._close_requested.connect(self._worker.on_close_requested, queued)
@@ -54,9 +54,9 @@ class WorkerThread(QObject):
         self._thread = started_thread("engine", self._worker, self)
 
     @property
-    def engine_pid(self) -> int | None:
+    def model_pid(self) -> int | None:
         """Process id of the engine."""
-        return self._worker.engine_pid
+        return self._worker.model_pid
 
     def load(self, choice: ModelChoice) -> LoadJob:
         """Ask for a model."""
@@ -83,7 +83,7 @@ class WorkerThread(QObject):
         self._close_requested.emit()
         if not wait_for_thread(self._thread, POLITE_SECONDS):
             _log.info("the engine did not end in time and is killed")
-            self._worker.kill_engines()
+            self._worker.kill_processes()
             if not wait_for_thread(self._thread, FORCED_SECONDS):
                 _log.error("the worker thread did not end")
                 return False

@@ -20,12 +20,12 @@ from app.base.log import get_logger
 from app.base.settings import Settings
 from app.bridge.lazily import LazyModule
 from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
-from app.transfers.values import Finished, Progress, Stopped, Verifying, Waiting
-from app.updates.values import Found, UpdateState, UpdateView
+from app.transfers.values import Progress, TransferFinished, TransferStopped, Verifying, Waiting
+from app.updates.values import Found, UpdateState, UpdateStatus
 
 if TYPE_CHECKING:
     from app.bridge.preferences import Preferences
-    from app.library.services import ModelDesk
+    from app.library.services import LibraryServices
     from app.updates import tasks as jobs
 else:
     jobs = LazyModule("app.updates.tasks")  # imported in the thread: the window starts without it
@@ -39,32 +39,32 @@ WORKING = (UpdateState.ASKING, UpdateState.FETCHING, UpdateState.CHECKING)
 _log = get_logger("bridge")
 
 
-class UpdateKeeper(QObject):
+class Updates(QObject):
     """Asks for newer versions, fetches and checks them, in the background.
 
     Signals:
-        view_changed: The `UpdateView`.
+        status_changed: The `UpdateStatus`.
         found_unasked: A `Found` of the weekly look, once for each version.
         package_checked: Path of a package that is right and may be installed now.
-        problem: An `ErrorReport` of a bug of ours; what the machine is to blame for is in the view.
+        problem: An `ErrorReport` of a bug of ours; what the machine is to blame for is in the status.
     """
 
-    view_changed = Signal(object)
+    status_changed = Signal(object)
     found_unasked = Signal(object)
     package_checked = Signal(object)
     problem = Signal(object)
 
-    def __init__(self, desk: ModelDesk, preferences: Preferences, parent: QObject | None = None) -> None:
+    def __init__(self, services: LibraryServices, preferences: Preferences, parent: QObject | None = None) -> None:
         """Nobody is asked yet.
 
         Args:
-            desk: The data folder and the network.
+            services: The data folder and the network.
             preferences: Whether to look once a week, and when that was last.
             parent: Qt's.
         """
         super().__init__(parent)
-        self.view = UpdateView()
-        self._desk = desk
+        self.status = UpdateStatus()
+        self._services = services
         self._preferences = preferences
         self._numbers = itertools.count(1)
         self._thread = WorkThread("updates", self)
@@ -83,35 +83,35 @@ class UpdateKeeper(QObject):
 
     def start(self) -> None:
         """The window is there: tidy up soon, and from now on look once a week, if the settings say so."""
-        if self._desk.paths.updates.is_dir():
-            self._thread.do(WorkJob(next(self._numbers), lambda: jobs.tidied(self._desk), threading.Event()))
+        if self._services.paths.updates.is_dir():
+            self._thread.do(WorkJob(next(self._numbers), lambda: jobs.tidied(self._services), threading.Event()))
         self._timer.start(LOOK_MS)
 
     def ask(self) -> None:
-        """Ask now, because the user wants to know; the answer is `view_changed`."""
+        """Ask now, because the user wants to know; the answer is `status_changed`."""
         self._unasked = False
         self._ask()
 
     def fetch(self) -> None:
         """Download the package."""
-        found = self.view.found
-        if self.view.state is UpdateState.NEWER and found is not None:
+        found = self.status.found
+        if self.status.state is UpdateState.NEWER and found is not None:
             cancel = threading.Event()
             self._set(state=UpdateState.FETCHING, done=0, rate=0.0, waiting="", stopping=False, report=None)
-            self._do(lambda: jobs.fetched(self._desk, found, cancel), cancel)
+            self._do(lambda: jobs.fetched(self._services, found, cancel), cancel)
 
     def stop(self) -> None:
         """Stop the download; what is fetched is kept."""
-        if self.view.state is UpdateState.FETCHING and self._job is not None:
+        if self.status.state is UpdateState.FETCHING and self._job is not None:
             self._job.cancel.set()
             self._set(stopping=True)
 
     def check(self) -> None:
         """Hash the package once more, because it is to be installed now; the answer is `package_checked`."""
-        found = self.view.found
-        if self.view.state is UpdateState.READY and found is not None:
+        found = self.status.found
+        if self.status.state is UpdateState.READY and found is not None:
             self._set(state=UpdateState.CHECKING, report=None)
-            self._do(lambda: jobs.checked(self._desk, found))
+            self._do(lambda: jobs.checked(self._services, found))
 
     def cancel_all(self) -> None:
         """The window closes: let everything end soon."""
@@ -133,7 +133,7 @@ class UpdateKeeper(QObject):
     def on_look_due(self) -> None:
         """Some seconds after the start, and then every hour: ask, if that is a week ago."""
         self._timer.setInterval(AGAIN_MS)
-        settings, idle = self._preferences.settings, self.view.state in (UpdateState.IDLE, UpdateState.CURRENT)
+        settings, idle = self._preferences.settings, self.status.state in (UpdateState.IDLE, UpdateState.CURRENT)
         if self._weekly and idle and not settings.offline and self._is_due(settings.updates_asked):
             self._unasked = True
             self._ask()
@@ -159,7 +159,7 @@ class UpdateKeeper(QObject):
                 self._set(waiting=text, rate=0.0)
             case Path() as path:
                 self._on_path(path)
-            case Finished() | Stopped() | Verifying():
+            case TransferFinished() | TransferStopped() | Verifying():
                 pass
             case JobEnded(_, report):
                 self._job = None
@@ -178,24 +178,24 @@ class UpdateKeeper(QObject):
             return True
 
     def _ask(self) -> None:
-        if self.view.state not in WORKING and not self._closed:
+        if self.status.state not in WORKING and not self._closed:
             self._answer = None
             self._set(state=UpdateState.ASKING, report=None)
-            self._do(lambda: jobs.asked(self._desk))
+            self._do(lambda: jobs.asked(self._services))
 
     def _on_path(self, path: Path) -> None:
-        found = self.view.found
-        if self.view.state is UpdateState.CHECKING:
+        found = self.status.found
+        if self.status.state is UpdateState.CHECKING:
             self.package_checked.emit(path)
         elif found is not None:
-            self.view = dataclasses.replace(self.view, found=dataclasses.replace(found, fetched=path))
+            self.status = dataclasses.replace(self.status, found=dataclasses.replace(found, fetched=path))
 
     def _on_ended(self, report: ErrorReport | None) -> None:
         """A job is through: what it brought decides how it goes on."""
-        found = self.view.found
-        if self.view.state is UpdateState.ASKING:
+        found = self.status.found
+        if self.status.state is UpdateState.ASKING:
             self._on_answered(report)
-        elif self.view.state is UpdateState.CHECKING and report is not None and found is not None:
+        elif self.status.state is UpdateState.CHECKING and report is not None and found is not None:
             self._rest(dataclasses.replace(found, fetched=None), report)  # it is not what it was: fetch it again
         else:
             self._rest(found, report)
@@ -208,7 +208,7 @@ class UpdateKeeper(QObject):
                 self._not_before, report = datetime.now(UTC) + RETRY, None
                 self._set(state=UpdateState.IDLE)
             else:
-                self._rest(self.view.found, report)
+                self._rest(self.status.found, report)
             return
         self._preferences.set(updates_asked=datetime.now(UTC).isoformat(timespec="seconds"))
         self._rest(found, None)
@@ -233,7 +233,7 @@ class UpdateKeeper(QObject):
         self._thread.do(self._job)
 
     def _set(self, **changes: object) -> None:
-        view = dataclasses.replace(self.view, **changes)  # type: ignore[arg-type]
-        if view != self.view:
-            self.view = view
-        self.view_changed.emit(self.view)
+        status = dataclasses.replace(self.status, **changes)  # type: ignore[arg-type]
+        if status != self.status:
+            self.status = status
+        self.status_changed.emit(self.status)

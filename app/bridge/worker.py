@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QThread, Signal, Slot
 
 from app.base import texts
 from app.base.log import get_logger
-from app.bridge.jobs import AnswerJob, Engine, EngineFactory, Job, JobDraft, JobEvent, LoadJob
+from app.bridge.jobs import AnswerJob, Job, JobDraft, JobEvent, LoadJob, ModelProcess, ModelProcessFactory
 from app.bridge.latest import LatestSlot
 from inference.errors import InferenceError, KnownError
 from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady
@@ -24,7 +24,7 @@ CLOSE_SECONDS = 0.6
 _log = get_logger("bridge")
 
 
-class EngineWorker(QObject):
+class ModelWorker(QObject):
     """Runs jobs one after another.
 
     Signals:
@@ -33,21 +33,21 @@ class EngineWorker(QObject):
 
     event_arrived = Signal(object)
 
-    def __init__(self, factory: EngineFactory, drafts: LatestSlot[JobDraft]) -> None:
+    def __init__(self, factory: ModelProcessFactory, drafts: LatestSlot[JobDraft]) -> None:
         super().__init__()
         self._factory = factory
         self._drafts = drafts
-        self._engine: Engine | None = None
-        self._loading: Engine | None = None
+        self._engine: ModelProcess | None = None
+        self._loading: ModelProcess | None = None
 
-    def kill_engines(self) -> None:
+    def kill_processes(self) -> None:
         """End the engine processes by force; the only method for other threads."""
         for engine in (self._loading, self._engine):
             if engine is not None:
                 engine.kill()
 
     @property
-    def engine_pid(self) -> int | None:
+    def model_pid(self) -> int | None:
         """Process id of the engine that answers."""
         engine = self._engine or self._loading
         return engine.pid if engine is not None else None

@@ -11,17 +11,19 @@ from collections.abc import Sequence
 from app import __version__
 from app.base.paths import AppPaths
 from app.doctor.checks import checks, report
-from app.gpu.service import GpuAddon
-from app.library.services import ModelDesk
+from app.gpu.service import GpuService
+from app.library.services import LibraryServices
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run `doctor` with its own arguments; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="dewpoint doctor", description="Check what Dewpoint needs on this computer.")
+    parser = argparse.ArgumentParser(
+        prog="dewpoint doctor", description="Finding what Dewpoint needs on this computer."
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
-    desk = ModelDesk.open(AppPaths.resolve(), offline=True)
-    found = [check for check in checks(desk, GpuAddon(desk.paths, desk.network)) if check is not None]
+    services = LibraryServices.open(AppPaths.resolve(), offline=True)
+    found = [check for check in checks(services, GpuService(services.paths, services.network)) if check is not None]
     passed = all(check.status != "fail" for check in found)
     facts = {"version": __version__, "passed": passed, "checks": [dataclasses.asdict(check) for check in found]}
     sys.stdout.write((json.dumps(facts, indent=1) if options.json else report(found)) + "\n")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from app.commands.engines_choice import add_choice_arguments, chosen, new_service, recommended
 from app.engines import texts as words
 from app.engines.service import EngineEvent, EngineService
-from app.engines.values import EngineView, Offer
+from app.engines.values import EngineOffer, EngineStatus
 
 if TYPE_CHECKING:
     from trt_engines.building.builder import BuildProgress
@@ -38,31 +38,31 @@ def build_engines(options: argparse.Namespace) -> int:
         AppError, EngineError: It cannot be built or tested; what is finished is kept.
     """
     service = new_service()
-    view, offer = chosen(options, service, recommended)
+    status, offer = chosen(options, service, recommended)
     report = JsonReport(offer) if options.json else TextReport(offer)
-    report.begin(view)
+    report.begin(status)
     started = time.monotonic()
     try:
-        with closing(service.build(view, offer)) as events:
+        with closing(service.build(status, offer)) as events:
             report.follow(events)
     except KeyboardInterrupt:
         report.stopped(*service.finished_parts(offer.request))
         return INTERRUPTED
     finally:
         report.end_line()
-    report.built(view, service, time.monotonic() - started)
+    report.built(status, service, time.monotonic() - started)
     return 0 if all(check.passed for check in report.checks) else 1
 
 
 class Report:
     """Follows a build; what a subclass does not want to say it leaves empty."""
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, offer: EngineOffer) -> None:
         self.offer = offer
         self.checks: list[Check] = []
         self.complete = False
 
-    def begin(self, view: EngineView) -> None:
+    def begin(self, status: EngineStatus) -> None:
         """What will be built."""
 
     def follow(self, events: Generator[EngineEvent, None, None]) -> None:
@@ -90,22 +90,22 @@ class Report:
     def stopped(self, done: int, count: int) -> None:
         """The user stopped it."""
 
-    def built(self, view: EngineView, service: EngineService, seconds: float) -> None:
+    def built(self, status: EngineStatus, service: EngineService, seconds: float) -> None:
         """All is done."""
 
 
 class TextReport(Report):
     """For people: one line that is rewritten on a terminal, a line for each part elsewhere."""
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, offer: EngineOffer) -> None:
         super().__init__(offer)
         self._terminal = sys.stdout.isatty()
         self._part = ""
         self._shown = 0
 
-    def begin(self, view: EngineView) -> None:
+    def begin(self, status: EngineStatus) -> None:
         """Model, precision and card."""
-        card = view.card.gpu.name if view.card is not None else ""
+        card = status.card.gpu.name if status.card is not None else ""
         _say(words.build_head(self.offer.request.model, self.offer.precision, card, self.offer.plan.context))
 
     def progress(self, progress: BuildProgress) -> None:
@@ -138,10 +138,10 @@ class TextReport(Report):
         self.end_line()
         _say(words.STOPPED_TEST if self.complete else words.kept(done, count))
 
-    def built(self, view: EngineView, service: EngineService, seconds: float) -> None:
+    def built(self, status: EngineStatus, service: EngineService, seconds: float) -> None:
         """The verdict."""
         _say(words.built(self.offer.request.model, self.offer.precision, seconds))
-        if not view.here:
+        if not status.here:
             _say(words.TESTED_ELSEWHERE)
         elif self.checks:
             _say(verdict(self.checks, self.offer))
@@ -162,14 +162,14 @@ class JsonReport(Report):
         """What is kept."""
         _say_json("stopped", {"finished": done, "of": count})
 
-    def built(self, view: EngineView, service: EngineService, seconds: float) -> None:
+    def built(self, status: EngineStatus, service: EngineService, seconds: float) -> None:
         """Where it lies."""
         folder = service.store.folder(self.offer.request.identity)
         passed = all(check.passed for check in self.checks) if self.checks else None
         _say_json("built", {"folder": str(folder), "seconds": round(seconds, 1), "passed": passed})
 
 
-def check_text(check: Check, offer: Offer) -> str:
+def check_text(check: Check, offer: EngineOffer) -> str:
     """One check as a line."""
     name = words.part_name(check.part, offer.request.identity.cuts)
     return words.check_line(name, check.error, check.tolerance, check.passed)
@@ -180,7 +180,7 @@ def check_facts(check: Check) -> dict[str, Any]:
     return {**dataclasses.asdict(check), "passed": check.passed}
 
 
-def verdict(checks: list[Check], offer: Offer) -> str:
+def verdict(checks: list[Check], offer: EngineOffer) -> str:
     """What the checks say together."""
     bad = next((check for check in checks if not check.passed), None)
     if bad is None:

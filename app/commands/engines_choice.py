@@ -10,7 +10,7 @@ from app.base.errors import AppError, KnownAppError
 from app.base.paths import AppPaths, starter_model_folder
 from app.engines import texts as words
 from app.engines.service import EngineService
-from app.engines.values import EngineView, Offer
+from app.engines.values import EngineOffer, EngineStatus
 
 COMPLETE = ("untested", "failed", "ready")
 
@@ -34,8 +34,8 @@ def add_choice_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen(
-    options: argparse.Namespace, service: EngineService, pick: Callable[[EngineView], Offer | None]
-) -> tuple[EngineView, Offer]:
+    options: argparse.Namespace, service: EngineService, pick: Callable[[EngineStatus], EngineOffer | None]
+) -> tuple[EngineStatus, EngineOffer]:
     """What the arguments mean; `pick` chooses where no precision was named.
 
     Raises:
@@ -44,34 +44,34 @@ def chosen(
     if options.context is not None and options.context < 1:
         raise KnownAppError(words.wrong_context(options.context))
     folder = Path(options.model) if options.model else starter_model_folder()
-    view = service.view(folder, gpu=options.gpu, context=options.context)
-    if view.problem is not None:
-        kind = KnownAppError if view.problem.kind == "known" else AppError
-        raise kind(view.problem.text, view.problem.hint)
+    status = service.status(folder, gpu=options.gpu, context=options.context)
+    if status.problem is not None:
+        kind = KnownAppError if status.problem.kind == "known" else AppError
+        raise kind(status.problem.text, status.problem.hint)
     if options.precision is None:
-        offer = pick(view)
+        offer = pick(status)
     else:
-        offer = view.offer(options.precision)
+        offer = status.offer(options.precision)
         if offer is None:
-            raise _not_possible(view, options.precision)
+            raise _not_possible(status, options.precision)
     if offer is None:
         raise KnownAppError(words.NOT_BUILT, words.NOT_BUILT_HINT)
-    return view, offer
+    return status, offer
 
 
-def recommended(view: EngineView) -> Offer | None:
+def recommended(status: EngineStatus) -> EngineOffer | None:
     """The offer to build."""
-    return view.recommended
+    return status.recommended
 
 
-def finished(view: EngineView) -> Offer | None:
+def finished(status: EngineStatus) -> EngineOffer | None:
     """The recommended offer if its engines are there, else the first whose engines are."""
-    there = [offer for offer in view.offers if offer.state.name in COMPLETE]
+    there = [offer for offer in status.offers if offer.state.name in COMPLETE]
     return next((offer for offer in there if offer.recommended), there[0] if there else None)
 
 
-def _not_possible(view: EngineView, precision: str) -> KnownAppError:
-    refused = next((each for each in view.refused if each.precision == precision), None)
+def _not_possible(status: EngineStatus, precision: str) -> KnownAppError:
+    refused = next((each for each in status.refused if each.precision == precision), None)
     if refused is not None:
         return KnownAppError(refused.reason, refused.hint)
-    return KnownAppError(*words.unknown_precision(precision, [offer.precision for offer in view.offers]))
+    return KnownAppError(*words.unknown_precision(precision, [offer.precision for offer in status.offers]))

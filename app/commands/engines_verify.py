@@ -31,14 +31,14 @@ def verify_engines(options: argparse.Namespace) -> int:
         AppError, EngineError: There is nothing to test, or nothing to test it with.
     """
     service = new_service()
-    view, offer = chosen(options, service, finished)
+    status, offer = chosen(options, service, finished)
     if offer.state.name not in COMPLETE:
         raise KnownAppError(words.NOT_BUILT, words.NOT_BUILT_HINT)
-    if not view.here:
+    if not status.here:
         raise KnownAppError(words.TESTED_ELSEWHERE)
     checks: list[Check] = []
     try:
-        with closing(service.verify(view, offer)) as events:
+        with closing(service.verify(status, offer)) as events:
             for check in events:
                 if check is None:
                     continue

@@ -13,10 +13,10 @@ from contextlib import closing
 from typing import Any
 
 from app.base.errors import KnownAppError
-from app.commands.models_choice import new_desk
+from app.commands.models_choice import new_services
 from app.gpu import texts
-from app.gpu.service import GpuAddon
-from app.gpu.values import GpuOffer, GpuState, GpuStep, GpuView
+from app.gpu.service import GpuService
+from app.gpu.values import GpuOffer, GpuState, GpuStatus, GpuStep
 
 INTERRUPTED = 130
 ACCEPT_QUESTION = "Accept NVIDIA's licence and install? [y/N, r to read it] "
@@ -48,27 +48,27 @@ def main(arguments: Sequence[str]) -> int:
     return int(options.command(options, new_addon()))
 
 
-def new_addon() -> GpuAddon:
+def new_addon() -> GpuService:
     """The add-on of the data folder, as offline as the settings say."""
-    desk = new_desk()
-    return GpuAddon(desk.paths, desk.network)
+    services = new_services()
+    return GpuService(services.paths, services.network)
 
 
-def show_status(options: argparse.Namespace, addon: GpuAddon) -> int:
+def show_status(options: argparse.Namespace, addon: GpuService) -> int:
     """Print how it is; 1 if it is damaged or does not work."""
-    view = addon.view()
-    if options.verify and view.state is not GpuState.ABSENT:
+    status = addon.status()
+    if options.verify and status.state is not GpuState.ABSENT:
         wrong = _followed(addon.verify(), options.json)
         if wrong:
-            view = dataclasses.replace(view, state=GpuState.DAMAGED, damaged=wrong)
-        elif view.state is not GpuState.DAMAGED:
+            status = dataclasses.replace(status, state=GpuState.DAMAGED, damaged=wrong)
+        elif status.state is not GpuState.DAMAGED:
             _followed(addon.tried(), options.json)
-            view = addon.view()
-    _say(json.dumps({"event": "status", **dataclasses.asdict(view)}, default=str) if options.json else _text(view))
-    return 1 if view.state in (GpuState.DAMAGED, GpuState.BROKEN) else 0
+            status = addon.status()
+    _say(json.dumps({"event": "status", **dataclasses.asdict(status)}, default=str) if options.json else _text(status))
+    return 1 if status.state in (GpuState.DAMAGED, GpuState.BROKEN) else 0
 
 
-def install_addon(options: argparse.Namespace, addon: GpuAddon) -> int:
+def install_addon(options: argparse.Namespace, addon: GpuService) -> int:
     """Say what it takes, ask, install; 1 if it was not accepted, or is installed and does not work.
 
     Raises:
@@ -88,25 +88,25 @@ def install_addon(options: argparse.Namespace, addon: GpuAddon) -> int:
     except KeyboardInterrupt:
         _say(json.dumps({"event": "stopped", "text": texts.STOPPED}) if options.json else texts.STOPPED)
         return INTERRUPTED
-    view = addon.view()
-    works = view.state is GpuState.INSTALLED
-    text = texts.installed_new(view.version, view.size) if works else _text(view)
-    _say(json.dumps({"event": "installed", "text": text, **dataclasses.asdict(view)}, default=str) if options.json
+    status = addon.status()
+    works = status.state is GpuState.INSTALLED
+    text = texts.installed_new(status.version, status.size) if works else _text(status)
+    _say(json.dumps({"event": "installed", "text": text, **dataclasses.asdict(status)}, default=str) if options.json
          else text)  # fmt: skip
     return 0 if works else 1
 
 
-def remove_addon(options: argparse.Namespace, addon: GpuAddon) -> int:
+def remove_addon(options: argparse.Namespace, addon: GpuService) -> int:
     """Ask, remove.
 
     Raises:
         AppError: There is none, or it cannot be removed.
     """
-    view = addon.view()
-    if view.state is GpuState.ABSENT:
+    status = addon.status()
+    if status.state is GpuState.ABSENT:
         raise KnownAppError(texts.NOTHING_TO_REMOVE)
     if not options.json:
-        _say(_text(view))
+        _say(_text(status))
     if not options.yes and (options.json or not _agreed()):
         sys.stderr.write(NOT_REMOVED + "\n")
         return 1
@@ -139,17 +139,17 @@ def _followed(steps: Generator[GpuStep, None, Any], as_json: bool) -> Any:
                 _say(line)
 
 
-def _text(view: GpuView) -> str:
-    match view.state:
-        case GpuState.ABSENT if view.elsewhere:
+def _text(status: GpuStatus) -> str:
+    match status.state:
+        case GpuState.ABSENT if status.elsewhere:
             return texts.ELSEWHERE
         case GpuState.ABSENT:
-            return texts.not_installed(view.card, view.download, view.needs)
+            return texts.not_installed(status.card, status.download, status.needs)
         case GpuState.DAMAGED:
-            return f"{texts.damaged(view.damaged)} {texts.DAMAGED_HINT}"
-        case GpuState.BROKEN if view.report is not None:
-            return f"{texts.broken(view.report.text)} {view.report.hint or texts.BROKEN_HINT}"
-    return f"{texts.installed(view.version, view.size, view.installed)}\n{view.folder}"
+            return f"{texts.damaged(status.damaged)} {texts.DAMAGED_HINT}"
+        case GpuState.BROKEN if status.report is not None:
+            return f"{texts.broken(status.report.text)} {status.report.hint or texts.BROKEN_HINT}"
+    return f"{texts.installed(status.version, status.size, status.installed)}\n{status.folder}"
 
 
 def _accepted(offer: GpuOffer) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.base.errors import KnownAppError
-from app.commands.models_choice import chosen_model, chosen_record, new_desk
+from app.commands.models_choice import chosen_model, chosen_record, new_services
 from app.library import adding as bringing
 from app.library import care as keeping
 from app.library import command_texts as words
@@ -66,16 +66,16 @@ def import_model(options: argparse.Namespace) -> int:
     Raises:
         AppError, InferenceError, EngineError: It is nothing that runs here, in one sentence.
     """
-    desk, folder = new_desk(), Path(options.folder)
+    services, folder = new_services(), Path(options.folder)
     if options.base is None:
-        record = bringing.add_folder(desk, folder)
+        record = bringing.add_folder(services, folder)
         _say(texts.added(record.title, record.folder))
         return 0
-    base = chosen_model(desk, options.base)
+    base = chosen_model(services, options.base)
     if base.folder is None or not base.usable:
         raise KnownAppError(words.not_here(base.title), words.NOT_HERE_HINT)
     title = options.title or texts.merged_title(base.title, bringing.look_into(folder).title)
-    merged = _followed(bringing.merge(desk, folder, base.folder, title, threading.Event()))
+    merged = _followed(bringing.merge(services, folder, base.folder, title, threading.Event()))
     if merged is None:
         return INTERRUPTED
     _say(texts.added(merged.title, merged.folder))
@@ -88,14 +88,14 @@ def remove_model(options: argparse.Namespace) -> int:
     Raises:
         AppError: A file cannot be deleted.
     """
-    desk = new_desk()
-    record = chosen_record(desk, options.model)
-    removal = keeping.removal(desk, chosen_model(desk, record.id))
+    services = new_services()
+    record = chosen_record(services, options.model)
+    removal = keeping.removal(services, chosen_model(services, record.id))
     _say(_summary(removal, not options.keep_engines))
     if not options.yes and not _agreed():
         _say(words.NOT_REMOVED)
         return 1
-    _say(texts.freed(keeping.remove(desk, removal, not options.keep_engines)))
+    _say(texts.freed(keeping.remove(services, removal, not options.keep_engines)))
     return 0
 
 
@@ -105,29 +105,29 @@ def move_model(options: argparse.Namespace) -> int:
     Raises:
         AppError: It cannot be moved; it stays where it is.
     """
-    desk = new_desk()
-    record = chosen_record(desk, options.model)
+    services = new_services()
+    record = chosen_record(services, options.model)
     parent = Path(options.parent).expanduser().resolve()
     cancel = threading.Event()
     try:
-        _followed(keeping.move(desk, record, parent, cancel))
+        _followed(keeping.move(services, record, parent, cancel))
     except KeyboardInterrupt:
         return INTERRUPTED
-    _say(texts.added(record.title, desk.library.find(record.id).folder))
+    _say(texts.added(record.title, services.library.find(record.id).folder))
     return 0
 
 
 def keep_token(options: argparse.Namespace) -> int:
     """Read a token without showing it."""
-    desk = new_desk()
+    services = new_services()
     if options.remove:
-        desk.tokens.remove()
+        services.tokens.remove()
         _say(words.TOKEN_REMOVED)
         return 0
     token = getpass.getpass(words.TOKEN_QUESTION) if sys.stdin.isatty() else sys.stdin.readline()
     if not token.strip():
         raise KnownAppError(words.NO_TOKEN)
-    if not desk.tokens.set(token):
+    if not services.tokens.set(token):
         raise KnownAppError(texts.NO_KEYRING, words.NO_KEYRING_HINT)
     _say(words.TOKEN_KEPT)
     return 0

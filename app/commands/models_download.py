@@ -13,14 +13,14 @@ from contextlib import closing
 from typing import Any
 
 from app.base.errors import KnownAppError
-from app.commands.models_choice import chosen_record, find_model, new_desk
+from app.commands.models_choice import chosen_record, find_model, new_services
 from app.library import care as keeping
 from app.library import command_texts as words
 from app.library import download as fetching
 from app.library import texts
 from app.library.records import ModelRecord
-from app.library.services import ModelDesk
-from app.library.values import ModelState, Offer
+from app.library.services import LibraryServices
+from app.library.values import DownloadOffer, ModelState
 from app.transfers.values import FileDamaged, Progress, TransferEvent, Verifying, Waiting
 
 INTERRUPTED = 130
@@ -54,14 +54,14 @@ def download_model(options: argparse.Namespace) -> int:
     """
     if options.limit is not None and not 0 <= options.limit <= 10_000:
         raise KnownAppError(words.wrong_limit(options.limit))
-    desk = new_desk(options.limit)
+    services = new_services(options.limit)
     report = JsonReport() if options.json else TextReport()
-    record = _record(desk, options)
+    record = _record(services, options)
     if record is None:
         return 1
     cancel = threading.Event()
     try:
-        report.follow(fetching.download(desk, record, cancel))
+        report.follow(fetching.download(services, record, cancel))
     except KeyboardInterrupt:
         report.end_line()
         report.say("stopped", words.STOPPED_DOWNLOAD)
@@ -78,11 +78,11 @@ def verify_model(options: argparse.Namespace) -> int:
     Raises:
         KnownAppError: There is no such model, or its hashes are not known.
     """
-    desk = new_desk()
-    record = chosen_record(desk, options.model)
+    services = new_services()
+    record = chosen_record(services, options.model)
     report = JsonReport() if options.json else TextReport()
     try:
-        report.follow(keeping.verify(desk, record, threading.Event()))
+        report.follow(keeping.verify(services, record, threading.Event()))
     except KeyboardInterrupt:
         report.end_line()
         return INTERRUPTED
@@ -155,7 +155,7 @@ class JsonReport(TextReport):
 
     def event(self, event: TransferEvent) -> None:
         """All fields."""
-        self._say(type(event).__name__.lower(), dataclasses.asdict(event))
+        self._say(EVENT_NAMES[type(event)], dataclasses.asdict(event))
 
     def say(self, event: str, text: str, **facts: Any) -> None:
         """The same as an object."""
@@ -166,16 +166,18 @@ class JsonReport(TextReport):
         sys.stdout.flush()
 
 
-def _record(desk: ModelDesk, options: argparse.Namespace) -> ModelRecord | None:
+def _record(services: LibraryServices, options: argparse.Namespace) -> ModelRecord | None:
     """What to download: what is on its way or damaged already, else what the user accepts now; None if not."""
-    model = find_model(desk, options.model)
+    model = find_model(services, options.model)
     if model is not None and model.kind == "starter":
         raise KnownAppError(words.STARTER_IS_HERE)
     if model is not None and model.kind == "download" and options.revision is None:
         if model.state == ModelState.ELSEWHERE:
             raise KnownAppError(words.DOWNLOADED_ELSEWHERE, words.DOWNLOADED_ELSEWHERE_HINT)
-        return desk.library.find(model.id)
-    offer = fetching.offer(desk, model.repo if model is not None and model.repo else options.model, options.revision)
+        return services.library.find(model.id)
+    offer = fetching.offer(
+        services, model.repo if model is not None and model.repo else options.model, options.revision
+    )
     if not options.json:
         _show(offer)
     if offer.problem is not None:
@@ -183,10 +185,10 @@ def _record(desk: ModelDesk, options: argparse.Namespace) -> ModelRecord | None:
     if not options.accept_licence and (options.json or not _agreed(offer)):
         sys.stderr.write(words.NOT_ACCEPTED + "\n")
         return None
-    return fetching.accept(desk, offer)
+    return fetching.accept(services, offer)
 
 
-def _show(offer: Offer) -> None:
+def _show(offer: DownloadOffer) -> None:
     remote = offer.remote
     lines = [
         offer.title,
@@ -197,7 +199,7 @@ def _show(offer: Offer) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 
-def _agreed(offer: Offer) -> bool:
+def _agreed(offer: DownloadOffer) -> bool:
     """Show the licence on request, and ask."""
     if not sys.stdin.isatty():
         return False

@@ -8,14 +8,14 @@ import json
 import sys
 from typing import Any
 
-from app.commands.models_choice import chosen_model, new_desk
+from app.commands.models_choice import chosen_model, new_services
 from app.engines.texts import size
 from app.library import command_texts as words
 from app.library import texts
 from app.library.catalogue import entries
 from app.library.fit import fit_of
-from app.library.overview import card_and_machine, shelf
-from app.library.values import ModelView
+from app.library.overview import card_and_machine, library_status
+from app.library.values import ModelStatus
 from app.network.client import Network
 from trt_engines.planning.shape import PUBLISHED
 
@@ -50,9 +50,9 @@ def add_network(commands: Any) -> None:
 
 
 def list_models(options: argparse.Namespace) -> int:
-    """Print the shelf."""
-    desk = new_desk()
-    found = shelf(desk)
+    """Print what there is."""
+    services = new_services()
+    found = library_status(services)
     if options.json:
         _say(json.dumps(dataclasses.asdict(found), indent=1, default=str))
         return 0
@@ -76,7 +76,7 @@ def show_model(options: argparse.Namespace) -> int:
     Raises:
         KnownAppError: There is none of this name.
     """
-    model = chosen_model(new_desk(), options.model)
+    model = chosen_model(new_services(), options.model)
     if options.json:
         _say(json.dumps(dataclasses.asdict(model), indent=1, default=str))
         return 0
@@ -103,11 +103,13 @@ def plan_models(options: argparse.Namespace) -> int:
     Raises:
         KnownAppError: There is no card of that name.
     """
-    desk = new_desk()
-    card, machine = card_and_machine(desk)
+    services = new_services()
+    card, machine = card_and_machine(services)
     if options.gpu is not None:
-        card = desk.engines.card(options.gpu)[0]
-    fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries(desk.paths.base)}
+        card = services.engines.card(options.gpu)[0]
+    fits = {
+        entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries(services.paths.base)
+    }
     if options.json:
         rows = [{"id": entry.id, "repo": entry.repo, **dataclasses.asdict(fit)} for entry, fit in fits.items()]
         _say(json.dumps(rows, indent=1))
@@ -128,7 +130,7 @@ def show_network(options: argparse.Namespace) -> int:
     return 0
 
 
-def _name(model: ModelView) -> str:
+def _name(model: ModelStatus) -> str:
     return model.repo or model.id.removeprefix("catalogue:") if model.kind != "folder" else str(model.folder)
 
 

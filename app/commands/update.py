@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__
-from app.commands.models_choice import new_desk
+from app.commands.models_choice import new_services
 from app.commands.models_download import INTERRUPTED, JsonReport, TextReport
 from app.library import command_texts as model_words
 from app.updates import texts
-from app.updates.service import Updates
+from app.updates.service import UpdateService
 from app.updates.values import Found
 
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--download", action="store_true", help="fetch and check its package, say how it is installed")
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
     options = parser.parse_args(arguments)
-    updates = Updates(new_desk())
+    updates = UpdateService(new_services())
     found = updates.ask()
     package: Path | None = None
     report = JsonReport() if options.json else TextReport()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.engines.sets import ListedSet
-from app.engines.values import EngineView
+from app.engines.values import EngineStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
     """The end of a look."""
 
-    view: EngineView
+    status: EngineStatus
     sets: tuple[ListedSet, ...]
 
 

@@ -1,6 +1,6 @@
 """Everything that window and command line do with engines, so that both do and say the same.
 
-For a model folder and a card there is a *view*: one *offer* for each precision that would run, with the state of its
+For a model folder and a card there is a *status*: one *offer* for each precision that would run, with the state of its
 engines, and why the other precisions do not run. TensorRT and ONNX are imported when they are needed first: a window
 that takes input needs neither.
 """
@@ -17,7 +17,7 @@ from app.base.paths import AppPaths
 from app.engines import texts as words
 from app.engines.sets import Here, ListedSet, bytes_of, listed_sets, remove_set
 from app.engines.tools import EngineTools
-from app.engines.values import EngineView, Offer, Refused
+from app.engines.values import EngineOffer, EngineStatus, Refused
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
@@ -73,28 +73,28 @@ class EngineService:
             raise KnownAppError(*words.unknown_card(name, [card.name for card in CARDS]))
         return DetectedGpu(known, known.memory, ""), False
 
-    def view(
+    def status(
         self, folder: Path | None, name: str = "", gpu: str | None = None, context: int | None = None
-    ) -> EngineView:
+    ) -> EngineStatus:
         """What there is to say of the model in `folder`; what is in the way stands in `problem`."""
-        view = EngineView(name or (folder.resolve().name if folder else ""), folder)
+        status = EngineStatus(name or (folder.resolve().name if folder else ""), folder)
         if folder is None:
             problem = ErrorReport("known", words.NO_MODEL_FILES, words.NO_MODEL_FILES_HINT)
-            return dataclasses.replace(view, problem=problem)
+            return dataclasses.replace(status, problem=problem)
         try:
             from trt_engines.building.store import free_bytes
 
-            view = dataclasses.replace(view, free_disk=free_bytes(self._paths.engines))
+            status = dataclasses.replace(status, free_disk=free_bytes(self._paths.engines))
             card, here = self.card(gpu)
-            view = dataclasses.replace(view, card=card, here=here)
+            status = dataclasses.replace(status, card=card, here=here)
             flavour = self._tools.flavour()
-            view = dataclasses.replace(view, flavour=words.flavour_name(flavour.name, flavour.version))
+            status = dataclasses.replace(status, flavour=words.flavour_name(flavour.name, flavour.version))
             if not flavour.supports(card.gpu.sm):
-                text = words.cannot_build(view.flavour, card.gpu.name, card.gpu.sm)
+                text = words.cannot_build(status.flavour, card.gpu.name, card.gpu.sm)
                 raise KnownAppError(text, words.CANNOT_BUILD_HINT)
-            return self._with_choices(view, folder, card, flavour, context)
+            return self._with_choices(status, folder, card, flavour, context)
         except (EngineError, InferenceError, KnownAppError, OSError) as exc:
-            return dataclasses.replace(view, problem=_known(exc))
+            return dataclasses.replace(status, problem=_known(exc))
 
     def sets(self) -> tuple[ListedSet, ...]:
         """Every engine set on this disk, whatever it was built for."""
@@ -118,11 +118,11 @@ class EngineService:
 
     # -- doing ------------------------------------------------------------------------------------------------------
 
-    def build(self, view: EngineView, offer: Offer, anew: bool = False) -> Generator[EngineEvent, None, None]:
+    def build(self, status: EngineStatus, offer: EngineOffer, anew: bool = False) -> Generator[EngineEvent, None, None]:
         """Build what is missing, then test it if the card is here; close the generator to stop.
 
         Args:
-            view: What the offer is of.
+            status: What the offer is of.
             offer: What to build.
             anew: Whether whole parts that are there are built again, too.
 
@@ -133,16 +133,16 @@ class EngineService:
         if anew and offer.folder is not None:
             self.delete(offer.folder)
         yield from self._tools.build(self.store, offer.request)
-        if view.here:
-            yield from self.verify(view, offer)
+        if status.here:
+            yield from self.verify(status, offer)
 
-    def verify(self, view: EngineView, offer: Offer) -> Generator[Check | None, None, None]:
+    def verify(self, status: EngineStatus, offer: EngineOffer) -> Generator[Check | None, None, None]:
         """Test finished engines on the card; the certificate is written at the end.
 
         Raises:
             EngineError: They cannot be tested.
         """
-        driver = view.card.driver if view.card is not None else ""
+        driver = status.card.driver if status.card is not None else ""
         yield from self._tools.self_test(self.store, offer.request, driver)
 
     def delete(self, folder: Path) -> int:
@@ -175,16 +175,16 @@ class EngineService:
         return Here(cards, flavour.name if flavour else None, flavour.version if flavour else None)
 
     def _with_choices(
-        self, view: EngineView, folder: Path, card: DetectedGpu, flavour: Flavour, context: int | None
-    ) -> EngineView:
+        self, status: EngineStatus, folder: Path, card: DetectedGpu, flavour: Flavour, context: int | None
+    ) -> EngineStatus:
         from inference.engines.choice import EngineChoice, best_choice
         from trt_engines.planning.precision import PRECISIONS
 
         # What the model's own engines take already is no reason against them.
         own = self._bytes_of_model(folder)
-        found = self._tools.choices(folder, card, view.free_disk + own, flavour, self._paths.graphs, context)
+        found = self._tools.choices(folder, card, status.free_disk + own, flavour, self._paths.graphs, context)
         best = best_choice(found)
-        offers: list[Offer] = []
+        offers: list[EngineOffer] = []
         refused = [
             Refused(each.name, words.cannot_compute(card.gpu.name, each.name))
             for each in PRECISIONS
@@ -198,9 +198,9 @@ class EngineService:
                 refused.append(Refused(name, choice.reason, choice.hint))
         refused.sort(key=lambda each: [precision.name for precision in PRECISIONS].index(each.precision))
         problem = None if isinstance(best, EngineChoice) else ErrorReport("known", best.reason, best.hint)
-        return dataclasses.replace(view, offers=tuple(offers), refused=tuple(refused), problem=problem)
+        return dataclasses.replace(status, offers=tuple(offers), refused=tuple(refused), problem=problem)
 
-    def _offer(self, choice: EngineChoice, driver: str, recommended: bool) -> Offer:
+    def _offer(self, choice: EngineChoice, driver: str, recommended: bool) -> EngineOffer:
         from trt_engines.building.state import state_of
 
         store = self.store
@@ -209,7 +209,7 @@ class EngineService:
             state = dataclasses.replace(state, name="absent", reasons=(), manifest=None)
         folder = store.folder(state.manifest.identity) if state.manifest is not None else None
         size = bytes_of(folder) if folder is not None else 0
-        return Offer(choice.plan.precision.name, choice.plan, choice.request, state, recommended, folder, size)
+        return EngineOffer(choice.plan.precision.name, choice.plan, choice.request, state, recommended, folder, size)
 
     def _bytes_of_model(self, folder: Path) -> int:
         mine = str(folder.resolve())

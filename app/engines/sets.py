@@ -18,7 +18,7 @@ from trt_engines.planning.probe import DetectedGpu
 if TYPE_CHECKING:
     from trt_engines.building.identity import Identity
     from trt_engines.building.state import StateName
-    from trt_engines.building.store import EngineSet, EngineStore, Manifest
+    from trt_engines.building.store import EngineManifest, EngineSet, EngineStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str
 
 
 def _own_state(
-    store: EngineStore, found: EngineSet, manifest: Manifest, here: Here
+    store: EngineStore, found: EngineSet, manifest: EngineManifest, here: Here
 ) -> tuple[StateName, tuple[str, ...]]:
     """The state of a set that belongs here; without a card, the driver of its last test counts."""
     from trt_engines.building.state import read_certificate, state_of
@@ -149,7 +149,7 @@ def _foreign(identity: Identity, here: Here) -> tuple[str, ...]:
     return min((each.differences(identity) for each in candidates), key=len)
 
 
-def _other_model(manifest: Manifest, expected: dict[str, str | None]) -> tuple[str, ...]:
+def _other_model(manifest: EngineManifest, expected: dict[str, str | None]) -> tuple[str, ...]:
     """Whether the checkpoint was changed since; one that is not there may come back."""
     from trt_engines.building.identity import weights_identity
     from trt_engines.weights.index import index_checkpoint
@@ -165,7 +165,7 @@ def _other_model(manifest: Manifest, expected: dict[str, str | None]) -> tuple[s
 
 
 def _mark_superseded(
-    listed: ListedSet, usable: Sequence[ListedSet], manifests: dict[Path, Manifest | None]
+    listed: ListedSet, usable: Sequence[ListedSet], manifests: dict[Path, EngineManifest | None]
 ) -> ListedSet:
     """A set is useless, too, if a newer complete one of the same model, precision and card lies beside it."""
     mine = manifests.get(listed.folder)
@@ -181,6 +181,6 @@ def _mark_superseded(
     return listed
 
 
-def _subject(manifest: Manifest) -> tuple[str, str, str, int]:
+def _subject(manifest: EngineManifest) -> tuple[str, str, str, int]:
     identity = manifest.identity
     return manifest.model_folder, identity.precision, identity.gpu, identity.vram

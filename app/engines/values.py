@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class EngineOffer:
     """One precision in which the model runs on the card.
 
     Attributes:
@@ -48,7 +48,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class EngineView:
+class EngineStatus:
     """What there is to say of a model's engines on a card.
 
     Attributes:
@@ -69,15 +69,15 @@ class EngineView:
     here: bool = False
     flavour: str = ""
     free_disk: int = 0
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[EngineOffer, ...] = ()
     refused: tuple[Refused, ...] = ()
     problem: ErrorReport | None = None
 
     @property
-    def recommended(self) -> Offer | None:
+    def recommended(self) -> EngineOffer | None:
         """The offer to build."""
         return next((offer for offer in self.offers if offer.recommended), None)
 
-    def offer(self, precision: str) -> Offer | None:
+    def offer(self, precision: str) -> EngineOffer | None:
         """The offer of this precision."""
         return next((offer for offer in self.offers if offer.precision == precision), None)

@@ -27,7 +27,7 @@ from app.gpu.manifest import (
     wrong_sizes,
 )
 from app.gpu.recipe import Recipe, shipped_recipe
-from app.gpu.values import GpuOffer, GpuState, GpuStep, GpuView
+from app.gpu.values import GpuOffer, GpuState, GpuStatus, GpuStep
 from app.network.client import Network
 from app.transfers.disk import FULL, free_bytes
 from trt_engines.errors import EngineError
@@ -58,7 +58,7 @@ class GpuTools:
     trial: Callable[[TrialJob], Iterator[Trial | None]] = try_tensorrt
 
 
-class GpuAddon:
+class GpuService:
     """The add-on of one data folder."""
 
     def __init__(self, paths: AppPaths, network: Network, tools: GpuTools | None = None) -> None:
@@ -68,7 +68,7 @@ class GpuAddon:
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
-    def view(self) -> GpuView:
+    def status(self) -> GpuStatus:
         """How it is, by a glance: sizes, and how it did when it was tried.
 
         Raises:
@@ -77,7 +77,7 @@ class GpuAddon:
         folders.recover(self.folder)
         recipe, card, manifest = self._tools.recipe(), self._card(), read_manifest(self.folder)
         name = card.gpu.name if card is not None else ""
-        absent = GpuView(
+        absent = GpuStatus(
             GpuState.ABSENT, self.folder, name, self._tools.elsewhere(), recipe.download, recipe.installed,
             recipe.version, offline=self.network.offline,
         )  # fmt: skip
@@ -156,7 +156,7 @@ class GpuAddon:
         yield from self.tried()
 
     def tried(self) -> Generator[GpuStep, None, None]:
-        """Try what is installed; `view` says how it did."""
+        """Try what is installed; `status` says how it did."""
         card = self._card()
         yield GpuStep("trying")
         job, report = TrialJob(card.gpu.sm if card is not None else DEFAULT_SM, self.folder), None
@@ -222,12 +222,12 @@ class GpuAddon:
 
 
 def _seen(
-    view: GpuView, state: GpuState, manifest: AddonManifest | None = None, damaged: tuple[str, ...] = (),
+    status: GpuStatus, state: GpuState, manifest: AddonManifest | None = None, damaged: tuple[str, ...] = (),
     report: ErrorReport | None = None,
-) -> GpuView:  # fmt: skip
-    return GpuView(
-        state, view.folder, view.card, view.elsewhere, view.download, view.needs,
-        manifest.version if manifest is not None else view.version,
-        manifest.size if manifest is not None else folders.bytes_below(view.folder),
-        manifest.installed if manifest is not None else "", damaged, report, view.offline,
+) -> GpuStatus:  # fmt: skip
+    return GpuStatus(
+        state, status.folder, status.card, status.elsewhere, status.download, status.needs,
+        manifest.version if manifest is not None else status.version,
+        manifest.size if manifest is not None else folders.bytes_below(status.folder),
+        manifest.installed if manifest is not None else "", damaged, report, status.offline,
     )  # fmt: skip

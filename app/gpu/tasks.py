@@ -1,43 +1,43 @@
-"""What runs in the threads of `GpuKeeper`: generators that yield values for the window; no Qt."""
+"""What runs in the threads of `GpuAddon`: generators that yield values for the window; no Qt."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Generator
 
-from app.doctor.checks import Check, checks
-from app.gpu.service import GpuAddon, GpuTools
-from app.gpu.values import GpuOffer, GpuStep, GpuView
+from app.doctor.checks import Finding, checks
+from app.gpu.service import GpuService, GpuTools
+from app.gpu.values import GpuOffer, GpuStatus, GpuStep
 from app.gpu.work import GpuTask
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from trt_engines.errors import EngineError
 from trt_engines.tensorrt.flavour import installed_flavour
 
 
-def looked(desk: ModelDesk, tools: GpuTools | None) -> Generator[GpuView, None, None]:
+def looked(services: LibraryServices, tools: GpuTools | None) -> Generator[GpuStatus, None, None]:
     """A look."""
-    yield addon_of(desk, tools).view()
+    yield addon_of(services, tools).status()
 
 
-def asked(desk: ModelDesk, tools: GpuTools | None) -> Generator[GpuOffer, None, None]:
+def asked(services: LibraryServices, tools: GpuTools | None) -> Generator[GpuOffer, None, None]:
     """What an installation means."""
-    yield addon_of(desk, tools).offer()
+    yield addon_of(services, tools).offer()
 
 
-def diagnosed(desk: ModelDesk, tools: GpuTools | None) -> Generator[Check | None, None, None]:
+def diagnosed(services: LibraryServices, tools: GpuTools | None) -> Generator[Finding | None, None, None]:
     """Everything that the doctor looks at."""
-    yield from checks(desk, addon_of(desk, tools))
+    yield from checks(services, addon_of(services, tools))
 
 
 def worked(
-    desk: ModelDesk, tools: GpuTools | None, task: GpuTask, cancel: threading.Event
-) -> Generator[GpuStep | GpuView | int | tuple[str, ...] | bool, None, None]:
+    services: LibraryServices, tools: GpuTools | None, task: GpuTask, cancel: threading.Event
+) -> Generator[GpuStep | GpuStatus | int | tuple[str, ...] | bool, None, None]:
     """Install, verify or remove.
 
     Yields:
         Steps; the bytes that came free; the files that are wrong; whether it can be used without a restart; the look.
     """
-    addon = addon_of(desk, tools)
+    addon = addon_of(services, tools)
     if task == "remove":
         yield addon.remove()
     elif task == "verify":
@@ -48,12 +48,12 @@ def worked(
     else:
         yield from addon.install(cancel)
         yield usable_now()
-    yield addon.view()
+    yield addon.status()
 
 
-def addon_of(desk: ModelDesk, tools: GpuTools | None) -> GpuAddon:
+def addon_of(services: LibraryServices, tools: GpuTools | None) -> GpuService:
     """The add-on of a data folder."""
-    return GpuAddon(desk.paths, desk.network, tools)
+    return GpuService(services.paths, services.network, tools)
 
 
 def usable_now() -> bool:

@@ -22,7 +22,7 @@ class GpuState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class GpuView:
+class GpuStatus:
     """One look.
 
     Attributes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.base.errors import ErrorReport
-from app.gpu.values import GpuStep, GpuView
+from app.gpu.values import GpuStatus, GpuStep
 
 GpuTask = Literal["install", "verify", "remove"]
 
@@ -22,7 +22,7 @@ class GpuWork:
         freed: Bytes that came free, when it is through.
         wrong: Files that were found wrong.
         restart: Whether the program must be started again before it can be used.
-        view: The look at its end.
+        status: The look at its end.
     """
 
     task: GpuTask
@@ -31,7 +31,7 @@ class GpuWork:
     freed: int = 0
     wrong: tuple[str, ...] = ()
     restart: bool = False
-    view: GpuView | None = None
+    status: GpuStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from pathlib import Path
 from app.base.errors import KnownAppError
 from app.library import texts as words
 from app.library.folders import working
-from app.library.manifest import Manifest, ModelFile, read_manifest, write_manifest
+from app.library.manifest import ModelFile, ModelManifest, read_manifest, write_manifest
 from app.library.records import ModelRecord
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.library.values import Step
 from app.transfers.values import Digest
 from inference.checkpoint.folder import FolderFacts, inspect_folder
@@ -38,7 +38,7 @@ def look_into(folder: Path) -> FolderFacts:
     return inspect_folder(folder)
 
 
-def add_folder(desk: ModelDesk, folder: Path) -> ModelRecord:
+def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
     """Take a checkpoint into the list where it lies.
 
     Raises:
@@ -49,17 +49,17 @@ def add_folder(desk: ModelDesk, folder: Path) -> ModelRecord:
     facts = inspect_folder(place)
     if facts.adapter is not None:
         raise KnownAppError(*words.adapter_needs_base(facts.adapter.base))
-    known = desk.library.at(place)
+    known = services.library.at(place)
     if known is not None:
         return known
     manifest = read_manifest(place)
     if manifest is not None and manifest.complete:  # downloaded by us once, and moved by hand or by another Dewpoint
-        return desk.library.add("download" if manifest.repo else "merged", place, manifest.title, manifest.repo)
-    return desk.library.add("folder", place, facts.title)
+        return services.library.add("download" if manifest.repo else "merged", place, manifest.title, manifest.repo)
+    return services.library.add("folder", place, facts.title)
 
 
 def merge(
-    desk: ModelDesk, adapter: Path, base: Path, title: str, cancel: threading.Event
+    services: LibraryServices, adapter: Path, base: Path, title: str, cancel: threading.Event
 ) -> Generator[Step, None, ModelRecord | None]:
     """Merge a LoRA adapter into a base model; returns the new model, None if it was stopped.
 
@@ -69,13 +69,13 @@ def merge(
     """
     from inference.checkpoint.adapters import merge_adapter  # numpy: only when there is something to merge
 
-    desk.paths.ensure()
-    target = desk.folder_for(_folder_name(title))
+    services.paths.ensure()
+    target = services.folder_for(_folder_name(title))
     if target.exists():
         raise KnownAppError(*words.in_the_way(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     before, whole = read_manifest(base), False
-    with working(desk.paths.base):
+    with working(services.paths.base):
         try:
             with closing(merge_adapter(base, adapter, target)) as events:
                 for event in events:
@@ -86,15 +86,15 @@ def merge(
             files = yield from _hashed(target, before)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             licence = before.licence if before is not None else ""
-            write_manifest(target, Manifest(title, "", "", licence, now, files))
+            write_manifest(target, ModelManifest(title, "", "", licence, now, files))
             whole = True
         finally:
             if not whole:
                 shutil.rmtree(target, ignore_errors=True)  # it did not exist before
-    return desk.library.add("merged", target, title)
+    return services.library.add("merged", target, title)
 
 
-def _hashed(folder: Path, base: Manifest | None) -> Generator[Step, None, tuple[ModelFile, ...]]:
+def _hashed(folder: Path, base: ModelManifest | None) -> Generator[Step, None, tuple[ModelFile, ...]]:
     """Every file of a merged model with its hash; files that are links to the base's have the base's."""
     known = {file.path: file for file in base.files if file.verified} if base is not None else {}
     paths = sorted(path for path in folder.rglob("*") if path.is_file())

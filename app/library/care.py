@@ -14,24 +14,26 @@ from app.base.errors import KnownAppError
 from app.engines.sets import bytes_of as bytes_of_set
 from app.library import texts as words
 from app.library.folders import bytes_of, foreign_files, own_files, remove_files, working
-from app.library.manifest import Manifest, read_manifest, write_manifest
+from app.library.manifest import ModelManifest, read_manifest, write_manifest
 from app.library.overview import engines_of
 from app.library.records import ModelRecord
-from app.library.services import ModelDesk
-from app.library.values import Leftover, ModelView, Removal, Step
+from app.library.services import LibraryServices
+from app.library.values import Leftover, ModelStatus, Removal, Step
 from app.transfers.disk import free_bytes, sync_folder, translated
 from app.transfers.errors import DiskFullError
 from app.transfers.hashing import FileHasher
 from app.transfers.names import final_path
-from app.transfers.values import FileDamaged, Finished, TransferEvent
+from app.transfers.values import FileDamaged, TransferEvent, TransferFinished
 from app.transfers.verify import verify as verify_files
 
 MOVING = ".moving"
 SLICE = 1 << 22
 
 
-def verify(desk: ModelDesk, record: ModelRecord, cancel: threading.Event) -> Generator[TransferEvent, None, None]:
-    """Hash every file again; the manifest learns which are right. The last event is `Finished` or `Stopped`.
+def verify(
+    services: LibraryServices, record: ModelRecord, cancel: threading.Event
+) -> Generator[TransferEvent, None, None]:
+    """Hash every file again; the manifest learns which are right. It ends with `TransferFinished` or `TransferStopped`.
 
     Raises:
         KnownAppError: There are no known hashes: it is the user's own folder.
@@ -39,45 +41,47 @@ def verify(desk: ModelDesk, record: ModelRecord, cancel: threading.Event) -> Gen
     manifest = read_manifest(record.folder)
     if manifest is None:
         raise KnownAppError(words.NO_HASHES, words.NO_HASHES_HINT)
-    files, damaged = desk.hub.remote_files(manifest.repo, manifest.revision, manifest.files), set[str]()
+    files, damaged = services.hub.remote_files(manifest.repo, manifest.revision, manifest.files), set[str]()
     with closing(verify_files(files, record.folder, cancel)) as events:
         for event in events:
             match event:
                 case FileDamaged(path):
                     damaged.add(path)
-                case Finished():
+                case TransferFinished():
                     verdicts = (dataclasses.replace(one, verified=one.path not in damaged) for one in manifest.files)
                     write_manifest(record.folder, dataclasses.replace(manifest, files=tuple(verdicts)))
             yield event
 
 
-def removal(desk: ModelDesk, model: ModelView) -> Removal:
+def removal(services: LibraryServices, model: ModelStatus) -> Removal:
     """What removing a model would delete; the user's own folder loses nothing but what we put into it."""
     folder = model.folder
     if folder is None:
         return Removal(model, (), 0, (), 0, ())
     own = own_files(folder, read_manifest(folder))
-    sets = engines_of(folder, desk.engines.sets())
+    sets = engines_of(folder, services.engines.sets())
     kept = foreign_files(folder, own)
     engine_size = sum(bytes_of_set(each.folder) for each in sets)
     return Removal(model, own, bytes_of(own, only_here=True), tuple(each.folder for each in sets), engine_size, kept)
 
 
-def remove(desk: ModelDesk, wanted: Removal, with_engines: bool = True) -> int:
+def remove(services: LibraryServices, wanted: Removal, with_engines: bool = True) -> int:
     """Do it; returns the bytes that came free.
 
     Raises:
         RemovalError, EngineError: A file cannot be deleted; the model stays in the list.
     """
-    freed = sum(desk.engines.delete(folder) for folder in wanted.engines) if with_engines else 0
+    freed = sum(services.engines.delete(folder) for folder in wanted.engines) if with_engines else 0
     if wanted.model.folder is not None:
         remove_files(wanted.model.folder, wanted.files)
         freed += wanted.size
-    desk.library.forget(wanted.model.id)
+    services.library.forget(wanted.model.id)
     return freed
 
 
-def move(desk: ModelDesk, record: ModelRecord, parent: Path, cancel: threading.Event) -> Generator[Step, None, None]:
+def move(
+    services: LibraryServices, record: ModelRecord, parent: Path, cancel: threading.Event
+) -> Generator[Step, None, None]:
     """Bring a model's folder into `parent`, on another drive too; a copy is read back before the original goes.
 
     Raises:
@@ -94,22 +98,22 @@ def move(desk: ModelDesk, record: ModelRecord, parent: Path, cancel: threading.E
     try:
         if os.stat(parent).st_dev == os.stat(record.folder).st_dev:
             os.replace(record.folder, target)
-            desk.library.move(record.id, target)
+            services.library.move(record.id, target)
             yield Step("moving", 1.0)
             return
-        with working(desk.paths.base):
-            yield from _copied(desk, record, manifest, target, cancel)
+        with working(services.paths.base):
+            yield from _copied(services, record, manifest, target, cancel)
     except OSError as exc:
         full = isinstance(translated(exc), DiskFullError)
         raise KnownAppError(*words.move_failed(target, "" if full else exc.strerror or type(exc).__name__)) from exc
 
 
-def adopt(desk: ModelDesk, leftover: Leftover) -> ModelRecord:
+def adopt(services: LibraryServices, leftover: Leftover) -> ModelRecord:
     """Take a complete model that lies about back into the list."""
     manifest = read_manifest(leftover.path)
     if manifest is None:
         raise KnownAppError(*words.manifest_gone(leftover.path.name))
-    return desk.library.add("download" if manifest.repo else "merged", leftover.path, manifest.title, manifest.repo)
+    return services.library.add("download" if manifest.repo else "merged", leftover.path, manifest.title, manifest.repo)
 
 
 def clear(leftover: Leftover) -> int:
@@ -132,16 +136,16 @@ def clear(leftover: Leftover) -> int:
 
 
 def _copied(
-    desk: ModelDesk, record: ModelRecord, manifest: Manifest, target: Path, cancel: threading.Event
+    services: LibraryServices, record: ModelRecord, manifest: ModelManifest, target: Path, cancel: threading.Event
 ) -> Generator[Step, None, None]:
     """Copy to a name of its own, verify, rename, tell the database, delete the original: in this order."""
     files = own_files(record.folder, manifest)
     total, free = bytes_of(files), free_bytes(target.parent)
-    if total + desk.options.reserve_bytes > free:
+    if total + services.options.reserve_bytes > free:
         raise KnownAppError(*words.no_room(total, free, target))
     scratch = target.with_name(target.name + MOVING)
     shutil.rmtree(scratch, ignore_errors=True)
-    desk.library.note_move(scratch)
+    services.library.note_move(scratch)
     expected = {final_path(record.folder, file.path): file for file in manifest.files}
     done = 0
     try:
@@ -160,8 +164,8 @@ def _copied(
         scratch.replace(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        desk.library.note_move(None)
-    desk.library.move(record.id, target)
+        services.library.note_move(None)
+    services.library.move(record.id, target)
     remove_files(record.folder, files)
 
 

@@ -18,7 +18,7 @@ FILE = "catalogue.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One model of the list.
 
     Attributes:
@@ -50,13 +50,13 @@ class Entry:
     gated: bool | None = None
 
 
-def shipped_entries() -> tuple[Entry, ...]:
+def shipped_entries() -> tuple[CatalogueEntry, ...]:
     """The list as it ships."""
     raw = json.loads((resources_folder() / FILE).read_text(encoding="utf-8"))
-    return tuple(Entry(**one) for one in raw["models"])
+    return tuple(CatalogueEntry(**one) for one in raw["models"])
 
 
-def entries(data_folder: Path) -> tuple[Entry, ...]:
+def entries(data_folder: Path) -> tuple[CatalogueEntry, ...]:
     """The list with what the last refresh learned; a damaged note of it counts as none."""
     try:
         known: dict[str, Any] = json.loads((data_folder / FILE).read_text(encoding="utf-8"))
@@ -83,7 +83,7 @@ def note_refresh(data_folder: Path, repo: str, size: int, revision: str, gated: 
     part.replace(file)
 
 
-def _refreshed(entry: Entry, note: Any) -> Entry:
+def _refreshed(entry: CatalogueEntry, note: Any) -> CatalogueEntry:
     try:
         size, revision, when, gated = int(note["bytes"]), str(note["revision"]), str(note["refreshed"]), note["gated"]
     except (KeyError, TypeError, ValueError):

@@ -18,21 +18,21 @@ from app.base.log import get_logger
 from app.library import catalogue
 from app.library import hub_texts as hub_words
 from app.library import texts as words
-from app.library.catalogue import Entry
+from app.library.catalogue import CatalogueEntry
 from app.library.fit import fit_of_config
 from app.library.folders import is_downloading, remove_files
 from app.library.hub import HubError, RemoteModel, UnreachableError, repo_name
-from app.library.manifest import Manifest, ModelFile, read_manifest, write_manifest
+from app.library.manifest import ModelFile, ModelManifest, read_manifest, write_manifest
 from app.library.overview import card_and_machine
 from app.library.records import DownloadState, ModelRecord
-from app.library.services import ModelDesk
-from app.library.values import Offer
+from app.library.services import LibraryServices
+from app.library.values import DownloadOffer
 from app.transfers.disk import free_bytes
 from app.transfers.errors import TransferError
 from app.transfers.existing import bytes_present
 from app.transfers.fetch import fetch
 from app.transfers.names import final_path
-from app.transfers.values import FileFinished, Finished, Progress, TransferEvent
+from app.transfers.values import FileFinished, Progress, TransferEvent, TransferFinished
 
 NOTE_SECONDS = 2.0  # between two writings of the manifest
 RATE_BYTES = 20_000_000  # of a download that tell how fast the line is
@@ -40,11 +40,11 @@ RATE_BYTES = 20_000_000  # of a download that tell how fast the line is
 _log = get_logger("models")
 
 
-def offer(desk: ModelDesk, text: str, revision: str | None = None) -> Offer:
+def offer(services: LibraryServices, text: str, revision: str | None = None) -> DownloadOffer:
     """Ask the Hub about a model; nothing is downloaded.
 
     Args:
-        desk: Folders, network and database.
+        services: Folders, network and database.
         text: "owner/name", or the address of its page.
         revision: Branch, tag or commit; the main branch if left out.
 
@@ -52,30 +52,30 @@ def offer(desk: ModelDesk, text: str, revision: str | None = None) -> Offer:
         HubError: It cannot be told, there is no such model, or it is of another kind.
         OfflineError: The program stays offline.
     """
-    remote = desk.hub.look(repo_name(text), revision)
+    remote = services.hub.look(repo_name(text), revision)
     if remote.config is None:
         raise HubError(hub_words.adapter(remote.repo, remote.base), hub_words.ADAPTER_HINT)
-    entry = entry_of(desk, remote.repo)
-    folder = desk.folder_for(remote.repo)
-    for record in desk.library.models():
+    entry = entry_of(services, remote.repo)
+    folder = services.folder_for(remote.repo)
+    for record in services.library.models():
         if record.repo == remote.repo and record.kind == "download":
             folder = record.folder  # it may have been moved
             if record.download is DownloadState.RUNNING and is_downloading(folder):
                 raise KnownAppError(*words.being_downloaded(record.title))
     free = free_bytes(folder)
-    files = desk.hub.remote_files(remote.repo, remote.revision, _with_verdicts(remote, read_manifest(folder)))
+    files = services.hub.remote_files(remote.repo, remote.revision, _with_verdicts(remote, read_manifest(folder)))
     missing = remote.size - bytes_present(files, folder)
-    card, machine = card_and_machine(desk)
+    card, machine = card_and_machine(services)
     fit = fit_of_config(remote.config, entry.layout if entry is not None else "plain", card, machine, missing)
     problem = None
-    if missing > free - desk.options.reserve_bytes:
+    if missing > free - services.options.reserve_bytes:
         problem = ErrorReport("known", *words.no_room(missing, free, folder))
     title = entry.title if entry is not None else remote.repo
     terms = entry.terms if entry is not None else ""
-    return Offer(remote, title, desk.hub.licence_text(remote), terms, fit, folder, missing, free, problem)
+    return DownloadOffer(remote, title, services.hub.licence_text(remote), terms, fit, folder, missing, free, problem)
 
 
-def accept(desk: ModelDesk, accepted: Offer) -> ModelRecord:
+def accept(services: LibraryServices, accepted: DownloadOffer) -> ModelRecord:
     """The user has read the licence and wants the model: put it in the queue.
 
     Raises:
@@ -88,7 +88,7 @@ def accept(desk: ModelDesk, accepted: Offer) -> ModelRecord:
     before = read_manifest(folder)
     files = _with_verdicts(remote, before)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    manifest = Manifest(accepted.title, remote.repo, remote.revision, remote.licence, now, files)
+    manifest = ModelManifest(accepted.title, remote.repo, remote.revision, remote.licence, now, files)
     try:
         if before is not None:  # files that the new state of the repository does not have any more
             kept = {file.path for file in files}
@@ -96,11 +96,13 @@ def accept(desk: ModelDesk, accepted: Offer) -> ModelRecord:
         write_manifest(folder, manifest)
     except OSError as exc:
         raise KnownAppError(*words.folder_not_written(folder, exc.strerror or type(exc).__name__)) from exc
-    return desk.library.add("download", folder, accepted.title, remote.repo, queued=True)
+    return services.library.add("download", folder, accepted.title, remote.repo, queued=True)
 
 
-def download(desk: ModelDesk, record: ModelRecord, cancel: threading.Event) -> Generator[TransferEvent, None, None]:
-    """Fetch what is missing of a model; the last event is `Finished` or `Stopped`.
+def download(
+    services: LibraryServices, record: ModelRecord, cancel: threading.Event
+) -> Generator[TransferEvent, None, None]:
+    """Fetch what is missing of a model; the last event is `TransferFinished` or `TransferStopped`.
 
     Whoever closes the generator stops the download; what is fetched is kept, and the queue says "paused".
 
@@ -111,37 +113,37 @@ def download(desk: ModelDesk, record: ModelRecord, cancel: threading.Event) -> G
     manifest = read_manifest(record.folder)
     if manifest is None:
         problem = words.manifest_gone(record.title)
-        desk.library.set_download(record.id, DownloadState.PAUSED, ErrorReport("known", *problem))
+        services.library.set_download(record.id, DownloadState.PAUSED, ErrorReport("known", *problem))
         raise KnownAppError(*problem)
-    desk.library.set_download(record.id, DownloadState.RUNNING)
+    services.library.set_download(record.id, DownloadState.RUNNING)
     through = False
     error: AppError | OSError | None = None
     try:
-        with closing(_fetched(desk, record, manifest, cancel)) as events:
+        with closing(_fetched(services, record, manifest, cancel)) as events:
             for event in events:
-                through = isinstance(event, Finished)
+                through = isinstance(event, TransferFinished)
                 yield event
     except (AppError, OSError) as exc:
         error = exc
         raise
     finally:
         if through:
-            desk.library.set_download(record.id, None)
+            services.library.set_download(record.id, None)
         elif not (isinstance(error, TransferError) and error.kind == "busy"):  # another program owns the queue's word
             report = report_from_exception(error) if error is not None else None
-            desk.library.set_download(record.id, DownloadState.PAUSED, report)
+            services.library.set_download(record.id, DownloadState.PAUSED, report)
 
 
 def _fetched(
-    desk: ModelDesk, record: ModelRecord, manifest: Manifest, cancel: threading.Event
+    services: LibraryServices, record: ModelRecord, manifest: ModelManifest, cancel: threading.Event
 ) -> Generator[TransferEvent, None, None]:
     """The transfer; the manifest learns of each file that was found right."""
     folder = record.folder
-    files = desk.hub.remote_files(manifest.repo, manifest.revision, manifest.files)
+    files = services.hub.remote_files(manifest.repo, manifest.revision, manifest.files)
     noted, started, first, last = time.monotonic(), time.monotonic(), -1, 0
     events = fetch(
-        files, folder, desk.network.client, desk.options, token=desk.tokens.get(), verified=manifest.verified,
-        cancel=cancel, rate_limit=desk.rate,
+        files, folder, services.network.client, services.options, token=services.tokens.get(),
+        verified=manifest.verified, cancel=cancel, rate_limit=services.rate,
     )  # fmt: skip
     try:
         with closing(events):
@@ -154,51 +156,51 @@ def _fetched(
                             noted = time.monotonic()
                     case Progress():
                         first, last = event.done if first < 0 else first, event.done
-                    case Finished():
+                    case TransferFinished():
                         write_manifest(folder, manifest)
                 yield event
     finally:
         if not manifest.complete and folder.is_dir():
             write_manifest(folder, manifest)
         if last - first > RATE_BYTES:
-            desk.library.note_rate((last - first) / (time.monotonic() - started))
+            services.library.note_rate((last - first) / (time.monotonic() - started))
 
 
-def resume(desk: ModelDesk, record: ModelRecord) -> None:
+def resume(services: LibraryServices, record: ModelRecord) -> None:
     """Put a download, or a model with damaged files, in the queue (again)."""
-    desk.library.set_download(record.id, DownloadState.QUEUED)
+    services.library.set_download(record.id, DownloadState.QUEUED)
 
 
-def refresh(desk: ModelDesk) -> Generator[Entry, None, None]:
+def refresh(services: LibraryServices) -> Generator[CatalogueEntry, None, None]:
     """Ask the Hub for sizes and versions of the models in the list; yields each when it is known.
 
     Raises:
         HubError: One of them cannot be told; the others were asked all the same, and what was learned is kept.
         OfflineError: The program stays offline.
     """
-    desk.paths.ensure()
+    services.paths.ensure()
     problem: HubError | None = None
     for entry in catalogue.shipped_entries():
         try:
-            size, revision, gated = desk.hub.size_of(entry.repo)
+            size, revision, gated = services.hub.size_of(entry.repo)
         except UnreachableError:
             raise
         except HubError as exc:
             problem = problem or exc
             continue
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        catalogue.note_refresh(desk.paths.base, entry.repo, size, revision, gated, now)
+        catalogue.note_refresh(services.paths.base, entry.repo, size, revision, gated, now)
         yield dataclasses.replace(entry, bytes=size, revision=revision, gated=gated, refreshed=now)
     if problem is not None:
         raise problem
 
 
-def entry_of(desk: ModelDesk, repo: str) -> Entry | None:
+def entry_of(services: LibraryServices, repo: str) -> CatalogueEntry | None:
     """The entry of the list that a repository has."""
-    return next((entry for entry in catalogue.entries(desk.paths.base) if entry.repo == repo), None)
+    return next((entry for entry in catalogue.entries(services.paths.base) if entry.repo == repo), None)
 
 
-def _with_verdicts(remote: RemoteModel, before: Manifest | None) -> tuple[ModelFile, ...]:
+def _with_verdicts(remote: RemoteModel, before: ModelManifest | None) -> tuple[ModelFile, ...]:
     """The files of a new manifest; what an earlier one knew to be right, and is meant to stay the same, is right."""
     right = {(file.path, file.size, file.digest) for file in before.files if file.verified} if before else set()
     return tuple(

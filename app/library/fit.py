@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.library import texts as words
-from app.library.catalogue import Entry
-from app.library.values import Advice, Fit, Machine
+from app.library.catalogue import CatalogueEntry
+from app.library.values import Advice, Computer, Fit
 from inference.backends.memory import BYTES_PER_WEIGHT
 from inference.config import ModelConfig
 from inference.engines.planning import DEFAULT_CONTEXT, RAM_SHARE, for_engines, model_shape
@@ -23,7 +23,7 @@ LARGE = 8e9  # bytes of weights that a processor reads at every step; from there
 SLOW = 12.0  # tokens a second: slower than people read
 
 
-def fit_of(shape: ModelShape, layout: str, card: DetectedGpu | None, machine: Machine, missing: int) -> Fit:
+def fit_of(shape: ModelShape, layout: str, card: DetectedGpu | None, machine: Computer, missing: int) -> Fit:
     """The verdict on one model.
 
     Args:
@@ -52,7 +52,7 @@ def fit_of(shape: ModelShape, layout: str, card: DetectedGpu | None, machine: Ma
 
 
 def fit_of_config(
-    config: ModelConfig | None, layout: str, card: DetectedGpu | None, machine: Machine, missing: int
+    config: ModelConfig | None, layout: str, card: DetectedGpu | None, machine: Computer, missing: int
 ) -> Fit:
     """The verdict on a model whose configuration may not be known."""
     if config is None:
@@ -60,7 +60,7 @@ def fit_of_config(
     return fit_of(model_shape(config), layout, card, machine, missing)
 
 
-def processor_fit(shape: ModelShape, machine: Machine) -> Fit:
+def processor_fit(shape: ModelShape, machine: Computer) -> Fit:
     """Whether the processor could hold it."""
     needed = shape.parameters * BYTES_PER_WEIGHT
     if needed < RAM_SHARE * machine.ram:
@@ -68,7 +68,7 @@ def processor_fit(shape: ModelShape, machine: Machine) -> Fit:
     return Fit("no", words.too_large_for_processor(needed, machine.ram))
 
 
-def advice_for(fits: dict[Entry, Fit], machine: Machine) -> Advice:
+def advice_for(fits: dict[CatalogueEntry, Fit], machine: Computer) -> Advice:
     """Which model of the list suits this machine, and why.
 
     The one whose stored form is the engines' own, so that nothing is downloaded that is thrown away when engines are
@@ -110,5 +110,5 @@ def _rank(fit: Fit) -> int:
     return _ORDER.index(fit.precision) if fit.precision in _ORDER else len(_ORDER)
 
 
-def _exactness(fits: dict[Entry, Fit]) -> int:
+def _exactness(fits: dict[CatalogueEntry, Fit]) -> int:
     return min(_rank(fit) for fit in fits.values())

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from app.base.errors import KnownAppError
 from app.library import texts as words
-from app.library.manifest import MANIFEST, Manifest, read_manifest
+from app.library.manifest import MANIFEST, ModelManifest, read_manifest
 from app.library.values import Leftover
 from app.transfers.existing import leftovers
 from app.transfers.names import LOCK_NAME, final_path
@@ -30,7 +30,7 @@ class RemovalError(KnownAppError):
     """A file cannot be deleted."""
 
 
-def own_files(folder: Path, manifest: Manifest | None) -> tuple[Path, ...]:
+def own_files(folder: Path, manifest: ModelManifest | None) -> tuple[Path, ...]:
     """Every file in `folder` that Dewpoint wrote, those first that matter least if the rest cannot be deleted."""
     named = [final_path(folder, file.path) for file in manifest.files] if manifest is not None else []
     notes = [folder / name for name in (MERGE_NOTE, f"{MANIFEST}.new", LOCK_NAME, MANIFEST)]

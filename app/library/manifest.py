@@ -38,7 +38,7 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class ModelManifest:
     """What a model's folder holds, or will hold.
 
     Attributes:
@@ -72,7 +72,7 @@ class Manifest:
         """Paths of the files that were found right."""
         return frozenset(file.path for file in self.files if file.verified)
 
-    def marked(self, path: str, verified: bool) -> Manifest:
+    def marked(self, path: str, verified: bool) -> ModelManifest:
         """The same with another verdict on one file."""
         files = tuple(
             dataclasses.replace(file, verified=verified) if file.path == path else file for file in self.files
@@ -80,7 +80,7 @@ class Manifest:
         return dataclasses.replace(self, files=files)
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: Path) -> ModelManifest | None:
     """The manifest of `folder`; None if it has none, or one that cannot be read."""
     try:
         raw: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -97,10 +97,10 @@ def read_manifest(folder: Path) -> Manifest | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Manifest(title, repo, revision, licence, accepted, files)
+    return ModelManifest(title, repo, revision, licence, accepted, files)
 
 
-def write_manifest(folder: Path, manifest: Manifest) -> None:
+def write_manifest(folder: Path, manifest: ModelManifest) -> None:
     """Write the manifest of `folder`, which is made if it is missing.
 
     Raises:
@@ -122,7 +122,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     part.replace(folder / MANIFEST)
 
 
-def sizes_are_right(folder: Path, manifest: Manifest) -> bool:
+def sizes_are_right(folder: Path, manifest: ModelManifest) -> bool:
     """Whether every file is there with its size: a look that takes no time, and no substitute for hashes."""
     try:
         return all(final_path(folder, file.path).stat().st_size == file.size for file in manifest.files)

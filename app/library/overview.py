@@ -13,13 +13,13 @@ from app.base.paths import starter_model_folder
 from app.engines.sets import ListedSet
 from app.library import catalogue
 from app.library import texts as words
-from app.library.catalogue import Entry
+from app.library.catalogue import CatalogueEntry
 from app.library.fit import advice_for, fit_of, fit_of_config
 from app.library.folders import is_downloading, leftovers_in
-from app.library.manifest import Manifest, read_manifest, sizes_are_right
+from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
 from app.library.records import DownloadState, ModelRecord
-from app.library.services import ModelDesk
-from app.library.values import STARTER_ID, Fit, Machine, ModelState, ModelView, Shelf
+from app.library.services import LibraryServices
+from app.library.values import STARTER_ID, Computer, Fit, LibraryStatus, ModelState, ModelStatus
 from app.transfers.disk import free_bytes
 from app.transfers.existing import bytes_present
 from inference.checkpoint.folder import inspect_folder
@@ -30,43 +30,43 @@ from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import PUBLISHED
 
 
-def shelf(desk: ModelDesk) -> Shelf:
+def library_status(services: LibraryServices) -> LibraryStatus:
     """Look at everything. No file is hashed and nobody is asked.
 
     Raises:
         StoreError: The database cannot be read.
     """
-    card, machine = card_and_machine(desk)
-    sets = desk.engines.sets()
-    records = desk.library.models()
-    entries = catalogue.entries(desk.paths.base)
-    mine = [_of_record(desk, record, _entry(entries, record), card, machine, sets) for record in records]
+    card, machine = card_and_machine(services)
+    sets = services.engines.sets()
+    records = services.library.models()
+    entries = catalogue.entries(services.paths.base)
+    mine = [_of_record(services, record, _entry(entries, record), card, machine, sets) for record in records]
     here = {record.repo for record in records if record.kind == "download"}
     fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries}
-    offered = [_of_entry(desk, entry, fits[entry]) for entry in entries if entry.repo not in here]
+    offered = [_of_entry(services, entry, fits[entry]) for entry in entries if entry.repo not in here]
     leftovers = leftovers_in(
-        desk.paths.base, desk.paths.models, desk.library.moving_to(), {record.folder for record in records}
+        services.paths.base, services.paths.models, services.library.moving_to(), {record.folder for record in records}
     )
     models = (_starter(card, machine, sets), *mine, *offered)
-    return Shelf(models, machine, advice_for(fits, machine), leftovers, desk.network.offline)
+    return LibraryStatus(models, machine, advice_for(fits, machine), leftovers, services.network.offline)
 
 
-def card_and_machine(desk: ModelDesk) -> tuple[DetectedGpu | None, Machine]:
+def card_and_machine(services: LibraryServices) -> tuple[DetectedGpu | None, Computer]:
     """What the verdicts are about."""
     card, why = None, ""
     try:
-        card, _ = desk.engines.card()
+        card, _ = services.engines.card()
     except EngineError as exc:
         why = exc.user_text
-    machine = Machine(
+    machine = Computer(
         card=card.gpu.name if card is not None else "",
         vram=card.gpu.memory if card is not None else 0,
         why_no_card=why,
         ram=psutil.virtual_memory().total,
-        free_disk=free_bytes(desk.paths.models),
-        models=desk.paths.models,
-        engines=desk.paths.engines,
-        rate=desk.library.rate(),
+        free_disk=free_bytes(services.paths.models),
+        models=services.paths.models,
+        engines=services.paths.engines,
+        rate=services.library.rate(),
     )
     return card, machine
 
@@ -85,38 +85,38 @@ def engines_of(folder: Path, sets: Iterable[ListedSet]) -> tuple[ListedSet, ...]
     return tuple(each for each in sets if each.model_folder == place)
 
 
-def _starter(card: DetectedGpu | None, machine: Machine, sets: Iterable[ListedSet]) -> ModelView:
+def _starter(card: DetectedGpu | None, machine: Computer, sets: Iterable[ListedSet]) -> ModelStatus:
     folder = starter_model_folder()
     fit = fit_of_config(config_in(folder), "plain", card, machine, 0)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
     engines = sum(each.size for each in engines_of(folder, sets))
-    return ModelView(
+    return ModelStatus(
         STARTER_ID, "starter", texts.STARTER_MODEL_NAME, ModelState.READY, fit, folder, size=size, done=size,
         engines=engines, licence="apache-2.0",
     )  # fmt: skip
 
 
-def _of_entry(desk: ModelDesk, entry: Entry, fit: Fit) -> ModelView:
-    return ModelView(
-        f"catalogue:{entry.id}", "catalogue", entry.title, ModelState.AVAILABLE, fit, desk.folder_for(entry.repo),
+def _of_entry(services: LibraryServices, entry: CatalogueEntry, fit: Fit) -> ModelStatus:
+    return ModelStatus(
+        f"catalogue:{entry.id}", "catalogue", entry.title, ModelState.AVAILABLE, fit, services.folder_for(entry.repo),
         entry.repo, entry.bytes, exact=bool(entry.refreshed), entry=entry, licence=entry.licence,
         revision=entry.revision,
     )  # fmt: skip
 
 
 def _of_record(
-    desk: ModelDesk,
+    services: LibraryServices,
     record: ModelRecord,
-    entry: Entry | None,
+    entry: CatalogueEntry | None,
     card: DetectedGpu | None,
-    machine: Machine,
+    machine: Computer,
     sets: Iterable[ListedSet],
-) -> ModelView:
+) -> ModelStatus:
     manifest = read_manifest(record.folder)
     state, problem = _state(record, manifest)
     built = engines_of(record.folder, sets)
     size = manifest.size if manifest is not None else _size(record.folder)
-    done = size if state in (ModelState.INSTALLED, ModelState.MISSING) else _present(desk, record, manifest)
+    done = size if state in (ModelState.INSTALLED, ModelState.MISSING) else _present(services, record, manifest)
     config = config_in(record.folder)
     layout = entry.layout if entry is not None else _layout(record.folder)
     missing = size - done
@@ -126,14 +126,14 @@ def _of_record(
         fit = fit_of_config(config, layout, card, machine, missing)
     if state == ModelState.INSTALLED and (fit.verdict == "processor" or any(each.state == "ready" for each in built)):
         state = ModelState.READY
-    return ModelView(
+    return ModelStatus(
         record.id, record.kind, record.title, state, fit, record.folder, record.repo, size, True, done,
         sum(each.size for each in built), entry, manifest.licence if manifest is not None else "",
         manifest.revision if manifest is not None else "", problem, manifest is not None,
     )  # fmt: skip
 
 
-def _state(record: ModelRecord, manifest: Manifest | None) -> tuple[ModelState, ErrorReport | None]:
+def _state(record: ModelRecord, manifest: ModelManifest | None) -> tuple[ModelState, ErrorReport | None]:
     match record.download:
         case DownloadState.QUEUED:
             return ModelState.QUEUED, None
@@ -159,10 +159,10 @@ def _state(record: ModelRecord, manifest: Manifest | None) -> tuple[ModelState, 
     return ModelState.INSTALLED, None
 
 
-def _present(desk: ModelDesk, record: ModelRecord, manifest: Manifest | None) -> int:
+def _present(services: LibraryServices, record: ModelRecord, manifest: ModelManifest | None) -> int:
     if manifest is None:
         return _size(record.folder)
-    return bytes_present(desk.hub.remote_files(manifest.repo, manifest.revision, manifest.files), record.folder)
+    return bytes_present(services.hub.remote_files(manifest.repo, manifest.revision, manifest.files), record.folder)
 
 
 def _size(folder: Path) -> int:
@@ -179,5 +179,5 @@ def _layout(folder: Path) -> str:
         return "plain"
 
 
-def _entry(entries: Iterable[Entry], record: ModelRecord) -> Entry | None:
+def _entry(entries: Iterable[CatalogueEntry], record: ModelRecord) -> CatalogueEntry | None:
     return next((entry for entry in entries if entry.repo == record.repo and record.kind == "download"), None)

@@ -11,8 +11,8 @@ from typing import TypeAlias
 from app.base.errors import ErrorReport, report_from_exception
 from app.base.log import get_logger
 from app.library.records import DownloadState
-from app.library.services import ModelDesk
-from app.transfers.values import Finished, TransferEvent
+from app.library.services import LibraryServices
+from app.transfers.values import TransferEvent, TransferFinished
 
 _log = get_logger("models")
 
@@ -53,8 +53,8 @@ QueueEvent: TypeAlias = Began | Moved | Ended
 class DownloadQueue:
     """The queue of one program; any thread may pause and resume, one thread runs it."""
 
-    def __init__(self, desk: ModelDesk) -> None:
-        self._desk = desk
+    def __init__(self, services: LibraryServices) -> None:
+        self._services = services
         self._lock = threading.Lock()
         self._current = ""
         self._cancel = threading.Event()
@@ -64,7 +64,7 @@ class DownloadQueue:
         from app.library.download import download  # the HTTP client: only when there is something to download
 
         while not closing_down.is_set():
-            record = self._desk.library.next_queued()
+            record = self._services.library.next_queued()
             if record is None:
                 return
             with self._lock:
@@ -75,9 +75,9 @@ class DownloadQueue:
             yield Began(record.id)
             installed, report = False, None
             try:
-                with closing(download(self._desk, record, cancel)) as events:
+                with closing(download(self._services, record, cancel)) as events:
                     for event in events:
-                        installed = isinstance(event, Finished)
+                        installed = isinstance(event, TransferFinished)
                         yield Moved(record.id, event)
             except Exception as exc:
                 report = report_from_exception(exc)
@@ -97,7 +97,7 @@ class DownloadQueue:
             if self._current == model_id:
                 self._cancel.set()
                 return
-        self._desk.library.set_download(model_id, DownloadState.PAUSED)
+        self._services.library.set_download(model_id, DownloadState.PAUSED)
 
     def stop(self) -> None:
         """Stop the download that runs."""
@@ -106,6 +106,6 @@ class DownloadQueue:
 
     def _leave_the_queue(self, model_id: str, report: ErrorReport) -> None:
         """Whatever went wrong: the same download must not begin again by itself at once."""
-        queued = self._desk.library.next_queued()
+        queued = self._services.library.next_queued()
         if queued is not None and queued.id == model_id:
-            self._desk.library.set_download(model_id, DownloadState.PAUSED, report)
+            self._services.library.set_download(model_id, DownloadState.PAUSED, report)

@@ -17,7 +17,7 @@ from app.transfers.values import TransferOptions
 
 
 @dataclass(frozen=True, slots=True)
-class ModelDesk:
+class LibraryServices:
     """The folders, the network and the database of one data folder.
 
     Attributes:
@@ -47,7 +47,7 @@ class ModelDesk:
         offline: bool = False,
         engine_tools: EngineTools | None = None,
         options: TransferOptions | None = None,
-    ) -> ModelDesk:
+    ) -> LibraryServices:
         """Nothing is read or asked yet.
 
         Args:

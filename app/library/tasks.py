@@ -1,4 +1,4 @@
-"""What runs in the threads of `LibraryKeeper`: generators over `app.models` that yield values for the window; no Qt."""
+"""What runs in the threads of `Library`: generators over `app.models` that yield values for the window; no Qt."""
 
 from __future__ import annotations
 
@@ -10,85 +10,85 @@ from pathlib import Path
 from app.library import adding as bringing
 from app.library import care as keeping
 from app.library import download as fetching
-from app.library.overview import shelf
+from app.library.overview import library_status
 from app.library.queue import Began, DownloadQueue, Ended, Moved
-from app.library.services import ModelDesk
-from app.library.values import Leftover, ModelView, Offer, Removal, Step
-from app.library.work import Adapter, ModelWork, Told, Transferring
+from app.library.services import LibraryServices
+from app.library.values import DownloadOffer, Leftover, ModelStatus, Removal, Step
+from app.library.work import FoundAdapter, ModelWork, Told, Transferring
 from app.transfers.values import FileDamaged, Progress, TransferEvent, Verifying, Waiting
 
 Answers = Generator[Told, None, None]
 
 
-def looked(desk: ModelDesk) -> Answers:
+def looked(services: LibraryServices) -> Answers:
     """A look at everything."""
-    yield Told("shelf", shelf(desk))
+    yield Told("status", library_status(services))
 
 
-def asked(desk: ModelDesk, text: str) -> Answers:
+def asked(services: LibraryServices, text: str) -> Answers:
     """What the Hub says of a model."""
-    yield Told("offer", fetching.offer(desk, text))
+    yield Told("offer", fetching.offer(services, text))
 
 
-def accepted(desk: ModelDesk, offer: Offer) -> Answers:
+def accepted(services: LibraryServices, offer: DownloadOffer) -> Answers:
     """A download is put in the queue."""
-    yield Told("added", fetching.accept(desk, offer).id)
+    yield Told("added", fetching.accept(services, offer).id)
     yield Told("queued")
-    yield from looked(desk)
+    yield from looked(services)
 
 
-def resumed(desk: ModelDesk, model_id: str) -> Answers:
+def resumed(services: LibraryServices, model_id: str) -> Answers:
     """A download, or a repair, is put in the queue (again)."""
-    fetching.resume(desk, desk.library.find(model_id))
+    fetching.resume(services, services.library.find(model_id))
     yield Told("queued")
-    yield from looked(desk)
+    yield from looked(services)
 
 
-def paused(desk: ModelDesk, queue: DownloadQueue, model_id: str) -> Answers:
+def paused(services: LibraryServices, queue: DownloadQueue, model_id: str) -> Answers:
     """A download stops, or leaves the queue."""
     queue.pause(model_id)
-    yield from looked(desk)
+    yield from looked(services)
 
 
-def folder_added(desk: ModelDesk, folder: Path) -> Answers:
+def folder_added(services: LibraryServices, folder: Path) -> Answers:
     """A checkpoint of the user's is in the list; an adapter waits for its base."""
     facts = bringing.look_into(folder)
     if facts.adapter is not None:
-        yield Told("adapter", Adapter(folder, facts.title, facts.adapter.base))
+        yield Told("adapter", FoundAdapter(folder, facts.title, facts.adapter.base))
         return
-    yield Told("added", bringing.add_folder(desk, folder).id)
-    yield from looked(desk)
+    yield Told("added", bringing.add_folder(services, folder).id)
+    yield from looked(services)
 
 
-def removal_asked(desk: ModelDesk, model: ModelView) -> Answers:
+def removal_asked(services: LibraryServices, model: ModelStatus) -> Answers:
     """What removing would delete."""
-    yield Told("removal", keeping.removal(desk, model))
+    yield Told("removal", keeping.removal(services, model))
 
 
-def removed(desk: ModelDesk, removal: Removal, with_engines: bool) -> Answers:
+def removed(services: LibraryServices, removal: Removal, with_engines: bool) -> Answers:
     """A model is gone."""
-    yield Told("freed", keeping.remove(desk, removal, with_engines))
-    yield from looked(desk)
+    yield Told("freed", keeping.remove(services, removal, with_engines))
+    yield from looked(services)
 
 
-def adopted(desk: ModelDesk, leftover: Leftover) -> Answers:
+def adopted(services: LibraryServices, leftover: Leftover) -> Answers:
     """A complete model is in the list again."""
-    yield Told("added", keeping.adopt(desk, leftover).id)
-    yield from looked(desk)
+    yield Told("added", keeping.adopt(services, leftover).id)
+    yield from looked(services)
 
 
-def cleared(desk: ModelDesk, leftover: Leftover) -> Answers:
+def cleared(services: LibraryServices, leftover: Leftover) -> Answers:
     """A leftover is gone."""
     yield Told("freed", keeping.clear(leftover))
-    yield from looked(desk)
+    yield from looked(services)
 
 
-def refreshed(desk: ModelDesk) -> Answers:
+def refreshed(services: LibraryServices) -> Answers:
     """The list has new sizes."""
-    for _ in fetching.refresh(desk):
+    for _ in fetching.refresh(services):
         pass
     yield Told("refreshed")
-    yield from looked(desk)
+    yield from looked(services)
 
 
 def downloads(queue: DownloadQueue, closing: threading.Event) -> Generator[Transferring | Ended, None, None]:
@@ -108,9 +108,9 @@ def downloads(queue: DownloadQueue, closing: threading.Event) -> Generator[Trans
                 yield news
 
 
-def verified(desk: ModelDesk, work: ModelWork, cancel: threading.Event) -> Generator[ModelWork, None, None]:
+def verified(services: LibraryServices, work: ModelWork, cancel: threading.Event) -> Generator[ModelWork, None, None]:
     """A model's files are hashed again."""
-    for event in keeping.verify(desk, desk.library.find(work.model_id), cancel):
+    for event in keeping.verify(services, services.library.find(work.model_id), cancel):
         match event:
             case Progress():
                 work = dataclasses.replace(work, fraction=event.done / max(1, event.total), detail=event.file)
@@ -120,17 +120,19 @@ def verified(desk: ModelDesk, work: ModelWork, cancel: threading.Event) -> Gener
                 yield work
 
 
-def moved(desk: ModelDesk, work: ModelWork, parent: Path, cancel: threading.Event) -> Generator[ModelWork, None, None]:
+def moved(
+    services: LibraryServices, work: ModelWork, parent: Path, cancel: threading.Event
+) -> Generator[ModelWork, None, None]:
     """A model's folder goes to another place."""
-    for step in keeping.move(desk, desk.library.find(work.model_id), parent, cancel):
+    for step in keeping.move(services, services.library.find(work.model_id), parent, cancel):
         yield _at(work, step)
 
 
 def merged(
-    desk: ModelDesk, work: ModelWork, adapter: Path, base: Path, title: str, cancel: threading.Event
+    services: LibraryServices, work: ModelWork, adapter: Path, base: Path, title: str, cancel: threading.Event
 ) -> Generator[ModelWork, None, None]:
     """An adapter is merged into its base."""
-    for step in bringing.merge(desk, adapter, base, title, cancel):
+    for step in bringing.merge(services, adapter, base, title, cancel):
         work = _at(work, step)
         yield work
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from app.base.errors import ErrorReport
-from app.library.catalogue import Entry
+from app.library.catalogue import CatalogueEntry
 
 if TYPE_CHECKING:
     from app.library.hub import RemoteModel
@@ -66,7 +66,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelView:
+class ModelStatus:
     """One model.
 
     Attributes:
@@ -99,7 +99,7 @@ class ModelView:
     exact: bool = True
     done: int = 0
     engines: int = 0
-    entry: Entry | None = None
+    entry: CatalogueEntry | None = None
     licence: str = ""
     revision: str = ""
     problem: ErrorReport | None = None
@@ -112,7 +112,7 @@ class ModelView:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class Computer:
     """What the verdicts are about.
 
     Attributes:
@@ -167,7 +167,7 @@ class Leftover:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class LibraryStatus:
     """One look at everything.
 
     Attributes:
@@ -178,19 +178,19 @@ class Shelf:
         offline: Whether the program stays offline.
     """
 
-    models: tuple[ModelView, ...]
-    machine: Machine
+    models: tuple[ModelStatus, ...]
+    machine: Computer
     advice: Advice
     leftovers: tuple[Leftover, ...]
     offline: bool
 
-    def model(self, model_id: str) -> ModelView | None:
+    def model(self, model_id: str) -> ModelStatus | None:
         """The model of this id."""
         return next((model for model in self.models if model.id == model_id), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class DownloadOffer:
     """A download that the user may accept; nothing has been fetched.
 
     Attributes:
@@ -229,7 +229,7 @@ class Removal:
         kept: Files in its folder that Dewpoint did not write, and that stay.
     """
 
-    model: ModelView
+    model: ModelStatus
     files: tuple[Path, ...]
     size: int
     engines: tuple[Path, ...]

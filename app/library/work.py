@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.base.errors import ErrorReport
-from app.library.values import Offer, Removal, Shelf
+from app.library.values import DownloadOffer, LibraryStatus, Removal
 
 Task = Literal["verify", "move", "merge"]
 
@@ -81,7 +81,7 @@ class ModelWorkEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class Adapter:
+class FoundAdapter:
     """The user added a folder that holds an adapter: it needs a base.
 
     Attributes:
@@ -100,10 +100,10 @@ class Told:
     """The answer to a question, or the end of something short.
 
     Attributes:
-        what: "shelf", "offer", "removal", "adapter", "added" (id of the model), "freed" (bytes), "queued" (there is
+        what: "status", "offer", "removal", "adapter", "added" (id of the model), "freed" (bytes), "queued" (there is
             something to download), "refreshed".
-        value: `Shelf`, `Offer`, `Removal`, `Adapter`, an id, bytes, or None.
+        value: `LibraryStatus`, `DownloadOffer`, `Removal`, `FoundAdapter`, an id, bytes, or None.
     """
 
-    what: Literal["shelf", "offer", "removal", "adapter", "added", "freed", "queued", "refreshed"]
-    value: Shelf | Offer | Removal | Adapter | str | int | None = None
+    what: Literal["status", "offer", "removal", "adapter", "added", "freed", "queued", "refreshed"]
+    value: LibraryStatus | DownloadOffer | Removal | FoundAdapter | str | int | None = None

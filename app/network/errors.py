@@ -13,7 +13,7 @@ CERTIFICATE_HINT = (
 )
 
 
-class Trouble(NamedTuple):
+class NetworkTrouble(NamedTuple):
     """What is said.
 
     Attributes:
@@ -30,7 +30,7 @@ def host(address: str) -> str:
     return urlsplit(address).netloc or address
 
 
-def trouble(exc: Exception, address: str) -> Trouble | None:
+def trouble(exc: Exception, address: str) -> NetworkTrouble | None:
     """What to say of an error of `httpx2` or of the system; None if it is something else.
 
     Args:
@@ -42,23 +42,23 @@ def trouble(exc: Exception, address: str) -> Trouble | None:
     who = host(address)
     match exc:
         case httpx2.TimeoutException():
-            return Trouble(f"{who} did not answer in time.", LATER_HINT)
+            return NetworkTrouble(f"{who} did not answer in time.", LATER_HINT)
         case httpx2.TooManyRedirects():
-            return Trouble(f"{who} sends every question on to another address, without an end.", LATER_HINT)
+            return NetworkTrouble(f"{who} sends every question on to another address, without an end.", LATER_HINT)
         case httpx2.ConnectError() if "certificate" in str(exc).lower():
             text = f"{who} showed a certificate that this computer does not trust, so nothing was sent."
-            return Trouble(text, CERTIFICATE_HINT)
+            return NetworkTrouble(text, CERTIFICATE_HINT)
         case httpx2.HTTPError() | httpx2.InvalidURL() | OSError():
-            return Trouble(f"{who} cannot be reached.", UNREACHABLE_HINT)
+            return NetworkTrouble(f"{who} cannot be reached.", UNREACHABLE_HINT)
     return None
 
 
-def status_trouble(status: int, address: str) -> Trouble:
+def status_trouble(status: int, address: str) -> NetworkTrouble:
     """What to say of a status that says nothing more."""
-    return Trouble(f"{host(address)} answered with an error of its own (status {status}).", LATER_HINT)
+    return NetworkTrouble(f"{host(address)} answered with an error of its own (status {status}).", LATER_HINT)
 
 
-def foreign_trouble(address: str) -> Trouble:
+def foreign_trouble(address: str) -> NetworkTrouble:
     """Something else answered: a hotel's log-in page, for one."""
     text = f"{host(address)} answered with something else than it should (a log-in page of this network, perhaps)."
-    return Trouble(text, LATER_HINT)
+    return NetworkTrouble(text, LATER_HINT)

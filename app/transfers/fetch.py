@@ -19,7 +19,7 @@ from app.transfers.file_state import Job, JobState
 from app.transfers.names import LOCK_NAME, base_folder, local_paths
 from app.transfers.pace import RateLimit
 from app.transfers.transfer import Transfer
-from app.transfers.values import Finished, RemoteFile, Stopped, TransferEvent, TransferOptions
+from app.transfers.values import RemoteFile, TransferEvent, TransferFinished, TransferOptions, TransferStopped
 
 LOCK_SECONDS = 1.0  # whoever only looks whether a folder is locked holds the lock for a moment
 
@@ -55,7 +55,7 @@ def fetch(
         rate_limit: May be changed meanwhile; None makes one from the options.
 
     Yields:
-        What happens; at last `Finished` or `Stopped`.
+        What happens; at last `TransferFinished` or `TransferStopped`.
 
     Raises:
         TransferError: It cannot go on; what was fetched is kept.
@@ -76,7 +76,7 @@ def fetch(
         raise _final(exc) from exc
     done = all(job.state is JobState.DONE for job in jobs)
     _log.info("finished" if done else "stopped")
-    yield Finished() if done else Stopped()
+    yield TransferFinished() if done else TransferStopped()
 
 
 @contextlib.contextmanager

@@ -170,13 +170,15 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class TransferFinished:
     """All is done; the last event."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class TransferStopped:
     """It was cancelled; the last event. What was fetched is kept."""
 
 
-TransferEvent: TypeAlias = Progress | Verifying | FileFinished | FileDamaged | Waiting | Finished | Stopped
+TransferEvent: TypeAlias = (
+    Progress | Verifying | FileFinished | FileDamaged | Waiting | TransferFinished | TransferStopped
+)

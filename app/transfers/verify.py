@@ -12,7 +12,7 @@ from app.transfers.existing import EVENT_SECONDS, size_of
 from app.transfers.hashing import check_file
 from app.transfers.names import local_paths
 from app.transfers.pace import RateMeter
-from app.transfers.values import FileDamaged, Finished, Progress, RemoteFile, Stopped, TransferEvent
+from app.transfers.values import FileDamaged, Progress, RemoteFile, TransferEvent, TransferFinished, TransferStopped
 
 
 def verify(files: Sequence[RemoteFile], folder: Path, cancel: threading.Event) -> Generator[TransferEvent, None, None]:
@@ -24,7 +24,8 @@ def verify(files: Sequence[RemoteFile], folder: Path, cancel: threading.Event) -
         cancel: Set it (from any thread) to stop.
 
     Yields:
-        `Progress` over all files, `FileDamaged` for each that is missing or wrong; at last `Finished` or `Stopped`.
+        `Progress` over all files, `FileDamaged` for each that is missing or wrong; `TransferFinished` or
+        `TransferStopped` at last.
 
     Raises:
         TransferError: A file's path is unsafe.
@@ -37,7 +38,7 @@ def verify(files: Sequence[RemoteFile], folder: Path, cancel: threading.Event) -
         try:
             for result in () if reason else check_file(path, file.digest, file.size):
                 if cancel.is_set():
-                    yield Stopped()
+                    yield TransferStopped()
                     return
                 if isinstance(result, bool):
                     reason = "" if result else texts.FILE_CONTENT
@@ -52,10 +53,10 @@ def verify(files: Sequence[RemoteFile], folder: Path, cancel: threading.Event) -
             yield FileDamaged(file.path, reason)
         before += file.size
     if cancel.is_set():
-        yield Stopped()
+        yield TransferStopped()
         return
     yield _progress(meter, total, total, "")
-    yield Finished()
+    yield TransferFinished()
 
 
 def _known_from_outside(file: RemoteFile, path: Path) -> str:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMainWindow
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MenuEntry:
     """One line of a menu.
 
     Attributes:
@@ -27,53 +27,53 @@ class Entry:
     hint: str = ""
 
 
-MENUS: dict[str, tuple[Entry | None, ...]] = {
+MENUS: dict[str, tuple[MenuEntry | None, ...]] = {
     "&File": (
-        Entry("new_chat", "&New chat", ("Ctrl+N",)),
+        MenuEntry("new_chat", "&New chat", ("Ctrl+N",)),
         None,
-        Entry("rename", "&Rename chat", ("F2",)),
-        Entry("delete", "&Delete chat", hint="Del"),
+        MenuEntry("rename", "&Rename chat", ("F2",)),
+        MenuEntry("delete", "&Delete chat", hint="Del"),
         None,
-        Entry("settings", "&Settings \u2026", ("Ctrl+,",)),
+        MenuEntry("settings", "&Settings \u2026", ("Ctrl+,",)),
         None,
-        Entry("quit", "&Quit", ("Ctrl+Q",)),
+        MenuEntry("quit", "&Quit", ("Ctrl+Q",)),
     ),
     "&Edit": (
-        Entry("undo", "&Undo", ("Ctrl+Z",)),
+        MenuEntry("undo", "&Undo", ("Ctrl+Z",)),
         None,
-        Entry("copy_answer", "&Copy last answer", ("Ctrl+Shift+C",)),
-        Entry("try_again", "&Try again", ("Ctrl+R",)),
-        Entry("stop", "&Stop", ("Esc",)),
+        MenuEntry("copy_answer", "&Copy last answer", ("Ctrl+Shift+C",)),
+        MenuEntry("try_again", "&Try again", ("Ctrl+R",)),
+        MenuEntry("stop", "&Stop", ("Esc",)),
     ),
     "&View": (
-        Entry("chat_list", "&Chat list", ("Ctrl+B",), checkable=True),
-        Entry("message_box", "&Message box", ("Ctrl+L",)),
-        Entry("next_chat", "&Next chat", ("Ctrl+PgDown",)),
-        Entry("previous_chat", "&Previous chat", ("Ctrl+PgUp",)),
+        MenuEntry("chat_list", "&Chat list", ("Ctrl+B",), checkable=True),
+        MenuEntry("message_box", "&Message box", ("Ctrl+L",)),
+        MenuEntry("next_chat", "&Next chat", ("Ctrl+PgDown",)),
+        MenuEntry("previous_chat", "&Previous chat", ("Ctrl+PgUp",)),
         None,
-        Entry("larger", "&Larger text", ("Ctrl++", "Ctrl+=")),
-        Entry("smaller", "&Smaller text", ("Ctrl+-",)),
-        Entry("normal", "Normal text &size", ("Ctrl+0",)),
+        MenuEntry("larger", "&Larger text", ("Ctrl++", "Ctrl+=")),
+        MenuEntry("smaller", "&Smaller text", ("Ctrl+-",)),
+        MenuEntry("normal", "Normal text &size", ("Ctrl+0",)),
         None,
-        Entry("calm", "C&alm mode", checkable=True),
-        Entry("reduce_motion", "&Reduce motion", checkable=True),
+        MenuEntry("calm", "C&alm mode", checkable=True),
+        MenuEntry("reduce_motion", "&Reduce motion", checkable=True),
     ),
     "&Model": (
-        Entry("models", "&Models \u2026", ("Ctrl+M",)),
+        MenuEntry("models", "&Models \u2026", ("Ctrl+M",)),
         None,
-        Entry("open_model", "&Open model folder \u2026"),
-        Entry("starter_model", "&Starter model", checkable=True),
+        MenuEntry("open_model", "&Open model folder \u2026"),
+        MenuEntry("starter_model", "&Starter model", checkable=True),
         None,
-        Entry("engines", "&Engines \u2026"),
+        MenuEntry("engines", "&Engines \u2026"),
     ),
     "&Help": (
-        Entry("shortcuts", "&Keyboard shortcuts", ("F1",)),
-        Entry("data_folder", "Open &data folder"),
-        Entry("doctor", "&Check this computer \u2026"),
-        Entry("updates", "Check for &updates \u2026"),
-        Entry("network", "What Dewpoint asks the &network \u2026"),
+        MenuEntry("shortcuts", "&Keyboard shortcuts", ("F1",)),
+        MenuEntry("data_folder", "Open &data folder"),
+        MenuEntry("doctor", "&Check this computer \u2026"),
+        MenuEntry("updates", "Check for &updates \u2026"),
+        MenuEntry("network", "What Dewpoint asks the &network \u2026"),
         None,
-        Entry("about", "&About Dewpoint"),
+        MenuEntry("about", "&About Dewpoint"),
     ),
 }
 

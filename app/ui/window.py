@@ -11,12 +11,12 @@ from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
 from app.base.settings import Settings
 from app.bridge.chat import ChatController
-from app.bridge.engines import EngineKeeper
-from app.bridge.gpu import GpuKeeper
-from app.bridge.library import LibraryKeeper
-from app.bridge.model import ModelPhase, ModelState
+from app.bridge.engines import Engines
+from app.bridge.gpu import GpuAddon
+from app.bridge.library import Library
+from app.bridge.model import AnsweringStatus, ModelPhase
 from app.bridge.preferences import Preferences
-from app.bridge.updates import UpdateKeeper
+from app.bridge.updates import Updates
 from app.chats.messages import Conversation, Message
 from app.ui.actions import make_actions
 from app.ui.chat import words
@@ -51,10 +51,10 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, UpdateSlots, QMai
     def __init__(
         self,
         controller: ChatController,
-        engines: EngineKeeper,
-        library: LibraryKeeper,
-        gpu: GpuKeeper,
-        updates: UpdateKeeper,
+        engines: Engines,
+        library: Library,
+        gpu: GpuAddon,
+        updates: Updates,
         preferences: Preferences,
         themes: ThemeManager,
         paths: AppPaths,
@@ -175,7 +175,7 @@ class MainWindow(MenuSlots, EngineSlots, ModelSlots, GpuSlots, UpdateSlots, QMai
             self._show_waiting()
         self._refresh_actions()
 
-    def on_model_state_changed(self, state: ModelState) -> None:
+    def on_model_state_changed(self, state: AnsweringStatus) -> None:
         """The model does something else."""
         self.pane.header.show_state(state)
         if self._controller.busy_here and state.phase == ModelPhase.WRITING:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app import __version__
 from app.base.log import get_logger
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.network.errors import status_trouble, trouble
 from app.transfers.disk import sync_folder
 from app.transfers.values import RemoteFile, TransferEvent
@@ -30,18 +30,18 @@ ASK_SECONDS = 10.0  # for each of: connecting, waiting for the answer; a program
 _log = get_logger("updates")
 
 
-class Updates:
+class UpdateService:
     """The updates of one data folder; nothing is held between two calls, so any thread may use it.
 
     Args:
-        desk: Folders, network, and how downloads behave.
+        services: Folders, network, and how downloads behave.
         version: Of this program; another one in tests.
     """
 
-    def __init__(self, desk: ModelDesk, version: str = __version__) -> None:
-        self._desk = desk
+    def __init__(self, services: LibraryServices, version: str = __version__) -> None:
+        self._services = services
         self._version = version
-        self.folder = desk.paths.updates
+        self.folder = services.paths.updates
 
     def ask(self) -> Found | None:
         """What the newest release is; None if it is not newer than this program.
@@ -64,7 +64,7 @@ class Updates:
         """Fetch the package; what was fetched before is used.
 
         Yields:
-            News of the download; at last `Finished` or `Stopped`.
+            News of the download; at last `TransferFinished` or `TransferStopped`.
 
         Raises:
             UpdateError: There is no package for this kind of installation, or no address any more.
@@ -76,12 +76,12 @@ class Updates:
         source = find_source()
         if found.file is None or source is None:
             raise UpdateError(texts.no_package(found.release.version), f"{texts.TO_PAGE}: {found.page}")
-        self._desk.network.check()
+        self._services.network.check()
         file, version = found.file, found.release.version
         remote = RemoteFile(file.name, source.file(version, file.name), file.size, file.digest)
         yield from fetch(
-            [remote], self._path(found.release, ""), self._desk.network.client, self._desk.options, cancel=cancel,
-            rate_limit=self._desk.rate,
+            [remote], self._path(found.release, ""), self._services.network.client, self._services.options,
+            cancel=cancel, rate_limit=self._services.rate,
         )  # fmt: skip
 
     def placed(self, found: Found) -> Path:
@@ -137,7 +137,7 @@ class Updates:
     def _answer(self, source: Source) -> bytes:
         try:
             with (
-                self._desk.network.client(follow_redirects=True) as client,
+                self._services.network.client(follow_redirects=True) as client,
                 client.stream("GET", source.newest, timeout=ASK_SECONDS) as response,
             ):
                 way = [step.url.scheme for step in (*response.history, response)]

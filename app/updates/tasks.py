@@ -1,4 +1,4 @@
-"""What runs in the thread of `UpdateKeeper`: generators that yield values for the window; no Qt."""
+"""What runs in the thread of `Updates`: generators that yield values for the window; no Qt."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.transfers.values import TransferEvent
-from app.updates.service import Updates
+from app.updates.service import UpdateService
 from app.updates.values import Found
 
 
-def asked(desk: ModelDesk) -> Generator[Found, None, None]:
+def asked(services: LibraryServices) -> Generator[Found, None, None]:
     """The newer release, if there is one."""
-    found = Updates(desk).ask()
+    found = UpdateService(services).ask()
     if found is not None:
         yield found
 
 
-def fetched(desk: ModelDesk, found: Found, cancel: threading.Event) -> Generator[TransferEvent | Path, None, None]:
-    """News of the download; at last the package. Whoever cancels does not go on after `Stopped`."""
-    updates = Updates(desk)
+def fetched(
+    services: LibraryServices, found: Found, cancel: threading.Event
+) -> Generator[TransferEvent | Path, None, None]:
+    """News of the download; at last the package. Whoever cancels does not go on after `TransferStopped`."""
+    updates = UpdateService(services)
     yield from updates.fetch(found, cancel)
     yield updates.placed(found)
 
 
-def checked(desk: ModelDesk, found: Found) -> Generator[Path, None, None]:
+def checked(services: LibraryServices, found: Found) -> Generator[Path, None, None]:
     """The package, hashed once more."""
-    yield Updates(desk).placed(found)
+    yield UpdateService(services).placed(found)
 
 
-def tidied(desk: ModelDesk) -> Generator[None, None, None]:
+def tidied(services: LibraryServices) -> Generator[None, None, None]:
     """Packages that are of no use any more are deleted."""
-    Updates(desk).tidy()
+    UpdateService(services).tidy()
     yield

@@ -43,7 +43,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateView:
+class UpdateStatus:
     """What the window shows.
 
     Attributes:

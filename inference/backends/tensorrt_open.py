@@ -14,7 +14,7 @@ from inference.engines.choice import EngineChoice, engine_choices
 from inference.engines.planning import DEFAULT_CONTEXT
 from inference.errors import KnownError, OutOfMemoryError
 from trt_engines.building.state import state_of
-from trt_engines.building.store import EngineStore, Manifest
+from trt_engines.building.store import EngineManifest, EngineStore
 from trt_engines.errors import EngineError
 from trt_engines.graphs.compose import EMBEDDING
 from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
@@ -118,7 +118,7 @@ def _fewer(count: int, resident: int) -> int:
     return max(0, min(resident - 1, count - SLOTS - 1))
 
 
-def _resident_now(found: UsableEngines, manifest: Manifest) -> int:
+def _resident_now(found: UsableEngines, manifest: EngineManifest) -> int:
     """How many segments fit on the card as it is now."""
     plan = found.choice.plan
     stacks = tuple(part.weight_bytes for name, part in manifest.parts.items() if name.startswith("stack"))
@@ -127,7 +127,7 @@ def _resident_now(found: UsableEngines, manifest: Manifest) -> int:
 
 
 def _opened(
-    folder: Path, found: UsableEngines, manifest: Manifest, resident: int, progress: Progress
+    folder: Path, found: UsableEngines, manifest: EngineManifest, resident: int, progress: Progress
 ) -> TensorRtBackend:
     """1. Open the ends. 2. Open the segments; those that will be streamed leave the card again. 3. Buffers, weights."""
     from trt_engines.runtime.cuda_device import CudaDevice

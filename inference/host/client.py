@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from inference.errors import EngineProcessError
+from inference.errors import ModelProcessError
 from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady
 from inference.failures import failed_from_error
 from inference.host.link import ProcessLink
@@ -27,7 +27,7 @@ _LOG_TAIL_BYTES = 4000
 _AGAIN = 'Press "Try again": a new engine starts by itself.'
 
 
-class EngineProcess:
+class ModelProcessClient:
     """An engine process, started when needed.
 
     Attributes:
@@ -62,7 +62,7 @@ class EngineProcess:
         self._number = 0  # of the newest request
         self._open: int | None = None  # the request whose closing event has not come yet
 
-    def __enter__(self) -> EngineProcess:
+    def __enter__(self) -> ModelProcessClient:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -80,7 +80,7 @@ class EngineProcess:
         The calling thread must live as long as the engine shall (see `die_with_parent`).
 
         Raises:
-            EngineProcessError: The system does not let us.
+            ModelProcessError: The system does not let us.
         """
         self._started_link()
 
@@ -94,7 +94,7 @@ class EngineProcess:
         self._loaded = False
         try:
             link = self._started_link()
-        except EngineProcessError as error:
+        except ModelProcessError as error:
             yield failed_from_error(error)
             return
         number = self._next_number()

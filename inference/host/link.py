@@ -9,9 +9,9 @@ import pickle
 from multiprocessing import connection
 from pathlib import Path
 
-from inference.errors import EngineProcessError
-from inference.host.messages import Command, EngineOptions, Reply, Shutdown
-from inference.host.server import run_engine
+from inference.errors import ModelProcessError
+from inference.host.messages import Command, ModelProcessOptions, Reply, Shutdown
+from inference.host.server import run_model_process
 
 # Two pipes of one direction each, not one of two: a thread may then read while another one writes on every system.
 _SPAWN = multiprocessing.get_context("spawn")
@@ -30,16 +30,16 @@ class ProcessLink:
         """Start the process.
 
         Raises:
-            EngineProcessError: The system does not let us.
+            ModelProcessError: The system does not let us.
         """
         log = None if log_file is None else str(log_file)
         folder = None if engines is None else str(engines)
-        options = EngineOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=folder)
+        options = ModelProcessOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=folder)
         child_commands, self._commands = _SPAWN.Pipe(duplex=False)
         self._replies, child_replies = _SPAWN.Pipe(duplex=False)
         # daemon: an interpreter that ends without `end` being called ends the engine first
         self._process = _SPAWN.Process(
-            target=run_engine, args=(child_commands, child_replies, options), name="dewpoint-engine", daemon=True
+            target=run_model_process, args=(child_commands, child_replies, options), name="dewpoint-engine", daemon=True
         )
         try:
             self._process.start()
@@ -47,7 +47,7 @@ class ProcessLink:
             self._commands.close()
             self._replies.close()
             text = f"The engine process could not be started: {exc.strerror}."
-            raise EngineProcessError(text, "Close other programs, then try again.") from exc
+            raise ModelProcessError(text, "Close other programs, then try again.") from exc
         finally:
             # Only the child may hold its ends, or nobody would ever see the end of a pipe.
             child_commands.close()

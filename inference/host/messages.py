@@ -13,7 +13,7 @@ from inference.params import GenerationRequest
 
 
 @dataclass(frozen=True, slots=True)
-class EngineOptions:
+class ModelProcessOptions:
     """What the engine process is started with.
 
     Attributes:

@@ -19,11 +19,11 @@ from multiprocessing.connection import Connection
 from typing import Never, TextIO
 
 from inference.engine_folder import ENGINES_VARIABLE
-from inference.errors import EngineProcessError
+from inference.errors import ModelProcessError
 from inference.events import Event, ModelLoading
 from inference.failures import failed_from_error
 from inference.host.lifeline import die_with_parent
-from inference.host.messages import Cancel, Command, EngineOptions, Generate, LoadModel, Reply, Shutdown
+from inference.host.messages import Cancel, Command, Generate, LoadModel, ModelProcessOptions, Reply, Shutdown
 from inference.opening import open_session
 from inference.params import GenerationRequest
 from inference.session import Session
@@ -31,7 +31,7 @@ from inference.session import Session
 logger = logging.getLogger(__name__)
 
 
-def run_engine(commands: Connection, replies: Connection, options: EngineOptions) -> None:
+def run_model_process(commands: Connection, replies: Connection, options: ModelProcessOptions) -> None:
     """Main function of the engine process.
 
     1. Die with the parent; leave Ctrl+C in the terminal to it.
@@ -46,13 +46,13 @@ def run_engine(commands: Connection, replies: Connection, options: EngineOptions
     # 2.
     _set_up_log(options.log_file)
     # 3.
-    EngineServer(commands, replies, options).serve()
+    ModelServer(commands, replies, options).serve()
 
 
-class EngineServer:
+class ModelServer:
     """One session behind two pipes."""
 
-    def __init__(self, commands: Connection, replies: Connection, options: EngineOptions) -> None:
+    def __init__(self, commands: Connection, replies: Connection, options: ModelProcessOptions) -> None:
         """Take over the child's ends of the pipes."""
         self._commands = commands
         self._replies = replies
@@ -116,7 +116,7 @@ class EngineServer:
 
     def _generate(self, request: GenerationRequest, cancel: _CancelFlag) -> Iterator[Event]:
         if self._session is None:
-            raise EngineProcessError("No model is loaded.", "Choose a model.")
+            raise ModelProcessError("No model is loaded.", "Choose a model.")
         return self._session.generate(request, cancel)
 
     def _send(self, number: int, event: Event) -> None:
@@ -133,7 +133,7 @@ class EngineServer:
 class _CancelFlag:
     """The cancel flag of one request, for the session."""
 
-    def __init__(self, server: EngineServer, number: int) -> None:
+    def __init__(self, server: ModelServer, number: int) -> None:
         self._server = server
         self._number = number
 

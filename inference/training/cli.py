@@ -16,14 +16,14 @@ from inference.training.card import write_card
 from inference.training.corpus import load_intents
 from inference.training.evaluate import by_kind, evaluate, held_out_losses, report, write_json
 from inference.training.publish import TOKENIZER_FILES, publish
-from inference.training.train import Run, TrainingPlan
+from inference.training.train import TrainingPlan, TrainingRun
 from inference.training.vocabulary import save_tokenizer, train_tokenizer
 
 STARTER = Path(__file__).resolve().parents[2] / "resources" / "starter"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """TrainingRun one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(options.threads)
@@ -70,7 +70,7 @@ def _train(options: argparse.Namespace) -> int:
             shutil.copyfile(options.start / name, options.run / name)
     if not (options.run / "tokenizer.json").exists():
         save_tokenizer(train_tokenizer(load_intents(decline=False)), options.run)
-    run = Run(options.run, replace(TrainingPlan(), seed=options.seed, steps=options.steps))
+    run = TrainingRun(options.run, replace(TrainingPlan(), seed=options.seed, steps=options.steps))
     if options.start is not None and run.step == 0:
         run.begin_with(options.start)
     run.train(options.until or options.steps)
@@ -78,7 +78,7 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
-    run = Run(options.run, TrainingPlan())
+    run = TrainingRun(options.run, TrainingPlan())
     publish(run.averaged_model(), options.run, options.model)
     print(f"step {run.step} written to {options.model}")
     return 0
@@ -109,7 +109,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         write_json(options.json, result)
     if options.card:
-        run = Run(options.run, TrainingPlan())
+        run = TrainingRun(options.run, TrainingPlan())
         size = sum(parameter.numel() for parameter in run.model.parameters())
         plan = replace(run.plan, steps=run.step)  # the run's own length, not the default
         write_card(options.model, result, plan, run.step, run.seconds / 3600, size)

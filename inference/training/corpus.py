@@ -66,7 +66,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Question:
+class HeldOutQuestion:
     """A question whose wording is not in the training data.
 
     Attributes:
@@ -179,7 +179,7 @@ def _boost(intent: Intent) -> int:
     return _BOOSTS.get(f"{intent.kind}.{intent.name}", 1)
 
 
-def held_out_questions(intents: Sequence[Intent]) -> tuple[Question, ...]:
+def held_out_questions(intents: Sequence[Intent]) -> tuple[HeldOutQuestion, ...]:
     """Lists the evaluation questions: every held-out wording, of the large tables a fixed sample.
 
     Half of the stories are about nouns that no training example names.
@@ -190,14 +190,14 @@ def held_out_questions(intents: Sequence[Intent]) -> tuple[Question, ...]:
     Returns:
         The questions in a fixed order.
     """
-    by_group: dict[str, list[Question]] = {}
+    by_group: dict[str, list[HeldOutQuestion]] = {}
     for intent in intents:
         for wording in intent.held_out:
             kind = "refusal" if intent.kind in DECLINED_KINDS else intent.kind
-            question = Question(kind, intent.name, wording, intent.answers)
+            question = HeldOutQuestion(kind, intent.name, wording, intent.answers)
             group = intent.kind if intent.patterns else f"{intent.kind} unseen"
             by_group.setdefault(group, []).append(question)
-    chosen: list[Question] = []
+    chosen: list[HeldOutQuestion] = []
     for group, questions in by_group.items():
         limit = _SAMPLED_KINDS.get(group, len(questions))
         rng = random.Random(f"held out {group}")
@@ -205,7 +205,7 @@ def held_out_questions(intents: Sequence[Intent]) -> tuple[Question, ...]:
     return tuple(chosen)
 
 
-def is_correct(question: Question, answer: str) -> bool:
+def is_correct(question: HeldOutQuestion, answer: str) -> bool:
     """Judges an answer: an expected one, or for longer texts nearly so with every key word right.
 
     Args:

@@ -24,7 +24,7 @@ from inference.params import ChatTurn, GenerationRequest, SamplerParams
 from inference.session import Session
 from inference.training.balance import BalancedMix
 from inference.training.batches import BLOCK
-from inference.training.corpus import Example, Question, held_out_questions, is_correct, load_intents
+from inference.training.corpus import Example, HeldOutQuestion, held_out_questions, is_correct, load_intents
 from inference.training.forward import Batch, denoise_batch, encode_batch
 from inference.training.vocabulary import encode_example, load_tokenizer
 
@@ -55,7 +55,7 @@ class KindResult:
     steps_per_block: float
 
 
-def ask(session: Session, question: Question, seed: int, sampler: SamplerParams) -> Answered:
+def ask(session: Session, question: HeldOutQuestion, seed: int, sampler: SamplerParams) -> Answered:
     """Put one question to a fresh chat."""
     session.reset()
     request = GenerationRequest(turns=(ChatTurn("user", question.wording),), seed=seed, sampler=sampler)
@@ -71,9 +71,9 @@ def ask(session: Session, question: Question, seed: int, sampler: SamplerParams)
     raise RuntimeError("the session ended without a Finished event")
 
 
-def chosen_questions(per_kind: int | None, seed: int) -> list[Question]:
+def chosen_questions(per_kind: int | None, seed: int) -> list[HeldOutQuestion]:
     """All held-out questions, or a seeded sample of `per_kind` of each kind."""
-    by_kind: dict[str, list[Question]] = defaultdict(list)
+    by_kind: dict[str, list[HeldOutQuestion]] = defaultdict(list)
     for question in held_out_questions(load_intents()):
         by_kind[question.kind].append(question)
     rng = random.Random(seed)

@@ -77,7 +77,7 @@ def initialise(model: DiffusionGemma, seed: int) -> None:
             torch.nn.init.constant_(parameter, parameter.shape[0] ** -0.25)
 
 
-class Run:
+class TrainingRun:
     """One training run in `folder`; made anew or taken up where it stopped."""
 
     def __init__(self, folder: Path, plan: TrainingPlan, config: ModelConfig | None = None) -> None:
@@ -94,7 +94,7 @@ class Run:
             self._restore(torch.load(folder / "state.pt", weights_only=True))
 
     def train(self, until: int, save_every: int = 50) -> None:
-        """Run optimiser steps until step `until` (or the end of the plan), saving now and then."""
+        """TrainingRun optimiser steps until step `until` (or the end of the plan), saving now and then."""
         data = self._batches()
         random = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
         # One layer class serves every layer, both phases and with and without gradient: more variants than the default.

@@ -1,4 +1,4 @@
-"""A hub and a page of releases on this machine, and a desk on a data folder of its own."""
+"""A hub and a page of releases on this machine, and a services on a data folder of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from app.base.paths import AppPaths
 from app.chats.history import HistoryStore
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.updates.source import PackageKind
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.hub_behaviour import Repo, repo_of
@@ -18,7 +18,7 @@ from tests.helpers.hub_server import Hub
 from tests.helpers.release_server import ReleaseServer
 from tests.helpers.tiny_models import NAME, OPTIONS, MemoryKeyring, tiny_contents
 
-MakeDesk = Callable[..., ModelDesk]
+MakeServices = Callable[..., LibraryServices]
 SetKind = Callable[[PackageKind | None], None]
 
 
@@ -34,7 +34,7 @@ def memory_keyring() -> Iterator[MemoryKeyring]:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring) -> Iterator[Hub]:
-    """The hub that every desk of the test asks."""
+    """The hub that every services of the test asks."""
     with Hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
@@ -53,20 +53,20 @@ def fake_engines() -> FakeEngines:
 
 
 @pytest.fixture
-def make_desk(dewpoint_home: Path, fake_engines: FakeEngines) -> MakeDesk:
-    """A desk; calling it again is a restart."""
+def make_services(dewpoint_home: Path, fake_engines: FakeEngines) -> MakeServices:
+    """A services; calling it again is a restart."""
 
-    def make(**changes: object) -> ModelDesk:
+    def make(**changes: object) -> LibraryServices:
         paths = AppPaths(dewpoint_home).ensure()
-        return ModelDesk.open(paths, engine_tools=fake_engines.tools(), **{"options": OPTIONS, **changes})  # type: ignore[arg-type]
+        return LibraryServices.open(paths, engine_tools=fake_engines.tools(), **{"options": OPTIONS, **changes})  # type: ignore[arg-type]
 
     return make
 
 
 @pytest.fixture
-def desk(make_desk: MakeDesk, hub: Hub) -> ModelDesk:
-    """A desk that asks the hub of the test."""
-    return make_desk()
+def services(make_services: MakeServices, hub: Hub) -> LibraryServices:
+    """A services that asks the hub of the test."""
+    return make_services()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.end2end.conftest import ROOT, OpenWindow
 def wait_until_ready(qtbot: QtBot, parts: Parts) -> int:
     """The model is loaded; the engine's process id."""
     qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=20_000)
-    pid = parts.controller.engine_pid
+    pid = parts.controller.model_pid
     assert pid is not None
     return pid
 
@@ -53,7 +53,7 @@ def test_the_engine_is_killed_mid_answer(qtbot: QtBot, open_window: OpenWindow) 
     assert "ended unexpectedly" in stored.error.user_text
     assert last_answer(parts)._problem.isVisible()
     parts.window.actions_by_name["try_again"].trigger()
-    qtbot.waitUntil(lambda: parts.controller.engine_pid not in (None, pid), timeout=20_000)
+    qtbot.waitUntil(lambda: parts.controller.model_pid not in (None, pid), timeout=20_000)
     qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=20_000)
     parts.controller.stop()
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=10_000)
@@ -133,7 +133,7 @@ def test_another_model_can_be_opened_and_left_again(qtbot: QtBot, open_window: O
     parts.window.open_model(parts.window._paths.logs)
     qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=20_000)
     assert parts.controller.model.state.phase == ModelPhase.READY
-    assert parts.controller.engine_pid == pid
+    assert parts.controller.model_pid == pid
     send(parts, "Still there?")
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=20_000)
     assert last_answer(parts).source().startswith("Dew forms")

@@ -15,7 +15,7 @@ from trt_engines.building.builder import BuildError, BuildProgress, BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system
 from trt_engines.building.profiles import Limits
 from trt_engines.building.state import Certificate, Check, write_certificate
-from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, same_size, write_json
+from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, same_size, write_json
 from trt_engines.planning.hardware import GIB, Machine, find_card
 from trt_engines.planning.planner import Plan, Refusal, plans
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
@@ -107,7 +107,7 @@ class FakeEngines:
         found = store.find(request.identity).manifest
         parts = dict(found.parts) if found else {}
         names = tuple(job.name for job in request.jobs(folder))
-        manifest = Manifest(request.identity, request.model, str(request.model_folder), names, parts)
+        manifest = EngineManifest(request.identity, request.model, str(request.model_folder), names, parts)
         write_json(folder / MANIFEST, manifest)
         for number, name in enumerate(names, start=1):
             if name in parts and same_size(folder, parts[name]):

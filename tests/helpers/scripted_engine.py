@@ -43,7 +43,7 @@ def simple_answer(text: str) -> list[Event]:
 
 
 @dataclass
-class ScriptedEngine:
+class ScriptedModelProcess:
     """Plays `answer` for every request.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A `GpuKeeper` whose answers a test gives: what the window asks for is noted, nothing is fetched or looked at."""
+"""A `GpuAddon` whose answers a test gives: what the window asks for is noted, nothing is fetched or looked at."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from PySide6.QtCore import QObject
 
 from app.base.errors import ErrorReport
-from app.bridge.gpu import GpuKeeper
+from app.bridge.gpu import GpuAddon
 from app.gpu.service import GpuTools
-from app.gpu.values import GpuOffer, GpuState, GpuView
+from app.gpu.values import GpuOffer, GpuState, GpuStatus
 from app.gpu.work import GpuEnd, GpuWork
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 
 MB = 1_000_000
 FOLDER = Path("/data/Dewpoint/gpu")
-ABSENT = GpuView(GpuState.ABSENT, FOLDER, "RTX 4070", False, 109 * MB, 357 * MB, "1.7.1.116")
+ABSENT = GpuStatus(GpuState.ABSENT, FOLDER, "RTX 4070", False, 109 * MB, 357 * MB, "1.7.1.116")
 INSTALLED = dataclasses.replace(ABSENT, state=GpuState.INSTALLED, size=357 * MB, installed="2026-11-24T12:30:00+00:00")
 DAMAGED = dataclasses.replace(
     INSTALLED, state=GpuState.DAMAGED, damaged=("tensorrt_rtx_libs/libtensorrt_rtx.so.1", "pynvml.py")
@@ -31,20 +31,20 @@ OFFER = GpuOffer(
 )  # fmt: skip
 
 
-class ScriptedGpu(GpuKeeper):
+class ScriptedGpu(GpuAddon):
     """Notes calls as (name, arguments); signals are emitted by the test."""
 
-    def __init__(self, desk: ModelDesk, tools: GpuTools | None = None, parent: QObject | None = None) -> None:
-        super().__init__(desk, tools, parent)
+    def __init__(self, services: LibraryServices, tools: GpuTools | None = None, parent: QObject | None = None) -> None:
+        super().__init__(services, tools, parent)
         self.calls: list[tuple[Any, ...]] = []
 
     def asked_for(self) -> list[tuple[Any, ...]]:
         """The calls but for looks."""
         return [call for call in self.calls if call[0] != "look"]
 
-    def show(self, view: GpuView) -> None:
+    def show(self, status: GpuStatus) -> None:
         """The answer of a look."""
-        self._show(view)
+        self._show(status)
 
     def show_work(self, work: GpuWork | None) -> None:
         """News of what is being done."""
@@ -53,8 +53,8 @@ class ScriptedGpu(GpuKeeper):
     def end(self, work: GpuWork, stopped: bool = False, report: ErrorReport | None = None) -> None:
         """It is through."""
         self._set(None)
-        if work.view is not None:
-            self._show(work.view)
+        if work.status is not None:
+            self._show(work.status)
         self.work_ended.emit(GpuEnd(work, stopped, report))
 
 

@@ -1,4 +1,4 @@
-"""A `LibraryKeeper` whose answers a test gives: what the window asks for is noted, nothing is fetched or looked at."""
+"""A `Library` whose answers a test gives: what the window asks for is noted, nothing is fetched or looked at."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from PySide6.QtCore import QObject
 
 from app.base.errors import ErrorReport
 from app.base.paths import starter_model_folder
-from app.bridge.library import LibraryKeeper
+from app.bridge.library import Library
 from app.library.catalogue import shipped_entries
 from app.library.hub import RemoteModel
 from app.library.manifest import ModelFile
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.library.values import (
     STARTER_ID,
     Advice,
+    Computer,
+    DownloadOffer,
     Fit,
     Leftover,
-    Machine,
+    LibraryStatus,
     ModelState,
-    ModelView,
-    Offer,
+    ModelStatus,
     Removal,
-    Shelf,
 )
 from app.library.work import ModelWork, Transferring
 from app.transfers.values import Digest
@@ -33,7 +33,7 @@ from trt_engines.planning.hardware import GIB
 
 GB = 10**9
 MODELS = Path("/data/Dewpoint/models")
-MACHINE = Machine("RTX 4070", 12 * GIB, "", 32 * GIB, 412 * GB, MODELS, Path("/data/Dewpoint/engines"), 61_300_000.0)
+MACHINE = Computer("RTX 4070", 12 * GIB, "", 32 * GIB, 412 * GB, MODELS, Path("/data/Dewpoint/engines"), 61_300_000.0)
 NO_CARD = dataclasses.replace(
     MACHINE, card="", vram=0, why_no_card="No NVIDIA driver answers on this computer.", rate=0.0
 )
@@ -51,7 +51,7 @@ REFUSED = Fit(
     "no", "It needs an NVIDIA card. No NVIDIA driver answers on this computer.",
     "The starter model runs on every computer; this one is for an NVIDIA RTX card of 6 GB or more.",
 )  # fmt: skip
-STARTER = ModelView(
+STARTER = ModelStatus(
     STARTER_ID, "starter", "Starter model (small, for trying things out)", ModelState.READY, PROCESSOR,
     starter_model_folder(), size=34_000_000, done=34_000_000, licence="apache-2.0",
 )  # fmt: skip
@@ -60,27 +60,27 @@ NVIDIA = ENTRIES["nvidia-nvfp4"]
 PROBLEM = ErrorReport("known", "huggingface.co cannot be reached.", "Check this computer's connection, and resume.")
 
 
-def offered(name: str, fit: Fit = STREAMED) -> ModelView:
+def offered(name: str, fit: Fit = STREAMED) -> ModelStatus:
     """A model of the list that is not here."""
     entry = ENTRIES[name]
-    return ModelView(
+    return ModelStatus(
         f"catalogue:{name}", "catalogue", entry.title, ModelState.AVAILABLE, fit,
         MODELS / entry.repo.replace("/", "--"), entry.repo, entry.bytes, False, entry=entry, licence=entry.licence,
     )  # fmt: skip
 
 
-def mine(model_id: str, state: ModelState, name: str = "nvidia-nvfp4", **changes: Any) -> ModelView:
+def mine(model_id: str, state: ModelState, name: str = "nvidia-nvfp4", **changes: Any) -> ModelStatus:
     """A download of this computer."""
     entry = ENTRIES[name]
     done = entry.bytes if state in (ModelState.INSTALLED, ModelState.READY) else entry.bytes // 4
-    view = ModelView(
+    status = ModelStatus(
         model_id, "download", entry.title, state, STREAMED, MODELS / entry.repo.replace("/", "--"), entry.repo,
         entry.bytes, True, done, entry=entry, licence=entry.licence, revision="8f3c1d2a" * 5, checkable=True,
     )  # fmt: skip
-    return dataclasses.replace(view, **changes)
+    return dataclasses.replace(status, **changes)
 
 
-def shelf_of(*models: ModelView, machine: Machine = MACHINE, fit: Fit = STREAMED, **changes: Any) -> Shelf:
+def shelf_of(*models: ModelStatus, machine: Computer = MACHINE, fit: Fit = STREAMED, **changes: Any) -> LibraryStatus:
     """The starter model, these models, and those of the list that are not among them."""
     here = {model.repo for model in models}
     rest = tuple(offered(name, fit) for name, entry in ENTRIES.items() if entry.repo not in here)
@@ -89,15 +89,15 @@ def shelf_of(*models: ModelView, machine: Machine = MACHINE, fit: Fit = STREAMED
     )
     if not fit.runs:
         advice = Advice("", f"The starter model is what runs on this computer. {fit.text}")
-    return dataclasses.replace(Shelf((STARTER, *models, *rest), machine, advice, (), False), **changes)
+    return dataclasses.replace(LibraryStatus((STARTER, *models, *rest), machine, advice, (), False), **changes)
 
 
-def offer_of(name: str = "nvidia-nvfp4", **changes: Any) -> Offer:
+def offer_of(name: str = "nvidia-nvfp4", **changes: Any) -> DownloadOffer:
     """What the Hub says of a model of the list."""
     entry = ENTRIES[name]
     files = (ModelFile("model.safetensors", entry.bytes, Digest("sha256", "0" * 64)),)
     remote = RemoteModel(entry.repo, "8f3c1d2a" * 5, files, 2, entry.licence, "", False, None)
-    offer = Offer(
+    offer = DownloadOffer(
         remote, entry.title, "Apache License\nVersion 2.0, January 2004\n\n" + "You may read this. " * 400,
         entry.terms, STREAMED, MODELS / entry.repo.replace("/", "--"), entry.bytes, MACHINE.free_disk, None,
     )  # fmt: skip
@@ -112,28 +112,28 @@ def leftovers() -> tuple[Leftover, ...]:
     )
 
 
-def removal_of(model: ModelView, **changes: Any) -> Removal:
+def removal_of(model: ModelStatus, **changes: Any) -> Removal:
     """What removing would delete."""
     folder = model.folder or MODELS
     files = (folder / "model.safetensors", folder / "config.json")
     return dataclasses.replace(Removal(model, files, model.size, (), 0, ()), **changes)
 
 
-class ScriptedLibrary(LibraryKeeper):
+class ScriptedLibrary(Library):
     """Notes calls as (name, arguments); signals are emitted by the test."""
 
-    def __init__(self, desk: ModelDesk, parent: QObject | None = None) -> None:
-        super().__init__(desk, parent)
+    def __init__(self, services: LibraryServices, parent: QObject | None = None) -> None:
+        super().__init__(services, parent)
         self.calls: list[tuple[Any, ...]] = []
 
     def asked_for(self) -> list[tuple[Any, ...]]:
         """The calls but for looks."""
         return [call for call in self.calls if call[0] != "look"]
 
-    def show(self, shelf: Shelf) -> None:
+    def show(self, status: LibraryStatus) -> None:
         """The answer of a look."""
-        self.shelf = shelf
-        self.shelf_changed.emit(shelf)
+        self.status = status
+        self.status_changed.emit(status)
 
     def show_transfer(self, transfer: Transferring | None) -> None:
         """News of a download."""

@@ -11,7 +11,7 @@ from keyring.errors import PasswordDeleteError
 from app.base.paths import starter_model_folder
 from app.library import download as fetching
 from app.library.records import ModelRecord
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.transfers.values import TransferOptions
 from tests.helpers.hub_behaviour import random_contents
 
@@ -49,14 +49,14 @@ def tiny_contents(seed: int = 0) -> dict[str, bytes | Path]:
     return small | random_contents(seed, shards)
 
 
-def accepted(desk: ModelDesk, name: str = NAME) -> ModelRecord:
+def accepted(services: LibraryServices, name: str = NAME) -> ModelRecord:
     """A download that the user accepted."""
-    return fetching.accept(desk, fetching.offer(desk, name))
+    return fetching.accept(services, fetching.offer(services, name))
 
 
-def downloaded(desk: ModelDesk, name: str = NAME) -> ModelRecord:
+def downloaded(services: LibraryServices, name: str = NAME) -> ModelRecord:
     """An installed model."""
-    record = accepted(desk, name)
-    for _ in fetching.download(desk, record, threading.Event()):
+    record = accepted(services, name)
+    for _ in fetching.download(services, record, threading.Event()):
         pass
-    return desk.library.find(record.id)
+    return services.library.find(record.id)

@@ -82,7 +82,7 @@ class TinyWheels:
         return self
 
     def tools(self, trial: Callable[[TrialJob], Iterator[Trial | None]] | None = None) -> GpuTools:
-        """For `GpuAddon`."""
+        """For `GpuService`."""
         return GpuTools(self.detect, self.recipe, self.fetcher, lambda: self.elsewhere, trial or self.trial)
 
     def recipe(self) -> Recipe:

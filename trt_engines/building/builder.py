@@ -20,7 +20,7 @@ from onnx import TensorProto
 from trt_engines.building.child import PartJob, build_part, part_graph
 from trt_engines.building.identity import Identity
 from trt_engines.building.process import messages
-from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, free_bytes, same_size, write_json
+from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, free_bytes, same_size, write_json
 from trt_engines.errors import EngineError
 from trt_engines.graphs.bind import placeholders
 from trt_engines.graphs.precision import NUMPY_TYPES, Compute, WeightFormat
@@ -108,7 +108,7 @@ def build_engines(store: EngineStore, request: BuildRequest) -> Iterator[BuildPr
         jobs = request.jobs(folder)
         names = tuple(job.name for job in jobs)
         kept = {name: part for name, part in (found.parts if found else {}).items() if same_size(folder, part)}
-        manifest = Manifest(request.identity, request.model, str(request.model_folder), names, kept)
+        manifest = EngineManifest(request.identity, request.model, str(request.model_folder), names, kept)
         write_json(folder / MANIFEST, manifest)
         sizes = {job.name: _estimated_bytes(job) for job in jobs}
         _check_disk(folder, sum(sizes[job.name] for job in jobs if job.name not in kept))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from trt_engines.building.identity import Identity
-from trt_engines.building.store import CERTIFICATE, EngineSet, EngineStore, Manifest, same_size, write_json
+from trt_engines.building.store import CERTIFICATE, EngineManifest, EngineSet, EngineStore, same_size, write_json
 
 StateName = Literal["absent", "stale", "partial", "damaged", "untested", "failed", "ready"]
 
@@ -69,7 +69,7 @@ class SetState:
 
     name: StateName
     reasons: tuple[str, ...] = ()
-    manifest: Manifest | None = None
+    manifest: EngineManifest | None = None
     certificate: Certificate | None = None
 
 
@@ -87,7 +87,7 @@ def write_certificate(found: EngineSet, certificate: Certificate) -> None:
     """Keep the result of a self-test beside the engines.
 
     Raises:
-        StoreError: The folder cannot be written.
+        EngineStoreError: The folder cannot be written.
     """
     write_json(found.folder / CERTIFICATE, certificate)
 
@@ -122,7 +122,7 @@ def _without_set(store: EngineStore, identity: Identity) -> SetState:
     return SetState("stale", identity.differences(nearest.identity), nearest)
 
 
-def _tested(found: EngineSet, manifest: Manifest, driver: str) -> SetState:
+def _tested(found: EngineSet, manifest: EngineManifest, driver: str) -> SetState:
     certificate = read_certificate(found)
     if certificate is None or (certificate.key, certificate.built) != (manifest.identity.key, manifest.built):
         return SetState("untested", ("the self-test has not run yet",), manifest)

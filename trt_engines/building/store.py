@@ -21,7 +21,7 @@ MANIFEST, CERTIFICATE = "engines.json", "certificate.json"
 _BLOCK = 1 << 22
 
 
-class StoreError(EngineError):
+class EngineStoreError(EngineError):
     """A folder of engines cannot be read or written."""
 
 
@@ -51,7 +51,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class EngineManifest:
     """What lies in a set's folder.
 
     Attributes:
@@ -91,7 +91,7 @@ class EngineSet:
     """
 
     folder: Path
-    manifest: Manifest | None
+    manifest: EngineManifest | None
 
 
 class EngineStore:
@@ -119,10 +119,10 @@ class EngineStore:
         """Delete a set; returns the bytes that came free. Only files that engines consist of are touched.
 
         Raises:
-            StoreError: A file cannot be deleted.
+            EngineStoreError: A file cannot be deleted.
         """
         if folder.parent != self.root or not (folder / MANIFEST).exists():
-            raise StoreError(f"{folder} holds no engines of this program.")
+            raise EngineStoreError(f"{folder} holds no engines of this program.")
         freed = 0
         try:
             for file in own_files(folder):
@@ -134,7 +134,7 @@ class EngineStore:
                 folder.rmdir()
         except OSError as exc:
             hint = "Close every program that uses these engines, and try again."
-            raise StoreError(f"{exc.filename} cannot be deleted: {exc.strerror}.", hint) from exc
+            raise EngineStoreError(f"{exc.filename} cannot be deleted: {exc.strerror}.", hint) from exc
         return freed
 
 
@@ -144,7 +144,7 @@ def own_files(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in suffixes)
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: Path) -> EngineManifest | None:
     """The manifest in `folder`, None if there is none that can be read."""
     try:
         raw: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -153,7 +153,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         cuts = tuple((int(first), int(last)) for first, last in identity.pop("cuts"))
         parts = {str(name): Part(**part) for name, part in raw.pop("parts").items()}
         names = tuple(str(name) for name in raw.pop("names"))
-        return Manifest(Identity(limits=limits, cuts=cuts, **identity), names=names, parts=parts, **raw)
+        return EngineManifest(Identity(limits=limits, cuts=cuts, **identity), names=names, parts=parts, **raw)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -162,7 +162,7 @@ def write_json(file: Path, value: Any) -> None:
     """Write a dataclass or a plain value as JSON, whole or not at all.
 
     Raises:
-        StoreError: The folder cannot be written, or the disk is full.
+        EngineStoreError: The folder cannot be written, or the disk is full.
     """
     text = json.dumps(value if isinstance(value, dict) else asdict(value), indent=1) + "\n"
     part = file.with_suffix(".part")
@@ -174,7 +174,9 @@ def write_json(file: Path, value: Any) -> None:
         part.replace(file)
     except OSError as exc:
         part.unlink(missing_ok=True)
-        raise StoreError(f"{file} cannot be written: {exc.strerror}.", "Make room on the disk and try again.") from exc
+        raise EngineStoreError(
+            f"{file} cannot be written: {exc.strerror}.", "Make room on the disk and try again."
+        ) from exc
 
 
 def checked_plan(folder: Path, part: Part) -> bytearray:

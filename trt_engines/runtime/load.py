@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trt_engines.building.store import Manifest, checked_plan
+from trt_engines.building.store import EngineManifest, checked_plan
 from trt_engines.errors import EngineError
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.trt_engine import TensorRtEngine
@@ -17,7 +17,7 @@ KERNELS = "kernels.cache"
 class EngineLoader:
     """Opens the parts of one engine set; kernels that TensorRT compiles are kept beside them."""
 
-    def __init__(self, flavour: Flavour, device: CudaDevice, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, flavour: Flavour, device: CudaDevice, folder: Path, manifest: EngineManifest) -> None:
         """Raises `EngineError` if the set was built by another TensorRT than the one that is installed."""
         identity = manifest.identity
         if (identity.flavour, identity.flavour_version) != (flavour.name, flavour.version):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from app.bridge.model import ModelPhase, ModelState
+from app.bridge.model import AnsweringStatus, ModelPhase
 from app.ui.chat import words
 from app.ui.models import words as model_words
 from app.ui.widgets.elided import ElidedButton
@@ -70,7 +70,7 @@ class Header(QWidget):
         themes.theme_changed.connect(self.on_theme_changed)
         self.on_theme_changed()
 
-    def show_state(self, state: ModelState) -> None:
+    def show_state(self, state: AnsweringStatus) -> None:
         """Show how the model is doing."""
         self.name.set_full_text(state.name)
         text = _words_of(state)
@@ -118,7 +118,7 @@ class Header(QWidget):
         self.name.setIconSize(QSize(small, small))
 
 
-def _words_of(state: ModelState) -> str:
+def _words_of(state: AnsweringStatus) -> str:
     match state.phase:
         case ModelPhase.LOADING:
             return words.loading_state(state.fraction)

@@ -1,6 +1,6 @@
 """The engine card: what engines the current model has on this computer's graphics card, and what can be done with them.
 
-It shows what `EngineKeeper` says and asks it to act; closing it stops nothing.
+It shows what `Engines` says and asks it to act; closing it stops nothing.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.base.errors import ErrorReport
-from app.bridge.engines import EngineKeeper, EngineWork, WorkEnd
+from app.bridge.engines import Engines, EngineWork, WorkEnd
 from app.engines import texts
 from app.engines.looks import Looked
 from app.engines.sets import ListedSet
-from app.engines.values import EngineView, Offer
+from app.engines.values import EngineOffer, EngineStatus
 from app.ui.chat import words
 from app.ui.engines.log import EngineLog
-from app.ui.engines.panels import Banner, Facts, WorkPanel, wrapped
+from app.ui.engines.panels import Banner, EngineFacts, WorkPanel, wrapped
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.question import Question
 from app.ui.widgets.theme import ThemeManager
@@ -29,12 +29,12 @@ TONES = {"ready": "good", "failed": "bad", "damaged": "bad"}
 class EngineCard(QDialog):
     """One model, one card."""
 
-    def __init__(self, keeper: EngineKeeper, themes: ThemeManager, parent: QWidget | None = None) -> None:
+    def __init__(self, keeper: Engines, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(words.ENGINES)
         self._keeper = keeper
         self._themes = themes
-        self._view: EngineView | None = None
+        self._status: EngineStatus | None = None
         self._sets: tuple[ListedSet, ...] = ()
         self._precision = ""
         self._question = ""
@@ -43,7 +43,7 @@ class EngineCard(QDialog):
         self.subject.setObjectName("dialog_title")
         self.banner = Banner()
         self.work = WorkPanel()
-        self.facts = Facts()
+        self.facts = EngineFacts()
         self.disk = wrapped(role="faint")
         self.prune = QPushButton("Free \u2026")
         self.prune.setObjectName("link")
@@ -110,21 +110,21 @@ class EngineCard(QDialog):
 
     def show_looking(self) -> None:
         """Nothing is known yet."""
-        self._view = None
+        self._status = None
         self._refresh()
 
     def on_looked(self, looked: Looked) -> None:
         """The answer of a look."""
-        if self._view is None or looked.view.folder != self._view.folder:
+        if self._status is None or looked.status.folder != self._status.folder:
             self._precision = ""
-        grown = self._view is None or bool(self._view.offers) != bool(looked.view.offers)
-        self._view, self._sets = looked.view, looked.sets
+        grown = self._status is None or bool(self._status.offers) != bool(looked.status.offers)
+        self._status, self._sets = looked.status, looked.sets
         if self.offer is None:
-            best = looked.view.recommended
+            best = looked.status.recommended
             self._precision = best.precision if best is not None else ""
         self._refresh()
         if grown:
-            resize_within_screen(self, *(SIZE if looked.view.offers or looked.view.refused else SMALL))
+            resize_within_screen(self, *(SIZE if looked.status.offers or looked.status.refused else SMALL))
 
     def on_work_changed(self, work: EngineWork | None) -> None:
         """News of what is being done; the facts stay as they are."""
@@ -149,28 +149,28 @@ class EngineCard(QDialog):
 
     def on_build_clicked(self) -> None:
         """Build what is missing; where nothing is missing, ask first."""
-        view, offer, self._problem = self._view, self.offer, None
-        if view is None or offer is None:
+        status, offer, self._problem = self._status, self.offer, None
+        if status is None or offer is None:
             return
         if offer.state.name not in TESTABLE:
-            self._keeper.build(view, offer)
+            self._keeper.build(status, offer)
             return
-        title = words.rebuild_question(view.model, offer.precision)
+        title = words.rebuild_question(status.model, offer.precision)
         detail = words.rebuild_detail(texts.duration(offer.plan.build_seconds))
         self._ask(Question(title, detail, words.REBUILD, self._themes.theme, self), "rebuild")
 
     def on_verify_clicked(self) -> None:
         """Run the self-test."""
         self._problem = None
-        if self._view is not None and self.offer is not None:
-            self._keeper.verify(self._view, self.offer)
+        if self._status is not None and self.offer is not None:
+            self._keeper.verify(self._status, self.offer)
 
     def on_delete_clicked(self) -> None:
         """Ask, and say how much comes free."""
-        view, offer = self._view, self.offer
-        if view is None or offer is None or offer.folder is None:
+        status, offer = self._status, self.offer
+        if status is None or offer is None or offer.folder is None:
             return
-        title = words.delete_question(view.model, offer.precision)
+        title = words.delete_question(status.model, offer.precision)
         detail = words.delete_detail(texts.size(offer.size), texts.duration(offer.plan.build_seconds))
         self._ask(Question(title, detail, "Delete", self._themes.theme, self), "delete")
 
@@ -188,12 +188,12 @@ class EngineCard(QDialog):
 
     def on_question_accepted(self) -> None:
         """The user agreed to what `_ask` was about."""
-        subject, view, offer = self._question, self._view, self.offer
+        subject, status, offer = self._question, self._status, self.offer
         self._problem = None
         if subject == "prune":
             self._keeper.remove([each.folder for each in self._sets if each.useless])
-        elif view is not None and offer is not None and subject == "rebuild":
-            self._keeper.build(view, offer, anew=True)
+        elif status is not None and offer is not None and subject == "rebuild":
+            self._keeper.build(status, offer, anew=True)
         elif offer is not None and offer.folder is not None and subject == "delete":
             self._keeper.remove([offer.folder])
 
@@ -207,9 +207,9 @@ class EngineCard(QDialog):
     # -- inside -----------------------------------------------------------------------------------------------------
 
     @property
-    def offer(self) -> Offer | None:
+    def offer(self) -> EngineOffer | None:
         """What is shown."""
-        return self._view.offer(self._precision) if self._view is not None else None
+        return self._status.offer(self._precision) if self._status is not None else None
 
     def _ask(self, question: Question, subject: str) -> None:
         self._question = subject
@@ -217,15 +217,15 @@ class EngineCard(QDialog):
         question.open()
 
     def _refresh(self) -> None:
-        view, offer = self._view, self.offer
-        self.subject.setVisible(view is not None)
-        self.facts.setVisible(view is not None)
-        if view is None:
+        status, offer = self._status, self.offer
+        self.subject.setVisible(status is not None)
+        self.facts.setVisible(status is not None)
+        if status is None:
             self.banner.show_text(words.LOOKING, "", "calm")
         else:
-            self.subject.setText(words.engine_subject(view.model, view.card.gpu.name if view.card else ""))
-            self.facts.show_view(view, offer)
-            self._show_state(view, offer)
+            self.subject.setText(words.engine_subject(status.model, status.card.gpu.name if status.card else ""))
+            self.facts.show_status(status, offer)
+            self._show_state(status, offer)
         useless = sum(each.size for each in self._sets if each.useless)
         self.disk.setText(words.disk_line(len(self._sets), texts.size(sum(each.size for each in self._sets))))
         self.disk.setVisible(bool(self._sets))
@@ -235,15 +235,15 @@ class EngineCard(QDialog):
         self._show_work(self._keeper.work)
         self._refresh_buttons()
 
-    def _show_state(self, view: EngineView, offer: Offer | None) -> None:
+    def _show_state(self, status: EngineStatus, offer: EngineOffer | None) -> None:
         """An error of the last build of this offer comes first, then the state."""
         end = self._keeper.last_end
         if self._problem is not None:
             self.banner.show_text(self._problem.text, self._problem.hint, "bad")
-        elif view.problem is not None and view.refused:
+        elif status.problem is not None and status.refused:
             self.banner.show_text(words.NOT_ON_THIS_CARD, "", "calm")  # why stands below, for each precision
-        elif view.problem is not None:
-            self.banner.show_text(view.problem.text, view.problem.hint, "calm")
+        elif status.problem is not None:
+            self.banner.show_text(status.problem.text, status.problem.hint, "calm")
         elif offer is not None and end is not None and end.report is not None and _same(end.work.offer, offer):
             self.banner.show_text(end.report.text, end.report.hint, "bad", log=True)
         elif offer is not None:
@@ -268,7 +268,7 @@ class EngineCard(QDialog):
         name = offer.state.name
         self.build_button.setText(words.BUILD_LABELS.get(name, words.REBUILD))
         self.build_button.setEnabled(idle)
-        self.verify.setEnabled(idle and name in TESTABLE and self._view is not None and self._view.here)
+        self.verify.setEnabled(idle and name in TESTABLE and self._status is not None and self._status.here)
         self.delete.setEnabled(idle and offer.folder is not None)
         first = None if name == "ready" or not idle else self.verify if name == "untested" else self.build_button
         for button in (self.build_button, self.verify, self.close_button):
@@ -281,12 +281,12 @@ class EngineCard(QDialog):
         self.delete.setAccessibleName("Delete")
 
 
-def _same(one: Offer, other: Offer) -> bool:
+def _same(one: EngineOffer, other: EngineOffer) -> bool:
     """Whether two offers mean the same engines."""
     return one.request.identity == other.request.identity
 
 
-def _reasons(offer: Offer) -> tuple[str, ...]:
+def _reasons(offer: EngineOffer) -> tuple[str, ...]:
     """Why engines are not ready, where the headline does not say it already."""
     state = offer.state
     if state.name == "absent" or (state.name == "untested" and state.certificate is None):

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
 from app.bridge.chat import ChatController
-from app.bridge.engines import EngineKeeper, EngineWork, WorkEnd
-from app.bridge.gpu import GpuKeeper
+from app.bridge.engines import Engines, EngineWork, WorkEnd
+from app.bridge.gpu import GpuAddon
 from app.bridge.model import ModelPhase
 from app.engines import texts as engine_texts
 from app.engines.looks import Looked
@@ -32,8 +32,8 @@ class EngineSlots(_Base):
     """The part of the window that deals with engines."""
 
     _controller: ChatController
-    _engines: EngineKeeper
-    _gpu: GpuKeeper
+    _engines: Engines
+    _gpu: GpuAddon
     _themes: ThemeManager
     pane: ChatPane
     _paths: AppPaths
@@ -66,7 +66,7 @@ class EngineSlots(_Base):
         """The card of the model whose engines are built."""
         work = self._engines.work
         if work is not None:
-            self.open_engines(work.view.folder, work.view.model)
+            self.open_engines(work.status.folder, work.status.model)
         else:
             self.on_engines()
 
@@ -88,11 +88,11 @@ class EngineSlots(_Base):
 
     def on_engines_looked(self, looked: Looked) -> None:
         """Engines that passed with another driver are tested again, once, without being asked."""
-        for offer in looked.view.offers if looked.view.here else ():
+        for offer in looked.status.offers if looked.status.here else ():
             state, key = offer.state, offer.request.identity.key
             if state.name == "untested" and state.certificate is not None and key not in self._tested_again:
                 self._tested_again.add(key)
-                self._engines.verify(looked.view, offer)
+                self._engines.verify(looked.status, offer)
                 return
 
     def on_engine_work_changed(self, work: EngineWork | None) -> None:
@@ -107,7 +107,7 @@ class EngineSlots(_Base):
         elif not self._card_is_open:
             self.pane.notice.show_text(_end_text(end), stays=end.report is not None or end.failed)
         choice = self._controller.model.choice
-        mine = same_folder(end.work.view.folder, choice.folder)
+        mine = same_folder(end.work.status.folder, choice.folder)
         if end.ready and mine and self._controller.model.state.phase == ModelPhase.READY:
             self._controller.model.load(choice)  # now on the graphics card
 

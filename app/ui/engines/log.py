@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from app.bridge.engines import EngineKeeper
+from app.bridge.engines import Engines
 from app.engines.texts import part_name
-from app.engines.values import Offer
+from app.engines.values import EngineOffer
 from app.ui.chat import words
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.first_size import resize_within_screen
@@ -20,7 +20,7 @@ REFRESH_MS = 1000
 class EngineLog(QDialog):
     """What TensorRT says."""
 
-    def __init__(self, keeper: EngineKeeper, offer: Offer, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, keeper: Engines, offer: EngineOffer, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._keeper = keeper

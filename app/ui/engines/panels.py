@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.bridge.engines import EngineWork
 from app.engines import texts
-from app.engines.values import EngineView, Offer
+from app.engines.values import EngineOffer, EngineStatus
 from app.ui.chat import words
 from app.ui.widgets.elided import ElidedLabel
 
@@ -81,7 +81,7 @@ class Banner(QFrame):
                 widget.style().polish(widget)
 
 
-class Facts(QWidget):
+class EngineFacts(QWidget):
     """Name and value in two columns; rows without a value are not shown.
 
     Signals:
@@ -116,30 +116,30 @@ class Facts(QWidget):
             grid.addWidget(self.precision if name == "Precision" else self.values[name], number, 1)
         self.precision.activated.connect(self.on_activated)
 
-    def show_view(self, view: EngineView, offer: Offer | None) -> None:
+    def show_status(self, status: EngineStatus, offer: EngineOffer | None) -> None:
         """The facts of a card, and of one offer on it."""
-        self._set("Graphics card", _card_text(view))
-        self._set("Driver", view.card.driver if view.card is not None and view.here else "")
-        self._set("TensorRT", view.flavour)
-        self._fill(view, offer)
-        refused = [f"{each.precision.upper()}: {each.reason} {each.hint}".strip() for each in view.refused]
+        self._set("Graphics card", _card_text(status))
+        self._set("Driver", status.card.driver if status.card is not None and status.here else "")
+        self._set("TensorRT", status.flavour)
+        self._fill(status, offer)
+        refused = [f"{each.precision.upper()}: {each.reason} {each.hint}".strip() for each in status.refused]
         self._set(words.DOES_NOT_RUN, "\n".join(refused))
-        for name, value in _offer_facts(view, offer).items():
+        for name, value in _offer_facts(status, offer).items():
             self._set(name, value)
 
     def on_activated(self) -> None:
         """The user chose."""
         self.precision_chosen.emit(self.precision.currentData())
 
-    def _fill(self, view: EngineView, offer: Offer | None) -> None:
+    def _fill(self, status: EngineStatus, offer: EngineOffer | None) -> None:
         self.precision.clear()
-        for each in view.offers:
+        for each in status.offers:
             mark = " \u00b7 recommended" if each.recommended else ""
             self.precision.addItem(f"{texts.precision_name(each.precision)}{mark}", each.precision)
         if offer is not None:
             self.precision.setCurrentIndex(self.precision.findData(offer.precision))
         for widget in (self.precision, self._names["Precision"]):
-            widget.setVisible(bool(view.offers))
+            widget.setVisible(bool(status.offers))
 
     def _set(self, name: str, value: str) -> None:
         self.values[name].setText(value)
@@ -148,14 +148,14 @@ class Facts(QWidget):
             widget.setVisible(bool(value))
 
 
-def _card_text(view: EngineView) -> str:
-    if view.card is None:
+def _card_text(status: EngineStatus) -> str:
+    if status.card is None:
         return ""
-    gpu = view.card.gpu
-    return words.card_fact(gpu.name, texts.memory(gpu.memory), gpu.sm, view.here)
+    gpu = status.card.gpu
+    return words.card_fact(gpu.name, texts.memory(gpu.memory), gpu.sm, status.here)
 
 
-def _offer_facts(view: EngineView, offer: Offer | None) -> dict[str, str]:
+def _offer_facts(status: EngineStatus, offer: EngineOffer | None) -> dict[str, str]:
     """What depends on the precision."""
     if offer is None:
         return dict.fromkeys(("Weights", "Expected speed", "On disk", "Built", "Self-test"), "")
@@ -174,7 +174,7 @@ def _offer_facts(view: EngineView, offer: Offer | None) -> dict[str, str]:
         "Weights": texts.placement(plan.resident, plan.segments),
         "Expected speed": f"{texts.speed(plan.tokens_per_second, plan.step_seconds)}, estimate",
         "On disk": words.disk_fact(
-            texts.size(offer.size if there else plan.disk_bytes), texts.size(view.free_disk), there
+            texts.size(offer.size if there else plan.disk_bytes), texts.size(status.free_disk), there
         ),
         "Built": built or words.build_estimate(texts.duration(plan.build_seconds)),
         "Self-test": tested or ("" if offer.state.name == "stale" else words.NOT_TESTED),
@@ -225,7 +225,7 @@ class WorkPanel(QFrame):
 
     def show_work(self, work: EngineWork, elsewhere: bool) -> None:
         """How far it is; `elsewhere` if it is not what the card shows."""
-        self.what.set_full_text(words.other_work(work.view.model, work.offer.precision))
+        self.what.set_full_text(words.other_work(work.status.model, work.offer.precision))
         self.what.setVisible(elsewhere)
         progress = work.progress
         if work.testing:

@@ -18,9 +18,9 @@ from app.ui.widgets.question import Question
 from app.ui.widgets.theme import ThemeManager
 
 if TYPE_CHECKING:
-    from app.bridge.engines import EngineKeeper
-    from app.bridge.gpu import GpuKeeper
-    from app.bridge.library import LibraryKeeper
+    from app.bridge.engines import Engines
+    from app.bridge.gpu import GpuAddon
+    from app.bridge.library import Library
     from app.bridge.preferences import Preferences
     from app.gpu.work import GpuEnd
     from app.ui.chat.pane import ChatPane
@@ -35,9 +35,9 @@ else:
 class GpuSlots(_Base):
     """The part of the window that deals with the GPU add-on."""
 
-    _gpu: GpuKeeper
-    _engines: EngineKeeper
-    _library: LibraryKeeper
+    _gpu: GpuAddon
+    _engines: Engines
+    _library: Library
     _preferences: Preferences
     _themes: ThemeManager
     pane: ChatPane
@@ -110,7 +110,7 @@ class GpuSlots(_Base):
         else:
             self._say_gpu_state(end)
         self.on_engine_model_changed()
-        if self._library.shelf is not None:
+        if self._library.status is not None:
             self._library.look()
 
     def on_gpu_problem(self, report: ErrorReport) -> None:
@@ -123,7 +123,7 @@ class GpuSlots(_Base):
 
     def on_gpu_settings_changed(self, settings: Settings) -> None:
         """The offline switch greys the button; the network itself is told by the part that deals with models."""
-        if self._gpu.view is not None and self._gpu.view.offline != settings.offline:
+        if self._gpu.status is not None and self._gpu.status.offline != settings.offline:
             self._gpu.look()
 
     def on_doctor(self) -> None:
@@ -133,9 +133,9 @@ class GpuSlots(_Base):
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _ask_removal(self) -> None:
-        view = self._gpu.view
-        if view is not None:
-            detail = words.remove_detail(view.size, view.folder)
+        status = self._gpu.status
+        if status is not None:
+            detail = words.remove_detail(status.size, status.folder)
             question = Question(words.REMOVE_TITLE, detail, words.REMOVE_AGREE, self._themes.theme, self._gpu_host())
             question.setWindowTitle(words.TITLE)
             question.accepted.connect(self.on_gpu_removal_agreed)
@@ -143,14 +143,14 @@ class GpuSlots(_Base):
 
     def _say_gpu_state(self, end: GpuEnd) -> None:
         """After an installation or a check."""
-        view = end.work.view
+        status = end.work.status
         if end.work.wrong:
             self._say_gpu(texts.damaged(end.work.wrong), texts.DAMAGED_HINT, "bad")
-        elif view is not None and view.state is GpuState.BROKEN:
+        elif status is not None and status.state is GpuState.BROKEN:
             return  # the panel says it
-        elif view is not None and end.work.task == "install":
+        elif status is not None and end.work.task == "install":
             hint = texts.RESTART if end.work.restart else ""
-            self._say_gpu(texts.installed_new(view.version, view.size), hint, "good")
+            self._say_gpu(texts.installed_new(status.version, status.size), hint, "good")
         else:
             self._say_gpu(words.ALL_RIGHT, tone="good")
 

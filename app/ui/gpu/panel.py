@@ -8,12 +8,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.gpu import texts
-from app.gpu.values import GpuState, GpuView
+from app.gpu.values import GpuState, GpuStatus
 from app.ui.gpu import words
 from app.ui.widgets.labels import Sentence, set_tone
 
 if TYPE_CHECKING:
-    from app.bridge.gpu import GpuKeeper
+    from app.bridge.gpu import GpuAddon
     from app.gpu.work import GpuWork
 
 STEPS = 1000
@@ -28,7 +28,7 @@ class GpuPanel(QFrame):
 
     wanted = Signal(str)
 
-    def __init__(self, keeper: GpuKeeper) -> None:
+    def __init__(self, keeper: GpuAddon) -> None:
         super().__init__()
         self.setObjectName("strip")
         self._keeper = keeper
@@ -46,7 +46,7 @@ class GpuPanel(QFrame):
         row.addLayout(column, 1)
         for button in self.buttons.values():
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-        keeper.view_changed.connect(self.on_changed)
+        keeper.status_changed.connect(self.on_changed)
         keeper.work_changed.connect(self.on_changed)
         self.refresh()
 
@@ -66,12 +66,12 @@ class GpuPanel(QFrame):
 
     def refresh(self) -> None:
         """Show what is known now."""
-        view, work = self._keeper.view, self._keeper.work
+        status, work = self._keeper.status, self._keeper.work
         if work is not None:
             self._show_work(work)
-        elif view is not None:
-            self._show_view(view)
-        self.setVisible(work is not None or (view is not None and view.wanted))
+        elif status is not None:
+            self._show_status(status)
+        self.setVisible(work is not None or (status is not None and status.wanted))
 
     def _show_work(self, work: GpuWork) -> None:
         self.text.setText(words.WORKING[work.task])
@@ -87,29 +87,29 @@ class GpuPanel(QFrame):
         set_tone(self, "calm")
         self.setAccessibleName(f"{self.text.text()}. {self.step.text()}".strip())
 
-    def _show_view(self, view: GpuView) -> None:
+    def _show_status(self, status: GpuStatus) -> None:
         hint, tone = "", "calm"
         names: tuple[str, ...] = ("verify", "remove")
-        match view.state:
+        match status.state:
             case GpuState.ABSENT:
-                text, names = texts.not_installed(view.card, view.download, view.needs), ("install",)
+                text, names = texts.not_installed(status.card, status.download, status.needs), ("install",)
             case GpuState.DAMAGED:
-                text, hint = texts.damaged(view.damaged), texts.DAMAGED_HINT
+                text, hint = texts.damaged(status.damaged), texts.DAMAGED_HINT
                 tone, names = "bad", ("install", "remove")
             case GpuState.BROKEN:
-                text = texts.broken(view.report.text if view.report is not None else "")
+                text = texts.broken(status.report.text if status.report is not None else "")
                 hint, tone, names = texts.BROKEN_HINT, "bad", ("verify", "install", "remove")
             case _:
-                text = texts.installed(view.version, view.size, view.installed)
+                text = texts.installed(status.version, status.size, status.installed)
         self.text.setText(text)
         self.hint.show_text(hint)
         self.step.hide()
         self.bar.hide()
         self._show_buttons(*names)
         install = self.buttons["install"]
-        install.setText(words.INSTALL if view.state is GpuState.ABSENT else words.AGAIN)
-        install.setEnabled(not view.offline)
-        install.setToolTip(words.OFFLINE_WHY if view.offline else "")
+        install.setText(words.INSTALL if status.state is GpuState.ABSENT else words.AGAIN)
+        install.setEnabled(not status.offline)
+        install.setToolTip(words.OFFLINE_WHY if status.offline else "")
         set_tone(self, tone)
         self.setAccessibleName(f"{text} {hint}".strip())
 

@@ -1,4 +1,4 @@
-"""Help > Check this computer: a line for each thing that the doctor looked at, and a report to copy."""
+"""Help > Finding this computer: a line for each thing that the doctor looked at, and a report to copy."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
-    from app.bridge.gpu import GpuKeeper
-    from app.doctor.checks import Check
+    from app.bridge.gpu import GpuAddon
+    from app.doctor.checks import Finding
 
 SIZE = (640, 620)
 
@@ -26,10 +26,10 @@ class DoctorDialog(Sheet):
 
     own_size = True
 
-    def __init__(self, keeper: GpuKeeper, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, keeper: GpuAddon, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(words.DOCTOR, words.DOCTOR, theme, parent)
         self._keeper = keeper
-        self.checks: list[Check] = []
+        self.checks: list[Finding] = []
         self.add_text(words.DOCTOR_TEXT, "muted")
         self.state = self.add_text(words.LOOKING)
         body = QWidget()
@@ -69,7 +69,7 @@ class DoctorDialog(Sheet):
         """Nobody looks any more."""
         self._keeper.stop_diagnosis()
 
-    def on_check_arrived(self, check: Check) -> None:
+    def on_check_arrived(self, check: Finding) -> None:
         """One more line."""
         self.checks.append(check)
         row, top = len(self.checks), Qt.AlignmentFlag.AlignTop

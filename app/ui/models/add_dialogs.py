@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QDialogButtonBox, QLabel, QLineEdit, QWidget
 
-from app.library.values import ModelView
+from app.library.values import ModelStatus
 from app.ui.models import dialog_words as words
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
-    from app.library.work import Adapter
+    from app.library.work import FoundAdapter
 
 
 class NameDialog(Sheet):
@@ -55,8 +55,8 @@ class AdapterDialog(Sheet):
 
     def __init__(
         self,
-        adapter: Adapter,
-        models: Sequence[ModelView],
+        adapter: FoundAdapter,
+        models: Sequence[ModelStatus],
         why_not_ask: str,
         theme: Theme,
         parent: QWidget | None = None,
@@ -95,7 +95,7 @@ class AdapterDialog(Sheet):
         self.on_changed()
 
     @property
-    def chosen(self) -> ModelView | None:
+    def chosen(self) -> ModelStatus | None:
         """The base."""
         index = self.base.currentIndex()
         return self._models[index] if 0 <= index < len(self._models) else None

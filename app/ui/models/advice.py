@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
-from app.library.values import Shelf
+from app.library.values import LibraryStatus
 from app.ui.models import dialog_words as words
 from app.ui.models import words as model_words
 from app.ui.widgets.labels import Sentence
@@ -45,14 +45,14 @@ class FirstAdvice(QFrame):
         self.refuse.clicked.connect(self.refused)
         self.hide()
 
-    def show_shelf(self, shelf: Shelf | None) -> None:
+    def show_status(self, status: LibraryStatus | None) -> None:
         """Say it; None hides the card. Without a model that would run there is one sentence and nothing to do."""
-        self.setVisible(shelf is not None)
-        if shelf is None:
+        self.setVisible(status is not None)
+        if status is None:
             return
-        runs = bool(shelf.advice.id)
-        self.card.show_text(words.found(model_words.machine_head(shelf.machine)) if shelf.machine.card else "")
-        self.advice.setText(shelf.advice.text)
+        runs = bool(status.advice.id)
+        self.card.show_text(words.found(model_words.machine_head(status.machine)) if status.machine.card else "")
+        self.advice.setText(status.advice.text)
         self.show_button.setVisible(runs)
         self.refuse.setText(words.NOT_NOW if runs else words.HIDE)
         self.refuse.setAccessibleName(self.refuse.text())

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.library.values import Machine, ModelState, ModelView
+from app.library.values import Computer, ModelState, ModelStatus
 from app.ui.models import words
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Now:
         pausing: Ids of downloads that were told to stop and have not stopped yet.
     """
 
-    machine: Machine
+    machine: Computer
     advised: str = ""
     offline: bool = False
     asking: bool = False
@@ -47,20 +47,20 @@ class Now:
     busy: str = ""
     pausing: frozenset[str] = frozenset()
 
-    def uses(self, model: ModelView) -> bool:
+    def uses(self, model: ModelStatus) -> bool:
         """Whether this model answers."""
         return same_folder(model.folder, self.in_use)
 
-    def advises(self, model: ModelView) -> bool:
+    def advises(self, model: ModelStatus) -> bool:
         """Whether this model suits the computer, be it in the list or here already."""
         entry = f"catalogue:{model.entry.id}" if model.entry is not None else model.id
         return bool(self.advised) and self.advised in (model.id, entry)
 
-    def builds(self, model: ModelView) -> bool:
+    def builds(self, model: ModelStatus) -> bool:
         """Whether engines are built or tested for this model."""
-        return self.engine_work is not None and same_folder(model.folder, self.engine_work.view.folder)
+        return self.engine_work is not None and same_folder(model.folder, self.engine_work.status.folder)
 
-    def works_on(self, model: ModelView) -> bool:
+    def works_on(self, model: ModelStatus) -> bool:
         """Whether this model is checked, moved, or a base that is merged into."""
         return self.work is not None and self.work.model_id == model.id
 
@@ -93,7 +93,7 @@ def _real(path: Path) -> str:
     return os.path.realpath(path)
 
 
-def shown_state(model: ModelView, state: ModelState, now: Now) -> ModelState:
+def shown_state(model: ModelStatus, state: ModelState, now: Now) -> ModelState:
     """The state as people see it: what waits while nothing runs (after a restart) is paused."""
     if model.usable and now.builds(model):
         return ModelState.BUILDING
@@ -101,7 +101,7 @@ def shown_state(model: ModelView, state: ModelState, now: Now) -> ModelState:
     return ModelState.PAUSED if waits and now.transfer is None else state
 
 
-def buttons_of(model: ModelView, state: ModelState, now: Now) -> tuple[Button, ...]:
+def buttons_of(model: ModelStatus, state: ModelState, now: Now) -> tuple[Button, ...]:
     """The buttons of a row, the first one first."""
     if now.works_on(model) and now.work is not None:
         stopping = now.work.stopping
@@ -115,7 +115,7 @@ def buttons_of(model: ModelView, state: ModelState, now: Now) -> tuple[Button, .
     )
 
 
-def menu_of(model: ModelView, state: ModelState, now: Now, details: bool) -> tuple[Button, ...]:
+def menu_of(model: ModelStatus, state: ModelState, now: Now, details: bool) -> tuple[Button, ...]:
     """The lines of a row's menu; `details` if they are shown."""
     names = ["details"]
     if model.checkable and state in (*DONE, ModelState.DAMAGED):
@@ -136,7 +136,7 @@ def menu_of(model: ModelView, state: ModelState, now: Now, details: bool) -> tup
     )
 
 
-def why_not(name: str, model: ModelView, state: ModelState, now: Now) -> str:
+def why_not(name: str, model: ModelStatus, state: ModelState, now: Now) -> str:
     """Why a button is grey at this moment; "" if it is not."""
     if name in HUB_BUTTONS and now.offline:
         return words.OFFLINE_WHY
@@ -158,7 +158,7 @@ def why_not(name: str, model: ModelView, state: ModelState, now: Now) -> str:
     return ""
 
 
-def _why_not_touched(model: ModelView, state: ModelState, now: Now) -> str:
+def _why_not_touched(model: ModelStatus, state: ModelState, now: Now) -> str:
     """Why a model's folder must stay as it is."""
     if now.uses(model):
         return words.IN_USE_WHY
@@ -170,7 +170,7 @@ def _why_not_touched(model: ModelView, state: ModelState, now: Now) -> str:
     return words.DOWNLOADING_WHY if state in downloads else ""
 
 
-def _names(model: ModelView, state: ModelState, now: Now) -> tuple[str, ...]:
+def _names(model: ModelStatus, state: ModelState, now: Now) -> tuple[str, ...]:
     match state:
         case ModelState.AVAILABLE:
             return ("download",)
@@ -194,13 +194,13 @@ def _names(model: ModelView, state: ModelState, now: Now) -> tuple[str, ...]:
     return ()
 
 
-def _label(name: str, model: ModelView, now: Now) -> str:
+def _label(name: str, model: ModelStatus, now: Now) -> str:
     if name == "pause" and model.id in now.pausing:
         return words.PAUSING
     return words.BUTTONS[name]
 
 
-def _first(model: ModelView, state: ModelState, now: Now) -> str:
+def _first(model: ModelStatus, state: ModelState, now: Now) -> str:
     """The button to press in this state; none of a model that nobody advises."""
     match state:
         case ModelState.AVAILABLE:
@@ -214,5 +214,5 @@ def _first(model: ModelView, state: ModelState, now: Now) -> str:
     return ""
 
 
-def _only_listed(model: ModelView, state: ModelState) -> bool:
+def _only_listed(model: ModelStatus, state: ModelState) -> bool:
     return model.kind == "folder" or state == ModelState.MISSING

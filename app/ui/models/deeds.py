@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.library.values import ModelView, Offer, Removal
+from app.library.values import DownloadOffer, ModelStatus, Removal
 from app.ui.help.network_dialog import NetworkDialog
 from app.ui.models import words
 from app.ui.models.add_dialogs import AdapterDialog, NameDialog
@@ -20,17 +20,17 @@ from app.ui.models.token_dialog import TokenDialog
 from app.ui.widgets.theme import Theme, ThemeManager
 
 if TYPE_CHECKING:
-    from app.bridge.library import LibraryKeeper
+    from app.bridge.library import Library
     from app.bridge.preferences import Preferences
-    from app.library.work import Adapter
+    from app.library.work import FoundAdapter
 
 
 class ModelDeeds(QObject):
     """Does what is wanted; `host` is the window that dialogs stand before.
 
     Signals:
-        use_wanted: A `ModelView` that shall answer.
-        engines_wanted: A `ModelView` whose engines shall be shown.
+        use_wanted: A `ModelStatus` that shall answer.
+        engines_wanted: A `ModelStatus` whose engines shall be shown.
         pause_begun: Id of a download that was told to stop.
         refused: One sentence: why nothing was begun.
     """
@@ -40,7 +40,7 @@ class ModelDeeds(QObject):
     pause_begun = Signal(str)
     refused = Signal(str)
 
-    def __init__(self, keeper: LibraryKeeper, preferences: Preferences, themes: ThemeManager, host: QWidget) -> None:
+    def __init__(self, keeper: Library, preferences: Preferences, themes: ThemeManager, host: QWidget) -> None:
         super().__init__(host)
         self.host = host
         self._keeper, self._preferences, self._themes = keeper, preferences, themes
@@ -48,7 +48,7 @@ class ModelDeeds(QObject):
         keeper.removal_known.connect(self.on_removal_known)
         keeper.adapter_found.connect(self.on_adapter_found)
 
-    def do(self, name: str, model: ModelView | None) -> None:
+    def do(self, name: str, model: ModelStatus | None) -> None:
         """One of `model_words.BUTTONS`, or a button of the window."""
         if model is None:
             {
@@ -83,7 +83,7 @@ class ModelDeeds(QObject):
             case "folder":
                 QDesktopServices.openUrl(QUrl.fromLocalFile(str(model.folder)))
             case "page":
-                QDesktopServices.openUrl(QUrl(f"{self._keeper.desk.network.endpoint}/{model.repo}"))
+                QDesktopServices.openUrl(QUrl(f"{self._keeper.services.network.endpoint}/{model.repo}"))
 
     # -- adding -----------------------------------------------------------------------------------------------------
 
@@ -105,11 +105,11 @@ class ModelDeeds(QObject):
         if folder:
             self._keeper.add_folder(Path(folder))
 
-    def on_adapter_found(self, adapter: Adapter) -> None:
+    def on_adapter_found(self, adapter: FoundAdapter) -> None:
         """Ask for the base."""
-        shelf = self._keeper.shelf
-        models = shelf.models if shelf is not None else ()
-        why_not = words.OFFLINE_WHY if self._keeper.desk.network.offline else ""
+        status = self._keeper.status
+        models = status.models if status is not None else ()
+        why_not = words.OFFLINE_WHY if self._keeper.services.network.offline else ""
         dialog = AdapterDialog(adapter, models, why_not, self._theme, self.host)
         dialog.accepted.connect(self.on_merge_accepted)
         dialog.base_wanted.connect(self._keeper.ask)
@@ -125,9 +125,9 @@ class ModelDeeds(QObject):
 
     # -- downloading and removing -----------------------------------------------------------------------------------
 
-    def on_offered(self, offer: Offer) -> None:
+    def on_offered(self, offer: DownloadOffer) -> None:
         """Show the licence."""
-        rate = self._keeper.shelf.machine.rate if self._keeper.shelf is not None else 0.0
+        rate = self._keeper.status.machine.rate if self._keeper.status is not None else 0.0
         dialog = LicenceDialog(offer, rate, self._theme, self.host)
         dialog.accepted.connect(self.on_licence_accepted)
         dialog.open()
@@ -150,7 +150,7 @@ class ModelDeeds(QObject):
         if isinstance(dialog, RemovalDialog):
             self._keeper.remove(dialog.removal, dialog.with_engines)
 
-    def _move(self, model: ModelView) -> None:
+    def _move(self, model: ModelStatus) -> None:
         start = str(model.folder.parent) if model.folder is not None else ""
         parent = QFileDialog.getExistingDirectory(self.host, words.CHOOSE_TARGET, start)
         if parent:
@@ -160,11 +160,11 @@ class ModelDeeds(QObject):
 
     def show_token(self) -> None:
         """The access token."""
-        TokenDialog(self._keeper.desk.tokens, self._theme, self.host).open()
+        TokenDialog(self._keeper.services.tokens, self._theme, self.host).open()
 
     def show_network(self) -> None:
         """What is asked, and the switch."""
-        NetworkDialog(self._keeper.desk.network.uses(), self._preferences, self._theme, self.host).open()
+        NetworkDialog(self._keeper.services.network.uses(), self._preferences, self._theme, self.host).open()
 
     def show_leftovers(self) -> None:
         """What lies about."""

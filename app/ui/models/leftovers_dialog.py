@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from app.library.values import Leftover, Shelf
+from app.library.values import Leftover, LibraryStatus
 from app.ui.models import dialog_words as words
 from app.ui.models import words as model_words
 from app.ui.widgets.first_size import resize_within_screen
@@ -17,7 +17,7 @@ from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
-    from app.bridge.library import LibraryKeeper
+    from app.bridge.library import Library
 
 SIZE = (600, 420)
 
@@ -27,7 +27,7 @@ class LeftoversDialog(Sheet):
 
     own_size = True
 
-    def __init__(self, keeper: LibraryKeeper, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, keeper: Library, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(model_words.LEFTOVERS, model_words.LEFTOVERS, theme, parent)
         self._keeper = keeper
         self._asked: Leftover | None = None
@@ -46,25 +46,25 @@ class LeftoversDialog(Sheet):
         area.setWidget(self._body)
         self.column.addWidget(area, 1)
         self.add_reject(words.CLOSE, primary=True)
-        keeper.shelf_changed.connect(self.on_shelf_changed)
+        keeper.status_changed.connect(self.on_status_changed)
         resize_within_screen(self, round(SIZE[0] * theme.scale), round(SIZE[1] * theme.scale))
-        if keeper.shelf is not None:
-            self.on_shelf_changed(keeper.shelf)
+        if keeper.status is not None:
+            self.on_status_changed(keeper.status)
 
-    def on_shelf_changed(self, shelf: Shelf) -> None:
+    def on_status_changed(self, status: LibraryStatus) -> None:
         """Other leftovers."""
-        if shelf.leftovers == self._shown:
+        if status.leftovers == self._shown:
             return
-        self._shown = shelf.leftovers
+        self._shown = status.leftovers
         while self._rows.count() > 1:
             item = self._rows.takeAt(0)
             row = item.widget() if item is not None else None
             if row is not None:
                 row.hide()
                 row.deleteLater()
-        for number, leftover in enumerate(shelf.leftovers):
+        for number, leftover in enumerate(status.leftovers):
             self._rows.insertWidget(number, self._row(leftover, number))
-        self.text.setText(words.LEFTOVERS_TEXT if shelf.leftovers else words.NO_LEFTOVERS)
+        self.text.setText(words.LEFTOVERS_TEXT if status.leftovers else words.NO_LEFTOVERS)
 
     def on_take_back_clicked(self) -> None:
         """Into the list."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtWidgets import QWidget
 
 from app.library import texts as model_texts
-from app.library.values import Offer
+from app.library.values import DownloadOffer
 from app.ui.models import dialog_words as words
 from app.ui.widgets.licence_sheet import LicenceSheet
 from app.ui.widgets.theme import Theme
@@ -16,7 +16,7 @@ SIZE = (680, 640)
 class LicenceDialog(LicenceSheet):
     """Accepted if the user accepts the licence and wants the download."""
 
-    def __init__(self, offer: Offer, rate: float, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, offer: DownloadOffer, rate: float, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(words.LICENCE, offer.title, theme, parent)
         self.offer = offer
         self.add_text(words.licence_head(offer.remote.repo, offer.remote.licence), "muted")

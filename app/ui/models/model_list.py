@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from app.library.values import ModelState, ModelView, Shelf
+from app.library.values import LibraryStatus, ModelState, ModelStatus
 from app.ui.models import words
 from app.ui.models.buttons import Now
 from app.ui.models.row import ModelRow
-from app.ui.models.row_status import row_view
+from app.ui.models.row_status import row_status
 from app.ui.widgets.labels import Sentence
 
 
@@ -29,11 +29,11 @@ class MachinePanel(QFrame):
         self.around.hide()
         self.advice.hide()
 
-    def show_shelf(self, shelf: Shelf) -> None:
+    def show_status(self, status: LibraryStatus) -> None:
         """What a look found."""
-        self.card.setText(words.machine_head(shelf.machine))
-        self.around.show_text(words.machine_line(shelf.machine, shelf.advice.text))
-        self.advice.show_text(shelf.advice.text)
+        self.card.setText(words.machine_head(status.machine))
+        self.around.show_text(words.machine_line(status.machine, status.advice.text))
+        self.advice.show_text(status.advice.text)
         self.setAccessibleName(f"{self.card.text()}. {self.around.text()}. {self.advice.text()}")
 
 
@@ -56,7 +56,7 @@ class ModelList(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.machine = MachinePanel()
         self.rows: dict[str, ModelRow] = {}
-        self._models: dict[str, ModelView] = {}
+        self._models: dict[str, ModelStatus] = {}
         self._details: set[str] = set()
         self._wanted = ""
         self._order: tuple[str, ...] = ()
@@ -77,17 +77,17 @@ class ModelList(QScrollArea):
         self._reveal.setSingleShot(True)
         self._reveal.timeout.connect(self.on_reveal_due)
 
-    def show_models(self, shelf: Shelf, states: dict[str, ModelState], now: Now) -> bool:
+    def show_models(self, status: LibraryStatus, states: dict[str, ModelState], now: Now) -> bool:
         """Show every model as it is; True if there are other rows than before, or in another order."""
-        self.machine.show_shelf(shelf)
-        order = tuple(model.id for model in shelf.models)
+        self.machine.show_status(status)
+        order = tuple(model.id for model in status.models)
         arranged = order != self._order
         if arranged:
-            self._arrange(shelf, order)
-        self._models = {model.id: model for model in shelf.models}
-        for model in shelf.models:
-            view = row_view(model, states[model.id], now, model.id in self._details)
-            self.rows[model.id].show_view(view)
+            self._arrange(status, order)
+        self._models = {model.id: model for model in status.models}
+        for model in status.models:
+            shown = row_status(model, states[model.id], now, model.id in self._details)
+            self.rows[model.id].show_status(shown)
         if self._wanted in self.rows:
             self._reveal.start()
         return arranged
@@ -114,19 +114,19 @@ class ModelList(QScrollArea):
             self.ensureWidgetVisible(row, 0, 12)
             (row.buttons() or [row.more])[0].setFocus()
 
-    def _arrange(self, shelf: Shelf, order: tuple[str, ...]) -> None:
+    def _arrange(self, status: LibraryStatus, order: tuple[str, ...]) -> None:
         """Make rows for new models, drop those of models that are gone, and put all in their order."""
         focused = next(
             (row for row in self.rows.values() if row.isAncestorOf(QApplication.focusWidget() or self)), None
         )
         for gone in set(self.rows) - set(order):
-            self._drop(gone, focused, shelf)
-        for model in shelf.models:
+            self._drop(gone, focused, status)
+        for model in status.models:
             if model.id not in self.rows:
                 row = self.rows[model.id] = ModelRow(model.id)
                 row.pressed.connect(self.pressed)
-        here = [model.id for model in shelf.models if model.kind != "catalogue"]
-        there = [model.id for model in shelf.models if model.kind == "catalogue"]
+        here = [model.id for model in status.models if model.kind != "catalogue"]
+        there = [model.id for model in status.models if model.kind == "catalogue"]
         place = self._column.indexOf(self.machine) + 1
         for local, ids in ((True, here), (False, there)):
             widgets: list[QWidget] = [self._headings[local], *(self.rows[one] for one in ids)]
@@ -139,10 +139,10 @@ class ModelList(QScrollArea):
                 place += 1
         self._order = order
 
-    def _drop(self, gone: str, focused: ModelRow | None, shelf: Shelf) -> None:
+    def _drop(self, gone: str, focused: ModelRow | None, status: LibraryStatus) -> None:
         row, before = self.rows.pop(gone), self._models.get(gone)
         if row is focused and before is not None and not self._wanted:  # a download begins: its row has another id
-            same = (model.id for model in shelf.models if before.repo and model.repo == before.repo)
+            same = (model.id for model in status.models if before.repo and model.repo == before.repo)
             self._wanted = next(same, "")
         self._column.removeWidget(row)
         row.hide()

@@ -1,6 +1,6 @@
 """The models window: this computer, which model suits it, and a card for each model with what can be done with it.
 
-It shows what `LibraryKeeper` says and passes on what the user wants; closing it stops nothing.
+It shows what `Library` says and passes on what the user wants; closing it stops nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
-from app.library.values import Shelf
+from app.library.values import LibraryStatus
 from app.network.errors import host
 from app.ui.models import words
 from app.ui.models.buttons import Now
@@ -24,8 +24,8 @@ from app.ui.widgets.labels import Sentence, Strip
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
-    from app.bridge.engines import EngineKeeper, EngineWork
-    from app.bridge.library import LibraryKeeper
+    from app.bridge.engines import Engines, EngineWork
+    from app.bridge.library import Library
     from app.library.queue import Ended
     from app.library.work import ModelWork, Transferring
 
@@ -37,16 +37,14 @@ class ModelsWindow(QDialog):
 
     Signals:
         wanted: Name of what the user wants (of `model_words.BUTTONS`, or "add_name", "add_folder", "refresh", "token",
-            "network", "leftovers"), and a `ModelView` or None.
+            "network", "leftovers"), and a `ModelStatus` or None.
         dropped: Path of a folder that was dropped.
     """
 
     wanted = Signal(str, object)
     dropped = Signal(object)
 
-    def __init__(
-        self, keeper: LibraryKeeper, engines: EngineKeeper, theme: Theme, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, keeper: Library, engines: Engines, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(words.TITLE)
         self.setAccessibleName(words.TITLE)
@@ -103,7 +101,7 @@ class ModelsWindow(QDialog):
 
     # -- what comes from the keepers --------------------------------------------------------------------------------
 
-    def on_shelf_changed(self, shelf: Shelf) -> None:
+    def on_status_changed(self, status: LibraryStatus) -> None:
         """A look."""
         self._pausing = {one for one in self._pausing if self._is_transferring(one)}
         self.refresh()
@@ -133,17 +131,17 @@ class ModelsWindow(QDialog):
 
     def refresh(self) -> None:
         """Show what is known now."""
-        shelf = self._keeper.shelf
-        offline = shelf is not None and shelf.offline
+        status = self._keeper.status
+        offline = status is not None and status.offline
         why = words.OFFLINE_WHY if offline else words.ASKING_WHY if self._asking else ""
         self.refresh_list.setEnabled(not why)
         self.refresh_list.setToolTip(why)
         self.by_name.setEnabled(not why)
         self.by_name.setToolTip(why)
-        asked = host(self._keeper.desk.network.endpoint)
+        asked = host(self._keeper.services.network.endpoint)
         self.asking.set_full_text(words.asking(asked) if self._asking else "")
         self.offline.setVisible(offline)
-        left = shelf.leftovers if shelf is not None else ()
+        left = status.leftovers if status is not None else ()
         self.leftovers.show_text(words.leftovers(len(left), sum(each.size for each in left)) if left else "")
         self.show_leftovers.setVisible(bool(left))
         self._refresh_rows()
@@ -152,7 +150,7 @@ class ModelsWindow(QDialog):
 
     def on_pressed(self, name: str, model_id: str) -> None:
         """A button of a row."""
-        model = self._keeper.shelf.model(model_id) if self._keeper.shelf is not None else None
+        model = self._keeper.status.model(model_id) if self._keeper.status is not None else None
         if name == "details":
             self.list.toggle_details(model_id)
             self._refresh_rows()
@@ -170,13 +168,13 @@ class ModelsWindow(QDialog):
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _refresh_rows(self) -> None:
-        shelf = self._keeper.shelf
-        if shelf is None:
+        status = self._keeper.status
+        if status is None:
             return
         now = Now(
-            machine=shelf.machine,
-            advised=shelf.advice.id,
-            offline=shelf.offline,
+            machine=status.machine,
+            advised=status.advice.id,
+            offline=status.offline,
             asking=self._asking,
             transfer=self._keeper.transfer,
             work=self._keeper.work,
@@ -185,8 +183,8 @@ class ModelsWindow(QDialog):
             busy=self._busy,
             pausing=frozenset(self._pausing),
         )
-        states = {model.id: self._keeper.state_of(model) for model in shelf.models}
-        if self.list.show_models(shelf, states, now):
+        states = {model.id: self._keeper.state_of(model) for model in status.models}
+        if self.list.show_models(status, states, now):
             self._set_tab_order()
 
     def _set_tab_order(self) -> None:
@@ -251,7 +249,7 @@ class ModelsWindow(QDialog):
 
     def _connect(self) -> None:
         keeper = self._keeper
-        keeper.shelf_changed.connect(self.on_shelf_changed)
+        keeper.status_changed.connect(self.on_status_changed)
         keeper.transfer_changed.connect(self.on_transfer_changed)
         keeper.download_ended.connect(self.on_download_ended)
         keeper.work_changed.connect(self.on_work_changed)

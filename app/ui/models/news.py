@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QMainWindow
 
 from app.base.errors import ErrorReport
-from app.library.values import ModelView
+from app.library.values import ModelStatus
 from app.ui.models import words as model_words
 from app.ui.models.deeds import ModelDeeds
 from app.ui.models.models_window import ModelsWindow
 
 if TYPE_CHECKING:
-    from app.bridge.library import LibraryKeeper
+    from app.bridge.library import Library
     from app.library.queue import Ended
     from app.library.work import ModelWorkEnd
     from app.ui.chat.pane import ChatPane
@@ -29,7 +29,7 @@ else:
 class ModelNews(_Base):
     """The part of the window that says how it went: in the open models window, else in a notice."""
 
-    _library: LibraryKeeper
+    _library: Library
     _opening: Path | None  # chosen in the menu: used as soon as it is in the list
     _news: Callable[[], None] | None  # what the button beside the newest news does
     deeds: ModelDeeds
@@ -110,10 +110,10 @@ class ModelNews(_Base):
     def _models_open(self) -> bool:
         return self.models_window is not None and self.models_window.isVisible()
 
-    def _model(self, model_id: str) -> ModelView | None:
-        return self._library.shelf.model(model_id) if self._library.shelf is not None else None
+    def _model(self, model_id: str) -> ModelStatus | None:
+        return self._library.status.model(model_id) if self._library.status is not None else None
 
-    def _say(self, text: str, tone: str = "calm", new: ModelView | None = None) -> None:
+    def _say(self, text: str, tone: str = "calm", new: ModelStatus | None = None) -> None:
         """In the open models window, else in a notice; beside a new model stands what to do with it next."""
         action = ""
         if new is not None:

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
 
 from app.ui.models import words
 from app.ui.models.buttons import Button
-from app.ui.models.row_status import Bar, RowView
+from app.ui.models.row_status import Bar, RowStatus
 from app.ui.widgets.elided import ElidedLabel
-from app.ui.widgets.labels import Pill, Sentence, Trouble, set_tone
+from app.ui.widgets.labels import Pill, Sentence, TroubleFrame, set_tone
 
 STEPS = 1000  # of the progress bar
 NARROW_EMS = 75
@@ -41,7 +41,7 @@ class ModelRow(QFrame):
         super().__init__()
         self.setObjectName("model_row")
         self.model_id = model_id
-        self.view: RowView | None = None
+        self.status: RowStatus | None = None
         self.title, self.origin = ElidedLabel(), ElidedLabel()
         self.title.setObjectName("model_title")
         self.origin.setProperty("role", "faint")
@@ -53,8 +53,8 @@ class ModelRow(QFrame):
         self.bar.setTextVisible(False)
         self.bar.setRange(0, STEPS)
         self.progress, self.note = Sentence(role="faint"), Sentence()
-        self.trouble = Trouble()
-        self.facts = Facts()
+        self.trouble = TroubleFrame()
+        self.facts = ModelFacts()
         self._buttons = [self._new_button() for _ in range(MOST_BUTTONS)]
         self.more = QPushButton(words.MORE)
         self.more.setAutoDefault(False)
@@ -103,36 +103,36 @@ class ModelRow(QFrame):
 
     # -- showing ----------------------------------------------------------------------------------------------------
 
-    def show_view(self, view: RowView) -> None:
+    def show_status(self, status: RowStatus) -> None:
         """Change what is different."""
-        before, self.view = self.view, view
-        if before == view:
+        before, self.status = self.status, status
+        if before == status:
             return
-        self.setAccessibleName(view.spoken)
-        self._show_texts(view)
-        self._show_bar(view.bar)
-        self.trouble.show_report(view.problem)
-        if before is None or before.facts != view.facts:
-            self.facts.show_facts(view.facts)
-        if before is None or before.buttons != view.buttons or before.title != view.title:
-            self._show_buttons(view)
-        if before is None or before.menu != view.menu or before.title != view.title:
-            self._show_menu(view)
+        self.setAccessibleName(status.spoken)
+        self._show_texts(status)
+        self._show_bar(status.bar)
+        self.trouble.show_report(status.problem)
+        if before is None or before.facts != status.facts:
+            self.facts.show_facts(status.facts)
+        if before is None or before.buttons != status.buttons or before.title != status.title:
+            self._show_buttons(status)
+        if before is None or before.menu != status.menu or before.title != status.title:
+            self._show_menu(status)
 
-    def _show_texts(self, view: RowView) -> None:
-        if self.title.full_text != view.title:
-            self.title.set_full_text(view.title)
-        if self.origin.full_text != view.origin:
-            self.origin.set_full_text(view.origin)
-        self.state.show_text(*view.state)
-        self.mark.show_text(view.mark, "strong" if view.mark == words.IN_USE else "good")
-        verdict, text, tone = view.fit
+    def _show_texts(self, status: RowStatus) -> None:
+        if self.title.full_text != status.title:
+            self.title.set_full_text(status.title)
+        if self.origin.full_text != status.origin:
+            self.origin.set_full_text(status.origin)
+        self.state.show_text(*status.state)
+        self.mark.show_text(status.mark, "strong" if status.mark == words.IN_USE else "good")
+        verdict, text, tone = status.fit
         self.dot.setAccessibleName(verdict)
         self.dot.setToolTip(verdict)
         set_tone(self.dot, tone)
         self.fit.setText(text)
-        self.about.show_text(view.about)
-        self.sizes.show_text(view.sizes)
+        self.about.show_text(status.about)
+        self.sizes.show_text(status.sizes)
 
     def _show_bar(self, bar: Bar | None) -> None:
         self.bar.setVisible(bar is not None)
@@ -143,16 +143,16 @@ class ModelRow(QFrame):
             self.bar.setAccessibleName(bar.text)
             set_tone(self.bar, "calm" if bar.calm or bar.note else "busy")
 
-    def _show_buttons(self, view: RowView) -> None:
+    def _show_buttons(self, status: RowStatus) -> None:
         """The same buttons with other labels, so that the focus stays where it is."""
         for number, button in enumerate(self._buttons):
-            shown = number < len(view.buttons)
+            shown = number < len(status.buttons)
             if shown:
-                self._show_button(button, view.buttons[number], view.title)
+                self._show_button(button, status.buttons[number], status.title)
             if not shown and button.hasFocus():
                 self.more.setFocus()
             button.setVisible(shown)
-        self.more.setAccessibleName(f"{words.MORE}: {view.title}")
+        self.more.setAccessibleName(f"{words.MORE}: {status.title}")
 
     def _new_button(self) -> QPushButton:
         button = QPushButton()
@@ -172,14 +172,14 @@ class ModelRow(QFrame):
         button.setEnabled(not spec.why)
         set_tone(button, "primary" if spec.primary and not spec.why else "", "role")
 
-    def _show_menu(self, view: RowView) -> None:
+    def _show_menu(self, status: RowStatus) -> None:
         """The lines stay where they are while the menu is open, unless there are others."""
         actions = self.menu.actions()
-        if [action.data() for action in actions] != [line.name for line in view.menu]:
+        if [action.data() for action in actions] != [line.name for line in status.menu]:
             self.menu.clear()
-            actions = [self._new_action(line.name) for line in view.menu]
-        self.menu.setAccessibleName(f"{words.MORE}: {view.title}")
-        for action, line in zip(actions, view.menu, strict=True):
+            actions = [self._new_action(line.name) for line in status.menu]
+        self.menu.setAccessibleName(f"{words.MORE}: {status.title}")
+        for action, line in zip(actions, status.menu, strict=True):
             action.setText(line.label)
             action.setEnabled(not line.why)
             action.setToolTip(line.why)
@@ -221,7 +221,7 @@ class ModelRow(QFrame):
             self.pressed.emit(action.data(), self.model_id)
 
 
-class Facts(QWidget):
+class ModelFacts(QWidget):
     """Name and value in two columns; the labels are made when they are needed first."""
 
     def __init__(self) -> None:

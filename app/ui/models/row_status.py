@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.base.errors import ErrorReport
 from app.engines import texts as engine_texts
 from app.library import texts as model_texts
-from app.library.values import ModelState, ModelView
+from app.library.values import ModelState, ModelStatus
 from app.library.work import ModelWork, Transferring
 from app.ui.chat import words as engine_words
 from app.ui.models import words
@@ -50,7 +50,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class RowView:
+class RowStatus:
     """One row.
 
     Attributes:
@@ -88,12 +88,12 @@ class RowView:
         return ". ".join(part.rstrip(".") for part in parts if part)
 
 
-def row_view(model: ModelView, state: ModelState, now: Now, details: bool = False) -> RowView:
+def row_status(model: ModelStatus, state: ModelState, now: Now, details: bool = False) -> RowStatus:
     """The row of a model; `state` is the keeper's, `details` whether they are shown."""
     state = shown_state(model, state, now)
     fit, entry = model.fit, model.entry
     publisher = entry.publisher if entry is not None else ""
-    return RowView(
+    return RowStatus(
         title=model.title,
         origin=words.origin(model.kind, publisher, model.repo, model.folder),
         state=_state(model, state, now),
@@ -113,23 +113,23 @@ def row_view(model: ModelView, state: ModelState, now: Now, details: bool = Fals
     )
 
 
-def _moves(model: ModelView, state: ModelState, now: Now) -> bool:
+def _moves(model: ModelStatus, state: ModelState, now: Now) -> bool:
     """Whether something is being done about a problem."""
     return state in (*DOWNLOADS, ModelState.QUEUED) or now.works_on(model)
 
 
-def _slow(model: ModelView) -> bool:
+def _slow(model: ModelStatus) -> bool:
     return bool(model.fit.hint) and model.fit.runs
 
 
-def _state(model: ModelView, state: ModelState, now: Now) -> tuple[str, str]:
+def _state(model: ModelStatus, state: ModelState, now: Now) -> tuple[str, str]:
     if now.works_on(model) and now.work is not None and now.work.task != "verify":
         return words.MOVING if now.work.task == "move" else words.MERGING, "busy"
     tone = "warn" if state == ModelState.PAUSED and model.problem is not None else TONES.get(state, "calm")
     return words.state_words(state, model.fit), tone
 
 
-def _sizes(model: ModelView, state: ModelState, now: Now) -> str:
+def _sizes(model: ModelStatus, state: ModelState, now: Now) -> str:
     missing = max(0, model.size - model.done)
     later = words.engines_later(model.fit.engine_bytes) if model.fit.engine_bytes else ""
     if state == ModelState.AVAILABLE:
@@ -146,7 +146,7 @@ def _sizes(model: ModelView, state: ModelState, now: Now) -> str:
     return words.sentence(parts)
 
 
-def _bar(model: ModelView, state: ModelState, now: Now) -> Bar | None:
+def _bar(model: ModelStatus, state: ModelState, now: Now) -> Bar | None:
     if now.transfer is not None and now.transfer.model_id == model.id:
         return _download_bar(now.transfer, model)
     if now.works_on(model) and now.work is not None:
@@ -160,7 +160,7 @@ def _bar(model: ModelView, state: ModelState, now: Now) -> Bar | None:
     return None
 
 
-def _download_bar(transfer: Transferring, model: ModelView) -> Bar:
+def _download_bar(transfer: Transferring, model: ModelStatus) -> Bar:
     done, total = (transfer.done, transfer.total) if transfer.total else (model.done, model.size)
     fraction = min(1.0, done / total) if total else 0.0
     parts = [words.so_far(done, total), words.percent(fraction) if done else ""]
@@ -195,7 +195,7 @@ def _engine_bar(now: Now) -> Bar:
     )
 
 
-def _facts(model: ModelView) -> tuple[tuple[str, str], ...]:
+def _facts(model: ModelStatus) -> tuple[tuple[str, str], ...]:
     entry, fit = model.entry, model.fit
     build = f"{engine_texts.duration(fit.build_seconds)} to build" if fit.build_seconds else ""
     room = f"{engine_texts.size(fit.engine_bytes)} on the disk" if fit.engine_bytes else ""

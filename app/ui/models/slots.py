@@ -13,7 +13,7 @@ from app.bridge.chat import ChatController
 from app.bridge.jobs import ModelChoice
 from app.bridge.model import ModelPhase
 from app.bridge.preferences import Preferences
-from app.library.values import ModelState, ModelView, Shelf
+from app.library.values import LibraryStatus, ModelState, ModelStatus
 from app.ui.chat import words
 from app.ui.menu_slots import starter_choice
 from app.ui.models import words as model_words
@@ -23,8 +23,8 @@ from app.ui.models.news import ModelNews
 from app.ui.widgets.theme import ThemeManager
 
 if TYPE_CHECKING:
-    from app.bridge.engines import EngineKeeper
-    from app.bridge.gpu import GpuKeeper
+    from app.bridge.engines import Engines
+    from app.bridge.gpu import GpuAddon
     from app.library.work import ModelWork, Transferring
 
 FIRST_LOOK_MS = 1_200  # after the window takes input: the first answer and the model come first
@@ -35,8 +35,8 @@ class ModelSlots(ModelNews):
     """The part of the window that deals with the list of models."""
 
     _controller: ChatController
-    _engines: EngineKeeper
-    _gpu: GpuKeeper
+    _engines: Engines
+    _gpu: GpuAddon
     _preferences: Preferences
     _themes: ThemeManager
     if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ModelSlots(ModelNews):
         self._first_look.setSingleShot(True)
         self._first_look.setInterval(FIRST_LOOK_MS)
         self._first_look.timeout.connect(keeper.look)
-        keeper.shelf_changed.connect(self.on_shelf_changed)
+        keeper.status_changed.connect(self.on_status_changed)
         keeper.transfer_changed.connect(self.on_transfer_changed)
         keeper.download_ended.connect(self.on_download_ended)
         keeper.work_changed.connect(self.on_model_work_changed)
@@ -124,12 +124,12 @@ class ModelSlots(ModelNews):
             self._opening = Path(folder)
             self._library.add_folder(self._opening)
 
-    def use_model(self, model: ModelView) -> None:
+    def use_model(self, model: ModelStatus) -> None:
         """Let a model answer; the one that is there stays if that fails."""
         starter = model.kind == "starter"
         self._controller.model.load(starter_choice() if starter else ModelChoice(model.folder, "auto", model.title))
 
-    def on_model_engines_wanted(self, model: ModelView) -> None:
+    def on_model_engines_wanted(self, model: ModelStatus) -> None:
         """The engine card, of this model."""
         self.open_engines(model.folder, model.title)
 
@@ -140,7 +140,7 @@ class ModelSlots(ModelNews):
 
     # -- what comes from the keeper ---------------------------------------------------------------------------------
 
-    def on_shelf_changed(self, shelf: Shelf) -> None:
+    def on_status_changed(self, status: LibraryStatus) -> None:
         """A look."""
         self._show_link()
         self._show_advice()
@@ -164,7 +164,7 @@ class ModelSlots(ModelNews):
 
     def on_engines_changed(self) -> None:
         """Engines were built or removed: sizes and states are others."""
-        if self._library.shelf is not None:
+        if self._library.status is not None:
             self._library.look()
 
     def on_answering_model_changed(self) -> None:
@@ -189,17 +189,17 @@ class ModelSlots(ModelNews):
 
     def _link(self) -> str:
         """What goes on with models, for the header."""
-        transfer, work, shelf = self._library.transfer, self._library.work, self._library.shelf
+        transfer, work, status = self._library.transfer, self._library.work, self._library.status
         if transfer is not None:
             return model_words.download_link(transfer.fraction, transfer.seconds_left)
         if work is not None:
             return model_words.work_link(work.task, work.fraction)
-        paused = (model.state == ModelState.PAUSED and model.problem for model in (shelf.models if shelf else ()))
+        paused = (model.state == ModelState.PAUSED and model.problem for model in (status.models if status else ()))
         return model_words.DOWNLOAD_PAUSED if any(paused) else ""
 
     def _show_advice(self) -> None:
         """On the page of a new chat, as long as there is nothing but the starter model."""
-        shelf = self._library.shelf
-        alone = shelf is not None and all(model.kind in ("starter", "catalogue") for model in shelf.models)
+        status = self._library.status
+        alone = status is not None and all(model.kind in ("starter", "catalogue") for model in status.models)
         wanted = alone and self._preferences.settings.first_advice
-        self.pane.empty.advice.show_shelf(shelf if wanted else None)
+        self.pane.empty.advice.show_status(status if wanted else None)

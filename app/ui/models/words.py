@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.engines.texts import duration, memory, size
-from app.library.values import Fit, Machine, ModelState
+from app.library.values import Computer, Fit, ModelState
 
 TITLE = "Models"
 LOOKING = "Looking at this computer and its models \u2026"
@@ -109,12 +109,12 @@ def asking(host: str) -> str:
     return f"Asking {host} \u2026"
 
 
-def machine_head(machine: Machine) -> str:
+def machine_head(machine: Computer) -> str:
     """The card, for a headline."""
     return f"{machine.card}, {memory(machine.vram)}" if machine.card else "No graphics card in use"
 
 
-def machine_line(machine: Machine, advice: str) -> str:
+def machine_line(machine: Computer, advice: str) -> str:
     """What is around the card; and why none counts, unless the advice says so."""
     facts = f"{memory(machine.ram)} of memory \u00b7 {size(machine.free_disk)} free in {machine.models}"
     return facts if machine.card or machine.why_no_card in advice else f"{machine.why_no_card} {facts}"
@@ -158,7 +158,7 @@ def engines_later(count: int) -> str:
 
 
 def sentence(parts: Iterable[str]) -> str:
-    """Facts in one line."""
+    """ModelFacts in one line."""
     text = " \u00b7 ".join(part for part in parts if part)
     return text[:1].upper() + text[1:]
 

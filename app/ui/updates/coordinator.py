@@ -20,7 +20,7 @@ from app.updates.values import Found, UpdateState
 
 if TYPE_CHECKING:
     from app.bridge.preferences import Preferences
-    from app.bridge.updates import UpdateKeeper
+    from app.bridge.updates import Updates
     from app.ui.chat.pane import ChatPane
 
     _Base = QMainWindow
@@ -31,7 +31,7 @@ else:
 class UpdateSlots(_Base):
     """The part of the window that deals with updates."""
 
-    _updates: UpdateKeeper
+    _updates: Updates
     _preferences: Preferences
     _themes: ThemeManager
     _news: Callable[[], None] | None
@@ -51,7 +51,7 @@ class UpdateSlots(_Base):
 
     def on_updates(self) -> None:
         """Whoever opens the dialog asks, unless there is more to tell already."""
-        if self._updates.view.state in (UpdateState.IDLE, UpdateState.CURRENT, UpdateState.NEWER, UpdateState.ASKING):
+        if self._updates.status.state in (UpdateState.IDLE, UpdateState.CURRENT, UpdateState.NEWER, UpdateState.ASKING):
             self._updates.ask()
         self._show_updates()
 
@@ -67,13 +67,13 @@ class UpdateSlots(_Base):
 
     def on_page_wanted(self) -> None:
         """In the browser."""
-        found = self._updates.view.found
+        found = self._updates.status.found
         if found is not None:
             QDesktopServices.openUrl(QUrl(found.page))
 
     def on_folder_wanted(self) -> None:
         """In the file manager."""
-        found = self._updates.view.found
+        found = self._updates.status.found
         if found is not None and found.fetched is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(found.fetched.parent)))
 

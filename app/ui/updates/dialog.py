@@ -12,16 +12,16 @@ from app import __version__
 from app.engines.texts import size
 from app.ui.updates import words
 from app.ui.updates.package import PackagePanel
-from app.ui.widgets.labels import Sentence, Trouble
+from app.ui.widgets.labels import Sentence, TroubleFrame
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 from app.updates import texts
-from app.updates.values import Found, UpdateState, UpdateView
+from app.updates.values import Found, UpdateState, UpdateStatus
 
 if TYPE_CHECKING:
     from app.base.settings import Settings
     from app.bridge.preferences import Preferences
-    from app.bridge.updates import UpdateKeeper
+    from app.bridge.updates import Updates
 
 STEPS = 1000
 NEWS_LINES, LINE_CHARACTERS = 10, 66
@@ -39,13 +39,11 @@ class UpdateDialog(Sheet):
     folder_wanted = Signal()
     width_ems = 56
 
-    def __init__(
-        self, keeper: UpdateKeeper, preferences: Preferences, theme: Theme, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, keeper: Updates, preferences: Preferences, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(words.TITLE, words.TITLE, theme, parent)
         self._preferences = preferences
         self._shown: UpdateState | None = None
-        self.state, self.trouble, self.news = self.add_text(""), Trouble(), QPlainTextEdit()
+        self.state, self.trouble, self.news = self.add_text(""), TroubleFrame(), QPlainTextEdit()
         self.news.setObjectName("licence_text")
         self.news.setReadOnly(True)
         self.news.setTabChangesFocus(True)
@@ -68,9 +66,9 @@ class UpdateDialog(Sheet):
         self.package.folder_wanted.connect(self.folder_wanted)
         self.weekly.toggled.connect(self.on_weekly_toggled)
         preferences.changed.connect(self.on_settings_changed)
-        keeper.view_changed.connect(self.on_view_changed)
+        keeper.status_changed.connect(self.on_status_changed)
         self.on_settings_changed(preferences.settings)
-        self.on_view_changed(keeper.view)
+        self.on_status_changed(keeper.status)
 
     # -- slots ------------------------------------------------------------------------------------------------------
 
@@ -82,20 +80,20 @@ class UpdateDialog(Sheet):
         """Whoever changed it."""
         self.weekly.setChecked(settings.update_check == "weekly")
 
-    def on_view_changed(self, view: UpdateView) -> None:
+    def on_status_changed(self, status: UpdateStatus) -> None:
         """Show what is known now."""
-        state, found = view.state, view.found
+        state, found = status.state, status.found
         package = found.file if found is not None else None
-        self.state.show_text(state_text(view))
-        self.trouble.show_report(view.report)
+        self.state.show_text(state_text(status))
+        self.trouble.show_report(status.report)
         self._show_news(found)
-        self._show_progress(view)
+        self._show_progress(status)
         self.package.show_found(found if state in (UpdateState.READY, UpdateState.CHECKING) else None)
         self.page_button.setVisible(found is not None)
         self.again.setVisible(state in (UpdateState.IDLE, UpdateState.CURRENT))
         self.download.setVisible(state is UpdateState.NEWER and package is not None)
         self.stop.setVisible(state is UpdateState.FETCHING)
-        self.stop.setEnabled(not view.stopping)
+        self.stop.setEnabled(not status.stopping)
         self.install.setVisible(state is UpdateState.READY and package is not None and package.kind == "windows")
         if package is not None:
             self.download.setText(words.download(size(package.size)))
@@ -118,15 +116,15 @@ class UpdateDialog(Sheet):
         self.news.setFixedHeight(self.news.fontMetrics().lineSpacing() * min(NEWS_LINES, needed))
         self.news.setVisible(bool(lines))
 
-    def _show_progress(self, view: UpdateView) -> None:
-        fetching = view.state is UpdateState.FETCHING
+    def _show_progress(self, status: UpdateStatus) -> None:
+        fetching = status.state is UpdateState.FETCHING
         self.bar.setVisible(fetching)
         self.step.setVisible(fetching)
-        if fetching and view.found is not None and view.found.file is not None:
-            total = view.found.file.size
-            self.bar.setValue(round(STEPS * view.done / total))
-            said = view.waiting or words.progress(view.done, total, view.rate)
-            self.step.setText(words.STOPPING if view.stopping else said)
+        if fetching and status.found is not None and status.found.file is not None:
+            total = status.found.file.size
+            self.bar.setValue(round(STEPS * status.done / total))
+            said = status.waiting or words.progress(status.done, total, status.rate)
+            self.step.setText(words.STOPPING if status.stopping else said)
 
     def _button(self, text: str, slot: Callable[[], None]) -> QPushButton:
         button = self.add_button(text, self.buttons.ButtonRole.ActionRole)
@@ -134,10 +132,10 @@ class UpdateDialog(Sheet):
         return button
 
 
-def state_text(view: UpdateView) -> str:
+def state_text(status: UpdateStatus) -> str:
     """The first line."""
-    found = view.found
-    match view.state:
+    found = status.found
+    match status.state:
         case UpdateState.ASKING:
             return words.ASKING
         case UpdateState.CURRENT:
@@ -145,7 +143,7 @@ def state_text(view: UpdateView) -> str:
         case UpdateState.CHECKING:
             return words.CHECKING
         case UpdateState.IDLE:
-            return "" if view.report is not None else words.NOT_ASKED
+            return "" if status.report is not None else words.NOT_ASKED
     if found is None:
         return ""
     said = texts.newer(found.release.version, found.release.date, __version__)

@@ -43,7 +43,7 @@ class Pill(QLabel):
         set_tone(self, tone)
 
 
-class Trouble(QFrame):
+class TroubleFrame(QFrame):
     """What is wrong with a model, and what to do."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QPushButton, QWidget
 
 from app.base.errors import ErrorReport
 from app.ui.widgets.first_size import resize_within_screen
-from app.ui.widgets.labels import Trouble
+from app.ui.widgets.labels import TroubleFrame
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -41,7 +41,7 @@ class LicenceSheet(Sheet):
         self.text.setFont(theme.mono_font())
         self.text.setMinimumHeight(round(theme.ui_points * 9))
         self.column.addWidget(self.text, 1)
-        self.trouble = Trouble()
+        self.trouble = TroubleFrame()
         self.column.addWidget(self.trouble)
         self.box = self.add_box(accept)
         button = self.add_accept(go, primary=True)

@@ -23,7 +23,7 @@ from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
 from inference.events import BlockCommitted, Failed, Finished, ModelReady
 from inference.params import ChatTurn, GenerationRequest
-from tests.helpers.scripted_engine import ScriptedEngine, committed, draft, finished, simple_answer
+from tests.helpers.scripted_engine import ScriptedModelProcess, committed, draft, finished, simple_answer
 
 CHOICE = ModelChoice(None, "fake", "Fake")
 REQUEST = GenerationRequest((ChatTurn("user", "Hi"),))
@@ -56,13 +56,13 @@ class Listener:
 
 
 @pytest.fixture
-def engine() -> ScriptedEngine:
+def engine() -> ScriptedModelProcess:
     """The engine of every model."""
-    return ScriptedEngine()
+    return ScriptedModelProcess()
 
 
 @pytest.fixture
-def worker(qapp: QApplication, engine: ScriptedEngine) -> Iterator[WorkerThread]:
+def worker(qapp: QApplication, engine: ScriptedModelProcess) -> Iterator[WorkerThread]:
     """A running worker thread."""
     thread = WorkerThread(lambda choice: engine)
     yield thread
@@ -88,7 +88,7 @@ def test_events_arrive_in_the_windows_thread(qtbot: QtBot, worker: WorkerThread)
 
 
 def test_the_last_draft_of_a_block_comes_before_its_commit(
-    qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine
+    qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess
 ) -> None:
     heard = Listener(worker)
     engine.answer = [draft([" a"]), committed("a "), draft([" b"], block=1), committed("b", block=1), finished("a b")]
@@ -104,7 +104,9 @@ def test_the_last_draft_of_a_block_comes_before_its_commit(
 
 @pytest.mark.log_allowed("bridge: job")
 @pytest.mark.parametrize("error", [RuntimeError("CUDA"), MemoryError(), ValueError("x")])
-def test_no_exception_vanishes(qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine, error: Exception) -> None:
+def test_no_exception_vanishes(
+    qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess, error: Exception
+) -> None:
     heard = Listener(worker)
     worker.load(CHOICE)
     engine.answer = [error]
@@ -115,7 +117,9 @@ def test_no_exception_vanishes(qtbot: QtBot, worker: WorkerThread, engine: Scrip
     assert type(error).__name__ in failed.detail
 
 
-def test_a_generator_that_just_ends_is_a_failure(qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine) -> None:
+def test_a_generator_that_just_ends_is_a_failure(
+    qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess
+) -> None:
     heard = Listener(worker)
     engine.answer = [committed("half")]
     worker.load(CHOICE)
@@ -124,7 +128,7 @@ def test_a_generator_that_just_ends_is_a_failure(qtbot: QtBot, worker: WorkerThr
 
 
 def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
-    qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine
+    qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess
 ) -> None:
     heard = Listener(worker)
     engine.load_gate.clear()
@@ -141,7 +145,7 @@ def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: WorkerThread) -
     qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=3000)
 
 
-def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: WorkerThread, engine: ScriptedEngine) -> None:
+def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess) -> None:
     never = threading.Event()
 
     def hang(request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Finished]:
@@ -170,7 +174,7 @@ def store(tmp_path: Path) -> Iterator[HistoryStore]:
 
 @pytest.fixture
 def controller(
-    qapp: QApplication, store: HistoryStore, engine: ScriptedEngine, tmp_path: Path
+    qapp: QApplication, store: HistoryStore, engine: ScriptedModelProcess, tmp_path: Path
 ) -> Iterator[ChatController]:
     """A started controller."""
     preferences = Preferences(SettingsFile(tmp_path / "settings.json"), Settings())
@@ -191,7 +195,7 @@ def test_a_full_disk_loses_nothing(
     qtbot: QtBot,
     controller: ChatController,
     store: HistoryStore,
-    engine: ScriptedEngine,
+    engine: ScriptedModelProcess,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reports: list[object] = []
@@ -217,7 +221,7 @@ def test_a_full_disk_loses_nothing(
     assert store.messages(controller.chat_id or "")[-1].body == "Kept in memory."
 
 
-def test_only_one_answer_at_a_time(qtbot: QtBot, controller: ChatController, engine: ScriptedEngine) -> None:
+def test_only_one_answer_at_a_time(qtbot: QtBot, controller: ChatController, engine: ScriptedModelProcess) -> None:
     engine.gate.clear()
     assert controller.send("One")
     assert not controller.send("Two")
@@ -228,7 +232,7 @@ def test_only_one_answer_at_a_time(qtbot: QtBot, controller: ChatController, eng
 
 
 def test_deleting_the_chat_that_is_being_answered_stops_it(
-    qtbot: QtBot, controller: ChatController, store: HistoryStore, engine: ScriptedEngine
+    qtbot: QtBot, controller: ChatController, store: HistoryStore, engine: ScriptedModelProcess
 ) -> None:
     engine.gate.clear()
     controller.send("One")

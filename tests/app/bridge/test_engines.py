@@ -14,11 +14,11 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
-from app.bridge.engines import EngineKeeper, EngineWork, WorkEnd
+from app.bridge.engines import Engines, EngineWork, WorkEnd
 from app.engines import texts as engine_texts
 from app.engines.looks import Looked
 from app.engines.service import EngineService
-from app.engines.values import EngineView, Offer
+from app.engines.values import EngineOffer, EngineStatus
 from tests.helpers.fake_engines import FakeEngines, build_error
 
 MODEL = Path("/models/x")
@@ -27,7 +27,7 @@ MODEL = Path("/models/x")
 class Listener:
     """Collects what a keeper says, and checks in which thread."""
 
-    def __init__(self, keeper: EngineKeeper) -> None:
+    def __init__(self, keeper: Engines) -> None:
         self.looks: list[Looked] = []
         self.works: list[EngineWork | None] = []
         self.ends: list[WorkEnd] = []
@@ -75,37 +75,37 @@ def service(fake: FakeEngines) -> EngineService:
 
 
 @pytest.fixture
-def keeper(qapp: QApplication, service: EngineService, fake: FakeEngines) -> Iterator[EngineKeeper]:
+def keeper(qapp: QApplication, service: EngineService, fake: FakeEngines) -> Iterator[Engines]:
     """With threads that start when they are needed."""
-    made = EngineKeeper(service)
+    made = Engines(service)
     yield made
     assert made.shut_down()
     made.deleteLater()
 
 
 @pytest.fixture
-def heard(keeper: EngineKeeper) -> Listener:
+def heard(keeper: Engines) -> Listener:
     """What the keeper says."""
     return Listener(keeper)
 
 
-def look(qtbot: QtBot, keeper: EngineKeeper, heard: Listener) -> tuple[EngineView, Offer]:
+def look(qtbot: QtBot, keeper: Engines, heard: Listener) -> tuple[EngineStatus, EngineOffer]:
     """A look at the model; its recommended offer."""
     before = len(heard.looks)
     keeper.look(MODEL, "Big model")
     qtbot.waitUntil(lambda: len(heard.looks) > before, timeout=10_000)
-    view = heard.looks[-1].view
-    assert view.recommended is not None
-    return view, view.recommended
+    status = heard.looks[-1].status
+    assert status.recommended is not None
+    return status, status.recommended
 
 
-def test_a_look(qtbot: QtBot, keeper: EngineKeeper, heard: Listener) -> None:
-    view, offer = look(qtbot, keeper, heard)
-    assert (view.model, offer.state.name) == ("Big model", "absent")
+def test_a_look(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
+    status, offer = look(qtbot, keeper, heard)
+    assert (status.model, offer.state.name) == ("Big model", "absent")
     assert heard.looks[-1].sets == ()
 
 
-def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: EngineKeeper, heard: Listener) -> None:
+def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
     keeper.build(*look(qtbot, keeper, heard))
     assert keeper.work is not None
     qtbot.waitUntil(lambda: len(heard.ends) == 1 and len(heard.looks) == 2, timeout=10_000)
@@ -117,30 +117,30 @@ def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: EngineK
     fractions = [work.progress.fraction for work in heard.works if work is not None and work.progress is not None]
     assert fractions == sorted(fractions)
     assert heard.works[-1] is None
-    offer = heard.looks[-1].view.recommended
+    offer = heard.looks[-1].status.recommended
     assert offer is not None
     assert offer.state.name == "ready"
 
 
 def test_stop_in_the_middle_keeps_what_is_finished(
-    qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines
+    qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines
 ) -> None:
     fake.gate.clear()
-    view, offer = look(qtbot, keeper, heard)
-    keeper.build(view, offer)
+    status, offer = look(qtbot, keeper, heard)
+    keeper.build(status, offer)
     qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
     keeper.stop()
     assert keeper.work is not None
     assert keeper.work.stopping
     qtbot.waitUntil(lambda: bool(heard.ends) and len(heard.looks) == 2, timeout=10_000)
     assert heard.ends[0].stopped
-    again = heard.looks[-1].view.recommended
+    again = heard.looks[-1].status.recommended
     assert again is not None
     assert again.state.name == "partial"
     assert again.state.reasons == ("1 of 32 segments are built",)
 
 
-def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines) -> None:
+def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = build_error("stack04")
     keeper.build(*look(qtbot, keeper, heard))
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
@@ -152,7 +152,7 @@ def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: EngineKeeper, heard: 
 
 
 @pytest.mark.log_allowed("bridge: job")
-def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines) -> None:
+def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = ("stack04", RuntimeError("odd"))
     keeper.build(*look(qtbot, keeper, heard))
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
@@ -162,14 +162,12 @@ def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: EngineKeeper, heard: Listen
     assert "odd" in report.detail
 
 
-def test_only_one_thing_is_done_at_a_time(
-    qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines
-) -> None:
+def test_only_one_thing_is_done_at_a_time(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.gate.clear()
-    view, offer = look(qtbot, keeper, heard)
-    keeper.build(view, offer)
-    keeper.build(view, offer)
-    keeper.verify(view, offer)
+    status, offer = look(qtbot, keeper, heard)
+    keeper.build(status, offer)
+    keeper.build(status, offer)
+    keeper.verify(status, offer)
     look(qtbot, keeper, heard)  # a look is possible meanwhile
     fake.gate.set()
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
@@ -178,10 +176,10 @@ def test_only_one_thing_is_done_at_a_time(
     assert fake.tested == 1
 
 
-def test_removing(qtbot: QtBot, keeper: EngineKeeper, heard: Listener, service: EngineService) -> None:
-    view, offer = look(qtbot, keeper, heard)
-    list(service.build(view, offer))
-    view, offer = look(qtbot, keeper, heard)
+def test_removing(qtbot: QtBot, keeper: Engines, heard: Listener, service: EngineService) -> None:
+    status, offer = look(qtbot, keeper, heard)
+    list(service.build(status, offer))
+    status, offer = look(qtbot, keeper, heard)
     assert offer.folder is not None
     with FileLock(offer.folder / "build.lock"):
         keeper.remove([offer.folder])
@@ -195,11 +193,11 @@ def test_removing(qtbot: QtBot, keeper: EngineKeeper, heard: Listener, service: 
 
 
 def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
-    qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines, service: EngineService
+    qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines, service: EngineService
 ) -> None:
     fake.gate.clear()
-    view, offer = look(qtbot, keeper, heard)
-    keeper.build(view, offer)
+    status, offer = look(qtbot, keeper, heard)
+    keeper.build(status, offer)
     qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
     assert keeper.shut_down()
     assert service.finished_parts(offer.request) == (1, 32)
@@ -207,7 +205,7 @@ def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
 
 
 def test_a_child_that_hangs_is_killed(
-    qtbot: QtBot, keeper: EngineKeeper, heard: Listener, fake: FakeEngines, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
     monkeypatch.setattr("app.bridge.engines.POLITE_SECONDS", 0.1)

@@ -9,13 +9,13 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
-from app.bridge.gpu import GpuKeeper
-from app.doctor.checks import Check
+from app.bridge.gpu import GpuAddon
+from app.doctor.checks import Finding
 from app.gpu import tasks as gpu_jobs
-from app.gpu.values import GpuOffer, GpuState, GpuView
+from app.gpu.values import GpuOffer, GpuState, GpuStatus
 from app.gpu.work import GpuEnd
-from app.library.services import ModelDesk
-from tests.app.conftest import MakeDesk
+from app.library.services import LibraryServices
+from tests.app.conftest import MakeServices
 from tests.helpers.tiny_models import MemoryKeyring
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
 
@@ -25,14 +25,14 @@ WAIT = 30_000
 class Listener:
     """Everything that a keeper says."""
 
-    def __init__(self, keeper: GpuKeeper) -> None:
-        self.views: list[GpuView] = []
+    def __init__(self, keeper: GpuAddon) -> None:
+        self.statuses: list[GpuStatus] = []
         self.offers: list[GpuOffer] = []
         self.ends: list[GpuEnd] = []
         self.works: list[object] = []
-        self.checks: list[Check] = []
+        self.checks: list[Finding] = []
         self.problems: list[ErrorReport] = []
-        keeper.view_changed.connect(self.views.append)
+        keeper.status_changed.connect(self.statuses.append)
         keeper.offered.connect(self.offers.append)
         keeper.work_ended.connect(self.ends.append)
         keeper.work_changed.connect(self.works.append)
@@ -48,21 +48,21 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TinyWheels:
 
 
 @pytest.fixture
-def desk(make_desk: MakeDesk, memory_keyring: MemoryKeyring) -> ModelDesk:
-    """A desk that asks nobody."""
-    return make_desk()
+def services(make_services: MakeServices, memory_keyring: MemoryKeyring) -> LibraryServices:
+    """A services that asks nobody."""
+    return make_services()
 
 
 @pytest.fixture
-def keeper(qtbot: QtBot, desk: ModelDesk, wheels: TinyWheels) -> Iterator[GpuKeeper]:
+def keeper(qtbot: QtBot, services: LibraryServices, wheels: TinyWheels) -> Iterator[GpuAddon]:
     """A keeper that is shut down at the end."""
-    made = GpuKeeper(desk, wheels.tools())
+    made = GpuAddon(services, wheels.tools())
     yield made
     assert made.shut_down()
 
 
 @pytest.fixture
-def heard(keeper: GpuKeeper) -> Listener:
+def heard(keeper: GpuAddon) -> Listener:
     """What it says."""
     return Listener(keeper)
 
@@ -74,27 +74,27 @@ def end(qtbot: QtBot, heard: Listener) -> GpuEnd:
     return heard.ends[-1]
 
 
-def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuKeeper, heard: Listener, desk: ModelDesk) -> None:
+def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices) -> None:
     keeper.look()
     keeper.ask()
-    qtbot.waitUntil(lambda: bool(heard.views) and bool(heard.offers), timeout=WAIT)
-    assert heard.views[-1].state is GpuState.ABSENT
+    qtbot.waitUntil(lambda: bool(heard.statuses) and bool(heard.offers), timeout=WAIT)
+    assert heard.statuses[-1].state is GpuState.ABSENT
     keeper.do("install")
     keeper.do("remove")  # nothing happens while something goes on
     through = end(qtbot, heard)
     assert (through.work.task, through.stopped, through.report, through.work.restart) == ("install", False, None, False)
-    assert keeper.view is not None
-    assert keeper.view.state is GpuState.INSTALLED
+    assert keeper.status is not None
+    assert keeper.status.state is GpuState.INSTALLED
     assert heard.works[-1] is None
-    (desk.paths.gpu / LIBRARY).write_bytes(b"wr library")
+    (services.paths.gpu / LIBRARY).write_bytes(b"wr library")
     keeper.do("verify")
     assert end(qtbot, heard).work.wrong == (LIBRARY,)
     keeper.do("remove")
     assert end(qtbot, heard).work.freed > 0
-    assert keeper.view.state is GpuState.ABSENT
+    assert keeper.status.state is GpuState.ABSENT
 
 
-def test_stopped(qtbot: QtBot, keeper: GpuKeeper, heard: Listener, desk: ModelDesk) -> None:
+def test_stopped(qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices) -> None:
     keeper.do("install")
     qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT)
     keeper.stop()
@@ -103,12 +103,10 @@ def test_stopped(qtbot: QtBot, keeper: GpuKeeper, heard: Listener, desk: ModelDe
     through = end(qtbot, heard)
     assert through.stopped
     assert through.report is None
-    assert not list(desk.paths.base.glob("gpu*-*"))
+    assert not list(services.paths.base.glob("gpu*-*"))
 
 
-def test_a_failure_comes_with_its_sentence(
-    qtbot: QtBot, keeper: GpuKeeper, heard: Listener, wheels: TinyWheels
-) -> None:
+def test_a_failure_comes_with_its_sentence(qtbot: QtBot, keeper: GpuAddon, heard: Listener, wheels: TinyWheels) -> None:
     wheels.installed = 10**16
     keeper.do("install")
     report = end(qtbot, heard).report
@@ -117,28 +115,30 @@ def test_a_failure_comes_with_its_sentence(
 
 
 def test_a_restart_is_asked_for_where_it_is_needed(
-    qtbot: QtBot, keeper: GpuKeeper, heard: Listener, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, keeper: GpuAddon, heard: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu_jobs, "usable_now", lambda: False)
     keeper.do("install")
     assert end(qtbot, heard).work.restart
 
 
-def test_the_window_closes_in_the_middle(qtbot: QtBot, keeper: GpuKeeper, heard: Listener, desk: ModelDesk) -> None:
+def test_the_window_closes_in_the_middle(
+    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices
+) -> None:
     keeper.do("install")
     qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT)
     assert keeper.shut_down()
-    assert not list(desk.paths.base.glob("gpu*-*"))
+    assert not list(services.paths.base.glob("gpu*-*"))
     assert heard.ends == []
 
 
-def test_the_doctor_is_asked_and_left(qtbot: QtBot, keeper: GpuKeeper, heard: Listener) -> None:
+def test_the_doctor_is_asked_and_left(qtbot: QtBot, keeper: GpuAddon, heard: Listener) -> None:
     with qtbot.waitSignal(keeper.checks_ended, timeout=WAIT):
         keeper.diagnose()
     count = len(heard.checks)
     assert heard.checks[0].name == "System"
     keeper.diagnose()
     keeper.stop_diagnosis()
-    with qtbot.waitSignal(keeper.view_changed, timeout=WAIT):
+    with qtbot.waitSignal(keeper.status_changed, timeout=WAIT):
         keeper.look()
     assert len(heard.checks) <= 2 * count

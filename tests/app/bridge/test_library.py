@@ -11,11 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.base.paths import starter_model_folder
-from app.bridge.library import LibraryKeeper
+from app.bridge.library import Library
 from app.library.queue import Ended
 from app.library.records import DownloadState
-from app.library.services import ModelDesk
-from app.library.values import ModelState, Offer, Removal, Shelf
+from app.library.services import LibraryServices
+from app.library.values import DownloadOffer, LibraryStatus, ModelState, Removal
 from app.library.work import ModelWork, ModelWorkEnd, Transferring
 from tests.helpers.hub_behaviour import Repo, repo_of
 from tests.helpers.hub_server import Hub
@@ -27,9 +27,9 @@ WAIT = 20_000
 class Listener:
     """Everything that a keeper says."""
 
-    def __init__(self, keeper: LibraryKeeper) -> None:
-        self.shelves: list[Shelf] = []
-        self.offers: list[Offer] = []
+    def __init__(self, keeper: Library) -> None:
+        self.shelves: list[LibraryStatus] = []
+        self.offers: list[DownloadOffer] = []
         self.removals: list[Removal] = []
         self.transfers: list[Transferring | None] = []
         self.ends: list[Ended] = []
@@ -40,7 +40,7 @@ class Listener:
         self.problems: list[ErrorReport] = []
         self.asking: list[bool] = []
         self.adapters: list[object] = []
-        keeper.shelf_changed.connect(self.shelves.append)
+        keeper.status_changed.connect(self.shelves.append)
         keeper.offered.connect(self.offers.append)
         keeper.removal_known.connect(self.removals.append)
         keeper.transfer_changed.connect(self.transfers.append)
@@ -55,20 +55,20 @@ class Listener:
 
 
 @pytest.fixture
-def keeper(qtbot: QtBot, desk: ModelDesk) -> Iterator[LibraryKeeper]:
+def keeper(qtbot: QtBot, services: LibraryServices) -> Iterator[Library]:
     """A keeper that is shut down at the end."""
-    made = LibraryKeeper(desk)
+    made = Library(services)
     yield made
     assert made.shut_down()
 
 
 @pytest.fixture
-def heard(keeper: LibraryKeeper) -> Listener:
+def heard(keeper: Library) -> Listener:
     """What it says."""
     return Listener(keeper)
 
 
-def offer(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, name: str = NAME) -> Offer:
+def offer(qtbot: QtBot, keeper: Library, heard: Listener, name: str = NAME) -> DownloadOffer:
     """An offer for a model of the hub."""
     before = len(heard.offers)
     keeper.ask(name)
@@ -76,9 +76,7 @@ def offer(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, name: str = NAME
     return heard.offers[-1]
 
 
-def test_from_a_question_to_an_installed_model(
-    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, repo: Repo
-) -> None:
+def test_from_a_question_to_an_installed_model(qtbot: QtBot, keeper: Library, heard: Listener, repo: Repo) -> None:
     asked = offer(qtbot, keeper, heard)
     qtbot.waitUntil(lambda: heard.asking == [True, False], timeout=WAIT)
     keeper.accept(asked)
@@ -95,12 +93,12 @@ def test_from_a_question_to_an_installed_model(
 
 
 def state(heard: Listener, model_id: str) -> ModelState | None:
-    """Of the newest shelf."""
+    """Of the newest status."""
     model = heard.shelves[-1].model(model_id) if heard.shelves else None
     return model.state if model is not None else None
 
 
-def test_a_question_that_fails_is_a_problem(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, repo: Repo) -> None:
+def test_a_question_that_fails_is_a_problem(qtbot: QtBot, keeper: Library, heard: Listener, repo: Repo) -> None:
     keeper.ask("owner/none")
     qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT)
     assert "There is no model owner/none" in heard.problems[0].text
@@ -109,7 +107,7 @@ def test_a_question_that_fails_is_a_problem(qtbot: QtBot, keeper: LibraryKeeper,
 
 
 def test_pause_and_resume(
-    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, repo: Repo, hub: Hub, desk: ModelDesk
+    qtbot: QtBot, keeper: Library, heard: Listener, repo: Repo, hub: Hub, services: LibraryServices
 ) -> None:
     hub.behaviour.rate = 1_500_000
     keeper.accept(offer(qtbot, keeper, heard))
@@ -124,7 +122,7 @@ def test_pause_and_resume(
     keeper.pause(model_id)
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT)
     assert (heard.ends[0].installed, heard.ends[0].report) == (False, None)
-    assert desk.library.find(model_id).download == DownloadState.PAUSED
+    assert services.library.find(model_id).download == DownloadState.PAUSED
     hub.behaviour.rate = 0
     keeper.resume(model_id)
     qtbot.waitUntil(lambda: len(heard.ends) == 2, timeout=WAIT)
@@ -132,7 +130,7 @@ def test_pause_and_resume(
     assert hub.behaviour.total_sent < 1.3 * repo.size
 
 
-def test_two_downloads_wait_for_each_other(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, hub: Hub) -> None:
+def test_two_downloads_wait_for_each_other(qtbot: QtBot, keeper: Library, heard: Listener, hub: Hub) -> None:
     for name in ("owner/one", "owner/two"):
         hub.add(repo_of(name, tiny_contents()))
     for name in ("owner/one", "owner/two"):
@@ -144,9 +142,9 @@ def test_two_downloads_wait_for_each_other(qtbot: QtBot, keeper: LibraryKeeper, 
 
 
 def test_verify_finds_what_is_damaged(
-    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, desk: ModelDesk, repo: Repo
+    qtbot: QtBot, keeper: Library, heard: Listener, services: LibraryServices, repo: Repo
 ) -> None:
-    record = downloaded(desk)
+    record = downloaded(services)
     file = record.folder / "model-00001-of-00002.safetensors"
     file.write_bytes(bytes(file.stat().st_size))
     keeper.verify(record.id)
@@ -159,8 +157,8 @@ def test_verify_finds_what_is_damaged(
     assert len(heard.work_ends) == 1
 
 
-def test_removing(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, desk: ModelDesk, repo: Repo) -> None:
-    record = downloaded(desk)
+def test_removing(qtbot: QtBot, keeper: Library, heard: Listener, services: LibraryServices, repo: Repo) -> None:
+    record = downloaded(services)
     keeper.look()
     qtbot.waitUntil(lambda: bool(heard.shelves), timeout=WAIT)
     model = heard.shelves[-1].model(record.id)
@@ -173,7 +171,7 @@ def test_removing(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, desk: Mo
     qtbot.waitUntil(lambda: state(heard, record.id) is None, timeout=WAIT)
 
 
-def test_adding_a_folder(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, tmp_path: Path) -> None:
+def test_adding_a_folder(qtbot: QtBot, keeper: Library, heard: Listener, tmp_path: Path) -> None:
     keeper.add_folder(starter_model_folder())
     qtbot.waitUntil(lambda: bool(heard.added), timeout=WAIT)
     keeper.add_folder(tmp_path)
@@ -183,7 +181,7 @@ def test_adding_a_folder(qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, t
 
 
 def test_offline_pauses_what_runs(
-    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, repo: Repo, hub: Hub, desk: ModelDesk
+    qtbot: QtBot, keeper: Library, heard: Listener, repo: Repo, hub: Hub, services: LibraryServices
 ) -> None:
     hub.behaviour.rate = 1_500_000
     keeper.accept(offer(qtbot, keeper, heard))
@@ -199,7 +197,7 @@ def test_offline_pauses_what_runs(
 
 
 def test_closing_in_the_middle_loses_nothing(
-    qtbot: QtBot, keeper: LibraryKeeper, heard: Listener, desk: ModelDesk, repo: Repo, hub: Hub
+    qtbot: QtBot, keeper: Library, heard: Listener, services: LibraryServices, repo: Repo, hub: Hub
 ) -> None:
     hub.behaviour.rate = 1_000_000
     keeper.accept(offer(qtbot, keeper, heard))
@@ -207,6 +205,6 @@ def test_closing_in_the_middle_loses_nothing(
     began = time.monotonic()
     assert keeper.shut_down()
     assert time.monotonic() - began < 5
-    record = desk.library.find(heard.added[0])
+    record = services.library.find(heard.added[0])
     assert (record.download, record.error) == (DownloadState.PAUSED, None)
     assert any(file.name.endswith(".part") for file in record.folder.iterdir())

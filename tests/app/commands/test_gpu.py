@@ -11,7 +11,7 @@ import pytest
 from app.base.paths import AppPaths
 from app.commands import gpu
 from app.commands.dispatch import run_command
-from app.gpu.service import GpuAddon
+from app.gpu.service import GpuService
 from app.network.client import Network
 from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
@@ -23,7 +23,7 @@ def wheels(tmp_path: Path, dewpoint_home: Path, monkeypatch: pytest.MonkeyPatch)
     """What the commands install."""
     made = TinyWheels(tmp_path / "wheels").write()
     network = Network()
-    monkeypatch.setattr(gpu, "new_addon", lambda: GpuAddon(AppPaths(dewpoint_home).ensure(), network, made.tools()))
+    monkeypatch.setattr(gpu, "new_addon", lambda: GpuService(AppPaths(dewpoint_home).ensure(), network, made.tools()))
     return made
 
 
@@ -91,7 +91,7 @@ def test_installed_and_does_not_work(capsys: pytest.CaptureFixture[str], wheels:
 def test_refused_in_one_sentence(
     capsys: pytest.CaptureFixture[str], wheels: TinyWheels, monkeypatch: pytest.MonkeyPatch, dewpoint_home: Path
 ) -> None:
-    offline = GpuAddon(AppPaths(dewpoint_home).ensure(), Network(offline=True), wheels.tools())
+    offline = GpuService(AppPaths(dewpoint_home).ensure(), Network(offline=True), wheels.tools())
     monkeypatch.setattr(gpu, "new_addon", lambda: offline)
     result, _, errors = run(capsys, "install", "--accept-licence")
     assert result == 1

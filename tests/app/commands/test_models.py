@@ -19,7 +19,7 @@ import pytest
 from app.base.paths import AppPaths, starter_model_folder
 from app.commands import models_choice as model_choice
 from app.commands.dispatch import run_command
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from tests.helpers.hub_behaviour import Repo, repo_of, status
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
@@ -235,12 +235,12 @@ def test_ctrl_c_keeps_what_is_fetched(hub: Hub, repo: Repo, dewpoint_home: Path)
     assert child.returncode == 130, error
     assert "Stopped. What is fetched is kept" in out
     assert "Traceback" not in error
-    desk = ModelDesk.open(AppPaths(dewpoint_home))
-    record = model_choice.chosen_record(desk, NAME)
+    services = LibraryServices.open(AppPaths(dewpoint_home))
+    record = model_choice.chosen_record(services, NAME)
     before = hub.behaviour.total_sent
     hub.behaviour.rate = 0
     from app.library import download as fetching
 
-    list(fetching.download(desk, record, threading.Event()))
+    list(fetching.download(services, record, threading.Event()))
     assert hub.behaviour.total_sent < repo_of(NAME, tiny_contents()).size * 1.3
     assert before < repo.size

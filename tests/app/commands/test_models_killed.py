@@ -15,10 +15,10 @@ import pytest
 from app.base.paths import AppPaths
 from app.library import care as keeping
 from app.library.manifest import read_manifest
-from app.library.overview import shelf
-from app.library.services import ModelDesk
+from app.library.overview import library_status
+from app.library.services import LibraryServices
 from app.library.values import ModelState
-from app.transfers.values import Finished
+from app.transfers.values import TransferFinished
 from tests.helpers.hub_behaviour import random_contents, repo_of
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import tiny_contents
@@ -57,8 +57,8 @@ def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
         finally:
             child.kill()
             child.wait()
-        desk = ModelDesk.open(AppPaths(dewpoint_home))
-        model = next(each for each in shelf(desk).models if each.repo == "owner/large")
+        services = LibraryServices.open(AppPaths(dewpoint_home))
+        model = next(each for each in library_status(services).models if each.repo == "owner/large")
         states.append(model.state)
         manifest = read_manifest(model.folder) if model.folder is not None else None
         assert manifest is not None
@@ -66,9 +66,9 @@ def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
     assert set(states) == {ModelState.PAUSED}, "never installed, never stuck"
     hub.behaviour.rate = 0
     assert start().wait(timeout=120) == 0
-    desk = ModelDesk.open(AppPaths(dewpoint_home))
-    (record,) = desk.library.models()
-    assert isinstance(list(keeping.verify(desk, record, threading.Event()))[-1], Finished)
+    services = LibraryServices.open(AppPaths(dewpoint_home))
+    (record,) = services.library.models()
+    assert isinstance(list(keeping.verify(services, record, threading.Event()))[-1], TransferFinished)
     done = read_manifest(record.folder)
     assert done is not None
     assert done.complete

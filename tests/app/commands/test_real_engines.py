@@ -30,8 +30,8 @@ def test_the_starter_is_built_listed_and_removed(capsys: pytest.CaptureFixture[s
     assert fractions[-1] == 1
     assert {event["part"] for event in events if event["event"] == "progress"} == {"embed", "head", "stack00"}
     service = EngineService(AppPaths.resolve())
-    view = service.view(starter_model_folder(), gpu="RTX 3060")
-    offer = view.offer("int4")
+    status = service.status(starter_model_folder(), gpu="RTX 3060")
+    offer = status.offer("int4")
     assert offer is not None
     assert (offer.state.name, offer.state.manifest is not None) == ("untested", True)
     assert offer.folder is not None

@@ -14,11 +14,11 @@ from app.base.paths import AppPaths
 from app.chats.history import HistoryStore
 from app.commands import doctor as command
 from app.doctor import checks as doctor
-from app.doctor.checks import Check, checks, report
-from app.gpu.service import GpuAddon
-from app.library.services import ModelDesk
+from app.doctor.checks import Finding, checks, report
+from app.gpu.service import GpuService
+from app.library.services import LibraryServices
 from app.network.client import Network
-from tests.app.conftest import MakeDesk
+from tests.app.conftest import MakeServices
 from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_models import MemoryKeyring
 from tests.helpers.tiny_wheels import TinyWheels
@@ -37,74 +37,78 @@ def wheels(tmp_path: Path) -> TinyWheels:
 
 
 @pytest.fixture
-def addon(wheels: TinyWheels, dewpoint_home: Path) -> GpuAddon:
+def addon(wheels: TinyWheels, dewpoint_home: Path) -> GpuService:
     """The add-on of the data folder."""
-    return GpuAddon(AppPaths(dewpoint_home), Network(), wheels.tools())
+    return GpuService(AppPaths(dewpoint_home), Network(), wheels.tools())
 
 
 @pytest.fixture
-def desk(make_desk: MakeDesk, memory_keyring: MemoryKeyring) -> ModelDesk:
-    """A desk that asks nobody."""
-    return make_desk(offline=True)
+def services(make_services: MakeServices, memory_keyring: MemoryKeyring) -> LibraryServices:
+    """A services that asks nobody."""
+    return make_services(offline=True)
 
 
-def found(desk: ModelDesk, addon: GpuAddon) -> dict[str, Check]:
+def found(services: LibraryServices, addon: GpuService) -> dict[str, Finding]:
     """What it says, by name."""
-    return {check.name: check for check in checks(desk, addon) if check is not None}
+    return {check.name: check for check in checks(services, addon) if check is not None}
 
 
-def test_a_computer_without_a_card(desk: ModelDesk, addon: GpuAddon) -> None:
-    said = found(desk, addon)
+def test_a_computer_without_a_card(services: LibraryServices, addon: GpuService) -> None:
+    said = found(services, addon)
     assert list(said) == NAMES
     assert all(check.status != "fail" for check in said.values())
     assert said["Graphics card"].status == "note"
     assert said["Chats"].text == "There are none yet."
     assert said["Small engine"].text == "Not tried, because TensorRT is not installed."
-    assert not desk.paths.data_file.exists(), "nothing was made"
+    assert not services.paths.data_file.exists(), "nothing was made"
 
 
-def test_a_computer_with_everything(desk: ModelDesk, addon: GpuAddon, wheels: TinyWheels) -> None:
+def test_a_computer_with_everything(services: LibraryServices, addon: GpuService, wheels: TinyWheels) -> None:
     wheels.card, wheels.elsewhere = detected("RTX 4070"), True
-    with HistoryStore.open(desk.paths.data_file, desk.paths.backups):
+    with HistoryStore.open(services.paths.data_file, services.paths.backups):
         pass
-    said = found(desk, addon)
+    said = found(services, addon)
     assert said["Graphics card"].text == "RTX 4070, SM 8.9, 12 GiB (12 GiB free), driver 581.15"
     assert said["Small engine"].text == "TensorRT for RTX 9.9.1 built one for SM 8.9."
     assert said["Chats"].text.startswith("The chat file opens")
     assert {check.status for check in said.values()} <= {"pass", "note"}
 
 
-def test_what_is_wrong_is_said_with_what_to_do(desk: ModelDesk, addon: GpuAddon, wheels: TinyWheels) -> None:
+def test_what_is_wrong_is_said_with_what_to_do(
+    services: LibraryServices, addon: GpuService, wheels: TinyWheels
+) -> None:
     wheels.card, wheels.elsewhere = detected("RTX 4070"), True
     wheels.trial_error = EngineError("The driver is too old.")
     addon.folder.mkdir()
-    desk.paths.data_file.write_bytes(b"my secret diary " * 100)
-    said = found(desk, addon)
+    services.paths.data_file.write_bytes(b"my secret diary " * 100)
+    said = found(services, addon)
     for name in ("Chats", "TensorRT for RTX", "Small engine"):
         assert said[name].status == "fail"
         assert said[name].hint
     assert "secret" not in report(list(said.values()))
 
 
-def test_a_card_of_another_kind(desk: ModelDesk, addon: GpuAddon, wheels: TinyWheels) -> None:
+def test_a_card_of_another_kind(services: LibraryServices, addon: GpuService, wheels: TinyWheels) -> None:
     other = detected("RTX 4070")
     wheels.card = dataclasses.replace(other, gpu=dataclasses.replace(other.gpu, name="H100", sm=90))
-    said = found(desk, addon)
+    said = found(services, addon)
     assert said["Graphics card"].hint == "TensorRT for RTX is not made for this card."
 
 
-def test_no_user_name_in_paths(desk: ModelDesk, addon: GpuAddon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "home", lambda: desk.paths.base.parent)
-    assert found(desk, addon)["Data folder"].text == f"~/{desk.paths.base.name} can be written"
+def test_no_user_name_in_paths(services: LibraryServices, addon: GpuService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: services.paths.base.parent)
+    assert found(services, addon)["Data folder"].text == f"~/{services.paths.base.name} can be written"
 
 
-def test_a_look_that_fails_is_a_finding(desk: ModelDesk, addon: GpuAddon, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken() -> Check:
+def test_a_look_that_fails_is_a_finding(
+    services: LibraryServices, addon: GpuService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Finding:
         raise PermissionError(13, "Permission denied", "/home/somebody/x")
 
     monkeypatch.setattr(doctor, "_memory", broken)
-    memory = found(desk, addon)["Memory"]
-    assert memory == Check("Memory", "fail", "It cannot be looked at (PermissionError: Permission denied).")
+    memory = found(services, addon)["Memory"]
+    assert memory == Finding("Memory", "fail", "It cannot be looked at (PermissionError: Permission denied).")
 
 
 def test_the_command(
@@ -114,7 +118,7 @@ def test_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    monkeypatch.setattr(command, "GpuAddon", lambda paths, network: GpuAddon(paths, network, wheels.tools()))
+    monkeypatch.setattr(command, "GpuService", lambda paths, network: GpuService(paths, network, wheels.tools()))
     assert command.main([]) == 0
     text = capsys.readouterr().out
     assert text.startswith("Dewpoint ")
@@ -126,9 +130,9 @@ def test_the_command(
 
 
 def test_the_command_tells_a_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def one(desk: ModelDesk, addon: GpuAddon) -> Iterator[Check | None]:
+    def one(services: LibraryServices, addon: GpuService) -> Iterator[Finding | None]:
         yield None
-        yield Check("Chats", "fail", "The chat file is damaged.", "Start Dewpoint again.")
+        yield Finding("Chats", "fail", "The chat file is damaged.", "Start Dewpoint again.")
 
     monkeypatch.setattr(command, "checks", one)
     assert command.main([]) == 1

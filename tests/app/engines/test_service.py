@@ -11,11 +11,11 @@ from filelock import FileLock
 from app.base.errors import KnownAppError
 from app.base.paths import AppPaths
 from app.engines.service import EngineService
-from app.engines.values import EngineView, Offer
+from app.engines.values import EngineOffer, EngineStatus
 from tests.helpers.fake_engines import FakeEngines, build_error, detected
 from trt_engines.building.builder import BuildError, BuildProgress
 from trt_engines.building.state import Check
-from trt_engines.building.store import MANIFEST, StoreError
+from trt_engines.building.store import MANIFEST, EngineStoreError
 from trt_engines.errors import EngineError
 
 MODEL = Path("/models/x")
@@ -33,51 +33,51 @@ def service(fake: FakeEngines) -> EngineService:
     return EngineService(AppPaths.resolve(), fake.tools())
 
 
-def best(service: EngineService) -> tuple[EngineView, Offer]:
-    """The view of the model, and the recommended offer."""
-    view = service.view(MODEL, "Big model")
-    assert view.recommended is not None
-    return view, view.recommended
+def best(service: EngineService) -> tuple[EngineStatus, EngineOffer]:
+    """The status of the model, and the recommended offer."""
+    status = service.status(MODEL, "Big model")
+    assert status.recommended is not None
+    return status, status.recommended
 
 
-def build(service: EngineService) -> Offer:
+def build(service: EngineService) -> EngineOffer:
     """Build and test the recommended offer; what is then offered."""
-    view, offer = best(service)
-    list(service.build(view, offer))
+    status, offer = best(service)
+    list(service.build(status, offer))
     return best(service)[1]
 
 
 def test_a_view_says_what_runs_and_what_does_not(service: EngineService) -> None:
-    view, offer = best(service)
-    assert (view.model, view.here, view.flavour) == ("Big model", True, "TensorRT for RTX 1.7.1")
-    assert [each.precision for each in view.offers] == ["fp8", "int4"]
-    assert [each.precision for each in view.refused] == ["bf16", "nvfp4"]
-    assert "machine's memory" in view.refused[0].reason
-    assert "cannot compute" in view.refused[1].reason
+    status, offer = best(service)
+    assert (status.model, status.here, status.flavour) == ("Big model", True, "TensorRT for RTX 1.7.1")
+    assert [each.precision for each in status.offers] == ["fp8", "int4"]
+    assert [each.precision for each in status.refused] == ["bf16", "nvfp4"]
+    assert "machine's memory" in status.refused[0].reason
+    assert "cannot compute" in status.refused[1].reason
     assert (offer.precision, offer.state.name, offer.folder) == ("int4", "absent", None)
-    assert view.problem is None
+    assert status.problem is None
 
 
 def test_what_is_in_the_way_is_one_sentence(service: EngineService, fake: FakeEngines) -> None:
     fake.card = None
-    view = service.view(MODEL)
-    assert view.problem is not None
-    assert view.problem.kind == "known"
-    assert "No NVIDIA driver" in view.problem.text
+    status = service.status(MODEL)
+    assert status.problem is not None
+    assert status.problem.kind == "known"
+    assert "No NVIDIA driver" in status.problem.text
     fake.card, fake.version = detected(), ""
-    view = service.view(MODEL)
-    assert view.problem is not None
-    assert "not installed" in view.problem.text
-    assert view.card is not None
+    status = service.status(MODEL)
+    assert status.problem is not None
+    assert "not installed" in status.problem.text
+    assert status.card is not None
     fake.card, fake.version = detected("H100 80GB HBM3"), "1.7.1"
-    problem = service.view(MODEL).problem
+    problem = service.status(MODEL).problem
     assert problem is not None
     assert "cannot build engines for H100" in problem.text
     fake.card, fake.ram = detected("RTX 2060"), 1 << 30
-    view = service.view(MODEL)
-    assert view.problem is not None
-    assert not view.offers
-    assert service.view(None, "Fake").problem is not None
+    status = service.status(MODEL)
+    assert status.problem is not None
+    assert not status.offers
+    assert service.status(None, "Fake").problem is not None
 
 
 def test_a_card_by_name(service: EngineService, fake: FakeEngines) -> None:
@@ -91,8 +91,8 @@ def test_a_card_by_name(service: EngineService, fake: FakeEngines) -> None:
 
 
 def test_a_build_is_followed_by_the_self_test(service: EngineService, fake: FakeEngines) -> None:
-    view, offer = best(service)
-    events = list(service.build(view, offer))
+    status, offer = best(service)
+    events = list(service.build(status, offer))
     progress = [event for event in events if isinstance(event, BuildProgress)]
     assert progress[-1].fraction == 1
     assert any(isinstance(event, Check) for event in events)
@@ -102,9 +102,9 @@ def test_a_build_is_followed_by_the_self_test(service: EngineService, fake: Fake
 
 
 def test_a_card_that_is_not_here_is_built_for_but_not_tested(service: EngineService, fake: FakeEngines) -> None:
-    view = service.view(MODEL, gpu="RTX 3060")
-    assert view.recommended is not None
-    list(service.build(view, view.recommended))
+    status = service.status(MODEL, gpu="RTX 3060")
+    assert status.recommended is not None
+    list(service.build(status, status.recommended))
     assert fake.tested == 0
     assert [each.state for each in service.sets()] == ["stale"]
     fake.card = None
@@ -112,32 +112,32 @@ def test_a_card_that_is_not_here_is_built_for_but_not_tested(service: EngineServ
 
 
 def test_a_build_that_is_closed_keeps_what_is_finished(service: EngineService, fake: FakeEngines) -> None:
-    view, offer = best(service)
-    events = service.build(view, offer)
+    status, offer = best(service)
+    events = service.build(status, offer)
     for event in events:
         if isinstance(event, BuildProgress) and event.number == 4:
             break
     events.close()
     assert service.finished_parts(offer.request) == (3, 32)
     assert best(service)[1].state.name == "partial"
-    numbers = {event.number for event in service.build(view, offer) if isinstance(event, BuildProgress)}
+    numbers = {event.number for event in service.build(status, offer) if isinstance(event, BuildProgress)}
     assert min(numbers) == 4
     assert fake.tested == 1
 
 
 def test_an_error_leaves_what_is_finished(service: EngineService, fake: FakeEngines) -> None:
-    view, offer = best(service)
+    status, offer = best(service)
     fake.error = build_error("stack02")
     with pytest.raises(BuildError, match="stack02"):
-        list(service.build(view, offer))
+        list(service.build(status, offer))
     assert service.finished_parts(offer.request) == (4, 32)
     assert service.log(offer.request) == ("stack02", "building stack02\n")
 
 
 def test_building_anew_removes_the_old_set_first(service: EngineService, fake: FakeEngines) -> None:
     offer = build(service)
-    view, offer = best(service)
-    numbers = [e.number for e in service.build(view, offer, anew=True) if isinstance(e, BuildProgress)]
+    status, offer = best(service)
+    numbers = [e.number for e in service.build(status, offer, anew=True) if isinstance(e, BuildProgress)]
     assert numbers[0] == 1
     assert fake.tested == 2
 
@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_deleted(service: EngineService, monkeypatch: pyte
 
     monkeypatch.setattr(Path, "unlink", refuse)
     assert offer.folder is not None
-    with pytest.raises(StoreError, match="cannot be deleted: Permission denied"):
+    with pytest.raises(EngineStoreError, match="cannot be deleted: Permission denied"):
         service.delete(offer.folder)
     assert (offer.folder / MANIFEST).exists()
 
@@ -179,8 +179,8 @@ def test_own_engines_are_no_reason_against_themselves(
     fake.part_bytes = 600_000_000
     build(service)
     monkeypatch.setattr("trt_engines.building.store.free_bytes", lambda folder: 10**9)
-    view, offer = best(service)
-    assert view.free_disk == 10**9
+    status, offer = best(service)
+    assert status.free_disk == 10**9
     assert offer.state.name == "ready"
 
 
@@ -211,7 +211,7 @@ def test_without_driver_or_tensorrt_nothing_is_judged_by_them(service: EngineSer
 def test_damaged_and_superseded_sets_are_useless(service: EngineService, fake: FakeEngines) -> None:
     offer = build(service)
     assert offer.folder is not None
-    longer = service.view(MODEL, context=16384)
+    longer = service.status(MODEL, context=16384)
     assert longer.recommended is not None
     list(service.build(longer, longer.recommended))
     old = {each.folder: each for each in service.sets()}[offer.folder]
@@ -232,7 +232,7 @@ def test_damaged_and_superseded_sets_are_useless(service: EngineService, fake: F
 def test_a_newer_set_that_is_not_finished_replaces_nothing(service: EngineService, fake: FakeEngines) -> None:
     build(service)
     fake.day = 25
-    longer = service.view(MODEL, context=16384)
+    longer = service.status(MODEL, context=16384)
     fake.error = build_error("stack02")
     assert longer.recommended is not None
     with pytest.raises(BuildError):
@@ -241,11 +241,11 @@ def test_a_newer_set_that_is_not_finished_replaces_nothing(service: EngineServic
 
 
 def test_any_thread_may_ask(service: EngineService) -> None:
-    found: list[EngineView] = []
-    threads = [threading.Thread(target=lambda: found.append(service.view(MODEL))) for _ in range(3)]
+    found: list[EngineStatus] = []
+    threads = [threading.Thread(target=lambda: found.append(service.status(MODEL))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(found) == 3
-    assert all(view.problem is None for view in found)
+    assert all(status.problem is None for status in found)

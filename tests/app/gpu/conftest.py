@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.base.paths import AppPaths
-from app.gpu.service import GpuAddon
+from app.gpu.service import GpuService
 from app.network.client import Network
 from tests.helpers.tiny_wheels import TinyWheels
 
@@ -23,16 +23,16 @@ def wheels(tmp_path: Path) -> TinyWheels:
 
 
 @pytest.fixture
-def addon(wheels: TinyWheels, dewpoint_home: Path) -> GpuAddon:
+def addon(wheels: TinyWheels, dewpoint_home: Path) -> GpuService:
     """Installs them."""
-    return GpuAddon(AppPaths(dewpoint_home), Network(), wheels.tools())
+    return GpuService(AppPaths(dewpoint_home), Network(), wheels.tools())
 
 
 @pytest.fixture
-def install(addon: GpuAddon) -> Install:
+def install(addon: GpuService) -> Install:
     """Install to the end, and expect that nothing lies about."""
 
-    def run(other: GpuAddon | None = None) -> None:
+    def run(other: GpuService | None = None) -> None:
         one = other or addon
         for _ in one.install(threading.Event()):
             pass
@@ -41,6 +41,6 @@ def install(addon: GpuAddon) -> Install:
     return run
 
 
-def names(addon: GpuAddon) -> set[str]:
+def names(addon: GpuService) -> set[str]:
     """What lies in the data folder."""
     return {path.name for path in addon.folder.parent.iterdir()}

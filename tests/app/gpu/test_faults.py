@@ -18,7 +18,7 @@ from app.base.errors import KnownAppError
 from app.base.paths import AppPaths
 from app.gpu import filling, folders, service
 from app.gpu.fetcher import Fetcher
-from app.gpu.service import GpuAddon
+from app.gpu.service import GpuService
 from app.gpu.values import GpuState
 from app.network.client import Network
 from tests.app.gpu.conftest import Install, names
@@ -28,18 +28,18 @@ ROOT = Path(__file__).resolve().parents[3]
 CHILD = """
 import sys, threading
 from pathlib import Path
-from app.gpu.service import GpuAddon
+from app.gpu.service import GpuService
 from app.network.client import Network
 from app.base.paths import AppPaths
 from tests.helpers.tiny_wheels import TinyWheels
-addon = GpuAddon(AppPaths(Path(sys.argv[1])), Network(), TinyWheels(Path(sys.argv[2])).tools())
+addon = GpuService(AppPaths(Path(sys.argv[1])), Network(), TinyWheels(Path(sys.argv[2])).tools())
 for step in addon.install(threading.Event()):
     print(step.stage, flush=True)
 """
 SLOW = "import sys, time; from pathlib import Path; Path(sys.argv[-1]).name; time.sleep(60)"
 
 
-def child(addon: GpuAddon, wheels: TinyWheels) -> subprocess.Popen[str]:
+def child(addon: GpuService, wheels: TinyWheels) -> subprocess.Popen[str]:
     """An installation in a program of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, str(addon.folder.parent), str(wheels.folder)],
@@ -47,7 +47,7 @@ def child(addon: GpuAddon, wheels: TinyWheels) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def fetchers(addon: GpuAddon) -> list[psutil.Process]:
+def fetchers(addon: GpuService) -> list[psutil.Process]:
     """Programs that write into the data folder, whoever started them."""
     found = []
     for process in psutil.process_iter():
@@ -60,7 +60,7 @@ def fetchers(addon: GpuAddon) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment(addon: GpuAddon, wheels: TinyWheels, install: Install) -> None:
+def test_killed_at_any_moment(addon: GpuService, wheels: TinyWheels, install: Install) -> None:
     wheels.bytes_more = 3_000_000
     wheels.write()
     states = []
@@ -74,10 +74,10 @@ def test_killed_at_any_moment(addon: GpuAddon, wheels: TinyWheels, install: Inst
             program.kill()
             program.wait()
             program.stdout.close()
-        view = addon.view()
-        states.append(view.state)
-        assert view.state in (GpuState.ABSENT, GpuState.INSTALLED)
-        if view.state is GpuState.INSTALLED:
+        status = addon.status()
+        states.append(status.state)
+        assert status.state in (GpuState.ABSENT, GpuState.INSTALLED)
+        if status.state is GpuState.INSTALLED:
             assert list(addon.verify())
             addon.remove()
     assert GpuState.ABSENT in states
@@ -85,7 +85,7 @@ def test_killed_at_any_moment(addon: GpuAddon, wheels: TinyWheels, install: Inst
     assert fetchers(addon) == [], "a fetcher that was left alone is ended by the next try"
 
 
-def test_a_fetcher_that_was_left_alone_is_ended(addon: GpuAddon, wheels: TinyWheels, install: Install) -> None:
+def test_a_fetcher_that_was_left_alone_is_ended(addon: GpuService, wheels: TinyWheels, install: Install) -> None:
     part = folders.new_part(addon.folder)
     orphan = subprocess.Popen([sys.executable, "-c", SLOW, str(part / "site")])
     (part / folders.PID).write_text(str(orphan.pid), "ascii")
@@ -100,49 +100,49 @@ def test_a_fetcher_that_was_left_alone_is_ended(addon: GpuAddon, wheels: TinyWhe
         orphan.wait()
 
 
-def test_killed_between_the_two_renames(addon: GpuAddon, install: Install) -> None:
+def test_killed_between_the_two_renames(addon: GpuService, install: Install) -> None:
     install()
     addon.folder.rename(addon.folder.with_name("gpu.old-1234"))
-    assert addon.view().state is GpuState.INSTALLED
+    assert addon.status().state is GpuState.INSTALLED
     assert names(addon) == {"gpu", "gpu.lock"}
     addon.folder.rename(addon.folder.with_name("gpu.gone-1234"))  # a removal that was killed is a removal
-    assert addon.view().state is GpuState.ABSENT
+    assert addon.status().state is GpuState.ABSENT
     install()
 
 
-def test_a_wrong_hash_is_refused(addon: GpuAddon, wheels: TinyWheels, install: Install) -> None:
+def test_a_wrong_hash_is_refused(addon: GpuService, wheels: TinyWheels, install: Install) -> None:
     install()
     lines = wheels.lock.read_text("utf-8").splitlines()
     lines[0] = lines[0][:-4] + ("0000" if not lines[0].endswith("0000") else "1111")
     wheels.lock.write_text("\n".join(lines) + "\n", "utf-8")
     with pytest.raises(KnownAppError, match="not the one that Dewpoint expects"):
         list(addon.install(threading.Event()))
-    assert addon.view().state is GpuState.INSTALLED, "the old one stays"
+    assert addon.status().state is GpuState.INSTALLED, "the old one stays"
     assert names(addon) == {"gpu", "gpu.lock"}
 
 
-def test_files_that_are_not_as_their_record_says_are_refused(addon: GpuAddon, wheels: TinyWheels) -> None:
+def test_files_that_are_not_as_their_record_says_are_refused(addon: GpuService, wheels: TinyWheels) -> None:
     wheels.write(lie=True)
     with pytest.raises(KnownAppError, match="not as their packages say"):
         list(addon.install(threading.Event()))
     assert names(addon) == {"gpu.lock"}
 
 
-def test_a_package_that_is_nowhere(addon: GpuAddon, wheels: TinyWheels) -> None:
+def test_a_package_that_is_nowhere(addon: GpuService, wheels: TinyWheels) -> None:
     for wheel in wheels.folder.glob("*libs*.whl"):
         wheel.unlink()
     with pytest.raises(KnownAppError, match="does not have the files"):
         list(addon.install(threading.Event()))
 
 
-def test_a_program_that_cannot_be_started(addon: GpuAddon, wheels: TinyWheels, tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_started(addon: GpuService, wheels: TinyWheels, tmp_path: Path) -> None:
     wheels.program = Fetcher("uv", (str(tmp_path / "gone"),))
     with pytest.raises(KnownAppError, match="cannot be written"):
         list(addon.install(threading.Event()))
     assert names(addon) == {"gpu.lock"}
 
 
-def test_no_room_is_said_before_anything_is_fetched(addon: GpuAddon, wheels: TinyWheels) -> None:
+def test_no_room_is_said_before_anything_is_fetched(addon: GpuService, wheels: TinyWheels) -> None:
     wheels.installed = 10**16
     with pytest.raises(KnownAppError, match="Installing needs 10") as caught:
         list(addon.install(threading.Event()))
@@ -171,17 +171,17 @@ def test_a_real_disk_that_fills_up(small_disk: Path, wheels: TinyWheels, monkeyp
         monkeypatch.setattr(module, "RESERVE", 0)
     wheels.bytes_more = 6_000_000
     wheels.write()
-    addon = GpuAddon(AppPaths(small_disk / "data"), Network(), wheels.tools())
+    addon = GpuService(AppPaths(small_disk / "data"), Network(), wheels.tools())
     with pytest.raises(KnownAppError, match="disk became full"):
         list(addon.install(threading.Event()))
     assert names(addon) == {"gpu.lock"}
     wheels.bytes_more = 100_000
     wheels.write()
     list(addon.install(threading.Event()))
-    assert addon.view().state is GpuState.INSTALLED
+    assert addon.status().state is GpuState.INSTALLED
 
 
-def test_a_disk_that_is_full_for_the_manifest(addon: GpuAddon, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_for_the_manifest(addon: GpuService, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -191,19 +191,19 @@ def test_a_disk_that_is_full_for_the_manifest(addon: GpuAddon, monkeypatch: pyte
     assert names(addon) == {"gpu.lock"}
 
 
-def test_two_at_once(addon: GpuAddon, wheels: TinyWheels) -> None:
-    other = GpuAddon(AppPaths(addon.folder.parent), Network(), wheels.tools())
+def test_two_at_once(addon: GpuService, wheels: TinyWheels) -> None:
+    other = GpuService(AppPaths(addon.folder.parent), Network(), wheels.tools())
     steps = addon.install(threading.Event())
     next(steps)
     for act in (lambda: list(other.install(threading.Event())), other.remove):
         with pytest.raises(KnownAppError, match="Another Dewpoint"):
             act()
     list(steps)
-    assert other.view().state is GpuState.INSTALLED
+    assert other.status().state is GpuState.INSTALLED
     assert (addon.folder / LIBRARY).exists()
 
 
-def test_no_rename_leaves_the_old_one(addon: GpuAddon, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_rename_leaves_the_old_one(addon: GpuService, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     install()
     rename = Path.rename
 
@@ -215,5 +215,5 @@ def test_no_rename_leaves_the_old_one(addon: GpuAddon, install: Install, monkeyp
     monkeypatch.setattr(Path, "rename", refusing)
     with pytest.raises(KnownAppError, match="cannot be written into the data folder"):
         list(addon.install(threading.Event()))
-    assert addon.view().state is GpuState.INSTALLED
+    assert addon.status().state is GpuState.INSTALLED
     assert names(addon) == {"gpu", "gpu.lock"}

@@ -17,7 +17,7 @@ from app.gpu import fetcher, texts
 from app.gpu.fetcher import Fetcher, found_fetcher
 from app.gpu.manifest import read_manifest
 from app.gpu.recipe import shipped_recipe
-from app.gpu.service import GpuAddon
+from app.gpu.service import GpuService
 from app.gpu.start import start_addon
 from app.gpu.values import GpuState, GpuStep
 from app.network.client import Network
@@ -30,9 +30,9 @@ from trt_engines.tensorrt.addon import GOING
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_from_nothing_to_installed_to_removed(addon: GpuAddon, wheels: TinyWheels) -> None:
+def test_from_nothing_to_installed_to_removed(addon: GpuService, wheels: TinyWheels) -> None:
     wheels.card = detected("RTX 4070")
-    before = addon.view()
+    before = addon.status()
     assert (before.state, before.card, before.wanted) == (GpuState.ABSENT, "RTX 4070", True)
     assert not addon.folder.parent.exists(), "a look writes nothing"
     offer = addon.offer()
@@ -41,16 +41,16 @@ def test_from_nothing_to_installed_to_removed(addon: GpuAddon, wheels: TinyWheel
     assert [stage for stage in dict.fromkeys(step.stage for step in steps)] == ["fetching", "checking", "trying"]
     shares = [step.fraction for step in steps if step.stage == "fetching"]
     assert shares == sorted(shares)
-    view = addon.view()
-    assert (view.state, view.version) == (GpuState.INSTALLED, VERSION)
-    assert view.size == sum(file.stat().st_size for file in addon.folder.rglob("*") if _is_wheels(file))
+    status = addon.status()
+    assert (status.state, status.version) == (GpuState.INSTALLED, VERSION)
+    assert status.size == sum(file.stat().st_size for file in addon.folder.rglob("*") if _is_wheels(file))
     assert (addon.folder / LIBRARY).read_bytes() == b"no library"
     assert [(job.sm, job.folder) for job in wheels.tried] == [(89, addon.folder)]
     assert names(addon) == {"gpu", "gpu.lock"}
     freed = addon.remove()
-    assert freed >= view.size
+    assert freed >= status.size
     assert names(addon) == {"gpu.lock"}
-    assert addon.view().state is GpuState.ABSENT
+    assert addon.status().state is GpuState.ABSENT
     with pytest.raises(KnownAppError, match="nothing to remove"):
         addon.remove()
 
@@ -60,7 +60,7 @@ def _is_wheels(file: Path) -> bool:
     return file.is_file() and not ours and "__pycache__" not in file.parts
 
 
-def test_every_file_is_in_the_manifest(addon: GpuAddon, install: Install) -> None:
+def test_every_file_is_in_the_manifest(addon: GpuService, install: Install) -> None:
     install()
     manifest = read_manifest(addon.folder)
     assert manifest is not None
@@ -70,23 +70,23 @@ def test_every_file_is_in_the_manifest(addon: GpuAddon, install: Install) -> Non
     assert manifest.packages == {"tensorrt-rtx-cu13-libs": VERSION, "tensorrt-rtx-cu13-bindings": VERSION}
 
 
-def test_uv_does_the_same(addon: GpuAddon, wheels: TinyWheels, install: Install) -> None:
+def test_uv_does_the_same(addon: GpuService, wheels: TinyWheels, install: Install) -> None:
     program = shutil.which("uv")
     if program is None:
         pytest.skip("uv is not installed here")
     wheels.program = Fetcher("uv", (program,), ("--no-index", "--find-links", str(wheels.folder)))
     install()
-    assert addon.view().state is GpuState.INSTALLED
+    assert addon.status().state is GpuState.INSTALLED
 
 
 def test_a_folder_with_a_space_and_letters_of_the_world(tmp_path: Path, wheels: TinyWheels, install: Install) -> None:
-    addon = GpuAddon(AppPaths(tmp_path / "Zażółć 日本 data"), Network(), wheels.tools())
+    addon = GpuService(AppPaths(tmp_path / "Zażółć 日本 data"), Network(), wheels.tools())
     install(addon)
-    assert addon.view().state is GpuState.INSTALLED
+    assert addon.status().state is GpuState.INSTALLED
     assert addon.remove() > 0
 
 
-def test_stopped(addon: GpuAddon) -> None:
+def test_stopped(addon: GpuService) -> None:
     cancel = threading.Event()
     for step in addon.install(cancel):
         assert step.stage == "fetching"
@@ -97,31 +97,31 @@ def test_stopped(addon: GpuAddon) -> None:
     assert names(addon) == {"gpu.lock"}, "the same when the window closes"
 
 
-def test_stopped_while_files_are_checked(addon: GpuAddon) -> None:
+def test_stopped_while_files_are_checked(addon: GpuService) -> None:
     cancel = threading.Event()
     for step in addon.install(cancel):
         if step.stage == "checking":
             cancel.set()
-    assert addon.view().state is GpuState.ABSENT
+    assert addon.status().state is GpuState.ABSENT
     assert names(addon) == {"gpu.lock"}
 
 
-def test_damaged_files_are_found_and_mended(addon: GpuAddon, install: Install) -> None:
+def test_damaged_files_are_found_and_mended(addon: GpuService, install: Install) -> None:
     install()
     library = addon.folder / LIBRARY
     library.write_bytes(b"wr library")  # the same size: only hashing sees it
-    assert addon.view().state is GpuState.INSTALLED
+    assert addon.status().state is GpuState.INSTALLED
     assert _verified(addon) == (LIBRARY,)
     library.unlink()
-    view = addon.view()
-    assert (view.state, view.damaged) == (GpuState.DAMAGED, (LIBRARY,))
+    status = addon.status()
+    assert (status.state, status.damaged) == (GpuState.DAMAGED, (LIBRARY,))
     assert _verified(addon) == (LIBRARY,)
     install()
-    assert addon.view().state is GpuState.INSTALLED
+    assert addon.status().state is GpuState.INSTALLED
     assert _verified(addon) == ()
 
 
-def _verified(addon: GpuAddon) -> tuple[str, ...]:
+def _verified(addon: GpuService) -> tuple[str, ...]:
     steps = addon.verify()
     while True:
         try:
@@ -130,26 +130,26 @@ def _verified(addon: GpuAddon) -> tuple[str, ...]:
             return tuple(end.value)
 
 
-def test_a_folder_without_a_manifest_is_damaged_and_can_go(addon: GpuAddon) -> None:
+def test_a_folder_without_a_manifest_is_damaged_and_can_go(addon: GpuService) -> None:
     addon.folder.mkdir(parents=True)
     (addon.folder / "x").write_bytes(b"abc")
-    assert addon.view().state is GpuState.DAMAGED
+    assert addon.status().state is GpuState.DAMAGED
     assert addon.remove() == 3
 
 
-def test_what_does_not_work_says_why_until_it_does(addon: GpuAddon, wheels: TinyWheels, install: Install) -> None:
+def test_what_does_not_work_says_why_until_it_does(addon: GpuService, wheels: TinyWheels, install: Install) -> None:
     wheels.trial_error = EngineError("The driver is too old.", "Update it.")
     install()
-    view = addon.view()
-    assert view.state is GpuState.BROKEN
-    assert view.report is not None
-    assert (view.report.text, view.report.hint) == ("The driver is too old.", "Update it.")
+    status = addon.status()
+    assert status.state is GpuState.BROKEN
+    assert status.report is not None
+    assert (status.report.text, status.report.hint) == ("The driver is too old.", "Update it.")
     wheels.trial_error = None
     list(addon.tried())
-    assert addon.view().state is GpuState.INSTALLED
+    assert addon.status().state is GpuState.INSTALLED
 
 
-def test_offline_refuses(addon: GpuAddon) -> None:
+def test_offline_refuses(addon: GpuService) -> None:
     addon.network.offline = True
     problem = addon.offer().problem
     assert problem is not None
@@ -168,7 +168,7 @@ def test_one_place_starts_programs_that_use_the_network(tmp_path: Path) -> None:
     assert [path.relative_to(ROOT).as_posix() for path in files] == ["app/network/client.py"]
 
 
-def test_offline_in_the_middle_ends_it(addon: GpuAddon) -> None:
+def test_offline_in_the_middle_ends_it(addon: GpuService) -> None:
     steps = addon.install(threading.Event())
     next(steps)
     addon.network.offline = True
@@ -177,17 +177,17 @@ def test_offline_in_the_middle_ends_it(addon: GpuAddon) -> None:
     assert names(addon) == {"gpu.lock"}
 
 
-def test_no_card_of_another_kind_is_offered_it(addon: GpuAddon, wheels: TinyWheels) -> None:
-    assert not addon.view().wanted
+def test_no_card_of_another_kind_is_offered_it(addon: GpuService, wheels: TinyWheels) -> None:
+    assert not addon.status().wanted
     wheels.card = detected("RTX 4070")
     wheels.elsewhere = True
-    assert not addon.view().wanted
+    assert not addon.status().wanted
 
 
-def test_in_use_on_windows_it_goes_at_the_next_start(addon: GpuAddon, install: Install) -> None:
+def test_in_use_on_windows_it_goes_at_the_next_start(addon: GpuService, install: Install) -> None:
     install()
     (addon.folder / GOING).touch()  # what `remove` leaves where the system refuses the rename
-    assert addon.view().state is GpuState.ABSENT
+    assert addon.status().state is GpuState.ABSENT
     start_addon(addon.folder)
     assert not addon.folder.exists()
 

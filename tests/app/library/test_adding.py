@@ -13,11 +13,11 @@ from app.base.errors import KnownAppError
 from app.library import adding as bringing
 from app.library import care as keeping
 from app.library.manifest import read_manifest
-from app.library.overview import shelf
+from app.library.overview import library_status
 from app.library.records import ModelRecord
-from app.library.services import ModelDesk
-from app.library.values import ModelState, ModelView, Step
-from app.transfers.values import FileDamaged, Finished
+from app.library.services import LibraryServices
+from app.library.values import ModelState, ModelStatus, Step
+from app.transfers.values import FileDamaged, TransferFinished
 from inference.checkpoint.adapters import MERGED
 from inference.errors import ModelFolderError
 from tests.inference.checkpoint.adapter_maker import QUERY, factors, write_adapter
@@ -36,16 +36,16 @@ def adapter(tmp_path: Path) -> Path:
     return write_adapter(tmp_path / "my adapter", factors(QUERY, 16, 16))
 
 
-def view(desk: ModelDesk, record: ModelRecord) -> ModelView:
-    """As the shelf shows it."""
-    model = shelf(desk).model(record.id)
+def status(services: LibraryServices, record: ModelRecord) -> ModelStatus:
+    """As the status shows it."""
+    model = library_status(services).model(record.id)
     assert model is not None
     return model
 
 
-def merge(desk: ModelDesk, adapter: Path, base: Path, title: str) -> tuple[list[Step], ModelRecord | None]:
+def merge(services: LibraryServices, adapter: Path, base: Path, title: str) -> tuple[list[Step], ModelRecord | None]:
     """All steps, and the new model."""
-    steps, generator = [], bringing.merge(desk, adapter, base, title, threading.Event())
+    steps, generator = [], bringing.merge(services, adapter, base, title, threading.Event())
     while True:
         try:
             steps.append(next(generator))
@@ -53,52 +53,52 @@ def merge(desk: ModelDesk, adapter: Path, base: Path, title: str) -> tuple[list[
             return steps, end.value
 
 
-def test_a_folder_is_used_where_it_lies(desk: ModelDesk, own: Path) -> None:
+def test_a_folder_is_used_where_it_lies(services: LibraryServices, own: Path) -> None:
     before = {file.name: file.read_bytes() for file in own.iterdir()}
-    record = bringing.add_folder(desk, own)
+    record = bringing.add_folder(services, own)
     assert (record.kind, record.folder) == ("folder", own.resolve())
-    assert view(desk, record).state in (ModelState.INSTALLED, ModelState.READY)
-    assert not view(desk, record).checkable
-    assert bringing.add_folder(desk, own / ".." / own.name).id == record.id, "the same folder is one model"
-    keeping.remove(desk, keeping.removal(desk, view(desk, record)))
+    assert status(services, record).state in (ModelState.INSTALLED, ModelState.READY)
+    assert not status(services, record).checkable
+    assert bringing.add_folder(services, own / ".." / own.name).id == record.id, "the same folder is one model"
+    keeping.remove(services, keeping.removal(services, status(services, record)))
     assert {file.name: file.read_bytes() for file in own.iterdir()} == before
 
 
-def test_a_folder_that_changes_is_damaged_or_missing(desk: ModelDesk, own: Path) -> None:
-    record = bringing.add_folder(desk, own)
+def test_a_folder_that_changes_is_damaged_or_missing(services: LibraryServices, own: Path) -> None:
+    record = bringing.add_folder(services, own)
     weights = next(own.glob("*.safetensors"))
     os.truncate(weights, weights.stat().st_size - 100)
-    model = view(desk, record)
+    model = status(services, record)
     assert model.state == ModelState.DAMAGED
     assert model.problem is not None
     assert "incomplete" in model.problem.text
     own.rename(own.with_name("elsewhere"))
-    assert view(desk, record).state == ModelState.MISSING
+    assert status(services, record).state == ModelState.MISSING
 
 
-def test_what_is_no_model_is_named(desk: ModelDesk, tmp_path: Path) -> None:
+def test_what_is_no_model_is_named(services: LibraryServices, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}')
     with pytest.raises(ModelFolderError) as caught:
-        bringing.add_folder(desk, tmp_path)
+        bringing.add_folder(services, tmp_path)
     assert "LlamaForCausalLM" in caught.value.user_text
-    assert not desk.library.models()
+    assert not services.library.models()
 
 
-def test_an_adapter_alone_needs_its_base(desk: ModelDesk, adapter: Path) -> None:
+def test_an_adapter_alone_needs_its_base(services: LibraryServices, adapter: Path) -> None:
     with pytest.raises(KnownAppError) as caught:
-        bringing.add_folder(desk, adapter)
+        bringing.add_folder(services, adapter)
     assert "adapter (LoRA)" in caught.value.user_text
 
 
-def test_an_adapter_and_its_base_become_a_model(desk: ModelDesk, own: Path, adapter: Path) -> None:
-    base = bringing.add_folder(desk, own)
-    steps, record = merge(desk, adapter, base.folder, "Mine + adapter")
+def test_an_adapter_and_its_base_become_a_model(services: LibraryServices, own: Path, adapter: Path) -> None:
+    base = bringing.add_folder(services, own)
+    steps, record = merge(services, adapter, base.folder, "Mine + adapter")
     assert record is not None
     fractions = [step.fraction for step in steps]
     assert fractions == sorted(fractions)
     assert record.kind == "merged"
     assert any(step.notes for step in steps), "an adapter of one side works on both, and that is said"
-    model = view(desk, record)
+    model = status(services, record)
     assert model.title == "Mine + adapter"
     assert model.state in (ModelState.INSTALLED, ModelState.READY)
     assert (record.folder / MERGED).exists()
@@ -108,36 +108,36 @@ def test_an_adapter_and_its_base_become_a_model(desk: ModelDesk, own: Path, adap
     assert {file.path for file in manifest.files} == {
         file.name for file in record.folder.iterdir() if file.name != "dewpoint-model.json"
     }
-    assert isinstance(list(keeping.verify(desk, record, threading.Event()))[-1], Finished)
+    assert isinstance(list(keeping.verify(services, record, threading.Event()))[-1], TransferFinished)
     (record.folder / MERGED).write_bytes(bytes((record.folder / MERGED).stat().st_size))
-    events = list(keeping.verify(desk, record, threading.Event()))
+    events = list(keeping.verify(services, record, threading.Event()))
     assert [event.path for event in events if isinstance(event, FileDamaged)] == [MERGED]
-    removal = keeping.removal(desk, view(desk, record))
+    removal = keeping.removal(services, status(services, record))
     linked = [file for file in removal.files if file.stat().st_nlink > 1]
     assert linked, "the base's weights are linked"
     assert removal.size == sum(file.stat().st_size for file in removal.files if file not in linked)
-    keeping.remove(desk, removal)
+    keeping.remove(services, removal)
     assert not record.folder.exists()
-    assert view(desk, base).usable, "the links are gone, the base's files are not"
+    assert status(services, base).usable, "the links are gone, the base's files are not"
 
 
-def test_a_merge_that_is_stopped_leaves_nothing(desk: ModelDesk, own: Path, adapter: Path) -> None:
+def test_a_merge_that_is_stopped_leaves_nothing(services: LibraryServices, own: Path, adapter: Path) -> None:
     for count in range(1, 8):
-        generator = bringing.merge(desk, adapter, own, "stopped", threading.Event())
+        generator = bringing.merge(services, adapter, own, "stopped", threading.Event())
         for _ in range(count):
             if next(generator, None) is not None:
-                assert not shelf(desk).leftovers, "what is being merged is no leftover"
+                assert not library_status(services).leftovers, "what is being merged is no leftover"
         generator.close()
-        assert not list(desk.paths.models.glob("*"))
-        assert not desk.library.models()
+        assert not list(services.paths.models.glob("*"))
+        assert not services.library.models()
     cancel = threading.Event()
     cancel.set()
-    assert not list(bringing.merge(desk, adapter, own, "cancelled", cancel))
-    assert not desk.library.models()
+    assert not list(bringing.merge(services, adapter, own, "cancelled", cancel))
+    assert not services.library.models()
 
 
-def test_a_name_that_is_taken(desk: ModelDesk, own: Path, adapter: Path) -> None:
-    merge(desk, adapter, own, "One")
+def test_a_name_that_is_taken(services: LibraryServices, own: Path, adapter: Path) -> None:
+    merge(services, adapter, own, "One")
     with pytest.raises(KnownAppError) as caught:
-        merge(desk, adapter, own, "One")
+        merge(services, adapter, own, "One")
     assert "exists already" in caught.value.user_text

@@ -16,12 +16,12 @@ from app.library import care as keeping
 from app.library import download as fetching
 from app.library import folders as disk
 from app.library.manifest import MANIFEST, read_manifest
-from app.library.overview import shelf
+from app.library.overview import library_status
 from app.library.records import ModelRecord
-from app.library.services import ModelDesk
-from app.library.values import ModelState, ModelView
-from app.transfers.values import FileDamaged, Finished, Progress, Stopped
-from tests.app.conftest import MakeDesk
+from app.library.services import LibraryServices
+from app.library.values import ModelState, ModelStatus
+from app.transfers.values import FileDamaged, Progress, TransferFinished, TransferStopped
+from tests.app.conftest import MakeServices
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.hub_behaviour import Repo
 from tests.helpers.hub_server import Hub
@@ -31,14 +31,14 @@ SHARD = "model-00001-of-00002.safetensors"
 
 
 @pytest.fixture
-def record(desk: ModelDesk, repo: Repo) -> ModelRecord:
+def record(services: LibraryServices, repo: Repo) -> ModelRecord:
     """An installed model."""
-    return downloaded(desk)
+    return downloaded(services)
 
 
-def view(desk: ModelDesk, record: ModelRecord) -> ModelView:
-    """As the shelf shows it."""
-    model = shelf(desk).model(record.id)
+def status(services: LibraryServices, record: ModelRecord) -> ModelStatus:
+    """As the status shows it."""
+    model = library_status(services).model(record.id)
     assert model is not None
     return model
 
@@ -58,119 +58,123 @@ def whole(folder: Path) -> bool:
 # -- verify ----------------------------------------------------------------------------------------------------------
 
 
-def test_one_wrong_bit_is_found_and_repaired(desk: ModelDesk, record: ModelRecord, hub: Hub) -> None:
+def test_one_wrong_bit_is_found_and_repaired(services: LibraryServices, record: ModelRecord, hub: Hub) -> None:
     flip(record.folder / SHARD)
-    assert view(desk, record).state == ModelState.INSTALLED, "a look does not hash"
-    events = list(keeping.verify(desk, record, threading.Event()))
+    assert status(services, record).state == ModelState.INSTALLED, "a look does not hash"
+    events = list(keeping.verify(services, record, threading.Event()))
     assert [event.path for event in events if isinstance(event, FileDamaged)] == [SHARD]
-    assert isinstance(events[-1], Finished)
-    model = view(desk, record)
+    assert isinstance(events[-1], TransferFinished)
+    model = status(services, record)
     assert model.state == ModelState.DAMAGED
     assert model.problem is not None
     assert "1 file is missing or damaged" in model.problem.text
     hub.behaviour.forget()
-    fetching.resume(desk, record)
-    list(fetching.download(desk, desk.library.find(record.id), threading.Event()))
+    fetching.resume(services, record)
+    list(fetching.download(services, services.library.find(record.id), threading.Event()))
     assert whole(record.folder)
     assert set(hub.behaviour.counts()) == {SHARD}, "only what is wrong is fetched"
-    assert view(desk, record).state == ModelState.INSTALLED
+    assert status(services, record).state == ModelState.INSTALLED
 
 
-def test_right_files_become_right_again(desk: ModelDesk, record: ModelRecord) -> None:
+def test_right_files_become_right_again(services: LibraryServices, record: ModelRecord) -> None:
     """A verdict of an earlier check, on a drive that read badly, is not for ever."""
     manifest = read_manifest(record.folder)
     assert manifest is not None
     keeping.write_manifest(record.folder, manifest.marked(SHARD, False))
-    assert view(desk, record).state == ModelState.DAMAGED
-    list(keeping.verify(desk, record, threading.Event()))
-    assert view(desk, record).state == ModelState.INSTALLED
+    assert status(services, record).state == ModelState.DAMAGED
+    list(keeping.verify(services, record, threading.Event()))
+    assert status(services, record).state == ModelState.INSTALLED
 
 
 @pytest.mark.parametrize("how", ["missing", "short"])
-def test_a_look_sees_missing_and_short_files(desk: ModelDesk, record: ModelRecord, how: str) -> None:
+def test_a_look_sees_missing_and_short_files(services: LibraryServices, record: ModelRecord, how: str) -> None:
     file = record.folder / SHARD
     if how == "missing":
         file.unlink()
     else:
         os.truncate(file, 10)
-    assert view(desk, record).state == ModelState.DAMAGED
+    assert status(services, record).state == ModelState.DAMAGED
 
 
-def test_a_stopped_check_changes_no_verdict(desk: ModelDesk, record: ModelRecord) -> None:
+def test_a_stopped_check_changes_no_verdict(services: LibraryServices, record: ModelRecord) -> None:
     flip(record.folder / SHARD)
     cancel = threading.Event()
     cancel.set()
-    assert isinstance(list(keeping.verify(desk, record, cancel))[-1], Stopped)
-    assert view(desk, record).state == ModelState.INSTALLED
+    assert isinstance(list(keeping.verify(services, record, cancel))[-1], TransferStopped)
+    assert status(services, record).state == ModelState.INSTALLED
 
 
-def test_a_folder_of_the_users_own_has_no_hashes(desk: ModelDesk, tmp_path: Path) -> None:
-    own = desk.library.add("folder", tmp_path, "mine")
+def test_a_folder_of_the_users_own_has_no_hashes(services: LibraryServices, tmp_path: Path) -> None:
+    own = services.library.add("folder", tmp_path, "mine")
     with pytest.raises(KnownAppError) as caught:
-        list(keeping.verify(desk, own, threading.Event()))
+        list(keeping.verify(services, own, threading.Event()))
     assert "no checksums" in caught.value.user_text
 
 
 # -- remove ----------------------------------------------------------------------------------------------------------
 
 
-def test_removing_takes_what_is_ours_alone(desk: ModelDesk, record: ModelRecord) -> None:
+def test_removing_takes_what_is_ours_alone(services: LibraryServices, record: ModelRecord) -> None:
     (record.folder / "notes.txt").write_text("mine", encoding="utf-8")
     (record.folder / "sub").mkdir()
     (record.folder / "sub" / "more.txt").write_text("mine, too", encoding="utf-8")
-    removal = keeping.removal(desk, view(desk, record))
+    removal = keeping.removal(services, status(services, record))
     assert {file.name for file in removal.kept} == {"notes.txt", "more.txt"}
     assert {file.name for file in removal.files} >= {*tiny_contents(), MANIFEST}
     assert removal.size == sum(file.stat().st_size for file in removal.files)
     free = sum(file.stat().st_size for file in record.folder.rglob("*") if file.is_file())
-    assert keeping.remove(desk, removal) == free - 13
+    assert keeping.remove(services, removal) == free - 13
     assert sorted(path.name for path in record.folder.rglob("*")) == ["more.txt", "notes.txt", "sub"]
-    assert not desk.library.models()
+    assert not services.library.models()
 
 
-def test_removing_an_unfinished_download(desk: ModelDesk, repo: Repo, hub: Hub) -> None:
-    record = accepted(desk)
+def test_removing_an_unfinished_download(services: LibraryServices, repo: Repo, hub: Hub) -> None:
+    record = accepted(services)
     hub.behaviour.rate = 2_000_000
-    events = fetching.download(desk, record, threading.Event())
+    events = fetching.download(services, record, threading.Event())
     next(event for event in events if isinstance(event, Progress) and event.done > 300_000)
     events.close()
     assert any(file.name.endswith(".part") for file in record.folder.iterdir())
-    keeping.remove(desk, keeping.removal(desk, view(desk, record)))
+    keeping.remove(services, keeping.removal(services, status(services, record)))
     assert not record.folder.exists()
 
 
-def test_removing_the_users_own_folder_deletes_nothing_of_it(desk: ModelDesk, tmp_path: Path) -> None:
+def test_removing_the_users_own_folder_deletes_nothing_of_it(services: LibraryServices, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "config.json").write_text("{}", encoding="utf-8")
-    own = desk.library.add("folder", folder, "mine")
-    removal = keeping.removal(desk, view(desk, own))
+    own = services.library.add("folder", folder, "mine")
+    removal = keeping.removal(services, status(services, own))
     assert (removal.files, removal.size) == ((), 0)
-    assert keeping.remove(desk, removal) == 0
+    assert keeping.remove(services, removal) == 0
     assert (folder / "config.json").exists()
-    assert not desk.library.models()
+    assert not services.library.models()
 
 
-def test_a_damaged_manifest_never_names_files_outside(desk: ModelDesk, record: ModelRecord, tmp_path: Path) -> None:
+def test_a_damaged_manifest_never_names_files_outside(
+    services: LibraryServices, record: ModelRecord, tmp_path: Path
+) -> None:
     """A manifest is a file that anybody may have changed."""
     precious = record.folder.parent / "precious.txt"
     precious.write_text("keep", encoding="utf-8")
     text = (record.folder / MANIFEST).read_text(encoding="utf-8")
     (record.folder / MANIFEST).write_text(text.replace(f'"{SHARD}"', '"../precious.txt"'), encoding="utf-8")
     with pytest.raises(KnownAppError):
-        keeping.removal(desk, dataclasses.replace(view_without_look(record), folder=record.folder))
+        keeping.removal(services, dataclasses.replace(status_without_look(record), folder=record.folder))
     assert precious.exists()
 
 
-def view_without_look(record: ModelRecord) -> ModelView:
-    """A view that no look made."""
+def status_without_look(record: ModelRecord) -> ModelStatus:
+    """A status that no look made."""
     from app.library.values import Fit
 
-    return ModelView(record.id, "download", record.title, ModelState.INSTALLED, Fit("unknown", ""), record.folder)
+    return ModelStatus(record.id, "download", record.title, ModelState.INSTALLED, Fit("unknown", ""), record.folder)
 
 
-def test_a_file_in_use_stops_the_removal(desk: ModelDesk, record: ModelRecord, monkeypatch: pytest.MonkeyPatch) -> None:
-    removal = keeping.removal(desk, view(desk, record))
+def test_a_file_in_use_stops_the_removal(
+    services: LibraryServices, record: ModelRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removal = keeping.removal(services, status(services, record))
     real = Path.unlink
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
@@ -180,64 +184,66 @@ def test_a_file_in_use_stops_the_removal(desk: ModelDesk, record: ModelRecord, m
 
     monkeypatch.setattr(Path, "unlink", unlink)
     with pytest.raises(disk.RemovalError) as caught:
-        keeping.remove(desk, removal)
+        keeping.remove(services, removal)
     assert SHARD in caught.value.user_text
     assert (record.folder / MANIFEST).exists()
-    assert [each.id for each in desk.library.models()] == [record.id]
+    assert [each.id for each in services.library.models()] == [record.id]
 
 
-def test_engines_go_with_their_model(desk: ModelDesk, record: ModelRecord, fake_engines: FakeEngines) -> None:
-    service = desk.engines
-    built = service.view(record.folder, record.title)
+def test_engines_go_with_their_model(services: LibraryServices, record: ModelRecord, fake_engines: FakeEngines) -> None:
+    service = services.engines
+    built = service.status(record.folder, record.title)
     assert built.offers, built.problem
     for _ in service.build(built, built.offers[-1]):
         pass
     # The stand-in names a folder of its own.
-    manifest_file = next(desk.paths.engines.glob("*/engines.json"))
+    manifest_file = next(services.paths.engines.glob("*/engines.json"))
     text = manifest_file.read_text(encoding="utf-8")
     found = service.store.sets()[0].manifest
     assert found is not None
     manifest_file.write_text(text.replace(found.model_folder, str(record.folder.resolve())), encoding="utf-8")
-    model = view(desk, record)
+    model = status(services, record)
     assert model.engines > 0
-    removal = keeping.removal(desk, model)
+    removal = keeping.removal(services, model)
     assert removal.engine_size >= model.engines > 0
-    freed = keeping.remove(desk, removal, with_engines=False)
+    freed = keeping.remove(services, removal, with_engines=False)
     assert freed == removal.size
-    assert list(desk.paths.engines.glob("*/engines.json"))
+    assert list(services.paths.engines.glob("*/engines.json"))
 
 
 # -- leftovers -------------------------------------------------------------------------------------------------------
 
 
 def test_a_model_that_was_forgotten_is_found_and_taken_back(
-    desk: ModelDesk, record: ModelRecord, make_desk: MakeDesk
+    services: LibraryServices, record: ModelRecord, make_services: MakeServices
 ) -> None:
-    desk.library.forget(record.id)
-    (leftover,) = shelf(desk).leftovers
+    services.library.forget(record.id)
+    (leftover,) = library_status(services).leftovers
     assert leftover.whole
     assert "a complete model that is not in the list" in leftover.text
-    again = keeping.adopt(desk, leftover)
-    assert view(desk, again).state == ModelState.INSTALLED
-    assert not shelf(make_desk()).leftovers
+    again = keeping.adopt(services, leftover)
+    assert status(services, again).state == ModelState.INSTALLED
+    assert not library_status(make_services()).leftovers
 
 
-def test_a_lost_database_loses_no_model(desk: ModelDesk, record: ModelRecord, make_desk: MakeDesk) -> None:
-    for file in desk.paths.base.glob("chats.sqlite3*"):
+def test_a_lost_database_loses_no_model(
+    services: LibraryServices, record: ModelRecord, make_services: MakeServices
+) -> None:
+    for file in services.paths.base.glob("chats.sqlite3*"):
         file.unlink()
-    (leftover,) = shelf(make_desk()).leftovers
+    (leftover,) = library_status(make_services()).leftovers
     assert leftover.path == record.folder
 
 
-def test_leftovers_are_cleared(desk: ModelDesk, record: ModelRecord, hub: Hub) -> None:
-    desk.library.forget(record.id)
-    unfinished = desk.paths.models / f"owner--x{keeping.MOVING}"
+def test_leftovers_are_cleared(services: LibraryServices, record: ModelRecord, hub: Hub) -> None:
+    services.library.forget(record.id)
+    unfinished = services.paths.models / f"owner--x{keeping.MOVING}"
     shutil.copytree(record.folder, unfinished)
     (unfinished / MANIFEST).unlink()
-    (desk.paths.models / "holiday").mkdir()
-    (desk.paths.models / "holiday" / "photo.jpg").write_bytes(b"x")
-    found = shelf(desk).leftovers
+    (services.paths.models / "holiday").mkdir()
+    (services.paths.models / "holiday" / "photo.jpg").write_bytes(b"x")
+    found = library_status(services).leftovers
     assert {leftover.path for leftover in found} == {record.folder, unfinished}
     for leftover in found:
         assert keeping.clear(leftover) == leftover.size > 1_000_000
-    assert [path.name for path in desk.paths.models.iterdir()] == ["holiday"]
+    assert [path.name for path in services.paths.models.iterdir()] == ["holiday"]

@@ -14,15 +14,15 @@ from app.library import catalogue
 from app.library import download as fetching
 from app.library.hub import HubError
 from app.library.manifest import MANIFEST, read_manifest
-from app.library.overview import shelf
+from app.library.overview import library_status
 from app.library.queue import Began, DownloadQueue, Ended
 from app.library.records import DownloadState, ModelRecord
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.library.values import ModelState
 from app.network.client import OfflineError
 from app.transfers.errors import TransferError
-from app.transfers.values import FileFinished, Finished, Progress
-from tests.app.conftest import MakeDesk
+from app.transfers.values import FileFinished, Progress, TransferFinished
+from tests.app.conftest import MakeServices
 from tests.helpers.hub_behaviour import GATED, Repo, drop, repo_of, status
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, accepted, downloaded, tiny_contents
@@ -30,14 +30,14 @@ from tests.helpers.tiny_models import NAME, accepted, downloaded, tiny_contents
 SHARD = "model-00002-of-00002.safetensors"
 
 
-def run(desk: ModelDesk, record: ModelRecord) -> list[object]:
+def run(services: LibraryServices, record: ModelRecord) -> list[object]:
     """All events of a download."""
-    return list(fetching.download(desk, record, threading.Event()))
+    return list(fetching.download(services, record, threading.Event()))
 
 
-def state(desk: ModelDesk, record: ModelRecord) -> ModelState:
-    """As the shelf tells it."""
-    model = shelf(desk).model(record.id)
+def state(services: LibraryServices, record: ModelRecord) -> ModelState:
+    """As the status tells it."""
+    model = library_status(services).model(record.id)
     assert model is not None
     return model.state
 
@@ -51,22 +51,22 @@ def right(folder: Path) -> bool:
     return True
 
 
-def test_an_offer_downloads_nothing(desk: ModelDesk, repo: Repo, hub: Hub) -> None:
-    offer = fetching.offer(desk, NAME)
+def test_an_offer_downloads_nothing(services: LibraryServices, repo: Repo, hub: Hub) -> None:
+    offer = fetching.offer(services, NAME)
     assert offer.missing == offer.remote.size == sum(file.size for file in repo.files.values())
     assert offer.problem is None
     assert offer.fit.runs
     assert "Apache License" in offer.licence_text
     assert not hub.behaviour.requests(SHARD)
     assert not offer.folder.exists()
-    assert not desk.library.models()
+    assert not services.library.models()
 
 
-def test_from_offer_to_installed(desk: ModelDesk, repo: Repo) -> None:
-    record = accepted(desk)
-    assert state(desk, record) == ModelState.QUEUED
-    events = run(desk, record)
-    assert isinstance(events[-1], Finished)
+def test_from_offer_to_installed(services: LibraryServices, repo: Repo) -> None:
+    record = accepted(services)
+    assert state(services, record) == ModelState.QUEUED
+    events = run(services, record)
+    assert isinstance(events[-1], TransferFinished)
     assert {event.path for event in events if isinstance(event, FileFinished)} == set(repo.files)
     assert right(record.folder)
     manifest = read_manifest(record.folder)
@@ -74,8 +74,8 @@ def test_from_offer_to_installed(desk: ModelDesk, repo: Repo) -> None:
     assert manifest.complete
     assert (manifest.revision, manifest.licence, manifest.repo) == (repo.sha, "apache-2.0", NAME)
     assert manifest.accepted.startswith("20")
-    assert desk.library.find(record.id).download is None
-    assert state(desk, record) == ModelState.INSTALLED
+    assert services.library.find(record.id).download is None
+    assert state(services, record) == ModelState.INSTALLED
 
 
 @pytest.mark.parametrize(
@@ -89,37 +89,39 @@ def test_from_offer_to_installed(desk: ModelDesk, repo: Repo) -> None:
     ],
 )
 def test_what_goes_wrong_is_kept_as_a_sentence(
-    desk: ModelDesk, repo: Repo, hub: Hub, make_desk: MakeDesk, fault: object, kind: str
+    services: LibraryServices, repo: Repo, hub: Hub, make_services: MakeServices, fault: object, kind: str
 ) -> None:
-    record = accepted(desk)
+    record = accepted(services)
     hub.behaviour.plan(SHARD, fault, where="hub" if kind != "network" else "any", times=None)  # type: ignore[arg-type]
     with pytest.raises(TransferError) as caught:
-        run(desk, record)
+        run(services, record)
     assert caught.value.kind == kind
-    kept = make_desk().library.find(record.id)
+    kept = make_services().library.find(record.id)
     assert kept.download == DownloadState.PAUSED
     assert kept.error is not None
     assert (kept.error.text, kept.error.hint) == (caught.value.user_text, caught.value.hint)
-    assert state(desk, record) == ModelState.PAUSED
+    assert state(services, record) == ModelState.PAUSED
     assert not (record.folder / SHARD).exists()
     there = {path for path in repo.files if (record.folder / path).exists()}
     hub.behaviour.forget()
-    run(desk, record)
+    run(services, record)
     assert right(record.folder)
     assert not there & set(hub.behaviour.counts()), "what was there is not fetched again"
 
 
-def test_closing_pauses_and_a_restart_goes_on(desk: ModelDesk, repo: Repo, hub: Hub, make_desk: MakeDesk) -> None:
-    record = accepted(desk)
+def test_closing_pauses_and_a_restart_goes_on(
+    services: LibraryServices, repo: Repo, hub: Hub, make_services: MakeServices
+) -> None:
+    record = accepted(services)
     hub.behaviour.rate = 3_000_000
-    with closing(fetching.download(desk, record, threading.Event())) as events:
+    with closing(fetching.download(services, record, threading.Event())) as events:
         for event in events:
             if isinstance(event, Progress) and event.done > 500_000:
                 break
-    assert desk.library.find(record.id).download == DownloadState.PAUSED
-    assert desk.library.find(record.id).error is None
-    again = make_desk()
-    before = shelf(again).model(record.id)
+    assert services.library.find(record.id).download == DownloadState.PAUSED
+    assert services.library.find(record.id).error is None
+    again = make_services()
+    before = library_status(again).model(record.id)
     assert before is not None
     assert before.done > 400_000
     hub.behaviour.rate = 0
@@ -128,25 +130,27 @@ def test_closing_pauses_and_a_restart_goes_on(desk: ModelDesk, repo: Repo, hub: 
     assert hub.behaviour.total_sent < 1.3 * repo.size
 
 
-def test_a_crash_is_told_and_goes_on(desk: ModelDesk, repo: Repo) -> None:
-    record = accepted(desk)
-    desk.library.set_download(record.id, DownloadState.RUNNING)  # as a killed program leaves it
-    model = shelf(desk).model(record.id)
+def test_a_crash_is_told_and_goes_on(services: LibraryServices, repo: Repo) -> None:
+    record = accepted(services)
+    services.library.set_download(record.id, DownloadState.RUNNING)  # as a killed program leaves it
+    model = library_status(services).model(record.id)
     assert model is not None
     assert model.state == ModelState.PAUSED
     assert model.problem is not None
     assert "interrupted" in model.problem.text
-    run(desk, record)
+    run(services, record)
     assert right(record.folder)
 
 
-def test_another_program_downloads_it(desk: ModelDesk, repo: Repo, hub: Hub, make_desk: MakeDesk) -> None:
-    record = accepted(desk)
+def test_another_program_downloads_it(
+    services: LibraryServices, repo: Repo, hub: Hub, make_services: MakeServices
+) -> None:
+    record = accepted(services)
     hub.behaviour.rate = 1_000_000
-    with closing(fetching.download(desk, record, threading.Event())) as events:
+    with closing(fetching.download(services, record, threading.Event())) as events:
         next(event for event in events if isinstance(event, Progress) and event.done > 0)
-        other = make_desk()
-        model = shelf(other).model(record.id)
+        other = make_services()
+        model = library_status(other).model(record.id)
         assert model is not None
         assert model.state == ModelState.ELSEWHERE
         with pytest.raises(TransferError) as caught:
@@ -157,86 +161,86 @@ def test_another_program_downloads_it(desk: ModelDesk, repo: Repo, hub: Hub, mak
         assert "is being downloaded at this moment" in known.value.user_text
         assert other.library.find(record.id).download == DownloadState.RUNNING, "the other one's word stands"
         hub.behaviour.rate = 0
-        assert isinstance(list(events)[-1], Finished)
-    assert state(desk, record) == ModelState.INSTALLED
+        assert isinstance(list(events)[-1], TransferFinished)
+    assert state(services, record) == ModelState.INSTALLED
 
 
-def test_a_manifest_that_is_gone(desk: ModelDesk, repo: Repo) -> None:
-    record = accepted(desk)
+def test_a_manifest_that_is_gone(services: LibraryServices, repo: Repo) -> None:
+    record = accepted(services)
     (record.folder / MANIFEST).write_text("{", encoding="utf-8")
     with pytest.raises(KnownAppError) as caught:
-        run(desk, record)
+        run(services, record)
     assert "lost its list of files" in caught.value.user_text
-    run(desk, accepted(desk))
+    run(services, accepted(services))
     assert right(record.folder)
 
 
-def test_offline_pauses(desk: ModelDesk, repo: Repo, hub: Hub) -> None:
-    record = accepted(desk)
-    desk.network.offline = True
+def test_offline_pauses(services: LibraryServices, repo: Repo, hub: Hub) -> None:
+    record = accepted(services)
+    services.network.offline = True
     before = len(hub.behaviour.seen)
     with pytest.raises(OfflineError):
-        run(desk, record)
+        run(services, record)
     assert len(hub.behaviour.seen) == before
-    error = desk.library.find(record.id).error
+    error = services.library.find(record.id).error
     assert error is not None
     assert "stay offline" in error.text
 
 
-def test_no_room_is_told_before(desk: ModelDesk, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_is_told_before(services: LibraryServices, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "free_bytes", lambda folder: 1_500_000)
-    offer = fetching.offer(desk, NAME)
+    offer = fetching.offer(services, NAME)
     assert offer.problem is not None
     assert "has 2 MB free" in offer.problem.text
     with pytest.raises(KnownAppError):
-        fetching.accept(desk, offer)
+        fetching.accept(services, offer)
     assert not offer.folder.exists()
 
 
-def test_a_folder_that_cannot_be_made(desk: ModelDesk, repo: Repo) -> None:
-    offer = fetching.offer(desk, NAME)
-    desk.paths.models.write_text("in the way", encoding="utf-8")
+def test_a_folder_that_cannot_be_made(services: LibraryServices, repo: Repo) -> None:
+    offer = fetching.offer(services, NAME)
+    services.paths.models.write_text("in the way", encoding="utf-8")
     with pytest.raises(KnownAppError) as caught:
-        fetching.accept(desk, offer)
+        fetching.accept(services, offer)
     assert "cannot be written" in caught.value.user_text
-    assert not desk.library.models()
+    assert not services.library.models()
 
 
-def test_a_new_revision_fetches_what_changed(desk: ModelDesk, repo: Repo, hub: Hub) -> None:
-    record = downloaded(desk)
+def test_a_new_revision_fetches_what_changed(services: LibraryServices, repo: Repo, hub: Hub) -> None:
+    record = downloaded(services)
     newer = tiny_contents() | {"chat_template.jinja": b"new {{ x }}"}
     del newer["generation_config.json"]
     hub.behaviour.forget()
     hub.add(repo_of(NAME, newer))
-    offer = fetching.offer(desk, NAME)
+    offer = fetching.offer(services, NAME)
     assert offer.missing < 1000
-    again = fetching.accept(desk, offer)
+    again = fetching.accept(services, offer)
     assert again.id == record.id
-    run(desk, again)
+    run(services, again)
     assert (record.folder / "chat_template.jinja").read_bytes() == b"new {{ x }}"
     assert not (record.folder / "generation_config.json").exists()
     assert not hub.behaviour.requests(SHARD)
 
 
-def test_the_queue_goes_on_after_a_failure(desk: ModelDesk, hub: Hub) -> None:
+def test_the_queue_goes_on_after_a_failure(services: LibraryServices, hub: Hub) -> None:
     names = ("owner/one", "owner/two", "owner/three")
     for name in names:
         hub.add(repo_of(name, tiny_contents()))
-    records = [accepted(desk, name) for name in names]
+    records = [accepted(services, name) for name in names]
     (records[1].folder / MANIFEST).unlink()
-    news = list(DownloadQueue(desk).run(threading.Event()))
+    news = list(DownloadQueue(services).run(threading.Event()))
     assert [event.model_id for event in news if isinstance(event, Began)] == [record.id for record in records]
     ends = [event for event in news if isinstance(event, Ended)]
     assert [end.installed for end in ends] == [True, False, True]
     assert ends[1].report is not None
-    assert desk.library.next_queued() is None
+    assert services.library.next_queued() is None
 
 
-def test_pausing_one_of_the_queue(desk: ModelDesk, hub: Hub) -> None:
+def test_pausing_one_of_the_queue(services: LibraryServices, hub: Hub) -> None:
     for name in ("owner/one", "owner/two"):
         hub.add(repo_of(name, tiny_contents()))
-    first, second = accepted(desk, "owner/one"), accepted(desk, "owner/two")
-    queue = DownloadQueue(desk)
+    first, second = accepted(services, "owner/one"), accepted(services, "owner/two")
+    queue = DownloadQueue(services)
     queue.pause(second.id)
     hub.behaviour.rate = 2_000_000
     ends = []
@@ -246,27 +250,27 @@ def test_pausing_one_of_the_queue(desk: ModelDesk, hub: Hub) -> None:
         if isinstance(event, Ended):
             ends.append(event)
     assert [(end.model_id, end.installed, end.report) for end in ends] == [(first.id, False, None)]
-    assert {record.download for record in desk.library.models()} == {DownloadState.PAUSED}
+    assert {record.download for record in services.library.models()} == {DownloadState.PAUSED}
 
 
-def test_a_refresh_learns_sizes_and_survives_damage(desk: ModelDesk, hub: Hub, dewpoint_home: Path) -> None:
+def test_a_refresh_learns_sizes_and_survives_damage(services: LibraryServices, hub: Hub, dewpoint_home: Path) -> None:
     for entry in catalogue.shipped_entries():
         hub.add(repo_of(entry.repo, tiny_contents()))
     size = sum(len(content) for content in tiny_contents().values() if isinstance(content, bytes))
-    assert [entry.bytes for entry in fetching.refresh(desk)] == [size] * 4
+    assert [entry.bytes for entry in fetching.refresh(services)] == [size] * 4
     known = catalogue.entries(dewpoint_home)
     assert {(entry.bytes, entry.gated, bool(entry.refreshed)) for entry in known} == {(size, False, True)}
-    offered = [model for model in shelf(desk).models if model.kind == "catalogue"]
+    offered = [model for model in library_status(services).models if model.kind == "catalogue"]
     assert all(model.exact and model.size == size for model in offered)
     (dewpoint_home / catalogue.FILE).write_text('{"nvidia/x": 3', encoding="utf-8")
     assert catalogue.entries(dewpoint_home) == catalogue.shipped_entries()
 
 
-def test_a_refresh_that_fails_keeps_what_is_known(desk: ModelDesk, hub: Hub, dewpoint_home: Path) -> None:
+def test_a_refresh_that_fails_keeps_what_is_known(services: LibraryServices, hub: Hub, dewpoint_home: Path) -> None:
     for number in (0, 3):
         hub.add(repo_of(catalogue.shipped_entries()[number].repo, tiny_contents()))
     with pytest.raises(HubError):
-        list(fetching.refresh(desk))
+        list(fetching.refresh(services))
     known = catalogue.entries(dewpoint_home)
     assert known[0].refreshed
     assert not known[1].refreshed
@@ -275,14 +279,14 @@ def test_a_refresh_that_fails_keeps_what_is_known(desk: ModelDesk, hub: Hub, dew
 
 
 def test_a_download_that_fails_before_it_begins_does_not_begin_for_ever(
-    desk: ModelDesk, repo: Repo, monkeypatch: pytest.MonkeyPatch
+    services: LibraryServices, repo: Repo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def odd(*_: object) -> object:
         raise KnownAppError("No luck.", "Try again.")
 
-    record = accepted(desk)
+    record = accepted(services)
     monkeypatch.setattr(fetching, "download", odd)
-    news = list(DownloadQueue(desk).run(threading.Event()))
+    news = list(DownloadQueue(services).run(threading.Event()))
     assert [type(event) for event in news] == [Began, Ended]
-    kept = desk.library.find(record.id)
+    kept = services.library.find(record.id)
     assert (kept.download, kept.error is not None and kept.error.text) == (DownloadState.PAUSED, "No luck.")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.base.paths import starter_model_folder
-from app.library.catalogue import Entry, shipped_entries
+from app.library.catalogue import CatalogueEntry, shipped_entries
 from app.library.fit import advice_for, fit_of, fit_of_config
-from app.library.values import Fit, Machine
+from app.library.values import Computer, Fit
 from inference.config import model_config_from_folder
 from inference.engines.planning import model_shape
 from tests.helpers.fake_engines import detected
@@ -19,13 +19,13 @@ from trt_engines.planning.shape import PUBLISHED
 ENTRIES = {entry.id: entry for entry in shipped_entries()}
 
 
-def machine(card: str = "RTX 4070", ram: int = 32, disk: int = 500) -> Machine:
+def machine(card: str = "RTX 4070", ram: int = 32, disk: int = 500) -> Computer:
     """A computer; sizes in GiB and GB."""
     why = "" if card else "No NVIDIA driver answers on this computer."
-    return Machine(card, 0, why, ram * GIB, disk * 10**9, Path("models"), Path("engines"), 0.0)
+    return Computer(card, 0, why, ram * GIB, disk * 10**9, Path("models"), Path("engines"), 0.0)
 
 
-def fits(card: str, ram: int = 32, disk: int = 500) -> dict[Entry, Fit]:
+def fits(card: str, ram: int = 32, disk: int = 500) -> dict[CatalogueEntry, Fit]:
     """The verdict on every model of the list."""
     gpu = detected(card) if card else None
     around = machine(card, ram, disk)

@@ -14,10 +14,10 @@ import pytest
 from app.base.errors import KnownAppError
 from app.library import download as fetching
 from app.library.hub import HubError, repo_name
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.network.client import Network, OfflineError
 from inference.engines.planning import model_shape
-from tests.app.conftest import MakeDesk
+from tests.app.conftest import MakeServices
 from tests.helpers.hub_behaviour import Repo, repo_of, status
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
@@ -46,11 +46,11 @@ def test_what_is_no_name(text: str) -> None:
     assert "owner/name" in caught.value.hint
 
 
-def test_what_a_download_takes(desk: ModelDesk, hub: Hub) -> None:
+def test_what_a_download_takes(services: LibraryServices, hub: Hub) -> None:
     extra = {"model.gguf": b"x" * 2000, "pytorch_model.bin": b"y" * 2000, ".gitattributes": b"a", "picture.png": b"p",
              "LICENSE": b"Be good.", "original/consolidated.safetensors": b"z" * 2000}  # fmt: skip
     repo = hub.add(repo_of(NAME, tiny_contents() | extra, licence="other"))
-    remote = desk.hub.look(NAME)
+    remote = services.hub.look(NAME)
     assert {file.path for file in remote.files} == {*tiny_contents(), "LICENSE"}
     assert remote.left_out == 5
     assert remote.revision == repo.sha
@@ -63,16 +63,16 @@ def test_what_a_download_takes(desk: ModelDesk, hub: Hub) -> None:
     assert [file.path.endswith(".safetensors") for file in remote.files] == [False] * 6 + [True] * 2
     assert remote.config is not None
     assert model_shape(remote.config).vocab_size == 2048
-    assert desk.hub.licence_text(remote) == "Be good."
+    assert services.hub.licence_text(remote) == "Be good."
 
 
-def test_apache_is_shown_from_what_ships(desk: ModelDesk, repo: Repo) -> None:
-    assert "Apache License" in desk.hub.licence_text(desk.hub.look(NAME))
+def test_apache_is_shown_from_what_ships(services: LibraryServices, repo: Repo) -> None:
+    assert "Apache License" in services.hub.licence_text(services.hub.look(NAME))
 
 
-def test_another_licence_is_named_with_its_address(desk: ModelDesk, hub: Hub) -> None:
+def test_another_licence_is_named_with_its_address(services: LibraryServices, hub: Hub) -> None:
     hub.add(repo_of(NAME, tiny_contents(), licence="gemma"))
-    text = desk.hub.licence_text(desk.hub.look(NAME))
+    text = services.hub.licence_text(services.hub.look(NAME))
     assert "\u201cgemma\u201d" in text
     assert f"{hub.url}/{NAME}" in text
 
@@ -105,84 +105,87 @@ def without(*endings: str) -> Callable[[dict[str, bytes | Path]], dict[str, byte
     ],
 )
 def test_what_is_no_model_for_us(
-    desk: ModelDesk, hub: Hub, change: Callable[[dict[str, bytes | Path]], dict[str, bytes | Path]], words: str
+    services: LibraryServices,
+    hub: Hub,
+    change: Callable[[dict[str, bytes | Path]], dict[str, bytes | Path]],
+    words: str,
 ) -> None:
     hub.add(repo_of(NAME, change(tiny_contents())))
     with pytest.raises(HubError) as caught:
-        desk.hub.look(NAME)
+        services.hub.look(NAME)
     assert words in caught.value.user_text
     assert caught.value.hint
 
 
-def test_other_formats_are_named(desk: ModelDesk, hub: Hub) -> None:
+def test_other_formats_are_named(services: LibraryServices, hub: Hub) -> None:
     hub.add(repo_of(NAME, {"model-Q4.gguf": b"x" * 5000, "README.md": b"hi"}))
     with pytest.raises(HubError) as caught:
-        desk.hub.look(NAME)
+        services.hub.look(NAME)
     assert "GGUF files" in caught.value.hint
 
 
-def test_an_adapter_names_its_base(desk: ModelDesk, hub: Hub) -> None:
+def test_an_adapter_names_its_base(services: LibraryServices, hub: Hub) -> None:
     config = json.dumps({"peft_type": "LORA", "base_model_name_or_path": "google/x"}).encode()
     hub.add(repo_of(NAME, {"adapter_config.json": config, "adapter_model.safetensors": b"x" * 200_000}))
-    remote = desk.hub.look(NAME)
+    remote = services.hub.look(NAME)
     assert (remote.config, remote.base) == (None, "google/x")
     with pytest.raises(HubError) as caught:
-        fetching.offer(desk, NAME)
+        fetching.offer(services, NAME)
     assert "is an adapter (LoRA) for google/x" in caught.value.user_text
     assert "add that folder" in caught.value.hint
 
 
-def test_no_such_model(desk: ModelDesk, hub: Hub) -> None:
+def test_no_such_model(services: LibraryServices, hub: Hub) -> None:
     with pytest.raises(HubError) as caught:
-        desk.hub.look("owner/none")
+        services.hub.look("owner/none")
     assert "There is no model owner/none on the Hub, or it is private." in caught.value.user_text
 
 
-def test_no_such_revision(desk: ModelDesk, repo: Repo) -> None:
+def test_no_such_revision(services: LibraryServices, repo: Repo) -> None:
     with pytest.raises(HubError) as caught:
-        desk.hub.look(NAME, "other")
+        services.hub.look(NAME, "other")
     assert "no such revision" in caught.value.user_text
 
 
-def test_gated(desk: ModelDesk, hub: Hub, memory_keyring: MemoryKeyring) -> None:
+def test_gated(services: LibraryServices, hub: Hub, memory_keyring: MemoryKeyring) -> None:
     hub.add(repo_of(NAME, tiny_contents(), gated="manual", allowed=["hf_good"]))
     with pytest.raises(HubError) as caught:
-        desk.hub.look(NAME)
+        services.hub.look(NAME)
     assert "lets in only accounts" in caught.value.user_text
     assert "access token" in caught.value.hint
-    assert desk.tokens.set("hf_other")
+    assert services.tokens.set("hf_other")
     with pytest.raises(HubError) as caught:
-        desk.hub.look(NAME)
+        services.hub.look(NAME)
     assert "has not been let in" in caught.value.user_text
-    desk.tokens.set(" hf_good\n")
-    assert desk.hub.look(NAME).gated
+    services.tokens.set(" hf_good\n")
+    assert services.hub.look(NAME).gated
     assert list(memory_keyring.kept.values()) == ["hf_good"]
 
 
 def test_a_token_is_never_logged(
-    desk: ModelDesk, hub: Hub, dewpoint_home: Path, caplog: pytest.LogCaptureFixture
+    services: LibraryServices, hub: Hub, dewpoint_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.add(repo_of(NAME, tiny_contents(), gated="manual", allowed=["hf_good"]))
-    desk.tokens.set("hf_secret")
+    services.tokens.set("hf_secret")
     with caplog.at_level(logging.DEBUG), pytest.raises(HubError) as caught:
-        desk.hub.look(NAME)
+        services.hub.look(NAME)
     assert "hf_secret" not in caplog.text + str(caught.value) + repr(caught.value.__cause__)
     assert not any(b"hf_secret" in file.read_bytes() for file in dewpoint_home.rglob("*") if file.is_file())
 
 
 def test_a_token_of_another_program_is_not_used(
-    desk: ModelDesk, repo: Repo, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    services: LibraryServices, repo: Repo, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_other_program")
-    desk.hub.look(NAME)
+    services.hub.look(NAME)
     assert hub.behaviour.seen
     assert not any("authorization" in seen.headers for seen in hub.behaviour.seen)
 
 
-def test_a_token_is_forgotten(make_desk: MakeDesk, hub: Hub, memory_keyring: MemoryKeyring) -> None:
-    first = make_desk()
+def test_a_token_is_forgotten(make_services: MakeServices, hub: Hub, memory_keyring: MemoryKeyring) -> None:
+    first = make_services()
     first.tokens.set("hf_good")
-    assert make_desk().tokens.get() == "hf_good", "after a restart"
+    assert make_services().tokens.get() == "hf_good", "after a restart"
     first.tokens.remove()
     assert (first.tokens.get(), memory_keyring.kept) == (None, {})
 
@@ -197,32 +200,32 @@ def test_a_token_is_forgotten(make_desk: MakeDesk, hub: Hub, memory_keyring: Mem
         (403, "GatedRepo", "lets in only accounts"),
     ],
 )
-def test_errors_of_the_hub(desk: ModelDesk, repo: Repo, hub: Hub, number: int, code: str, words: str) -> None:
+def test_errors_of_the_hub(services: LibraryServices, repo: Repo, hub: Hub, number: int, code: str, words: str) -> None:
     hub.behaviour.plan("config.json", status(number, code), where="hub", times=None)
     with pytest.raises(HubError) as caught:
-        desk.hub.look(NAME)
+        services.hub.look(NAME)
     assert words in caught.value.user_text
     assert caught.value.hint
 
 
-def test_nobody_answers(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_answers(make_services: MakeServices, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{unused.getsockname()[1]}")
         with pytest.raises(HubError) as caught:
-            make_desk().hub.look(NAME)
+            make_services().hub.look(NAME)
     assert "cannot be reached" in caught.value.user_text
     assert "proxy" in caught.value.hint
 
 
-def test_offline_asks_nobody(make_desk: MakeDesk, repo: Repo, hub: Hub) -> None:
-    desk = make_desk(offline=True)
+def test_offline_asks_nobody(make_services: MakeServices, repo: Repo, hub: Hub) -> None:
+    services = make_services(offline=True)
     with pytest.raises(OfflineError) as caught:
-        desk.hub.look(NAME)
+        services.hub.look(NAME)
     assert "stay offline" in caught.value.user_text
     assert not hub.behaviour.seen
-    desk.network.offline = False
-    assert desk.hub.look(NAME).repo == NAME
+    services.network.offline = False
+    assert services.hub.look(NAME).repo == NAME
 
 
 def test_the_switch_holds_for_a_client_that_is_open(hub: Hub, repo: Repo) -> None:

@@ -12,9 +12,9 @@ import pytest
 from app.base.errors import KnownAppError
 from app.library import care as keeping
 from app.library import download as fetching
-from app.library.overview import shelf
+from app.library.overview import library_status
 from app.library.records import ModelRecord
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.library.values import ModelState
 from tests.helpers.hub_behaviour import Repo
 from tests.helpers.tiny_models import downloaded, tiny_contents
@@ -23,14 +23,14 @@ SHARD = "model-00001-of-00002.safetensors"
 
 
 @pytest.fixture
-def record(desk: ModelDesk, repo: Repo) -> ModelRecord:
+def record(services: LibraryServices, repo: Repo) -> ModelRecord:
     """An installed model."""
-    return downloaded(desk)
+    return downloaded(services)
 
 
-def state(desk: ModelDesk, record: ModelRecord) -> ModelState:
-    """As the shelf shows it."""
-    model = shelf(desk).model(record.id)
+def state(services: LibraryServices, record: ModelRecord) -> ModelState:
+    """As the status shows it."""
+    model = library_status(services).model(record.id)
     assert model is not None
     return model.state
 
@@ -62,33 +62,33 @@ def across(monkeypatch: pytest.MonkeyPatch, other_drive: Path) -> None:
     monkeypatch.setattr(keeping.os, "stat", stat)
 
 
-def test_a_move_on_one_drive_is_a_rename(desk: ModelDesk, record: ModelRecord, other_drive: Path) -> None:
+def test_a_move_on_one_drive_is_a_rename(services: LibraryServices, record: ModelRecord, other_drive: Path) -> None:
     (record.folder / "notes.txt").write_text("mine", encoding="utf-8")
-    list(keeping.move(desk, record, other_drive, threading.Event()))
-    moved = desk.library.find(record.id).folder
+    list(keeping.move(services, record, other_drive, threading.Event()))
+    moved = services.library.find(record.id).folder
     assert moved == other_drive / record.folder.name
     assert whole(moved)
     assert (moved / "notes.txt").exists()
     assert not record.folder.exists()
-    assert state(desk, record) == ModelState.INSTALLED
+    assert state(services, record) == ModelState.INSTALLED
 
 
 @pytest.mark.usefixtures("across")
-def test_a_move_to_another_drive_is_verified(desk: ModelDesk, record: ModelRecord, other_drive: Path) -> None:
+def test_a_move_to_another_drive_is_verified(services: LibraryServices, record: ModelRecord, other_drive: Path) -> None:
     (record.folder / "notes.txt").write_text("mine", encoding="utf-8")
-    steps = list(keeping.move(desk, record, other_drive, threading.Event()))
+    steps = list(keeping.move(services, record, other_drive, threading.Event()))
     assert steps[-1].fraction == pytest.approx(1.0)
-    moved = desk.library.find(record.id).folder
+    moved = services.library.find(record.id).folder
     assert whole(moved)
     assert [path.name for path in record.folder.iterdir()] == ["notes.txt"], "what is not ours stays"
-    assert state(desk, record) == ModelState.INSTALLED
+    assert state(services, record) == ModelState.INSTALLED
     assert [path.name for path in other_drive.iterdir()] == [record.folder.name]
 
 
 @pytest.mark.usefixtures("across")
 @pytest.mark.parametrize("case", ["cancel", "closed", "damaged", "full"])
 def test_a_move_that_fails_leaves_the_model_where_it_was(
-    desk: ModelDesk, record: ModelRecord, other_drive: Path, monkeypatch: pytest.MonkeyPatch, case: str
+    services: LibraryServices, record: ModelRecord, other_drive: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     cancel = threading.Event()
     if case == "damaged":
@@ -97,10 +97,10 @@ def test_a_move_that_fails_leaves_the_model_where_it_was(
         (record.folder / SHARD).write_bytes(data)
     if case == "full":
         monkeypatch.setattr(keeping.os, "fsync", full_disk)
-    steps = keeping.move(desk, record, other_drive, cancel)
+    steps = keeping.move(services, record, other_drive, cancel)
     if case in ("cancel", "closed"):
         next(steps)
-        assert not shelf(desk).leftovers, "what is being copied is no leftover"
+        assert not library_status(services).leftovers, "what is being copied is no leftover"
         assert (other_drive / f"{record.folder.name}{keeping.MOVING}").is_dir()
         if case == "closed":
             steps.close()
@@ -112,7 +112,7 @@ def test_a_move_that_fails_leaves_the_model_where_it_was(
             list(steps)
         assert {"damaged": "copy of", "full": "is full"}[case] in caught.value.user_text
     assert not list(other_drive.iterdir())
-    assert desk.library.find(record.id).folder == record.folder
+    assert services.library.find(record.id).folder == record.folder
     assert len(list(record.folder.iterdir())) >= len(tiny_contents())
 
 
@@ -121,34 +121,34 @@ def full_disk(handle: int) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_what_cannot_be_moved(desk: ModelDesk, record: ModelRecord, other_drive: Path, repo: Repo) -> None:
+def test_what_cannot_be_moved(services: LibraryServices, record: ModelRecord, other_drive: Path, repo: Repo) -> None:
     (other_drive / record.folder.name).mkdir()
-    own = desk.library.add("folder", other_drive, "mine")
+    own = services.library.add("folder", other_drive, "mine")
     for each, parent, words in (
         (record, other_drive, "exists already"),
         (record, other_drive / "none", "There is no folder"),
         (own, other_drive, "moves only models"),
     ):
         with pytest.raises(KnownAppError) as caught:
-            list(keeping.move(desk, each, parent, threading.Event()))
+            list(keeping.move(services, each, parent, threading.Event()))
         assert words in caught.value.user_text
-    fetching.resume(desk, record)
+    fetching.resume(services, record)
     with pytest.raises(KnownAppError) as caught:
-        list(keeping.move(desk, desk.library.find(record.id), other_drive / "x", threading.Event()))
+        list(keeping.move(services, services.library.find(record.id), other_drive / "x", threading.Event()))
     assert "still being downloaded" in caught.value.user_text
 
 
 @pytest.mark.usefixtures("across")
 def test_what_a_killed_move_left_on_the_other_drive_is_found(
-    desk: ModelDesk, record: ModelRecord, other_drive: Path
+    services: LibraryServices, record: ModelRecord, other_drive: Path
 ) -> None:
     scratch = other_drive / f"{record.folder.name}{keeping.MOVING}"
     scratch.mkdir()
     (scratch / SHARD).write_bytes(b"half")
-    desk.library.note_move(scratch)  # as a killed program leaves it
-    (leftover,) = shelf(desk).leftovers
+    services.library.note_move(scratch)  # as a killed program leaves it
+    (leftover,) = library_status(services).leftovers
     assert (leftover.path, leftover.size, leftover.whole) == (scratch, 4, False)
     assert keeping.clear(leftover) == 4
     assert not list(other_drive.iterdir())
-    assert not shelf(desk).leftovers
-    assert state(desk, record) == ModelState.INSTALLED
+    assert not library_status(services).leftovers
+    assert state(services, record) == ModelState.INSTALLED

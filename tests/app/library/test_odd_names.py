@@ -10,8 +10,8 @@ import pytest
 from app.base.paths import AppPaths
 from app.library import care as keeping
 from app.library import download as fetching
-from app.library.overview import shelf
-from app.library.services import ModelDesk
+from app.library.overview import library_status
+from app.library.services import LibraryServices
 from app.transfers.errors import TransferError
 from tests.helpers.hub_behaviour import Repo, repo_of
 from tests.helpers.hub_server import Hub
@@ -21,17 +21,17 @@ from tests.helpers.tiny_models import NAME, OPTIONS, accepted, downloaded, tiny_
 @pytest.mark.parametrize(
     "name", ["Jürgen Мария 用户", "a b'c\"d$e%f&g", "x" * 60 + "/" + "y" * 60 + "/" + "z" * 80, "émoji 🙂"]
 )
-def test_odd_data_folders(desk: ModelDesk, repo: Repo, tmp_path: Path, name: str, hub: Hub) -> None:
-    odd = ModelDesk.open(AppPaths(tmp_path / name).ensure(), options=OPTIONS)
+def test_odd_data_folders(services: LibraryServices, repo: Repo, tmp_path: Path, name: str, hub: Hub) -> None:
+    odd = LibraryServices.open(AppPaths(tmp_path / name).ensure(), options=OPTIONS)
     record = downloaded(odd)
     assert record.folder.is_relative_to(tmp_path / name)
     assert all((record.folder / path).read_bytes() == content for path, content in tiny_contents().items())
     assert len(str(record.folder)) > 200 or "x" not in name
     list(keeping.verify(odd, record, threading.Event()))
-    assert keeping.remove(odd, keeping.removal(odd, shelf(odd).models[1])) > 2_000_000
+    assert keeping.remove(odd, keeping.removal(odd, library_status(odd).models[1])) > 2_000_000
 
 
-def test_odd_file_names(desk: ModelDesk, hub: Hub) -> None:
+def test_odd_file_names(services: LibraryServices, hub: Hub) -> None:
     odd = {
         f"sub folder/{name}.json": f'{{"{number}": 1}}'.encode()
         for number, name in enumerate(
@@ -39,28 +39,28 @@ def test_odd_file_names(desk: ModelDesk, hub: Hub) -> None:
         )
     }
     repo = hub.add(repo_of(NAME, tiny_contents() | odd))
-    record = accepted(desk)
-    list(fetching.download(desk, record, threading.Event()))
+    record = accepted(services)
+    list(fetching.download(services, record, threading.Event()))
     for path, content in odd.items():
         assert (record.folder / path).read_bytes() == content
-    assert desk.library.find(record.id).download is None
+    assert services.library.find(record.id).download is None
     assert len(repo.files) == len([file for file in record.folder.rglob("*") if file.is_file()]) - 2
 
 
 @pytest.mark.parametrize("path", ["/etc/outside.json", "a//b.json", "C:/outside.json"])
-def test_names_that_lead_out_of_the_folder_are_refused(desk: ModelDesk, hub: Hub, path: str) -> None:
+def test_names_that_lead_out_of_the_folder_are_refused(services: LibraryServices, hub: Hub, path: str) -> None:
     hub.add(repo_of(NAME, tiny_contents() | {path: b"{}"}))
     with pytest.raises(TransferError) as caught:
-        fetching.offer(desk, NAME)
+        fetching.offer(services, NAME)
     assert caught.value.kind == "unsafe"
     assert path in caught.value.user_text
-    assert not desk.library.models()
+    assert not services.library.models()
 
 
 @pytest.mark.parametrize("path", ["../outside.json", "a/../../outside.json", ".hidden/outside.json"])
-def test_names_with_dots_are_left_out(desk: ModelDesk, hub: Hub, path: str) -> None:
+def test_names_with_dots_are_left_out(services: LibraryServices, hub: Hub, path: str) -> None:
     hub.add(repo_of(NAME, tiny_contents() | {path: b"{}"}))
-    offer = fetching.offer(desk, NAME)
+    offer = fetching.offer(services, NAME)
     assert (offer.remote.left_out, len(offer.remote.files)) == (1, len(tiny_contents()))
-    downloaded(desk)
-    assert not list(desk.paths.base.rglob("outside.json"))
+    downloaded(services)
+    assert not list(services.paths.base.rglob("outside.json"))

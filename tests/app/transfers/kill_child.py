@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.transfers.errors import TransferError
 from app.transfers.fetch import fetch
-from app.transfers.values import Digest, FileFinished, Finished, RemoteFile, TransferOptions
+from app.transfers.values import Digest, FileFinished, RemoteFile, TransferFinished, TransferOptions
 from tests.app.transfers.support import open_client
 
 
@@ -50,7 +50,7 @@ def main(url: str, repo: str, folder: Path, connections: int) -> int:
     except TransferError as exc:
         print(f"{exc.kind}: {exc.user_text}", flush=True)
         return 3
-    return 0 if isinstance(event, Finished) else 1
+    return 0 if isinstance(event, TransferFinished) else 1
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from app.transfers.existing import leftovers
 from app.transfers.fetch import fetch
 from app.transfers.names import LOCK_NAME
 from app.transfers.pace import RateLimit
-from app.transfers.values import Digest, FileFinished, Finished, RemoteFile, TransferEvent, TransferOptions
+from app.transfers.values import Digest, FileFinished, RemoteFile, TransferEvent, TransferFinished, TransferOptions
 from tests.helpers.hub_behaviour import HubFile, Repo
 from tests.helpers.hub_server import Hub
 
@@ -113,4 +113,4 @@ def assert_all_right(repo: Repo, folder: Path, events: list[TransferEvent]) -> N
     assert final_names(folder) == set(repo.files)
     assert_nothing_wrong(repo, folder)
     assert leftovers(folder) == ()
-    assert isinstance(events[-1], Finished)
+    assert isinstance(events[-1], TransferFinished)

@@ -17,7 +17,7 @@ from app.transfers import part, transfer
 from app.transfers.errors import TransferError
 from app.transfers.existing import bytes_present
 from app.transfers.fetch import fetch
-from app.transfers.values import Finished, Progress, TransferEvent, Waiting
+from app.transfers.values import Progress, TransferEvent, TransferFinished, Waiting
 from tests.app.transfers.support import (
     assert_all_right,
     assert_nothing_wrong,
@@ -58,7 +58,7 @@ def test_what_is_there_needs_no_room(hub: Hub, repo: Repo, folder: Path, monkeyp
     monkeypatch.setattr(fetch_module, "free_bytes", lambda place: 104 * MB)
     assert_all_right(repo, folder, run(files, folder, with_(reserve_bytes=101 * MB)))
     monkeypatch.setattr(fetch_module, "free_bytes", lambda place: 0)
-    assert isinstance(run(files, folder, with_(reserve_bytes=101 * MB))[-1], Finished)
+    assert isinstance(run(files, folder, with_(reserve_bytes=101 * MB))[-1], TransferFinished)
 
 
 def test_room_that_goes_away_meanwhile(hub: Hub, repo: Repo, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

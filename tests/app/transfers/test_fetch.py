@@ -12,7 +12,7 @@ import pytest
 
 from app.transfers.existing import bytes_present, leftovers
 from app.transfers.fetch import fetch
-from app.transfers.values import Digest, Finished, Progress, RemoteFile, Stopped, Verifying
+from app.transfers.values import Digest, Progress, RemoteFile, TransferFinished, TransferStopped, Verifying
 from tests.app.transfers.support import (
     KIB,
     QUICK,
@@ -113,7 +113,7 @@ def test_a_cancel_ends_it_soon_and_keeps_what_came(hub: Hub, folder: Path, fault
     events = run(files, folder, with_(read_timeout=30.0), cancel=cancel)
     assert time.monotonic() - started < 0.5 + 0.3
     timer.join()
-    assert isinstance(events[-1], Stopped)
+    assert isinstance(events[-1], TransferStopped)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("transfer")]
     assert_nothing_wrong(repo, folder)
     kept = bytes_present(files, folder)
@@ -141,7 +141,7 @@ def test_a_cancel_before_the_start(hub: Hub, folder: Path) -> None:
     repo = hub.add(make_repo(1, FILES))
     cancel = threading.Event()
     cancel.set()
-    assert run(remote_files(hub, repo), folder, cancel=cancel) == [Stopped()]
+    assert run(remote_files(hub, repo), folder, cancel=cancel) == [TransferStopped()]
     assert final_names(folder) == set()
 
 
@@ -165,7 +165,7 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(hub: Hub, folder: Path, mo
 
 
 def test_nothing_to_fetch_is_finished(folder: Path) -> None:
-    assert run([], folder)[-1] == Finished()
+    assert run([], folder)[-1] == TransferFinished()
 
 
 def test_events_come_about_five_times_a_second(hub: Hub, folder: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from app.transfers.errors import TransferError
 from app.transfers.existing import leftovers
 from app.transfers.fetch import fetch
-from app.transfers.values import Digest, Finished, RemoteFile, TransferEvent
+from app.transfers.values import Digest, RemoteFile, TransferEvent, TransferFinished
 from tests.app.transfers.support import QUICK, TOKEN, assert_all_right, remote_files, run, with_
 from tests.helpers.hub_behaviour import EXPIRED, Fault, Repo, drop, make_repo, stall, status
 from tests.helpers.hub_server import Hub
@@ -78,7 +78,7 @@ def test_a_token_that_crossed_the_border_does_not_come_back(folder: Path) -> Non
         "/back": body(200, DATA),
     }
     seen, events = play(folder, lambda request: ways[request.url.path])
-    assert isinstance(events[-1], Finished)
+    assert isinstance(events[-1], TransferFinished)
     assert [("authorization" in request.headers) for request in seen] == [True, True, False, False]
 
 
@@ -95,7 +95,7 @@ def test_another_port_or_scheme_is_another_host(folder: Path, other: str) -> Non
     events = fetch(
         [file], folder, lambda: httpx2.Client(transport=client), QUICK, token=TOKEN, cancel=threading.Event()
     )
-    assert isinstance(list(events)[-1], Finished)
+    assert isinstance(list(events)[-1], TransferFinished)
     assert [("authorization" in request.headers) for request in seen] == [True, False]
 
 
@@ -131,13 +131,13 @@ def test_five_redirects_are_allowed(folder: Path) -> None:
         return to(f"/n{number + 1}") if number < 5 else body(200, DATA)
 
     seen, events = play(folder, answers)
-    assert isinstance(events[-1], Finished)
+    assert isinstance(events[-1], TransferFinished)
     assert len(seen) == 6
 
 
 def test_an_answer_longer_than_the_file_is_cut(folder: Path) -> None:
     _, events = play(folder, lambda request: body(200, DATA + b"and more", {"Content-Length": str(len(DATA) + 8)}))
-    assert isinstance(events[-1], Finished)
+    assert isinstance(events[-1], TransferFinished)
     assert (folder / LARGE).read_bytes() == DATA
 
 
@@ -145,7 +145,7 @@ def test_an_encoded_answer_is_decoded(folder: Path) -> None:
     """A proxy may compress what was asked for as it is."""
     head = {"Content-Encoding": "gzip"}
     _, events = play(folder, lambda request: body(200, gzip.compress(DATA), head))
-    assert isinstance(events[-1], Finished)
+    assert isinstance(events[-1], TransferFinished)
     assert (folder / LARGE).read_bytes() == DATA
 
 
@@ -222,6 +222,6 @@ def test_a_changed_content_behind_the_same_address(folder: Path) -> None:
         return httpx2.Client(transport=httpx2.MockTransport(answers))
 
     options = with_(connections=1, range_bytes=25)
-    assert isinstance(list(fetch([FILE], folder, client, options, cancel=threading.Event()))[-1], Finished)
+    assert isinstance(list(fetch([FILE], folder, client, options, cancel=threading.Event()))[-1], TransferFinished)
     assert next(tags) == "b"
     assert len(list(tags)) == 2, "2 ranges of the first version, 1 that showed the second, and 4 anew"

@@ -14,7 +14,7 @@ import pytest
 
 from app.transfers.errors import TransferError
 from app.transfers.fetch import fetch
-from app.transfers.values import Finished, Progress, Stopped
+from app.transfers.values import Progress, TransferFinished, TransferStopped
 from tests.app.transfers.support import QUICK, TOKEN, assert_all_right, remote_files, with_
 from tests.helpers.hub_behaviour import Fault, drop, make_repo, stall
 from tests.helpers.hub_server import Hub
@@ -82,10 +82,10 @@ def test_a_cancel_of_an_encrypted_stall(
             at = time.monotonic()
             cancel.set()
     assert time.monotonic() - at < 0.3
-    assert isinstance(event, Stopped)
+    assert isinstance(event, TransferStopped)
     hub.behaviour.forget()
     last = list(fetch(files, folder, open_client, QUICK, cancel=threading.Event()))[-1]
-    assert isinstance(last, Finished)
+    assert isinstance(last, TransferFinished)
     assert hub.behaviour.total_sent <= repo.size
 
 

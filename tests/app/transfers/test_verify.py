@@ -10,7 +10,7 @@ import pytest
 from app.transfers.errors import TransferError
 from app.transfers.existing import bytes_present, leftovers
 from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, beside
-from app.transfers.values import Digest, FileDamaged, Finished, Progress, RemoteFile, Stopped
+from app.transfers.values import Digest, FileDamaged, Progress, RemoteFile, TransferFinished, TransferStopped
 from app.transfers.verify import verify
 from tests.app.transfers.support import only, remote_files, run
 from tests.helpers.hub_behaviour import make_repo
@@ -29,7 +29,7 @@ def files(hub: Hub, folder: Path) -> list[RemoteFile]:
 def test_good_files(files: list[RemoteFile], folder: Path) -> None:
     events = list(verify(files, folder, threading.Event()))
     assert only(events, FileDamaged) == []
-    assert events[-1] == Finished()
+    assert events[-1] == TransferFinished()
     last = only(events, Progress)[-1]
     assert (last.done, last.total) == (20_000, 20_000)
 
@@ -47,7 +47,7 @@ def test_bad_files(files: list[RemoteFile], folder: Path) -> None:
         "b/c.bin": "The file has 4999 bytes, and it should have 5000.",
         "d.bin": "The file is missing.",
     }
-    assert events[-1] == Finished()
+    assert events[-1] == TransferFinished()
 
 
 def test_an_unreadable_file(files: list[RemoteFile], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_an_unreadable_file(files: list[RemoteFile], folder: Path, monkeypatch: 
 def test_a_cancel(files: list[RemoteFile], folder: Path) -> None:
     cancel = threading.Event()
     cancel.set()
-    assert list(verify(files, folder, cancel)) == [Stopped()]
+    assert list(verify(files, folder, cancel)) == [TransferStopped()]
 
 
 def test_an_unsafe_name(folder: Path) -> None:

@@ -14,20 +14,20 @@ from pytestqt.qtbot import QtBot
 from app.base.paths import AppPaths
 from app.bridge.jobs import ModelChoice
 from app.bridge.model import ModelPhase
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.main import Parts, build
 from app.ui.models.models_window import ModelsWindow
 from tests.helpers.fake_engines import FakeEngines
-from tests.helpers.scripted_engine import ScriptedEngine
+from tests.helpers.scripted_engine import ScriptedModelProcess
 from tests.helpers.scripted_library import ScriptedLibrary
 
 MakeWindow = Callable[..., Parts]
 
 
 @pytest.fixture
-def engine() -> ScriptedEngine:
+def engine() -> ScriptedModelProcess:
     """The engine of every model."""
-    return ScriptedEngine()
+    return ScriptedModelProcess()
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def fake_engines() -> FakeEngines:
 
 @pytest.fixture
 def make_window(
-    qapp: QApplication, engine: ScriptedEngine, fake_engines: FakeEngines, dewpoint_home: Path
+    qapp: QApplication, engine: ScriptedModelProcess, fake_engines: FakeEngines, dewpoint_home: Path
 ) -> Iterator[MakeWindow]:
     """Open a window; calling it again, after closing the first, is a restart."""
     with ExitStack() as stack:
 
         def make(
             show: bool = True,
-            factory: Callable[[ModelChoice], ScriptedEngine] | None = None,
-            desk: ModelDesk | None = None,
+            factory: Callable[[ModelChoice], ScriptedModelProcess] | None = None,
+            services: LibraryServices | None = None,
         ) -> Parts:
             parts = build(
                 qapp,
@@ -55,7 +55,7 @@ def make_window(
                 backend="fake",
                 factory=factory or (lambda choice: engine),
                 engine_tools=fake_engines.tools(),
-                desk=desk,
+                services=services,
             )
             stack.callback(discard, parts)
             if show:
@@ -88,7 +88,7 @@ def discard(parts: Parts) -> None:
 @pytest.fixture
 def scripted(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> Parts:
     """One window whose list of models is scripted."""
-    monkeypatch.setattr("app.main.LibraryKeeper", ScriptedLibrary)
+    monkeypatch.setattr("app.main.Library", ScriptedLibrary)
     return make_window()
 
 

@@ -88,7 +88,7 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
         ShortcutsDialog(parts.window),
         EngineCard(parts.engines, parts.themes, parts.window),
         ModelsWindow(parts.library, parts.engines, parts.themes.theme, parts.window),
-        NetworkDialog(parts.library.desk.network.uses(), parts.preferences, parts.themes.theme, parts.window),
+        NetworkDialog(parts.library.services.network.uses(), parts.preferences, parts.themes.theme, parts.window),
         LicenceDialog(offer_of(), 0.0, parts.themes.theme, parts.window),
         UpdateDialog(parts.updates, parts.preferences, parts.themes.theme, parts.window),
     ):

@@ -22,7 +22,7 @@ from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.user_message import UserMessage
 from inference.events import DraftUpdated, Failed, ModelLoading
 from tests.app.ui.conftest import MakeWindow
-from tests.helpers.scripted_engine import READY, ScriptedEngine, committed, draft, finished, simple_answer
+from tests.helpers.scripted_engine import READY, ScriptedModelProcess, committed, draft, finished, simple_answer
 
 
 def ask(qtbot: QtBot, parts: Parts, text: str) -> None:
@@ -40,7 +40,7 @@ def wait_for_answer(qtbot: QtBot, parts: Parts) -> AnswerView:
     return answer
 
 
-def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     seen: list[DraftUpdated] = []
     parts.controller.draft_updated.connect(seen.append)
     ask(qtbot, parts, "Hi there")
@@ -56,7 +56,7 @@ def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, engine: Script
     assert [message.body for message in stored] == ["Hi there", "Hello **there**."]
 
 
-def test_the_text_is_stored_before_the_answer_begins(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_the_text_is_stored_before_the_answer_begins(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     engine.gate.clear()
     ask(qtbot, parts, "Keep this")
     stored = parts.store.messages(parts.controller.chat_id or "")
@@ -113,7 +113,7 @@ def test_blank_text_is_not_sent(qtbot: QtBot, parts: Parts) -> None:
     assert parts.store.list_conversations() == ()
 
 
-def test_stop_keeps_what_is_committed(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_stop_keeps_what_is_committed(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     engine.answer = [draft([" one"]), committed("First block. "), draft([" two"], block=1), finished("First block. ")]
     engine.gate.clear()
     ask(qtbot, parts, "Write a lot")
@@ -129,7 +129,7 @@ def test_stop_keeps_what_is_committed(qtbot: QtBot, parts: Parts, engine: Script
 
 
 def test_a_message_typed_while_loading_is_sent_when_ready(
-    qtbot: QtBot, make_window: MakeWindow, engine: ScriptedEngine
+    qtbot: QtBot, make_window: MakeWindow, engine: ScriptedModelProcess
 ) -> None:
     engine.load_gate.clear()
     parts = make_window()
@@ -144,7 +144,7 @@ def test_a_message_typed_while_loading_is_sent_when_ready(
 
 
 def test_stop_while_the_model_is_loading_ends_at_once(
-    qtbot: QtBot, make_window: MakeWindow, engine: ScriptedEngine
+    qtbot: QtBot, make_window: MakeWindow, engine: ScriptedModelProcess
 ) -> None:
     engine.load_gate.clear()
     parts = make_window()
@@ -160,7 +160,7 @@ def test_stop_while_the_model_is_loading_ends_at_once(
 
 
 @pytest.mark.log_allowed("bridge: job")
-def test_a_runtime_error_is_shown_and_try_again_works(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_a_runtime_error_is_shown_and_try_again_works(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     engine.answer = [committed("Half. "), RuntimeError("CUDA error")]
     ask(qtbot, parts, "Go")
     answer = wait_for_answer(qtbot, parts)
@@ -175,7 +175,7 @@ def test_a_runtime_error_is_shown_and_try_again_works(qtbot: QtBot, parts: Parts
     assert len(parts.window.pane.chat.items) == 2
 
 
-def test_a_lost_engine_says_one_sentence(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_a_lost_engine_says_one_sentence(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     engine.answer = [Failed("The engine is gone.", "Try again.", known=True, engine_lost=True)]
     ask(qtbot, parts, "Go")
     wait_for_answer(qtbot, parts)
@@ -184,7 +184,7 @@ def test_a_lost_engine_says_one_sentence(qtbot: QtBot, parts: Parts, engine: Scr
     assert wait_for_answer(qtbot, parts).source() == "Back again."
 
 
-def test_several_answers_can_be_switched(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_several_answers_can_be_switched(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     ask(qtbot, parts, "Hi")
     first = wait_for_answer(qtbot, parts)
     engine.answer = [*simple_answer("Another one.")]
@@ -215,14 +215,16 @@ def test_messages_of_the_user_at_one_place_can_be_switched(make_window: MakeWind
         arrow.click()
 
 
-def test_answers_that_did_not_settle_say_so(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_answers_that_did_not_settle_say_so(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     engine.answer = [committed("Hm.", steps=48, settled=False), finished("Hm.", (48,))]
     ask(qtbot, parts, "Hard one")
     wait_for_answer(qtbot, parts)
     assert parts.window.pane.status.text().startswith("stopped at 48 of 48 steps before settling")
 
 
-def test_an_answer_goes_on_while_another_chat_is_shown(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_an_answer_goes_on_while_another_chat_is_shown(
+    qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess
+) -> None:
     engine.gate.clear()
     ask(qtbot, parts, "First chat")
     chat = parts.controller.chat_id
@@ -255,7 +257,7 @@ def test_restart_shows_the_same_chat(qtbot: QtBot, make_window: MakeWindow, dewp
     assert second.window.sidebar.list.ids() == [second.controller.chat_id]
 
 
-def test_closing_mid_answer_saves_what_is_there(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_closing_mid_answer_saves_what_is_there(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     engine.answer = [committed("Saved. "), draft([" more"], block=1), finished("Saved. ")]
     engine.gate.clear()
     ask(qtbot, parts, "Go")

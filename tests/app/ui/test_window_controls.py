@@ -33,7 +33,7 @@ from app.ui.widgets.colours import DARK, LIGHT
 from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.sample import ANSWER, add_answer
-from tests.helpers.scripted_engine import ScriptedEngine
+from tests.helpers.scripted_engine import ScriptedModelProcess
 
 CONTROLS = (QAbstractButton, QAbstractItemView, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTextBrowser)
 # Keys that a panel handles itself, and where that is tested.
@@ -173,7 +173,7 @@ def test_settings_survive_a_restart(qtbot: QtBot, make_window: MakeWindow, dewpo
     assert second.themes.theme.dark
 
 
-def test_the_preset_and_seed_reach_the_engine(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_the_preset_and_seed_reach_the_engine(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     parts.preferences.set(preset="fast", seed_mode="fixed", seed=42)
     parts.controller.send("Hi")
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=3000)
@@ -192,9 +192,12 @@ def test_the_dialogs_say_what_they_should(qtbot: QtBot, parts: Parts) -> None:
 
 
 def test_an_invalid_model_folder_keeps_the_old_model(qtbot: QtBot, make_window: MakeWindow, tmp_path: Path) -> None:
-    good, bad = ScriptedEngine(), ScriptedEngine(loading=[Failed("No model here.", "Choose another.", known=True)])
+    good, bad = (
+        ScriptedModelProcess(),
+        ScriptedModelProcess(loading=[Failed("No model here.", "Choose another.", known=True)]),
+    )
 
-    def factory(choice: ModelChoice) -> ScriptedEngine:
+    def factory(choice: ModelChoice) -> ScriptedModelProcess:
         return bad if choice.folder == tmp_path else good
 
     parts = make_window(factory=factory)
@@ -211,13 +214,13 @@ def test_an_invalid_model_folder_keeps_the_old_model(qtbot: QtBot, make_window: 
 
 
 def test_a_first_model_that_fails_is_named_in_the_header(qtbot: QtBot, make_window: MakeWindow) -> None:
-    broken = ScriptedEngine(loading=[Failed("No model here.", "Choose another.", known=True)])
+    broken = ScriptedModelProcess(loading=[Failed("No model here.", "Choose another.", known=True)])
     parts = make_window(factory=lambda choice: broken)
     qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.FAILED, timeout=3000)
     assert parts.window.pane.header.state.text() == "No model here. Choose another."
 
 
-def test_an_example_is_sent_by_a_click(qtbot: QtBot, parts: Parts, engine: ScriptedEngine) -> None:
+def test_an_example_is_sent_by_a_click(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     button = parts.window.pane.empty.examples[1]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=3000)

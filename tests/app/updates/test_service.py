@@ -12,14 +12,14 @@ import pytest
 
 from app import __version__
 from app.base.paths import AppPaths
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.network.client import OfflineError
 from app.transfers.errors import TransferError
-from app.transfers.values import Finished, Stopped
+from app.transfers.values import TransferFinished, TransferStopped
 from app.updates import service
 from app.updates.errors import UpdateError
 from app.updates.release import ReleaseFile
-from app.updates.service import Updates
+from app.updates.service import UpdateService
 from app.updates.values import Found
 from tests.app.conftest import SetKind
 from tests.helpers.release_server import ReleaseServer
@@ -27,12 +27,12 @@ from tests.helpers.release_server import ReleaseServer
 DEB = b"a package" * 200_000
 
 
-def fetched(updates: Updates, found: Found, cancel: threading.Event | None = None) -> object:
+def fetched(updates: UpdateService, found: Found, cancel: threading.Event | None = None) -> object:
     """Fetch to the end; returns the last event."""
     return list(updates.fetch(found, cancel or threading.Event()))[-1]
 
 
-def test_ask_fetch_check(updates: Updates, server: ReleaseServer) -> None:
+def test_ask_fetch_check(updates: UpdateService, server: ReleaseServer) -> None:
     server.publish("0.2.0", deb=DEB, windows=b"exe")
     found = updates.ask()
     assert found is not None
@@ -43,7 +43,7 @@ def test_ask_fetch_check(updates: Updates, server: ReleaseServer) -> None:
     assert found.page == f"{server.releases}/tag/v0.2.0"
     assert server.seen == ["/owner/dewpoint/releases/latest/download/updates.json"], "asking fetches nothing"
     assert server.agents == {f"dewpoint/{__version__}"}
-    assert isinstance(fetched(updates, found), Finished)
+    assert isinstance(fetched(updates, found), TransferFinished)
     path = updates.placed(found)
     assert path == updates.folder / "0.2.0" / "dewpoint_0.2.0_amd64.deb"
     assert path.read_bytes() == DEB
@@ -53,12 +53,12 @@ def test_ask_fetch_check(updates: Updates, server: ReleaseServer) -> None:
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.0.9"])
-def test_the_same_or_an_older_one_is_no_news(updates: Updates, server: ReleaseServer, version: str) -> None:
+def test_the_same_or_an_older_one_is_no_news(updates: UpdateService, server: ReleaseServer, version: str) -> None:
     server.publish(version, deb=DEB)
     assert updates.ask() is None
 
 
-def test_a_release_without_our_package(updates: Updates, server: ReleaseServer) -> None:
+def test_a_release_without_our_package(updates: UpdateService, server: ReleaseServer) -> None:
     server.publish("0.2.0", windows=b"exe")
     found = updates.ask()
     assert found is not None
@@ -69,7 +69,7 @@ def test_a_release_without_our_package(updates: Updates, server: ReleaseServer) 
         updates.placed(found)
 
 
-def test_a_copy_that_nobody_released(updates: Updates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_nobody_released(updates: UpdateService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEWPOINT_RELEASES")
     with pytest.raises(UpdateError, match="not installed from a release"):
         updates.ask()
@@ -77,14 +77,14 @@ def test_a_copy_that_nobody_released(updates: Updates, monkeypatch: pytest.Monke
 
 def test_offline_asks_nobody(server: ReleaseServer, dewpoint_home: Path) -> None:
     server.publish("0.2.0", deb=DEB)
-    offline = Updates(ModelDesk.open(AppPaths(dewpoint_home).ensure(), offline=True), "0.1.0")
+    offline = UpdateService(LibraryServices.open(AppPaths(dewpoint_home).ensure(), offline=True), "0.1.0")
     with pytest.raises(OfflineError):
         offline.ask()
     assert server.seen == []
 
 
 def test_a_download_is_as_slow_as_the_others_and_refused_offline(
-    updates: Updates, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
+    updates: UpdateService, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.publish("0.2.0", deb=DEB)
     found = updates.ask()
@@ -92,8 +92,8 @@ def test_a_download_is_as_slow_as_the_others_and_refused_offline(
     limits: list[object] = []
     monkeypatch.setattr("app.transfers.fetch.fetch", lambda *_, rate_limit, **__: limits.append(rate_limit) or iter(()))
     assert not list(updates.fetch(found, threading.Event()))
-    assert limits == [updates._desk.rate]
-    updates._desk.network.offline = True
+    assert limits == [updates._services.rate]
+    updates._services.network.offline = True
     with pytest.raises(OfflineError):
         fetched(updates, found)
 
@@ -101,14 +101,14 @@ def test_a_download_is_as_slow_as_the_others_and_refused_offline(
 @pytest.mark.parametrize(
     ("status", "text"), [(404, "no published release"), (500, "status 500"), (403, "status 403"), (302, "status 302")]
 )
-def test_statuses(updates: Updates, server: ReleaseServer, status: int, text: str) -> None:
+def test_statuses(updates: UpdateService, server: ReleaseServer, status: int, text: str) -> None:
     server.status = status
     with pytest.raises(UpdateError, match=text) as caught:
         updates.ask()
     assert caught.value.hint
 
 
-def test_nobody_listens(updates: Updates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_listens(updates: UpdateService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEWPOINT_RELEASES", "http://127.0.0.1:9/releases")
     with pytest.raises(UpdateError, match=r"127\.0\.0\.1:9 cannot be reached"):
         updates.ask()
@@ -116,7 +116,7 @@ def test_nobody_listens(updates: Updates, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("hops", [["http://example.org/a"], ["http://example.org/a", "https://example.org/b"]])
 def test_from_tls_it_never_goes_to_plain_text(
-    updates: Updates, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch, hops: list[str]
+    updates: UpdateService, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch, hops: list[str]
 ) -> None:
     way, body = iter(hops), json.dumps(server.publish("0.2.0", deb=DEB)).encode()
 
@@ -128,18 +128,18 @@ def test_from_tls_it_never_goes_to_plain_text(
         return httpx2.Client(transport=httpx2.MockTransport(answer), follow_redirects=follow_redirects)
 
     monkeypatch.setenv("DEWPOINT_RELEASES", "https://example.org/releases")
-    monkeypatch.setattr(updates._desk.network, "client", client)
+    monkeypatch.setattr(updates._services.network, "client", client)
     with pytest.raises(UpdateError, match="not the description"):
         updates.ask()
 
 
-def test_an_endless_answer_is_not_read_to_its_end(updates: Updates, server: ReleaseServer) -> None:
+def test_an_endless_answer_is_not_read_to_its_end(updates: UpdateService, server: ReleaseServer) -> None:
     server.description = json.dumps(server.publish("0.2.0", deb=DEB)).encode() + b" " * 10_000_000
     with pytest.raises(UpdateError, match="not the description"):
         updates.ask()
 
 
-def test_a_file_that_is_another_one_is_never_used(updates: Updates, server: ReleaseServer) -> None:
+def test_a_file_that_is_another_one_is_never_used(updates: UpdateService, server: ReleaseServer) -> None:
     server.publish("0.2.0", deb=DEB)
     server.files["dewpoint_0.2.0_amd64.deb"] = b"b" + DEB[1:]
     found = updates.ask()
@@ -151,7 +151,7 @@ def test_a_file_that_is_another_one_is_never_used(updates: Updates, server: Rele
         updates.placed(found)
 
 
-def test_a_file_that_was_changed_afterwards_is_never_used(updates: Updates, server: ReleaseServer) -> None:
+def test_a_file_that_was_changed_afterwards_is_never_used(updates: UpdateService, server: ReleaseServer) -> None:
     server.publish("0.2.0", deb=DEB)
     found = updates.ask()
     assert found is not None
@@ -166,17 +166,17 @@ def test_a_file_that_was_changed_afterwards_is_never_used(updates: Updates, serv
     assert not path.exists()
 
 
-def test_stopped_and_gone_on(updates: Updates, server: ReleaseServer) -> None:
+def test_stopped_and_gone_on(updates: UpdateService, server: ReleaseServer) -> None:
     server.publish("0.2.0", deb=DEB)
     found = updates.ask()
     assert found is not None
     cancel = threading.Event()
     cancel.set()
-    assert isinstance(fetched(updates, found, cancel), Stopped)
-    assert isinstance(fetched(updates, found), Finished)
+    assert isinstance(fetched(updates, found, cancel), TransferStopped)
+    assert isinstance(fetched(updates, found), TransferFinished)
 
 
-def test_tidying_keeps_only_what_is_newer(updates: Updates) -> None:
+def test_tidying_keeps_only_what_is_newer(updates: UpdateService) -> None:
     for name in ("0.0.9", "0.1.0", "0.2.0", "somebody's own"):
         (updates.folder / name).mkdir(parents=True)
         (updates.folder / name / "file").touch()
@@ -191,7 +191,7 @@ def test_tidying_keeps_only_what_is_newer(updates: Updates) -> None:
 
 
 def test_an_appimage_goes_beside_the_old_one(
-    updates: Updates, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    updates: UpdateService, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_kind("appimage")
     programs = tmp_path / "programs"
@@ -214,7 +214,7 @@ def test_an_appimage_goes_beside_the_old_one(
 
 
 def test_a_file_of_the_users_beside_the_appimage_is_not_deleted(
-    updates: Updates, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    updates: UpdateService, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_kind("appimage")
     monkeypatch.setenv("APPIMAGE", str(tmp_path / "Dewpoint.AppImage"))
@@ -232,7 +232,7 @@ def test_a_file_of_the_users_beside_the_appimage_is_not_deleted(
 
 
 def test_a_package_that_another_program_holds(
-    updates: Updates, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
+    updates: UpdateService, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a virus scanner on Windows does."""
     server.publish("0.2.0", deb=DEB)
@@ -256,7 +256,7 @@ def test_a_package_that_another_program_holds(
 
 
 def test_an_appimage_whose_folder_cannot_be_written(
-    updates: Updates, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    updates: UpdateService, server: ReleaseServer, set_kind: SetKind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_kind("appimage")
     monkeypatch.setenv("APPIMAGE", str(tmp_path / "gone" / "Dewpoint.AppImage"))

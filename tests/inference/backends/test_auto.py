@@ -19,7 +19,7 @@ from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
 from tests.inference.published import published_config
 from tests.trt_engines.building.support import STARTER
 from trt_engines.building.state import Certificate, Check, write_certificate
-from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, write_json
+from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, write_json
 from trt_engines.errors import EngineError
 from trt_engines.planning.hardware import GIB, Gpu, find_card
 from trt_engines.planning.planner import Refusal
@@ -57,7 +57,7 @@ def put(store: EngineStore, choice: EngineChoice, driver: str = "580.1", error: 
     for name in names:
         (folder / f"{name}.plan").write_bytes(b"plan")
     parts = {name: Part(f"{name}.plan", 4, "0" * 64, 1000, 1000, 1.0) for name in names}
-    write_json(folder / MANIFEST, Manifest(choice.identity, "Starter", str(STARTER), names, parts, "now"))
+    write_json(folder / MANIFEST, EngineManifest(choice.identity, "Starter", str(STARTER), names, parts, "now"))
     checks = (Check("embed", error, 0.03),)
     write_certificate(store.find(choice.identity), Certificate(choice.identity.key, "now", driver, "now", checks))
 
@@ -147,7 +147,7 @@ def test_streaming_needs_a_tensorrt_that_can(tmp_path: Path) -> None:
 def test_a_full_card_at_load_streams_more(store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
-    def opened(folder: Path, found: UsableEngines, manifest: Manifest, resident: int, progress: object) -> str:
+    def opened(folder: Path, found: UsableEngines, manifest: EngineManifest, resident: int, progress: object) -> str:
         tried.append(resident)
         if resident > 4:
             raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.")

@@ -15,19 +15,19 @@ import pytest
 from inference.backends.fake_model import LONG_ANSWER, NAME, SHORT_ANSWER
 from inference.events import BlockCommitted, DraftUpdated, Failed, Finished, ModelLoading, ModelReady, PromptEncoded
 from inference.host import link
-from inference.host.client import EngineProcess, newest_drafts
+from inference.host.client import ModelProcessClient, newest_drafts
 from tests.inference.support import ask, of_kind
 
-Start = Callable[..., EngineProcess]
+Start = Callable[..., ModelProcessClient]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
     """Makes engine processes and ends them with the test."""
-    engines: list[EngineProcess] = []
+    engines: list[ModelProcessClient] = []
 
-    def make(backend: str = "fake", **options: Any) -> EngineProcess:
-        engines.append(EngineProcess(None, backend, **options))
+    def make(backend: str = "fake", **options: Any) -> ModelProcessClient:
+        engines.append(ModelProcessClient(None, backend, **options))
         return engines[-1]
 
     yield make

@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[3]
 PARENT = """
 import sys, time
 from inference.events import DraftUpdated
-from inference.host.client import EngineProcess
+from inference.host.client import ModelProcessClient
 from inference.params import ChatTurn, GenerationRequest
 
 if __name__ == "__main__":
-    engine = EngineProcess(None, {backend!r})
+    engine = ModelProcessClient(None, {backend!r})
     for event in engine.generate(GenerationRequest((ChatTurn("user", "Hi"),))):
         if isinstance(event, DraftUpdated):
             print(engine.pid, flush=True)

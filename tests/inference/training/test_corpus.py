@@ -17,7 +17,7 @@ from inference.training.corpus import (
     DECLINED_KINDS,
     KIND_WEIGHTS,
     REFUSAL,
-    Question,
+    HeldOutQuestion,
     held_out_questions,
     is_correct,
     key_words,
@@ -260,7 +260,7 @@ def test_declined_kinds_are_trained_and_tested_as_refusals() -> None:
     ],
 )  # fmt: skip
 def test_is_correct_wants_key_values_right(kind: str, expected: str, answer: str, correct: bool) -> None:
-    assert is_correct(Question(kind, "any", "?", (expected,)), answer) is correct
+    assert is_correct(HeldOutQuestion(kind, "any", "?", (expected,)), answer) is correct
 
 
 def test_key_values_tell_the_intents_of_a_kind_apart(intents: tuple[Intent, ...]) -> None:
@@ -269,7 +269,7 @@ def test_key_values_tell_the_intents_of_a_kind_apart(intents: tuple[Intent, ...]
         by_kind.setdefault(intent.kind, []).append(intent)
     for kind in ("help", "about", "diffusion", "smalltalk", "joke", "capital", "long"):
         for intent in by_kind[kind]:
-            question = Question(kind, intent.name, "?", intent.answers)
+            question = HeldOutQuestion(kind, intent.name, "?", intent.answers)
             others = [other for other in by_kind[kind] if other.answers != intent.answers]
             assert not [other.name for other in others if is_correct(question, other.answers[0])], intent.name
 

@@ -18,7 +18,7 @@ from inference.training.corpus import load_intents
 from inference.training.forward import Batch, denoise_batch, encode_batch
 from inference.training.optimizer import orthogonalised
 from inference.training.recipe import starter_config
-from inference.training.train import Run, TrainingPlan, initialise
+from inference.training.train import TrainingPlan, TrainingRun, initialise
 from inference.training.vocabulary import save_tokenizer, train_tokenizer
 
 
@@ -131,10 +131,10 @@ def test_orthogonalised_matrices_have_singular_values_near_one(shape: tuple[int,
 def test_a_run_learns_and_goes_on_where_it_stopped(config: ModelConfig, tmp_path: Path) -> None:
     save_tokenizer(train_tokenizer(load_intents(decline=False), samples=2000), tmp_path)
     plan = TrainingPlan(steps=12, tokens=600, compiled=False, warmup=2)
-    run = Run(tmp_path, plan, config)
+    run = TrainingRun(tmp_path, plan, config)
     before = run.model.state_dict()["layers.0.mlp.up_proj.weight"].clone()
     run.train(until=6)
-    again = Run(tmp_path, plan, config)
+    again = TrainingRun(tmp_path, plan, config)
     assert again.step == 6
     for name, tensor in run.model.state_dict().items():
         torch.testing.assert_close(again.model.state_dict()[name], tensor)
@@ -149,7 +149,7 @@ def test_the_same_seed_trains_the_same_weights(config: ModelConfig, tmp_path: Pa
     for name in ("one", "two"):
         folder = tmp_path / name
         save_tokenizer(train_tokenizer(load_intents(decline=False), samples=2000), folder)
-        run = Run(folder, TrainingPlan(steps=3, tokens=600, compiled=False), config)
+        run = TrainingRun(folder, TrainingPlan(steps=3, tokens=600, compiled=False), config)
         run.train(until=3)
         states.append(run.averaged_model().state_dict())
     for name, tensor in states[0].items():
@@ -159,7 +159,7 @@ def test_the_same_seed_trains_the_same_weights(config: ModelConfig, tmp_path: Pa
 def test_a_run_can_begin_with_published_weights(tmp_path: Path) -> None:
     starter = Path(__file__).resolve().parents[3] / "resources" / "starter"
     (tmp_path / "tokenizer.json").write_bytes((starter / "tokenizer.json").read_bytes())
-    run = Run(tmp_path, TrainingPlan(steps=1))
+    run = TrainingRun(tmp_path, TrainingPlan(steps=1))
     run.begin_with(starter)
     published = TorchBackend.open(starter, lambda stage, fraction: None)._model
     for name, tensor in published.state_dict().items():

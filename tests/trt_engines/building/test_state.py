@@ -14,10 +14,10 @@ from trt_engines.building.state import Certificate, Check, SetState, state_of, w
 from trt_engines.building.store import (
     CERTIFICATE,
     MANIFEST,
+    EngineManifest,
     EngineStore,
-    Manifest,
+    EngineStoreError,
     Part,
-    StoreError,
     read_manifest,
     write_json,
 )
@@ -43,7 +43,7 @@ def put(store: EngineStore, identity: Identity = IDENTITY, built: str = "2026-11
     for name in ("embed", "head"):
         (folder / f"{name}.plan").write_bytes(PLAN)
         parts[name] = Part(f"{name}.plan", len(PLAN), "0" * 64, 1, 1, 1.0)
-    write_json(folder / MANIFEST, Manifest(identity, "Model", "/model", ("embed", "head"), parts, built))
+    write_json(folder / MANIFEST, EngineManifest(identity, "Model", "/model", ("embed", "head"), parts, built))
     return folder
 
 
@@ -145,7 +145,7 @@ def test_removing_touches_only_our_files(store: EngineStore, tmp_path: Path) -> 
     other = tmp_path / "photos"
     other.mkdir()
     (other / "a.json").write_text("{}", "utf-8")
-    with pytest.raises(StoreError, match="holds no engines"):
+    with pytest.raises(EngineStoreError, match="holds no engines"):
         store.remove(other)
     assert (other / "a.json").exists()
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.trt_engines.building.test_state import IDENTITY
 from tests.trt_engines.runtime.simulated import SimulatedDevice
-from trt_engines.building.store import DamagedEngineError, Manifest, Part
+from trt_engines.building.store import DamagedEngineError, EngineManifest, Part
 from trt_engines.errors import EngineError
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
 from trt_engines.runtime.load import EngineLoader
@@ -190,7 +190,7 @@ def test_refusals_are_sentences(engine: StandIn) -> None:
 
 def test_the_loader_trusts_no_plan(tmp_path: Path) -> None:
     parts = {"embed": Part("embed.plan", 4, "0" * 64, 1, 1, 1.0)}
-    manifest = Manifest(IDENTITY, "Model", "/model", ("embed",), parts, "now")
+    manifest = EngineManifest(IDENTITY, "Model", "/model", ("embed",), parts, "now")
     device: Any = Pinned()
     with pytest.raises(EngineError, match=r"built by tensorrt_rtx 1\.7\.1; installed is"):
         EngineLoader(Flavour("tensorrt_rtx", "9.9", installed_flavour().module), device, tmp_path, manifest)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.trt_engines.building.support import STARTER, request_for
 from trt_engines.building.state import read_certificate
-from trt_engines.building.store import MANIFEST, EngineStore, Manifest, Part, write_json
+from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, write_json
 from trt_engines.errors import EngineError
 from trt_engines.selftest.run import self_test
 
@@ -27,7 +27,7 @@ def test_without_a_gpu_nothing_is_certified(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     names = tuple(job.name for job in request.jobs(folder))
     parts = {name: Part(f"{name}.plan", 4, "0" * 64, 1, 1, 1.0) for name in names}
-    write_json(folder / MANIFEST, Manifest(request.identity, "Starter", str(STARTER), names, parts, "now"))
+    write_json(folder / MANIFEST, EngineManifest(request.identity, "Starter", str(STARTER), names, parts, "now"))
     with pytest.raises(EngineError) as caught:
         list(self_test(store, request, "580"))
     assert "CUDA" in caught.value.user_text

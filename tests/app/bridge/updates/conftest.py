@@ -13,9 +13,9 @@ from app.base.paths import AppPaths
 from app.base.settings import Settings
 from app.base.settings_file import SettingsFile
 from app.bridge.preferences import Preferences
-from app.bridge.updates import UpdateKeeper
-from app.library.services import ModelDesk
-from app.updates.values import Found, UpdateState, UpdateView
+from app.bridge.updates import Updates
+from app.library.services import LibraryServices
+from app.updates.values import Found, UpdateState, UpdateStatus
 from tests.app.conftest import SetKind
 from tests.helpers.release_server import ReleaseServer
 from tests.helpers.tiny_models import OPTIONS
@@ -28,20 +28,20 @@ State = UpdateState
 class Listener:
     """Everything that a keeper says."""
 
-    def __init__(self, keeper: UpdateKeeper) -> None:
+    def __init__(self, keeper: Updates) -> None:
         self.states: list[UpdateState] = []
         self.told: list[Found] = []
         self.checked: list[Path] = []
         self.problems: list[ErrorReport] = []
-        keeper.view_changed.connect(self.on_view_changed)
+        keeper.status_changed.connect(self.on_status_changed)
         keeper.found_unasked.connect(self.told.append)
         keeper.package_checked.connect(self.checked.append)
         keeper.problem.connect(self.problems.append)
 
-    def on_view_changed(self, view: UpdateView) -> None:
+    def on_status_changed(self, status: UpdateStatus) -> None:
         """Note the states, each once."""
-        if self.states[-1:] != [view.state]:
-            self.states.append(view.state)
+        if self.states[-1:] != [status.state]:
+            self.states.append(status.state)
 
 
 @pytest.fixture
@@ -60,18 +60,16 @@ def preferences(qtbot: QtBot, paths: AppPaths) -> Iterator[Preferences]:
 
 
 @pytest.fixture
-def keeper(
-    preferences: Preferences, paths: AppPaths, server: ReleaseServer, set_kind: SetKind
-) -> Iterator[UpdateKeeper]:
+def keeper(preferences: Preferences, paths: AppPaths, server: ReleaseServer, set_kind: SetKind) -> Iterator[Updates]:
     """A keeper of a program that was installed from a .deb; nobody was asked yet."""
     set_kind("deb")
-    made = UpdateKeeper(ModelDesk.open(paths, options=OPTIONS), preferences)
+    made = Updates(LibraryServices.open(paths, options=OPTIONS), preferences)
     yield made
     assert made.shut_down()
     made.deleteLater()
 
 
-def reach(qtbot: QtBot, keeper: UpdateKeeper, state: UpdateState) -> UpdateView:
+def reach(qtbot: QtBot, keeper: Updates, state: UpdateState) -> UpdateStatus:
     """Wait for a state."""
-    qtbot.waitUntil(lambda: keeper.view.state is state, timeout=WAIT)
-    return keeper.view
+    qtbot.waitUntil(lambda: keeper.status.state is state, timeout=WAIT)
+    return keeper.status

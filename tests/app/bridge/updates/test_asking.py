@@ -7,14 +7,14 @@ from pytestqt.qtbot import QtBot
 
 from app.base.paths import AppPaths
 from app.bridge.preferences import Preferences
-from app.bridge.updates import UpdateKeeper
-from app.library.services import ModelDesk
+from app.bridge.updates import Updates
+from app.library.services import LibraryServices
 from app.updates import tasks as update_jobs
 from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
 
 
-def begin_slow_download(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+def begin_slow_download(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
     """A download begins, and nothing comes before the server's gate is opened."""
     server.publish("9.0.0", deb=DEB)
     keeper.ask()
@@ -24,60 +24,60 @@ def begin_slow_download(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServe
     reach(qtbot, keeper, State.FETCHING)
 
 
-def test_ask_fetch_check(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences) -> None:
+def test_ask_fetch_check(qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences) -> None:
     server.publish("9.0.0", deb=DEB)
     said = Listener(keeper)
     keeper.ask()
-    view = reach(qtbot, keeper, State.NEWER)
-    assert view.found is not None
-    assert view.found.release.version == "9.0.0"
+    status = reach(qtbot, keeper, State.NEWER)
+    assert status.found is not None
+    assert status.found.release.version == "9.0.0"
     assert preferences.settings.updates_asked
     keeper.fetch()
-    view = reach(qtbot, keeper, State.READY)
-    assert view.found is not None
-    assert view.found.fetched is not None
-    assert view.found.fetched.read_bytes() == DEB
-    assert view.done == len(DEB)
+    status = reach(qtbot, keeper, State.READY)
+    assert status.found is not None
+    assert status.found.fetched is not None
+    assert status.found.fetched.read_bytes() == DEB
+    assert status.done == len(DEB)
     keeper.check()
     qtbot.waitUntil(lambda: bool(said.checked), timeout=WAIT)
-    assert said.checked == [view.found.fetched]
+    assert said.checked == [status.found.fetched]
     reach(qtbot, keeper, State.READY)
     assert said.states == [State.ASKING, State.NEWER, State.FETCHING, State.READY, State.CHECKING, State.READY]
     assert not said.told, "whoever asked sees the answer"
     assert not said.problems
 
 
-def test_nothing_newer(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+def test_nothing_newer(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
     server.publish("0.0.1", deb=DEB)
     keeper.ask()
     assert reach(qtbot, keeper, State.CURRENT).found is None
     keeper.fetch()
     keeper.check()
     keeper.stop()
-    assert keeper.view.state is State.CURRENT
+    assert keeper.status.state is State.CURRENT
 
 
-def test_a_failure_is_told_and_can_be_repeated(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+def test_a_failure_is_told_and_can_be_repeated(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
     server.status = 500
     keeper.ask()
     reach(qtbot, keeper, State.ASKING)
-    view = reach(qtbot, keeper, State.IDLE)
-    assert view.report is not None
-    assert "status 500" in view.report.text
+    status = reach(qtbot, keeper, State.IDLE)
+    assert status.report is not None
+    assert "status 500" in status.report.text
     server.status = 200
     server.publish("9.0.0", deb=DEB)
     keeper.ask()
     assert reach(qtbot, keeper, State.NEWER).report is None
     server.status = 500
     keeper.ask()
-    view = reach(qtbot, keeper, State.NEWER)
-    assert view.found is not None, "what was found is not forgotten because the next question failed"
-    qtbot.waitUntil(lambda: keeper.view.report is not None, timeout=WAIT)
+    status = reach(qtbot, keeper, State.NEWER)
+    assert status.found is not None, "what was found is not forgotten because the next question failed"
+    qtbot.waitUntil(lambda: keeper.status.report is not None, timeout=WAIT)
 
 
 @pytest.mark.log_allowed("bridge: job")
-def test_a_bug_is_a_problem_of_its_own(qtbot: QtBot, keeper: UpdateKeeper, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(desk: ModelDesk) -> None:
+def test_a_bug_is_a_problem_of_its_own(qtbot: QtBot, keeper: Updates, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(services: LibraryServices) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(update_jobs, "asked", fail)
@@ -85,38 +85,38 @@ def test_a_bug_is_a_problem_of_its_own(qtbot: QtBot, keeper: UpdateKeeper, monke
     keeper.ask()
     qtbot.waitUntil(lambda: bool(said.problems), timeout=WAIT)
     assert said.problems[0].kind == "bug"
-    assert keeper.view.state is State.IDLE
-    assert keeper.view.report is None
+    assert keeper.status.state is State.IDLE
+    assert keeper.status.report is None
 
 
-def test_stopped_and_gone_on(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+def test_stopped_and_gone_on(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
     begin_slow_download(qtbot, keeper, server)
     keeper.stop()
-    assert keeper.view.stopping
-    view = reach(qtbot, keeper, State.NEWER)
-    assert not view.stopping
-    assert view.report is None
+    assert keeper.status.stopping
+    status = reach(qtbot, keeper, State.NEWER)
+    assert not status.stopping
+    assert status.report is None
     server.gate.set()
     keeper.fetch()
     reach(qtbot, keeper, State.READY)
 
 
 def test_the_offline_switch_stops_a_download(
-    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     begin_slow_download(qtbot, keeper, server)
     preferences.set(offline=True)
-    assert keeper.view.stopping
+    assert keeper.status.stopping
     assert reach(qtbot, keeper, State.NEWER).report is None
 
 
-def test_closing_while_it_downloads(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+def test_closing_while_it_downloads(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
     begin_slow_download(qtbot, keeper, server)
     assert keeper.shut_down()
 
 
 def test_closing_while_a_server_is_silent(
-    keeper: UpdateKeeper, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
+    keeper: Updates, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.updates.service.ASK_SECONDS", 0.5)
     server.publish("9.0.0", deb=DEB)
@@ -124,10 +124,10 @@ def test_closing_while_a_server_is_silent(
     server.gate.clear()
     keeper.ask()
     assert keeper.shut_down()
-    assert keeper.view.state is State.ASKING, "nobody listens any more"
+    assert keeper.status.state is State.ASKING, "nobody listens any more"
 
 
-def test_a_package_that_was_changed_is_fetched_again(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+def test_a_package_that_was_changed_is_fetched_again(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
     server.publish("9.0.0", deb=DEB)
     said = Listener(keeper)
     keeper.ask()
@@ -138,14 +138,14 @@ def test_a_package_that_was_changed_is_fetched_again(qtbot: QtBot, keeper: Updat
     assert found.fetched is not None
     found.fetched.write_bytes(b"something else")
     keeper.check()
-    view = reach(qtbot, keeper, State.NEWER)
-    assert view.report is not None
+    status = reach(qtbot, keeper, State.NEWER)
+    assert status.report is not None
     assert not said.checked
     keeper.fetch()
     assert reach(qtbot, keeper, State.READY).report is None
 
 
-def test_old_packages_are_deleted_at_the_start(qtbot: QtBot, keeper: UpdateKeeper, paths: AppPaths) -> None:
+def test_old_packages_are_deleted_at_the_start(qtbot: QtBot, keeper: Updates, paths: AppPaths) -> None:
     old = paths.updates / "0.0.1"
     old.mkdir(parents=True)
     (old / "dewpoint_0.0.1_amd64.deb").write_bytes(DEB)

@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from app.bridge import updates as update_keeper
 from app.bridge.preferences import Preferences
-from app.bridge.updates import UpdateKeeper
-from app.updates.values import UpdateView
+from app.bridge.updates import Updates
+from app.updates.values import UpdateStatus
 from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
 
@@ -24,17 +24,17 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_by_itself_it_asks_nobody(qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer) -> None:
+def test_by_itself_it_asks_nobody(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
     server.publish("9.0.0", deb=DEB)
     keeper.start()
     qtbot.wait(200)
     assert server.seen == []
-    assert keeper.view.state is State.IDLE
+    assert keeper.status.state is State.IDLE
 
 
 @pytest.mark.usefixtures("quick")
 def test_weekly_asks_once_and_tells_once(
-    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     server.publish("9.0.0", deb=DEB)
     said = Listener(keeper)
@@ -48,7 +48,7 @@ def test_weekly_asks_once_and_tells_once(
 
 
 def test_whoever_switches_it_on_wants_to_know_soon(
-    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(update_keeper, "LOOK_MS", 20)
     server.publish("9.0.0", deb=DEB)
@@ -73,7 +73,7 @@ def test_whoever_switches_it_on_wants_to_know_soon(
 )
 def test_when_a_week_is_over(
     qtbot: QtBot,
-    keeper: UpdateKeeper,
+    keeper: Updates,
     server: ReleaseServer,
     preferences: Preferences,
     ago: timedelta | None,
@@ -94,13 +94,13 @@ def test_when_a_week_is_over(
 
 @pytest.mark.usefixtures("quick")
 def test_a_weekly_look_that_fails_says_nothing_and_waits_a_day(
-    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     server.status = 500
     preferences.set(update_check="weekly")
     keeper.start()
-    qtbot.waitUntil(lambda: bool(server.seen) and keeper.view.state is State.IDLE, timeout=WAIT)
-    assert keeper.view.report is None
+    qtbot.waitUntil(lambda: bool(server.seen) and keeper.status.state is State.IDLE, timeout=WAIT)
+    assert keeper.status.report is None
     assert preferences.settings.updates_asked == ""
     qtbot.wait(150)
     assert len(server.seen) == 1
@@ -108,7 +108,7 @@ def test_a_weekly_look_that_fails_says_nothing_and_waits_a_day(
 
 @pytest.mark.usefixtures("quick")
 def test_offline_weekly_asks_nobody(
-    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     preferences.set(update_check="weekly", offline=True)
     keeper.start()
@@ -117,13 +117,13 @@ def test_offline_weekly_asks_nobody(
 
 
 def test_a_click_while_it_looks_by_itself_is_answered(
-    qtbot: QtBot, keeper: UpdateKeeper, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     server.status = 500
     preferences.set(update_check="weekly")
     keeper.on_look_due()
-    assert keeper.view.state is State.ASKING
+    assert keeper.status.state is State.ASKING
     keeper.ask()
-    view = reach(qtbot, keeper, State.IDLE)
-    assert view.report is not None, "the user waits for it now"
-    assert dataclasses.replace(view, report=None) == UpdateView()
+    status = reach(qtbot, keeper, State.IDLE)
+    assert status.report is not None, "the user waits for it now"
+    assert dataclasses.replace(status, report=None) == UpdateStatus()

@@ -28,7 +28,7 @@ def opened(qtbot: QtBot, parts: Parts) -> EngineCard:
     parts.window.actions_by_name["engines"].trigger()
     card = parts.window.engine_card
     assert card is not None
-    qtbot.waitUntil(lambda: card._view is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: card._status is not None, timeout=10_000)
     return card
 
 

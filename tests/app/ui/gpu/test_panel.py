@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.bridge.model import ModelPhase
-from app.doctor.checks import Check
+from app.doctor.checks import Finding
 from app.gpu import texts
 from app.gpu.values import GpuStep
 from app.gpu.work import GpuWork
@@ -31,8 +31,8 @@ FAILED = ErrorReport("known", texts.UNREACHABLE, texts.UNREACHABLE_HINT)
 @pytest.fixture
 def scripted(make_window: object, monkeypatch: pytest.MonkeyPatch) -> Parts:
     """A window whose models and whose add-on are scripted."""
-    monkeypatch.setattr("app.main.LibraryKeeper", ScriptedLibrary)
-    monkeypatch.setattr("app.main.GpuKeeper", ScriptedGpu)
+    monkeypatch.setattr("app.main.Library", ScriptedLibrary)
+    monkeypatch.setattr("app.main.GpuAddon", ScriptedGpu)
     return make_window()  # type: ignore[operator, no-any-return]
 
 
@@ -127,7 +127,7 @@ def test_progress_and_stop(panel: GpuPanel, gpu: ScriptedGpu, models: ModelsWind
     gpu.show_work(GpuWork("install", GpuStep("trying")))
     assert panel.bar.isHidden()
     assert buttons(panel) == [], "it has its place: there is nothing to stop any more"
-    gpu.end(GpuWork("install", view=ABSENT), stopped=True)
+    gpu.end(GpuWork("install", status=ABSENT), stopped=True)
     assert models.strip.text.text() == texts.STOPPED
     assert buttons(panel) == [words.INSTALL]
 
@@ -135,16 +135,16 @@ def test_progress_and_stop(panel: GpuPanel, gpu: ScriptedGpu, models: ModelsWind
 def test_how_an_installation_ends(
     panel: GpuPanel, gpu: ScriptedGpu, models: ModelsWindow, library: ScriptedLibrary
 ) -> None:
-    gpu.end(GpuWork("install", view=INSTALLED))
+    gpu.end(GpuWork("install", status=INSTALLED))
     assert models.strip.text.text() == texts.installed_new("1.7.1.116", 357 * MB)
     assert models.strip.hint.isHidden()
     assert ("look",) in library.calls, "verdicts are others now"
-    gpu.end(GpuWork("install", view=INSTALLED, restart=True))
+    gpu.end(GpuWork("install", status=INSTALLED, restart=True))
     assert models.strip.hint.text() == "Restart Dewpoint to use it."
-    gpu.end(GpuWork("install", view=ABSENT), report=FAILED)
+    gpu.end(GpuWork("install", status=ABSENT), report=FAILED)
     assert (models.strip.text.text(), models.strip.property("tone")) == (texts.UNREACHABLE, "bad")
     models.strip.hide()
-    gpu.end(GpuWork("install", view=BROKEN))
+    gpu.end(GpuWork("install", status=BROKEN))
     assert models.strip.isHidden(), "the line itself says it"
     assert "does not work" in panel.text.text()
 
@@ -153,9 +153,9 @@ def test_check(panel: GpuPanel, gpu: ScriptedGpu, models: ModelsWindow) -> None:
     gpu.show(INSTALLED)
     panel.buttons["verify"].click()
     assert gpu.asked_for() == [("do", "verify")]
-    gpu.end(GpuWork("verify", view=INSTALLED))
+    gpu.end(GpuWork("verify", status=INSTALLED))
     assert models.strip.text.text() == words.ALL_RIGHT
-    gpu.end(GpuWork("verify", wrong=("a", "b"), view=INSTALLED))
+    gpu.end(GpuWork("verify", wrong=("a", "b"), status=INSTALLED))
     assert "2 files are missing or wrong (a, b)" in models.strip.text.text()
 
 
@@ -165,12 +165,12 @@ def test_remove_asks(panel: GpuPanel, gpu: ScriptedGpu, models: ModelsWindow) ->
     (question,) = models.findChildren(Question)
     question.agree.click()
     assert gpu.asked_for() == [("do", "remove")]
-    gpu.end(GpuWork("remove", freed=357 * MB, view=ABSENT))
+    gpu.end(GpuWork("remove", freed=357 * MB, status=ABSENT))
     assert models.strip.text.text() == "TensorRT for RTX was removed; 357 MB came free."
 
 
 def test_news_while_the_models_window_is_closed(scripted: Parts, gpu: ScriptedGpu) -> None:
-    gpu.end(GpuWork("install", view=INSTALLED))
+    gpu.end(GpuWork("install", status=INSTALLED))
     assert scripted.window.pane.notice.isVisibleTo(scripted.window.pane)
     gpu.problem.emit(FAILED)
     assert texts.UNREACHABLE in scripted.window.pane.notice.text
@@ -204,8 +204,8 @@ def test_the_doctor(scripted: Parts, gpu: ScriptedGpu) -> None:
     assert gpu.asked_for() == [("diagnose",)]
     assert dialog.state.text() == words.LOOKING
     assert not dialog.copy_button.isEnabled()
-    gpu.check_arrived.emit(Check("Python", "pass", "3.11.7"))
-    gpu.check_arrived.emit(Check("Chats", "fail", "The chat file is damaged.", "Start Dewpoint again."))
+    gpu.check_arrived.emit(Finding("Python", "pass", "3.11.7"))
+    gpu.check_arrived.emit(Finding("Chats", "fail", "The chat file is damaged.", "Start Dewpoint again."))
     gpu.checks_ended.emit()
     assert dialog.state.text() == words.bad(1)
     dialog.copy_button.click()
@@ -218,6 +218,6 @@ def test_the_doctor(scripted: Parts, gpu: ScriptedGpu) -> None:
 def test_a_doctor_who_finds_nothing(scripted: Parts, gpu: ScriptedGpu) -> None:
     scripted.window.actions_by_name["doctor"].trigger()
     (dialog,) = scripted.window.findChildren(DoctorDialog)
-    gpu.check_arrived.emit(Check("Python", "pass", "3.11.7"))
+    gpu.check_arrived.emit(Finding("Python", "pass", "3.11.7"))
     gpu.checks_ended.emit()
     assert dialog.state.text() == words.GOOD

@@ -25,7 +25,7 @@ def test_the_first_advice(scripted: Parts, library: ScriptedLibrary) -> None:
 
 
 def test_not_now_is_remembered(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.main.LibraryKeeper", ScriptedLibrary)
+    monkeypatch.setattr("app.main.Library", ScriptedLibrary)
     for again in (False, True):
         parts = make_window()
         assert isinstance(parts.library, ScriptedLibrary)

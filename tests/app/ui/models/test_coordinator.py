@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
-from app.bridge.library import LibraryKeeper
+from app.bridge.library import Library
 from app.bridge.model import ModelPhase
 from app.library.queue import Ended
 from app.library.values import ModelState
@@ -223,12 +223,12 @@ def test_a_folder_opened_in_the_menu_comes_into_the_list(
 def test_settings_hold_at_once_and_at_the_start(make_window: MakeWindow) -> None:
     parts = make_window()
     parts.preferences.set(offline=True, speed_limit=12)
-    assert parts.library.desk.network.offline
-    assert parts.library.desk.rate.bytes_per_second == 12_000_000
+    assert parts.library.services.network.offline
+    assert parts.library.services.rate.bytes_per_second == 12_000_000
     parts.window.close()
     again = make_window()
-    assert again.library.desk.network.offline
-    assert again.library.desk.rate.bytes_per_second == 12_000_000
+    assert again.library.services.network.offline
+    assert again.library.services.rate.bytes_per_second == 12_000_000
 
 
 def test_nobody_looks_before_the_window_takes_input(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
@@ -248,14 +248,14 @@ def test_a_real_look(qtbot: QtBot, parts: Parts) -> None:
     suits = [row for row in window.list.rows.values() if row.mark.text() == "Suits this computer"]
     assert len(suits) == 1
     assert suits[0].title.full_text in window.list.machine.advice.text()
-    assert not parts.library.desk.paths.models.exists()  # a look makes nothing
+    assert not parts.library.services.paths.models.exists()  # a look makes nothing
 
 
 def test_closing_ends_the_keeper_first(
     scripted: Parts, library: ScriptedLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    monkeypatch.setattr(library, "cancel_all", lambda: (order.append("cancel"), LibraryKeeper.cancel_all(library)))
+    monkeypatch.setattr(library, "cancel_all", lambda: (order.append("cancel"), Library.cancel_all(library)))
     monkeypatch.setattr(scripted.engines, "cancel_all", lambda: order.append("engines"))
     monkeypatch.setattr(library, "shut_down", lambda: order.append("shut down") or True)
     scripted.window.close()

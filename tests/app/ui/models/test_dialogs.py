@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.library.values import ModelState
-from app.library.work import Adapter, ModelWork
+from app.library.work import FoundAdapter, ModelWork
 from app.main import Parts
 from app.ui.help.network_dialog import NetworkDialog
 from app.ui.models import dialog_words as words
@@ -157,7 +157,7 @@ def test_moving_asks_where_to(
 def test_an_adapter_and_the_base_it_names(scripted: Parts, library: ScriptedLibrary) -> None:
     base = mine("b", ModelState.INSTALLED, "google-bf16")
     library.show(shelf_of(mine("a", ModelState.READY), base, mine("p", ModelState.PAUSED, "redhat-fp8")))
-    library.adapter_found.emit(Adapter(Path("/x/lora"), "Poems", base.repo))
+    library.adapter_found.emit(FoundAdapter(Path("/x/lora"), "Poems", base.repo))
     dialog = opened(scripted, AdapterDialog)
     assert f"It was made for {base.repo}." in shown(dialog)
     assert [dialog.base.itemText(at) for at in range(dialog.base.count())] == [
@@ -178,7 +178,7 @@ def test_an_adapter_and_the_base_it_names(scripted: Parts, library: ScriptedLibr
 def test_a_merge_waits_for_other_work(scripted: Parts, library: ScriptedLibrary) -> None:
     library.show(shelf_of(mine("b", ModelState.INSTALLED)))
     library.show_work(ModelWork("verify", "b"))
-    library.adapter_found.emit(Adapter(Path("/x/lora"), "Poems", ""))
+    library.adapter_found.emit(FoundAdapter(Path("/x/lora"), "Poems", ""))
     dialog = opened(scripted, AdapterDialog)
     dialog.base.setCurrentIndex(0)
     dialog.merge.click()
@@ -188,7 +188,7 @@ def test_a_merge_waits_for_other_work(scripted: Parts, library: ScriptedLibrary)
 
 def test_an_adapter_whose_base_is_not_here(scripted: Parts, library: ScriptedLibrary) -> None:
     library.show(shelf_of())
-    library.adapter_found.emit(Adapter(Path("/x/lora"), "Poems", "google/other"))
+    library.adapter_found.emit(FoundAdapter(Path("/x/lora"), "Poems", "google/other"))
     dialog = opened(scripted, AdapterDialog)
     assert not dialog.merge.isEnabled()
     assert dialog.note.text() == "google/other is not on this computer."
@@ -264,13 +264,13 @@ def test_what_the_network_is_asked(scripted: Parts, library: ScriptedLibrary) ->
     scripted.window.actions_by_name["network"].trigger()
     dialog = opened(scripted, NetworkDialog)
     text = shown(dialog)
-    for use in library.desk.network.uses():
+    for use in library.services.network.uses():
         for part in (use.name, use.when, use.host, use.sends):
             assert part in text, part
     assert "Nothing else is ever asked" in text
     dialog.offline.click()
     assert scripted.preferences.settings.offline
-    assert library.desk.network.offline
+    assert library.services.network.offline
     scripted.preferences.set(offline=False)
     assert not dialog.offline.isChecked()
-    assert not library.desk.network.offline
+    assert not library.services.network.offline

@@ -7,14 +7,14 @@ from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
 from app.bridge.model import ModelPhase
-from app.library.services import ModelDesk
+from app.library.services import LibraryServices
 from app.main import Parts
 from app.ui.models.add_dialogs import NameDialog
 from app.ui.models.licence_dialog import LicenceDialog
 from app.ui.models.models_window import ModelsWindow
 from app.ui.models.removal_dialog import RemovalDialog
 from app.ui.models.row import ModelRow
-from tests.app.conftest import MakeDesk
+from tests.app.conftest import MakeServices
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.models.support import labels, press
 from tests.helpers.hub_behaviour import Repo
@@ -69,9 +69,9 @@ def row_of(qtbot: QtBot, window: ModelsWindow, state: str) -> ModelRow:
 
 
 def test_from_a_name_to_a_removed_model(
-    qtbot: QtBot, make_window: MakeWindow, desk: ModelDesk, hub: Hub, repo: Repo
+    qtbot: QtBot, make_window: MakeWindow, services: LibraryServices, hub: Hub, repo: Repo
 ) -> None:
-    parts = make_window(desk=desk)
+    parts = make_window(services=services)
     window = opened(qtbot, parts)
     ask_for(qtbot, parts, f"https://huggingface.co/{NAME}")
     dialog = dialog_of(qtbot, parts, LicenceDialog)
@@ -92,7 +92,7 @@ def test_from_a_name_to_a_removed_model(
     assert labels(row) == ["Use", "Build engines \u2026"]
     press(row, "Verify again")
     qtbot.waitUntil(lambda: window.strip.text.text() == f"Every file of {NAME} is right.", timeout=WAIT)
-    folder = desk.folder_for(NAME)
+    folder = services.folder_for(NAME)
     (folder / "notes.txt").write_text("mine", "utf-8")
     press(row, "Remove \u2026")
     removal = dialog_of(qtbot, parts, RemovalDialog)
@@ -104,14 +104,14 @@ def test_from_a_name_to_a_removed_model(
 
 
 def test_a_damaged_file_is_found_and_repaired(
-    qtbot: QtBot, make_window: MakeWindow, desk: ModelDesk, hub: Hub, repo: Repo
+    qtbot: QtBot, make_window: MakeWindow, services: LibraryServices, hub: Hub, repo: Repo
 ) -> None:
-    parts = make_window(desk=desk)
+    parts = make_window(services=services)
     window = opened(qtbot, parts)
     ask_for(qtbot, parts, NAME)
     accept(qtbot, parts)
     row = row_of(qtbot, window, INSTALLED)
-    shard = desk.folder_for(NAME) / "model-00001-of-00002.safetensors"
+    shard = services.folder_for(NAME) / "model-00001-of-00002.safetensors"
     shard.write_bytes(b"x" * shard.stat().st_size)
     press(row, "Verify again")
     row_of(qtbot, window, "Damaged")
@@ -124,9 +124,9 @@ def test_a_damaged_file_is_found_and_repaired(
 
 
 def test_the_window_closes_during_a_download_and_goes_on_next_time(
-    qtbot: QtBot, make_window: MakeWindow, make_desk: MakeDesk, hub: Hub, repo: Repo
+    qtbot: QtBot, make_window: MakeWindow, make_services: MakeServices, hub: Hub, repo: Repo
 ) -> None:
-    parts = make_window(desk=make_desk())
+    parts = make_window(services=make_services())
     window = opened(qtbot, parts)
     hub.behaviour.rate = 300_000
     ask_for(qtbot, parts, NAME)
@@ -136,7 +136,7 @@ def test_the_window_closes_during_a_download_and_goes_on_next_time(
     parts.window.close()
     hub.behaviour.rate = 0
     sent = len(hub.behaviour.requests("model-00002-of-00002.safetensors"))
-    again = make_window(desk=make_desk())
+    again = make_window(services=make_services())
     window = opened(qtbot, again)
     row = row_of(qtbot, window, "Paused")  # nothing is fetched before a click
     assert len(hub.behaviour.requests("model-00002-of-00002.safetensors")) == sent
@@ -146,9 +146,9 @@ def test_the_window_closes_during_a_download_and_goes_on_next_time(
 
 @pytest.mark.parametrize("offline", [True, False])
 def test_what_cannot_be_asked_is_said(
-    qtbot: QtBot, make_window: MakeWindow, desk: ModelDesk, hub: Hub, offline: bool
+    qtbot: QtBot, make_window: MakeWindow, services: LibraryServices, hub: Hub, offline: bool
 ) -> None:
-    parts = make_window(desk=desk)
+    parts = make_window(services=services)
     window = opened(qtbot, parts)
     parts.preferences.set(offline=offline)
     ask_for(qtbot, parts, NAME if offline else "nobody/nothing")

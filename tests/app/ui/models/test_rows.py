@@ -8,7 +8,7 @@ import pytest
 
 from app.base.errors import ErrorReport
 from app.bridge.jobs import ModelChoice
-from app.library.values import ModelState, ModelView
+from app.library.values import ModelState, ModelStatus
 from app.library.work import ModelWork, Transferring
 from app.main import Parts
 from app.ui.models import words as model_words
@@ -75,7 +75,7 @@ STATES = [
 
 @pytest.mark.parametrize(("model", "state", "buttons"), STATES)
 def test_every_state_has_its_words_and_buttons(
-    models: ModelsWindow, library: ScriptedLibrary, model: ModelView, state: str, buttons: list[str]
+    models: ModelsWindow, library: ScriptedLibrary, model: ModelStatus, state: str, buttons: list[str]
 ) -> None:
     library.show(shelf_of(model))
     row = models.list.rows["m"]

@@ -9,12 +9,12 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
-from app.library.values import ModelState, ModelView
+from app.library.values import ModelState, ModelStatus
 from app.main import Parts
 from tests.helpers.scripted_library import ScriptedLibrary, mine, shelf_of
 
 
-def long_ones() -> tuple[ModelView, ...]:
+def long_ones() -> tuple[ModelStatus, ...]:
     """Very long names and very large numbers."""
     name = "DiffusionGemma-26B-A4B-it-" + "ultra-long-" * 12
     folder = Path("/media/somebody") / ("a_folder_without_a_single_place_to_break_" * 4)

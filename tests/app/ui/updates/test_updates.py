@@ -49,7 +49,7 @@ def shown(dialog: UpdateDialog) -> list[str]:
 
 def reach(qtbot: QtBot, parts: Parts, state: UpdateState) -> None:
     """Wait for a state."""
-    qtbot.waitUntil(lambda: parts.updates.view.state is state, timeout=WAIT)
+    qtbot.waitUntil(lambda: parts.updates.status.state is state, timeout=WAIT)
 
 
 def test_a_package_for_linux(
@@ -77,7 +77,7 @@ def test_a_package_for_linux(
     server.gate.set()
     dialog.download.click()
     reach(qtbot, parts, UpdateState.READY)
-    package = parts.updates.view.found
+    package = parts.updates.status.found
     assert package is not None
     assert package.fetched is not None
     assert dialog.package.command.text() == f"sudo apt install {package.fetched}"
