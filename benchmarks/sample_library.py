@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from app.base import texts
 from app.base.paths import starter_model_folder
+from app.library import texts
 from app.library.catalogue import CatalogueEntry, shipped_entries
 from app.library.fit import advice_for, fit_of
 from app.library.values import STARTER_ID, Computer, Fit, LibraryStatus, ModelState, ModelStatus

@@ -15,6 +15,7 @@ from app.base import texts
 from app.base.log import get_logger
 from app.bridge.jobs import AnswerJob, Job, JobDraft, JobEvent, LoadJob, ModelProcess, ModelProcessFactory
 from app.bridge.latest import LatestSlot
+from app.chats import texts as chats_texts
 from inference.errors import InferenceError, KnownError
 from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady
 from inference.stats import RunStats
@@ -86,7 +87,7 @@ class ModelWorker(QObject):
 
     def _answer(self, job: AnswerJob) -> None:
         if self._engine is None:
-            self._emit(job, Failed(texts.NO_MODEL, texts.NO_MODEL_HINT, known=True))
+            self._emit(job, Failed(chats_texts.NO_MODEL, chats_texts.NO_MODEL_HINT, known=True))
             return
         self._pass_on(job, self._engine.generate(job.request, job.cancel))
 

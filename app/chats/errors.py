@@ -8,9 +8,9 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.base import texts
 from app.base.errors import KnownAppError
 from app.base.log import get_logger
+from app.chats import texts
 
 _log = get_logger("store")
 

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from sqlite_utils import Database
 
-from app.base import texts
+from app.chats import texts
 from app.chats.answers import AnswerWriter
 from app.chats.backup import daily_backup_is_due, make_backup
 from app.chats.database import checkpoint, transaction

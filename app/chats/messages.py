@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from app.base import texts
+from app.chats import texts
 from inference.params import Role, SamplerParams
 
 TitleSource = Literal["default", "first_message", "user"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from app import __version__
-from app.base import texts
+from app.chats import texts
 from app.chats.backup import backups_in, make_backup
 from app.chats.database import Examination, Health, examine, open_database, transaction
 from app.chats.errors import NewerDatabaseError, is_damage

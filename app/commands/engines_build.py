@@ -13,7 +13,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from app.commands.engines_choice import add_choice_arguments, chosen, new_service, recommended
-from app.engines import texts as words
+from app.engines import texts
 from app.engines.service import EngineEvent, EngineService
 from app.engines.values import EngineOffer, EngineStatus
 
@@ -106,13 +106,13 @@ class TextReport(Report):
     def begin(self, status: EngineStatus) -> None:
         """Model, precision and card."""
         card = status.card.gpu.name if status.card is not None else ""
-        _say(words.build_head(self.offer.request.model, self.offer.precision, card, self.offer.plan.context))
+        _say(texts.build_head(self.offer.request.model, self.offer.precision, card, self.offer.plan.context))
 
     def progress(self, progress: BuildProgress) -> None:
         """Segment, phase, percent, time left."""
-        name = words.part_name(progress.part, self.offer.request.identity.cuts)
-        line = words.build_line(progress.number, progress.count, name, progress.phase)
-        line += f" \u00b7 {words.progress_line(progress.fraction, progress.seconds_left)}"
+        name = texts.part_name(progress.part, self.offer.request.identity.cuts)
+        line = texts.build_line(progress.number, progress.count, name, progress.phase)
+        line += f" \u00b7 {texts.progress_line(progress.fraction, progress.seconds_left)}"
         if self._terminal:
             line = line[: shutil.get_terminal_size().columns - 1]
             sys.stdout.write("\r" + line.ljust(self._shown))
@@ -136,13 +136,13 @@ class TextReport(Report):
     def stopped(self, done: int, count: int) -> None:
         """Say what is kept."""
         self.end_line()
-        _say(words.STOPPED_TEST if self.complete else words.kept(done, count))
+        _say(texts.STOPPED_TEST if self.complete else texts.kept(done, count))
 
     def built(self, status: EngineStatus, service: EngineService, seconds: float) -> None:
         """The verdict."""
-        _say(words.built(self.offer.request.model, self.offer.precision, seconds))
+        _say(texts.built(self.offer.request.model, self.offer.precision, seconds))
         if not status.here:
-            _say(words.TESTED_ELSEWHERE)
+            _say(texts.TESTED_ELSEWHERE)
         elif self.checks:
             _say(verdict(self.checks, self.offer))
 
@@ -171,8 +171,8 @@ class JsonReport(Report):
 
 def check_text(check: Check, offer: EngineOffer) -> str:
     """One check as a line."""
-    name = words.part_name(check.part, offer.request.identity.cuts)
-    return words.check_line(name, check.error, check.tolerance, check.passed)
+    name = texts.part_name(check.part, offer.request.identity.cuts)
+    return texts.check_line(name, check.error, check.tolerance, check.passed)
 
 
 def check_facts(check: Check) -> dict[str, Any]:
@@ -184,8 +184,8 @@ def verdict(checks: list[Check], offer: EngineOffer) -> str:
     """What the checks say together."""
     bad = next((check for check in checks if not check.passed), None)
     if bad is None:
-        return words.PASSED
-    return words.test_failed(words.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance)
+        return texts.PASSED
+    return texts.test_failed(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance)
 
 
 def _say(line: str) -> None:

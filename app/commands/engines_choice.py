@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.base.errors import AppError, KnownAppError
 from app.base.paths import AppPaths, starter_model_folder
-from app.engines import texts as words
+from app.engines import texts
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus
 
@@ -27,7 +27,7 @@ def add_choice_arguments(parser: argparse.ArgumentParser) -> None:
         "--gpu", metavar="NAME", help='a card by name, "RTX 4070"; the one of this computer if left out'
     )
     parser.add_argument(
-        "--precision", metavar="NAME", choices=tuple(words.PRECISIONS), help=f"one of {', '.join(words.PRECISIONS)}"
+        "--precision", metavar="NAME", choices=tuple(texts.PRECISIONS), help=f"one of {', '.join(texts.PRECISIONS)}"
     )
     parser.add_argument("--context", metavar="TOKENS", type=int, help="known tokens to have room for")
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
@@ -42,7 +42,7 @@ def chosen(
         AppError: The model does not run on the card, or not in that precision.
     """
     if options.context is not None and options.context < 1:
-        raise KnownAppError(words.wrong_context(options.context))
+        raise KnownAppError(texts.wrong_context(options.context))
     folder = Path(options.model) if options.model else starter_model_folder()
     status = service.status(folder, gpu=options.gpu, context=options.context)
     if status.problem is not None:
@@ -55,7 +55,7 @@ def chosen(
         if offer is None:
             raise _not_possible(status, options.precision)
     if offer is None:
-        raise KnownAppError(words.NOT_BUILT, words.NOT_BUILT_HINT)
+        raise KnownAppError(texts.NOT_BUILT, texts.NOT_BUILT_HINT)
     return status, offer
 
 
@@ -74,4 +74,4 @@ def _not_possible(status: EngineStatus, precision: str) -> KnownAppError:
     refused = next((each for each in status.refused if each.precision == precision), None)
     if refused is not None:
         return KnownAppError(refused.reason, refused.hint)
-    return KnownAppError(*words.unknown_precision(precision, [offer.precision for offer in status.offers]))
+    return KnownAppError(*texts.unknown_precision(precision, [offer.precision for offer in status.offers]))

@@ -8,8 +8,9 @@ import json
 import sys
 from typing import Any
 
+from app.base import units
 from app.commands.engines_choice import new_service
-from app.engines import texts as words
+from app.engines import texts
 from app.engines.sets import ListedSet
 
 
@@ -34,7 +35,7 @@ def list_engines(options: argparse.Namespace) -> int:
     if options.json:
         _say(json.dumps([_facts(each) for each in sets], indent=1))
     else:
-        _say("\n".join(line for each in sets for line in _lines(each)) or words.NO_SETS)
+        _say("\n".join(line for each in sets for line in _lines(each)) or texts.NO_SETS)
     return 0
 
 
@@ -53,14 +54,14 @@ def prune_engines(options: argparse.Namespace) -> int:
         _say(json.dumps({"removed": options.yes, "sets": removed, "size": size, "freed": freed}, indent=1))
         return 0
     if not useless:
-        _say(words.NOTHING_TO_PRUNE)
+        _say(texts.NOTHING_TO_PRUNE)
         return 0
-    _say(words.prune_summary(len(useless), size))
+    _say(texts.prune_summary(len(useless), size))
     _say("\n".join(line for each in useless for line in _lines(each)))
     if options.yes or _agreed():
-        _say(words.pruned(len(useless), service.prune(useless)))
+        _say(texts.pruned(len(useless), service.prune(useless)))
     else:
-        _say(words.NOT_ASKED)
+        _say(texts.NOT_ASKED)
     return 0
 
 
@@ -68,15 +69,15 @@ def _agreed() -> bool:
     """Ask, where there is someone to ask."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    sys.stdout.write(words.REMOVE_QUESTION)
+    sys.stdout.write(texts.REMOVE_QUESTION)
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _lines(each: ListedSet) -> list[str]:
-    what = (each.model or each.folder.name, each.precision, each.card, words.size(each.size), words.moment(each.built))
+    what = (each.model or each.folder.name, each.precision, each.card, units.size(each.size), units.moment(each.built))
     reasons = f": {'; '.join(each.reasons)}" if each.reasons else ""
-    return [" \u00b7 ".join(word for word in what if word), f"  {words.STATES[each.state]}{reasons}"]
+    return [" \u00b7 ".join(word for word in what if word), f"  {texts.STATES[each.state]}{reasons}"]
 
 
 def _facts(each: ListedSet) -> dict[str, Any]:

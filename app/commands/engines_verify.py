@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from app.base.errors import KnownAppError
 from app.commands.engines_build import INTERRUPTED, check_facts, check_text, verdict
 from app.commands.engines_choice import COMPLETE, add_choice_arguments, chosen, finished, new_service
-from app.engines import texts as words
+from app.engines import texts
 
 if TYPE_CHECKING:
     from trt_engines.building.state import Check
@@ -33,9 +33,9 @@ def verify_engines(options: argparse.Namespace) -> int:
     service = new_service()
     status, offer = chosen(options, service, finished)
     if offer.state.name not in COMPLETE:
-        raise KnownAppError(words.NOT_BUILT, words.NOT_BUILT_HINT)
+        raise KnownAppError(texts.NOT_BUILT, texts.NOT_BUILT_HINT)
     if not status.here:
-        raise KnownAppError(words.TESTED_ELSEWHERE)
+        raise KnownAppError(texts.TESTED_ELSEWHERE)
     checks: list[Check] = []
     try:
         with closing(service.verify(status, offer)) as events:
@@ -46,7 +46,7 @@ def verify_engines(options: argparse.Namespace) -> int:
                 if not options.json:
                     _say(check_text(check, offer))
     except KeyboardInterrupt:
-        _say(json.dumps({"passed": None}) if options.json else words.STOPPED_TEST)
+        _say(json.dumps({"passed": None}) if options.json else texts.STOPPED_TEST)
         return INTERRUPTED
     passed = bool(checks) and all(check.passed for check in checks)
     if options.json:

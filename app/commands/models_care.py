@@ -15,7 +15,6 @@ from app.base.errors import KnownAppError
 from app.commands.models_choice import chosen_model, chosen_record, new_services
 from app.library import adding as bringing
 from app.library import care as keeping
-from app.library import command_texts as words
 from app.library import texts
 from app.library.records import ModelRecord
 from app.library.values import Removal, Step
@@ -73,7 +72,7 @@ def import_model(options: argparse.Namespace) -> int:
         return 0
     base = chosen_model(services, options.base)
     if base.folder is None or not base.usable:
-        raise KnownAppError(words.not_here(base.title), words.NOT_HERE_HINT)
+        raise KnownAppError(texts.not_here(base.title), texts.NOT_HERE_HINT)
     title = options.title or texts.merged_title(base.title, bringing.look_into(folder).title)
     merged = _followed(bringing.merge(services, folder, base.folder, title, threading.Event()))
     if merged is None:
@@ -93,7 +92,7 @@ def remove_model(options: argparse.Namespace) -> int:
     removal = keeping.removal(services, chosen_model(services, record.id))
     _say(_summary(removal, not options.keep_engines))
     if not options.yes and not _agreed():
-        _say(words.NOT_REMOVED)
+        _say(texts.NOT_REMOVED)
         return 1
     _say(texts.freed(keeping.remove(services, removal, not options.keep_engines)))
     return 0
@@ -122,14 +121,14 @@ def keep_token(options: argparse.Namespace) -> int:
     services = new_services()
     if options.remove:
         services.tokens.remove()
-        _say(words.TOKEN_REMOVED)
+        _say(texts.TOKEN_REMOVED)
         return 0
-    token = getpass.getpass(words.TOKEN_QUESTION) if sys.stdin.isatty() else sys.stdin.readline()
+    token = getpass.getpass(texts.TOKEN_QUESTION) if sys.stdin.isatty() else sys.stdin.readline()
     if not token.strip():
-        raise KnownAppError(words.NO_TOKEN)
+        raise KnownAppError(texts.NO_TOKEN)
     if not services.tokens.set(token):
-        raise KnownAppError(texts.NO_KEYRING, words.NO_KEYRING_HINT)
-    _say(words.TOKEN_KEPT)
+        raise KnownAppError(texts.NO_KEYRING, texts.NO_KEYRING_HINT)
+    _say(texts.TOKEN_KEPT)
     return 0
 
 
@@ -163,7 +162,7 @@ def _summary(removal: Removal, with_engines: bool) -> str:
 def _agreed() -> bool:
     if not sys.stdin.isatty():
         return False
-    sys.stdout.write(words.REMOVE_QUESTION)
+    sys.stdout.write(texts.REMOVE_QUESTION)
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.base.errors import KnownAppError
 from app.base.paths import AppPaths
 from app.base.settings_file import SettingsFile
-from app.library import command_texts as words
+from app.library import texts
 from app.library.overview import library_status
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
@@ -51,7 +51,7 @@ def chosen_model(services: LibraryServices, name: str) -> ModelStatus:
     """
     model = find_model(services, name)
     if model is None:
-        raise KnownAppError(words.no_such_model(name), words.NO_SUCH_MODEL_HINT)
+        raise KnownAppError(texts.no_such_model(name), texts.NO_SUCH_MODEL_HINT)
     return model
 
 
@@ -65,4 +65,4 @@ def chosen_record(services: LibraryServices, name: str) -> ModelRecord:
     try:
         return services.library.find(model.id)
     except KeyError as exc:
-        raise KnownAppError(words.not_here(model.title), words.NOT_HERE_HINT) from exc
+        raise KnownAppError(texts.not_here(model.title), texts.NOT_HERE_HINT) from exc

@@ -12,19 +12,38 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
+from app.base import units
 from app.base.errors import KnownAppError
 from app.commands.models_choice import chosen_record, find_model, new_services
 from app.library import care as keeping
-from app.library import command_texts as words
 from app.library import download as fetching
 from app.library import texts
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import DownloadOffer, ModelState
-from app.transfers.values import FileDamaged, Progress, TransferEvent, Verifying, Waiting
+from app.transfers.values import (
+    FileDamaged,
+    FileFinished,
+    Progress,
+    TransferEvent,
+    TransferFinished,
+    TransferStopped,
+    Verifying,
+    Waiting,
+)
 
 INTERRUPTED = 130
 BAR = 24
+# What programs read: these names stay, whatever the classes are called.
+EVENT_NAMES: dict[type, str] = {
+    Progress: "progress",
+    Verifying: "verifying",
+    FileFinished: "filefinished",
+    FileDamaged: "filedamaged",
+    Waiting: "waiting",
+    TransferFinished: "finished",
+    TransferStopped: "stopped",
+}
 
 
 def add_download(commands: Any) -> None:
@@ -53,7 +72,7 @@ def download_model(options: argparse.Namespace) -> int:
         AppError: It cannot be downloaded, in one sentence; what is fetched is kept.
     """
     if options.limit is not None and not 0 <= options.limit <= 10_000:
-        raise KnownAppError(words.wrong_limit(options.limit))
+        raise KnownAppError(texts.wrong_limit(options.limit))
     services = new_services(options.limit)
     report = JsonReport() if options.json else TextReport()
     record = _record(services, options)
@@ -64,7 +83,7 @@ def download_model(options: argparse.Namespace) -> int:
         report.follow(fetching.download(services, record, cancel))
     except KeyboardInterrupt:
         report.end_line()
-        report.say("stopped", words.STOPPED_DOWNLOAD)
+        report.say("stopped", texts.STOPPED_DOWNLOAD)
         return INTERRUPTED
     finally:
         report.end_line()
@@ -91,7 +110,7 @@ def verify_model(options: argparse.Namespace) -> int:
     if report.damaged:
         report.say("damaged", " ".join(texts.files_damaged(len(report.damaged))), files=report.damaged)
         return 1
-    report.say("verified", words.ALL_RIGHT)
+    report.say("verified", texts.ALL_RIGHT)
     return 0
 
 
@@ -116,12 +135,12 @@ class TextReport:
         """Show one event."""
         match event:
             case Progress():
-                left = texts.time_left(event.rate, event.seconds_left)
+                left = units.time_left(event.rate, event.seconds_left)
                 self._line(
-                    f"{_bar(event.done, event.total)} {texts.amount(event.done, event.total)} {left}", event.file
+                    f"{_bar(event.done, event.total)} {units.amount(event.done, event.total)} {left}", event.file
                 )
             case Verifying():
-                self._line(f"{_bar(event.done, event.total)} {words.checking(event.path)}", event.path)
+                self._line(f"{_bar(event.done, event.total)} {texts.checking(event.path)}", event.path)
             case Waiting():
                 self._line(event.text, event.text)
             case FileDamaged():
@@ -170,10 +189,10 @@ def _record(services: LibraryServices, options: argparse.Namespace) -> ModelReco
     """What to download: what is on its way or damaged already, else what the user accepts now; None if not."""
     model = find_model(services, options.model)
     if model is not None and model.kind == "starter":
-        raise KnownAppError(words.STARTER_IS_HERE)
+        raise KnownAppError(texts.STARTER_IS_HERE)
     if model is not None and model.kind == "download" and options.revision is None:
         if model.state == ModelState.ELSEWHERE:
-            raise KnownAppError(words.DOWNLOADED_ELSEWHERE, words.DOWNLOADED_ELSEWHERE_HINT)
+            raise KnownAppError(texts.DOWNLOADED_ELSEWHERE, texts.DOWNLOADED_ELSEWHERE_HINT)
         return services.library.find(model.id)
     offer = fetching.offer(
         services, model.repo if model is not None and model.repo else options.model, options.revision
@@ -183,7 +202,7 @@ def _record(services: LibraryServices, options: argparse.Namespace) -> ModelReco
     if offer.problem is not None:
         raise KnownAppError(offer.problem.text, offer.problem.hint)
     if not options.accept_licence and (options.json or not _agreed(offer)):
-        sys.stderr.write(words.NOT_ACCEPTED + "\n")
+        sys.stderr.write(texts.NOT_ACCEPTED + "\n")
         return None
     return fetching.accept(services, offer)
 
@@ -192,7 +211,7 @@ def _show(offer: DownloadOffer) -> None:
     remote = offer.remote
     lines = [
         offer.title,
-        words.download_line(remote.repo, remote.revision, len(remote.files), offer.missing, offer.free_disk),
+        texts.download_line(remote.repo, remote.revision, len(remote.files), offer.missing, offer.free_disk),
         f"{offer.fit.text} {offer.fit.hint}".rstrip(),
         texts.licence_line(remote.licence, offer.terms),
     ]
@@ -204,7 +223,7 @@ def _agreed(offer: DownloadOffer) -> bool:
     if not sys.stdin.isatty():
         return False
     while True:
-        sys.stdout.write(words.ACCEPT_QUESTION)
+        sys.stdout.write(texts.ACCEPT_QUESTION)
         sys.stdout.flush()
         answer = sys.stdin.readline().strip().lower()
         if answer != "r":

@@ -8,9 +8,8 @@ import json
 import sys
 from typing import Any
 
+from app.base.units import size
 from app.commands.models_choice import chosen_model, new_services
-from app.engines.texts import size
-from app.library import command_texts as words
 from app.library import texts
 from app.library.catalogue import entries
 from app.library.fit import fit_of
@@ -58,15 +57,15 @@ def list_models(options: argparse.Namespace) -> int:
         return 0
     machine = found.machine
     card = texts.card_line(machine.card, machine.vram) if machine.card else machine.why_no_card
-    _say(words.machine_line(card, machine.ram, machine.free_disk, machine.models))
+    _say(texts.machine_line(card, machine.ram, machine.free_disk, machine.models))
     for model in found.models:
-        _say(f"\n{_name(model)}\n  {words.state_line(model.state.value, model.done, model.size)}")
+        _say(f"\n{_name(model)}\n  {texts.state_line(model.state.value, model.done, model.size)}")
         _say(f"  {model.title}\n  {model.fit.text}")
         if model.problem is not None:
             _say(f"  {model.problem.text} {model.problem.hint}".rstrip())
     _say(f"\n{found.advice.text}")
     for leftover in found.leftovers:
-        _say(words.leftover_line(leftover.text, leftover.size, leftover.path))
+        _say(texts.leftover_line(leftover.text, leftover.size, leftover.path))
     return 0
 
 
@@ -83,13 +82,13 @@ def show_model(options: argparse.Namespace) -> int:
     facts = {
         "name": _name(model),
         "title": model.title,
-        "state": words.state_line(model.state.value, model.done, model.size),
+        "state": texts.state_line(model.state.value, model.done, model.size),
         "fit": f"{model.fit.text} {model.fit.hint}".strip(),
         "repository": model.repo,
         "revision": model.revision,
         "licence": model.licence,
         "folder": str(model.folder or ""),
-        "engines": words.engines_line(model.engines, model.fit.engine_bytes, model.fit.build_seconds),
+        "engines": texts.engines_line(model.engines, model.fit.engine_bytes, model.fit.build_seconds),
         "good for": model.entry.good_for if model.entry is not None else "",
         "problem": f"{model.problem.text} {model.problem.hint}".strip() if model.problem is not None else "",
     }
@@ -117,7 +116,7 @@ def plan_models(options: argparse.Namespace) -> int:
         for entry, fit in fits.items():
             _say(f"{entry.title} ({size(entry.bytes)})\n  {fit.text} {fit.hint}".rstrip())
             if fit.engine_bytes:
-                _say(f"  {words.engines_line(0, fit.engine_bytes, fit.build_seconds)}")
+                _say(f"  {texts.engines_line(0, fit.engine_bytes, fit.build_seconds)}")
         _say(texts.ESTIMATE)
     return 0 if any(fit.runs for fit in fits.values()) else 1
 

@@ -12,7 +12,7 @@ from typing import Any
 from app import __version__
 from app.commands.models_choice import new_services
 from app.commands.models_download import INTERRUPTED, JsonReport, TextReport
-from app.library import command_texts as model_words
+from app.library import texts as library_texts
 from app.updates import texts
 from app.updates.service import UpdateService
 from app.updates.values import Found
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
             report.follow(updates.fetch(found, threading.Event()))
         except KeyboardInterrupt:
             report.end_line()
-            report.say("stopped", model_words.STOPPED_DOWNLOAD)
+            report.say("stopped", library_texts.STOPPED_DOWNLOAD)
             return INTERRUPTED
         finally:
             report.end_line()

@@ -19,8 +19,10 @@ import psutil
 from app import __version__
 from app.base import texts
 from app.base.errors import AppError
+from app.base.units import memory, size
+from app.chats import texts as chats_texts
 from app.chats.database import Health, examine
-from app.engines.texts import FLAVOURS, memory, size
+from app.engines.texts import FLAVOURS
 from app.gpu import texts as gpu_words
 from app.gpu.service import GpuService
 from app.gpu.values import GpuState
@@ -155,9 +157,9 @@ def _database(path: Path) -> Finding:
         case Health.ABSENT:
             return Finding("Chats", "pass", "There are none yet.")
         case Health.DAMAGED:
-            return Finding("Chats", "fail", texts.STORE_DAMAGED, texts.STORE_DAMAGED_HINT)
+            return Finding("Chats", "fail", chats_texts.STORE_DAMAGED, chats_texts.STORE_DAMAGED_HINT)
         case Health.NEWER:
-            return Finding("Chats", "fail", "A newer Dewpoint wrote the chat file.", texts.STORE_NEWER_HINT)
+            return Finding("Chats", "fail", "A newer Dewpoint wrote the chat file.", chats_texts.STORE_NEWER_HINT)
     return Finding("Chats", "pass", f"The chat file opens ({size(path.stat().st_size)}).")
 
 

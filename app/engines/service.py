@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from app.base.errors import ErrorReport, KnownAppError, report_from_exception
 from app.base.paths import AppPaths
-from app.engines import texts as words
+from app.engines import texts
 from app.engines.sets import Here, ListedSet, bytes_of, listed_sets, remove_set
 from app.engines.tools import EngineTools
 from app.engines.values import EngineOffer, EngineStatus, Refused
@@ -70,7 +70,7 @@ class EngineService:
             if name.lower() == card.gpu.name.lower() or (known is not None and find_card(card.gpu.name) == known):
                 return card, True
         if known is None:
-            raise KnownAppError(*words.unknown_card(name, [card.name for card in CARDS]))
+            raise KnownAppError(*texts.unknown_card(name, [card.name for card in CARDS]))
         return DetectedGpu(known, known.memory, ""), False
 
     def status(
@@ -79,7 +79,7 @@ class EngineService:
         """What there is to say of the model in `folder`; what is in the way stands in `problem`."""
         status = EngineStatus(name or (folder.resolve().name if folder else ""), folder)
         if folder is None:
-            problem = ErrorReport("known", words.NO_MODEL_FILES, words.NO_MODEL_FILES_HINT)
+            problem = ErrorReport("known", texts.NO_MODEL_FILES, texts.NO_MODEL_FILES_HINT)
             return dataclasses.replace(status, problem=problem)
         try:
             from trt_engines.building.store import free_bytes
@@ -88,10 +88,10 @@ class EngineService:
             card, here = self.card(gpu)
             status = dataclasses.replace(status, card=card, here=here)
             flavour = self._tools.flavour()
-            status = dataclasses.replace(status, flavour=words.flavour_name(flavour.name, flavour.version))
+            status = dataclasses.replace(status, flavour=texts.flavour_name(flavour.name, flavour.version))
             if not flavour.supports(card.gpu.sm):
-                text = words.cannot_build(status.flavour, card.gpu.name, card.gpu.sm)
-                raise KnownAppError(text, words.CANNOT_BUILD_HINT)
+                text = texts.cannot_build(status.flavour, card.gpu.name, card.gpu.sm)
+                raise KnownAppError(text, texts.CANNOT_BUILD_HINT)
             return self._with_choices(status, folder, card, flavour, context)
         except (EngineError, InferenceError, KnownAppError, OSError) as exc:
             return dataclasses.replace(status, problem=_known(exc))
@@ -108,8 +108,8 @@ class EngineService:
             logs = sorted(self.store.folder(request.identity).glob("*.log"), key=lambda file: file.stat().st_mtime)
             text = logs[-1].read_bytes()[-LOG_BYTES:].decode("utf-8", "replace") if logs else ""
         except OSError as exc:
-            return "", words.set_not_readable(exc.strerror or type(exc).__name__)
-        return (logs[-1].stem, text) if logs else ("", words.NO_LOG)
+            return "", texts.set_not_readable(exc.strerror or type(exc).__name__)
+        return (logs[-1].stem, text) if logs else ("", texts.NO_LOG)
 
     def finished_parts(self, request: BuildRequest) -> tuple[int, int]:
         """How many parts of a set are finished, and how many it has."""
@@ -186,7 +186,7 @@ class EngineService:
         best = best_choice(found)
         offers: list[EngineOffer] = []
         refused = [
-            Refused(each.name, words.cannot_compute(card.gpu.name, each.name))
+            Refused(each.name, texts.cannot_compute(card.gpu.name, each.name))
             for each in PRECISIONS
             if each.least_sm > card.gpu.sm
         ]
@@ -220,6 +220,6 @@ class EngineService:
 def _known(exc: Exception) -> ErrorReport:
     """Any error of the layers below as a sentence; those that are raised on purpose have theirs."""
     if isinstance(exc, OSError):
-        text = words.set_not_readable(exc.strerror or type(exc).__name__)
-        return ErrorReport("known", text, words.SET_NOT_READABLE_HINT)
+        text = texts.set_not_readable(exc.strerror or type(exc).__name__)
+        return ErrorReport("known", text, texts.SET_NOT_READABLE_HINT)
     return report_from_exception(exc)

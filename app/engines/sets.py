@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from app.engines import texts as words
+from app.engines import texts
 from trt_engines.errors import EngineError
 from trt_engines.planning.hardware import GIB
 from trt_engines.planning.probe import DetectedGpu
@@ -96,7 +96,7 @@ def remove_set(store: EngineStore, folder: Path) -> int:
         with FileLock(folder / "build.lock", timeout=0):
             pass
     except Timeout as exc:
-        raise EngineError(words.BEING_BUILT, words.BEING_BUILT_HINT) from exc
+        raise EngineError(texts.BEING_BUILT, texts.BEING_BUILT_HINT) from exc
     except OSError:
         pass  # a folder that cannot be written: `remove` says so
     store.remove(folder)
@@ -106,7 +106,7 @@ def remove_set(store: EngineStore, folder: Path) -> int:
 def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str, str | None]) -> ListedSet:
     manifest, size = found.manifest, bytes_of(found.folder)
     if manifest is None:
-        return ListedSet(found.folder, "", "", "", size, "", "", "damaged", (words.NO_MANIFEST,), True)
+        return ListedSet(found.folder, "", "", "", size, "", "", "damaged", (texts.NO_MANIFEST,), True)
     identity = manifest.identity
     name: StateName = "stale"
     reasons = _foreign(identity, here) + _other_model(manifest, expected)
@@ -161,7 +161,7 @@ def _other_model(manifest: EngineManifest, expected: dict[str, str | None]) -> t
         except (EngineError, OSError):
             expected[folder] = None
     weights = expected[folder]
-    return () if weights in (None, manifest.identity.weights) else (words.other_files("model files"),)
+    return () if weights in (None, manifest.identity.weights) else (texts.other_files("model files"),)
 
 
 def _mark_superseded(
@@ -176,7 +176,7 @@ def _mark_superseded(
         if theirs is None or not theirs.complete or other.built <= listed.built or other.folder == listed.folder:
             continue
         if _subject(theirs) == _subject(mine):
-            reason = words.superseded(other.built)
+            reason = texts.superseded(other.built)
             return dataclasses.replace(listed, reasons=(*listed.reasons, reason), useless=True)
     return listed
 

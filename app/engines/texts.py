@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from datetime import datetime
 
-GIB = 2**30
+from app.base.units import duration, moment, size
+
 FLAVOURS = {"tensorrt_rtx": "TensorRT for RTX", "tensorrt": "TensorRT"}
 PRECISIONS = {
     "bf16": "BF16 (16 bits, as the model was made)",
@@ -40,36 +39,6 @@ NOT_ASKED = "Nothing was removed; add --yes to remove them."
 STOPPED_TEST = "The self-test was stopped. Until it passes, these engines are not used."
 REMOVE_QUESTION = "Remove them? [y/N] "
 STREAMING_NONE = "all on the card"
-
-
-def size(count: float) -> str:
-    """Bytes on a disk, as file managers count them."""
-    if count < 1e9:
-        return f"{max(0, count) / 1e6:.0f} MB"
-    return f"{count / 1e9:.1f} GB"
-
-
-def memory(count: float) -> str:
-    """Bytes on a card."""
-    return f"{count / GIB:.1f} GiB".replace(".0 ", " ")
-
-
-def duration(seconds: float) -> str:
-    """How long something takes, no more exact than an estimate is."""
-    if seconds < 50:
-        return f"{max(1, math.ceil(seconds / 5)) * 5} s"
-    if seconds < 5400:
-        return f"{max(1, round(seconds / 60))} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def moment(stamp: str) -> str:
-    """An ISO 8601 time in this computer's time zone."""
-    try:
-        when = datetime.fromisoformat(stamp).astimezone()
-    except (ValueError, OverflowError):
-        return stamp
-    return f"{when.day} {when:%b %Y, %H:%M}"
 
 
 def flavour_name(name: str, version: str) -> str:

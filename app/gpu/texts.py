@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.engines.texts import moment, size
+from app.base.units import moment, size
 
 NAME = "TensorRT for RTX"
 LICENCE = "NVIDIA Software License Agreement"

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.base.errors import KnownAppError
-from app.library import texts as words
+from app.library import texts
 from app.library.folders import working
 from app.library.manifest import ModelFile, ModelManifest, read_manifest, write_manifest
 from app.library.records import ModelRecord
@@ -48,7 +48,7 @@ def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
     place = folder.expanduser().resolve()
     facts = inspect_folder(place)
     if facts.adapter is not None:
-        raise KnownAppError(*words.adapter_needs_base(facts.adapter.base))
+        raise KnownAppError(*texts.adapter_needs_base(facts.adapter.base))
     known = services.library.at(place)
     if known is not None:
         return known
@@ -72,7 +72,7 @@ def merge(
     services.paths.ensure()
     target = services.folder_for(_folder_name(title))
     if target.exists():
-        raise KnownAppError(*words.in_the_way(target))
+        raise KnownAppError(*texts.in_the_way(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     before, whole = read_manifest(base), False
     with working(services.paths.base):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.base.errors import KnownAppError
 from app.engines.sets import bytes_of as bytes_of_set
-from app.library import texts as words
+from app.library import texts
 from app.library.folders import bytes_of, foreign_files, own_files, remove_files, working
 from app.library.manifest import ModelManifest, read_manifest, write_manifest
 from app.library.overview import engines_of
@@ -40,7 +40,7 @@ def verify(
     """
     manifest = read_manifest(record.folder)
     if manifest is None:
-        raise KnownAppError(words.NO_HASHES, words.NO_HASHES_HINT)
+        raise KnownAppError(texts.NO_HASHES, texts.NO_HASHES_HINT)
     files, damaged = services.hub.remote_files(manifest.repo, manifest.revision, manifest.files), set[str]()
     with closing(verify_files(files, record.folder, cancel)) as events:
         for event in events:
@@ -90,11 +90,11 @@ def move(
     manifest = read_manifest(record.folder)
     target = parent / record.folder.name
     if record.kind == "folder" or manifest is None:
-        raise KnownAppError(words.NOT_OURS, words.NOT_OURS_HINT)
+        raise KnownAppError(texts.NOT_OURS, texts.NOT_OURS_HINT)
     if record.download is not None:
-        raise KnownAppError(words.STILL_DOWNLOADING, words.STILL_DOWNLOADING_HINT)
+        raise KnownAppError(texts.STILL_DOWNLOADING, texts.STILL_DOWNLOADING_HINT)
     if target.exists() or not parent.is_dir():
-        raise KnownAppError(*(words.in_the_way(target) if target.exists() else words.no_folder(parent)))
+        raise KnownAppError(*(texts.in_the_way(target) if target.exists() else texts.no_folder(parent)))
     try:
         if os.stat(parent).st_dev == os.stat(record.folder).st_dev:
             os.replace(record.folder, target)
@@ -105,14 +105,14 @@ def move(
             yield from _copied(services, record, manifest, target, cancel)
     except OSError as exc:
         full = isinstance(translated(exc), DiskFullError)
-        raise KnownAppError(*words.move_failed(target, "" if full else exc.strerror or type(exc).__name__)) from exc
+        raise KnownAppError(*texts.move_failed(target, "" if full else exc.strerror or type(exc).__name__)) from exc
 
 
 def adopt(services: LibraryServices, leftover: Leftover) -> ModelRecord:
     """Take a complete model that lies about back into the list."""
     manifest = read_manifest(leftover.path)
     if manifest is None:
-        raise KnownAppError(*words.manifest_gone(leftover.path.name))
+        raise KnownAppError(*texts.manifest_gone(leftover.path.name))
     return services.library.add("download" if manifest.repo else "merged", leftover.path, manifest.title, manifest.repo)
 
 
@@ -142,7 +142,7 @@ def _copied(
     files = own_files(record.folder, manifest)
     total, free = bytes_of(files), free_bytes(target.parent)
     if total + services.options.reserve_bytes > free:
-        raise KnownAppError(*words.no_room(total, free, target))
+        raise KnownAppError(*texts.no_room(total, free, target))
     scratch = target.with_name(target.name + MOVING)
     shutil.rmtree(scratch, ignore_errors=True)
     services.library.note_move(scratch)
@@ -159,7 +159,7 @@ def _copied(
                 if cancel.is_set():
                     return
             if hasher is not None and not hasher.agrees():
-                raise KnownAppError(*words.copy_differs(file.name))
+                raise KnownAppError(*texts.copy_differs(file.name))
         sync_folder(scratch)
         scratch.replace(target)
     finally:

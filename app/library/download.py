@@ -15,9 +15,7 @@ from datetime import UTC, datetime
 
 from app.base.errors import AppError, ErrorReport, KnownAppError, report_from_exception
 from app.base.log import get_logger
-from app.library import catalogue
-from app.library import hub_texts as hub_words
-from app.library import texts as words
+from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import fit_of_config
 from app.library.folders import is_downloading, remove_files
@@ -54,14 +52,14 @@ def offer(services: LibraryServices, text: str, revision: str | None = None) -> 
     """
     remote = services.hub.look(repo_name(text), revision)
     if remote.config is None:
-        raise HubError(hub_words.adapter(remote.repo, remote.base), hub_words.ADAPTER_HINT)
+        raise HubError(texts.adapter(remote.repo, remote.base), texts.ADAPTER_HINT)
     entry = entry_of(services, remote.repo)
     folder = services.folder_for(remote.repo)
     for record in services.library.models():
         if record.repo == remote.repo and record.kind == "download":
             folder = record.folder  # it may have been moved
             if record.download is DownloadState.RUNNING and is_downloading(folder):
-                raise KnownAppError(*words.being_downloaded(record.title))
+                raise KnownAppError(*texts.being_downloaded(record.title))
     free = free_bytes(folder)
     files = services.hub.remote_files(remote.repo, remote.revision, _with_verdicts(remote, read_manifest(folder)))
     missing = remote.size - bytes_present(files, folder)
@@ -69,7 +67,7 @@ def offer(services: LibraryServices, text: str, revision: str | None = None) -> 
     fit = fit_of_config(remote.config, entry.layout if entry is not None else "plain", card, machine, missing)
     problem = None
     if missing > free - services.options.reserve_bytes:
-        problem = ErrorReport("known", *words.no_room(missing, free, folder))
+        problem = ErrorReport("known", *texts.no_room(missing, free, folder))
     title = entry.title if entry is not None else remote.repo
     terms = entry.terms if entry is not None else ""
     return DownloadOffer(remote, title, services.hub.licence_text(remote), terms, fit, folder, missing, free, problem)
@@ -95,7 +93,7 @@ def accept(services: LibraryServices, accepted: DownloadOffer) -> ModelRecord:
             remove_files(folder, [final_path(folder, old.path) for old in before.files if old.path not in kept])
         write_manifest(folder, manifest)
     except OSError as exc:
-        raise KnownAppError(*words.folder_not_written(folder, exc.strerror or type(exc).__name__)) from exc
+        raise KnownAppError(*texts.folder_not_written(folder, exc.strerror or type(exc).__name__)) from exc
     return services.library.add("download", folder, accepted.title, remote.repo, queued=True)
 
 
@@ -112,7 +110,7 @@ def download(
     """
     manifest = read_manifest(record.folder)
     if manifest is None:
-        problem = words.manifest_gone(record.title)
+        problem = texts.manifest_gone(record.title)
         services.library.set_download(record.id, DownloadState.PAUSED, ErrorReport("known", *problem))
         raise KnownAppError(*problem)
     services.library.set_download(record.id, DownloadState.RUNNING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.library import texts as words
+from app.library import texts
 from app.library.catalogue import CatalogueEntry
 from app.library.values import Advice, Computer, Fit
 from inference.backends.memory import BYTES_PER_WEIGHT
@@ -35,7 +35,7 @@ def fit_of(shape: ModelShape, layout: str, card: DetectedGpu | None, machine: Co
     """
     on_processor = processor_fit(shape, machine)
     if card is None:
-        needs_card = Fit("no", words.needs_card(machine.why_no_card), words.NEEDS_CARD_HINT)
+        needs_card = Fit("no", texts.needs_card(machine.why_no_card), texts.NEEDS_CARD_HINT)
         return on_processor if on_processor.runs else needs_card
     gpu, around = for_engines(card, machine.ram, max(0, machine.free_disk - missing))
     allowed = SENSIBLE.get(layout)
@@ -47,7 +47,7 @@ def fit_of(shape: ModelShape, layout: str, card: DetectedGpu | None, machine: Co
     if on_processor.runs:
         return on_processor
     if refusal is None:
-        return Fit("no", words.too_old(card.gpu.name, card.gpu.sm, layout), words.TOO_OLD_HINT)
+        return Fit("no", texts.too_old(card.gpu.name, card.gpu.sm, layout), texts.TOO_OLD_HINT)
     return Fit("no", refusal.reason, refusal.hint)
 
 
@@ -56,7 +56,7 @@ def fit_of_config(
 ) -> Fit:
     """The verdict on a model whose configuration may not be known."""
     if config is None:
-        return Fit("unknown", words.FIT_UNKNOWN)
+        return Fit("unknown", texts.FIT_UNKNOWN)
     return fit_of(model_shape(config), layout, card, machine, missing)
 
 
@@ -64,8 +64,8 @@ def processor_fit(shape: ModelShape, machine: Computer) -> Fit:
     """Whether the processor could hold it."""
     needed = shape.parameters * BYTES_PER_WEIGHT
     if needed < RAM_SHARE * machine.ram:
-        return Fit("processor", words.fits_processor(needed), words.SLOW_PROCESSOR_HINT if needed > LARGE else "")
-    return Fit("no", words.too_large_for_processor(needed, machine.ram))
+        return Fit("processor", texts.fits_processor(needed), texts.SLOW_PROCESSOR_HINT if needed > LARGE else "")
+    return Fit("no", texts.too_large_for_processor(needed, machine.ram))
 
 
 def advice_for(fits: dict[CatalogueEntry, Fit], machine: Computer) -> Advice:
@@ -78,23 +78,23 @@ def advice_for(fits: dict[CatalogueEntry, Fit], machine: Computer) -> Advice:
     if not running:
         smallest = min(fits, key=lambda entry: entry.bytes, default=None)
         why = machine.why_no_card or (fits[smallest].text if smallest is not None else "")
-        return Advice("", words.nothing_runs(why))
+        return Advice("", texts.nothing_runs(why))
     resident = {entry: fit for entry, fit in running.items() if fit.verdict == "resident"} or running
     fastest = max(fit.tokens_per_second for fit in resident.values())
     quick = {entry: fit for entry, fit in resident.items() if fit.tokens_per_second >= 0.6 * fastest}
     exact = _exactness(quick)
     equal = [one for one in quick if _rank(quick[one]) == exact]
     entry = min(equal, key=lambda one: round(one.bytes / SAME_SIZE))  # the first of the list among about equal ones
-    return Advice(f"catalogue:{entry.id}", words.advice(entry.title, quick[entry].text, entry.bytes))
+    return Advice(f"catalogue:{entry.id}", texts.advice(entry.title, quick[entry].text, entry.bytes))
 
 
 def _of_plan(plan: Plan, card: str) -> Fit:
     share = plan.resident / plan.segments
-    text = words.fits_card(card, plan.precision.name, plan.streamed, share, plan.tokens_per_second)
+    text = texts.fits_card(card, plan.precision.name, plan.streamed, share, plan.tokens_per_second)
     return Fit(
         "streamed" if plan.streamed else "resident",
         text,
-        words.SLOW_HINT if plan.tokens_per_second < SLOW else "",
+        texts.SLOW_HINT if plan.tokens_per_second < SLOW else "",
         plan.precision.name,
         plan.tokens_per_second,
         plan.disk_bytes,

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from app.base.errors import KnownAppError
-from app.library import texts as words
+from app.library import texts
 from app.library.manifest import MANIFEST, ModelManifest, read_manifest
 from app.library.values import Leftover
 from app.transfers.existing import leftovers
@@ -79,7 +79,7 @@ def remove_files(folder: Path, files: Iterable[Path]) -> None:
         for file in files:
             file.unlink(missing_ok=True)
     except OSError as exc:
-        raise RemovalError(words.not_deleted(exc.filename, exc.strerror), words.NOT_DELETED_HINT) from exc
+        raise RemovalError(texts.not_deleted(exc.filename, exc.strerror), texts.NOT_DELETED_HINT) from exc
     inner = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True) if folder.is_dir() else []
     for path in (*inner, folder):
         try:
@@ -99,7 +99,7 @@ def working(base: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as exc:
-        raise KnownAppError(words.WORKING_ELSEWHERE, words.WORKING_ELSEWHERE_HINT) from exc
+        raise KnownAppError(texts.WORKING_ELSEWHERE, texts.WORKING_ELSEWHERE_HINT) from exc
     try:
         yield
     finally:
@@ -127,11 +127,11 @@ def leftovers_in(base: Path, models: Path, moving: Path | None, known: Collectio
             if busy:
                 continue
             size = bytes_of(path for path in folder.rglob("*") if path.is_file())
-            found.append(Leftover(folder, size, words.leftover_unfinished(folder.name), False))
+            found.append(Leftover(folder, size, texts.leftover_unfinished(folder.name), False))
         elif manifest is not None:
             size = bytes_of(own_files(folder, manifest), only_here=True)
             found.append(
-                Leftover(folder, size, words.leftover_model(manifest.title, manifest.complete), manifest.complete)
+                Leftover(folder, size, texts.leftover_model(manifest.title, manifest.complete), manifest.complete)
             )
     return tuple(found)
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from app.base.errors import KnownAppError
 from app.base.paths import resources_folder
-from app.library import hub_texts as words
+from app.library import texts
 from app.library.access_token import TokenStore
 from app.library.manifest import ModelFile
 from app.network.client import Network
@@ -90,7 +90,7 @@ def repo_name(text: str) -> str:
     parts = plain.split("/")
     plain = "/".join(parts[:2]) if len(parts) > 2 and parts[2] in ("tree", "blob", "resolve", "main") else plain
     if not _REPO.fullmatch(plain) or ".." in plain or "--" in plain:
-        raise HubError(words.not_a_repo(text.strip()), words.NOT_A_REPO_HINT)
+        raise HubError(texts.not_a_repo(text.strip()), texts.NOT_A_REPO_HINT)
     return plain
 
 
@@ -137,7 +137,7 @@ class Hub:
             base = str(self._json(repo, commit, "adapter_config.json").get("base_model_name_or_path") or "")
             return self._model(info, files, left_out, None, base)
         if "config.json" not in names:
-            raise HubError(words.no_config(repo), words.no_config_hint(_other_format(info)))
+            raise HubError(texts.no_config(repo), texts.no_config_hint(_other_format(info)))
         raw = self._json(repo, commit, "config.json")
         generation = self._json(repo, commit, "generation_config.json") if "generation_config.json" in names else {}
         try:
@@ -145,10 +145,10 @@ class Hub:
         except ModelFolderError as exc:
             found = (raw.get("architectures") or [raw.get("model_type") or "?"])[0]
             if raw.get("model_type") != "diffusion_gemma":
-                raise HubError(words.other_architecture(repo, str(found)), words.OTHER_ARCHITECTURE_HINT) from exc
+                raise HubError(texts.other_architecture(repo, str(found)), texts.OTHER_ARCHITECTURE_HINT) from exc
             raise HubError(exc.user_text, exc.hint) from exc
         if not any(name.endswith(".safetensors") for name in names):
-            raise HubError(words.no_weights(repo), words.no_config_hint(_other_format(info)))
+            raise HubError(texts.no_weights(repo), texts.no_config_hint(_other_format(info)))
         return self._model(info, files, left_out, config, "")
 
     def licence_text(self, remote: RemoteModel) -> str:
@@ -163,7 +163,7 @@ class Hub:
         if remote.licence == "apache-2.0":
             return (resources_folder() / "licences" / "Apache-2.0.txt").read_text(encoding="utf-8")
         link = remote.licence_link or f"{self._network.endpoint}/{remote.repo}"
-        return words.licence_elsewhere(remote.licence, link)
+        return texts.licence_elsewhere(remote.licence, link)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -186,9 +186,9 @@ class Hub:
         try:
             found = json.loads(self._text(repo, revision, path))
         except ValueError as exc:
-            raise HubError(words.damaged_at_source(repo, path), words.DAMAGED_AT_SOURCE_HINT) from exc
+            raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT) from exc
         if not isinstance(found, dict):
-            raise HubError(words.damaged_at_source(repo, path), words.DAMAGED_AT_SOURCE_HINT)
+            raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT)
         return found
 
     def _text(self, repo: str, revision: str, path: str) -> str:
@@ -219,7 +219,7 @@ def _files(info: ModelInfo) -> tuple[tuple[ModelFile, ...], int]:
         elif one.size is not None and one.blob_id is not None:
             files.append(ModelFile(one.rfilename, int(one.size), Digest("git-blob", one.blob_id)))
         else:
-            raise HubError(words.no_hash(info.id, one.rfilename), words.NO_HASH_HINT)
+            raise HubError(texts.no_hash(info.id, one.rfilename), texts.NO_HASH_HINT)
     # Small files first: a folder that says early what it will be.
     files.sort(key=lambda file: (file.path.endswith(".safetensors"), file.path))
     return tuple(files), len(siblings) - len(taken)
@@ -241,9 +241,9 @@ def _check_status(status: int, endpoint: str, repo: str, path: str, code: str, w
     if status == 200:
         return
     if status in (401, 403):
-        raise HubError(*(words.gated(repo, with_token) if code == "GatedRepo" else words.refused(repo, with_token)))
+        raise HubError(*(texts.gated(repo, with_token) if code == "GatedRepo" else texts.refused(repo, with_token)))
     if status == 404:
-        raise HubError(words.file_missing(repo, path), words.DAMAGED_AT_SOURCE_HINT)
+        raise HubError(texts.file_missing(repo, path), texts.DAMAGED_AT_SOURCE_HINT)
     raise HubError(*status_trouble(status, endpoint))
 
 
@@ -256,13 +256,13 @@ def _sentences(repo: str, endpoint: str, with_token: bool) -> Iterator[None]:
     try:
         yield
     except errors.GatedRepoError as exc:
-        raise HubError(*words.gated(repo, with_token)) from exc
+        raise HubError(*texts.gated(repo, with_token)) from exc
     except errors.RepositoryNotFoundError as exc:
-        raise HubError(*words.repo_missing(repo, with_token)) from exc
+        raise HubError(*texts.repo_missing(repo, with_token)) from exc
     except errors.RevisionNotFoundError as exc:
-        raise HubError(words.revision_missing(repo), words.REVISION_MISSING_HINT) from exc
+        raise HubError(texts.revision_missing(repo), texts.REVISION_MISSING_HINT) from exc
     except errors.HFValidationError as exc:
-        raise HubError(words.not_a_repo(repo), words.NOT_A_REPO_HINT) from exc
+        raise HubError(texts.not_a_repo(repo), texts.NOT_A_REPO_HINT) from exc
     except errors.HfHubHTTPError as exc:
         status = exc.response.status_code if exc.response is not None else 0
         _check_status(status, endpoint, repo, "", "", with_token)

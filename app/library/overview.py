@@ -7,12 +7,10 @@ from pathlib import Path
 
 import psutil
 
-from app.base import texts
 from app.base.errors import ErrorReport
 from app.base.paths import starter_model_folder
 from app.engines.sets import ListedSet
-from app.library import catalogue
-from app.library import texts as words
+from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import advice_for, fit_of, fit_of_config
 from app.library.folders import is_downloading, leftovers_in
@@ -142,15 +140,15 @@ def _state(record: ModelRecord, manifest: ModelManifest | None) -> tuple[ModelSt
         case DownloadState.RUNNING if is_downloading(record.folder):
             return ModelState.ELSEWHERE, None
         case DownloadState.RUNNING:
-            return ModelState.PAUSED, ErrorReport("known", words.INTERRUPTED, words.INTERRUPTED_HINT)
+            return ModelState.PAUSED, ErrorReport("known", texts.INTERRUPTED, texts.INTERRUPTED_HINT)
     if not record.folder.is_dir():
-        return ModelState.MISSING, ErrorReport("known", *words.folder_gone(record.folder))
+        return ModelState.MISSING, ErrorReport("known", *texts.folder_gone(record.folder))
     if manifest is None and record.kind != "folder":
-        return ModelState.DAMAGED, ErrorReport("known", *words.manifest_gone(record.title))
+        return ModelState.DAMAGED, ErrorReport("known", *texts.manifest_gone(record.title))
     if manifest is not None:
         if not manifest.complete or not sizes_are_right(record.folder, manifest):
             count = sum(not file.verified for file in manifest.files)
-            return ModelState.DAMAGED, ErrorReport("known", *words.files_damaged(count))
+            return ModelState.DAMAGED, ErrorReport("known", *texts.files_damaged(count))
         return ModelState.INSTALLED, None
     try:
         inspect_folder(record.folder)

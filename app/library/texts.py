@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engines.texts import duration, size
+from app.base.units import amount, duration, size
 
 # -- will it run -----------------------------------------------------------------------------------------------------
 
@@ -170,20 +170,6 @@ def card_line(card: str, memory: float) -> str:
     return f"{card} with {memory / 2**30:.0f} GiB"
 
 
-def amount(done: float, total: float) -> str:
-    """ "1.2 of 18.9 GB"."""
-    unit, name = (1e9, "GB") if total >= 1e9 else (1e6, "MB")
-    return f"{done / unit:.1f} of {total / unit:.1f} {name}"
-
-
-def time_left(rate: float, seconds: float | None) -> str:
-    """ "at 45.1 MB/s, 6 min left"."""
-    if rate <= 0:
-        return ""
-    left = f", {duration(seconds)} left" if seconds is not None else ""
-    return f"at {rate / 1e6:.1f} MB/s{left}"
-
-
 def licence_line(licence: str, terms: str) -> str:
     """Under which licence."""
     return f"Licence: {licence or 'none named'}. {terms}".strip()
@@ -227,3 +213,167 @@ def removal_kept(names: list[str]) -> str:
 def freed(count: float) -> str:
     """What came free."""
     return f"{size(count)} came free."
+
+
+STARTER_MODEL_NAME = "Starter model (small, for trying things out)"
+NOT_A_REPO_HINT = "Copy it from the model's page: owner/name, or the address of the page."
+OTHER_ARCHITECTURE_HINT = "Choose a DiffusionGemma model; the list on this page has the ones that are published."
+ADAPTER_HINT = (
+    "Download its files (adapter_config.json, adapter_model.safetensors) into a folder with your browser, then add "
+    "that folder: Dewpoint merges it into the model that it was made for."
+)
+DAMAGED_AT_SOURCE_HINT = "Tell its owner, or choose another copy of the model."
+NO_HASH_HINT = "Without a checksum a download cannot be verified, so Dewpoint does not take it."
+REVISION_MISSING_HINT = "Leave the revision out to take the newest state."
+TOKEN_HINT = (
+    "Open its page in a browser, accept its terms, make an access token for reading, and enter it under Access token."
+)
+
+
+def not_a_repo(text: str) -> str:
+    """Something else was typed."""
+    return f"\u201c{text[:80]}\u201d is no name of a repository." if text else "There is no name of a repository."
+
+
+def no_config(repo: str) -> str:
+    """No model in transformers' layout."""
+    return f"{repo} holds no config.json, so it is no model in Hugging Face layout."
+
+
+def no_config_hint(other: str) -> str:
+    """What it holds instead."""
+    found = f"It holds {other} files, which Dewpoint does not read. " if other else ""
+    return f"{found}Choose a repository with .safetensors files."
+
+
+def no_weights(repo: str) -> str:
+    """A configuration alone."""
+    return f"{repo} holds no weights in .safetensors files."
+
+
+def other_architecture(repo: str, found: str) -> str:
+    """A model of another kind."""
+    return f"{repo} is {found}; Dewpoint runs DiffusionGemma (DiffusionGemmaForBlockDiffusion)."
+
+
+def adapter(repo: str, base: str) -> str:
+    """A LoRA adapter, which is no model."""
+    named = f" for {base}" if base else ""
+    return f"{repo} is an adapter (LoRA){named}, which changes a model and is none itself."
+
+
+def damaged_at_source(repo: str, path: str) -> str:
+    """A small file that cannot be read."""
+    return f"{path} of {repo} is damaged at its source: it is no JSON object."
+
+
+def no_hash(repo: str, path: str) -> str:
+    """The Hub gives no checksum."""
+    return f"The Hub gives no checksum for {path} of {repo}."
+
+
+def file_missing(repo: str, path: str) -> str:
+    """404 for a file."""
+    return f"{repo} has no file {path} any more." if path else f"There is no model {repo} on the Hub."
+
+
+def revision_missing(repo: str) -> str:
+    """404 for a revision."""
+    return f"{repo} has no such revision."
+
+
+def repo_missing(repo: str, with_token: bool) -> tuple[str, str]:
+    """The Hub says the same of a private repository and of one that does not exist."""
+    text = f"There is no model {repo} on the Hub, or it is private."
+    hint = "Check the spelling; a private model needs an access token of an account that may read it."
+    return text, f"{hint} The stored one may not." if with_token else hint
+
+
+def gated(repo: str, with_token: bool) -> tuple[str, str]:
+    """Its owner wants an account."""
+    if with_token:
+        text = f"The account of your access token has not been let in to {repo} yet."
+        return text, "Accept its terms on its page in a browser; some owners take days to answer."
+    return f"The owner of {repo} lets in only accounts that accepted its terms.", TOKEN_HINT
+
+
+def refused(repo: str, with_token: bool) -> tuple[str, str]:
+    """401 or 403 without a reason."""
+    if with_token:
+        return f"The Hub refused {repo} to your access token.", "Make a new token for reading, and enter it again."
+    return f"The Hub refuses {repo} without an account.", TOKEN_HINT
+
+
+def licence_elsewhere(name: str, link: str) -> str:
+    """The licence's text is not in the repository."""
+    named = f"The model's card names the licence \u201c{name}\u201d." if name else "The model's card names no licence."
+    return f"{named}\n\nIts text is not part of the repository. Read it here before you accept it:\n{link}"
+
+
+NO_SUCH_MODEL_HINT = "`models list` shows all names; a model of the Hub is named owner/name."
+NOT_HERE_HINT = "Download or import it first."
+STARTER_IS_HERE = "The starter model comes with the program; there is nothing to download."
+DOWNLOADED_ELSEWHERE = "Another Dewpoint is downloading this model at this moment."
+DOWNLOADED_ELSEWHERE_HINT = "Wait for it, or pause it there."
+STOPPED_DOWNLOAD = "TransferStopped. What is fetched is kept; the same command goes on."
+NOT_ACCEPTED = (
+    "Nothing was downloaded, because the licence was not accepted (--accept-licence says that you have read it)."
+)
+ACCEPT_QUESTION = "Accept the licence and download? [y/N, r to read it] "
+ALL_RIGHT = "Every file is there and right."
+REMOVE_QUESTION = "Remove it? [y/N] "
+NOT_REMOVED = "Nothing was removed; add --yes to remove it."
+TOKEN_QUESTION = "Access token (it is not shown): "
+TOKEN_KEPT = "The token is in the system's keyring."
+TOKEN_REMOVED = "The token is forgotten."
+NO_TOKEN = "There was no token to keep."
+NO_KEYRING_HINT = "Start a keyring service (GNOME Keyring, KWallet), or enter the token in the window for one session."
+
+
+def no_such_model(name: str) -> str:
+    """Nothing of that name."""
+    return f"There is no model {name!r}."
+
+
+def not_here(title: str) -> str:
+    """A model of the list that was never downloaded."""
+    return f"{title} is not on this computer."
+
+
+def wrong_limit(limit: float) -> str:
+    """A limit that is none."""
+    return f"The limit must be within 0 (none) and 10000 MB/s, not {limit:g}."
+
+
+def machine_line(card: str, ram: float, free: float, folder: object) -> str:
+    """What the verdicts are about."""
+    return f"{card}\n{ram / 2**30:.0f} GiB of memory; {size(free)} free in {folder}"
+
+
+def checking(path: str) -> str:
+    """A file is hashed."""
+    return f"checking {path}"
+
+
+def state_line(state: str, done: float, total: float) -> str:
+    """ "paused, 3.1 of 18.9 GB"."""
+    if state in ("queued", "paused", "elsewhere"):
+        return f"{state}, {amount(done, total)}"
+    return f"{state}, {size(total)}"
+
+
+def leftover_line(text: str, count: float, path: object) -> str:
+    """Something that lies about."""
+    return f"Left over: {text} {size(count)} in {path}"
+
+
+def engines_line(there: float, planned: float, seconds: float) -> str:
+    """What engines take on the disk."""
+    if there:
+        return f"{size(there)} on the disk"
+    return f"{size(planned)} after a build of about {duration(seconds)}" if planned else ""
+
+
+def download_line(repo: str, revision: str, files: int, missing: float, free: float) -> str:
+    """What a download is."""
+    return f"{repo} at {revision[:12]}: {files} files, {size(missing)} to fetch; {size(free)} free"

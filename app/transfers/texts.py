@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from app.base.units import size
+
 KEPT = "What was fetched is kept."
 ENTER_TOKEN = "Enter an access token of an account that may read it, then try again."
 TRY_LATER = f"Check the connection, then start the download again. {KEPT}"
@@ -16,13 +18,6 @@ BAD_TOKEN = "The access token contains characters that no access token has."
 BAD_TOKEN_HINT = "Copy the token again, without spaces and line breaks."
 NETWORK_WAIT = "The network does not answer; the download goes on by itself as soon as it does."
 SERVER_WAIT = "The server is busy; the download goes on by itself."
-
-
-def size(count: float) -> str:
-    """Bytes on a disk, as file managers count them."""
-    if count < 1e9:
-        return f"{max(0, count) / 1e6:.0f} MB"
-    return f"{count / 1e9:.1f} GB"
 
 
 def host(url: str) -> str:

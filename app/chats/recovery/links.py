@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from app.base import texts
+from app.chats import texts
 from app.chats.ids import title_from_text
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from app.base import texts
+from app.chats import texts
 from app.chats.recovery.pages import Columns, Row
 
 READ_ERRORS = (sqlite3.Error, MemoryError, OverflowError, ValueError)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from app.base import texts
+from app.chats import texts
 from app.chats.messages import Message, MessageState
 from app.ui.chat import words
 from app.ui.chat.answer_body import AnswerBody

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVB
 
 from app.bridge.model import AnsweringStatus, ModelPhase
 from app.ui.chat import words
+from app.ui.engines import words as engines_words
 from app.ui.models import words as model_words
 from app.ui.widgets.elided import ElidedButton
 from app.ui.widgets.icons import themed_icon
@@ -44,7 +45,7 @@ class Header(QWidget):
         self.state = QLabel()
         self.state.setObjectName("model_state")
         self.engines, self.models = QPushButton(), QPushButton()
-        for link, name in ((self.engines, words.ENGINES), (self.models, model_words.TITLE)):
+        for link, name in ((self.engines, engines_words.ENGINES), (self.models, model_words.TITLE)):
             link.setObjectName("link")
             link.setAccessibleName(name)
             link.setCursor(Qt.CursorShape.PointingHandCursor)

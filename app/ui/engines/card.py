@@ -8,13 +8,14 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from app.base import units
 from app.base.errors import ErrorReport
 from app.bridge.engines import Engines, EngineWork, WorkEnd
 from app.engines import texts
 from app.engines.looks import Looked
 from app.engines.sets import ListedSet
 from app.engines.values import EngineOffer, EngineStatus
-from app.ui.chat import words
+from app.ui.engines import words
 from app.ui.engines.log import EngineLog
 from app.ui.engines.panels import Banner, EngineFacts, WorkPanel, wrapped
 from app.ui.widgets.first_size import resize_within_screen
@@ -156,7 +157,7 @@ class EngineCard(QDialog):
             self._keeper.build(status, offer)
             return
         title = words.rebuild_question(status.model, offer.precision)
-        detail = words.rebuild_detail(texts.duration(offer.plan.build_seconds))
+        detail = words.rebuild_detail(units.duration(offer.plan.build_seconds))
         self._ask(Question(title, detail, words.REBUILD, self._themes.theme, self), "rebuild")
 
     def on_verify_clicked(self) -> None:
@@ -171,7 +172,7 @@ class EngineCard(QDialog):
         if status is None or offer is None or offer.folder is None:
             return
         title = words.delete_question(status.model, offer.precision)
-        detail = words.delete_detail(texts.size(offer.size), texts.duration(offer.plan.build_seconds))
+        detail = words.delete_detail(units.size(offer.size), units.duration(offer.plan.build_seconds))
         self._ask(Question(title, detail, "Delete", self._themes.theme, self), "delete")
 
     def on_prune_clicked(self) -> None:
@@ -179,11 +180,11 @@ class EngineCard(QDialog):
         useless = [each for each in self._sets if each.useless]
         rows = [
             words.prune_row(
-                each.model or each.folder.name, each.precision, each.card, texts.size(each.size), each.reasons
+                each.model or each.folder.name, each.precision, each.card, units.size(each.size), each.reasons
             )
             for each in useless
         ]
-        title = words.prune_question(len(useless), texts.size(sum(each.size for each in useless)))
+        title = words.prune_question(len(useless), units.size(sum(each.size for each in useless)))
         self._ask(Question(title, "\n\n".join(rows), "Remove", self._themes.theme, self), "prune")
 
     def on_question_accepted(self) -> None:
@@ -227,9 +228,9 @@ class EngineCard(QDialog):
             self.facts.show_status(status, offer)
             self._show_state(status, offer)
         useless = sum(each.size for each in self._sets if each.useless)
-        self.disk.setText(words.disk_line(len(self._sets), texts.size(sum(each.size for each in self._sets))))
+        self.disk.setText(words.disk_line(len(self._sets), units.size(sum(each.size for each in self._sets))))
         self.disk.setVisible(bool(self._sets))
-        self.prune.setText(words.free_label(texts.size(useless)))
+        self.prune.setText(words.free_label(units.size(useless)))
         self.prune.setAccessibleName(self.prune.text())
         self.prune.setVisible(any(each.useless for each in self._sets))
         self._show_work(self._keeper.work)

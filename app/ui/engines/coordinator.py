@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QMainWindow, QWidget
 
+from app.base import units
 from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
 from app.bridge.chat import ChatController
 from app.bridge.engines import Engines, EngineWork, WorkEnd
 from app.bridge.gpu import GpuAddon
 from app.bridge.model import ModelPhase
-from app.engines import texts as engine_texts
 from app.engines.looks import Looked
-from app.ui.chat import words
+from app.ui.engines import words
 from app.ui.engines.card import EngineCard
 from app.ui.models.buttons import same_folder
 from app.ui.widgets.theme import ThemeManager
@@ -113,7 +113,7 @@ class EngineSlots(_Base):
 
     def on_engines_removed(self, freed: int) -> None:
         """Say how much came free."""
-        self.pane.notice.show_text(words.engines_removed(engine_texts.size(freed)))
+        self.pane.notice.show_text(words.engines_removed(units.size(freed)))
 
     def on_engine_problem(self, report: ErrorReport) -> None:
         """Something could not be removed or looked at; an open card says so itself, unless it is a bug."""

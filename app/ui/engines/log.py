@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QPlainText
 from app.bridge.engines import Engines
 from app.engines.texts import part_name
 from app.engines.values import EngineOffer
-from app.ui.chat import words
+from app.ui.engines import words
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.theme import Theme

@@ -15,10 +15,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.base import units
 from app.bridge.engines import EngineWork
 from app.engines import texts
 from app.engines.values import EngineOffer, EngineStatus
-from app.ui.chat import words
+from app.ui.engines import words
 from app.ui.widgets.elided import ElidedLabel
 
 STEPS = 1000  # of the progress bar
@@ -152,7 +153,7 @@ def _card_text(status: EngineStatus) -> str:
     if status.card is None:
         return ""
     gpu = status.card.gpu
-    return words.card_fact(gpu.name, texts.memory(gpu.memory), gpu.sm, status.here)
+    return words.card_fact(gpu.name, units.memory(gpu.memory), gpu.sm, status.here)
 
 
 def _offer_facts(status: EngineStatus, offer: EngineOffer | None) -> dict[str, str]:
@@ -164,19 +165,19 @@ def _offer_facts(status: EngineStatus, offer: EngineOffer | None) -> dict[str, s
     tested = ""
     if certificate is not None and certificate.checks:
         worst = max(certificate.checks, key=lambda check: (not check.passed, check.error / check.tolerance))
-        when, count = texts.moment(certificate.tested), len(certificate.checks)
+        when, count = units.moment(certificate.tested), len(certificate.checks)
         tested = words.test_fact(certificate.passed, when, certificate.driver, count, worst.error, worst.tolerance)
     built = ""
     if manifest is not None and manifest.complete:
         seconds = sum(part.seconds for part in manifest.parts.values())
-        built = words.built_fact(texts.moment(manifest.built), texts.duration(seconds))
+        built = words.built_fact(units.moment(manifest.built), units.duration(seconds))
     return {
         "Weights": texts.placement(plan.resident, plan.segments),
         "Expected speed": f"{texts.speed(plan.tokens_per_second, plan.step_seconds)}, estimate",
         "On disk": words.disk_fact(
-            texts.size(offer.size if there else plan.disk_bytes), texts.size(status.free_disk), there
+            units.size(offer.size if there else plan.disk_bytes), units.size(status.free_disk), there
         ),
-        "Built": built or words.build_estimate(texts.duration(plan.build_seconds)),
+        "Built": built or words.build_estimate(units.duration(plan.build_seconds)),
         "Self-test": tested or ("" if offer.state.name == "stale" else words.NOT_TESTED),
     }
 

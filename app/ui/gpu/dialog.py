@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 from app.gpu import texts
 from app.gpu.values import GpuOffer
 from app.ui.gpu import words
+from app.ui.widgets import words as common_words
 from app.ui.widgets.licence_sheet import LicenceSheet
 from app.ui.widgets.theme import Theme
 
@@ -23,5 +24,5 @@ class GpuDialog(LicenceSheet):
         self.add_text(words.sizes(offer.download, offer.installed, offer.free_disk))
         self.add_text(words.goes_to(offer.folder), "faint")
         self.add_text(words.licence_line(texts.LICENCE, texts.LICENCE_PLACE), "muted")
-        labels = (words.LICENCE, words.ACCEPT, words.INSTALL_NOW, words.CANCEL)
+        labels = (common_words.LICENCE, words.ACCEPT, words.INSTALL_NOW, common_words.CANCEL)
         self.install = self.add_licence(offer.licence_text, labels, offer.problem, SIZE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.engines.texts import size
+from app.base.units import size
 
 TITLE = "TensorRT for RTX"
 INSTALL = "Install \u2026"
@@ -21,14 +21,11 @@ OFFLINE_WHY = "Dewpoint stays offline. Switch that off in the settings to instal
 REMOVE_TITLE = "Remove TensorRT for RTX?"
 REMOVE_AGREE = "Remove"
 ALL_RIGHT = "Every file of TensorRT for RTX is right, and it works: a small engine was built with it."
-CANCEL = "Cancel"
-CLOSE = "Close"
 
 # -- before the installation -----------------------------------------------------------------------------------------
 
 INSTALL_TITLE = "Install TensorRT for RTX"
 INSTALL_TEXT = "NVIDIA's libraries, with which engines are built and run on your graphics card."
-LICENCE = "Licence"
 ACCEPT = "I accept NVIDIA's licence"
 INSTALL_NOW = "Install"
 
@@ -59,17 +56,3 @@ def remove_detail(count: int, folder: Path) -> str:
 
 
 # -- the doctor ------------------------------------------------------------------------------------------------------
-
-DOCTOR = "Check this computer"
-DOCTOR_TEXT = "What Dewpoint needs, and what it found. Nothing is changed and nobody is asked."
-LOOKING = "Looking \u2026"
-GOOD = "Everything that Dewpoint needs is there."
-COPY_REPORT = "Copy report"
-COPY_WHAT = "report"
-PILLS = {"pass": "fine", "note": "note", "fail": "fails"}
-TONES = {"pass": "good", "note": "calm", "fail": "bad"}
-
-
-def bad(count: int) -> str:
-    """How many things do not work."""
-    return f"{'One thing does' if count == 1 else f'{count} things do'} not work; what to do stands beside it."

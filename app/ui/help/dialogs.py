@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from app import __version__
 from app.base import texts
 from app.base.errors import ErrorReport
+from app.ui.help import words
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.icons import pixmap_from_svg
@@ -36,7 +37,7 @@ class ShortcutsDialog(QDialog):
         grid.setContentsMargins(24, 18, 24, 8)
         grid.setHorizontalSpacing(22)
         grid.setVerticalSpacing(8)
-        for number, shortcut in enumerate(texts.SHORTCUTS):
+        for number, shortcut in enumerate(words.SHORTCUTS):
             key = QLabel(shortcut.keys)
             key.setProperty("role", "key")
             grid.addWidget(key, number, 0, Qt.AlignmentFlag.AlignLeft)
@@ -44,7 +45,7 @@ class ShortcutsDialog(QDialog):
             action.setWordWrap(True)
             grid.addWidget(action, number, 1)
         grid.setColumnStretch(1, 1)
-        grid.setRowStretch(len(texts.SHORTCUTS), 1)
+        grid.setRowStretch(len(words.SHORTCUTS), 1)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -67,9 +68,9 @@ class AboutDialog(QDialog):
         name.setObjectName("empty_title")
         tagline = QLabel(texts.TAGLINE)
         tagline.setObjectName("empty_tagline")
-        about = QLabel(texts.ABOUT)
+        about = QLabel(words.ABOUT)
         about.setWordWrap(True)
-        small = QLabel(f"{texts.LICENSE_LINE} \u00b7 Qt {qVersion()} (LGPL)")
+        small = QLabel(f"{words.LICENSE_LINE} \u00b7 Qt {qVersion()} (LGPL)")
         small.setProperty("role", "muted")
         body = QWidget()
         column = QVBoxLayout(body)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from app.ui.gpu import words
+from app.ui.help import words as help_words
+from app.ui.widgets import words as common_words
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Pill, Sentence
@@ -27,11 +28,11 @@ class DoctorDialog(Sheet):
     own_size = True
 
     def __init__(self, keeper: GpuAddon, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(words.DOCTOR, words.DOCTOR, theme, parent)
+        super().__init__(help_words.DOCTOR, help_words.DOCTOR, theme, parent)
         self._keeper = keeper
         self.checks: list[Finding] = []
-        self.add_text(words.DOCTOR_TEXT, "muted")
-        self.state = self.add_text(words.LOOKING)
+        self.add_text(help_words.DOCTOR_TEXT, "muted")
+        self.state = self.add_text(help_words.LOOKING)
         body = QWidget()
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(14)
@@ -45,14 +46,14 @@ class DoctorDialog(Sheet):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName(words.DOCTOR)
+        area.setAccessibleName(help_words.DOCTOR)
         area.setWidget(body)
         self.column.addWidget(area, 1)
-        self.copy_button = CopyButton(self.report, words.COPY_WHAT, theme, words.COPY_REPORT)
+        self.copy_button = CopyButton(self.report, help_words.COPY_WHAT, theme, help_words.COPY_REPORT)
         self.copy_button.setAutoDefault(False)
         self.copy_button.setEnabled(False)
         self.buttons.addButton(self.copy_button, self.buttons.ButtonRole.ActionRole)
-        self.add_reject(words.CLOSE, primary=True)
+        self.add_reject(common_words.CLOSE, primary=True)
         keeper.check_arrived.connect(self.on_check_arrived)
         keeper.checks_ended.connect(self.on_checks_ended)
         self.finished.connect(self.on_finished)
@@ -74,13 +75,13 @@ class DoctorDialog(Sheet):
         self.checks.append(check)
         row, top = len(self.checks), Qt.AlignmentFlag.AlignTop
         pill, name = Pill(), QLabel(check.name)
-        pill.show_text(words.PILLS[check.status], words.TONES[check.status])
+        pill.show_text(help_words.PILLS[check.status], help_words.TONES[check.status])
         pill.setAlignment(Qt.AlignmentFlag.AlignCenter)
         name.setProperty("role", "muted")
         text = QVBoxLayout()
         text.setSpacing(2)
         said = Sentence(check.text)
-        said.setAccessibleName(f"{check.name}, {words.PILLS[check.status]}: {check.text} {check.hint}".strip())
+        said.setAccessibleName(f"{check.name}, {help_words.PILLS[check.status]}: {check.text} {check.hint}".strip())
         text.addWidget(said)
         if check.hint:
             text.addWidget(Sentence(check.hint, "muted"))
@@ -91,5 +92,5 @@ class DoctorDialog(Sheet):
     def on_checks_ended(self) -> None:
         """The verdict."""
         failed = sum(check.status == "fail" for check in self.checks)
-        self.state.setText(words.bad(failed) if failed else words.GOOD)
+        self.state.setText(help_words.bad(failed) if failed else help_words.GOOD)
         self.copy_button.setEnabled(bool(self.checks))

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLay
 from app.base.settings import Settings
 from app.bridge.preferences import Preferences
 from app.network.client import NetworkUse
-from app.ui.models import dialog_words as words
-from app.ui.models import words as model_words
+from app.ui.help import words
+from app.ui.widgets import words as common_words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Sentence
 from app.ui.widgets.sheet import Sheet
@@ -28,7 +28,7 @@ class NetworkDialog(Sheet):
     def __init__(
         self, uses: Sequence[NetworkUse], preferences: Preferences, theme: Theme, parent: QWidget | None = None
     ) -> None:
-        super().__init__(model_words.NETWORK_TITLE, model_words.NETWORK_TITLE, theme, parent)
+        super().__init__(words.NETWORK_TITLE, words.NETWORK_TITLE, theme, parent)
         self._preferences = preferences
         body = QWidget()
         column = QVBoxLayout(body)
@@ -43,13 +43,13 @@ class NetworkDialog(Sheet):
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName(model_words.NETWORK_TITLE)
+        area.setAccessibleName(words.NETWORK_TITLE)
         area.setWidget(body)
         self.column.addWidget(area, 1)
         self.offline = self.add_box(words.STAY_OFFLINE)
         self.offline.setAccessibleDescription(words.STAY_OFFLINE_TEXT)
         self.add_text(words.STAY_OFFLINE_TEXT, "muted")
-        self.add_reject(words.CLOSE, primary=True)
+        self.add_reject(common_words.CLOSE, primary=True)
         self.offline.toggled.connect(self.on_offline_toggled)
         preferences.changed.connect(self.on_settings_changed)
         self.on_settings_changed(preferences.settings)

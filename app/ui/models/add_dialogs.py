@@ -9,7 +9,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QDialogButtonBox, QLabel, QLineEdit, QWidget
 
 from app.library.values import ModelStatus
-from app.ui.models import dialog_words as words
+from app.ui.models import words
+from app.ui.widgets import words as common_words
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -29,7 +30,7 @@ class NameDialog(Sheet):
         self.column.addWidget(self.edit)
         self.add_text(words.NAME_NOTE, "muted")
         self.ask = self.add_accept(words.ASK, primary=True)
-        self.add_reject(words.CANCEL)
+        self.add_reject(common_words.CANCEL)
         self.edit.textChanged.connect(self.on_text_changed)
         self.on_text_changed("")
         self.edit.setFocus()
@@ -82,7 +83,7 @@ class AdapterDialog(Sheet):
         self._named = next((model for model in self._models if adapter.base and model.repo == adapter.base), None)
         self.merge = self.add_accept(words.MERGE, primary=True)
         self.get_base = self.add_button(words.GET_BASE, QDialogButtonBox.ButtonRole.ActionRole)
-        self.add_reject(words.CANCEL)
+        self.add_reject(common_words.CANCEL)
         self.get_base.setVisible(self._named is None and "/" in adapter.base)
         self.get_base.setEnabled(not why_not_ask)
         self.get_base.setToolTip(why_not_ask)

@@ -6,8 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.library.values import LibraryStatus
-from app.ui.models import dialog_words as words
-from app.ui.models import words as model_words
+from app.ui.models import words
 from app.ui.widgets.labels import Sentence
 
 
@@ -51,7 +50,7 @@ class FirstAdvice(QFrame):
         if status is None:
             return
         runs = bool(status.advice.id)
-        self.card.show_text(words.found(model_words.machine_head(status.machine)) if status.machine.card else "")
+        self.card.show_text(words.found(words.machine_head(status.machine)) if status.machine.card else "")
         self.advice.setText(status.advice.text)
         self.show_button.setVisible(runs)
         self.refuse.setText(words.NOT_NOW if runs else words.HIDE)

@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.library.values import Leftover, LibraryStatus
-from app.ui.models import dialog_words as words
-from app.ui.models import words as model_words
+from app.ui.models import words
+from app.ui.widgets import words as common_words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Sentence
 from app.ui.widgets.question import Question
@@ -28,7 +28,7 @@ class LeftoversDialog(Sheet):
     own_size = True
 
     def __init__(self, keeper: Library, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(model_words.LEFTOVERS, model_words.LEFTOVERS, theme, parent)
+        super().__init__(words.LEFTOVERS, words.LEFTOVERS, theme, parent)
         self._keeper = keeper
         self._asked: Leftover | None = None
         self._shown: tuple[Leftover, ...] | None = None
@@ -42,10 +42,10 @@ class LeftoversDialog(Sheet):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setAccessibleName(model_words.LEFTOVERS)
+        area.setAccessibleName(words.LEFTOVERS)
         area.setWidget(self._body)
         self.column.addWidget(area, 1)
-        self.add_reject(words.CLOSE, primary=True)
+        self.add_reject(common_words.CLOSE, primary=True)
         keeper.status_changed.connect(self.on_status_changed)
         resize_within_screen(self, round(SIZE[0] * theme.scale), round(SIZE[1] * theme.scale))
         if keeper.status is not None:
@@ -77,8 +77,8 @@ class LeftoversDialog(Sheet):
         leftover = self._asked = self._of_sender()
         if leftover is not None:
             detail = words.delete_detail(leftover.text, leftover.size)
-            question = Question(words.delete_leftover(leftover.path.name), detail, model_words.DELETE, self.theme, self)
-            question.setWindowTitle(model_words.LEFTOVERS)
+            question = Question(words.delete_leftover(leftover.path.name), detail, words.DELETE, self.theme, self)
+            question.setWindowTitle(words.LEFTOVERS)
             question.accepted.connect(self.on_deletion_agreed)
             question.open()
 
@@ -102,8 +102,8 @@ class LeftoversDialog(Sheet):
         column.addWidget(Sentence(words.leftover_detail(leftover.path, leftover.size), "faint"))
         line = QHBoxLayout()
         line.addStretch(1)
-        labels = [(model_words.TAKE_BACK, self.on_take_back_clicked)] if leftover.whole else []
-        for label, slot in (*labels, (f"{model_words.DELETE} \u2026", self.on_delete_clicked)):
+        labels = [(words.TAKE_BACK, self.on_take_back_clicked)] if leftover.whole else []
+        for label, slot in (*labels, (f"{words.DELETE} \u2026", self.on_delete_clicked)):
             button = QPushButton(label)
             button.setAutoDefault(False)
             button.setAccessibleName(f"{label}: {leftover.path.name}")

@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QWidget
 
 from app.library import texts as model_texts
 from app.library.values import DownloadOffer
-from app.ui.models import dialog_words as words
+from app.ui.models import words
+from app.ui.widgets import words as common_words
 from app.ui.widgets.licence_sheet import LicenceSheet
 from app.ui.widgets.theme import Theme
 
@@ -17,7 +18,7 @@ class LicenceDialog(LicenceSheet):
     """Accepted if the user accepts the licence and wants the download."""
 
     def __init__(self, offer: DownloadOffer, rate: float, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(words.LICENCE, offer.title, theme, parent)
+        super().__init__(common_words.LICENCE, offer.title, theme, parent)
         self.offer = offer
         self.add_text(words.licence_head(offer.remote.repo, offer.remote.licence), "muted")
         self.add_text(f"{offer.fit.text} {offer.fit.hint}".strip())
@@ -26,5 +27,5 @@ class LicenceDialog(LicenceSheet):
         self.add_text(words.goes_to(offer.folder), "faint")
         if offer.terms:
             self.add_text(offer.terms)
-        labels = (words.LICENCE, words.ACCEPT, words.DOWNLOAD, words.CANCEL)
+        labels = (common_words.LICENCE, words.ACCEPT, words.DOWNLOAD, common_words.CANCEL)
         self.download = self.add_licence(offer.licence_text, labels, offer.problem, SIZE)

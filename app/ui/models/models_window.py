@@ -18,6 +18,7 @@ from app.network.errors import host
 from app.ui.models import words
 from app.ui.models.buttons import Now
 from app.ui.models.model_list import ModelList
+from app.ui.widgets import words as common_words
 from app.ui.widgets.elided import ElidedLabel
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Sentence, Strip
@@ -54,7 +55,7 @@ class ModelsWindow(QDialog):
         self._busy = ""
         self._asking = False
         self._pausing: set[str] = set()
-        self.strip = Strip(words.CLOSE)
+        self.strip = Strip(common_words.CLOSE)
         self.list = ModelList()
         self.asking = ElidedLabel()
         self.asking.setProperty("role", "faint")
@@ -68,8 +69,8 @@ class ModelsWindow(QDialog):
         self.network = self._button(words.NETWORK, "network", link=True)
         self.show_leftovers = self._button(words.SHOW, "leftovers", link=True)
         self.show_leftovers.setAccessibleName(words.LEFTOVERS)
-        self.close_button = QPushButton(words.CLOSE)
-        self.close_button.setAccessibleName(words.CLOSE)
+        self.close_button = QPushButton(common_words.CLOSE)
+        self.close_button.setAccessibleName(common_words.CLOSE)
         self.close_button.setAutoDefault(False)
         self._make_menu()
         self._lay_out()

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMainWindow
 
 from app.base.errors import ErrorReport
 from app.library.values import ModelStatus
-from app.ui.models import words as model_words
+from app.ui.models import words
 from app.ui.models.deeds import ModelDeeds
 from app.ui.models.models_window import ModelsWindow
 
@@ -51,9 +51,9 @@ class ModelNews(_Base):
     def on_download_ended(self, ended: Ended) -> None:
         """Say so, and offer to use it."""
         model = self._model(ended.model_id)
-        title = model.title if model is not None else model_words.THE_MODEL
+        title = model.title if model is not None else words.THE_MODEL
         if ended.installed:
-            self._say(model_words.installed(title), "good", model)
+            self._say(words.installed(title), "good", model)
         elif ended.report is not None and ended.report.kind == "bug":
             self.on_problem(ended.report)
         elif ended.report is not None and not self._models_open:  # the open window shows it in the row
@@ -62,29 +62,27 @@ class ModelNews(_Base):
     def on_model_work_ended(self, end: ModelWorkEnd) -> None:
         """Say how a check, a move or a merge ended."""
         model = self._model(end.work.model_id)
-        title = model.title if model is not None else model_words.THE_MODEL
+        title = model.title if model is not None else words.THE_MODEL
         if end.report is not None:
             self.on_library_problem(end.report)
         elif end.stopped:
-            stopped = {"verify": model_words.VERIFY_STOPPED, "move": model_words.MOVE_STOPPED}
-            self._say(stopped.get(end.work.task, model_words.MERGE_STOPPED))
+            stopped = {"verify": words.VERIFY_STOPPED, "move": words.MOVE_STOPPED}
+            self._say(stopped.get(end.work.task, words.MERGE_STOPPED))
         elif end.work.task == "verify":
             bad = end.work.damaged
-            self._say(
-                model_words.damaged(title, bad) if bad else model_words.all_right(title), "bad" if bad else "good"
-            )
+            self._say(words.damaged(title, bad) if bad else words.all_right(title), "bad" if bad else "good")
         elif end.work.task == "merge":
-            self._say(" ".join((model_words.MERGED, *end.work.notes)), "good")
+            self._say(" ".join((words.MERGED, *end.work.notes)), "good")
         else:
-            self._say(model_words.moved(title), "good")
+            self._say(words.moved(title), "good")
 
     def on_model_freed(self, freed: int) -> None:
         """Something is gone."""
-        self._say(model_words.freed(freed))
+        self._say(words.freed(freed))
 
     def on_list_refreshed(self) -> None:
         """New sizes."""
-        self._say(model_words.REFRESHED)
+        self._say(words.REFRESHED)
 
     def on_library_problem(self, report: ErrorReport) -> None:
         """The open window says it; else a notice does."""
@@ -117,9 +115,9 @@ class ModelNews(_Base):
         """In the open models window, else in a notice; beside a new model stands what to do with it next."""
         action = ""
         if new is not None:
-            build = model_words.needs_engines(new.fit) and not new.engines
+            build = words.needs_engines(new.fit) and not new.engines
             self._news = partial(self.deeds.do, "build" if build else "use", new)
-            action = model_words.BUILD if build else model_words.USE_IT
+            action = words.BUILD if build else words.USE_IT
             self.pane.notice.dismiss()  # one such button at a time
         if self.models_window is not None and self._models_open:
             self.models_window.say(text, tone=tone, action=action)

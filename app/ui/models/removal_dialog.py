@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtWidgets import QWidget
 
 from app.library.values import ModelState, Removal
-from app.ui.models import dialog_words as words
+from app.ui.models import words
+from app.ui.widgets import words as common_words
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -32,7 +33,7 @@ class RemovalDialog(Sheet):
         self.engines.setVisible(bool(removal.engines))
         self.free = self.add_text("")
         self.agree = self.add_accept(words.REMOVE if removal.size or count else words.REMOVE_FROM_LIST)
-        self.cancel = self.add_reject(words.CANCEL, primary=True)
+        self.cancel = self.add_reject(common_words.CANCEL, primary=True)
         self.engines.toggled.connect(self.on_engines_toggled)
         self.on_engines_toggled()
         self.cancel.setFocus()

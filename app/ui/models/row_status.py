@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.base import units
 from app.base.errors import ErrorReport
 from app.engines import texts as engine_texts
 from app.library import texts as model_texts
 from app.library.values import ModelState, ModelStatus
 from app.library.work import ModelWork, Transferring
-from app.ui.chat import words as engine_words
+from app.ui.engines import words as engines_words
 from app.ui.models import words
 from app.ui.models.buttons import Button, Now, buttons_of, menu_of, shown_state
 
@@ -155,7 +156,7 @@ def _bar(model: ModelStatus, state: ModelState, now: Now) -> Bar | None:
         return _engine_bar(now)
     if state in UNFINISHED and model.size:
         fraction = model.done / model.size
-        share = words.percent(fraction) if model.done else ""
+        share = units.percent(fraction) if model.done else ""
         return Bar(fraction, words.sentence([words.so_far(model.done, model.size), share]), calm=True)
     return None
 
@@ -163,17 +164,17 @@ def _bar(model: ModelStatus, state: ModelState, now: Now) -> Bar | None:
 def _download_bar(transfer: Transferring, model: ModelStatus) -> Bar:
     done, total = (transfer.done, transfer.total) if transfer.total else (model.done, model.size)
     fraction = min(1.0, done / total) if total else 0.0
-    parts = [words.so_far(done, total), words.percent(fraction) if done else ""]
+    parts = [words.so_far(done, total), units.percent(fraction) if done else ""]
     if transfer.checking:
         parts.append(f"checking {transfer.detail}".strip())
     elif not transfer.waiting:
-        parts.append(words.rate(transfer.rate) if transfer.rate > 0 else "")
+        parts.append(units.rate(transfer.rate) if transfer.rate > 0 else "")
         parts.append(words.left(transfer.seconds_left) if transfer.seconds_left is not None else "")
     return Bar(fraction, words.sentence(parts), transfer.waiting)
 
 
 def _work_bar(work: ModelWork) -> Bar:
-    text = words.sentence([words.percent(work.fraction), work.detail])
+    text = words.sentence([units.percent(work.fraction), work.detail])
     bad = f"{len(work.damaged)} found damaged" if work.damaged else ""
     return Bar(work.fraction, text, words.STOPPING if work.stopping else bad)
 
@@ -184,7 +185,7 @@ def _engine_bar(now: Now) -> Bar:
         return Bar(0.0, "")
     if work.testing:
         count = len(work.offer.request.identity.cuts) + 2  # input and output
-        return Bar(len(work.checks) / count, engine_words.testing_line(len(work.checks), count))
+        return Bar(len(work.checks) / count, engines_words.testing_line(len(work.checks), count))
     if work.progress is None:
         return Bar(0.0, "Starting \u2026")
     progress = work.progress
@@ -197,9 +198,9 @@ def _engine_bar(now: Now) -> Bar:
 
 def _facts(model: ModelStatus) -> tuple[tuple[str, str], ...]:
     entry, fit = model.entry, model.fit
-    build = f"{engine_texts.duration(fit.build_seconds)} to build" if fit.build_seconds else ""
-    room = f"{engine_texts.size(fit.engine_bytes)} on the disk" if fit.engine_bytes else ""
-    pinned = f"{engine_texts.size(fit.pinned_bytes)} of the computer's memory while it runs" if fit.pinned_bytes else ""
+    build = f"{units.duration(fit.build_seconds)} to build" if fit.build_seconds else ""
+    room = f"{units.size(fit.engine_bytes)} on the disk" if fit.engine_bytes else ""
+    pinned = f"{units.size(fit.pinned_bytes)} of the computer's memory while it runs" if fit.pinned_bytes else ""
     facts = (
         ("Repository", model.repo),
         ("Revision", model.revision),
@@ -208,8 +209,8 @@ def _facts(model: ModelStatus) -> tuple[tuple[str, str], ...]:
         ("Stored as", LAYOUTS.get(entry.layout, entry.layout) if entry is not None else ""),
         ("Good for", entry.good_for if entry is not None else ""),
         ("Folder", str(model.folder) if model.folder is not None else ""),
-        ("Files", engine_texts.size(model.done) if model.done else ""),
-        ("Engines", f"{engine_texts.size(model.engines)} on the disk" if model.engines else ""),
+        ("Files", units.size(model.done) if model.done else ""),
+        ("Engines", f"{units.size(model.engines)} on the disk" if model.engines else ""),
         ("Engines, if built", ", ".join(part for part in (fit.precision.upper(), room, build, pinned) if part)),
         ("Estimate", model_texts.ESTIMATE if fit.precision else ""),
     )

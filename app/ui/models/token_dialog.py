@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QDialogButtonBox, QLabel, QLineEdit, QWidget
 
-from app.ui.models import dialog_words as words
+from app.ui.models import words
+from app.ui.widgets import words as common_words
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -31,7 +32,7 @@ class TokenDialog(Sheet):
         self.state = self.add_text("")
         self.save = self.add_button(words.TOKEN_SAVE, QDialogButtonBox.ButtonRole.ActionRole, primary=True)
         self.forget = self.add_button(words.TOKEN_FORGET, QDialogButtonBox.ButtonRole.DestructiveRole)
-        self.add_reject(words.CLOSE)
+        self.add_reject(common_words.CLOSE)
         self.save.clicked.connect(self.on_save_clicked)
         self.forget.clicked.connect(self.on_forget_clicked)
         self.edit.textChanged.connect(self.on_text_changed)

@@ -9,9 +9,10 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPlainTextEdit, QProgressBar, QPushButton, QWidget
 
 from app import __version__
-from app.engines.texts import size
+from app.base.units import size
 from app.ui.updates import words
 from app.ui.updates.package import PackagePanel
+from app.ui.widgets import words as common_words
 from app.ui.widgets.labels import Sentence, TroubleFrame
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
@@ -62,7 +63,7 @@ class UpdateDialog(Sheet):
         self.download = self._button(words.download(""), keeper.fetch)
         self.stop = self._button(words.STOP, keeper.stop)
         self.install = self._button(words.CLOSE_AND_INSTALL, keeper.check)
-        self.add_reject(words.CLOSE)
+        self.add_reject(common_words.CLOSE)
         self.package.folder_wanted.connect(self.folder_wanted)
         self.weekly.toggled.connect(self.on_weekly_toggled)
         preferences.changed.connect(self.on_settings_changed)

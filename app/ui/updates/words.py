@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.base.texts import APP_NAME
-from app.library.texts import amount, time_left
+from app.base.units import amount, time_left
 
 TITLE = "UpdateService"
 ASKING = "Asking whether there is a newer version \u2026"
@@ -13,7 +13,6 @@ ON_THE_WEB = "Release page"
 AGAIN = "Ask again"
 STOP = "Stop"
 STOPPING = "Stopping \u2026"
-CLOSE = "Close"
 CLOSE_AND_INSTALL = f"Close {APP_NAME} and install"
 CHECKING = "The package is checked \u2026"
 SHOW = "Show in folder"

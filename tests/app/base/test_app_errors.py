@@ -15,7 +15,9 @@ import pytest
 from app.base import texts
 from app.base.errors import AppError, ErrorReport, KnownAppError, report_from_exception, report_from_failed
 from app.base.log import FILE_NAME, get_logger, install_exception_hooks, setup_logging, shutdown_logging
+from app.chats import texts as chats_texts
 from app.chats.errors import StoreFullError
+from app.ui.help import words
 from inference.errors import InferenceError, ModelFolderError
 from inference.events import Failed
 from trt_engines.errors import EngineError
@@ -108,13 +110,13 @@ def test_uncaught_exceptions_are_logged_and_reported_once(logs: Path, log_expect
 
 
 def test_the_status_line() -> None:
-    assert texts.status_line([14], 48, 3.14, 82.4) == "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"
-    assert texts.status_line([14, 9], 48, 3, 4.25) == "settled in 23 of 96 steps (14 + 9) · 3.0 s · 4.2 tokens/s"
-    assert "first block" in texts.status_line([], 48, 0.3, 0)
+    assert chats_texts.status_line([14], 48, 3.14, 82.4) == "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"
+    assert chats_texts.status_line([14, 9], 48, 3, 4.25) == "settled in 23 of 96 steps (14 + 9) · 3.0 s · 4.2 tokens/s"
+    assert "first block" in chats_texts.status_line([], 48, 0.3, 0)
 
 
 def test_shortcuts_are_unique_and_sentences_end() -> None:
-    keys = [shortcut.keys for shortcut in texts.SHORTCUTS]
+    keys = [shortcut.keys for shortcut in words.SHORTCUTS]
     assert len(keys) == len(set(keys)) >= 19
     for name, value in vars(texts).items():
         if name.endswith("_HINT"):
@@ -122,12 +124,14 @@ def test_shortcuts_are_unique_and_sentences_end() -> None:
 
 
 def test_what_is_said_of_a_recovery() -> None:
-    text = texts.store_recovered(1, 2, 1, False)
+    text = chats_texts.store_recovered(1, 2, 1, False)
     assert (
         text == "The chat file was damaged. Dewpoint recovered 1 chat with 2 messages, 1 of them from the last backup."
     )
-    assert texts.store_recovered(0, 0, 0, True).startswith("The chat file was missing. Dewpoint recovered 0 chats")
-    assert texts.store_recovered_hint("", 0) == ""
-    assert texts.store_recovered_hint("x.sqlite3", 1) == (
+    assert chats_texts.store_recovered(0, 0, 0, True).startswith(
+        "The chat file was missing. Dewpoint recovered 0 chats"
+    )
+    assert chats_texts.store_recovered_hint("", 0) == ""
+    assert chats_texts.store_recovered_hint("x.sqlite3", 1) == (
         "At least 1 entry could not be recovered. The damaged file was kept as x.sqlite3."
     )

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
 from app.bridge.engines import Engines, EngineWork, WorkEnd
-from app.engines import texts as engine_texts
+from app.engines import texts
 from app.engines.looks import Looked
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus
@@ -184,7 +184,7 @@ def test_removing(qtbot: QtBot, keeper: Engines, heard: Listener, service: Engin
     with FileLock(offer.folder / "build.lock"):
         keeper.remove([offer.folder])
         qtbot.waitUntil(lambda: bool(heard.problems), timeout=10_000)
-    assert heard.problems[0].text == engine_texts.BEING_BUILT
+    assert heard.problems[0].text == texts.BEING_BUILT
     before = len(heard.looks)
     keeper.remove([offer.folder])
     qtbot.waitUntil(lambda: bool(heard.freed) and len(heard.looks) > before, timeout=10_000)

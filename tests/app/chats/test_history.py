@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.base import texts
+from app.chats import texts
 from app.chats.history import HistoryStore
 from app.chats.ids import new_id, storable, title_from_text
 from app.chats.messages import MessageState

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.base import texts
+from app.chats import texts
 from app.chats.database import Health, examine
 from app.chats.errors import NewerDatabaseError, StoreFullError
 from app.chats.history import HistoryStore

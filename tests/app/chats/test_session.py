@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app.base import texts
 from app.base.settings import Settings
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
 from app.chats.session import Ask, AskedModel, ChatSession, RecorderState
+from app.library import texts
 from inference.config import SamplerDefaults
 from inference.events import DraftUpdated, Event, ModelLoading, PromptEncoded
 from inference.params import ChatTurn, SamplerParams

@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from app.base.paths import AppPaths
 from app.commands.dispatch import run_command
-from app.engines import texts as engine_texts
+from app.engines import texts
 from app.engines.service import EngineService
 from app.engines.tools import EngineTools
 from tests.helpers.fake_engines import FakeEngines, build_error, detected
@@ -56,7 +56,7 @@ def test_build_says_each_part_and_the_verdict(run: Run) -> None:
     assert lines[1].startswith("Segment 1 of 32 (input) \u00b7 Building engine \u00b7 0 %")
     assert lines[2].startswith("Segment 2 of 32 (output) \u00b7 Building engine \u00b7 3 %, about")
     assert lines[33] == "input: error 0.001, allowed 0.02, passed"
-    assert lines[-1] == engine_texts.PASSED
+    assert lines[-1] == texts.PASSED
     assert len(lines) == 1 + 32 + 32 + 2
 
 
@@ -67,7 +67,7 @@ def test_build_rewrites_one_line_on_a_terminal(run: Run, monkeypatch: pytest.Mon
     pieces = out.split("\n")[1].split("\r")
     assert len(pieces) == 34
     assert max(len(piece) for piece in pieces) <= 59
-    assert engine_texts.TESTED_ELSEWHERE in out
+    assert texts.TESTED_ELSEWHERE in out
 
 
 def test_build_as_json(run: Run) -> None:
@@ -92,7 +92,7 @@ def test_ctrl_c_keeps_what_is_finished(run: Run, fake: FakeEngines) -> None:
     fake.error = ("stack01", KeyboardInterrupt())
     status, out, err = run("build")
     assert (status, err) == (130, "")
-    assert out.splitlines()[-1] == engine_texts.kept(3, 32)
+    assert out.splitlines()[-1] == texts.kept(3, 32)
     fake.error = None
     status, out, _ = run("build")
     assert out.splitlines()[1].startswith("Segment 4 of 32")
@@ -157,7 +157,7 @@ def test_what_goes_wrong_is_one_sentence(
 def test_verify(run: Run, fake: FakeEngines) -> None:
     status, _, err = run("verify")
     assert status == 1
-    assert engine_texts.NOT_BUILT in err
+    assert texts.NOT_BUILT in err
     run("build")
     fake.errors_of_test = {"stack00": 0.5}
     status, out, _ = run("verify")
@@ -175,12 +175,12 @@ def test_verify_of_a_card_that_is_not_here(run: Run) -> None:
     run("build", "--gpu", "RTX 3060")
     status, _, err = run("verify", "--gpu", "RTX 3060")
     assert status == 1
-    assert engine_texts.TESTED_ELSEWHERE in err
+    assert texts.TESTED_ELSEWHERE in err
 
 
 def test_list_and_prune(run: Run, fake: FakeEngines, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("list")[1].strip() == engine_texts.NO_SETS
-    assert run("prune")[1].strip() == engine_texts.NOTHING_TO_PRUNE
+    assert run("list")[1].strip() == texts.NO_SETS
+    assert run("prune")[1].strip() == texts.NOTHING_TO_PRUNE
     run("build")
     fake.card = detected("RTX 4090")
     run("build")
@@ -191,7 +191,7 @@ def test_list_and_prune(run: Run, fake: FakeEngines, monkeypatch: pytest.MonkeyP
     assert [each["state"] for each in json.loads(run("list", "--json")[1])].count("stale") == 1
     out = run("prune")[1]
     assert out.startswith("1 engine set, ")
-    assert out.strip().endswith(engine_texts.NOT_ASKED)
+    assert out.strip().endswith(texts.NOT_ASKED)
     assert json.loads(run("prune", "--json")[1])["freed"] == 0
     out = run("prune", "--yes")[1]
     assert "1 engine set was removed" in out

@@ -27,6 +27,7 @@ from app.base.settings import DECLARATIONS
 from app.bridge.jobs import ModelChoice
 from app.bridge.model import ModelPhase
 from app.main import Parts
+from app.ui.help import words
 from app.ui.help.dialogs import AboutDialog, BugDialog, ShortcutsDialog
 from app.ui.settings.dialog import SettingsDialog
 from app.ui.widgets.colours import DARK, LIGHT
@@ -52,7 +53,7 @@ def nameless(root: QWidget) -> Iterator[str]:
 
 def test_every_shortcut_of_the_table_exists(parts: Parts) -> None:
     bound = {key.toString() for action in parts.window.actions_by_name.values() for key in action.shortcuts()}
-    for shortcut in texts.SHORTCUTS:
+    for shortcut in words.SHORTCUTS:
         if shortcut.keys in PANEL_KEYS:
             continue
         keys = shortcut.keys.replace("Plus", "+").replace("Minus", "-").replace("PageDown", "PgDown")
@@ -61,7 +62,7 @@ def test_every_shortcut_of_the_table_exists(parts: Parts) -> None:
 
 
 def test_every_shortcut_of_the_menus_stands_in_the_table(parts: Parts) -> None:
-    known = {s.keys.replace("Plus", "+").replace("Minus", "-").replace("Page", "Pg") for s in texts.SHORTCUTS}
+    known = {s.keys.replace("Plus", "+").replace("Minus", "-").replace("Page", "Pg") for s in words.SHORTCUTS}
     known = {QKeySequence(keys).toString() for keys in known}
     for action in parts.window.actions_by_name.values():
         if action.shortcuts():

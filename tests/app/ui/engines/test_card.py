@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.bridge.jobs import ModelChoice
 from app.bridge.model import ModelPhase
 from app.main import Parts
-from app.ui.chat import words
+from app.ui.engines import words
 from app.ui.engines.card import EngineCard
 from app.ui.engines.log import EngineLog
 from app.ui.widgets.question import Question

@@ -19,6 +19,7 @@ from app.main import Parts
 from app.ui.gpu import words
 from app.ui.gpu.dialog import GpuDialog
 from app.ui.gpu.panel import GpuPanel
+from app.ui.help import words as help_words
 from app.ui.help.doctor_dialog import DoctorDialog
 from app.ui.models.models_window import ModelsWindow
 from app.ui.widgets.question import Question
@@ -202,12 +203,12 @@ def test_the_doctor(scripted: Parts, gpu: ScriptedGpu) -> None:
     scripted.window.actions_by_name["doctor"].trigger()
     (dialog,) = scripted.window.findChildren(DoctorDialog)
     assert gpu.asked_for() == [("diagnose",)]
-    assert dialog.state.text() == words.LOOKING
+    assert dialog.state.text() == help_words.LOOKING
     assert not dialog.copy_button.isEnabled()
     gpu.check_arrived.emit(Finding("Python", "pass", "3.11.7"))
     gpu.check_arrived.emit(Finding("Chats", "fail", "The chat file is damaged.", "Start Dewpoint again."))
     gpu.checks_ended.emit()
-    assert dialog.state.text() == words.bad(1)
+    assert dialog.state.text() == help_words.bad(1)
     dialog.copy_button.click()
     copied = QGuiApplication.clipboard().text()
     assert "[pass] Python: 3.11.7\n[fail] Chats: The chat file is damaged.\n       Start Dewpoint again." in copied
@@ -220,4 +221,4 @@ def test_a_doctor_who_finds_nothing(scripted: Parts, gpu: ScriptedGpu) -> None:
     (dialog,) = scripted.window.findChildren(DoctorDialog)
     gpu.check_arrived.emit(Finding("Python", "pass", "3.11.7"))
     gpu.checks_ended.emit()
-    assert dialog.state.text() == words.GOOD
+    assert dialog.state.text() == help_words.GOOD

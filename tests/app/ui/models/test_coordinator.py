@@ -16,7 +16,7 @@ from app.library.queue import Ended
 from app.library.values import ModelState
 from app.library.work import ModelWork, ModelWorkEnd, Transferring
 from app.main import Parts
-from app.ui.models import words as model_words
+from app.ui.models import words
 from app.ui.models.models_window import ModelsWindow
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.fake_engines import FakeEngines
@@ -120,7 +120,7 @@ def test_engines_are_built_for_the_model_of_the_row(
     assert row.state.text() == "Building engines"
     assert [button.text() for button in row.buttons()] == ["Engines \u2026"]
     remove = next(line for line in row.menu.actions() if line.data() == "remove")
-    assert remove.toolTip() == model_words.BUILDING_WHY
+    assert remove.toolTip() == words.BUILDING_WHY
     card.close()
     scripted.window.pane.header.engines.click()  # of this model, not of the one that answers
     qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text() and card.isVisible(), timeout=10_000)
@@ -142,9 +142,9 @@ def test_a_download_that_cannot_go_on(scripted: Parts, library: ScriptedLibrary)
 ENDS = [
     (ModelWorkEnd(ModelWork("verify", "m"), False, None), f"Every file of {NVIDIA.title} is right."),
     (ModelWorkEnd(ModelWork("verify", "m", damaged=("a",)), False, None), "is missing or damaged: a"),
-    (ModelWorkEnd(ModelWork("verify", "m"), True, None), model_words.VERIFY_STOPPED),
+    (ModelWorkEnd(ModelWork("verify", "m"), True, None), words.VERIFY_STOPPED),
     (ModelWorkEnd(ModelWork("move", "m"), False, None), f"{NVIDIA.title} has moved."),
-    (ModelWorkEnd(ModelWork("merge", "m"), True, None), model_words.MERGE_STOPPED),
+    (ModelWorkEnd(ModelWork("merge", "m"), True, None), words.MERGE_STOPPED),
     (ModelWorkEnd(ModelWork("merge", "m"), False, PROBLEM), PROBLEM.text),
 ]
 
@@ -187,7 +187,7 @@ def test_use_and_back_to_the_starter(qtbot: QtBot, scripted: Parts, library: Scr
     row, starter = window.list.rows["m"], window.list.rows["starter"]
     row.buttons()[0].click()
     assert not starter.buttons()[0].isEnabled()
-    assert starter.buttons()[0].toolTip() == model_words.LOADING_WHY
+    assert starter.buttons()[0].toolTip() == words.LOADING_WHY
     in_use(qtbot, scripted, SMALL.folder)
     assert row.mark.text() == "In use"
     starter.buttons()[0].click()

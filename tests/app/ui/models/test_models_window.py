@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.library.values import ModelState
 from app.library.work import Transferring
-from app.ui.models import words as model_words
+from app.ui.models import words
 from app.ui.models.models_window import ModelsWindow
 from tests.app.ui.models.support import labels
 from tests.app.ui.test_window_controls import nameless
@@ -30,7 +30,7 @@ from tests.helpers.scripted_library import (
 
 def test_before_the_first_look(models: ModelsWindow, library: ScriptedLibrary) -> None:
     assert ("look",) in library.calls
-    assert models.list.machine.card.text() == model_words.LOOKING
+    assert models.list.machine.card.text() == words.LOOKING
     assert not models.list.rows
 
 
@@ -58,12 +58,12 @@ def test_no_card_says_why_once(models: ModelsWindow, library: ScriptedLibrary) -
 def test_offline_explains(models: ModelsWindow, library: ScriptedLibrary) -> None:
     library.show(shelf_of(mine("m", ModelState.PAUSED, "redhat-fp8"), offline=True))
     assert models.offline.isVisible()
-    assert models.offline.text() == model_words.OFFLINE_LINE
+    assert models.offline.text() == words.OFFLINE_LINE
     resume = models.list.rows["m"].buttons()[0]
     download = models.list.rows["catalogue:nvidia-nvfp4"].buttons()[0]
     for control in (resume, download, models.refresh_list, models.by_name):
         assert not control.isEnabled()
-        assert control.toolTip() == model_words.OFFLINE_WHY
+        assert control.toolTip() == words.OFFLINE_WHY
     assert models.by_folder.isEnabled()
 
 

@@ -11,7 +11,7 @@ from app.bridge.jobs import ModelChoice
 from app.library.values import ModelState, ModelStatus
 from app.library.work import ModelWork, Transferring
 from app.main import Parts
-from app.ui.models import words as model_words
+from app.ui.models import words
 from app.ui.models.models_window import ModelsWindow
 from tests.app.ui.models.support import labels, lines, press, texts
 from tests.helpers.scripted_library import (
@@ -169,7 +169,7 @@ def test_one_check_move_or_merge_at_a_time(
     for line in other.menu.actions():
         if line.text() in ("Verify again", "Move to another drive \u2026"):
             assert not line.isEnabled()
-            assert line.toolTip() == model_words.ONE_AT_A_TIME
+            assert line.toolTip() == words.ONE_AT_A_TIME
     press(row, "Stop")
     assert library.asked_for() == [("stop_work",)]
     library.show_work(dataclasses.replace(work, stopping=True))
@@ -190,7 +190,7 @@ def test_the_model_in_use_is_marked_and_stays(scripted: Parts, models: ModelsWin
     for name in ("Move to another drive \u2026", "Remove \u2026"):
         line = next(line for line in row.menu.actions() if line.text() == name)
         assert not line.isEnabled()
-        assert line.toolTip() == model_words.IN_USE_WHY
+        assert line.toolTip() == words.IN_USE_WHY
 
 
 def test_details_on_demand(models: ModelsWindow, library: ScriptedLibrary) -> None:

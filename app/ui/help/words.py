@@ -1,0 +1,67 @@
+"""Sentences of the menu Help: About, and the table of keys (the README has the same)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ABOUT = (
+    "Dewpoint chats, offline, with DiffusionGemma, a language model that denoises a whole block of text, step by step, "
+    "from noise to an answer. No cloud, no account, no token charges: nothing leaves this computer."
+)
+LICENSE_LINE = "Apache License 2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """One key and what it does; `keys` is written for people ("Ctrl+Plus")."""
+
+    keys: str
+    action: str
+
+
+SHORTCUTS: tuple[Shortcut, ...] = (
+    Shortcut("Enter", "Send the message"),
+    Shortcut("Shift+Enter", "Begin a new line in the message"),
+    Shortcut("Esc", "Stop the answer; what is already written is kept"),
+    Shortcut("Ctrl+R", "Try again: ask for a new answer to the last message"),
+    Shortcut("Ctrl+Shift+C", "Copy the last answer"),
+    Shortcut("Ctrl+L", "Go to the message box"),
+    Shortcut("Ctrl+M", "Models"),
+    Shortcut("Ctrl+N", "New chat"),
+    Shortcut("Ctrl+PageDown", "Next chat"),
+    Shortcut("Ctrl+PageUp", "Previous chat"),
+    Shortcut("F2", "Rename the selected chat"),
+    Shortcut("Delete", "Delete the selected chat in the list"),
+    Shortcut("Ctrl+Z", "Bring the deleted chat back"),
+    Shortcut("Ctrl+B", "Hide or show the chat list"),
+    Shortcut("Ctrl+Plus", "Larger text"),
+    Shortcut("Ctrl+Minus", "Smaller text"),
+    Shortcut("Ctrl+0", "Text at its normal size"),
+    Shortcut("Ctrl+,", "Settings"),
+    Shortcut("F1", "Keyboard shortcuts"),
+    Shortcut("Ctrl+Q", "Quit"),
+)
+NETWORK_TEXT = (
+    "Dewpoint opens a connection for these reasons only, each after a click of yours. Nothing else is ever asked: no "
+    "telemetry, no account, and no update check that you have not switched on. A test of the program holds this list."
+)
+NETWORK_CHATS = "Your chats, your files and your engines never leave this computer."
+STAY_OFFLINE = "Stay offline"
+STAY_OFFLINE_TEXT = "Dewpoint opens no connection at all, whatever you click; a download that runs is paused."
+NETWORK_TITLE = "What Dewpoint asks the network"
+DOCTOR = "Check this computer"
+DOCTOR_TEXT = "What Dewpoint needs, and what it found. Nothing is changed and nobody is asked."
+LOOKING = "Looking \u2026"
+GOOD = "Everything that Dewpoint needs is there."
+COPY_REPORT = "Copy report"
+COPY_WHAT = "report"
+PILLS = {"pass": "fine", "note": "note", "fail": "fails"}
+TONES = {"pass": "good", "note": "calm", "fail": "bad"}
+
+
+def bad(count: int) -> str:
+    """How many things do not work."""
+    return f"{'One thing does' if count == 1 else f'{count} things do'} not work; what to do stands beside it."
+
+
+WHEN, WHO, SENT = "When", "Who is asked", "What is sent"

@@ -1,0 +1,7 @@
+"""Words on buttons that many dialogs have."""
+
+from __future__ import annotations
+
+CANCEL = "Cancel"
+CLOSE = "Close"
+LICENCE = "Licence"
