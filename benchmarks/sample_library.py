@@ -12,8 +12,7 @@ from app.base.paths import starter_model_folder
 from app.library import texts
 from app.library.catalogue import CatalogueEntry, shipped_entries
 from app.library.fit import advice_for, fit_of
-from app.library.values import STARTER_ID, Computer, Fit, LibraryStatus, ModelState, ModelStatus
-from app.library.work import Transferring
+from app.library.values import STARTER_ID, Computer, Fit, LibraryStatus, ModelState, ModelStatus, Transferring
 from trt_engines.planning.hardware import GIB
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import PUBLISHED

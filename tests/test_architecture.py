@@ -19,7 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("app", "inference", "trt_engines", "benchmarks", "installers", "requirements", "tests")
-MAX_FILE_LINES = 300
+MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 PRINT_ALLOWED_NAMES = {"cli.py", "__main__.py"}
 # Needs the `export` extra or more: import-linter says which modules these are.

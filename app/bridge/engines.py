@@ -20,9 +20,8 @@ from PySide6.QtCore import QObject, Signal
 from app.base.errors import ErrorReport
 from app.base.log import get_logger
 from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
-from app.engines.looks import Looked, Removed
 from app.engines.service import EngineService
-from app.engines.values import EngineOffer, EngineStatus
+from app.engines.values import EngineOffer, EngineStatus, Looked, Removed
 
 if TYPE_CHECKING:
     from trt_engines.building.builder import BuildProgress

@@ -16,8 +16,7 @@ from PySide6.QtCore import QObject, Signal
 from app.base.log import get_logger
 from app.bridge.lazily import LazyModule
 from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
-from app.gpu.values import GpuOffer, GpuStatus, GpuStep
-from app.gpu.work import GpuEnd, GpuTask, GpuWork
+from app.gpu.values import GpuEnd, GpuOffer, GpuStatus, GpuStep, GpuTask, GpuWork
 
 if TYPE_CHECKING:
     from app.gpu import tasks as jobs

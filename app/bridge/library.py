@@ -19,8 +19,18 @@ from app.bridge.lazily import LazyModule
 from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.library.queue import DownloadQueue, Ended
 from app.library.services import LibraryServices
-from app.library.values import DownloadOffer, Leftover, LibraryStatus, ModelState, ModelStatus, Removal
-from app.library.work import ModelWork, ModelWorkEnd, Told, Transferring
+from app.library.values import (
+    DownloadOffer,
+    Leftover,
+    LibraryStatus,
+    ModelState,
+    ModelStatus,
+    ModelWork,
+    ModelWorkEnd,
+    Removal,
+    Told,
+    Transferring,
+)
 
 if TYPE_CHECKING:
     from app.library import tasks as jobs

@@ -15,17 +15,25 @@ from types import TracebackType
 from sqlite_utils import Database
 
 from app.chats import texts
-from app.chats.answers import AnswerWriter
 from app.chats.backup import daily_backup_is_due, make_backup
 from app.chats.database import checkpoint, transaction
 from app.chats.errors import translated
 from app.chats.ids import RENAMED_LENGTH, new_id, now_ms, storable, title_from_text
 from app.chats.messages import BlockRecord, Conversation, Message, MessageState, RecoveryReport
 from app.chats.opening import open_history
-from app.chats.reading import MessageReader
-from app.chats.rows import CONVERSATION_COLUMNS, conversation_from_row
+from app.chats.rows import (
+    BLOCK_COLUMNS,
+    CONVERSATION_COLUMNS,
+    MESSAGE_SQL,
+    block_from_row,
+    block_to_row,
+    conversation_from_row,
+    error_to_json,
+    message_from_row,
+    params_to_json,
+)
 from inference.events import BlockCommitted, Failed, Finished
-from inference.params import ChatTurn, SamplerParams
+from inference.params import ChatTurn, Role, SamplerParams
 
 KEEP_DELETED = timedelta(days=30)
 
@@ -238,3 +246,184 @@ class HistoryStore:
             if not daily_backup_is_due(self._backups, now):
                 return None
             return make_backup(self._db.conn, self._backups, "daily", now)
+
+
+_FIGURES = (
+    "reason",
+    "max_steps",
+    "answer_tokens",
+    "tokens_per_step",
+    "time_to_first_draft",
+    "time_to_first_block",
+    "wall_seconds",
+    "decode_seconds",
+    "wall_tokens_per_second",
+    "decode_tokens_per_second",
+)
+
+
+class AnswerWriter:
+    """Changes of messages on one connection.
+
+    A second window that starts marks unfinished answers as stopped, since it cannot know that another one is still
+    writing; so the next block makes such an answer a streaming one again, and its end is stored whatever the state
+    was.
+    """
+
+    def __init__(self, db: Database, reader: MessageReader) -> None:
+        self._db = db
+        self._reader = reader
+
+    def insert(
+        self, conversation_id: str, parent_id: str | None, role: Role, state: MessageState, body: str
+    ) -> Message:
+        """A new message below `parent_id`, behind its siblings; it becomes the head of its chat."""
+        now, new = now_ms(), new_id()
+        self._db.execute(
+            """INSERT INTO message
+                   (id, conversation_id, parent_id, role, state, created_at, updated_at, body, thinking, sibling_no)
+               VALUES (:id, :chat, :parent, :role, :state, :now, :now, :body, '', (
+                   SELECT COALESCE(MAX(sibling_no) + 1, 0) FROM message
+                   WHERE conversation_id = :chat AND parent_id IS :parent))""",
+            {
+                "id": new,
+                "chat": conversation_id,
+                "parent": parent_id,
+                "role": role,
+                "state": state.value,
+                "now": now,
+                "body": body,
+            },
+        )
+        sql = "UPDATE conversation SET head_message_id = ?, updated_at = ? WHERE id = ?"
+        self._db.execute(sql, [new, now, conversation_id])
+        return self._reader.message(new)
+
+    def begin(
+        self, conversation_id: str, parent_id: str, seed: int | None, params: SamplerParams, model: str, backend: str
+    ) -> Message:
+        """An empty answer that is being written."""
+        if self._reader.message(parent_id).conversation_id != conversation_id:
+            raise ValueError(f"parent_id must be a message of chat {conversation_id!r}, not {parent_id!r}")
+        message = self.insert(conversation_id, parent_id, "assistant", MessageState.STREAMING, "")
+        self._db.execute(
+            "INSERT INTO generation (message_id, seed, backend, model, params_json) VALUES (?, ?, ?, ?, ?)",
+            [message.id, None if seed is None else str(seed), backend, storable(model), params_to_json(params)],
+        )
+        return self._reader.message(message.id)
+
+    def commit_block(self, message_id: str, event: BlockCommitted) -> None:
+        """Store a block and append its text, once."""
+        self._require(message_id)
+        row = block_to_row(message_id, event)
+        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+        done = self._db.execute(f"INSERT OR IGNORE INTO block ({names}) VALUES ({marks})", row)
+        if done.rowcount != 1:
+            return
+        self._db.execute(
+            """UPDATE message SET body = body || ?, thinking = thinking || ?, updated_at = ?,
+                   state = CASE state WHEN 'stopped' THEN 'streaming' ELSE state END
+               WHERE id = ?""",
+            [row["answer"], row["thinking"], now_ms(), message_id],
+        )
+
+    def finish(self, message_id: str, event: Finished) -> Message:
+        """Store the whole answer, how it ended and its figures."""
+        self._require(message_id)
+        state = MessageState.STOPPED if event.reason == "cancelled" else MessageState.DONE
+        self._db.execute(
+            "UPDATE message SET state = ?, body = ?, thinking = ?, error_json = NULL, updated_at = ? WHERE id = ?",
+            [state.value, storable(event.answer), storable(event.thinking), now_ms(), message_id],
+        )
+        assignments = ", ".join(f"{name} = ?" for name in _FIGURES)
+        values = [getattr(event, name) for name in _FIGURES]
+        sql = f"UPDATE generation SET seed = ?, {assignments} WHERE message_id = ?"
+        self._db.execute(sql, [str(event.seed), *values, message_id])
+        return self._reader.message(message_id)
+
+    def fail(self, message_id: str, event: Failed) -> Message:
+        """Store why the answer failed."""
+        self._require(message_id)
+        sql = "UPDATE message SET state = 'error', error_json = ?, updated_at = ? WHERE id = ?"
+        self._db.execute(sql, [error_to_json(event), now_ms(), message_id])
+        return self._reader.message(message_id)
+
+    def stop(self, message_id: str) -> Message:
+        """End an answer that is still being written."""
+        self._require(message_id)
+        sql = "UPDATE message SET state = 'stopped', updated_at = ? WHERE id = ? AND state = 'streaming'"
+        self._db.execute(sql, [now_ms(), message_id])
+        return self._reader.message(message_id)
+
+    def _require(self, message_id: str) -> None:
+        if self._db.execute("SELECT 1 FROM message WHERE id = ?", [message_id]).fetchone() is None:
+            raise KeyError(message_id)
+
+
+# UNION drops what was seen before, so that even a circle of parents comes to an end.
+_BRANCH_SQL = f"""
+WITH RECURSIVE branch (id, parent_id) AS (
+    SELECT id, parent_id FROM message WHERE id = :head
+    UNION SELECT p.id, p.parent_id FROM branch b JOIN message p ON p.id = b.parent_id
+)
+{MESSAGE_SQL} WHERE m.id IN (SELECT id FROM branch)
+"""
+
+
+class MessageReader:
+    """Queries on one connection; unknown ids raise `KeyError`."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """One chat."""
+        sql = f"SELECT {CONVERSATION_COLUMNS} FROM conversation WHERE id = ?"
+        row = self._db.execute(sql, [conversation_id]).fetchone()
+        if row is None:
+            raise KeyError(conversation_id)
+        return conversation_from_row(row)
+
+    def message(self, message_id: str) -> Message:
+        """One message."""
+        row = self._db.execute(f"{MESSAGE_SQL} WHERE m.id = ?", [message_id]).fetchone()
+        if row is None:
+            raise KeyError(message_id)
+        return message_from_row(row)
+
+    def branch(self, head: str | None) -> tuple[Message, ...]:
+        """The messages from the root to `head`; none for None."""
+        if head is None:
+            return ()
+        found = {row[0]: message_from_row(row) for row in self._db.execute(_BRANCH_SQL, {"head": head})}
+        path: list[Message] = []
+        at: str | None = head
+        while at is not None and at in found:
+            message = found.pop(at)
+            path.append(message)
+            at = message.parent_id
+        return tuple(reversed(path))
+
+    def siblings(self, message_id: str) -> tuple[Message, ...]:
+        """The children of the same parent in the same chat."""
+        message = self.message(message_id)
+        sql = f"{MESSAGE_SQL} WHERE m.conversation_id = ? AND m.parent_id IS ? ORDER BY m.sibling_no, m.id"
+        return tuple(
+            message_from_row(row) for row in self._db.execute(sql, [message.conversation_id, message.parent_id])
+        )
+
+    def newest_leaf(self, message_id: str) -> str:
+        """The message itself or, where it has children, the newest of them, and so on."""
+        at, seen = message_id, {message_id}
+        while True:
+            sql = "SELECT id FROM message WHERE parent_id = ? ORDER BY sibling_no DESC, id DESC LIMIT 1"
+            row = self._db.execute(sql, [at]).fetchone()
+            if row is None or row[0] in seen:
+                return at
+            at = str(row[0])
+            seen.add(at)
+
+    def blocks(self, message_id: str) -> tuple[BlockRecord, ...]:
+        """The committed blocks of an answer, in order."""
+        sql = f"SELECT {BLOCK_COLUMNS} FROM block WHERE message_id = ? ORDER BY ord"
+        return tuple(block_from_row(row) for row in self._db.execute(sql, [message_id]))

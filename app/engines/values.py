@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.base.errors import ErrorReport
+from app.engines.sets import ListedSet
 from trt_engines.planning.probe import DetectedGpu
 
 if TYPE_CHECKING:
@@ -81,3 +82,18 @@ class EngineStatus:
     def offer(self, precision: str) -> EngineOffer | None:
         """The offer of this precision."""
         return next((offer for offer in self.offers if offer.precision == precision), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The end of a look."""
+
+    status: EngineStatus
+    sets: tuple[ListedSet, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Bytes that came free."""
+
+    freed: int

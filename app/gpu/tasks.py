@@ -7,8 +7,7 @@ from collections.abc import Generator
 
 from app.doctor.checks import Finding, checks
 from app.gpu.service import GpuService, GpuTools
-from app.gpu.values import GpuOffer, GpuStatus, GpuStep
-from app.gpu.work import GpuTask
+from app.gpu.values import GpuOffer, GpuStatus, GpuStep, GpuTask
 from app.library.services import LibraryServices
 from trt_engines.errors import EngineError
 from trt_engines.tensorrt.flavour import installed_flavour

@@ -13,8 +13,17 @@ from app.library import download as fetching
 from app.library.overview import library_status
 from app.library.queue import Began, DownloadQueue, Ended, Moved
 from app.library.services import LibraryServices
-from app.library.values import DownloadOffer, Leftover, ModelStatus, Removal, Step
-from app.library.work import FoundAdapter, ModelWork, Told, Transferring
+from app.library.values import (
+    DownloadOffer,
+    FoundAdapter,
+    Leftover,
+    ModelStatus,
+    ModelWork,
+    Removal,
+    Step,
+    Told,
+    Transferring,
+)
 from app.transfers.values import FileDamaged, Progress, TransferEvent, Verifying, Waiting
 
 Answers = Generator[Told, None, None]

@@ -21,10 +21,9 @@ from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import weights_errors
 from inference.errors import ModelFolderError
 from inference.text.tokenizer import tokenizer_from_folder
-from trt_engines.weights.index import INDEX, TensorRecord
+from trt_engines.weights.index import INDEX, TensorRecord, shared_name
 from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
 from trt_engines.weights.lora_math import merged_pieces
-from trt_engines.weights.names import shared_name
 from trt_engines.weights.source import WeightSource
 from trt_engines.weights.tensor_file import write_tensors
 

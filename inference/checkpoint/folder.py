@@ -17,9 +17,8 @@ from inference.config import ModelConfig, model_config_from_folder
 from inference.config_fields import read_object
 from inference.errors import ModelFolderError
 from inference.text.chat_template import template_from_folder
-from trt_engines.weights.index import TensorRecord, index_checkpoint, index_file_tensors
+from trt_engines.weights.index import EMBEDDING, TensorRecord, index_checkpoint, index_file_tensors, second_copies
 from trt_engines.weights.layout import Layout, layout_of
-from trt_engines.weights.names import EMBEDDING, second_copies
 
 # Two copies of a tensor are compared in one place of this many bytes: who trained them apart changed nearly all of it.
 _SAMPLE_BYTES = 256

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from inference.config import LayerSpec, ModelConfig
 from inference.errors import ModelFolderError
 from trt_engines.errors import WeightsError
-from trt_engines.weights.index import TensorRecord
+from trt_engines.weights.index import DECODER, EMBEDDING, ENCODER, TensorRecord
 from trt_engines.weights.layout import FLOAT_TYPES, Shape, layout_of, stored_as
-from trt_engines.weights.names import DECODER, EMBEDDING, ENCODER
 
 _CONFIG_HINT = "Weights and config.json belong to different models: download the model again."
 _NORMS = (

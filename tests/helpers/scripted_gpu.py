@@ -11,8 +11,7 @@ from PySide6.QtCore import QObject
 from app.base.errors import ErrorReport
 from app.bridge.gpu import GpuAddon
 from app.gpu.service import GpuTools
-from app.gpu.values import GpuOffer, GpuState, GpuStatus
-from app.gpu.work import GpuEnd, GpuWork
+from app.gpu.values import GpuEnd, GpuOffer, GpuState, GpuStatus, GpuWork
 from app.library.services import LibraryServices
 
 MB = 1_000_000

@@ -25,9 +25,10 @@ from app.library.values import (
     LibraryStatus,
     ModelState,
     ModelStatus,
+    ModelWork,
     Removal,
+    Transferring,
 )
-from app.library.work import ModelWork, Transferring
 from app.transfers.values import Digest
 from trt_engines.planning.hardware import GIB
 

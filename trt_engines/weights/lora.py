@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from trt_engines.errors import WeightsError
-from trt_engines.weights.index import index_file_tensors
+from trt_engines.weights.index import EMBEDDING, HEAD, canonical_name, index_file_tensors, shared_name
 from trt_engines.weights.layout import FLOAT_TYPES
 from trt_engines.weights.lora_config import LoraConfig, lora_config
 from trt_engines.weights.lora_math import Change, Floats, check_change
-from trt_engines.weights.names import EMBEDDING, HEAD, canonical_name, shared_name
 from trt_engines.weights.source import WeightSource
 
 ADAPTER = "adapter_model.safetensors"

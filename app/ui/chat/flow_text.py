@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QPalette, QTextDocument, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip
 
-from app.ui.chat.markdown_html import html_from_markdown
+from app.ui.chat.markdown import html_from_markdown
 from app.ui.widgets.theme import Theme
 
 SAFE_SCHEMES = ("http", "https", "mailto")

@@ -9,8 +9,8 @@ from app.bridge.model import AnsweringStatus, ModelPhase
 from app.ui.chat import words
 from app.ui.engines import words as engines_words
 from app.ui.models import words as model_words
-from app.ui.widgets.elided import ElidedButton
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.labels import ElidedButton
 from app.ui.widgets.theme import ThemeManager
 
 _BUSY = (ModelPhase.LOADING, ModelPhase.WRITING, ModelPhase.STOPPING)

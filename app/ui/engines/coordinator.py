@@ -14,7 +14,7 @@ from app.bridge.chat import ChatController
 from app.bridge.engines import Engines, EngineWork, WorkEnd
 from app.bridge.gpu import GpuAddon
 from app.bridge.model import ModelPhase
-from app.engines.looks import Looked
+from app.engines.values import Looked
 from app.ui.engines import words
 from app.ui.engines.card import EngineCard
 from app.ui.models.buttons import same_folder

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.bridge.gpu import GpuAddon
     from app.bridge.library import Library
     from app.bridge.preferences import Preferences
-    from app.gpu.work import GpuEnd
+    from app.gpu.values import GpuEnd
     from app.ui.chat.pane import ChatPane
     from app.ui.engines.card import EngineCard
     from app.ui.models.models_window import ModelsWindow

@@ -14,7 +14,7 @@ from app.ui.widgets.labels import Sentence, set_tone
 
 if TYPE_CHECKING:
     from app.bridge.gpu import GpuAddon
-    from app.gpu.work import GpuWork
+    from app.gpu.values import GpuWork
 
 STEPS = 1000
 

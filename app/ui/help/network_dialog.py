@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLay
 
 from app.base.settings import Settings
 from app.bridge.preferences import Preferences
-from app.network.client import NetworkUse
+from app.network.purposes import NetworkUse
 from app.ui.help import words
 from app.ui.widgets import words as common_words
 from app.ui.widgets.first_size import resize_within_screen

@@ -15,7 +15,7 @@ from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
-    from app.library.work import FoundAdapter
+    from app.library.values import FoundAdapter
 
 
 class NameDialog(Sheet):

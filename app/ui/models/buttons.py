@@ -13,7 +13,7 @@ from app.ui.models import words
 
 if TYPE_CHECKING:
     from app.bridge.engines import EngineWork
-    from app.library.work import ModelWork, Transferring
+    from app.library.values import ModelWork, Transferring
 
 HUB_BUTTONS = ("download", "again", "resume", "repair")
 DONE = (ModelState.INSTALLED, ModelState.READY)

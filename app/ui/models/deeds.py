@@ -22,7 +22,7 @@ from app.ui.widgets.theme import Theme, ThemeManager
 if TYPE_CHECKING:
     from app.bridge.library import Library
     from app.bridge.preferences import Preferences
-    from app.library.work import FoundAdapter
+    from app.library.values import FoundAdapter
 
 
 class ModelDeeds(QObject):

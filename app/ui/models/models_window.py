@@ -19,16 +19,15 @@ from app.ui.models import words
 from app.ui.models.buttons import Now
 from app.ui.models.model_list import ModelList
 from app.ui.widgets import words as common_words
-from app.ui.widgets.elided import ElidedLabel
 from app.ui.widgets.first_size import resize_within_screen
-from app.ui.widgets.labels import Sentence, Strip
+from app.ui.widgets.labels import ElidedLabel, Sentence, Strip
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
     from app.bridge.engines import Engines, EngineWork
     from app.bridge.library import Library
     from app.library.queue import Ended
-    from app.library.work import ModelWork, Transferring
+    from app.library.values import ModelWork, Transferring
 
 SIZE = (760, 760)
 

@@ -18,7 +18,7 @@ from app.ui.models.models_window import ModelsWindow
 if TYPE_CHECKING:
     from app.bridge.library import Library
     from app.library.queue import Ended
-    from app.library.work import ModelWorkEnd
+    from app.library.values import ModelWorkEnd
     from app.ui.chat.pane import ChatPane
 
     _Base = QMainWindow

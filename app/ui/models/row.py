@@ -20,8 +20,7 @@ from PySide6.QtWidgets import (
 from app.ui.models import words
 from app.ui.models.buttons import Button
 from app.ui.models.row_status import Bar, RowStatus
-from app.ui.widgets.elided import ElidedLabel
-from app.ui.widgets.labels import Pill, Sentence, TroubleFrame, set_tone
+from app.ui.widgets.labels import ElidedLabel, Pill, Sentence, TroubleFrame, set_tone
 
 STEPS = 1000  # of the progress bar
 NARROW_EMS = 75

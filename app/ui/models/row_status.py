@@ -8,8 +8,7 @@ from app.base import units
 from app.base.errors import ErrorReport
 from app.engines import texts as engine_texts
 from app.library import texts as model_texts
-from app.library.values import ModelState, ModelStatus
-from app.library.work import ModelWork, Transferring
+from app.library.values import ModelState, ModelStatus, ModelWork, Transferring
 from app.ui.engines import words as engines_words
 from app.ui.models import words
 from app.ui.models.buttons import Button, Now, buttons_of, menu_of, shown_state

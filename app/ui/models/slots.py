@@ -25,7 +25,7 @@ from app.ui.widgets.theme import ThemeManager
 if TYPE_CHECKING:
     from app.bridge.engines import Engines
     from app.bridge.gpu import GpuAddon
-    from app.library.work import ModelWork, Transferring
+    from app.library.values import ModelWork, Transferring
 
 FIRST_LOOK_MS = 1_200  # after the window takes input: the first answer and the model come first
 MEGABYTE = 1_000_000

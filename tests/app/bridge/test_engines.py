@@ -16,9 +16,8 @@ from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
 from app.bridge.engines import Engines, EngineWork, WorkEnd
 from app.engines import texts
-from app.engines.looks import Looked
 from app.engines.service import EngineService
-from app.engines.values import EngineOffer, EngineStatus
+from app.engines.values import EngineOffer, EngineStatus, Looked
 from tests.helpers.fake_engines import FakeEngines, build_error
 
 MODEL = Path("/models/x")

@@ -12,8 +12,7 @@ from app.base.errors import ErrorReport
 from app.bridge.gpu import GpuAddon
 from app.doctor.checks import Finding
 from app.gpu import tasks as gpu_jobs
-from app.gpu.values import GpuOffer, GpuState, GpuStatus
-from app.gpu.work import GpuEnd
+from app.gpu.values import GpuEnd, GpuOffer, GpuState, GpuStatus
 from app.library.services import LibraryServices
 from tests.app.conftest import MakeServices
 from tests.helpers.tiny_models import MemoryKeyring

@@ -15,8 +15,7 @@ from app.bridge.library import Library
 from app.library.queue import Ended
 from app.library.records import DownloadState
 from app.library.services import LibraryServices
-from app.library.values import DownloadOffer, LibraryStatus, ModelState, Removal
-from app.library.work import ModelWork, ModelWorkEnd, Transferring
+from app.library.values import DownloadOffer, LibraryStatus, ModelState, ModelWork, ModelWorkEnd, Removal, Transferring
 from tests.helpers.hub_behaviour import Repo, repo_of
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, downloaded, tiny_contents

@@ -16,7 +16,7 @@ from inference.errors import ModelFolderError
 from tests.inference.checkpoint.adapter_maker import OUTPUT, PREFIX, QUERY, Tensors, factors, write_adapter
 from tests.inference.checkpoints import BF16, random_tensors, tiny_config, write_model
 from tests.trt_engines.weights.support import E4M3, write_checkpoint
-from trt_engines.weights.names import EMBEDDING
+from trt_engines.weights.index import EMBEDDING
 from trt_engines.weights.source import WeightSource
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -23,7 +23,7 @@ from inference.errors import ModelFolderError
 from tests.inference.checkpoint.adapter_maker import OUTPUT, QUERY, factors, write_adapter
 from tests.inference.checkpoints import BF16, random_tensors, shard, tiny_config, write_model
 from tests.inference.golden import names
-from trt_engines.weights.names import EMBEDDING
+from trt_engines.weights.index import EMBEDDING
 from trt_engines.weights.source import WeightSource
 
 GOLDEN = Path(__file__).parents[1] / "golden"

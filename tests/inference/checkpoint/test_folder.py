@@ -22,7 +22,7 @@ from inference.errors import ModelFolderError
 from tests.inference.checkpoints import STARTER, Tensors, random_tensors, shard, small_config, write_model
 from tests.inference.published import published_config
 from tests.trt_engines.weights.support import write_checkpoint
-from trt_engines.weights.names import DECODER, EMBEDDING, ENCODER
+from trt_engines.weights.index import DECODER, EMBEDDING, ENCODER
 
 LAYER = "model.decoder.layers.1."
 

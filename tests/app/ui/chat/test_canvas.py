@@ -13,9 +13,17 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.ui.chat.canvas import CanvasView
-from app.ui.chat.canvas_flow import CanvasFlow, Flow, Level, Word, level_from_entropy
-from app.ui.chat.canvas_paint import FADE_SECONDS, CanvasPainter, Look
+from app.ui.chat.canvas import (
+    FADE_SECONDS,
+    CanvasFlow,
+    CanvasPainter,
+    CanvasView,
+    Flow,
+    Level,
+    Look,
+    Word,
+    level_from_entropy,
+)
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated

@@ -16,10 +16,20 @@ from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.highlight import spans_from_code
-from app.ui.chat.markdown import Code, Heading, ListBlock, Paragraph, Prose, Quote, Rule, Table, blocks_from_markdown
+from app.ui.chat.markdown import (
+    Code,
+    Heading,
+    ListBlock,
+    Paragraph,
+    Prose,
+    Quote,
+    Rule,
+    Table,
+    blocks_from_markdown,
+    html_from_inline,
+    html_from_markdown,
+)
 from app.ui.chat.markdown import segments_from_markdown as segments
-from app.ui.chat.markdown_html import html_from_markdown
-from app.ui.chat.markdown_inline import html_from_inline
 from app.ui.widgets.colours import DARK, LIGHT
 from app.ui.widgets.theme import Theme
 

@@ -13,8 +13,7 @@ from app.base.errors import ErrorReport
 from app.bridge.model import ModelPhase
 from app.doctor.checks import Finding
 from app.gpu import texts
-from app.gpu.values import GpuStep
-from app.gpu.work import GpuWork
+from app.gpu.values import GpuStep, GpuWork
 from app.main import Parts
 from app.ui.gpu import words
 from app.ui.gpu.dialog import GpuDialog

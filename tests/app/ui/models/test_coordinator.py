@@ -13,8 +13,7 @@ from app.base.errors import ErrorReport
 from app.bridge.library import Library
 from app.bridge.model import ModelPhase
 from app.library.queue import Ended
-from app.library.values import ModelState
-from app.library.work import ModelWork, ModelWorkEnd, Transferring
+from app.library.values import ModelState, ModelWork, ModelWorkEnd, Transferring
 from app.main import Parts
 from app.ui.models import words
 from app.ui.models.models_window import ModelsWindow

@@ -11,12 +11,10 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QLabel, QLineEdit, QPushButt
 from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
-from app.library.values import ModelState
-from app.library.work import FoundAdapter, ModelWork
+from app.library.values import FoundAdapter, ModelState, ModelWork
 from app.main import Parts
 from app.ui.help.network_dialog import NetworkDialog
-from app.ui.models import dialog_words as words
-from app.ui.models import words as model_words
+from app.ui.models import words
 from app.ui.models.add_dialogs import AdapterDialog, NameDialog
 from app.ui.models.leftovers_dialog import LeftoversDialog
 from app.ui.models.licence_dialog import LicenceDialog
@@ -183,7 +181,7 @@ def test_a_merge_waits_for_other_work(scripted: Parts, library: ScriptedLibrary)
     dialog.base.setCurrentIndex(0)
     dialog.merge.click()
     assert library.asked_for() == []
-    assert scripted.window.pane.notice.text == model_words.ONE_AT_A_TIME
+    assert scripted.window.pane.notice.text == words.ONE_AT_A_TIME
 
 
 def test_an_adapter_whose_base_is_not_here(scripted: Parts, library: ScriptedLibrary) -> None:

@@ -9,8 +9,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.library.values import ModelState
-from app.library.work import Transferring
+from app.library.values import ModelState, Transferring
 from app.ui.models import words
 from app.ui.models.models_window import ModelsWindow
 from tests.app.ui.models.support import labels

@@ -8,8 +8,7 @@ import pytest
 
 from app.base.errors import ErrorReport
 from app.bridge.jobs import ModelChoice
-from app.library.values import ModelState, ModelStatus
-from app.library.work import ModelWork, Transferring
+from app.library.values import ModelState, ModelStatus, ModelWork, Transferring
 from app.main import Parts
 from app.ui.models import words
 from app.ui.models.models_window import ModelsWindow
