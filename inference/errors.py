@@ -1,33 +1,22 @@
 """Errors of the inference core.
 
-Every error a user can meet carries two plain sentences: `user_text` (what happened) and `hint` (what to do).
-`KnownError` means that the environment is to blame (a damaged file, no memory, a wrong folder);
-anything that is not a `KnownError` is a bug of ours and is reported as one.
+`KnownError` means that the environment is to blame (a damaged file, no memory, a wrong folder); anything that is not
+known is a bug of ours and is reported as one.
 """
 
 from __future__ import annotations
 
+from trt_engines.errors import DewpointError
 
-class InferenceError(Exception):
-    """Root of all errors raised on purpose by this package.
 
-    Attributes:
-        user_text: One sentence that says what happened.
-        hint: One sentence that says what to do, or an empty string.
-    """
-
-    def __init__(self, user_text: str, hint: str = "") -> None:
-        super().__init__(f"{user_text} {hint}".strip())
-        self.user_text = user_text
-        self.hint = hint
-
-    def __reduce__(self) -> tuple[type[InferenceError], tuple[str, str]]:
-        """Pickle by the two sentences, so that the error can cross a process border."""
-        return type(self), (self.user_text, self.hint)
+class InferenceError(DewpointError):
+    """Root of all errors raised on purpose by this package."""
 
 
 class KnownError(InferenceError):
     """The environment is to blame, and the user can do something about it."""
+
+    known = True
 
 
 class ModelFolderError(KnownError):
@@ -43,7 +32,7 @@ class OutOfMemoryError(KnownError):
 
 
 class ModelProcessError(KnownError):
-    """The engine process ended, hung or could not be started."""
+    """The model process ended, hung or could not be started."""
 
 
 class ContextFullError(KnownError):

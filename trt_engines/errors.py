@@ -1,22 +1,41 @@
-"""Errors of the engine layer; like `inference.errors`, each carries what happened and what to do."""
+"""The root of all errors that are raised on purpose, and those of the engine layer.
+
+Every error a user can meet carries two plain sentences: what happened, and what to do. `inference.errors` and
+`app.base.errors` derive their own families from the same root, so that one place turns any of them into a report.
+"""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 GPU_EXTRA = "Install it in Model > Models \u2026, or with the command gpu install."
 
 
-class EngineError(Exception):
-    """Root of all errors raised on purpose by this package.
+class DewpointError(Exception):
+    """Root of all errors that this program raises on purpose.
 
     Attributes:
         user_text: One sentence that says what happened.
         hint: One sentence that says what to do, or an empty string.
+        known: Whether the environment is to blame (a damaged file, no memory, a wrong folder); else it is a bug of ours.
     """
+
+    known: ClassVar[bool] = False
 
     def __init__(self, user_text: str, hint: str = "") -> None:
         super().__init__(f"{user_text} {hint}".strip())
         self.user_text = user_text
         self.hint = hint
+
+    def __reduce__(self) -> tuple[type[DewpointError], tuple[str, str]]:
+        """Pickle by the two sentences, so that the error can cross a process border."""
+        return type(self), (self.user_text, self.hint)
+
+
+class EngineError(DewpointError):
+    """Root of all errors raised on purpose by this package."""
+
+    known = True
 
 
 class WeightsError(EngineError):

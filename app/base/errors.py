@@ -12,33 +12,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.base import texts
-from inference.errors import InferenceError, KnownError
 from inference.events import Failed
-from trt_engines.errors import EngineError
+from trt_engines.errors import DewpointError
 
 ReportKind = Literal["cancelled", "known", "bug"]
 
 
-class AppError(Exception):
-    """Root of all errors raised on purpose by this package; anything but a `KnownAppError` is a bug of ours.
-
-    Attributes:
-        user_text: One sentence that says what happened.
-        hint: One sentence that says what to do, or an empty string.
-    """
-
-    def __init__(self, user_text: str, hint: str = "") -> None:
-        super().__init__(f"{user_text} {hint}".strip())
-        self.user_text = user_text
-        self.hint = hint
-
-    def __reduce__(self) -> tuple[type[AppError], tuple[str, str]]:
-        """Pickle by the two sentences, so that the error can cross a process border."""
-        return type(self), (self.user_text, self.hint)
+class AppError(DewpointError):
+    """Root of all errors raised on purpose by this package; anything but a `KnownAppError` is a bug of ours."""
 
 
 class KnownAppError(AppError):
     """The machine is to blame, and the user can do something about it."""
+
+    known = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +49,14 @@ def report_from_exception(exc: BaseException) -> ErrorReport:
     """What to tell the user about `exc`."""
     if isinstance(exc, KeyboardInterrupt):
         return ErrorReport("cancelled", "", "")
-    if isinstance(exc, (KnownAppError, KnownError, EngineError)):
+    if isinstance(exc, DewpointError) and exc.known:
         return ErrorReport("known", exc.user_text, exc.hint)
     if isinstance(exc, MemoryError):
         return ErrorReport("known", texts.OUT_OF_MEMORY, texts.OUT_OF_MEMORY_HINT)
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return ErrorReport("known", texts.DISK_FULL, texts.DISK_FULL_HINT)
     detail = "".join(traceback.format_exception(exc)).rstrip()
-    if isinstance(exc, (AppError, InferenceError)):
+    if isinstance(exc, DewpointError):
         return ErrorReport("bug", exc.user_text, exc.hint or texts.BUG_HINT, detail)
     return ErrorReport("bug", texts.BUG, texts.BUG_HINT, detail)
 

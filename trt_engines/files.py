@@ -1,0 +1,73 @@
+"""Files that are whole or not there, folders that last, and room on a disk.
+
+Here because this is the lowest package and all three need it; the program's own door to it is `app.base.files`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """Write a file in one step: a crash, a kill or a full disk leaves the old one or the new one, never half of either.
+
+    Args:
+        path: The file; its folder is there.
+        data: What it holds from now on; text becomes UTF-8.
+
+    Raises:
+        OSError: It cannot be written; the old file is as it was, and nothing is left beside it.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data if isinstance(data, bytes) else data.encode("utf-8"))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's bytes last through a power cut.
+
+    Raises:
+        OSError: The disk refuses, or is full.
+    """
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last through a power cut, where the system offers that (not on Windows).
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def free_bytes(folder: Path) -> int:
+    """Bytes that can be written at `folder`, which need not exist yet.
+
+    Raises:
+        OSError: The disk cannot be asked.
+    """
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
