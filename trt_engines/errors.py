@@ -17,7 +17,7 @@ class DewpointError(Exception):
     Attributes:
         user_text: One sentence that says what happened.
         hint: One sentence that says what to do, or an empty string.
-        known: Whether the environment is to blame (a damaged file, no memory, a wrong folder); else it is a bug of ours.
+        known: Whether the environment is to blame (a damaged file, no memory, a wrong folder); else it is our bug.
     """
 
     known: ClassVar[bool] = False
