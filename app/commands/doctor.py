@@ -18,7 +18,7 @@ from app.library.services import LibraryServices
 def main(arguments: Sequence[str]) -> int:
     """Run `doctor` with its own arguments; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="dewpoint doctor", description="Finding what Dewpoint needs on this computer."
+        prog="dewpoint doctor", description="Check what Dewpoint needs on this computer."
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)

@@ -315,7 +315,7 @@ NOT_HERE_HINT = "Download or import it first."
 STARTER_IS_HERE = "The starter model comes with the program; there is nothing to download."
 DOWNLOADED_ELSEWHERE = "Another Dewpoint is downloading this model at this moment."
 DOWNLOADED_ELSEWHERE_HINT = "Wait for it, or pause it there."
-STOPPED_DOWNLOAD = "TransferStopped. What is fetched is kept; the same command goes on."
+STOPPED_DOWNLOAD = "Stopped. What is fetched is kept; the same command goes on."
 NOT_ACCEPTED = (
     "Nothing was downloaded, because the licence was not accepted (--accept-licence says that you have read it)."
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.base.texts import APP_NAME
 from app.base.units import amount, time_left
 
-TITLE = "UpdateService"
+TITLE = "Updates"
 ASKING = "Asking whether there is a newer version \u2026"
 NOT_ASKED = "Nobody has been asked yet."
 NEWS = "What is new"
