@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
 from collections.abc import Sequence
 
 from app import __version__
 from app.base.paths import AppPaths
+from app.commands.console import say, say_object
 from app.doctor.checks import checks, report
 from app.gpu.service import GpuService
 from app.library.services import LibraryServices
@@ -17,14 +16,15 @@ from app.library.services import LibraryServices
 
 def main(arguments: Sequence[str]) -> int:
     """Run `doctor` with its own arguments; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="dewpoint doctor", description="Check what Dewpoint needs on this computer."
-    )
+    parser = argparse.ArgumentParser(prog="dewpoint doctor", description="Check what Dewpoint needs on this computer.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     services = LibraryServices.open(AppPaths.resolve(), offline=True)
     found = [check for check in checks(services, GpuService(services.paths, services.network)) if check is not None]
     passed = all(check.status != "fail" for check in found)
     facts = {"version": __version__, "passed": passed, "checks": [dataclasses.asdict(check) for check in found]}
-    sys.stdout.write((json.dumps(facts, indent=1) if options.json else report(found)) + "\n")
+    if options.json:
+        say_object(facts, indent=1)
+    else:
+        say(report(found))
     return 0 if passed else 1

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import shutil
-import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.commands.console import INTERRUPTED, Reporter, new_reporter
 from app.commands.engines_choice import add_choice_arguments, chosen, new_service, recommended
 from app.engines import texts
-from app.engines.service import EngineEvent, EngineService
+from app.engines.service import EngineEvent
 from app.engines.values import EngineOffer, EngineStatus
 
 if TYPE_CHECKING:
     from trt_engines.building.builder import BuildProgress
     from trt_engines.building.state import Check
-
-INTERRUPTED = 130
 
 
 def add_build(commands: Any) -> None:
@@ -39,134 +36,66 @@ def build_engines(options: argparse.Namespace) -> int:
     """
     service = new_service()
     status, offer = chosen(options, service, recommended)
-    report = JsonReport(offer) if options.json else TextReport(offer)
-    report.begin(status)
+    report = new_reporter(options.json)
+    card = status.card.gpu.name if status.card is not None else ""
+    report.note(texts.build_head(offer.request.model, offer.precision, card, offer.plan.context))
+    run = _Run(offer, report)
     started = time.monotonic()
     try:
         with closing(service.build(status, offer)) as events:
-            report.follow(events)
+            run.follow(events)
     except KeyboardInterrupt:
-        report.stopped(*service.finished_parts(offer.request))
+        done, count = service.finished_parts(offer.request)
+        text = texts.STOPPED_TEST if run.complete else texts.kept(done, count)
+        report.tell("stopped", {"finished": done, "of": count}, text)
         return INTERRUPTED
     finally:
         report.end_line()
-    report.built(status, service, time.monotonic() - started)
-    return 0 if all(check.passed for check in report.checks) else 1
+    run.built(status, service.store.folder(offer.request.identity), time.monotonic() - started)
+    return 0 if all(check.passed for check in run.checks) else 1
 
 
-class Report:
-    """Follows a build; what a subclass does not want to say it leaves empty."""
+class _Run:
+    """A build and its self-test, as they are reported."""
 
-    def __init__(self, offer: EngineOffer) -> None:
-        self.offer = offer
+    def __init__(self, offer: EngineOffer, report: Reporter) -> None:
         self.checks: list[Check] = []
         self.complete = False
-
-    def begin(self, status: EngineStatus) -> None:
-        """What will be built."""
+        self._offer = offer
+        self._report = report
+        self._part = ""
 
     def follow(self, events: Generator[EngineEvent, None, None]) -> None:
-        """Show every event."""
+        """Report every event."""
         from trt_engines.building.builder import BuildProgress
         from trt_engines.building.state import Check
 
         for event in events:
             if isinstance(event, BuildProgress):
                 self.complete = event.fraction >= 1
-                self.progress(event)
+                self._progress(event)
             elif isinstance(event, Check):
                 self.checks.append(event)
-                self.check(event)
+                self._report.tell("check", check_facts(event), check_text(event, self._offer))
 
-    def progress(self, progress: BuildProgress) -> None:
-        """How far it is."""
+    def built(self, status: EngineStatus, folder: Path, seconds: float) -> None:
+        """All is done: where it lies, and the verdict."""
+        passed = all(check.passed for check in self.checks) if self.checks else None
+        facts = {"folder": str(folder), "seconds": round(seconds, 1), "passed": passed}
+        self._report.tell("built", facts, texts.built(self._offer.request.model, self._offer.precision, seconds))
+        if not status.here:
+            self._report.note(texts.TESTED_ELSEWHERE)
+        elif self.checks:
+            self._report.note(verdict(self.checks, self._offer))
 
-    def check(self, check: Check) -> None:
-        """One part was tested."""
-
-    def end_line(self) -> None:
-        """Whatever comes next stands on a line of its own."""
-
-    def stopped(self, done: int, count: int) -> None:
-        """The user stopped it."""
-
-    def built(self, status: EngineStatus, service: EngineService, seconds: float) -> None:
-        """All is done."""
-
-
-class TextReport(Report):
-    """For people: one line that is rewritten on a terminal, a line for each part elsewhere."""
-
-    def __init__(self, offer: EngineOffer) -> None:
-        super().__init__(offer)
-        self._terminal = sys.stdout.isatty()
-        self._part = ""
-        self._shown = 0
-
-    def begin(self, status: EngineStatus) -> None:
-        """Model, precision and card."""
-        card = status.card.gpu.name if status.card is not None else ""
-        _say(texts.build_head(self.offer.request.model, self.offer.precision, card, self.offer.plan.context))
-
-    def progress(self, progress: BuildProgress) -> None:
+    def _progress(self, progress: BuildProgress) -> None:
         """Segment, phase, percent, time left."""
-        name = texts.part_name(progress.part, self.offer.request.identity.cuts)
+        name = texts.part_name(progress.part, self._offer.request.identity.cuts)
         line = texts.build_line(progress.number, progress.count, name, progress.phase)
         line += f" \u00b7 {texts.progress_line(progress.fraction, progress.seconds_left)}"
-        if self._terminal:
-            line = line[: shutil.get_terminal_size().columns - 1]
-            sys.stdout.write("\r" + line.ljust(self._shown))
-            sys.stdout.flush()
-            self._shown = len(line)
-        elif progress.part != self._part and progress.fraction < 1:
-            _say(line)
-        self._part = progress.part
-
-    def check(self, check: Check) -> None:
-        """Its error and what is allowed."""
-        self.end_line()
-        _say(check_text(check, self.offer))
-
-    def end_line(self) -> None:
-        """Leave the line that is rewritten."""
-        if self._shown:
-            sys.stdout.write("\n")
-            self._shown = 0
-
-    def stopped(self, done: int, count: int) -> None:
-        """Say what is kept."""
-        self.end_line()
-        _say(texts.STOPPED_TEST if self.complete else texts.kept(done, count))
-
-    def built(self, status: EngineStatus, service: EngineService, seconds: float) -> None:
-        """The verdict."""
-        _say(texts.built(self.offer.request.model, self.offer.precision, seconds))
-        if not status.here:
-            _say(texts.TESTED_ELSEWHERE)
-        elif self.checks:
-            _say(verdict(self.checks, self.offer))
-
-
-class JsonReport(Report):
-    """For programs: one object a line, each with an "event"."""
-
-    def progress(self, progress: BuildProgress) -> None:
-        """All fields."""
-        _say_json("progress", dataclasses.asdict(progress))
-
-    def check(self, check: Check) -> None:
-        """All fields."""
-        _say_json("check", check_facts(check))
-
-    def stopped(self, done: int, count: int) -> None:
-        """What is kept."""
-        _say_json("stopped", {"finished": done, "of": count})
-
-    def built(self, status: EngineStatus, service: EngineService, seconds: float) -> None:
-        """Where it lies."""
-        folder = service.store.folder(self.offer.request.identity)
-        passed = all(check.passed for check in self.checks) if self.checks else None
-        _say_json("built", {"folder": str(folder), "seconds": round(seconds, 1), "passed": passed})
+        if not self.complete:
+            self._part = progress.part
+        self._report.progress("progress", progress, line, self._part)
 
 
 def check_text(check: Check, offer: EngineOffer) -> str:
@@ -186,12 +115,3 @@ def verdict(checks: list[Check], offer: EngineOffer) -> str:
     if bad is None:
         return texts.PASSED
     return texts.test_failed(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _say_json(event: str, facts: dict[str, Any]) -> None:
-    _say(json.dumps({"event": event, **facts}))

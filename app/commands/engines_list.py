@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
 from typing import Any
 
 from app.base import units
+from app.commands.console import agreed, say, say_object
 from app.commands.engines_choice import new_service
 from app.engines import texts
 from app.engines.sets import ListedSet
@@ -33,9 +33,9 @@ def list_engines(options: argparse.Namespace) -> int:
     """Print all sets."""
     sets = new_service().sets()
     if options.json:
-        _say(json.dumps([_facts(each) for each in sets], indent=1))
+        say_object([_facts(each) for each in sets], indent=1)
     else:
-        _say("\n".join(line for each in sets for line in _lines(each)) or texts.NO_SETS)
+        say("\n".join(line for each in sets for line in _lines(each)) or texts.NO_SETS)
     return 0
 
 
@@ -51,27 +51,18 @@ def prune_engines(options: argparse.Namespace) -> int:
     if options.json:
         freed = service.prune(useless) if options.yes else 0
         removed = [_facts(each) for each in useless]
-        _say(json.dumps({"removed": options.yes, "sets": removed, "size": size, "freed": freed}, indent=1))
+        say_object({"removed": options.yes, "sets": removed, "size": size, "freed": freed}, indent=1)
         return 0
     if not useless:
-        _say(texts.NOTHING_TO_PRUNE)
+        say(texts.NOTHING_TO_PRUNE)
         return 0
-    _say(texts.prune_summary(len(useless), size))
-    _say("\n".join(line for each in useless for line in _lines(each)))
-    if options.yes or _agreed():
-        _say(texts.pruned(len(useless), service.prune(useless)))
+    say(texts.prune_summary(len(useless), size))
+    say("\n".join(line for each in useless for line in _lines(each)))
+    if options.yes or agreed(texts.REMOVE_QUESTION, seen=sys.stdout.isatty()):
+        say(texts.pruned(len(useless), service.prune(useless)))
     else:
-        _say(texts.NOT_ASKED)
+        say(texts.NOT_ASKED)
     return 0
-
-
-def _agreed() -> bool:
-    """Ask, where there is someone to ask."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
-    sys.stdout.write(texts.REMOVE_QUESTION)
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _lines(each: ListedSet) -> list[str]:
@@ -82,7 +73,3 @@ def _lines(each: ListedSet) -> list[str]:
 
 def _facts(each: ListedSet) -> dict[str, Any]:
     return {**dataclasses.asdict(each), "folder": str(each.folder), "reasons": list(each.reasons)}
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")

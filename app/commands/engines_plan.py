@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import psutil
 
 from app.base.paths import AppPaths
+from app.commands.console import say, say_object
 from inference.config import model_config_from_folder
 from inference.engines.planning import DEFAULT_CONTEXT, model_shape
 from trt_engines.errors import EngineError
@@ -56,14 +55,13 @@ def show_plan(options: argparse.Namespace) -> int:
         facts = {"model": name, "gpu": dataclasses.asdict(gpu), "machine": dataclasses.asdict(machine)}
         longest = _longest(shape, gpu, machine)
         plans_found = {"best": _facts(chosen), "all": [_facts(plan) for plan in found], "longest_context": longest}
-        result = {**facts, **plans_found, "note": ESTIMATED}
-        sys.stdout.write(json.dumps(result, indent=1) + "\n")
+        say_object({**facts, **plans_found, "note": ESTIMATED}, indent=1)
     else:
         lines = _lines(name, gpu, machine, options.context, chosen, found)
         longest = _longest(shape, gpu, machine)
         if longest is not None:
             lines.append(f"The longest context that would run: {longest} tokens.")
-        sys.stdout.write("\n".join(lines) + "\n")
+        say("\n".join(lines))
     return 0 if isinstance(chosen, Plan) else 1
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from app.base.errors import KnownAppError
-from app.commands.engines_build import INTERRUPTED, check_facts, check_text, verdict
+from app.commands.console import INTERRUPTED, TextReporter
+from app.commands.engines_build import check_facts, check_text, verdict
 from app.commands.engines_choice import COMPLETE, add_choice_arguments, chosen, finished, new_service
 from app.engines import texts
 
@@ -37,6 +37,7 @@ def verify_engines(options: argparse.Namespace) -> int:
     if not status.here:
         raise KnownAppError(texts.TESTED_ELSEWHERE)
     checks: list[Check] = []
+    report = TextReporter()  # with --json there is one object, at the end
     try:
         with closing(service.verify(status, offer)) as events:
             for check in events:
@@ -44,18 +45,11 @@ def verify_engines(options: argparse.Namespace) -> int:
                     continue
                 checks.append(check)
                 if not options.json:
-                    _say(check_text(check, offer))
+                    report.note(check_text(check, offer))
     except KeyboardInterrupt:
-        _say(json.dumps({"passed": None}) if options.json else texts.STOPPED_TEST)
+        report.note(json.dumps({"passed": None}) if options.json else texts.STOPPED_TEST)
         return INTERRUPTED
     passed = bool(checks) and all(check.passed for check in checks)
-    if options.json:
-        _say(json.dumps({"passed": passed, "checks": [check_facts(check) for check in checks]}))
-    else:
-        _say(verdict(checks, offer))
+    facts = {"passed": passed, "checks": [check_facts(check) for check in checks]}
+    report.note(json.dumps(facts) if options.json else verdict(checks, offer))
     return 0 if passed else 1
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

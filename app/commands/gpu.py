@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import shutil
 import sys
 import threading
 from collections.abc import Generator, Sequence
@@ -13,18 +11,11 @@ from contextlib import closing
 from typing import Any
 
 from app.base.errors import KnownAppError
+from app.commands.console import INTERRUPTED, Reporter, accepted, agreed, new_reporter
 from app.commands.models_choice import new_services
 from app.gpu import texts
 from app.gpu.service import GpuService
-from app.gpu.values import GpuOffer, GpuState, GpuStatus, GpuStep
-
-INTERRUPTED = 130
-ACCEPT_QUESTION = "Accept NVIDIA's licence and install? [y/N, r to read it] "
-NOT_ACCEPTED = (
-    "Nothing was installed, because the licence was not accepted (--accept-licence says that you have read it)."
-)
-REMOVE_QUESTION = "Remove it? [y/N] "
-NOT_REMOVED = "Nothing was removed; add --yes to remove it."
+from app.gpu.values import GpuState, GpuStatus, GpuStep
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,15 +47,15 @@ def new_addon() -> GpuService:
 
 def show_status(options: argparse.Namespace, addon: GpuService) -> int:
     """Print how it is; 1 if it is damaged or does not work."""
-    status = addon.status()
+    report, status = _reporter(options), addon.status()
     if options.verify and status.state is not GpuState.ABSENT:
-        wrong = _followed(addon.verify(), options.json)
+        wrong = _followed(addon.verify(), report)
         if wrong:
             status = dataclasses.replace(status, state=GpuState.DAMAGED, damaged=wrong)
         elif status.state is not GpuState.DAMAGED:
-            _followed(addon.tried(), options.json)
+            _followed(addon.tried(), report)
             status = addon.status()
-    _say(json.dumps({"event": "status", **dataclasses.asdict(status)}, default=str) if options.json else _text(status))
+    report.tell("status", status, _text(status))
     return 1 if status.state in (GpuState.DAMAGED, GpuState.BROKEN) else 0
 
 
@@ -74,25 +65,23 @@ def install_addon(options: argparse.Namespace, addon: GpuService) -> int:
     Raises:
         AppError: It cannot be installed; what was there before is there.
     """
-    offer = addon.offer()
-    if not options.json:
-        _say(texts.offer_line(offer.version, offer.download, offer.installed, offer.free_disk, offer.folder))
-        _say(texts.licence_line())
+    report, offer = _reporter(options), addon.offer()
+    report.note(texts.offer_line(offer.version, offer.download, offer.installed, offer.free_disk, offer.folder))
+    report.note(texts.licence_line())
     if offer.problem is not None:
         raise KnownAppError(offer.problem.text, offer.problem.hint)
-    if not options.accept_licence and (options.json or not _accepted(offer)):
-        sys.stderr.write(NOT_ACCEPTED + "\n")
+    if not options.accept_licence and (options.json or not accepted(texts.ACCEPT_QUESTION, offer.licence_text)):
+        sys.stderr.write(texts.NOT_ACCEPTED + "\n")
         return 1
     try:
-        _followed(addon.install(threading.Event()), options.json)
+        _followed(addon.install(threading.Event()), report)
     except KeyboardInterrupt:
-        _say(json.dumps({"event": "stopped", "text": texts.STOPPED}) if options.json else texts.STOPPED)
+        report.tell("stopped", {"text": texts.STOPPED}, texts.STOPPED)
         return INTERRUPTED
     status = addon.status()
     works = status.state is GpuState.INSTALLED
     text = texts.installed_new(status.version, status.size) if works else _text(status)
-    _say(json.dumps({"event": "installed", "text": text, **dataclasses.asdict(status)}, default=str) if options.json
-         else text)  # fmt: skip
+    report.tell("installed", {"text": text, **dataclasses.asdict(status)}, text)
     return 0 if works else 1
 
 
@@ -105,19 +94,22 @@ def remove_addon(options: argparse.Namespace, addon: GpuService) -> int:
     status = addon.status()
     if status.state is GpuState.ABSENT:
         raise KnownAppError(texts.NOTHING_TO_REMOVE)
-    if not options.json:
-        _say(_text(status))
-    if not options.yes and (options.json or not _agreed()):
-        sys.stderr.write(NOT_REMOVED + "\n")
+    report = _reporter(options)
+    report.note(_text(status))
+    if not options.yes and (options.json or not agreed(texts.REMOVE_QUESTION)):
+        sys.stderr.write(texts.NOT_REMOVED + "\n")
         return 1
     freed = addon.remove()
-    _say(json.dumps({"event": "removed", "freed": freed}) if options.json else texts.removed(freed))
+    report.tell("removed", {"freed": freed}, texts.removed(freed))
     return 0
 
 
-def _followed(steps: Generator[GpuStep, None, Any], as_json: bool) -> Any:
-    """Show every step: a line that is rewritten on a terminal, a line for each stage elsewhere; returns its value."""
-    terminal, stage, width = sys.stdout.isatty() and not as_json, "", 0
+def _reporter(options: argparse.Namespace) -> Reporter:
+    return new_reporter(options.json, wipes=True)
+
+
+def _followed(steps: Generator[GpuStep, None, Any], report: Reporter) -> Any:
+    """Report every step; returns what the generator does."""
     with closing(steps):
         while True:
             try:
@@ -125,18 +117,8 @@ def _followed(steps: Generator[GpuStep, None, Any], as_json: bool) -> Any:
             except StopIteration as end:
                 return end.value
             finally:
-                if terminal and width:
-                    sys.stdout.write("\r" + " " * width + "\r")
-            line = texts.stage(step.stage, step.fraction)[: shutil.get_terminal_size().columns - 1]
-            if as_json:
-                _say(json.dumps({"event": "step", **dataclasses.asdict(step)}))
-            elif terminal:
-                width = len(line)
-                sys.stdout.write(line)
-                sys.stdout.flush()
-            elif step.stage != stage:
-                stage = step.stage
-                _say(line)
+                report.end_line()
+            report.progress("step", step, texts.stage(step.stage, step.fraction), step.stage)
 
 
 def _text(status: GpuStatus) -> str:
@@ -150,29 +132,3 @@ def _text(status: GpuStatus) -> str:
         case GpuState.BROKEN if status.report is not None:
             return f"{texts.broken(status.report.text)} {status.report.hint or texts.BROKEN_HINT}"
     return f"{texts.installed(status.version, status.size, status.installed)}\n{status.folder}"
-
-
-def _accepted(offer: GpuOffer) -> bool:
-    """Show the licence on request, and ask."""
-    if not sys.stdin.isatty():
-        return False
-    while True:
-        answer = _answer(ACCEPT_QUESTION)
-        if answer != "r":
-            return answer in ("y", "yes")
-        _say(offer.licence_text.rstrip())
-
-
-def _agreed() -> bool:
-    return sys.stdin.isatty() and _answer(REMOVE_QUESTION) in ("y", "yes")
-
-
-def _answer(question: str) -> str:
-    sys.stdout.write(question)
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower()
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from app.base.errors import KnownAppError
+from app.commands.console import INTERRUPTED, TextReporter, agreed, say
 from app.commands.models_choice import chosen_model, chosen_record, new_services
-from app.library import adding as bringing
-from app.library import care as keeping
-from app.library import texts
+from app.library import adding, care, texts
 from app.library.records import ModelRecord
 from app.library.values import Removal, Step
-
-INTERRUPTED = 130
 
 
 def add_import(commands: Any) -> None:
@@ -67,17 +64,17 @@ def import_model(options: argparse.Namespace) -> int:
     """
     services, folder = new_services(), Path(options.folder)
     if options.base is None:
-        record = bringing.add_folder(services, folder)
-        _say(texts.added(record.title, record.folder))
+        record = adding.add_folder(services, folder)
+        say(texts.added(record.title, record.folder))
         return 0
     base = chosen_model(services, options.base)
     if base.folder is None or not base.usable:
         raise KnownAppError(texts.not_here(base.title), texts.NOT_HERE_HINT)
-    title = options.title or texts.merged_title(base.title, bringing.look_into(folder).title)
-    merged = _followed(bringing.merge(services, folder, base.folder, title, threading.Event()))
+    title = options.title or texts.merged_title(base.title, adding.look_into(folder).title)
+    merged = _followed(adding.merge(services, folder, base.folder, title, threading.Event()))
     if merged is None:
         return INTERRUPTED
-    _say(texts.added(merged.title, merged.folder))
+    say(texts.added(merged.title, merged.folder))
     return 0
 
 
@@ -89,12 +86,12 @@ def remove_model(options: argparse.Namespace) -> int:
     """
     services = new_services()
     record = chosen_record(services, options.model)
-    removal = keeping.removal(services, chosen_model(services, record.id))
-    _say(_summary(removal, not options.keep_engines))
-    if not options.yes and not _agreed():
-        _say(texts.NOT_REMOVED)
+    removal = care.removal(services, chosen_model(services, record.id))
+    say(_summary(removal, not options.keep_engines))
+    if not options.yes and not agreed(texts.REMOVE_QUESTION):
+        say(texts.NOT_REMOVED)
         return 1
-    _say(texts.freed(keeping.remove(services, removal, not options.keep_engines)))
+    say(texts.freed(care.remove(services, removal, not options.keep_engines)))
     return 0
 
 
@@ -109,10 +106,10 @@ def move_model(options: argparse.Namespace) -> int:
     parent = Path(options.parent).expanduser().resolve()
     cancel = threading.Event()
     try:
-        _followed(keeping.move(services, record, parent, cancel))
+        _followed(care.move(services, record, parent, cancel))
     except KeyboardInterrupt:
         return INTERRUPTED
-    _say(texts.added(record.title, services.library.find(record.id).folder))
+    say(texts.added(record.title, services.library.find(record.id).folder))
     return 0
 
 
@@ -121,33 +118,30 @@ def keep_token(options: argparse.Namespace) -> int:
     services = new_services()
     if options.remove:
         services.tokens.remove()
-        _say(texts.TOKEN_REMOVED)
+        say(texts.TOKEN_REMOVED)
         return 0
     token = getpass.getpass(texts.TOKEN_QUESTION) if sys.stdin.isatty() else sys.stdin.readline()
     if not token.strip():
         raise KnownAppError(texts.NO_TOKEN)
     if not services.tokens.set(token):
         raise KnownAppError(texts.NO_KEYRING, texts.NO_KEYRING_HINT)
-    _say(texts.TOKEN_KEPT)
+    say(texts.TOKEN_KEPT)
     return 0
 
 
 def _followed(steps: Generator[Step, None, ModelRecord | None]) -> ModelRecord | None:
     """Show a line that is rewritten on a terminal; returns what the generator does."""
-    terminal = sys.stdout.isatty()
+    report = TextReporter(buffered=True)
     with closing(steps):
         while True:
             try:
                 step = next(steps)
             except StopIteration as end:
-                if terminal:
-                    sys.stdout.write("\n")
+                report.end_line()
                 return end.value if isinstance(end.value, ModelRecord) else None
             for note in step.notes:
-                sys.stdout.write(("\n" if terminal else "") + note + "\n")
-            if terminal:
-                sys.stdout.write(f"\r{step.fraction:4.0%} {step.detail[:60]:60}")
-                sys.stdout.flush()
+                report.note(note)
+            report.progress("step", step, f"{step.fraction:4.0%} {step.detail[:60]:60}", subject="")
 
 
 def _summary(removal: Removal, with_engines: bool) -> str:
@@ -157,15 +151,3 @@ def _summary(removal: Removal, with_engines: bool) -> str:
     if removal.kept:
         lines.append(texts.removal_kept([file.name for file in removal.kept]))
     return "\n".join(lines)
-
-
-def _agreed() -> bool:
-    if not sys.stdin.isatty():
-        return False
-    sys.stdout.write(texts.REMOVE_QUESTION)
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")

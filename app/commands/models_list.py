@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
 from typing import Any
 
 from app.base.units import size
+from app.commands.console import say, say_object
 from app.commands.models_choice import chosen_model, new_services
 from app.library import texts
 from app.library.catalogue import entries
@@ -53,19 +52,19 @@ def list_models(options: argparse.Namespace) -> int:
     services = new_services()
     found = library_status(services)
     if options.json:
-        _say(json.dumps(dataclasses.asdict(found), indent=1, default=str))
+        say_object(dataclasses.asdict(found), indent=1)
         return 0
     machine = found.machine
     card = texts.card_line(machine.card, machine.vram) if machine.card else machine.why_no_card
-    _say(texts.machine_line(card, machine.ram, machine.free_disk, machine.models))
+    say(texts.machine_line(card, machine.ram, machine.free_disk, machine.models))
     for model in found.models:
-        _say(f"\n{_name(model)}\n  {texts.state_line(model.state.value, model.done, model.size)}")
-        _say(f"  {model.title}\n  {model.fit.text}")
+        say(f"\n{_name(model)}\n  {texts.state_line(model.state.value, model.done, model.size)}")
+        say(f"  {model.title}\n  {model.fit.text}")
         if model.problem is not None:
-            _say(f"  {model.problem.text} {model.problem.hint}".rstrip())
-    _say(f"\n{found.advice.text}")
+            say(f"  {model.problem.text} {model.problem.hint}".rstrip())
+    say(f"\n{found.advice.text}")
     for leftover in found.leftovers:
-        _say(texts.leftover_line(leftover.text, leftover.size, leftover.path))
+        say(texts.leftover_line(leftover.text, leftover.size, leftover.path))
     return 0
 
 
@@ -77,7 +76,7 @@ def show_model(options: argparse.Namespace) -> int:
     """
     model = chosen_model(new_services(), options.model)
     if options.json:
-        _say(json.dumps(dataclasses.asdict(model), indent=1, default=str))
+        say_object(dataclasses.asdict(model), indent=1)
         return 0
     facts = {
         "name": _name(model),
@@ -92,7 +91,7 @@ def show_model(options: argparse.Namespace) -> int:
         "good for": model.entry.good_for if model.entry is not None else "",
         "problem": f"{model.problem.text} {model.problem.hint}".strip() if model.problem is not None else "",
     }
-    _say("\n".join(f"{key + ':':12} {value}" for key, value in facts.items() if value))
+    say("\n".join(f"{key + ':':12} {value}" for key, value in facts.items() if value))
     return 0
 
 
@@ -111,27 +110,23 @@ def plan_models(options: argparse.Namespace) -> int:
     }
     if options.json:
         rows = [{"id": entry.id, "repo": entry.repo, **dataclasses.asdict(fit)} for entry, fit in fits.items()]
-        _say(json.dumps(rows, indent=1))
+        say_object(rows, indent=1)
     else:
         for entry, fit in fits.items():
-            _say(f"{entry.title} ({size(entry.bytes)})\n  {fit.text} {fit.hint}".rstrip())
+            say(f"{entry.title} ({size(entry.bytes)})\n  {fit.text} {fit.hint}".rstrip())
             if fit.engine_bytes:
-                _say(f"  {texts.engines_line(0, fit.engine_bytes, fit.build_seconds)}")
-        _say(texts.ESTIMATE)
+                say(f"  {texts.engines_line(0, fit.engine_bytes, fit.build_seconds)}")
+        say(texts.ESTIMATE)
     return 0 if any(fit.runs for fit in fits.values()) else 1
 
 
 def show_network(options: argparse.Namespace) -> int:
     """Print every reason for which a connection is opened."""
     for use in Network().uses():
-        _say(f"{use.name}\n  when:  {use.when}\n  who:   {use.host}\n  sends: {use.sends}\n")
-    _say(texts.NOTHING_ELSE)
+        say(f"{use.name}\n  when:  {use.when}\n  who:   {use.host}\n  sends: {use.sends}\n")
+    say(texts.NOTHING_ELSE)
     return 0
 
 
 def _name(model: ModelStatus) -> str:
     return model.repo or model.id.removeprefix("catalogue:") if model.kind != "folder" else str(model.folder)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app import __version__
+from app.commands.console import INTERRUPTED, new_reporter
 from app.commands.models_choice import new_services
-from app.commands.models_download import INTERRUPTED, JsonReport, TextReport
+from app.commands.models_download import follow_transfer
 from app.library import texts as library_texts
 from app.updates import texts
 from app.updates.service import UpdateService
@@ -33,21 +33,18 @@ def main(arguments: Sequence[str]) -> int:
     updates = UpdateService(new_services())
     found = updates.ask()
     package: Path | None = None
-    report = JsonReport() if options.json else TextReport()
+    report = new_reporter(options.json, buffered=True)
     if found is not None and options.download:
         try:
-            report.follow(updates.fetch(found, threading.Event()))
+            follow_transfer(updates.fetch(found, threading.Event()), report)
         except KeyboardInterrupt:
             report.end_line()
-            report.say("stopped", library_texts.STOPPED_DOWNLOAD)
+            report.tell("stopped", {"text": library_texts.STOPPED_DOWNLOAD}, library_texts.STOPPED_DOWNLOAD)
             return INTERRUPTED
         finally:
             report.end_line()
         package = updates.placed(found)
-    if isinstance(report, JsonReport):
-        report.say("update", _text(found, None), **_facts(found, package))
-    else:
-        sys.stdout.write(_text(found, package) + "\n")
+    report.tell("update", {"text": _text(found, None), **_facts(found, package)}, _text(found, package))
     return 0
 
 
