@@ -7,6 +7,7 @@ request left behind when its reader went away can never be taken for the answer 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from inference.events import Event
 from inference.params import GenerationRequest
@@ -21,14 +22,14 @@ class ModelProcessOptions:
         backend: Name of the backend.
         log_file: Where it writes its log; None is standard error.
         parent_pid: Process without which it must not live.
-        engines: Folder of TensorRT engines; None: the environment may name one.
+        engines: Folder of all TensorRT engine sets, None if there is none.
     """
 
     model_dir: str | None
     backend: str
     log_file: str | None
     parent_pid: int
-    engines: str | None = None
+    engines: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

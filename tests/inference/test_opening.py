@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from inference.backends.fake_model import NAME
+from inference.checkpoint.name import model_name
 from inference.errors import ModelFolderError
 from inference.events import Finished
-from inference.opening import model_name, open_session
+from inference.opening import open_session
 from tests.inference.support import ask
 
 

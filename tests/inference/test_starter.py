@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from inference.backends.onnx import OnnxBackend
+from inference.backends.onnx_graphs import ensure_graphs
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
-from inference.graphs.export import ensure_graphs, valid_manifest
+from inference.graphs.manifest import valid_manifest
 from inference.opening import open_session
 from inference.training.vocabulary import encode_prompt, load_tokenizer
 from trt_engines.weights.index import index_checkpoint

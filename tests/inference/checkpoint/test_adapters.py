@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from inference.checkpoint import adapter_files, adapters
+from inference.checkpoint import adapters
 from inference.checkpoint.adapters import MERGED, NOTE, MergeProgress, merge_adapter
 from inference.checkpoint.folder import inspect_folder
 from inference.errors import ModelFolderError
@@ -174,7 +174,7 @@ def test_another_drive_is_copied(base: Path, small: Path, tmp_path: Path, monkey
         raise OSError(errno.EXDEV, "another drive")
 
     monkeypatch.setattr(os, "link", no_link)
-    monkeypatch.setattr(adapter_files, "_SLICE", 10_000)
+    monkeypatch.setattr(adapters, "_SLICE", 10_000)
     report = merged(base, small, tmp_path / "out")[-1].report
     assert report is not None
     assert not report.linked

@@ -13,10 +13,11 @@ import pytest
 from onnx import TensorProto
 
 from inference.backends.onnx import OnnxBackend
+from inference.backends.onnx_graphs import ensure_graphs
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
 from inference.errors import GraphError, ModelFolderError
-from inference.graphs.export import MANIFEST, ensure_graphs, valid_manifest
+from inference.graphs.manifest import MANIFEST, valid_manifest
 from trt_engines.weights.index import index_checkpoint
 
 

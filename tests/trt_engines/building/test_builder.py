@@ -15,9 +15,9 @@ import pytest
 from tests.trt_engines.building.support import STARTER, request_for
 from trt_engines.building import builder, child, store
 from trt_engines.building.builder import BuildError, BuildProgress, BuildRequest, build_engines
-from trt_engines.building.process import ProcessError
 from trt_engines.building.state import state_of
 from trt_engines.building.store import EngineStore, checked_plan, read_manifest
+from trt_engines.process import ProcessError
 
 pytestmark = pytest.mark.slow
 

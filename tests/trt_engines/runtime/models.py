@@ -18,7 +18,8 @@ from tests.trt_engines.runtime.simulated import OrtEngine, SimulatedDevice
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, end_graph, segment_graph
 from trt_engines.graphs.precision import lowered
-from trt_engines.runtime.runner import ModelParts, ModelRunner
+from trt_engines.runtime.parts import ModelParts
+from trt_engines.runtime.runner import ModelRunner
 from trt_engines.weights.source import WeightSource
 
 
