@@ -20,6 +20,7 @@ from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import weights_errors
 from inference.errors import ModelFolderError
 from inference.text.tokenizer import tokenizer_from_folder
+from trt_engines.files import free_bytes, sync_file, write_whole
 from trt_engines.weights.index import INDEX, TensorRecord, shared_name
 from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
 from trt_engines.weights.lora_math import merged_pieces
@@ -151,7 +152,7 @@ def _share(done: int, total: int) -> float:
 
 
 def _check_room(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     if free < needed + _SPARE_BYTES:
         raise ModelFolderError(
             f"The merged model needs {needed / 1e9:.1f} GB on the drive of {folder.parent}, which has "
@@ -207,10 +208,7 @@ def _write_note(folder: Path, base: Path, adapter: Path, digest: str, read: Adap
 
 
 def _write_json(file: Path, content: object) -> None:
-    with file.open("w", encoding="utf-8") as stream:
-        stream.write(json.dumps(content, indent=1) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    write_whole(file, json.dumps(content, indent=1) + "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +245,7 @@ class Links:
                 while part := source.read(_SLICE):
                     sink.write(part)
                     yield name, len(part)
-                sink.flush()
-                os.fsync(sink.fileno())
+            sync_file(self.folder / name)
 
 
 def plan_links(files: Sequence[Path], folder: Path, last: str) -> Links:

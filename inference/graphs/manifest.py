@@ -18,6 +18,7 @@ from typing import Any, Literal
 from inference.config import ModelConfig
 from inference.errors import GraphError, ModelFolderError
 from trt_engines.errors import EngineError, WeightsError
+from trt_engines.files import write_whole
 from trt_engines.weights.index import TensorRecord
 
 GRAPH_VERSION = 3
@@ -103,9 +104,7 @@ def content_digest(records: dict[str, TensorRecord]) -> str:
 
 def write_manifest(folder: Path, manifest: GraphManifest) -> None:
     """Write the manifest whole or not at all."""
-    part = folder / f"{MANIFEST}.part"
-    part.write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, json.dumps(asdict(manifest), indent=1) + "\n")
 
 
 def file_digests(folder: Path, names: list[str]) -> dict[str, str]:

@@ -37,7 +37,7 @@ def test_folder_is_complete_and_small() -> None:
         "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
         "chat_template.jinja", "README.md", "dewpoint.json", "dewpoint-graphs.json",
     }  # fmt: skip
-    assert not {name for name in names if name.endswith(".part")}
+    assert not {name for name in names if name.endswith((".part", ".tmp"))}
     assert sum(file.stat().st_size for file in STARTER.iterdir()) < 40_000_000
     assert json.loads((STARTER / "dewpoint.json").read_text())["display_name"].startswith("Starter model (small")
 

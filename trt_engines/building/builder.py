@@ -19,8 +19,9 @@ from onnx import TensorProto
 
 from trt_engines.building.child import PartJob, build_part, part_graph
 from trt_engines.building.identity import Identity
-from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, free_bytes, same_size, write_json
+from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, same_size, write_json
 from trt_engines.errors import EngineError
+from trt_engines.files import free_bytes
 from trt_engines.graphs.bind import placeholders
 from trt_engines.graphs.precision import NUMPY_TYPES, Compute, WeightFormat
 from trt_engines.planning.shape import ModelShape

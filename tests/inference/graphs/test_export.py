@@ -132,6 +132,7 @@ def test_without_torch_the_sentence_names_the_extra(checkpoint: Path, monkeypatc
 
 def test_full_disk_leaves_no_half_graph(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (checkpoint / MANIFEST).unlink()
+    before = {file.name for file in checkpoint.iterdir()}
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -139,7 +140,7 @@ def test_full_disk_leaves_no_half_graph(checkpoint: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(GraphError, match="No space left on device"):
         ensure_graphs(checkpoint, _quiet)
-    assert not list(checkpoint.glob("*.part"))
+    assert {file.name for file in checkpoint.iterdir()} == before
     assert not _usable(checkpoint)
 
 
