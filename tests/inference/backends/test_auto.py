@@ -16,7 +16,7 @@ from inference.backends.tensorrt import open_tensorrt
 from inference.engines.choice import EngineChoice, best_choice, engine_choices
 from inference.engines.usable import UsableEngines, usable_engines
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
-from tests.inference.published import published_config
+from tests.helpers.published import published_config
 from tests.trt_engines.building.support import STARTER
 from trt_engines.building.state import Certificate, Check, write_certificate
 from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, write_json

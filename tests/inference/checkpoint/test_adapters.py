@@ -20,8 +20,8 @@ from inference.checkpoint import adapters
 from inference.checkpoint.adapters import MERGED, NOTE, MergeProgress, merge_adapter
 from inference.checkpoint.folder import inspect_folder
 from inference.errors import ModelFolderError
-from tests.inference.checkpoint.adapter_maker import OUTPUT, QUERY, factors, write_adapter
-from tests.inference.checkpoints import BF16, random_tensors, shard, tiny_config, write_model
+from tests.helpers.adapters import OUTPUT, QUERY, factors, write_adapter
+from tests.helpers.checkpoints import BF16, random_tensors, shard, tiny_config, write_model
 from tests.inference.golden import names
 from trt_engines.weights.index import EMBEDDING
 from trt_engines.weights.source import WeightSource

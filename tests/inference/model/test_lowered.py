@@ -12,7 +12,7 @@ from inference.config import ModelConfig, model_config_from_folder
 from inference.model.graphs import StackGraph
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import model_from_folder
-from tests.inference.model.random_models import Setting, random_shape, save_with, transformers_model
+from tests.helpers.random_models import Setting, random_shape, save_with, transformers_model
 from tests.trt_engines.building.support import STARTER
 from trt_engines.selftest.check import TOLERANCES, _difference
 
