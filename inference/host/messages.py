@@ -1,4 +1,4 @@
-"""What goes over the pipes between the window's process and the engine process.
+"""What goes over the pipes between the window's process and the model process.
 
 Commands go down, replies come up. Every request has a number, and every reply carries that of its request: what a
 request left behind when its reader went away can never be taken for the answer to the next one.
@@ -15,7 +15,7 @@ from inference.params import GenerationRequest
 
 @dataclass(frozen=True, slots=True)
 class ModelProcessOptions:
-    """What the engine process is started with.
+    """What the model process is started with.
 
     Attributes:
         model_dir: Folder of the model; None for fake backends.

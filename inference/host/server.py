@@ -1,4 +1,4 @@
-"""The engine process: owns the model, serves one request at a time.
+"""The model process: owns the model, serves one request at a time.
 
 Two threads. The main thread loads and generates. The reader thread takes commands from the pipe, so that a cancel is
 noted at once and the end of the pipe (the window is gone) ends the process even in the middle of a step.
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def run_model_process(commands: Connection, replies: Connection, options: ModelProcessOptions) -> None:
-    """Main function of the engine process.
+    """Main function of the model process.
 
     1. Die with the parent; leave Ctrl+C in the terminal to it.
     2. Log to the file, else to standard error.

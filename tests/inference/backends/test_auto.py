@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,14 @@ from inference.backends.auto import choose_backend
 from inference.backends.onnx import OnnxBackend
 from inference.backends.registry import open_backend
 from inference.backends.tensorrt import open_tensorrt
+from inference.engines import usable
 from inference.engines.choice import EngineChoice, best_choice, engine_choices
 from inference.engines.usable import UsableEngines, usable_engines
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.host.messages import ModelProcessOptions
+from inference.opening import open_session
+from tests.helpers.checkpoints import STARTER
 from tests.helpers.published import published_config
-from tests.trt_engines.building.support import STARTER
 from trt_engines.building.state import Certificate, Check, write_certificate
 from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, write_json
 from trt_engines.errors import EngineError
@@ -142,6 +147,31 @@ def test_a_model_too_large_for_the_processor_says_why_not_on_the_card(store: Eng
     )
     with pytest.raises(ModelFolderError, match="no weights"):
         choose_backend(tmp_path, store.root, with_one_card)
+
+
+def test_without_a_folder_of_engines_the_sentence_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEWPOINT_ENGINES", "/read/at/the/command/line/only")
+    with pytest.raises(KnownError) as caught:
+        usable_engines(STARTER, None, one_card)
+    assert str(caught.value) == "No folder of engines is named. Set DEWPOINT_ENGINES to it."
+
+
+@pytest.mark.parametrize("name", ["auto", "tensorrt"])
+def test_the_folder_of_engines_goes_down_to_where_they_are_opened(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path | None] = []
+
+    def none_there(folder: Path, engines: Path | None, *_: object) -> UsableEngines:
+        asked.append(engines)
+        raise KnownError("No engines.", "Build them.")
+
+    monkeypatch.setattr(usable, "usable_engines", none_there)
+    monkeypatch.setattr("inference.backends.auto.detected_gpus", one_card)
+    options = pickle.loads(pickle.dumps(ModelProcessOptions(str(STARTER), name, None, 1, tmp_path)))
+    with contextlib.suppress(KnownError), open_session(options.model_dir, name, None, options.engines) as session:
+        assert session.ready_event(0.0).why == "No engines. Build them."
+    assert asked == [tmp_path]
 
 
 def test_streaming_needs_a_tensorrt_that_can(tmp_path: Path) -> None:
