@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
+from inference.backends.base import Progress
 from inference.backends.registry import is_fake, open_backend
 from inference.checkpoint.folder import checked_model
 from inference.checkpoint.name import model_name
@@ -12,7 +12,6 @@ from inference.session import Session
 from inference.text.chat_template import ChatTemplate, template_from_folder
 from inference.text.tokenizer import TextTokenizer, tokenizer_from_folder
 
-Progress = Callable[[str, float], None]
 # Share of the whole that tokenizer and template take; the weights are the rest.
 _TEXT_SHARE = 0.05
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 from inference.backends.auto import Chosen, choose_backend
-from inference.backends.base import Backend
+from inference.backends.base import Backend, Progress
 from inference.backends.memory import check_processor_memory
 from inference.errors import KnownError, ModelFolderError
 from inference.graphs.exporting import HINT
-
-Progress = Callable[[str, float], None]
 
 BACKEND_NAMES = ("auto", "onnx", "tensorrt", "torch", "fake")
 

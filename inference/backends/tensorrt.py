@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import DenoiseStep, Floats, Ids
+from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.config import ModelConfig, model_config_from_folder
 from inference.engines.usable import UsableEngines
 from inference.errors import KnownError, OutOfMemoryError
@@ -28,8 +28,6 @@ from trt_engines.runtime.streaming import SLOTS, streamed_segments
 from trt_engines.weights.source import WeightSource
 
 SPARE_BYTES = 300 << 20  # of the card's free memory, left to the desktop
-
-Progress = Callable[[str, float], None]
 
 
 class TensorRtBackend:
