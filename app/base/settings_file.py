@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import Any
 
 from app.base import texts
 from app.base.errors import KnownAppError
+from app.base.files import write_whole
 from app.base.log import get_logger
 from app.base.settings import DECLARATIONS, Settings
 
@@ -83,7 +81,8 @@ class SettingsFile:
         values = {**self._foreign, **dataclasses.asdict(settings)}
         data = (json.dumps(values, indent=2, ensure_ascii=True) + "\n").encode("ascii")
         try:
-            _replace_file(self.path, data)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(self.path, data, private=True)
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
             raise SettingsError(texts.settings_not_saved(reason), texts.SETTINGS_NOT_SAVED_HINT) from exc
@@ -103,18 +102,3 @@ class SettingsFile:
             _log.info("damaged settings kept as %s", target.name)
             return texts.settings_damaged(target.name)
         return texts.settings_unreadable("too many damaged files")
-
-
-def _replace_file(path: Path, data: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise

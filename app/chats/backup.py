@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
 from app.chats.database import Health, connect, examine
 
@@ -89,20 +90,3 @@ def newest_sound_backup(folder: Path) -> Path | None:
         except (sqlite3.Error, OSError) as exc:
             _log.info("backup %s is skipped: %s", path.name, exc)
     return None
-
-
-def sync_file(path: Path) -> None:
-    """Have the system write the file's data to the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the system write the folder's entries to the disk, where it can (not on Windows)."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

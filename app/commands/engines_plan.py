@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from app.base.files import free_bytes
 from app.base.paths import AppPaths
 from app.commands.console import say, say_object
 from inference.config import model_config_from_folder
@@ -89,11 +90,8 @@ def _known_cards() -> str:
 
 
 def _machine(ram: float | None, disk: float | None) -> Machine:
-    folder = AppPaths.resolve().base
-    while not folder.exists():
-        folder = folder.parent
     free_ram = psutil.virtual_memory().available if ram is None else int(ram * GIB)
-    return Machine(free_ram, psutil.disk_usage(str(folder)).free if disk is None else int(disk * GIB))
+    return Machine(free_ram, free_bytes(AppPaths.resolve().base) if disk is None else int(disk * GIB))
 
 
 def _longest(shape: ModelShape, gpu: Gpu, machine: Machine) -> int | None:

@@ -19,6 +19,7 @@ import psutil
 from app import __version__
 from app.base import texts
 from app.base.errors import AppError
+from app.base.files import free_bytes
 from app.base.units import memory, size
 from app.chats import texts as chats_texts
 from app.chats.database import Health, examine
@@ -27,7 +28,6 @@ from app.gpu import texts as gpu_words
 from app.gpu.service import GpuService
 from app.gpu.values import GpuState
 from app.library.services import LibraryServices
-from app.transfers.disk import free_bytes
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.tensorrt.flavour import RTX_SM

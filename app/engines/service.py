@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from app.base.errors import ErrorReport, KnownAppError, report_from_exception
+from app.base.files import free_bytes
 from app.base.paths import AppPaths
 from app.engines import texts
 from app.engines.sets import Here, ListedSet, bytes_of, listed_sets, remove_set
@@ -82,8 +83,6 @@ class EngineService:
             problem = ErrorReport("known", texts.NO_MODEL_FILES, texts.NO_MODEL_FILES_HINT)
             return dataclasses.replace(status, problem=problem)
         try:
-            from trt_engines.files import free_bytes
-
             status = dataclasses.replace(status, free_disk=free_bytes(self._paths.engines))
             card, here = self.card(gpu)
             status = dataclasses.replace(status, card=card, here=here)

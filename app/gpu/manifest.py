@@ -6,11 +6,11 @@ import base64
 import csv
 import hashlib
 import json
-import os
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
+from app.base.files import write_whole
 from app.gpu.recipe import normalised
 from trt_engines.tensorrt.addon import MANIFEST
 
@@ -104,12 +104,7 @@ def write_manifest(folder: Path, manifest: AddonManifest) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    new = folder / f"{MANIFEST}.new"
-    with new.open("w", encoding="utf-8") as stream:
-        json.dump(asdict(manifest), stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, json.dumps(asdict(manifest), indent=1))
 
 
 def read_manifest(folder: Path) -> AddonManifest | None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from app.base.errors import ErrorReport, KnownAppError
+from app.base.files import free_bytes
 from app.base.paths import AppPaths
 from app.gpu import folders, texts
 from app.gpu.fetcher import Fetcher, found_fetcher
@@ -29,7 +30,7 @@ from app.gpu.manifest import (
 from app.gpu.recipe import Recipe, shipped_recipe
 from app.gpu.values import GpuOffer, GpuState, GpuStatus, GpuStep
 from app.network.client import Network
-from app.transfers.disk import FULL, free_bytes
+from app.transfers.disk import FULL
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import DetectedGpu, detected_gpus
 from trt_engines.tensorrt.addon import GOING, elsewhere

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.base.errors import KnownAppError
+from app.base.files import free_bytes, sync_folder
 from app.engines.sets import bytes_of as bytes_of_set
 from app.library import texts
 from app.library.folders import bytes_of, foreign_files, own_files, remove_files, working
@@ -19,7 +20,7 @@ from app.library.overview import engines_of
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import Leftover, ModelStatus, Removal, Step
-from app.transfers.disk import free_bytes, sync_folder, translated
+from app.transfers.disk import translated
 from app.transfers.errors import DiskFullError
 from app.transfers.hashing import FileHasher
 from app.transfers.names import final_path

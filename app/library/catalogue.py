@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.base.files import write_whole
 from app.base.paths import resources_folder
 
 FILE = "catalogue.json"
@@ -78,9 +79,7 @@ def note_refresh(data_folder: Path, repo: str, size: int, revision: str, gated: 
     except (OSError, ValueError):
         known = {}
     known[repo] = {"bytes": size, "revision": revision, "gated": gated, "refreshed": when}
-    part = file.with_name(f"{FILE}.new")
-    part.write_text(json.dumps(known, indent=1), encoding="utf-8")
-    part.replace(file)
+    write_whole(file, json.dumps(known, indent=1))
 
 
 def _refreshed(entry: CatalogueEntry, note: Any) -> CatalogueEntry:

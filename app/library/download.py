@@ -14,6 +14,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from app.base.errors import AppError, ErrorReport, KnownAppError, report_from_exception
+from app.base.files import free_bytes
 from app.base.log import get_logger
 from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
@@ -25,7 +26,6 @@ from app.library.overview import card_and_machine
 from app.library.records import DownloadState, ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import DownloadOffer
-from app.transfers.disk import free_bytes
 from app.transfers.errors import TransferError
 from app.transfers.existing import bytes_present
 from app.transfers.fetch import fetch

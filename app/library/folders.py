@@ -33,8 +33,10 @@ class RemovalError(KnownAppError):
 def own_files(folder: Path, manifest: ModelManifest | None) -> tuple[Path, ...]:
     """Every file in `folder` that Dewpoint wrote, those first that matter least if the rest cannot be deleted."""
     named = [final_path(folder, file.path) for file in manifest.files] if manifest is not None else []
-    notes = [folder / name for name in (MERGE_NOTE, f"{MANIFEST}.new", LOCK_NAME, MANIFEST)]
-    found = [*graph_files(folder), *leftovers(folder), *named, *notes]
+    # What `write_whole` leaves if it is killed, and what an older Dewpoint left.
+    unfinished = [file for name in (GRAPHS, MERGE_NOTE, MANIFEST) for file in folder.glob(f".{name}.*.tmp")]
+    notes = [folder / name for name in (f"{MANIFEST}.new", MERGE_NOTE, LOCK_NAME, MANIFEST)]
+    found = [*graph_files(folder), *leftovers(folder), *named, *unfinished, *notes]
     return tuple(file for file in dict.fromkeys(found) if file.is_file() or file.is_symlink())
 
 

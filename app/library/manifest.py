@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from app.base.files import write_whole
 from app.transfers.names import final_path
 from app.transfers.values import Digest
 
@@ -114,12 +114,7 @@ def write_manifest(folder: Path, manifest: ModelManifest) -> None:
          "verified": file.verified}
         for file in manifest.files
     ]  # fmt: skip
-    part = folder / f"{MANIFEST}.new"
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump(raw, stream, indent=1, ensure_ascii=False)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, json.dumps(raw, indent=1, ensure_ascii=False))
 
 
 def sizes_are_right(folder: Path, manifest: ModelManifest) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from app.base.errors import ErrorReport
+from app.base.files import free_bytes
 from app.base.paths import starter_model_folder
 from app.engines.sets import ListedSet
 from app.library import catalogue, texts
@@ -18,7 +19,6 @@ from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
 from app.library.records import DownloadState, ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import STARTER_ID, Computer, Fit, LibraryStatus, ModelState, ModelStatus
-from app.transfers.disk import free_bytes
 from app.transfers.existing import bytes_present
 from inference.checkpoint.folder import inspect_folder
 from inference.config import ModelConfig, model_config_from_folder

@@ -10,9 +10,10 @@ from pathlib import Path
 import filelock
 import httpx2
 
+from app.base.files import free_bytes
 from app.base.log import get_logger
 from app.transfers import texts
-from app.transfers.disk import free_bytes, translated
+from app.transfers.disk import translated
 from app.transfers.errors import TransferError
 from app.transfers.existing import look_at_installed
 from app.transfers.file_state import Job, JobState

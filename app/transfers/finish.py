@@ -12,7 +12,8 @@ import time
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from app.transfers.disk import sync_folder, translated
+from app.base.files import sync_file, sync_folder
+from app.transfers.disk import translated
 from app.transfers.existing import EVENT_SECONDS
 from app.transfers.file_state import Job
 from app.transfers.hashing import check_file
@@ -99,11 +100,7 @@ class Finisher:
                 self._messages.put(Checked(job, result))
         if not good:
             return False
-        handle = os.open(part.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_file(part.path)
         os.replace(part.path, job.final)
         sync_folder(job.final.parent)
         part.discard()

@@ -12,10 +12,10 @@ from queue import Empty, SimpleQueue
 
 import httpx2
 
+from app.base.files import free_bytes
 from app.base.log import get_logger
 from app.transfers import texts
 from app.transfers.connection import Connection, Outcome
-from app.transfers.disk import free_bytes
 from app.transfers.errors import ChangedError, DiskFullError, HaltedError, TransferError, TryAgainError
 from app.transfers.existing import EVENT_SECONDS, recover
 from app.transfers.file_state import Job, JobState

@@ -14,10 +14,10 @@ from collections.abc import Generator
 from pathlib import Path
 
 from app import __version__
+from app.base.files import sync_folder
 from app.base.log import get_logger
 from app.library.services import LibraryServices
 from app.network.errors import status_trouble, trouble
-from app.transfers.disk import sync_folder
 from app.transfers.values import RemoteFile, TransferEvent
 from app.updates import texts
 from app.updates.errors import UpdateError

@@ -24,8 +24,9 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from app import __version__
+from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
-from app.chats.backup import newest_sound_backup, sync_file, sync_folder
+from app.chats.backup import newest_sound_backup
 from app.chats.database import SIDE_FILES, connect
 from app.chats.errors import CHECK_MARK
 from app.chats.messages import RecoveryReport
