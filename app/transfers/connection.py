@@ -16,11 +16,11 @@ import httpx2
 from app.transfers import texts
 from app.transfers.disk import translated
 from app.transfers.errors import ChangedError, HaltedError, TransferError, TryAgainError
-from app.transfers.file_state import Job
+from app.transfers.file_state import FileState
 from app.transfers.pace import RateLimit
 from app.transfers.part import Run
-from app.transfers.request import Answer, Asker, Line, failure_of
-from app.transfers.scheduler import Piece, Work
+from app.transfers.request import Answer, Line, Requester, failure_of
+from app.transfers.scheduler import Piece, Scheduler
 from app.transfers.values import MIB, TransferOptions
 
 READ_BYTES = MIB // 2
@@ -47,7 +47,7 @@ class Connection:
     """A thread with a client of its own.
 
     Args:
-        work: Where ranges come from.
+        scheduler: Where ranges come from.
         outcomes: Where it is told how they went.
         open_client: Makes the client.
         options: Timeouts.
@@ -58,14 +58,14 @@ class Connection:
     def __init__(
         self,
         number: int,
-        work: Work,
+        scheduler: Scheduler,
         outcomes: SimpleQueue[object],
         open_client: Callable[[], httpx2.Client],
         options: TransferOptions,
         token: str | None,
         limit: RateLimit,
     ) -> None:
-        self._work = work
+        self._scheduler = scheduler
         self._outcomes = outcomes
         self._open_client = open_client
         self._options = options
@@ -84,29 +84,29 @@ class Connection:
 
     def _run(self) -> None:
         try:
-            while (piece := self._work.take()) is not None:
+            while (piece := self._scheduler.take()) is not None:
                 problem: BaseException | None = None
                 try:
                     self._fetch(piece)
                 except BaseException as exc:  # thread boundary: the main loop raises it
                     problem = exc
-                piece.job.release_whole(self)
+                piece.state.release_whole(self)
                 self._outcomes.put(Outcome(piece, problem))
                 if problem is not None:
-                    self._work.await_decision(piece)
+                    self._scheduler.await_decision(piece)
         finally:
             if self._line is not None:
                 self._line.close()
 
-    def _ready(self) -> Asker:
+    def _ready(self) -> Requester:
         if self._line is None:
             self._line = Line(self._open_client)
         self._cut = False
         self._line.mend()
-        return Asker(self._line, self._options, self._token)
+        return Requester(self._line, self._options, self._token)
 
-    def _let_go(self, job: Job) -> bool:
-        return self._cut or self._work.halt.is_set() or job.halted
+    def _let_go(self, state: FileState) -> bool:
+        return self._cut or self._scheduler.halt.is_set() or state.halted
 
     def _fetch(self, piece: Piece) -> None:
         """Fetch a range.
@@ -115,14 +115,14 @@ class Connection:
             InterruptionError: Not all of it came.
             TransferError: It cannot come.
         """
-        asker = self._ready()
-        job = piece.job
-        if self._let_go(job):
+        requester = self._ready()
+        state = piece.state
+        if self._let_go(state):
             raise HaltedError
         try:
-            answer = asker.ask(job, piece.start, piece.end)
+            answer = requester.ask(state, piece.start, piece.end)
         except (TryAgainError, TransferError):
-            if self._let_go(job):
+            if self._let_go(state):
                 raise HaltedError from None  # the line was cut on purpose
             raise
         try:
@@ -134,24 +134,24 @@ class Connection:
             answer.response.close()
 
     def _store(self, piece: Piece, answer: Answer) -> None:
-        job = piece.job
-        whole = piece.start == 0 and piece.end == job.file.size
-        if not answer.ranged and not whole and not job.claim_whole(self):
+        state = piece.state
+        whole = piece.start == 0 and piece.end == state.file.size
+        if not answer.ranged and not whole and not state.claim_whole(self):
             raise HaltedError
-        if not job.part.begin(answer.etag):
+        if not state.part.begin(answer.etag):
             raise ChangedError
-        end = piece.end if answer.ranged else job.file.size
+        end = piece.end if answer.ranged else state.file.size
         problem = ""
-        writer = _Writer(job)
+        writer = _Writer(state)
         position = answer.start
-        pieces = self._pieces(answer, end - answer.start, lambda: self._let_go(job))
+        pieces = self._pieces(answer, end - answer.start, lambda: self._let_go(state))
         try:
             for data in pieces:
                 data = data[: end - position]
                 writer.put(position, data)
                 position += len(data)
-                self._limit.take(len(data), self._work.halt)
-                if position >= end or self._let_go(job):
+                self._limit.take(len(data), self._scheduler.halt)
+                if position >= end or self._let_go(state):
                     break
         except _BrokenError as exc:
             problem = exc.what
@@ -159,7 +159,7 @@ class Connection:
             writer.flush()
         if position >= end:
             return
-        if self._let_go(job):
+        if self._let_go(state):
             raise HaltedError
         words = texts.no_connection(str(answer.response.url), problem or "breaks off")
         raise TryAgainError("network", TransferError("network", *words))
@@ -225,15 +225,15 @@ class _BrokenError(Exception):
 class _Writer:
     """Writes a stream of bytes where they are missing, and notes them in runs."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, state: FileState) -> None:
+        self._state = state
         self._start = self._end = 0
         self._crc = 0
         self._since = 0.0
 
     def put(self, position: int, data: memoryview) -> None:
         """The next bytes; those that are there already are skipped."""
-        part = self._job.part
+        part = self._state.part
         for start, end in part.missing(position, position + len(data)):
             if start != self._end:
                 self.flush()
@@ -246,7 +246,7 @@ class _Writer:
             part.write(start, fresh)
             self._crc = zlib.crc32(fresh, self._crc)
             self._end = end
-            self._job.failures = 0
+            self._state.failures = 0
             length, age = self._end - self._start, now - self._since
             if length >= LONGEST_RUN or (length >= SHORTEST_RUN and age >= RUN_SECONDS) or age >= LONGEST_RUN_SECONDS:
                 self.flush()
@@ -256,4 +256,4 @@ class _Writer:
         if self._end > self._start:
             run = Run(self._start, self._end - self._start, self._crc)
             self._start = self._end
-            self._job.part.note(run)
+            self._state.part.note(run)

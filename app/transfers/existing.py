@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
 
-from app.transfers.file_state import Job, JobState
+from app.transfers.file_state import FileStage, FileState
 from app.transfers.hashing import check_file
 from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, base_folder, beside, local_paths
 from app.transfers.part import read_journal
@@ -63,7 +63,7 @@ def claimed_bytes(file: RemoteFile, final: Path) -> int:
 
 
 def look_at_installed(
-    jobs: Sequence[Job], verified: Collection[str], cancel: threading.Event
+    states: Sequence[FileState], verified: Collection[str], cancel: threading.Event
 ) -> Iterator[TransferEvent]:
     """Find the files that are there already, and mark them as done; hash those that are not in `verified`.
 
@@ -73,35 +73,35 @@ def look_at_installed(
     Raises:
         OSError: A file cannot be read.
     """
-    for job in jobs:
-        if size_of(job.final) == job.file.size:
-            if job.file.path in verified:
-                job.state = JobState.DONE
-            elif (yield from _is_right(job, cancel)):
-                job.state = JobState.DONE
-                yield FileFinished(job.file.path)
+    for state in states:
+        if size_of(state.final) == state.file.size:
+            if state.file.path in verified:
+                state.stage = FileStage.DONE
+            elif (yield from _is_right(state, cancel)):
+                state.stage = FileStage.DONE
+                yield FileFinished(state.file.path)
         if cancel.is_set():
             return
-        if job.state is JobState.DONE:
-            job.part.discard()
+        if state.stage is FileStage.DONE:
+            state.part.discard()
         else:
-            job.claimed = claimed_bytes(job.file, job.final)
+            state.claimed = claimed_bytes(state.file, state.final)
 
 
-def _is_right(job: Job, cancel: threading.Event) -> Generator[TransferEvent, None, bool]:
+def _is_right(state: FileState, cancel: threading.Event) -> Generator[TransferEvent, None, bool]:
     last = time.monotonic()
-    for result in check_file(job.final, job.file.digest, job.file.size):
+    for result in check_file(state.final, state.file.digest, state.file.size):
         if isinstance(result, bool):
             return result
         if cancel.is_set():
             return False
         if time.monotonic() - last >= EVENT_SECONDS:
             last = time.monotonic()
-            yield Verifying(job.file.path, result, job.file.size)
+            yield Verifying(state.file.path, result, state.file.size)
     return False
 
 
-def recover(job: Job, cancel: threading.Event) -> Iterator[TransferEvent]:
+def recover(state: FileState, cancel: threading.Event) -> Iterator[TransferEvent]:
     """Look at what an earlier run left of a file.
 
     Yields:
@@ -111,9 +111,9 @@ def recover(job: Job, cancel: threading.Event) -> Iterator[TransferEvent]:
         OSError: The part cannot be read.
     """
     last = time.monotonic()
-    for checked in job.part.recover():
+    for checked in state.part.recover():
         if cancel.is_set():
             return
         if time.monotonic() - last >= EVENT_SECONDS:
             last = time.monotonic()
-            yield Verifying(job.file.path, checked, job.claimed)
+            yield Verifying(state.file.path, checked, state.claimed)

@@ -16,7 +16,7 @@ from app.transfers import texts
 from app.transfers.disk import translated
 from app.transfers.errors import TransferError
 from app.transfers.existing import look_at_installed
-from app.transfers.file_state import Job, JobState
+from app.transfers.file_state import FileStage, FileState
 from app.transfers.names import LOCK_NAME, base_folder, local_paths
 from app.transfers.pace import RateLimit
 from app.transfers.transfer import Transfer
@@ -63,19 +63,19 @@ def fetch(
     """
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token and token):
         raise TransferError("unauthorized", texts.BAD_TOKEN, texts.BAD_TOKEN_HINT)
-    jobs = [Job(file, path) for file, path in zip(files, local_paths(files, folder), strict=True)]
+    states = [FileState(file, path) for file, path in zip(files, local_paths(files, folder), strict=True)]
     limit = rate_limit if rate_limit is not None else RateLimit(options.rate_limit)
     base = base_folder(folder)
-    _log.info("%d files, %d bytes", len(jobs), sum(file.size for file in files))
+    _log.info("%d files, %d bytes", len(states), sum(file.size for file in files))
     try:
         with _locked(base):
-            yield from look_at_installed(jobs, verified, cancel)
+            yield from look_at_installed(states, verified, cancel)
             if not cancel.is_set():
-                _check_room(jobs, base, options)
-                yield from Transfer(jobs, base, open_client, options, token, limit, cancel).run()
+                _check_room(states, base, options)
+                yield from Transfer(states, base, open_client, options, token, limit, cancel).run()
     except OSError as exc:
         raise _final(exc) from exc
-    done = all(job.state is JobState.DONE for job in jobs)
+    done = all(state.stage is FileStage.DONE for state in states)
     _log.info("finished" if done else "stopped")
     yield TransferFinished() if done else TransferStopped()
 
@@ -95,8 +95,8 @@ def _locked(base: Path) -> Iterator[None]:
         lock.release()
 
 
-def _check_room(jobs: Sequence[Job], base: Path, options: TransferOptions) -> None:
-    needed = sum(job.file.size - job.done for job in jobs)
+def _check_room(states: Sequence[FileState], base: Path, options: TransferOptions) -> None:
+    needed = sum(state.file.size - state.done for state in states)
     free = free_bytes(base)
     if needed and needed + options.reserve_bytes > free:
         raise TransferError("disk", *texts.disk_too_small(needed, free, options.reserve_bytes))

@@ -13,7 +13,7 @@ from app.transfers.part import PartFile
 from app.transfers.values import RemoteFile
 
 
-class JobState(Enum):
+class FileStage(Enum):
     """How far a file is: it goes down this list, and back to OPEN where it starts over."""
 
     NEW = auto()
@@ -45,7 +45,7 @@ class Address:
         return self.linked_etag or self.final_etag
 
 
-class Job:
+class FileState:
     """One file. The main loop alone changes it, but for what says so.
 
     Attributes:
@@ -64,7 +64,7 @@ class Job:
         self.file = file
         self.final = final
         self.part = PartFile(file, final)
-        self.state = JobState.NEW
+        self.stage = FileStage.NEW
         self.claimed = 0
         self.failures = 0
         self.not_before = 0.0
@@ -79,9 +79,9 @@ class Job:
     @property
     def done(self) -> int:
         """Bytes of the file that lie on the disk."""
-        if self.state is JobState.DONE:
+        if self.stage is FileStage.DONE:
             return self.file.size
-        return self.claimed if self.state is JobState.NEW else self.part.present
+        return self.claimed if self.stage is FileStage.NEW else self.part.present
 
     @property
     def complete(self) -> bool:
@@ -91,7 +91,7 @@ class Job:
     @property
     def halted(self) -> bool:
         """Whether connections should let go (any thread)."""
-        return self.state is not JobState.OPEN
+        return self.stage is not FileStage.OPEN
 
     @property
     def address(self) -> Address | None:
@@ -141,6 +141,6 @@ class Job:
         self._address = None
         self.failures = 0
         self.not_before = 0.0
-        self.state = JobState.OPEN
+        self.stage = FileStage.OPEN
         self.restarts[reason] = self.restarts.get(reason, 0) + 1
         return self.restarts[reason]

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from app.base.files import sync_file, sync_folder
 from app.transfers.disk import translated
 from app.transfers.existing import EVENT_SECONDS
-from app.transfers.file_state import Job
+from app.transfers.file_state import FileState
 from app.transfers.hashing import check_file
 
 THREADS = 2
@@ -25,7 +25,7 @@ THREADS = 2
 class Checked:
     """Progress of the check of a complete file, in bytes."""
 
-    job: Job
+    state: FileState
     done: int
 
 
@@ -34,12 +34,12 @@ class Settled:
     """The check is over.
 
     Attributes:
-        job: The file.
+        state: The file.
         good: Whether the content is right; then the file has its name.
         problem: What was in the way otherwise.
     """
 
-    job: Job
+    state: FileState
     good: bool
     problem: BaseException | None = None
 
@@ -53,55 +53,55 @@ class Finisher:
 
     def __init__(self, messages: SimpleQueue[object]) -> None:
         self._messages = messages
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._states: SimpleQueue[FileState | None] = SimpleQueue()
         self._stop = threading.Event()
         self.threads = [
             threading.Thread(target=self._run, name=f"transfer-finisher-{number}", daemon=True)
             for number in range(THREADS)
         ]
 
-    def add(self, job: Job) -> None:
+    def add(self, state: FileState) -> None:
         """Finish this file, too."""
-        self._jobs.put(job)
+        self._states.put(state)
 
     def end(self) -> None:
         """Let go, also in the middle of a file."""
         self._stop.set()
         for _ in self.threads:
-            self._jobs.put(None)
+            self._states.put(None)
 
     def _run(self) -> None:
-        while (job := self._jobs.get()) is not None and not self._stop.is_set():
+        while (state := self._states.get()) is not None and not self._stop.is_set():
             try:
-                good = self._finish(job)
+                good = self._finish(state)
             except OSError as exc:
-                self._messages.put(Settled(job, False, translated(exc)))
+                self._messages.put(Settled(state, False, translated(exc)))
             except BaseException as exc:  # thread boundary: the main loop raises it
-                self._messages.put(Settled(job, False, exc))
+                self._messages.put(Settled(state, False, exc))
             else:
                 if good is not None:
-                    self._messages.put(Settled(job, good))
+                    self._messages.put(Settled(state, good))
 
-    def _finish(self, job: Job) -> bool | None:
+    def _finish(self, state: FileState) -> bool | None:
         """Whether the content is right; None if it was stopped before that was known."""
-        part = job.part
-        good = job.file.size == 0
+        part = state.part
+        good = state.file.size == 0
         if good:
             part.begin("")
         part.close()
         last = time.monotonic()
-        for result in check_file(part.path, job.file.digest, job.file.size):
+        for result in check_file(part.path, state.file.digest, state.file.size):
             if self._stop.is_set():
                 return None
             if isinstance(result, bool):
                 good = result
             elif time.monotonic() - last >= EVENT_SECONDS:
                 last = time.monotonic()
-                self._messages.put(Checked(job, result))
+                self._messages.put(Checked(state, result))
         if not good:
             return False
         sync_file(part.path)
-        os.replace(part.path, job.final)
-        sync_folder(job.final.parent)
+        os.replace(part.path, state.final)
+        sync_folder(state.final.parent)
         part.discard()
         return True

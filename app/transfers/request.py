@@ -20,7 +20,7 @@ import httpx2
 
 from app.transfers import texts
 from app.transfers.errors import ChangedError, TransferError, TryAgainError
-from app.transfers.file_state import Address, Job
+from app.transfers.file_state import Address, FileState
 from app.transfers.pace import retry_after
 from app.transfers.values import TransferOptions
 
@@ -96,7 +96,7 @@ class Answer:
         self.etag = etag
 
 
-class Asker:
+class Requester:
     """Asks for ranges over one line."""
 
     def __init__(self, line: Line, options: TransferOptions, token: str | None) -> None:
@@ -105,7 +105,7 @@ class Asker:
         read = options.read_timeout
         self._timeout = httpx2.Timeout(read, connect=options.connect_timeout, read=read)
 
-    def ask(self, job: Job, start: int, end: int) -> Answer:
+    def ask(self, state: FileState, start: int, end: int) -> Answer:
         """The server's answer to the wish for [start, end) of a file.
 
         Raises:
@@ -113,15 +113,15 @@ class Asker:
             TryAgainError: It may work the next time.
             ChangedError: The server has another version than before.
         """
-        known = job.address
-        response, address = self._follow(job, known, start, end)
-        if response.status_code in _EXPIRED and _origin(response.url) != _origin(httpx2.URL(job.file.url)):
+        known = state.address
+        response, address = self._follow(state, known, start, end)
+        if response.status_code in _EXPIRED and _origin(response.url) != _origin(httpx2.URL(state.file.url)):
             response.close()
-            job.learn(None)
-            response, address = self._follow(job, None, start, end)
+            state.learn(None)
+            response, address = self._follow(state, None, start, end)
         try:
-            answer = self._judged(job, response, address, start, end)
-            job.learn(address)
+            answer = self._judged(state, response, address, start, end)
+            state.learn(address)
         except BaseException:
             response.close()
             raise
@@ -129,15 +129,15 @@ class Asker:
 
     # -- the way ----------------------------------------------------------------------------------------------------
 
-    def _follow(self, job: Job, known: Address | None, start: int, end: int) -> tuple[httpx2.Response, Address]:
-        home = httpx2.URL(job.file.url)
+    def _follow(self, state: FileState, known: Address | None, start: int, end: int) -> tuple[httpx2.Response, Address]:
+        home = httpx2.URL(state.file.url)
         url = httpx2.URL(known.url) if known else home
         trusted = known.trusted if known else True
         linked = known.linked_etag if known else ""
         seen: set[str] = set()
         while True:
             trusted = trusted and _origin(url) == _origin(home)
-            response = self._send(job, url, trusted, start, end)
+            response = self._send(state, url, trusted, start, end)
             linked = linked or plain_etag(response.headers.get("X-Linked-Etag"))
             if response.status_code not in _REDIRECTS:
                 final = plain_etag(response.headers.get("ETag"))
@@ -146,9 +146,9 @@ class Asker:
             seen.add(str(url))
             url = self._next(url, response)
             if str(url) in seen:
-                raise TransferError("protocol", *texts.redirect_loop(job.file.url))
+                raise TransferError("protocol", *texts.redirect_loop(state.file.url))
             if len(seen) > MAX_REDIRECTS:
-                raise TransferError("protocol", *texts.too_many_redirects(job.file.url))
+                raise TransferError("protocol", *texts.too_many_redirects(state.file.url))
 
     def _next(self, url: httpx2.URL, response: httpx2.Response) -> httpx2.URL:
         try:
@@ -163,11 +163,11 @@ class Asker:
             )
         return target
 
-    def _send(self, job: Job, url: httpx2.URL, trusted: bool, start: int, end: int) -> httpx2.Response:
+    def _send(self, state: FileState, url: httpx2.URL, trusted: bool, start: int, end: int) -> httpx2.Response:
         headers = {"Accept-Encoding": "identity"}
         if self._token is not None and trusted:
             headers["Authorization"] = f"Bearer {self._token}"
-        if (start, end) != (0, job.file.size):
+        if (start, end) != (0, state.file.size):
             headers["Range"] = f"bytes={start}-{end - 1}"
         client = self._line.client
         extensions = {"trace": self._line.trace}
@@ -182,7 +182,7 @@ class Asker:
 
     # -- the answer -------------------------------------------------------------------------------------------------
 
-    def _judged(self, job: Job, response: httpx2.Response, address: Address, start: int, end: int) -> Answer:
+    def _judged(self, state: FileState, response: httpx2.Response, address: Address, start: int, end: int) -> Answer:
         status = response.status_code
         if status == 200:
             return Answer(response, 0, False, address.etag)
@@ -191,15 +191,15 @@ class Asker:
             if match is None or int(match[1]) != start or "Content-Encoding" in response.headers:
                 last = TransferError("protocol", *texts.odd_answer(address.url, "other bytes than those asked for"))
                 raise TryAgainError("server", last)
-            if match[3] not in ("*", str(job.file.size)):
+            if match[3] not in ("*", str(state.file.size)):
                 raise ChangedError
             return Answer(response, start, True, address.etag)
         if status == 416:
             raise ChangedError
-        raise self._refusal(job, response, address.url)
+        raise self._refusal(state, response, address.url)
 
-    def _refusal(self, job: Job, response: httpx2.Response, url: str) -> TransferError | TryAgainError:
-        path, status = job.file.path, response.status_code
+    def _refusal(self, state: FileState, response: httpx2.Response, url: str) -> TransferError | TryAgainError:
+        path, status = state.file.path, response.status_code
         if status == 401:
             return TransferError("unauthorized", *texts.unauthorized(path))
         if status == 403:

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from app.transfers.file_state import Job, JobState
+from app.transfers.file_state import FileStage, FileState
 from app.transfers.ranges import Span, Spans
 from app.transfers.values import MIB, TransferOptions
 
@@ -22,19 +22,19 @@ class Piece:
     """A range of a file that one connection fetches.
 
     Attributes:
-        job: The file.
+        state: The file.
         start: First byte.
         end: The byte after the last.
         started: `time.monotonic()` when it was handed out.
     """
 
-    job: Job
+    state: FileState
     start: int
     end: int
     started: float
 
 
-class Work:
+class Scheduler:
     """Hands out ranges, file by file and in order.
 
     Attributes:
@@ -44,7 +44,7 @@ class Work:
     def __init__(self, options: TransferOptions) -> None:
         self._options = options
         self._condition = threading.Condition()
-        self._jobs: list[Job] = []
+        self._states: list[FileState] = []
         self._running: list[Piece] = []
         self._ended = False
         self._hold_until = 0.0
@@ -53,10 +53,10 @@ class Work:
 
     # -- for the main loop ------------------------------------------------------------------------------------------
 
-    def update(self, jobs: list[Job], left: int) -> None:
+    def update(self, states: list[FileState], left: int) -> None:
         """Say which files are open, and how many bytes all files together still lack."""
         with self._condition:
-            self._jobs = [job for job in jobs if job.state is JobState.OPEN]
+            self._states = [state for state in states if state.stage is FileStage.OPEN]
             self._left = left
             self._condition.notify_all()
 
@@ -78,22 +78,22 @@ class Work:
             self.halt.set()
             self._condition.notify_all()
 
-    def running(self, job: Job | None = None) -> list[Piece]:
+    def running(self, state: FileState | None = None) -> list[Piece]:
         """What is being fetched, of one file or of all."""
         with self._condition:
-            return [piece for piece in self._running if job is None or piece.job is job]
+            return [piece for piece in self._running if state is None or piece.state is state]
 
     def next_time(self) -> float | None:
         """When something can be handed out next; None if nothing is missing or something can be at once."""
         with self._condition:
             now = time.monotonic()
-            times = [max(job.not_before, self._hold_until) for job in self._jobs if self._gap(job) is not None]
+            times = [max(state.not_before, self._hold_until) for state in self._states if self._gap(state) is not None]
             return min(times) if times and min(times) > now else None
 
     def hungry(self) -> bool:
         """Whether more files should be opened, so that no connection will find nothing to do."""
         with self._condition:
-            return sum(self._gap(job) is not None for job in self._jobs) <= self._options.connections
+            return sum(self._gap(state) is not None for state in self._states) <= self._options.connections
 
     def give_back(self, piece: Piece) -> None:
         """A connection has let go of the range, and what that means has been decided."""
@@ -126,13 +126,13 @@ class Work:
         now = time.monotonic()
         if now < self._hold_until:
             return None
-        for job in self._jobs:
-            if job.halted or now < job.not_before:
+        for state in self._states:
+            if state.halted or now < state.not_before:
                 continue
-            gap = self._gap(job)
+            gap = self._gap(state)
             if gap is not None:
                 start, end = gap
-                return Piece(job, start, end if job.single else min(end, start + self._range()), now)
+                return Piece(state, start, end if state.single else min(end, start + self._range()), now)
         return None
 
     def _range(self) -> int:
@@ -140,14 +140,14 @@ class Work:
         fair = self._left // (2 * self._options.connections)
         return min(self._options.range_bytes, max(SMALLEST_RANGE, fair))
 
-    def _gap(self, job: Job) -> Span | None:
+    def _gap(self, state: FileState) -> Span | None:
         """The first bytes of a file that are neither there nor being fetched."""
-        running = [piece for piece in self._running if piece.job is job]
-        if job.single:
-            first = next(iter(job.part.missing(0, job.file.size)), None)
-            return None if running or first is None else (first[0], job.file.size)
+        running = [piece for piece in self._running if piece.state is state]
+        if state.single:
+            first = next(iter(state.part.missing(0, state.file.size)), None)
+            return None if running or first is None else (first[0], state.file.size)
         taken = Spans((piece.start, piece.end) for piece in running)
-        for start, end in job.part.missing(0, job.file.size):
+        for start, end in state.part.missing(0, state.file.size):
             for gap in taken.missing(start, end):
                 return gap
         return None

@@ -18,11 +18,11 @@ from app.transfers import texts
 from app.transfers.connection import Connection, Outcome
 from app.transfers.errors import ChangedError, DiskFullError, HaltedError, TransferError, TryAgainError
 from app.transfers.existing import EVENT_SECONDS, recover
-from app.transfers.file_state import Job, JobState
+from app.transfers.file_state import FileStage, FileState
 from app.transfers.finish import Checked, Finisher, Settled
 from app.transfers.hashing import slice_buffer
 from app.transfers.pace import RateLimit, RateMeter, backoff
-from app.transfers.scheduler import Piece, Work
+from app.transfers.scheduler import Piece, Scheduler
 from app.transfers.values import MIB, FileFinished, Progress, TransferEvent, TransferOptions, Verifying, Waiting
 
 POLL_SECONDS = 0.05  # until a cancel is noticed
@@ -36,7 +36,7 @@ class Transfer:
     """One run over some files; `run` may be called once.
 
     Args:
-        jobs: The files; those that are done are passed over.
+        states: The files; those that are done are passed over.
         base: The folder.
         open_client: Makes a client for each connection.
         options: How.
@@ -47,7 +47,7 @@ class Transfer:
 
     def __init__(
         self,
-        jobs: Sequence[Job],
+        states: Sequence[FileState],
         base: Path,
         open_client: Callable[[], httpx2.Client],
         options: TransferOptions,
@@ -55,22 +55,22 @@ class Transfer:
         limit: RateLimit,
         cancel: threading.Event,
     ) -> None:
-        self._jobs = jobs
+        self._states = states
         self._base = base
         self._options = options
         self._cancel = cancel
         self._messages: SimpleQueue[object] = SimpleQueue()
-        self._work = Work(options)
+        self._scheduler = Scheduler(options)
         self._finisher = Finisher(self._messages)
         self._connections = [
-            Connection(number, self._work, self._messages, open_client, options, token, limit)
+            Connection(number, self._scheduler, self._messages, open_client, options, token, limit)
             for number in range(options.connections)
         ]
-        self._new = [job for job in jobs if job.state is JobState.NEW]
-        self._open: list[Job] = []
-        self._waiting_to_finish: list[Job] = []
+        self._new = [state for state in states if state.stage is FileStage.NEW]
+        self._open: list[FileState] = []
+        self._waiting_to_finish: list[FileState] = []
         self._slice = slice_buffer()
-        self._reader: tuple[Job, FileIO] | None = None
+        self._reader: tuple[FileState, FileIO] | None = None
         self._meter = RateMeter()
         self._next_event = self._next_disk_look = 0.0
         self._full = False
@@ -88,7 +88,7 @@ class Transfer:
         try:
             for thread in threads:
                 thread.start()
-            while not self._cancel.is_set() and any(job.state is not JobState.DONE for job in self._jobs):
+            while not self._cancel.is_set() and any(state.stage is not FileStage.DONE for state in self._states):
                 yield from self._open_more()
                 busy = self._hash_some()
                 yield from self._receive(0.0 if busy else POLL_SECONDS)
@@ -96,7 +96,7 @@ class Transfer:
                 yield from self._report()
             yield self._progress()
         finally:
-            self._work.end()
+            self._scheduler.end()
             self._finisher.end()
             for connection in self._connections:
                 connection.cut()
@@ -104,48 +104,48 @@ class Transfer:
                 if thread.ident is not None:
                     thread.join()
             self._close_reader()
-            for job in self._jobs:
-                job.part.close()
+            for state in self._states:
+                state.part.close()
 
     # -- files: opened, hashed, finished ----------------------------------------------------------------------------
 
     def _open_more(self) -> Iterator[TransferEvent]:
-        while self._new and self._work.hungry() and not self._cancel.is_set():
-            job = self._new.pop(0)
-            yield from recover(job, self._cancel)
-            job.state = JobState.OPEN
-            self._open.append(job)
+        while self._new and self._scheduler.hungry() and not self._cancel.is_set():
+            state = self._new.pop(0)
+            yield from recover(state, self._cancel)
+            state.stage = FileStage.OPEN
+            self._open.append(state)
             self._share()
 
     def _share(self) -> None:
-        self._work.update(self._open, self._left())
+        self._scheduler.update(self._open, self._left())
 
     def _left(self) -> int:
-        return sum(job.file.size - job.done for job in self._jobs)
+        return sum(state.file.size - state.done for state in self._states)
 
     def _hash_some(self) -> bool:
         """Hash a little of what has come; whether there is more to hash."""
         slices = SLICES_AT_ONCE
-        for job in list(self._open):
-            if job.state is not JobState.OPEN:
+        for state in list(self._open):
+            if state.stage is not FileStage.OPEN:
                 continue
-            end = job.part.prefix
-            while slices and job.hasher.position < end:
-                if not job.hasher.read_slice(self._source(job), end, self._slice):
+            end = state.part.prefix
+            while slices and state.hasher.position < end:
+                if not state.hasher.read_slice(self._source(state), end, self._slice):
                     raise OSError(errno.EIO, "a file became shorter while it was being written")
                 slices -= 1
-            if job.hasher.position == job.file.size and job.complete and not self._work.running(job):
+            if state.hasher.position == state.file.size and state.complete and not self._scheduler.running(state):
                 self._close_reader()
-                self._open.remove(job)
-                self._all_there(job)
+                self._open.remove(state)
+                self._all_there(state)
             if not slices:
                 return True
         return False
 
-    def _source(self, job: Job) -> FileIO:
-        if self._reader is None or self._reader[0] is not job:
+    def _source(self, state: FileState) -> FileIO:
+        if self._reader is None or self._reader[0] is not state:
             self._close_reader()
-            self._reader = (job, FileIO(job.part.path, "rb"))
+            self._reader = (state, FileIO(state.part.path, "rb"))
         return self._reader[1]
 
     def _close_reader(self) -> None:
@@ -153,19 +153,19 @@ class Transfer:
             self._reader[1].close()
             self._reader = None
 
-    def _all_there(self, job: Job) -> None:
-        if job.hasher.agrees():
-            job.state = JobState.FINISHING
-            self._finisher.add(job)
+    def _all_there(self, state: FileState) -> None:
+        if state.hasher.agrees():
+            state.stage = FileStage.FINISHING
+            self._finisher.add(state)
         else:
-            self._start_over(job, TransferError("damaged", *texts.damaged(job.file.path)))
-            self._open.insert(0, job)
+            self._start_over(state, TransferError("damaged", *texts.damaged(state.file.path)))
+            self._open.insert(0, state)
         self._share()
 
-    def _start_over(self, job: Job, last_word: TransferError) -> None:
-        _log.info("%s starts over: %s", job.file.path, last_word.kind)
+    def _start_over(self, state: FileState, last_word: TransferError) -> None:
+        _log.info("%s starts over: %s", state.file.path, last_word.kind)
         self._close_reader()
-        if job.start_over(last_word.kind) > 1:
+        if state.start_over(last_word.kind) > 1:
             raise last_word
 
     # -- messages ---------------------------------------------------------------------------------------------------
@@ -177,8 +177,8 @@ class Transfer:
                 match message:
                     case Outcome(piece, problem):
                         yield from self._on_outcome(piece, problem)
-                    case Checked(job, done):
-                        yield Verifying(job.file.path, done, job.file.size)
+                    case Checked(state, done):
+                        yield Verifying(state.file.path, done, state.file.size)
                     case Settled():
                         yield from self._on_settled(message)
                 message = self._messages.get_nowait()
@@ -186,54 +186,54 @@ class Transfer:
             return
 
     def _on_outcome(self, piece: Piece, problem: BaseException | None) -> Iterator[TransferEvent]:
-        job = piece.job
+        state = piece.state
         if isinstance(problem, TryAgainError):
             self._on_failure(piece, problem)
         elif isinstance(problem, ChangedError):
-            job.state = JobState.HALTED
+            state.stage = FileStage.HALTED
         elif isinstance(problem, DiskFullError):
             yield from self._pause()
         elif problem is not None and not isinstance(problem, HaltedError):
             raise problem
-        self._work.give_back(piece)
-        if job.state is JobState.HALTED and not self._work.running(job):
-            self._start_over(job, TransferError("changed", *texts.changed(job.file.path)))
+        self._scheduler.give_back(piece)
+        if state.stage is FileStage.HALTED and not self._scheduler.running(state):
+            self._start_over(state, TransferError("changed", *texts.changed(state.file.path)))
             self._share()
 
     def _on_failure(self, piece: Piece, problem: TryAgainError) -> None:
-        job, now, options = piece.job, time.monotonic(), self._options
-        if job.failures == 0 or piece.started >= job.last_failure:  # connections that fail together count once
-            job.failures += 1
-            job.last_failure = now
-        _log.info("%s, failure %d: %s", job.file.path, job.failures, problem.last_word.user_text)
-        if job.failures >= options.tries:
+        state, now, options = piece.state, time.monotonic(), self._options
+        if state.failures == 0 or piece.started >= state.last_failure:  # connections that fail together count once
+            state.failures += 1
+            state.last_failure = now
+        _log.info("%s, failure %d: %s", state.file.path, state.failures, problem.last_word.user_text)
+        if state.failures >= options.tries:
             raise problem.last_word
-        wait = backoff(job.failures, options.backoff_base, options.backoff_cap)
+        wait = backoff(state.failures, options.backoff_base, options.backoff_cap)
         if problem.wait is not None:
             wait = min(problem.wait, options.longest_retry_after)
-            self._work.hold(now + wait)
-        job.not_before = now + wait
+            self._scheduler.hold(now + wait)
+        state.not_before = now + wait
         self._last_problem = problem
 
     def _on_settled(self, message: Settled) -> Iterator[TransferEvent]:
-        job = message.job
+        state = message.state
         if isinstance(message.problem, DiskFullError):
-            self._waiting_to_finish.append(job)
+            self._waiting_to_finish.append(state)
             yield from self._pause()
         elif message.problem is not None:
             raise message.problem
         elif message.good:
-            job.state = JobState.DONE
-            yield FileFinished(job.file.path)
+            state.stage = FileStage.DONE
+            yield FileFinished(state.file.path)
         else:
-            self._start_over(job, TransferError("damaged", *texts.damaged(job.file.path)))
-            self._open.insert(0, job)
+            self._start_over(state, TransferError("damaged", *texts.damaged(state.file.path)))
+            self._open.insert(0, state)
             self._share()
 
     # -- waiting and telling ----------------------------------------------------------------------------------------
 
     def _pause(self) -> Iterator[TransferEvent]:
-        self._work.halt.set()
+        self._scheduler.halt.set()
         for connection in self._connections:
             connection.cut()
         self._next_disk_look = time.monotonic() + self._options.disk_poll
@@ -259,7 +259,7 @@ class Transfer:
         else:
             _log.info("the disk has room again")
             self._full = False
-            self._work.resume()
+            self._scheduler.resume()
             while self._waiting_to_finish:
                 self._finisher.add(self._waiting_to_finish.pop())
 
@@ -268,17 +268,17 @@ class Transfer:
         if now >= self._next_event:
             self._next_event = now + EVENT_SECONDS
             yield self._progress()
-        until = self._work.next_time()
+        until = self._scheduler.next_time()
         problem = self._last_problem
-        if until is None or problem is None or self._full or self._work.running() or until == self._told_wait:
+        if until is None or problem is None or self._full or self._scheduler.running() or until == self._told_wait:
             return
         self._told_wait = until
         text = texts.NETWORK_WAIT if problem.reason == "network" else texts.SERVER_WAIT
         yield Waiting(problem.reason, text, max(0.0, until - now))
 
     def _progress(self) -> Progress:
-        done, total = sum(job.done for job in self._jobs), sum(job.file.size for job in self._jobs)
+        done, total = sum(state.done for state in self._states), sum(state.file.size for state in self._states)
         rate = self._meter.rate(done, time.monotonic())
-        running = self._work.running()
-        path = running[0].job.file.path if running else next((job.file.path for job in self._open), "")
+        running = self._scheduler.running()
+        path = running[0].state.file.path if running else next((state.file.path for state in self._open), "")
         return Progress(done, total, rate, (total - done) / rate if rate > 0 else None, path)

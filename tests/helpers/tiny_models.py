@@ -9,7 +9,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from app.base.paths import starter_model_folder
-from app.library import download as fetching
+from app.library import download
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
 from app.transfers.values import TransferOptions
@@ -51,12 +51,12 @@ def tiny_contents(seed: int = 0) -> dict[str, bytes | Path]:
 
 def accepted(services: LibraryServices, name: str = NAME) -> ModelRecord:
     """A download that the user accepted."""
-    return fetching.accept(services, fetching.offer(services, name))
+    return download.accept(services, download.offer(services, name))
 
 
 def downloaded(services: LibraryServices, name: str = NAME) -> ModelRecord:
     """An installed model."""
     record = accepted(services, name)
-    for _ in fetching.download(services, record, threading.Event()):
+    for _ in download.download(services, record, threading.Event()):
         pass
     return services.library.find(record.id)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from app.base.paths import AppPaths, starter_model_folder
-from app.commands import models_choice as model_choice
+from app.commands import models_choice
 from app.commands.dispatch import run_command
 from app.library.services import LibraryServices
 from tests.helpers.hub_behaviour import Repo, repo_of, status
@@ -236,11 +236,11 @@ def test_ctrl_c_keeps_what_is_fetched(hub: Hub, repo: Repo, dewpoint_home: Path)
     assert "Stopped. What is fetched is kept" in out
     assert "Traceback" not in error
     services = LibraryServices.open(AppPaths(dewpoint_home))
-    record = model_choice.chosen_record(services, NAME)
+    record = models_choice.chosen_record(services, NAME)
     before = hub.behaviour.total_sent
     hub.behaviour.rate = 0
-    from app.library import download as fetching
+    from app.library import download
 
-    list(fetching.download(services, record, threading.Event()))
+    list(download.download(services, record, threading.Event()))
     assert hub.behaviour.total_sent < repo_of(NAME, tiny_contents()).size * 1.3
     assert before < repo.size

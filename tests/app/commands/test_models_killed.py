@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app.base.paths import AppPaths
-from app.library import care as keeping
+from app.library import care
 from app.library.manifest import read_manifest
 from app.library.overview import library_status
 from app.library.services import LibraryServices
@@ -68,7 +68,7 @@ def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
     assert start().wait(timeout=120) == 0
     services = LibraryServices.open(AppPaths(dewpoint_home))
     (record,) = services.library.models()
-    assert isinstance(list(keeping.verify(services, record, threading.Event()))[-1], TransferFinished)
+    assert isinstance(list(care.verify(services, record, threading.Event()))[-1], TransferFinished)
     done = read_manifest(record.folder)
     assert done is not None
     assert done.complete

@@ -13,7 +13,6 @@ import pytest
 from app.base.paths import AppPaths
 from app.chats.history import HistoryStore
 from app.commands import doctor as command
-from app.doctor import checks as doctor
 from app.doctor.checks import Finding, checks, report
 from app.gpu.service import GpuService
 from app.library.services import LibraryServices
@@ -106,7 +105,7 @@ def test_a_look_that_fails_is_a_finding(
     def broken() -> Finding:
         raise PermissionError(13, "Permission denied", "/home/somebody/x")
 
-    monkeypatch.setattr(doctor, "_memory", broken)
+    monkeypatch.setattr("app.doctor.checks._memory", broken)
     memory = found(services, addon)["Memory"]
     assert memory == Finding("Memory", "fail", "It cannot be looked at (PermissionError: Permission denied).")
 

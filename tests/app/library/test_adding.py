@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from app.base.errors import KnownAppError
-from app.library import adding as bringing
-from app.library import care as keeping
+from app.library import adding, care
 from app.library.manifest import read_manifest
 from app.library.overview import library_status
 from app.library.records import ModelRecord
@@ -45,7 +44,7 @@ def status(services: LibraryServices, record: ModelRecord) -> ModelStatus:
 
 def merge(services: LibraryServices, adapter: Path, base: Path, title: str) -> tuple[list[Step], ModelRecord | None]:
     """All steps, and the new model."""
-    steps, generator = [], bringing.merge(services, adapter, base, title, threading.Event())
+    steps, generator = [], adding.merge(services, adapter, base, title, threading.Event())
     while True:
         try:
             steps.append(next(generator))
@@ -55,17 +54,17 @@ def merge(services: LibraryServices, adapter: Path, base: Path, title: str) -> t
 
 def test_a_folder_is_used_where_it_lies(services: LibraryServices, own: Path) -> None:
     before = {file.name: file.read_bytes() for file in own.iterdir()}
-    record = bringing.add_folder(services, own)
+    record = adding.add_folder(services, own)
     assert (record.kind, record.folder) == ("folder", own.resolve())
     assert status(services, record).state in (ModelState.INSTALLED, ModelState.READY)
     assert not status(services, record).checkable
-    assert bringing.add_folder(services, own / ".." / own.name).id == record.id, "the same folder is one model"
-    keeping.remove(services, keeping.removal(services, status(services, record)))
+    assert adding.add_folder(services, own / ".." / own.name).id == record.id, "the same folder is one model"
+    care.remove(services, care.removal(services, status(services, record)))
     assert {file.name: file.read_bytes() for file in own.iterdir()} == before
 
 
 def test_a_folder_that_changes_is_damaged_or_missing(services: LibraryServices, own: Path) -> None:
-    record = bringing.add_folder(services, own)
+    record = adding.add_folder(services, own)
     weights = next(own.glob("*.safetensors"))
     os.truncate(weights, weights.stat().st_size - 100)
     model = status(services, record)
@@ -79,19 +78,19 @@ def test_a_folder_that_changes_is_damaged_or_missing(services: LibraryServices, 
 def test_what_is_no_model_is_named(services: LibraryServices, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}')
     with pytest.raises(ModelFolderError) as caught:
-        bringing.add_folder(services, tmp_path)
+        adding.add_folder(services, tmp_path)
     assert "LlamaForCausalLM" in caught.value.user_text
     assert not services.library.models()
 
 
 def test_an_adapter_alone_needs_its_base(services: LibraryServices, adapter: Path) -> None:
     with pytest.raises(KnownAppError) as caught:
-        bringing.add_folder(services, adapter)
+        adding.add_folder(services, adapter)
     assert "adapter (LoRA)" in caught.value.user_text
 
 
 def test_an_adapter_and_its_base_become_a_model(services: LibraryServices, own: Path, adapter: Path) -> None:
-    base = bringing.add_folder(services, own)
+    base = adding.add_folder(services, own)
     steps, record = merge(services, adapter, base.folder, "Mine + adapter")
     assert record is not None
     fractions = [step.fraction for step in steps]
@@ -108,22 +107,22 @@ def test_an_adapter_and_its_base_become_a_model(services: LibraryServices, own: 
     assert {file.path for file in manifest.files} == {
         file.name for file in record.folder.iterdir() if file.name != "dewpoint-model.json"
     }
-    assert isinstance(list(keeping.verify(services, record, threading.Event()))[-1], TransferFinished)
+    assert isinstance(list(care.verify(services, record, threading.Event()))[-1], TransferFinished)
     (record.folder / MERGED).write_bytes(bytes((record.folder / MERGED).stat().st_size))
-    events = list(keeping.verify(services, record, threading.Event()))
+    events = list(care.verify(services, record, threading.Event()))
     assert [event.path for event in events if isinstance(event, FileDamaged)] == [MERGED]
-    removal = keeping.removal(services, status(services, record))
+    removal = care.removal(services, status(services, record))
     linked = [file for file in removal.files if file.stat().st_nlink > 1]
     assert linked, "the base's weights are linked"
     assert removal.size == sum(file.stat().st_size for file in removal.files if file not in linked)
-    keeping.remove(services, removal)
+    care.remove(services, removal)
     assert not record.folder.exists()
     assert status(services, base).usable, "the links are gone, the base's files are not"
 
 
 def test_a_merge_that_is_stopped_leaves_nothing(services: LibraryServices, own: Path, adapter: Path) -> None:
     for count in range(1, 8):
-        generator = bringing.merge(services, adapter, own, "stopped", threading.Event())
+        generator = adding.merge(services, adapter, own, "stopped", threading.Event())
         for _ in range(count):
             if next(generator, None) is not None:
                 assert not library_status(services).leftovers, "what is being merged is no leftover"
@@ -132,7 +131,7 @@ def test_a_merge_that_is_stopped_leaves_nothing(services: LibraryServices, own: 
         assert not services.library.models()
     cancel = threading.Event()
     cancel.set()
-    assert not list(bringing.merge(services, adapter, own, "cancelled", cancel))
+    assert not list(adding.merge(services, adapter, own, "cancelled", cancel))
     assert not services.library.models()
 
 

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.base.errors import KnownAppError
-from app.library import care as keeping
-from app.library import download as fetching
-from app.library import folders as disk
+from app.library import care, download, folders
 from app.library.manifest import MANIFEST, read_manifest
 from app.library.overview import library_status
 from app.library.records import ModelRecord
@@ -61,7 +59,7 @@ def whole(folder: Path) -> bool:
 def test_one_wrong_bit_is_found_and_repaired(services: LibraryServices, record: ModelRecord, hub: Hub) -> None:
     flip(record.folder / SHARD)
     assert status(services, record).state == ModelState.INSTALLED, "a look does not hash"
-    events = list(keeping.verify(services, record, threading.Event()))
+    events = list(care.verify(services, record, threading.Event()))
     assert [event.path for event in events if isinstance(event, FileDamaged)] == [SHARD]
     assert isinstance(events[-1], TransferFinished)
     model = status(services, record)
@@ -69,8 +67,8 @@ def test_one_wrong_bit_is_found_and_repaired(services: LibraryServices, record: 
     assert model.problem is not None
     assert "1 file is missing or damaged" in model.problem.text
     hub.behaviour.forget()
-    fetching.resume(services, record)
-    list(fetching.download(services, services.library.find(record.id), threading.Event()))
+    download.resume(services, record)
+    list(download.download(services, services.library.find(record.id), threading.Event()))
     assert whole(record.folder)
     assert set(hub.behaviour.counts()) == {SHARD}, "only what is wrong is fetched"
     assert status(services, record).state == ModelState.INSTALLED
@@ -80,9 +78,9 @@ def test_right_files_become_right_again(services: LibraryServices, record: Model
     """A verdict of an earlier check, on a drive that read badly, is not for ever."""
     manifest = read_manifest(record.folder)
     assert manifest is not None
-    keeping.write_manifest(record.folder, manifest.marked(SHARD, False))
+    care.write_manifest(record.folder, manifest.marked(SHARD, False))
     assert status(services, record).state == ModelState.DAMAGED
-    list(keeping.verify(services, record, threading.Event()))
+    list(care.verify(services, record, threading.Event()))
     assert status(services, record).state == ModelState.INSTALLED
 
 
@@ -100,14 +98,14 @@ def test_a_stopped_check_changes_no_verdict(services: LibraryServices, record: M
     flip(record.folder / SHARD)
     cancel = threading.Event()
     cancel.set()
-    assert isinstance(list(keeping.verify(services, record, cancel))[-1], TransferStopped)
+    assert isinstance(list(care.verify(services, record, cancel))[-1], TransferStopped)
     assert status(services, record).state == ModelState.INSTALLED
 
 
 def test_a_folder_of_the_users_own_has_no_hashes(services: LibraryServices, tmp_path: Path) -> None:
     own = services.library.add("folder", tmp_path, "mine")
     with pytest.raises(KnownAppError) as caught:
-        list(keeping.verify(services, own, threading.Event()))
+        list(care.verify(services, own, threading.Event()))
     assert "no checksums" in caught.value.user_text
 
 
@@ -118,12 +116,12 @@ def test_removing_takes_what_is_ours_alone(services: LibraryServices, record: Mo
     (record.folder / "notes.txt").write_text("mine", encoding="utf-8")
     (record.folder / "sub").mkdir()
     (record.folder / "sub" / "more.txt").write_text("mine, too", encoding="utf-8")
-    removal = keeping.removal(services, status(services, record))
+    removal = care.removal(services, status(services, record))
     assert {file.name for file in removal.kept} == {"notes.txt", "more.txt"}
     assert {file.name for file in removal.files} >= {*tiny_contents(), MANIFEST}
     assert removal.size == sum(file.stat().st_size for file in removal.files)
     free = sum(file.stat().st_size for file in record.folder.rglob("*") if file.is_file())
-    assert keeping.remove(services, removal) == free - 13
+    assert care.remove(services, removal) == free - 13
     assert sorted(path.name for path in record.folder.rglob("*")) == ["more.txt", "notes.txt", "sub"]
     assert not services.library.models()
 
@@ -131,11 +129,21 @@ def test_removing_takes_what_is_ours_alone(services: LibraryServices, record: Mo
 def test_removing_an_unfinished_download(services: LibraryServices, repo: Repo, hub: Hub) -> None:
     record = accepted(services)
     hub.behaviour.rate = 2_000_000
-    events = fetching.download(services, record, threading.Event())
+    events = download.download(services, record, threading.Event())
     next(event for event in events if isinstance(event, Progress) and event.done > 300_000)
     events.close()
     assert any(file.name.endswith(".part") for file in record.folder.iterdir())
-    keeping.remove(services, keeping.removal(services, status(services, record)))
+    care.remove(services, care.removal(services, status(services, record)))
+    assert not record.folder.exists()
+
+
+def test_what_a_killed_writer_left_goes_too(services: LibraryServices, record: ModelRecord) -> None:
+    left = [record.folder / f".{MANIFEST}.0123abcd.tmp", record.folder / f"{MANIFEST}.new"]
+    for file in left:
+        file.write_text("{", encoding="utf-8")
+    removal = care.removal(services, status(services, record))
+    assert set(left) <= set(removal.files)
+    care.remove(services, removal)
     assert not record.folder.exists()
 
 
@@ -144,9 +152,9 @@ def test_removing_the_users_own_folder_deletes_nothing_of_it(services: LibrarySe
     folder.mkdir()
     (folder / "config.json").write_text("{}", encoding="utf-8")
     own = services.library.add("folder", folder, "mine")
-    removal = keeping.removal(services, status(services, own))
+    removal = care.removal(services, status(services, own))
     assert (removal.files, removal.size) == ((), 0)
-    assert keeping.remove(services, removal) == 0
+    assert care.remove(services, removal) == 0
     assert (folder / "config.json").exists()
     assert not services.library.models()
 
@@ -160,7 +168,7 @@ def test_a_damaged_manifest_never_names_files_outside(
     text = (record.folder / MANIFEST).read_text(encoding="utf-8")
     (record.folder / MANIFEST).write_text(text.replace(f'"{SHARD}"', '"../precious.txt"'), encoding="utf-8")
     with pytest.raises(KnownAppError):
-        keeping.removal(services, dataclasses.replace(status_without_look(record), folder=record.folder))
+        care.removal(services, dataclasses.replace(status_without_look(record), folder=record.folder))
     assert precious.exists()
 
 
@@ -174,7 +182,7 @@ def status_without_look(record: ModelRecord) -> ModelStatus:
 def test_a_file_in_use_stops_the_removal(
     services: LibraryServices, record: ModelRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    removal = keeping.removal(services, status(services, record))
+    removal = care.removal(services, status(services, record))
     real = Path.unlink
 
     def unlink(path: Path, missing_ok: bool = False) -> None:
@@ -183,8 +191,8 @@ def test_a_file_in_use_stops_the_removal(
         real(path, missing_ok)
 
     monkeypatch.setattr(Path, "unlink", unlink)
-    with pytest.raises(disk.RemovalError) as caught:
-        keeping.remove(services, removal)
+    with pytest.raises(folders.RemovalError) as caught:
+        care.remove(services, removal)
     assert SHARD in caught.value.user_text
     assert (record.folder / MANIFEST).exists()
     assert [each.id for each in services.library.models()] == [record.id]
@@ -204,9 +212,9 @@ def test_engines_go_with_their_model(services: LibraryServices, record: ModelRec
     manifest_file.write_text(text.replace(found.model_folder, str(record.folder.resolve())), encoding="utf-8")
     model = status(services, record)
     assert model.engines > 0
-    removal = keeping.removal(services, model)
+    removal = care.removal(services, model)
     assert removal.engine_size >= model.engines > 0
-    freed = keeping.remove(services, removal, with_engines=False)
+    freed = care.remove(services, removal, with_engines=False)
     assert freed == removal.size
     assert list(services.paths.engines.glob("*/engines.json"))
 
@@ -221,7 +229,7 @@ def test_a_model_that_was_forgotten_is_found_and_taken_back(
     (leftover,) = library_status(services).leftovers
     assert leftover.whole
     assert "a complete model that is not in the list" in leftover.text
-    again = keeping.adopt(services, leftover)
+    again = care.adopt(services, leftover)
     assert status(services, again).state == ModelState.INSTALLED
     assert not library_status(make_services()).leftovers
 
@@ -237,7 +245,7 @@ def test_a_lost_database_loses_no_model(
 
 def test_leftovers_are_cleared(services: LibraryServices, record: ModelRecord, hub: Hub) -> None:
     services.library.forget(record.id)
-    unfinished = services.paths.models / f"owner--x{keeping.MOVING}"
+    unfinished = services.paths.models / f"owner--x{care.MOVING}"
     shutil.copytree(record.folder, unfinished)
     (unfinished / MANIFEST).unlink()
     (services.paths.models / "holiday").mkdir()
@@ -245,5 +253,5 @@ def test_leftovers_are_cleared(services: LibraryServices, record: ModelRecord, h
     found = library_status(services).leftovers
     assert {leftover.path for leftover in found} == {record.folder, unfinished}
     for leftover in found:
-        assert keeping.clear(leftover) == leftover.size > 1_000_000
+        assert care.clear(leftover) == leftover.size > 1_000_000
     assert [path.name for path in services.paths.models.iterdir()] == ["holiday"]

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.base.errors import KnownAppError
-from app.library import catalogue
-from app.library import download as fetching
+from app.library import catalogue, download
 from app.library.hub import HubError
 from app.library.manifest import MANIFEST, read_manifest
 from app.library.overview import library_status
@@ -32,7 +31,7 @@ SHARD = "model-00002-of-00002.safetensors"
 
 def run(services: LibraryServices, record: ModelRecord) -> list[object]:
     """All events of a download."""
-    return list(fetching.download(services, record, threading.Event()))
+    return list(download.download(services, record, threading.Event()))
 
 
 def state(services: LibraryServices, record: ModelRecord) -> ModelState:
@@ -52,7 +51,7 @@ def right(folder: Path) -> bool:
 
 
 def test_an_offer_downloads_nothing(services: LibraryServices, repo: Repo, hub: Hub) -> None:
-    offer = fetching.offer(services, NAME)
+    offer = download.offer(services, NAME)
     assert offer.missing == offer.remote.size == sum(file.size for file in repo.files.values())
     assert offer.problem is None
     assert offer.fit.runs
@@ -114,7 +113,7 @@ def test_closing_pauses_and_a_restart_goes_on(
 ) -> None:
     record = accepted(services)
     hub.behaviour.rate = 3_000_000
-    with closing(fetching.download(services, record, threading.Event())) as events:
+    with closing(download.download(services, record, threading.Event())) as events:
         for event in events:
             if isinstance(event, Progress) and event.done > 500_000:
                 break
@@ -147,7 +146,7 @@ def test_another_program_downloads_it(
 ) -> None:
     record = accepted(services)
     hub.behaviour.rate = 1_000_000
-    with closing(fetching.download(services, record, threading.Event())) as events:
+    with closing(download.download(services, record, threading.Event())) as events:
         next(event for event in events if isinstance(event, Progress) and event.done > 0)
         other = make_services()
         model = library_status(other).model(record.id)
@@ -157,7 +156,7 @@ def test_another_program_downloads_it(
             run(other, record)
         assert caught.value.kind == "busy"
         with pytest.raises(KnownAppError) as known:
-            fetching.offer(other, NAME)
+            download.offer(other, NAME)
         assert "is being downloaded at this moment" in known.value.user_text
         assert other.library.find(record.id).download == DownloadState.RUNNING, "the other one's word stands"
         hub.behaviour.rate = 0
@@ -188,20 +187,20 @@ def test_offline_pauses(services: LibraryServices, repo: Repo, hub: Hub) -> None
 
 
 def test_no_room_is_told_before(services: LibraryServices, repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "free_bytes", lambda folder: 1_500_000)
-    offer = fetching.offer(services, NAME)
+    monkeypatch.setattr(download, "free_bytes", lambda folder: 1_500_000)
+    offer = download.offer(services, NAME)
     assert offer.problem is not None
     assert "has 2 MB free" in offer.problem.text
     with pytest.raises(KnownAppError):
-        fetching.accept(services, offer)
+        download.accept(services, offer)
     assert not offer.folder.exists()
 
 
 def test_a_folder_that_cannot_be_made(services: LibraryServices, repo: Repo) -> None:
-    offer = fetching.offer(services, NAME)
+    offer = download.offer(services, NAME)
     services.paths.models.write_text("in the way", encoding="utf-8")
     with pytest.raises(KnownAppError) as caught:
-        fetching.accept(services, offer)
+        download.accept(services, offer)
     assert "cannot be written" in caught.value.user_text
     assert not services.library.models()
 
@@ -212,9 +211,9 @@ def test_a_new_revision_fetches_what_changed(services: LibraryServices, repo: Re
     del newer["generation_config.json"]
     hub.behaviour.forget()
     hub.add(repo_of(NAME, newer))
-    offer = fetching.offer(services, NAME)
+    offer = download.offer(services, NAME)
     assert offer.missing < 1000
-    again = fetching.accept(services, offer)
+    again = download.accept(services, offer)
     assert again.id == record.id
     run(services, again)
     assert (record.folder / "chat_template.jinja").read_bytes() == b"new {{ x }}"
@@ -257,7 +256,7 @@ def test_a_refresh_learns_sizes_and_survives_damage(services: LibraryServices, h
     for entry in catalogue.shipped_entries():
         hub.add(repo_of(entry.repo, tiny_contents()))
     size = sum(len(content) for content in tiny_contents().values() if isinstance(content, bytes))
-    assert [entry.bytes for entry in fetching.refresh(services)] == [size] * 4
+    assert [entry.bytes for entry in download.refresh(services)] == [size] * 4
     known = catalogue.entries(dewpoint_home)
     assert {(entry.bytes, entry.gated, bool(entry.refreshed)) for entry in known} == {(size, False, True)}
     offered = [model for model in library_status(services).models if model.kind == "catalogue"]
@@ -270,7 +269,7 @@ def test_a_refresh_that_fails_keeps_what_is_known(services: LibraryServices, hub
     for number in (0, 3):
         hub.add(repo_of(catalogue.shipped_entries()[number].repo, tiny_contents()))
     with pytest.raises(HubError):
-        list(fetching.refresh(services))
+        list(download.refresh(services))
     known = catalogue.entries(dewpoint_home)
     assert known[0].refreshed
     assert not known[1].refreshed
@@ -285,7 +284,7 @@ def test_a_download_that_fails_before_it_begins_does_not_begin_for_ever(
         raise KnownAppError("No luck.", "Try again.")
 
     record = accepted(services)
-    monkeypatch.setattr(fetching, "download", odd)
+    monkeypatch.setattr(download, "download", odd)
     news = list(DownloadQueue(services).run(threading.Event()))
     assert [type(event) for event in news] == [Began, Ended]
     kept = services.library.find(record.id)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.base.errors import KnownAppError
-from app.library import download as fetching
+from app.library import download
 from app.library.hub import HubError, repo_name
 from app.library.services import LibraryServices
 from app.network.client import Network, OfflineError
@@ -130,7 +130,7 @@ def test_an_adapter_names_its_base(services: LibraryServices, hub: Hub) -> None:
     remote = services.hub.look(NAME)
     assert (remote.config, remote.base) == (None, "google/x")
     with pytest.raises(HubError) as caught:
-        fetching.offer(services, NAME)
+        download.offer(services, NAME)
     assert "is an adapter (LoRA) for google/x" in caught.value.user_text
     assert "add that folder" in caught.value.hint
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.base.errors import KnownAppError
-from app.library import care as keeping
-from app.library import download as fetching
+from app.library import care, download
 from app.library.overview import library_status
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
@@ -59,12 +58,12 @@ def across(monkeypatch: pytest.MonkeyPatch, other_drive: Path) -> None:
             return os.stat_result((*found[:2], found.st_dev + 1, *found[3:10]))
         return found
 
-    monkeypatch.setattr(keeping.os, "stat", stat)
+    monkeypatch.setattr(care.os, "stat", stat)
 
 
 def test_a_move_on_one_drive_is_a_rename(services: LibraryServices, record: ModelRecord, other_drive: Path) -> None:
     (record.folder / "notes.txt").write_text("mine", encoding="utf-8")
-    list(keeping.move(services, record, other_drive, threading.Event()))
+    list(care.move(services, record, other_drive, threading.Event()))
     moved = services.library.find(record.id).folder
     assert moved == other_drive / record.folder.name
     assert whole(moved)
@@ -76,7 +75,7 @@ def test_a_move_on_one_drive_is_a_rename(services: LibraryServices, record: Mode
 @pytest.mark.usefixtures("across")
 def test_a_move_to_another_drive_is_verified(services: LibraryServices, record: ModelRecord, other_drive: Path) -> None:
     (record.folder / "notes.txt").write_text("mine", encoding="utf-8")
-    steps = list(keeping.move(services, record, other_drive, threading.Event()))
+    steps = list(care.move(services, record, other_drive, threading.Event()))
     assert steps[-1].fraction == pytest.approx(1.0)
     moved = services.library.find(record.id).folder
     assert whole(moved)
@@ -96,12 +95,12 @@ def test_a_move_that_fails_leaves_the_model_where_it_was(
         data[1000] ^= 1
         (record.folder / SHARD).write_bytes(data)
     if case == "full":
-        monkeypatch.setattr(keeping.os, "fsync", full_disk)
-    steps = keeping.move(services, record, other_drive, cancel)
+        monkeypatch.setattr(care.os, "fsync", full_disk)
+    steps = care.move(services, record, other_drive, cancel)
     if case in ("cancel", "closed"):
         next(steps)
         assert not library_status(services).leftovers, "what is being copied is no leftover"
-        assert (other_drive / f"{record.folder.name}{keeping.MOVING}").is_dir()
+        assert (other_drive / f"{record.folder.name}{care.MOVING}").is_dir()
         if case == "closed":
             steps.close()
         else:
@@ -130,11 +129,11 @@ def test_what_cannot_be_moved(services: LibraryServices, record: ModelRecord, ot
         (own, other_drive, "moves only models"),
     ):
         with pytest.raises(KnownAppError) as caught:
-            list(keeping.move(services, each, parent, threading.Event()))
+            list(care.move(services, each, parent, threading.Event()))
         assert words in caught.value.user_text
-    fetching.resume(services, record)
+    download.resume(services, record)
     with pytest.raises(KnownAppError) as caught:
-        list(keeping.move(services, services.library.find(record.id), other_drive / "x", threading.Event()))
+        list(care.move(services, services.library.find(record.id), other_drive / "x", threading.Event()))
     assert "still being downloaded" in caught.value.user_text
 
 
@@ -142,13 +141,13 @@ def test_what_cannot_be_moved(services: LibraryServices, record: ModelRecord, ot
 def test_what_a_killed_move_left_on_the_other_drive_is_found(
     services: LibraryServices, record: ModelRecord, other_drive: Path
 ) -> None:
-    scratch = other_drive / f"{record.folder.name}{keeping.MOVING}"
+    scratch = other_drive / f"{record.folder.name}{care.MOVING}"
     scratch.mkdir()
     (scratch / SHARD).write_bytes(b"half")
     services.library.note_move(scratch)  # as a killed program leaves it
     (leftover,) = library_status(services).leftovers
     assert (leftover.path, leftover.size, leftover.whole) == (scratch, 4, False)
-    assert keeping.clear(leftover) == 4
+    assert care.clear(leftover) == 4
     assert not list(other_drive.iterdir())
     assert not library_status(services).leftovers
     assert state(services, record) == ModelState.INSTALLED

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.base.paths import AppPaths
-from app.library import care as keeping
-from app.library import download as fetching
+from app.library import care, download
 from app.library.overview import library_status
 from app.library.services import LibraryServices
 from app.transfers.errors import TransferError
@@ -27,8 +26,8 @@ def test_odd_data_folders(services: LibraryServices, repo: Repo, tmp_path: Path,
     assert record.folder.is_relative_to(tmp_path / name)
     assert all((record.folder / path).read_bytes() == content for path, content in tiny_contents().items())
     assert len(str(record.folder)) > 200 or "x" not in name
-    list(keeping.verify(odd, record, threading.Event()))
-    assert keeping.remove(odd, keeping.removal(odd, library_status(odd).models[1])) > 2_000_000
+    list(care.verify(odd, record, threading.Event()))
+    assert care.remove(odd, care.removal(odd, library_status(odd).models[1])) > 2_000_000
 
 
 def test_odd_file_names(services: LibraryServices, hub: Hub) -> None:
@@ -40,7 +39,7 @@ def test_odd_file_names(services: LibraryServices, hub: Hub) -> None:
     }
     repo = hub.add(repo_of(NAME, tiny_contents() | odd))
     record = accepted(services)
-    list(fetching.download(services, record, threading.Event()))
+    list(download.download(services, record, threading.Event()))
     for path, content in odd.items():
         assert (record.folder / path).read_bytes() == content
     assert services.library.find(record.id).download is None
@@ -51,7 +50,7 @@ def test_odd_file_names(services: LibraryServices, hub: Hub) -> None:
 def test_names_that_lead_out_of_the_folder_are_refused(services: LibraryServices, hub: Hub, path: str) -> None:
     hub.add(repo_of(NAME, tiny_contents() | {path: b"{}"}))
     with pytest.raises(TransferError) as caught:
-        fetching.offer(services, NAME)
+        download.offer(services, NAME)
     assert caught.value.kind == "unsafe"
     assert path in caught.value.user_text
     assert not services.library.models()
@@ -60,7 +59,7 @@ def test_names_that_lead_out_of_the_folder_are_refused(services: LibraryServices
 @pytest.mark.parametrize("path", ["../outside.json", "a/../../outside.json", ".hidden/outside.json"])
 def test_names_with_dots_are_left_out(services: LibraryServices, hub: Hub, path: str) -> None:
     hub.add(repo_of(NAME, tiny_contents() | {path: b"{}"}))
-    offer = fetching.offer(services, NAME)
+    offer = download.offer(services, NAME)
     assert (offer.remote.left_out, len(offer.remote.files)) == (1, len(tiny_contents()))
     downloaded(services)
     assert not list(services.paths.base.rglob("outside.json"))

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from app.transfers import fetch as fetch_module
 from app.transfers import part, transfer
 from app.transfers.errors import TransferError
 from app.transfers.existing import bytes_present
@@ -43,7 +42,7 @@ def repo(hub: Hub) -> Repo:
 def test_a_small_disk_is_told_before_anything_is_fetched(
     hub: Hub, repo: Repo, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch_module, "free_bytes", lambda place: 105 * MB)
+    monkeypatch.setattr("app.transfers.fetch.free_bytes", lambda place: 105 * MB)
     with pytest.raises(TransferError) as caught:
         run(remote_files(hub, repo), folder, with_(reserve_bytes=101 * MB))
     assert caught.value.kind == "disk"
@@ -55,9 +54,9 @@ def test_a_small_disk_is_told_before_anything_is_fetched(
 def test_what_is_there_needs_no_room(hub: Hub, repo: Repo, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = remote_files(hub, repo)
     run(files[:2], folder)
-    monkeypatch.setattr(fetch_module, "free_bytes", lambda place: 104 * MB)
+    monkeypatch.setattr("app.transfers.fetch.free_bytes", lambda place: 104 * MB)
     assert_all_right(repo, folder, run(files, folder, with_(reserve_bytes=101 * MB)))
-    monkeypatch.setattr(fetch_module, "free_bytes", lambda place: 0)
+    monkeypatch.setattr("app.transfers.fetch.free_bytes", lambda place: 0)
     assert isinstance(run(files, folder, with_(reserve_bytes=101 * MB))[-1], TransferFinished)
 
 
@@ -156,7 +155,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_real_disk_that_fills_up(hub: Hub, repo: Repo, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """5 MB onto a disk of 4 MB, of which another file takes 1 MB: it pauses until the disk is made larger."""
-    monkeypatch.setattr(fetch_module, "free_bytes", lambda place: 100 * MB)  # the check before the start
+    monkeypatch.setattr("app.transfers.fetch.free_bytes", lambda place: 100 * MB)  # the check before the start
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(MB))
     folder = small_disk / "model"
@@ -183,7 +182,7 @@ def test_a_full_disk_can_be_cancelled_and_keeps_everything(hub: Hub, repo: Repo,
     with pytest.raises(TransferError, match="needs 5 MB more on the disk, and 4 MB can be used"):
         run(files, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fetch_module, "free_bytes", lambda place: 100 * MB)
+        patch.setattr("app.transfers.fetch.free_bytes", lambda place: 100 * MB)
         cancel = threading.Event()
         for event in fetch(files, folder, open_client, with_(), cancel=cancel):
             if isinstance(event, Waiting):

@@ -18,7 +18,7 @@ from app.transfers import finish
 from app.transfers.errors import TransferError
 from app.transfers.existing import bytes_present, leftovers
 from app.transfers.fetch import fetch
-from app.transfers.file_state import Job
+from app.transfers.file_state import FileState
 from app.transfers.values import Progress, TransferEvent, Waiting
 from tests.app.transfers.support import (
     KIB,
@@ -267,15 +267,15 @@ def test_wrong_bytes_of_the_disk_are_found_before_the_end(
     """A bit that falls over after it was hashed."""
     original, turned = finish.Finisher.add, list[Path]()
 
-    def add(self: finish.Finisher, job: Job) -> None:
-        if not turned and job.file.path == LARGE:
-            turned.append(job.part.path)
-            with job.part.path.open("r+b") as file:
+    def add(self: finish.Finisher, state: FileState) -> None:
+        if not turned and state.file.path == LARGE:
+            turned.append(state.part.path)
+            with state.part.path.open("r+b") as file:
                 file.seek(SIZES[LARGE] // 2)
                 (byte,) = file.read(1)
                 file.seek(-1, 1)
                 file.write(bytes([byte ^ 4]))
-        original(self, job)
+        original(self, state)
 
     monkeypatch.setattr(finish.Finisher, "add", add)
     assert_all_right(repo, folder, run(remote_files(hub, repo), folder))
