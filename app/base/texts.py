@@ -1,12 +1,12 @@
-"""Every sentence that the user reads and that is not the label of a button: one file to check, one day to translate.
+"""What two subjects or more say, and what is said before any subject has a say: errors, folders, log, settings.
 
-Constants where a sentence is always the same, small functions where it has a number or a name in it. Each error has a
-sentence (what happened) and a `_HINT` (what to do). The shortcuts dialog and the README's table are made from
-`SHORTCUTS`.
+In every `texts` a constant is a sentence that is always the same, a function one with a number or a name in it. An
+error has a sentence (what happened) and a `_HINT` (what to do).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 APP_NAME = "Dewpoint"
@@ -20,6 +20,7 @@ OUT_OF_MEMORY = "This computer has run out of memory."
 OUT_OF_MEMORY_HINT = "Close other programs, or open a smaller model, and try again."
 DISK_FULL = "The disk is full."
 DISK_FULL_HINT = "Free some space, then try again. What is on the screen is not lost."
+FILE_TROUBLE_HINT = "Check the data folder, its rights and its disk."
 
 
 def file_trouble(reason: str) -> str:
@@ -27,15 +28,14 @@ def file_trouble(reason: str) -> str:
     return f"A file or folder cannot be read or written ({reason})."
 
 
-FILE_TROUBLE_HINT = "Check the data folder, its rights and its disk."
+# -- the data folder and the log -------------------------------------------------------------------------------------
+
+FOLDER_NOT_USABLE_HINT = "Make the folder writable, or name another one with --base-dir or DEWPOINT_HOME."
 
 
 def folder_not_usable(folder: Path, reason: str) -> str:
     """The data folder cannot be made or written."""
     return f"Dewpoint cannot write its data folder {folder} ({reason})."
-
-
-FOLDER_NOT_USABLE_HINT = "Make the folder writable, or name another one with --base-dir or DEWPOINT_HOME."
 
 
 def log_not_writable(folder: Path, reason: str) -> str:
@@ -44,6 +44,8 @@ def log_not_writable(folder: Path, reason: str) -> str:
 
 
 # -- settings --------------------------------------------------------------------------------------------------------
+
+SETTINGS_NOT_SAVED_HINT = "They hold until you quit. Check that the data folder is writable and the disk is not full."
 
 
 def settings_damaged(kept_as: str) -> str:
@@ -61,12 +63,13 @@ def settings_not_saved(reason: str) -> str:
     return f"The settings could not be saved ({reason})."
 
 
-SETTINGS_NOT_SAVED_HINT = "They hold until you quit. Check that the data folder is writable and the disk is not full."
+# -- what several commands say ---------------------------------------------------------------------------------------
 
-# -- chats -----------------------------------------------------------------------------------------------------------
+ESTIMATE = "Estimates by arithmetic from sizes and bandwidths; these engines have not run on a GPU yet."
+REMOVE_QUESTION = "Remove it? [y/N] "
+NOT_REMOVED = "Nothing was removed; add --yes to remove it."
 
 
-# -- the status line -------------------------------------------------------------------------------------------------
-
-
-# -- help ------------------------------------------------------------------------------------------------------------
+def no_command(name: str, known: Sequence[str]) -> str:
+    """The first argument is none."""
+    return f"There is no command {name!r}; known are: {', '.join(known)}."

@@ -17,7 +17,12 @@ def size(count: float) -> str:
 
 def memory(count: float) -> str:
     """Bytes on a card."""
-    return f"{count / GIB:.1f} GiB".replace(".0 ", " ")
+    return gibibytes(count).replace(".0 ", " ")
+
+
+def gibibytes(count: float, digits: int = 1) -> str:
+    """Bytes in memory, with as many digits after the point."""
+    return f"{count / GIB:.{digits}f} GiB"
 
 
 def duration(seconds: float) -> str:
@@ -44,12 +49,12 @@ def amount(done: float, total: float) -> str:
     return f"{done / unit:.1f} of {total / unit:.1f} {name}"
 
 
-def time_left(rate: float, seconds: float | None) -> str:
+def time_left(bytes_per_second: float, seconds: float | None) -> str:
     """ "at 45.1 MB/s, 6 min left"."""
-    if rate <= 0:
+    if bytes_per_second <= 0:
         return ""
     left = f", {duration(seconds)} left" if seconds is not None else ""
-    return f"at {rate / 1e6:.1f} MB/s{left}"
+    return f"at {rate(bytes_per_second)}{left}"
 
 
 def percent(fraction: float) -> str:

@@ -19,7 +19,7 @@ COMMANDS = ("doctor", "engines", "gpu", "models", "update")  # modules of this p
 def run_command(arguments: Sequence[str]) -> int:
     """Run the command that the first argument names; returns the exit status."""
     if arguments[0] not in COMMANDS:
-        sys.stderr.write(f"There is no command {arguments[0]!r}; known are: {', '.join(COMMANDS)}.\n")
+        sys.stderr.write(texts.no_command(arguments[0], COMMANDS) + "\n")
         return 2
     try:
         start_addon(AppPaths.resolve().gpu)

@@ -10,9 +10,11 @@ from typing import Any
 
 import psutil
 
+from app.base import texts as base_texts
 from app.base.files import free_bytes
 from app.base.paths import AppPaths
 from app.commands.console import say, say_object
+from app.engines import texts
 from inference.config import model_config_from_folder
 from inference.engines.planning import DEFAULT_CONTEXT, model_shape
 from trt_engines.errors import EngineError
@@ -23,7 +25,6 @@ from trt_engines.planning.shape import PUBLISHED, ModelShape
 
 PUBLISHED_NAME = "DiffusionGemma 26B-A4B"
 CONTEXTS = tuple(4096 * 2**power for power in range(7))
-ESTIMATED = "Estimates by arithmetic from sizes and bandwidths; these engines have not run on a GPU yet."
 
 
 def add_plan(commands: Any) -> None:
@@ -49,19 +50,19 @@ def show_plan(options: argparse.Namespace) -> int:
     name, shape = _model(options.model)
     gpu, machine = _gpu(options.gpu, options.vram), _machine(options.ram, options.disk)
     if not 1 <= options.context <= shape.max_context:
-        raise EngineError(f"The context must be within 1 and {shape.max_context} tokens, not {options.context}.")
+        raise EngineError(texts.context_outside(shape.max_context, options.context))
     chosen = best_plan(shape, gpu, machine, options.context)
     found = plans(shape, gpu, machine, options.context)
     if options.json:
         facts = {"model": name, "gpu": dataclasses.asdict(gpu), "machine": dataclasses.asdict(machine)}
         longest = _longest(shape, gpu, machine)
         plans_found = {"best": _facts(chosen), "all": [_facts(plan) for plan in found], "longest_context": longest}
-        say_object({**facts, **plans_found, "note": ESTIMATED}, indent=1)
+        say_object({**facts, **plans_found, "note": base_texts.ESTIMATE}, indent=1)
     else:
         lines = _lines(name, gpu, machine, options.context, chosen, found)
         longest = _longest(shape, gpu, machine)
         if longest is not None:
-            lines.append(f"The longest context that would run: {longest} tokens.")
+            lines.append(texts.longest_context(longest))
         say("\n".join(lines))
     return 0 if isinstance(chosen, Plan) else 1
 
@@ -80,13 +81,9 @@ def _gpu(name: str | None, vram: float | None) -> Gpu:
     else:
         card = find_card(name)
         if card is None:
-            raise EngineError(f"There is no card {name!r} in the table.", f"Known are: {_known_cards()}.")
+            raise EngineError(*texts.unknown_card(name, [card.name for card in CARDS]))
         gpu = card
     return gpu if vram is None else dataclasses.replace(gpu, memory=int(vram * GIB))
-
-
-def _known_cards() -> str:
-    return ", ".join(card.name for card in CARDS)
 
 
 def _machine(ram: float | None, disk: float | None) -> Machine:
@@ -107,24 +104,13 @@ def _facts(plan: Plan | Refusal) -> dict[str, Any]:
 def _lines(
     name: str, gpu: Gpu, machine: Machine, context: int, chosen: Plan | Refusal, found: Sequence[Plan | Refusal]
 ) -> list[str]:
-    head = (
-        f"{name} on {gpu.name} (SM {gpu.sm // 10}.{gpu.sm % 10}, {gpu.memory / GIB:.1f} GiB free; machine "
-        f"{machine.ram / GIB:.1f} GiB free), context {context} tokens"
-    )
+    head = texts.plan_head(name, gpu.name, gpu.sm, gpu.memory, machine.ram, context)
     lines = [head, ""]
     lines += [f"{'*' if plan == chosen else ' '} {_line(plan)}" for plan in found] or [f"  {_line(chosen)}"]
     if isinstance(chosen, Plan):
-        lines += ["", "* is what would be built: of the fast ones the most exact.", ESTIMATED]
+        lines += ["", texts.PLAN_MARK, base_texts.ESTIMATE]
     return lines
 
 
 def _line(plan: Plan | Refusal) -> str:
-    if isinstance(plan, Refusal):
-        return f"does not run: {plan.reason} {plan.hint}".strip()
-    where = "all on the card" if not plan.streamed else f"{plan.resident} of {plan.segments} segments on the card"
-    return (
-        f"{plan.precision.name:6} {where}, {plan.gpu_bytes / GIB:.1f} GiB there and {plan.pinned_bytes / GIB:.1f} GiB "
-        f"streamed: {plan.step_seconds * 1000:.0f} ms a step (waits for {plan.limit}), "
-        f"{plan.tokens_per_second:.0f} tokens/s; disk {plan.disk_bytes / GIB:.1f} GiB, build "
-        f"{max(1, round(plan.build_seconds / 60))} min"
-    )
+    return texts.refused_line(plan.reason, plan.hint) if isinstance(plan, Refusal) else texts.plan_line(plan)

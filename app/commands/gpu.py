@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import Any
 
+from app.base import texts as base_texts
 from app.base.errors import KnownAppError
 from app.commands.console import INTERRUPTED, Reporter, accepted, agreed, new_reporter
 from app.commands.models_choice import new_services
@@ -96,8 +97,8 @@ def remove_addon(options: argparse.Namespace, addon: GpuService) -> int:
         raise KnownAppError(texts.NOTHING_TO_REMOVE)
     report = _reporter(options)
     report.note(_text(status))
-    if not options.yes and (options.json or not agreed(texts.REMOVE_QUESTION)):
-        sys.stderr.write(texts.NOT_REMOVED + "\n")
+    if not options.yes and (options.json or not agreed(base_texts.REMOVE_QUESTION)):
+        sys.stderr.write(base_texts.NOT_REMOVED + "\n")
         return 1
     freed = addon.remove()
     report.tell("removed", {"freed": freed}, texts.removed(freed))

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from app.base import texts as base_texts
 from app.base.errors import KnownAppError
 from app.commands.console import INTERRUPTED, TextReporter, agreed, say
 from app.commands.models_choice import chosen_model, chosen_record, new_services
@@ -88,8 +89,8 @@ def remove_model(options: argparse.Namespace) -> int:
     record = chosen_record(services, options.model)
     removal = care.removal(services, chosen_model(services, record.id))
     say(_summary(removal, not options.keep_engines))
-    if not options.yes and not agreed(texts.REMOVE_QUESTION):
-        say(texts.NOT_REMOVED)
+    if not options.yes and not agreed(base_texts.REMOVE_QUESTION):
+        say(base_texts.NOT_REMOVED)
         return 1
     say(texts.freed(care.remove(services, removal, not options.keep_engines)))
     return 0

@@ -17,6 +17,7 @@ from app.library import care, download, texts
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import DownloadOffer, ModelState
+from app.transfers import texts as transfer_texts
 from app.transfers.values import (
     FileDamaged,
     FileFinished,
@@ -78,7 +79,7 @@ def download_model(options: argparse.Namespace) -> int:
         follow_transfer(download.download(services, record, cancel), report)
     except KeyboardInterrupt:
         report.end_line()
-        report.tell("stopped", {"text": texts.STOPPED_DOWNLOAD}, texts.STOPPED_DOWNLOAD)
+        report.tell("stopped", {"text": transfer_texts.STOPPED}, transfer_texts.STOPPED)
         return INTERRUPTED
     finally:
         report.end_line()

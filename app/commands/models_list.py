@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 from typing import Any
 
+from app.base import texts as base_texts
 from app.base.units import size
 from app.commands.console import say, say_object
 from app.commands.models_choice import chosen_model, new_services
@@ -15,6 +16,7 @@ from app.library.fit import fit_of
 from app.library.overview import card_and_machine, library_status
 from app.library.values import ModelStatus
 from app.network.client import Network
+from app.updates.source import shown_address
 from trt_engines.planning.shape import PUBLISHED
 
 
@@ -116,13 +118,13 @@ def plan_models(options: argparse.Namespace) -> int:
             say(f"{entry.title} ({size(entry.bytes)})\n  {fit.text} {fit.hint}".rstrip())
             if fit.engine_bytes:
                 say(f"  {texts.engines_line(0, fit.engine_bytes, fit.build_seconds)}")
-        say(texts.ESTIMATE)
+        say(base_texts.ESTIMATE)
     return 0 if any(fit.runs for fit in fits.values()) else 1
 
 
 def show_network(options: argparse.Namespace) -> int:
     """Print every reason for which a connection is opened."""
-    for use in Network().uses():
+    for use in Network().uses(shown_address()):
         say(f"{use.name}\n  when:  {use.when}\n  who:   {use.host}\n  sends: {use.sends}\n")
     say(texts.NOTHING_ELSE)
     return 0

@@ -12,7 +12,7 @@ from app import __version__
 from app.commands.console import INTERRUPTED, new_reporter
 from app.commands.models_choice import new_services
 from app.commands.models_download import follow_transfer
-from app.library import texts as library_texts
+from app.transfers import texts as transfer_texts
 from app.updates import texts
 from app.updates.service import UpdateService
 from app.updates.values import Found
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
             follow_transfer(updates.fetch(found, threading.Event()), report)
         except KeyboardInterrupt:
             report.end_line()
-            report.tell("stopped", {"text": library_texts.STOPPED_DOWNLOAD}, library_texts.STOPPED_DOWNLOAD)
+            report.tell("stopped", {"text": transfer_texts.STOPPED}, transfer_texts.STOPPED)
             return INTERRUPTED
         finally:
             report.end_line()

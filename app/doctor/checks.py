@@ -17,14 +17,14 @@ from typing import Literal
 import psutil
 
 from app import __version__
-from app.base import texts
+from app.base import texts as base_texts
 from app.base.errors import AppError
 from app.base.files import free_bytes
-from app.base.units import memory, size
 from app.chats import texts as chats_texts
 from app.chats.database import Health, examine
+from app.doctor import texts
 from app.engines.texts import FLAVOURS
-from app.gpu import texts as gpu_words
+from app.gpu import texts as gpu_texts
 from app.gpu.service import GpuService
 from app.gpu.values import GpuState
 from app.library.services import LibraryServices
@@ -60,28 +60,28 @@ def checks(services: LibraryServices, addon: GpuService) -> Generator[Finding | 
     """Look at one thing after another; None is a sign of life. Nothing is changed, and nobody is asked."""
     base, file = services.paths.base, services.paths.data_file
     looks: dict[str, Callable[[], Finding]] = {
-        "System": _system,
-        "Python": _python,
-        "Memory": _memory,
-        "Free disk": lambda: _disk(base),
-        "Data folder": lambda: _folder(base),
-        "Chats": lambda: _database(file),
-        "Keyring": _keyring,
-        "Models": lambda: _models(services),
+        texts.SYSTEM: _system,
+        texts.PYTHON: _python,
+        texts.MEMORY: _memory,
+        texts.DISK: lambda: _disk(base),
+        texts.FOLDER: lambda: _folder(base),
+        texts.CHATS: lambda: _database(file),
+        texts.KEYRING: _keyring,
+        texts.MODELS: lambda: _models(services),
     }
     for name, look in looks.items():
         yield _guarded(name, look)
     card, found = _card(addon)
     yield found
-    yield _guarded(gpu_words.NAME, lambda: _addon(addon))
+    yield _guarded(gpu_texts.NAME, lambda: _addon(addon))
     for tried in _trial(addon, card):
         yield _without_names(tried) if tried is not None else None
-    yield _guarded("Engines", lambda: _engines(services))
+    yield _guarded(texts.ENGINES, lambda: _engines(services))
 
 
 def report(found: Sequence[Finding]) -> str:
     """All checks as lines, to be copied."""
-    lines = [f"{texts.APP_NAME} {__version__}"]
+    lines = [f"{base_texts.APP_NAME} {__version__}"]
     for check in found:
         lines.append(f"[{check.status}] {check.name}: {check.text}")
         if check.hint:
@@ -96,8 +96,8 @@ def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
     except (AppError, EngineError) as exc:
         return _without_names(Finding(name, "fail", exc.user_text, exc.hint))
     except Exception as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else ""
-        return Finding(name, "fail", f"It cannot be looked at ({type(exc).__name__}{': ' if reason else ''}{reason}).")
+        reason = (exc.strerror or "") if isinstance(exc, OSError) else ""
+        return Finding(name, "fail", texts.not_looked_at(type(exc).__name__, reason))
 
 
 def _without_names(check: Finding) -> Finding:
@@ -113,28 +113,26 @@ def _system() -> Finding:
         library = " ".join(platform.libc_ver()).strip()
         name += f", {library}" if library else ""
     known = sys.platform.startswith("linux") or sys.platform == "win32"
-    return Finding(
-        "System", "pass" if known else "note", name, "" if known else "Dewpoint is made for Windows and Linux."
-    )
+    return Finding(texts.SYSTEM, "pass" if known else "note", name, "" if known else texts.OTHER_SYSTEM_HINT)
 
 
 def _python() -> Finding:
     version, fits = platform.python_version(), PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
-    return Finding("Python", "pass" if fits else "fail", version, "" if fits else "Use Python 3.11, 3.12 or 3.13.")
+    return Finding(texts.PYTHON, "pass" if fits else "fail", version, "" if fits else texts.OTHER_PYTHON_HINT)
 
 
 def _memory() -> Finding:
     found = psutil.virtual_memory()
     few = found.total < LEAST_MEMORY
-    text = f"{memory(found.total)}, {memory(found.available)} free"
-    return Finding("Memory", "note" if few else "pass", text, "Only the starter model fits." if few else "")
+    text = texts.memory_found(found.total, found.available)
+    return Finding(texts.MEMORY, "note" if few else "pass", text, texts.LITTLE_MEMORY_HINT if few else "")
 
 
 def _disk(folder: Path) -> Finding:
     free = free_bytes(folder)
     few = free < LEAST_DISK
-    hint = "Chats need little, models many gigabytes: make room on this drive." if few else ""
-    return Finding("Free disk", "note" if few else "pass", f"{size(free)} for the data folder", hint)
+    hint = texts.LITTLE_DISK_HINT if few else ""
+    return Finding(texts.DISK, "note" if few else "pass", texts.disk_found(free), hint)
 
 
 def _folder(folder: Path) -> Finding:
@@ -146,21 +144,21 @@ def _folder(folder: Path) -> Finding:
             stream.write(b"dewpoint")
     except OSError as exc:
         reason = exc.strerror or type(exc).__name__
-        text = texts.folder_not_usable(folder, reason)
-        return Finding("Data folder", "fail", text, texts.FOLDER_NOT_USABLE_HINT)
-    return Finding("Data folder", "pass", f"{folder} can be written")
+        text = base_texts.folder_not_usable(folder, reason)
+        return Finding(texts.FOLDER, "fail", text, base_texts.FOLDER_NOT_USABLE_HINT)
+    return Finding(texts.FOLDER, "pass", texts.folder_found(folder))
 
 
 def _database(path: Path) -> Finding:
     found = examine(path)
     match found.health:
         case Health.ABSENT:
-            return Finding("Chats", "pass", "There are none yet.")
+            return Finding(texts.CHATS, "pass", texts.NO_CHATS)
         case Health.DAMAGED:
-            return Finding("Chats", "fail", chats_texts.STORE_DAMAGED, chats_texts.STORE_DAMAGED_HINT)
+            return Finding(texts.CHATS, "fail", chats_texts.STORE_DAMAGED, chats_texts.STORE_DAMAGED_HINT)
         case Health.NEWER:
-            return Finding("Chats", "fail", "A newer Dewpoint wrote the chat file.", chats_texts.STORE_NEWER_HINT)
-    return Finding("Chats", "pass", f"The chat file opens ({size(path.stat().st_size)}).")
+            return Finding(texts.CHATS, "fail", texts.NEWER_CHATS, chats_texts.STORE_NEWER_HINT)
+    return Finding(texts.CHATS, "pass", texts.chats_found(path.stat().st_size))
 
 
 def _keyring() -> Finding:
@@ -169,73 +167,68 @@ def _keyring() -> Finding:
 
     backend = keyring.get_keyring()
     if isinstance(backend, fail.Keyring):
-        hint = "An access token for gated models then holds only until Dewpoint ends; all else works without it."
-        return Finding("Keyring", "note", "This system has none.", hint)
-    return Finding("Keyring", "pass", f"{type(backend).__module__.rpartition('.')[2]} ({backend.name})")
+        return Finding(texts.KEYRING, "note", texts.NO_KEYRING, texts.NO_KEYRING_HINT)
+    return Finding(texts.KEYRING, "pass", f"{type(backend).__module__.rpartition('.')[2]} ({backend.name})")
 
 
 def _models(services: LibraryServices) -> Finding:
     records = services.library.models() if services.paths.data_file.exists() else ()
     gone = [record.title for record in records if not record.folder.is_dir()]
-    text = f"The starter model and {len(records)} more"
-    hint = f"The folder of {', '.join(gone[:3])} is not there. Connect its drive, or remove it in Model > Models."
-    return Finding("Models", "note" if gone else "pass", text, hint if gone else "")
+    text = texts.models_found(len(records))
+    return Finding(texts.MODELS, "note" if gone else "pass", text, texts.models_gone_hint(gone) if gone else "")
 
 
 def _card(addon: GpuService) -> tuple[DetectedGpu | None, Finding]:
     try:
         cards = addon.cards()
     except EngineError as exc:
-        return None, Finding("Graphics card", "note", exc.user_text, exc.hint)
+        return None, Finding(texts.CARD, "note", exc.user_text, exc.hint)
     card = next((each for each in cards if each.gpu.sm in RTX_SM), cards[0])
     gpu = card.gpu
-    text = (
-        f"{gpu.name}, SM {gpu.sm // 10}.{gpu.sm % 10}, {memory(gpu.memory)} ({memory(card.free)} free), "
-        f"driver {card.driver}"
-    )
+    text = texts.card_found(gpu.name, gpu.sm, gpu.memory, card.free, card.driver)
     if gpu.sm not in RTX_SM:
-        return None, Finding("Graphics card", "note", text, f"{gpu_words.NAME} is not made for this card.")
-    return card, Finding("Graphics card", "pass", text)
+        return None, Finding(texts.CARD, "note", text, texts.CARD_NOT_MEANT_HINT)
+    return card, Finding(texts.CARD, "pass", text)
 
 
 def _addon(addon: GpuService) -> Finding:
     status = addon.status()
     match status.state:
         case GpuState.DAMAGED:
-            return Finding(gpu_words.NAME, "fail", gpu_words.damaged(status.damaged), gpu_words.DAMAGED_HINT)
+            return Finding(gpu_texts.NAME, "fail", gpu_texts.damaged(status.damaged), gpu_texts.DAMAGED_HINT)
         case GpuState.BROKEN if status.report is not None:
-            return Finding(gpu_words.NAME, "fail", gpu_words.broken(status.report.text), gpu_words.BROKEN_HINT)
+            return Finding(gpu_texts.NAME, "fail", gpu_texts.broken(status.report.text), gpu_texts.BROKEN_HINT)
         case GpuState.INSTALLED:
-            text = gpu_words.installed(status.version, status.size, status.installed)
-            return Finding(gpu_words.NAME, "pass", f"{text} {status.folder}")
+            text = gpu_texts.installed(status.version, status.size, status.installed)
+            return Finding(gpu_texts.NAME, "pass", f"{text} {status.folder}")
     if status.elsewhere:
-        return Finding(gpu_words.NAME, "pass", "In Python's own folders.")
-    hint = gpu_words.HOW if status.card else ""
-    return Finding(gpu_words.NAME, "note", "Not installed.", hint)
+        return Finding(gpu_texts.NAME, "pass", texts.ADDON_ELSEWHERE)
+    hint = gpu_texts.HOW if status.card else ""
+    return Finding(gpu_texts.NAME, "note", texts.NO_ADDON, hint)
 
 
 def _trial(addon: GpuService, card: DetectedGpu | None) -> Generator[Finding | None, None, None]:
     """Build the smallest engine; a driver is not needed for that."""
-    name, sm = "Small engine", card.gpu.sm if card is not None else DEFAULT_SM
+    name, sm = texts.SMALL_ENGINE, card.gpu.sm if card is not None else DEFAULT_SM
     status = addon.status()
     if status.state is GpuState.ABSENT and not status.elsewhere:
-        yield Finding(name, "note", "Not tried, because TensorRT is not installed.")
+        yield Finding(name, "note", texts.NOT_TRIED)
         return
     try:
         for result in addon.trial(TrialJob(sm)):
             if result is not None:
-                text = f"{FLAVOURS[result.name]} {result.version} built one for SM {sm // 10}.{sm % 10}."
-                yield Finding(name, "pass", text if card is not None else f"{text} It cannot run without a card.")
+                text = texts.engine_built(FLAVOURS[result.name], result.version, sm, card is not None)
+                yield Finding(name, "pass", text)
                 return
             yield None
     except EngineError as exc:
-        yield Finding(name, "fail", exc.user_text, exc.hint or gpu_words.BROKEN_HINT)
+        yield Finding(name, "fail", exc.user_text, exc.hint or gpu_texts.BROKEN_HINT)
 
 
 def _engines(services: LibraryServices) -> Finding:
     found = services.engines.sets()
     ready = sum(each.state == "ready" for each in found)
     useless = sum(each.useless for each in found)
-    text = f"{len(found)} on this disk, {ready} ready" if found else "None are built."
-    hint = f"{useless} can never be used here: Model > Engines, Free." if useless else ""
-    return Finding("Engines", "note" if useless else "pass", text, hint)
+    text = texts.engines_found(len(found), ready) if found else texts.NO_ENGINES
+    hint = texts.engines_useless_hint(useless) if useless else ""
+    return Finding(texts.ENGINES, "note" if useless else "pass", text, hint)

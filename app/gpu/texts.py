@@ -34,13 +34,10 @@ BROKEN_HINT = "Update NVIDIA's driver, or install it again. Help > Check this co
 HOW = "Install it in Model > Models \u2026, or with the command gpu install."
 RESTART = "Restart Dewpoint to use it."
 STOPPED = "The installation was stopped; nothing of it is left."
-ESTIMATE = "Not yet run on a GPU."
 ACCEPT_QUESTION = "Accept NVIDIA's licence and install? [y/N, r to read it] "
 NOT_ACCEPTED = (
     "Nothing was installed, because the licence was not accepted (--accept-licence says that you have read it)."
 )
-REMOVE_QUESTION = "Remove it? [y/N] "
-NOT_REMOVED = "Nothing was removed; add --yes to remove it."
 
 
 def no_room(needed: int, free: int, folder: Path) -> tuple[str, str]:

@@ -1,8 +1,55 @@
-"""What is said of models and their downloads, in the window and on the command line: one file, so both say the same."""
+"""What is said of models and their downloads, in the window and on the command line, so that both say the same."""
 
 from __future__ import annotations
 
-from app.base.units import amount, duration, size
+from app.base import units
+from app.base.units import amount, duration, gibibytes, size
+
+# -- models and this computer ----------------------------------------------------------------------------------------
+
+STARTER_MODEL_NAME = "Starter model (small, for trying things out)"
+NO_SUCH_MODEL_HINT = "`models list` shows all names; a model of the Hub is named owner/name."
+NOT_HERE_HINT = "Download or import it first."
+
+
+def no_such_model(name: str) -> str:
+    """Nothing of that name."""
+    return f"There is no model {name!r}."
+
+
+def not_here(title: str) -> str:
+    """A model of the list that was never downloaded."""
+    return f"{title} is not on this computer."
+
+
+def added(title: str, folder: object) -> str:
+    """A model is in the list."""
+    return f"{title} is in the list: {folder}"
+
+
+def state_line(state: str, done: float, total: float) -> str:
+    """ "paused, 3.1 of 18.9 GB"."""
+    if state in ("queued", "paused", "elsewhere"):
+        return f"{state}, {amount(done, total)}"
+    return f"{state}, {size(total)}"
+
+
+def engines_line(there: float, planned: float, seconds: float) -> str:
+    """What engines take on the disk."""
+    if there:
+        return f"{size(there)} on the disk"
+    return f"{size(planned)} after a build of about {duration(seconds)}" if planned else ""
+
+
+def card_line(card: str, memory: float) -> str:
+    """ "RTX 4070 with 12 GiB"."""
+    return f"{card} with {gibibytes(memory, 0)}"
+
+
+def machine_line(card: str, ram: float, free: float, folder: object) -> str:
+    """What the verdicts are about."""
+    return f"{card}\n{gibibytes(ram, 0)} of memory; {size(free)} free in {folder}"
+
 
 # -- will it run -----------------------------------------------------------------------------------------------------
 
@@ -11,7 +58,6 @@ NEEDS_CARD_HINT = "The starter model runs on every computer; this one is for an 
 TOO_OLD_HINT = "Take the original by Google, from which every precision is made."
 SLOW_PROCESSOR_HINT = "Slowly: every step reads all of its weights."
 SLOW_HINT = "That is slower than most people read."
-ESTIMATE = "Estimates by arithmetic from sizes and bandwidths; these engines have not run on a GPU yet."
 
 
 def needs_card(why: str) -> str:
@@ -54,168 +100,8 @@ def advice(title: str, fit_text: str, download: float) -> str:
     return f"{title} suits this computer. {fit_text} The download is {size(download)}."
 
 
-def time_to_fetch(missing: float, rate: float) -> str:
-    """How long a download takes at the rate of the last one."""
-    if rate <= 0:
-        return ""
-    return f"about {duration(missing / rate)} at {rate / 1e6:.1f} MB/s, as measured last"
+# -- what the Hub has ------------------------------------------------------------------------------------------------
 
-
-# -- downloads and folders -------------------------------------------------------------------------------------------
-
-INTERRUPTED = "The download was interrupted: Dewpoint or the computer stopped."
-INTERRUPTED_HINT = "Resume goes on where it was."
-NO_HASHES = "This folder is your own, so there are no checksums that its files could be compared with."
-NO_HASHES_HINT = "Dewpoint looks at its headers whenever it is opened."
-NOT_OURS = "Dewpoint moves only models that it downloaded or merged itself."
-NOT_OURS_HINT = "Move the folder with your file manager, then add it again."
-STILL_DOWNLOADING = "This model is still being downloaded."
-STILL_DOWNLOADING_HINT = "Wait until it is installed, or remove it."
-WORKING_ELSEWHERE = "Another Dewpoint moves or merges a model at this moment."
-WORKING_ELSEWHERE_HINT = "Wait until it is done, and try again."
-NOT_DELETED_HINT = "Close every program that uses this model, and try again."
-
-
-def no_room(missing: float, free: float, folder: object) -> tuple[str, str]:
-    """The disk is too small."""
-    text = f"This needs {size(missing)} more, and the drive of {folder} has {size(free)} free (0.5 GB stay free)."
-    return text, "Make room, or move models to another drive."
-
-
-def folder_not_written(folder: object, reason: str) -> tuple[str, str]:
-    """No permission, read-only drive."""
-    return f"{folder} cannot be written ({reason}).", "Make the folder writable, or keep models on another drive."
-
-
-def folder_gone(folder: object) -> tuple[str, str]:
-    """A drive that is not there."""
-    return f"The folder {folder} is not there.", "If it is on another drive, connect that; else remove the model here."
-
-
-def manifest_gone(title: str) -> tuple[str, str]:
-    """Without its manifest nobody knows which files belong to a model."""
-    text = f"The folder of {title} has lost its list of files (dewpoint-model.json)."
-    return text, "Download it again; files that are right are kept."
-
-
-def files_damaged(count: int) -> tuple[str, str]:
-    """Files are missing or wrong."""
-    if count == 0:
-        return (
-            "A file has another size than it had when it was verified.",
-            "Verify shows which; Repair fetches it again.",
-        )
-    plural = "1 file is" if count == 1 else f"{count} files are"
-    return f"{plural} missing or damaged.", "Repair fetches only what is wrong."
-
-
-def being_downloaded(title: str) -> tuple[str, str]:
-    """A second download of the same model."""
-    return f"{title} is being downloaded at this moment.", "Wait for it, or pause it first."
-
-
-def not_deleted(file: object, reason: str | None) -> str:
-    """A file that is in use, or of another user."""
-    return f"{file} cannot be deleted ({reason or 'unknown reason'})."
-
-
-def in_the_way(path: object) -> tuple[str, str]:
-    """The target exists."""
-    return f"{path} exists already.", "Choose another place, or move that folder away."
-
-
-def no_folder(path: object) -> tuple[str, str]:
-    """The target's parent does not exist."""
-    return f"There is no folder {path}.", "Choose a folder that exists."
-
-
-def move_failed(target: object, reason: str) -> tuple[str, str]:
-    """Copying failed."""
-    if not reason:
-        return f"The drive of {target} is full, so the model stays where it was.", "Make room there, and try again."
-    return f"The model could not be moved to {target} ({reason}), so it stays where it was.", "Check that drive."
-
-
-def copy_differs(name: str) -> tuple[str, str]:
-    """What was read back is not what it should be."""
-    text = f"The copy of {name} is damaged, so the model stays where it was."
-    return text, "Verify the model; if it is right, check the other drive."
-
-
-def adapter_needs_base(base: str) -> tuple[str, str]:
-    """An adapter alone."""
-    named = f" It names {base}." if base else ""
-    text = f"This folder holds an adapter (LoRA), which changes a model and is none itself.{named}"
-    return text, "Choose the model that it was made for; Dewpoint then merges both into a new one."
-
-
-def leftover_unfinished(name: str) -> str:
-    """A folder that a killed program left."""
-    return f"{name}: what an interrupted move or merge left."
-
-
-def leftover_model(title: str, whole: bool) -> str:
-    """A model that is not in the list."""
-    return f"{title}: {'a complete model' if whole else 'an unfinished download'} that is not in the list."
-
-
-# -- numbers and ends, for window and command line ------------------------------------------------------------------
-
-NO_KEYRING = "This system has no keyring that Dewpoint can use, so the token was not kept."
-NOTHING_ELSE = "Nothing else is ever asked: no telemetry, no account. A test holds this."
-
-
-def card_line(card: str, memory: float) -> str:
-    """ "RTX 4070 with 12 GiB"."""
-    return f"{card} with {memory / 2**30:.0f} GiB"
-
-
-def licence_line(licence: str, terms: str) -> str:
-    """Under which licence."""
-    return f"Licence: {licence or 'none named'}. {terms}".strip()
-
-
-def installed(title: str, folder: object) -> str:
-    """A download is through."""
-    return f"{title} is installed in {folder}: every file was found right."
-
-
-def added(title: str, folder: object) -> str:
-    """A model is in the list."""
-    return f"{title} is in the list: {folder}"
-
-
-def merged_title(base: str, adapter: str) -> str:
-    """What a merged model is called."""
-    return f"{base} + {adapter}"
-
-
-def removal_line(title: str, files: int, count: float, own: bool) -> str:
-    """What goes."""
-    if own and not files:
-        return f"{title} leaves the list; no file of your folder is deleted."
-    if own:
-        return f"{title} leaves the list; of its folder only {files} files that Dewpoint put there go ({size(count)})."
-    return f"{title}: {files} files go, {size(count)}."
-
-
-def removal_engines(sets: int, count: float) -> str:
-    """Engines that go."""
-    return f"Its engines go, too: {size(count)}." if sets == 1 else f"Its {sets} engine sets go, too: {size(count)}."
-
-
-def removal_kept(names: list[str]) -> str:
-    """Foreign files."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Not Dewpoint's, and left alone: {', '.join(names[:3])}{more}."
-
-
-def freed(count: float) -> str:
-    """What came free."""
-    return f"{size(count)} came free."
-
-
-STARTER_MODEL_NAME = "Starter model (small, for trying things out)"
 NOT_A_REPO_HINT = "Copy it from the model's page: owner/name, or the address of the page."
 OTHER_ARCHITECTURE_HINT = "Choose a DiffusionGemma model; the list on this page has the ones that are published."
 ADAPTER_HINT = (
@@ -310,34 +196,47 @@ def licence_elsewhere(name: str, link: str) -> str:
     return f"{named}\n\nIts text is not part of the repository. Read it here before you accept it:\n{link}"
 
 
-NO_SUCH_MODEL_HINT = "`models list` shows all names; a model of the Hub is named owner/name."
-NOT_HERE_HINT = "Download or import it first."
-STARTER_IS_HERE = "The starter model comes with the program; there is nothing to download."
-DOWNLOADED_ELSEWHERE = "Another Dewpoint is downloading this model at this moment."
-DOWNLOADED_ELSEWHERE_HINT = "Wait for it, or pause it there."
-STOPPED_DOWNLOAD = "Stopped. What is fetched is kept; the same command goes on."
-NOT_ACCEPTED = (
-    "Nothing was downloaded, because the licence was not accepted (--accept-licence says that you have read it)."
-)
-ACCEPT_QUESTION = "Accept the licence and download? [y/N, r to read it] "
-ALL_RIGHT = "Every file is there and right."
-REMOVE_QUESTION = "Remove it? [y/N] "
-NOT_REMOVED = "Nothing was removed; add --yes to remove it."
+# -- access token, network -------------------------------------------------------------------------------------------
+
 TOKEN_QUESTION = "Access token (it is not shown): "
 TOKEN_KEPT = "The token is in the system's keyring."
 TOKEN_REMOVED = "The token is forgotten."
 NO_TOKEN = "There was no token to keep."
+NO_KEYRING = "This system has no keyring that Dewpoint can use, so the token was not kept."
 NO_KEYRING_HINT = "Start a keyring service (GNOME Keyring, KWallet), or enter the token in the window for one session."
+NOTHING_ELSE = "Nothing else is ever asked: no telemetry, no account. A test holds this."
 
 
-def no_such_model(name: str) -> str:
-    """Nothing of that name."""
-    return f"There is no model {name!r}."
+# -- downloading -----------------------------------------------------------------------------------------------------
+
+ACCEPT_QUESTION = "Accept the licence and download? [y/N, r to read it] "
+NOT_ACCEPTED = (
+    "Nothing was downloaded, because the licence was not accepted (--accept-licence says that you have read it)."
+)
+INTERRUPTED = "The download was interrupted: Dewpoint or the computer stopped."
+INTERRUPTED_HINT = "Resume goes on where it was."
+STILL_DOWNLOADING = "This model is still being downloaded."
+STILL_DOWNLOADING_HINT = "Wait until it is installed, or remove it."
+STARTER_IS_HERE = "The starter model comes with the program; there is nothing to download."
+DOWNLOADED_ELSEWHERE = "Another Dewpoint is downloading this model at this moment."
+DOWNLOADED_ELSEWHERE_HINT = "Wait for it, or pause it there."
 
 
-def not_here(title: str) -> str:
-    """A model of the list that was never downloaded."""
-    return f"{title} is not on this computer."
+def download_line(repo: str, revision: str, files: int, missing: float, free: float) -> str:
+    """What a download is."""
+    return f"{repo} at {revision[:12]}: {files} files, {size(missing)} to fetch; {size(free)} free"
+
+
+def licence_line(licence: str, terms: str) -> str:
+    """Under which licence."""
+    return f"Licence: {licence or 'none named'}. {terms}".strip()
+
+
+def time_to_fetch(missing: float, rate: float) -> str:
+    """How long a download takes at the rate of the last one."""
+    if rate <= 0:
+        return ""
+    return f"about {duration(missing / rate)} at {units.rate(rate)}, as measured last"
 
 
 def wrong_limit(limit: float) -> str:
@@ -345,9 +244,32 @@ def wrong_limit(limit: float) -> str:
     return f"The limit must be within 0 (none) and 10000 MB/s, not {limit:g}."
 
 
-def machine_line(card: str, ram: float, free: float, folder: object) -> str:
-    """What the verdicts are about."""
-    return f"{card}\n{ram / 2**30:.0f} GiB of memory; {size(free)} free in {folder}"
+def no_room(missing: float, free: float, folder: object) -> tuple[str, str]:
+    """The disk is too small."""
+    text = f"This needs {size(missing)} more, and the drive of {folder} has {size(free)} free (0.5 GB stay free)."
+    return text, "Make room, or move models to another drive."
+
+
+def folder_not_written(folder: object, reason: str) -> tuple[str, str]:
+    """No permission, read-only drive."""
+    return f"{folder} cannot be written ({reason}).", "Make the folder writable, or keep models on another drive."
+
+
+def being_downloaded(title: str) -> tuple[str, str]:
+    """A second download of the same model."""
+    return f"{title} is being downloaded at this moment.", "Wait for it, or pause it first."
+
+
+def installed(title: str, folder: object) -> str:
+    """A download is through."""
+    return f"{title} is installed in {folder}: every file was found right."
+
+
+# -- checking --------------------------------------------------------------------------------------------------------
+
+NO_HASHES = "This folder is your own, so there are no checksums that its files could be compared with."
+NO_HASHES_HINT = "Dewpoint looks at its headers whenever it is opened."
+ALL_RIGHT = "Every file is there and right."
 
 
 def checking(path: str) -> str:
@@ -355,25 +277,116 @@ def checking(path: str) -> str:
     return f"checking {path}"
 
 
-def state_line(state: str, done: float, total: float) -> str:
-    """ "paused, 3.1 of 18.9 GB"."""
-    if state in ("queued", "paused", "elsewhere"):
-        return f"{state}, {amount(done, total)}"
-    return f"{state}, {size(total)}"
+def files_damaged(count: int) -> tuple[str, str]:
+    """Files are missing or wrong."""
+    if count == 0:
+        return (
+            "A file has another size than it had when it was verified.",
+            "Verify shows which; Repair fetches it again.",
+        )
+    plural = "1 file is" if count == 1 else f"{count} files are"
+    return f"{plural} missing or damaged.", "Repair fetches only what is wrong."
+
+
+def folder_gone(folder: object) -> tuple[str, str]:
+    """A drive that is not there."""
+    return f"The folder {folder} is not there.", "If it is on another drive, connect that; else remove the model here."
+
+
+def manifest_gone(title: str) -> tuple[str, str]:
+    """Without its manifest nobody knows which files belong to a model."""
+    text = f"The folder of {title} has lost its list of files (dewpoint-model.json)."
+    return text, "Download it again; files that are right are kept."
+
+
+# -- moving and merging ----------------------------------------------------------------------------------------------
+
+NOT_OURS = "Dewpoint moves only models that it downloaded or merged itself."
+NOT_OURS_HINT = "Move the folder with your file manager, then add it again."
+WORKING_ELSEWHERE = "Another Dewpoint moves or merges a model at this moment."
+WORKING_ELSEWHERE_HINT = "Wait until it is done, and try again."
+
+
+def in_the_way(path: object) -> tuple[str, str]:
+    """The target exists."""
+    return f"{path} exists already.", "Choose another place, or move that folder away."
+
+
+def no_folder(path: object) -> tuple[str, str]:
+    """The target's parent does not exist."""
+    return f"There is no folder {path}.", "Choose a folder that exists."
+
+
+def move_failed(target: object, reason: str) -> tuple[str, str]:
+    """Copying failed."""
+    if not reason:
+        return f"The drive of {target} is full, so the model stays where it was.", "Make room there, and try again."
+    return f"The model could not be moved to {target} ({reason}), so it stays where it was.", "Check that drive."
+
+
+def copy_differs(name: str) -> tuple[str, str]:
+    """What was read back is not what it should be."""
+    text = f"The copy of {name} is damaged, so the model stays where it was."
+    return text, "Verify the model; if it is right, check the other drive."
+
+
+def adapter_needs_base(base: str) -> tuple[str, str]:
+    """An adapter alone."""
+    named = f" It names {base}." if base else ""
+    text = f"This folder holds an adapter (LoRA), which changes a model and is none itself.{named}"
+    return text, "Choose the model that it was made for; Dewpoint then merges both into a new one."
+
+
+def merged_title(base: str, adapter: str) -> str:
+    """What a merged model is called."""
+    return f"{base} + {adapter}"
+
+
+# -- removing, and what lies about -----------------------------------------------------------------------------------
+
+NOT_DELETED_HINT = "Close every program that uses this model, and try again."
+
+
+def removal_line(title: str, files: int, count: float, own: bool) -> str:
+    """What goes."""
+    if own and not files:
+        return f"{title} leaves the list; no file of your folder is deleted."
+    if own:
+        return f"{title} leaves the list; of its folder only {files} files that Dewpoint put there go ({size(count)})."
+    return f"{title}: {files} files go, {size(count)}."
+
+
+def removal_engines(sets: int, count: float) -> str:
+    """Engines that go."""
+    return f"Its engines go, too: {size(count)}." if sets == 1 else f"Its {sets} engine sets go, too: {size(count)}."
+
+
+def removal_kept(names: list[str]) -> str:
+    """Foreign files."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"Not Dewpoint's, and left alone: {', '.join(names[:3])}{more}."
+
+
+def freed(count: float) -> str:
+    """What came free."""
+    return f"{size(count)} came free."
+
+
+def not_deleted(file: object, reason: str | None) -> str:
+    """A file that is in use, or of another user."""
+    return f"{file} cannot be deleted ({reason or 'unknown reason'})."
+
+
+def leftover_unfinished(name: str) -> str:
+    """A folder that a killed program left."""
+    return f"{name}: what an interrupted move or merge left."
+
+
+def leftover_model(title: str, whole: bool) -> str:
+    """A model that is not in the list."""
+    return f"{title}: {'a complete model' if whole else 'an unfinished download'} that is not in the list."
 
 
 def leftover_line(text: str, count: float, path: object) -> str:
     """Something that lies about."""
     return f"Left over: {text} {size(count)} in {path}"
-
-
-def engines_line(there: float, planned: float, seconds: float) -> str:
-    """What engines take on the disk."""
-    if there:
-        return f"{size(there)} on the disk"
-    return f"{size(planned)} after a build of about {duration(seconds)}" if planned else ""
-
-
-def download_line(repo: str, revision: str, files: int, missing: float, free: float) -> str:
-    """What a download is."""
-    return f"{repo} at {revision[:12]}: {files} files, {size(missing)} to fetch; {size(free)} free"

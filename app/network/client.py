@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from app import __version__
 from app.base.errors import KnownAppError
+from app.network import texts
 from app.network.purposes import NETWORK_USES, NetworkUse
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 ENDPOINT_VARIABLE = "HF_ENDPOINT"  # huggingface_hub's own variable: a mirror
 DEFAULT_ENDPOINT = "https://huggingface.co"
 TIMEOUT_SECONDS = 20.0
-OFFLINE = "Dewpoint is set to stay offline, so it asked nobody."
-OFFLINE_HINT = "Switch off \u201cStay offline\u201d in the settings, or open a model that is on this computer."
 
 
 class OfflineError(KnownAppError):
@@ -90,11 +89,13 @@ class Network:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )  # fmt: skip
 
-    def uses(self) -> tuple[NetworkUse, ...]:
-        """All reasons, with the addresses that hold here."""
-        from app.updates.source import shown_address
+    def uses(self, releases: str) -> tuple[NetworkUse, ...]:
+        """All reasons, with the addresses that hold here.
 
-        places = {"hub": self.endpoint, "releases": shown_address()}
+        Args:
+            releases: Who is asked for a newer version (`app.updates.source.shown_address`).
+        """
+        places = {"hub": self.endpoint, "releases": releases}
         return tuple(NetworkUse(use.name, use.when, use.host.format(**places), use.sends) for use in NETWORK_USES)
 
     def _hub_client(self) -> httpx2.Client:
@@ -110,4 +111,4 @@ class Network:
             OfflineError: It does.
         """
         if self.offline:
-            raise OfflineError(OFFLINE, OFFLINE_HINT)
+            raise OfflineError(texts.OFFLINE, texts.OFFLINE_HINT)

@@ -1,4 +1,4 @@
-"""Every sentence that a download says to the user."""
+"""What is said of downloads, whoever wants the files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from urllib.parse import urlsplit
 
 from app.base.units import size
 
-KEPT = "What was fetched is kept."
-ENTER_TOKEN = "Enter an access token of an account that may read it, then try again."
-TRY_LATER = f"Check the connection, then start the download again. {KEPT}"
-OTHER_FOLDER = "Choose another folder."
-REPORT_FILES = "These files cannot be stored safely; tell whoever published them."
+_KEPT = "What was fetched is kept."
+_ENTER_TOKEN = "Enter an access token of an account that may read it, then try again."
+_TRY_LATER = f"Check the connection, then start the download again. {_KEPT}"
+_REPORT_FILES = "These files cannot be stored safely; tell whoever published them."
 
 BUSY = "Another program is downloading into this folder at this moment."
 BUSY_HINT = "Wait until it is done, or stop it there."
@@ -18,9 +17,12 @@ BAD_TOKEN = "The access token contains characters that no access token has."
 BAD_TOKEN_HINT = "Copy the token again, without spaces and line breaks."
 NETWORK_WAIT = "The network does not answer; the download goes on by itself as soon as it does."
 SERVER_WAIT = "The server is busy; the download goes on by itself."
+STOPPED = "Stopped. What is fetched is kept; the same command goes on."
+
+# -- what ends it ----------------------------------------------------------------------------------------------------
 
 
-def host(url: str) -> str:
+def _host(url: str) -> str:
     """The machine an address points to: of an address with a signature or a password nothing else may be shown."""
     try:
         return urlsplit(url).hostname or "the server"
@@ -30,7 +32,7 @@ def host(url: str) -> str:
 
 def unauthorized(path: str) -> tuple[str, str]:
     """The server wants to know who asks."""
-    return f"The server gives {path} only to users who have signed in.", ENTER_TOKEN
+    return f"The server gives {path} only to users who have signed in.", _ENTER_TOKEN
 
 
 def gated(path: str) -> tuple[str, str]:
@@ -43,7 +45,7 @@ def gated(path: str) -> tuple[str, str]:
 
 def forbidden(path: str) -> tuple[str, str]:
     """The server refuses."""
-    return f"The server does not allow {path} to be fetched.", ENTER_TOKEN
+    return f"The server does not allow {path} to be fetched.", _ENTER_TOKEN
 
 
 def missing(path: str) -> tuple[str, str]:
@@ -53,7 +55,7 @@ def missing(path: str) -> tuple[str, str]:
 
 def changed(path: str) -> tuple[str, str]:
     """The file is another one, again."""
-    return f"{path} is being changed on the server while it is downloaded.", f"Try again later. {KEPT}"
+    return f"{path} is being changed on the server while it is downloaded.", f"Try again later. {_KEPT}"
 
 
 def damaged(path: str) -> tuple[str, str]:
@@ -81,61 +83,63 @@ def disk_full(needed: int, free: int) -> str:
 
 def disk_failed(reason: str) -> tuple[str, str]:
     """The disk refuses, for another reason than being full."""
-    return f"The files cannot be written or read: {reason}.", "Check the disk and the folder's permissions. " + KEPT
+    return f"The files cannot be written or read: {reason}.", "Check the disk and the folder's permissions. " + _KEPT
 
 
 def no_connection(url: str, what: str) -> tuple[str, str]:
     """The network failed as often as may be."""
-    return f"The connection to {host(url)} {what}.", TRY_LATER
+    return f"The connection to {_host(url)} {what}.", _TRY_LATER
 
 
 def server_failed(url: str, status: int) -> tuple[str, str]:
     """The server failed as often as may be."""
-    return f"{host(url)} answers with error {status} again and again.", f"Try again later. {KEPT}"
+    return f"{_host(url)} answers with error {status} again and again.", f"Try again later. {_KEPT}"
 
 
 def too_many_requests(url: str) -> tuple[str, str]:
     """The server wants to be left alone."""
-    return f"{host(url)} wants fewer requests from this address.", f"Try again in an hour. {KEPT}"
+    return f"{_host(url)} wants fewer requests from this address.", f"Try again in an hour. {_KEPT}"
 
 
 def odd_answer(url: str, what: str) -> tuple[str, str]:
     """Something that no server of files says."""
-    return f"{host(url)} answers in a way that cannot be used: {what}.", f"Try again later. {KEPT}"
+    return f"{_host(url)} answers in a way that cannot be used: {what}.", f"Try again later. {_KEPT}"
 
 
 def redirect_loop(url: str) -> tuple[str, str]:
     """Round and round."""
-    return f"{host(url)} sends the download round in a circle.", "Try again later."
+    return f"{_host(url)} sends the download round in a circle.", "Try again later."
 
 
 def too_many_redirects(url: str) -> tuple[str, str]:
     """On and on."""
-    return f"{host(url)} passes the download on too many times.", "Try again later."
+    return f"{_host(url)} passes the download on too many times.", "Try again later."
 
 
 def insecure_redirect(url: str) -> tuple[str, str]:
     """From https to http."""
     return (
-        f"{host(url)} passes the download on to an address that is not encrypted; that is refused.",
+        f"{_host(url)} passes the download on to an address that is not encrypted; that is refused.",
         "Try again later, or from another network.",
     )
 
 
 def unsafe_name(path: str) -> tuple[str, str]:
     """A name that would leave the folder."""
-    return f"The file name {path[:200]!r} is not allowed: it could write outside the folder.", REPORT_FILES
+    return f"The file name {path[:200]!r} is not allowed: it could write outside the folder.", _REPORT_FILES
 
 
 def clashing_names(first: str, second: str) -> tuple[str, str]:
     """Two files, one place."""
-    return f"The files {first[:200]!r} and {second[:200]!r} would overwrite each other here.", REPORT_FILES
+    return f"The files {first[:200]!r} and {second[:200]!r} would overwrite each other here.", _REPORT_FILES
 
 
 def reserved_name(path: str) -> tuple[str, str]:
     """A name that the download itself uses."""
-    return f"The file name {path[:200]!r} is one that the download itself needs.", REPORT_FILES
+    return f"The file name {path[:200]!r} is one that the download itself needs.", _REPORT_FILES
 
+
+# -- what a file on the disk has -------------------------------------------------------------------------------------
 
 FILE_ABSENT = "The file is missing."
 FILE_CONTENT = "The file's content is not what it should be."

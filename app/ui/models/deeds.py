@@ -18,6 +18,7 @@ from app.ui.models.licence_dialog import LicenceDialog
 from app.ui.models.removal_dialog import RemovalDialog
 from app.ui.models.token_dialog import TokenDialog
 from app.ui.widgets.theme import Theme, ThemeManager
+from app.updates.source import shown_address
 
 if TYPE_CHECKING:
     from app.bridge.library import Library
@@ -164,7 +165,9 @@ class ModelDeeds(QObject):
 
     def show_network(self) -> None:
         """What is asked, and the switch."""
-        NetworkDialog(self._keeper.services.network.uses(), self._preferences, self._theme, self.host).open()
+        NetworkDialog(
+            self._keeper.services.network.uses(shown_address()), self._preferences, self._theme, self.host
+        ).open()
 
     def show_leftovers(self) -> None:
         """What lies about."""

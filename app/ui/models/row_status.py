@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.base import texts as base_texts
 from app.base import units
 from app.base.errors import ErrorReport
 from app.engines import texts as engine_texts
@@ -211,6 +212,6 @@ def _facts(model: ModelStatus) -> tuple[tuple[str, str], ...]:
         ("Files", units.size(model.done) if model.done else ""),
         ("Engines", f"{units.size(model.engines)} on the disk" if model.engines else ""),
         ("Engines, if built", ", ".join(part for part in (fit.precision.upper(), room, build, pinned) if part)),
-        ("Estimate", model_texts.ESTIMATE if fit.precision else ""),
+        ("Estimate", base_texts.ESTIMATE if fit.precision else ""),
     )
     return tuple((name, value) for name, value in facts if value)

@@ -16,6 +16,7 @@ from app.library import download
 from app.library.hub import HubError, repo_name
 from app.library.services import LibraryServices
 from app.network.client import Network, OfflineError
+from app.updates.source import shown_address
 from inference.engines.planning import model_shape
 from tests.app.conftest import MakeServices
 from tests.helpers.hub_behaviour import Repo, repo_of, status
@@ -240,7 +241,7 @@ def test_the_switch_holds_for_a_client_that_is_open(hub: Hub, repo: Repo) -> Non
 
 
 def test_every_use_of_the_network_is_listed_with_the_real_address(hub: Hub) -> None:
-    uses = Network().uses()
+    uses = Network().uses(shown_address())
     assert len(uses) == 5
     assert all(use.host and use.when and use.sends for use in uses)
     assert [hub.url in use.host for use in uses] == [

@@ -28,6 +28,7 @@ from app.ui.models.models_window import ModelsWindow
 from app.ui.settings.dialog import SettingsDialog
 from app.ui.updates.dialog import UpdateDialog
 from app.ui.window import MainWindow
+from app.updates.source import shown_address
 from tests.app.ui.sample import ANSWER, add_answer
 from tests.helpers.scripted_library import offer_of
 
@@ -88,7 +89,9 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
         ShortcutsDialog(parts.window),
         EngineCard(parts.engines, parts.themes, parts.window),
         ModelsWindow(parts.library, parts.engines, parts.themes.theme, parts.window),
-        NetworkDialog(parts.library.services.network.uses(), parts.preferences, parts.themes.theme, parts.window),
+        NetworkDialog(
+            parts.library.services.network.uses(shown_address()), parts.preferences, parts.themes.theme, parts.window
+        ),
         LicenceDialog(offer_of(), 0.0, parts.themes.theme, parts.window),
         UpdateDialog(parts.updates, parts.preferences, parts.themes.theme, parts.window),
     ):

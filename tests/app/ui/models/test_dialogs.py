@@ -21,6 +21,7 @@ from app.ui.models.licence_dialog import LicenceDialog
 from app.ui.models.removal_dialog import RemovalDialog
 from app.ui.models.token_dialog import TokenDialog
 from app.ui.widgets.question import Question
+from app.updates.source import shown_address
 from tests.app.ui.test_window_controls import nameless
 from tests.helpers.scripted_library import (
     GB,
@@ -262,7 +263,7 @@ def test_what_the_network_is_asked(scripted: Parts, library: ScriptedLibrary) ->
     scripted.window.actions_by_name["network"].trigger()
     dialog = opened(scripted, NetworkDialog)
     text = shown(dialog)
-    for use in library.services.network.uses():
+    for use in library.services.network.uses(shown_address()):
         for part in (use.name, use.when, use.host, use.sends):
             assert part in text, part
     assert "Nothing else is ever asked" in text
