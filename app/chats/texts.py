@@ -1,23 +1,37 @@
-"""What is said of chats and their file."""
+"""What is said of chats and of the file that holds them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
+# -- chats and answers -----------------------------------------------------------------------------------------------
+
 NO_MODEL = "No model is loaded."
 NO_MODEL_HINT = "Choose one in the menu Model."
 NEW_CHAT_TITLE = "New chat"
-RECOVERED_CHAT_TITLE = "Recovered chat"
-UNREADABLE_MESSAGE = "(This message could not be recovered.)"
 NO_ANSWER_YET = "This answer was stopped before its first block was finished."
+
+
+def status_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per_second: float) -> str:
+    """Such as "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"; with several blocks, the steps of each."""
+    if not steps:
+        return f"stopped before the first block · {seconds:.1f} s"
+    total, limit = sum(steps), max_steps * len(steps)
+    each = f" ({' + '.join(str(number) for number in steps)})" if len(steps) > 1 else ""
+    speed = f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
+    return f"settled in {total} of {limit} steps{each} · {seconds:.1f} s · {speed} tokens/s"
+
+
+# -- saving and opening ----------------------------------------------------------------------------------------------
+
 STORE_FULL = "The chat could not be saved, because the disk is full."
 STORE_FULL_HINT = "Free some space and try again. What is on the screen is not lost while this window stays open."
 STORE_BUSY = "The chat could not be saved, because another program is holding the chat file."
 STORE_BUSY_HINT = "Close other windows of Dewpoint, or backup programs that read the file, and try again."
 STORE_READ_ONLY = "The chat could not be saved, because the data folder may not be written."
-STORE_DAMAGED = "The chat file is damaged."
-STORE_DAMAGED_HINT = "Start Dewpoint again: it sets the file aside and recovers all that can be read."
+STORE_FAILED_HINT = "Check the disk that holds the data folder, and try again."
+STORE_NEWER_HINT = "Install the newest version. The file was not changed."
 
 
 def store_not_writable_hint(path: Path) -> str:
@@ -35,9 +49,6 @@ def store_failed(reason: str) -> str:
     return f"The chat could not be saved or read ({reason})."
 
 
-STORE_FAILED_HINT = "Check the disk that holds the data folder, and try again."
-
-
 def store_newer(path: Path, found: int, known: int) -> str:
     """The chat file was written by a newer version of the program."""
     return (
@@ -46,11 +57,12 @@ def store_newer(path: Path, found: int, known: int) -> str:
     )
 
 
-STORE_NEWER_HINT = "Install the newest version. The file was not changed."
+# -- damage and recovery ---------------------------------------------------------------------------------------------
 
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+STORE_DAMAGED = "The chat file is damaged."
+STORE_DAMAGED_HINT = "Start Dewpoint again: it sets the file aside and recovers all that can be read."
+RECOVERED_CHAT_TITLE = "Recovered chat"
+UNREADABLE_MESSAGE = "(This message could not be recovered.)"
 
 
 def store_recovered(chats: int, messages: int, from_backup: int, reason_missing: bool) -> str:
@@ -72,11 +84,5 @@ def store_recovered_hint(kept_as: str, lost: int) -> str:
     return " ".join(lines)
 
 
-def status_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per_second: float) -> str:
-    """Such as "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"; with several blocks, the steps of each."""
-    if not steps:
-        return f"stopped before the first block · {seconds:.1f} s"
-    total, limit = sum(steps), max_steps * len(steps)
-    each = f" ({' + '.join(str(number) for number in steps)})" if len(steps) > 1 else ""
-    speed = f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
-    return f"settled in {total} of {limit} steps{each} · {seconds:.1f} s · {speed} tokens/s"
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -111,7 +111,7 @@ ADAPTER_HINT = (
 DAMAGED_AT_SOURCE_HINT = "Tell its owner, or choose another copy of the model."
 NO_HASH_HINT = "Without a checksum a download cannot be verified, so Dewpoint does not take it."
 REVISION_MISSING_HINT = "Leave the revision out to take the newest state."
-TOKEN_HINT = (
+_TOKEN_HINT = (
     "Open its page in a browser, accept its terms, make an access token for reading, and enter it under Access token."
 )
 
@@ -180,14 +180,14 @@ def gated(repo: str, with_token: bool) -> tuple[str, str]:
     if with_token:
         text = f"The account of your access token has not been let in to {repo} yet."
         return text, "Accept its terms on its page in a browser; some owners take days to answer."
-    return f"The owner of {repo} lets in only accounts that accepted its terms.", TOKEN_HINT
+    return f"The owner of {repo} lets in only accounts that accepted its terms.", _TOKEN_HINT
 
 
 def refused(repo: str, with_token: bool) -> tuple[str, str]:
     """401 or 403 without a reason."""
     if with_token:
         return f"The Hub refused {repo} to your access token.", "Make a new token for reading, and enter it again."
-    return f"The Hub refuses {repo} without an account.", TOKEN_HINT
+    return f"The Hub refuses {repo} without an account.", _TOKEN_HINT
 
 
 def licence_elsewhere(name: str, link: str) -> str:

@@ -23,7 +23,6 @@ STOPPED_NOTE = "Stopped. What was finished is kept."
 EMPTY_ANSWER = "The model finished without an answer. Try again, perhaps with a whole sentence."
 BUSY_ELSEWHERE = "An answer is being written in another chat. Stop it, or wait until it is finished."
 BUSY_HERE = "The answer is still being written. Stop it first, or wait until it is finished."
-CLOSING_NOTE = "Dewpoint was closed while this answer was written."
 DROPPED_TURNS = "The chat is longer than the model's memory: the oldest messages were left out."
 SHOW_EARLIER = "Show earlier messages"
 JUMP_TO_LATEST = "Go to the newest message"
@@ -45,12 +44,12 @@ def loading_state(fraction: float) -> str:
     return f"Loading {round(fraction * 100)} %"
 
 
-NO_CARD = " (no graphics card in use)"
+_NO_CARD = " (no graphics card in use)"
 
 
 def ready_state(device: str, why: str = "") -> str:
     """In the header, when the model can be asked."""
-    return f"Ready \u00b7 {device}{NO_CARD if why else ''}"
+    return f"Ready \u00b7 {device}{_NO_CARD if why else ''}"
 
 
 def finished_status(finished: Finished) -> str:
@@ -71,11 +70,11 @@ def stored_status(message: Message) -> str:
 
 def _status(steps: tuple[int, ...], limit: int, seconds: float, speed: float, reason: str) -> str:
     if steps and steps[-1] >= limit and reason != "cancelled":
-        return unsettled_status(steps, limit, seconds, speed)
+        return _unsettled_status(steps, limit, seconds, speed)
     return texts.status_line(steps, limit, seconds, speed)
 
 
-def unsettled_status(steps: tuple[int, ...], max_steps: int, seconds: float, tokens_per_second: float) -> str:
+def _unsettled_status(steps: tuple[int, ...], max_steps: int, seconds: float, tokens_per_second: float) -> str:
     """The status line of an answer whose last block hit the limit."""
     each = " + ".join(str(number) for number in steps)
     speed = f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"

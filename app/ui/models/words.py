@@ -35,7 +35,7 @@ HIDE_DETAILS = "Hide details"
 MORE = "More"
 PAUSING = "Pausing \u2026"
 STOPPING = "Stopping \u2026"
-STATES = {
+_STATES = {
     ModelState.AVAILABLE: "Not downloaded",
     ModelState.QUEUED: "Waits for another download",
     ModelState.DOWNLOADING: "Downloading",
@@ -48,7 +48,7 @@ STATES = {
     ModelState.DAMAGED: "Damaged",
     ModelState.MISSING: "Not there",
 }
-NO_ENGINES_YET = "Installed, no engines yet"
+_NO_ENGINES_YET = "Installed, no engines yet"
 MOVING = "Moving"
 MERGING = "Merging an adapter"
 THE_MODEL = "The model"
@@ -94,8 +94,8 @@ SHOW = "Show \u2026"
 def state_words(state: ModelState, fit: Fit) -> str:
     """The state of a model, for a glance."""
     if state == ModelState.INSTALLED and needs_engines(fit):
-        return NO_ENGINES_YET
-    return STATES[state]
+        return _NO_ENGINES_YET
+    return _STATES[state]
 
 
 def needs_engines(fit: Fit) -> bool:
@@ -205,11 +205,6 @@ def installed(title: str) -> str:
     return f"{title} is installed."
 
 
-def added(title: str) -> str:
-    """A folder or a leftover is in the list."""
-    return f"{title} is in the list."
-
-
 def freed(count: int) -> str:
     """Something was removed."""
     return f"Removed; {size(count)} came free." if count else "Removed from the list; no file was deleted."
@@ -295,7 +290,7 @@ REMOVE = "Remove"
 REMOVE_FROM_LIST = "Remove from list"
 OWN_FOLDER = "It is your own folder: no file of yours in it is deleted. The model only leaves the list."
 GONE_FOLDER = "Its folder is not there, so nothing is deleted. The model leaves the list."
-SHOWN_FILES = 4
+_SHOWN_FILES = 4
 
 
 def remove_title(title: str) -> str:
@@ -317,8 +312,8 @@ def graphs_go(count: int, bytes_: int) -> str:
 
 def kept_files(kept: tuple[Path, ...]) -> str:
     """What stays."""
-    names = ", ".join(file.name for file in kept[:SHOWN_FILES])
-    more = f" and {len(kept) - SHOWN_FILES} more" if len(kept) > SHOWN_FILES else ""
+    names = ", ".join(file.name for file in kept[:_SHOWN_FILES])
+    more = f" and {len(kept) - _SHOWN_FILES} more" if len(kept) > _SHOWN_FILES else ""
     verb = "stays, because Dewpoint did not write it" if len(kept) == 1 else "stay, because Dewpoint did not write them"
     return f"{_files(len(kept))} {verb}: {names}{more}."
 

@@ -1,0 +1,56 @@
+"""Numbers for people: what is exact, what is rounded, and what a damaged stamp becomes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.base import units
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(-1, "0 MB"), (0, "0 MB"), (499_999, "0 MB"), (1_500_000, "2 MB"), (999_400_000, "999 MB"), (1e9, "1.0 GB")],
+)
+def test_size(count: float, text: str) -> None:
+    assert units.size(count) == text
+
+
+def test_memory() -> None:
+    assert units.memory(12 * units.GIB) == "12 GiB"
+    assert units.memory(11.5 * units.GIB) == "11.5 GiB"
+    assert units.gibibytes(12 * units.GIB) == "12.0 GiB"
+    assert units.gibibytes(11.6 * units.GIB, 0) == "12 GiB"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "5 s"), (11, "15 s"), (49, "50 s"), (50, "1 min"), (89, "1 min"), (5399, "90 min"), (5400, "1.5 h")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert units.duration(seconds) == text
+
+
+def test_moment() -> None:
+    local = datetime(2026, 3, 5, 14, 7, tzinfo=UTC).astimezone()
+    assert units.moment("2026-03-05T14:07:00+00:00") == f"{local.day} {local:%b %Y, %H:%M}"
+    assert units.moment("yesterday") == "yesterday"
+    assert units.moment("") == ""
+
+
+def test_amount() -> None:
+    assert units.amount(1.2e9, 18.9e9) == "1.2 of 18.9 GB"
+    assert units.amount(0.5e6, 20e6) == "0.5 of 20.0 MB"
+
+
+def test_rate_and_time_left() -> None:
+    assert units.rate(45_100_000) == "45.1 MB/s"
+    assert units.time_left(45_100_000, 360) == "at 45.1 MB/s, 6 min left"
+    assert units.time_left(45_100_000, None) == "at 45.1 MB/s"
+    assert units.time_left(0, 360) == ""
+
+
+def test_percent_never_says_that_all_is_done_before_it_is() -> None:
+    assert units.percent(0.999) == "99 %"
+    assert units.percent(1) == "100 %"
