@@ -77,7 +77,7 @@ def test_only_command_lines_print() -> None:
 
 
 def test_no_lambda_is_connected_to_a_signal() -> None:
-    """A lambda connected to a worker's signal runs in the worker's thread (design.md, decision 11)."""
+    """A lambda connected to a worker's signal runs in the worker's thread (docs/decisions.md, 11)."""
     lambdas = [
         f"{name_of(path)}:{call.lineno}"
         for path in in_packages("app")

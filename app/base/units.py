@@ -21,7 +21,7 @@ def memory(count: float) -> str:
 
 
 def gibibytes(count: float, digits: int = 1) -> str:
-    """Bytes in memory, with as many digits after the point."""
+    """Bytes in memory, with so many digits after the point."""
     return f"{count / GIB:.{digits}f} GiB"
 
 

@@ -4,6 +4,9 @@ A chat is a tree of messages; `head_message_id` names the last message of the br
 writes is on the disk before the answer begins, and each block of an answer when it is committed. One store has one
 connection, which lives in one thread. Every failure is a `StoreError` with one clear sentence; an unknown id is a
 `KeyError`.
+
+The store opens transactions and turns SQLite's errors into sentences; what is read and written in them stands in
+`MessageReader` and `AnswerWriter` below.
 """
 
 from __future__ import annotations
@@ -36,6 +39,27 @@ from inference.events import BlockCommitted, Failed, Finished
 from inference.params import ChatTurn, Role, SamplerParams
 
 KEEP_DELETED = timedelta(days=30)
+# Columns of `generation` that are the fields of `Finished` of the same name.
+_FIGURES = (
+    "reason",
+    "max_steps",
+    "answer_tokens",
+    "tokens_per_step",
+    "time_to_first_draft",
+    "time_to_first_block",
+    "wall_seconds",
+    "decode_seconds",
+    "wall_tokens_per_second",
+    "decode_tokens_per_second",
+)
+# UNION drops what was seen before, so that even a circle of parents comes to an end.
+_BRANCH_SQL = f"""
+WITH RECURSIVE branch (id, parent_id) AS (
+    SELECT id, parent_id FROM message WHERE id = :head
+    UNION SELECT p.id, p.parent_id FROM branch b JOIN message p ON p.id = b.parent_id
+)
+{MESSAGE_SQL} WHERE m.id IN (SELECT id FROM branch)
+"""
 
 
 class HistoryStore:
@@ -248,20 +272,6 @@ class HistoryStore:
             return make_backup(self._db.conn, self._backups, "daily", now)
 
 
-_FIGURES = (
-    "reason",
-    "max_steps",
-    "answer_tokens",
-    "tokens_per_step",
-    "time_to_first_draft",
-    "time_to_first_block",
-    "wall_seconds",
-    "decode_seconds",
-    "wall_tokens_per_second",
-    "decode_tokens_per_second",
-)
-
-
 class AnswerWriter:
     """Changes of messages on one connection.
 
@@ -358,16 +368,6 @@ class AnswerWriter:
     def _require(self, message_id: str) -> None:
         if self._db.execute("SELECT 1 FROM message WHERE id = ?", [message_id]).fetchone() is None:
             raise KeyError(message_id)
-
-
-# UNION drops what was seen before, so that even a circle of parents comes to an end.
-_BRANCH_SQL = f"""
-WITH RECURSIVE branch (id, parent_id) AS (
-    SELECT id, parent_id FROM message WHERE id = :head
-    UNION SELECT p.id, p.parent_id FROM branch b JOIN message p ON p.id = b.parent_id
-)
-{MESSAGE_SQL} WHERE m.id IN (SELECT id FROM branch)
-"""
 
 
 class MessageReader:

@@ -1,4 +1,4 @@
-"""Which model the words of a command mean, and the services that all commands work at."""
+"""Which model the words of a command mean, and what all commands that work with models need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MB = 1_000_000
 
 
 def new_services(limit: float | None = None) -> LibraryServices:
-    """The services on the data folder, as offline and as slow as the settings say.
+    """What works with the library of the data folder, as offline and as slow as the settings say.
 
     Args:
         limit: Another download limit, in MB/s.
@@ -30,7 +30,7 @@ def new_services(limit: float | None = None) -> LibraryServices:
 
 
 def find_model(services: LibraryServices, name: str) -> ModelStatus | None:
-    """The model of the status that `name` means: its id, repository, title or folder, in any letter case."""
+    """The model of the library that `name` means: its id, repository, title or folder, in any letter case."""
     wanted = name.strip().lower()
     for model in library_status(services).models:
         names = {model.id, model.id.removeprefix("catalogue:"), model.repo, model.title, str(model.folder or "")}

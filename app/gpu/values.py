@@ -10,10 +10,11 @@ from typing import Literal
 from app.base.errors import ErrorReport
 
 Stage = Literal["fetching", "checking", "trying"]
+GpuTask = Literal["install", "verify", "remove"]
 
 
 class GpuState(StrEnum):
-    """How the add-on is doing; that it is being installed says the one who installs it."""
+    """How the add-on is; that it is being installed is said by whoever installs it."""
 
     ABSENT = "not installed"
     INSTALLED = "installed"
@@ -86,13 +87,10 @@ class GpuOffer:
 
 @dataclass(frozen=True, slots=True)
 class GpuStep:
-    """How far an installation is."""
+    """How far an installation or a check is."""
 
     stage: Stage
     fraction: float = 0.0
-
-
-GpuTask = Literal["install", "verify", "remove"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""What there is to say of the models of this machine: values that window and command line show."""
+"""What there is to say of the models of this machine: values that window and command line show.
+
+First what a look finds, then what is asked before something is done, then how far it is and how it ended.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 STARTER_ID = "starter"
 Kind = Literal["starter", "catalogue", "download", "folder", "merged"]
 Verdict = Literal["resident", "streamed", "processor", "no", "unknown"]
+Task = Literal["verify", "move", "merge"]
 
 
 class ModelState(StrEnum):
@@ -252,9 +256,6 @@ class Step:
     fraction: float
     detail: str = ""
     notes: tuple[str, ...] = ()
-
-
-Task = Literal["verify", "move", "merge"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 `mix_exact` lists the rows of each expert; ONNX Runtime runs that well where experts are few (the starter model, most of
 whose canvas is padding that one or two experts get whole). `CapacityMix` has no data-dependent shapes, so that
-TensorRT runs it too, and its size does not grow with the number of experts (design.md, decision 5). It is exact as long
+TensorRT runs it too, and its size does not grow with the number of experts (docs/decisions.md, 5). It is exact as long
 as no expert gets more than C tokens; `max_load` tells the caller whether that held, and the caller runs the step again
 with a larger C if not.
 """

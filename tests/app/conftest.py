@@ -1,4 +1,4 @@
-"""A hub and a page of releases on this machine, and a services on a data folder of its own."""
+"""A hub and a page of releases on this machine, and the library on a data folder of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def memory_keyring() -> Iterator[MemoryKeyring]:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring) -> Iterator[Hub]:
-    """The hub that every services of the test asks."""
+    """The hub that the library of the test asks."""
     with Hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
@@ -54,7 +54,7 @@ def fake_engines() -> FakeEngines:
 
 @pytest.fixture
 def make_services(dewpoint_home: Path, fake_engines: FakeEngines) -> MakeServices:
-    """A services; calling it again is a restart."""
+    """Make what works with the library; calling it again is a restart."""
 
     def make(**changes: object) -> LibraryServices:
         paths = AppPaths(dewpoint_home).ensure()
@@ -65,7 +65,7 @@ def make_services(dewpoint_home: Path, fake_engines: FakeEngines) -> MakeService
 
 @pytest.fixture
 def services(make_services: MakeServices, hub: Hub) -> LibraryServices:
-    """A services that asks the hub of the test."""
+    """What works with the library, and asks the hub of the test."""
     return make_services()
 
 

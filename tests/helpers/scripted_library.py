@@ -81,7 +81,7 @@ def mine(model_id: str, state: ModelState, name: str = "nvidia-nvfp4", **changes
     return dataclasses.replace(status, **changes)
 
 
-def shelf_of(*models: ModelStatus, machine: Computer = MACHINE, fit: Fit = STREAMED, **changes: Any) -> LibraryStatus:
+def library_of(*models: ModelStatus, machine: Computer = MACHINE, fit: Fit = STREAMED, **changes: Any) -> LibraryStatus:
     """The starter model, these models, and those of the list that are not among them."""
     here = {model.repo for model in models}
     rest = tuple(offered(name, fit) for name, entry in ENTRIES.items() if entry.repo not in here)

@@ -2,7 +2,7 @@
 
 The module is exported without its weights' values: every parameter becomes an external initialiser that points into the
 checkpoint's own safetensors files, in the type stored there, with a Cast behind it where the graph computes in float32.
-A graph is therefore a few hundred kilobytes, whatever the model's size (design.md, decision 7). ONNX Runtime asks
+A graph is therefore a few hundred kilobytes, whatever the model's size (docs/decisions.md, 7). ONNX Runtime asks
 that the files lie in the graph's own folder and are no symbolic links.
 """
 

@@ -1,7 +1,7 @@
 """Where every tensor of a checkpoint lies: file, offset, length, type, shape.
 
 Only headers are read, never the weights, so that a 50 GB checkpoint is indexed in milliseconds. The offsets are
-what lets an ONNX graph point into the safetensors files themselves (design.md, decision 7). Format: an 8-byte
+what lets an ONNX graph point into the safetensors files themselves (docs/decisions.md, 7). Format: an 8-byte
 little-endian header length, the header as JSON, then the data.
 """
 

@@ -43,7 +43,7 @@ def addon(wheels: TinyWheels, dewpoint_home: Path) -> GpuService:
 
 @pytest.fixture
 def services(make_services: MakeServices, memory_keyring: MemoryKeyring) -> LibraryServices:
-    """A services that asks nobody."""
+    """What works with the library, and asks nobody."""
     return make_services(offline=True)
 
 

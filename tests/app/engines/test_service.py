@@ -1,4 +1,4 @@
-"""The service: views, builds, lists, and what may be removed."""
+"""The service: what it says of a model, builds, lists, and what may be removed."""
 
 from __future__ import annotations
 

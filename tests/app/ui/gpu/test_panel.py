@@ -23,7 +23,7 @@ from app.ui.help.doctor_dialog import DoctorDialog
 from app.ui.models.models_window import ModelsWindow
 from app.ui.widgets.question import Question
 from tests.helpers.scripted_gpu import ABSENT, BROKEN, DAMAGED, INSTALLED, MB, OFFER, ScriptedGpu
-from tests.helpers.scripted_library import ScriptedLibrary, shelf_of
+from tests.helpers.scripted_library import ScriptedLibrary, library_of
 
 FAILED = ErrorReport("known", texts.UNREACHABLE, texts.UNREACHABLE_HINT)
 
@@ -46,7 +46,7 @@ def gpu(scripted: Parts) -> ScriptedGpu:
 @pytest.fixture
 def panel(models: ModelsWindow, library: ScriptedLibrary) -> GpuPanel:
     """The line in the models window."""
-    library.show(shelf_of())
+    library.show(library_of())
     return models.findChildren(GpuPanel)[0]
 
 

@@ -7,20 +7,20 @@ import pytest
 from app.library.values import ModelState
 from app.main import Parts
 from tests.app.ui.conftest import MakeWindow
-from tests.helpers.scripted_library import NO_CARD, REFUSED, ScriptedLibrary, mine, shelf_of
+from tests.helpers.scripted_library import NO_CARD, REFUSED, ScriptedLibrary, library_of, mine
 
 
 def test_the_first_advice(scripted: Parts, library: ScriptedLibrary) -> None:
     card = scripted.window.pane.empty.advice
     assert not card.isVisible()
-    library.show(shelf_of())
+    library.show(library_of())
     assert card.isVisible()
     assert card.card.text() == "Found: RTX 4070, 12 GiB"
     assert "suits this computer" in card.advice.text()
     card.show_button.click()
     assert scripted.window.models_window is not None
     assert scripted.window.models_window.isVisible()
-    library.show(shelf_of(mine("m", ModelState.PAUSED)))  # the user has begun: no advice any more
+    library.show(library_of(mine("m", ModelState.PAUSED)))  # the user has begun: no advice any more
     assert not card.isVisible()
 
 
@@ -29,7 +29,7 @@ def test_not_now_is_remembered(make_window: MakeWindow, monkeypatch: pytest.Monk
     for again in (False, True):
         parts = make_window()
         assert isinstance(parts.library, ScriptedLibrary)
-        parts.library.show(shelf_of())
+        parts.library.show(library_of())
         assert parts.window.pane.empty.advice.isVisible() == (not again)
         parts.window.pane.empty.advice.refuse.click()
         assert not parts.window.pane.empty.advice.isVisible()
@@ -37,7 +37,7 @@ def test_not_now_is_remembered(make_window: MakeWindow, monkeypatch: pytest.Monk
 
 
 def test_without_a_card_there_is_one_sentence(scripted: Parts, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(machine=NO_CARD, fit=REFUSED))
+    library.show(library_of(machine=NO_CARD, fit=REFUSED))
     card = scripted.window.pane.empty.advice
     assert card.advice.text().startswith("The starter model is what runs on this computer.")
     assert not card.card.isVisible()

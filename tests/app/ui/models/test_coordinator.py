@@ -24,8 +24,8 @@ from tests.helpers.scripted_library import (
     PROBLEM,
     PROCESSOR,
     ScriptedLibrary,
+    library_of,
     mine,
-    shelf_of,
 )
 
 SMALL = mine("m", ModelState.READY, fit=PROCESSOR)
@@ -54,7 +54,7 @@ def test_the_name_in_the_header_leads_to_the_models(qtbot: QtBot, scripted: Part
 
 def test_a_download_in_the_header(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
     link = scripted.window.pane.header.models
-    library.show(shelf_of(mine("m", ModelState.DOWNLOADING)))
+    library.show(library_of(mine("m", ModelState.DOWNLOADING)))
     assert not link.isVisible()
     library.show_transfer(Transferring("m", 43, 100, 1.0, 720.0))
     assert link.isVisible()
@@ -67,9 +67,9 @@ def test_a_download_in_the_header(qtbot: QtBot, scripted: Parts, library: Script
     assert link.text() == "Downloading 43 % \u00b7 12 min"
     assert link.isVisible()
     library.show_transfer(None)
-    library.show(shelf_of(mine("m", ModelState.PAUSED, problem=PROBLEM)))
+    library.show(library_of(mine("m", ModelState.PAUSED, problem=PROBLEM)))
     assert link.text() == "Download paused"
-    library.show(shelf_of(mine("m", ModelState.PAUSED)))  # by the user: no news
+    library.show(library_of(mine("m", ModelState.PAUSED)))  # by the user: no news
     assert not link.isVisible()
     library.show_work(ModelWork("move", "m", 0.5))
     assert link.text() == "Moving 50 %"
@@ -78,7 +78,7 @@ def test_a_download_in_the_header(qtbot: QtBot, scripted: Parts, library: Script
 def test_an_installed_model_can_be_used_at_once(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
     qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
     notice = scripted.window.pane.notice
-    library.show(shelf_of(SMALL))
+    library.show(library_of(SMALL))
     library.download_ended.emit(Ended("m", True, None))
     assert notice.text == f"{NVIDIA.title} is installed."
     assert notice.action.text() == "Use it"
@@ -92,7 +92,7 @@ def test_a_model_that_needs_engines_says_so(
     qtbot: QtBot, scripted: Parts, library: ScriptedLibrary, fake_engines: FakeEngines
 ) -> None:
     window = opened(qtbot, scripted)
-    library.show(shelf_of(mine("m", ModelState.INSTALLED)))
+    library.show(library_of(mine("m", ModelState.INSTALLED)))
     library.download_ended.emit(Ended("m", True, None))
     assert window.strip.text.text() == f"{NVIDIA.title} is installed."
     assert window.strip.action.text() == "Build engines \u2026"
@@ -107,7 +107,7 @@ def test_engines_are_built_for_the_model_of_the_row(
 ) -> None:
     window = opened(qtbot, scripted)
     model = mine("m", ModelState.INSTALLED)
-    library.show(shelf_of(model))
+    library.show(library_of(model))
     row = window.list.rows["m"]
     row.buttons()[1].click()
     card = scripted.window.engine_card
@@ -130,7 +130,7 @@ def test_engines_are_built_for_the_model_of_the_row(
 
 
 def test_a_download_that_cannot_go_on(scripted: Parts, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("m", ModelState.PAUSED)))
+    library.show(library_of(mine("m", ModelState.PAUSED)))
     library.download_ended.emit(Ended("m", False, PROBLEM))
     assert scripted.window.pane.notice.text.startswith(f"{NVIDIA.title}: {PROBLEM.text}")
     scripted.window.pane.notice.dismiss()
@@ -153,7 +153,7 @@ ENDS = [
 def test_how_work_ended(
     qtbot: QtBot, scripted: Parts, library: ScriptedLibrary, end: ModelWorkEnd, sentence: str, open_window: bool
 ) -> None:
-    library.show(shelf_of(SMALL))
+    library.show(library_of(SMALL))
     window = opened(qtbot, scripted) if open_window else None
     library.work_ended.emit(end)
     said = window.strip.text.text() if window is not None else scripted.window.pane.notice.text
@@ -182,7 +182,7 @@ def test_a_problem_is_said_where_the_user_is(qtbot: QtBot, scripted: Parts, libr
 
 def test_use_and_back_to_the_starter(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
     window = opened(qtbot, scripted)
-    library.show(shelf_of(SMALL))
+    library.show(library_of(SMALL))
     row, starter = window.list.rows["m"], window.list.rows["starter"]
     row.buttons()[0].click()
     assert not starter.buttons()[0].isEnabled()

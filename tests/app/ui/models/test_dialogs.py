@@ -28,10 +28,10 @@ from tests.helpers.scripted_library import (
     MODELS,
     ScriptedLibrary,
     leftovers,
+    library_of,
     mine,
     offer_of,
     removal_of,
-    shelf_of,
 )
 
 Kind = TypeVar("Kind", bound=QDialog)
@@ -50,7 +50,7 @@ def shown(dialog: QDialog) -> str:
 
 
 def test_the_licence_comes_before_the_download(scripted: Parts, library: ScriptedLibrary) -> None:
-    library.show(shelf_of())
+    library.show(library_of())
     offer = offer_of()
     library.offered.emit(offer)
     dialog = opened(scripted, LicenceDialog)
@@ -155,7 +155,7 @@ def test_moving_asks_where_to(
 
 def test_an_adapter_and_the_base_it_names(scripted: Parts, library: ScriptedLibrary) -> None:
     base = mine("b", ModelState.INSTALLED, "google-bf16")
-    library.show(shelf_of(mine("a", ModelState.READY), base, mine("p", ModelState.PAUSED, "redhat-fp8")))
+    library.show(library_of(mine("a", ModelState.READY), base, mine("p", ModelState.PAUSED, "redhat-fp8")))
     library.adapter_found.emit(FoundAdapter(Path("/x/lora"), "Poems", base.repo))
     dialog = opened(scripted, AdapterDialog)
     assert f"It was made for {base.repo}." in shown(dialog)
@@ -175,7 +175,7 @@ def test_an_adapter_and_the_base_it_names(scripted: Parts, library: ScriptedLibr
 
 
 def test_a_merge_waits_for_other_work(scripted: Parts, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("b", ModelState.INSTALLED)))
+    library.show(library_of(mine("b", ModelState.INSTALLED)))
     library.show_work(ModelWork("verify", "b"))
     library.adapter_found.emit(FoundAdapter(Path("/x/lora"), "Poems", ""))
     dialog = opened(scripted, AdapterDialog)
@@ -186,7 +186,7 @@ def test_a_merge_waits_for_other_work(scripted: Parts, library: ScriptedLibrary)
 
 
 def test_an_adapter_whose_base_is_not_here(scripted: Parts, library: ScriptedLibrary) -> None:
-    library.show(shelf_of())
+    library.show(library_of())
     library.adapter_found.emit(FoundAdapter(Path("/x/lora"), "Poems", "google/other"))
     dialog = opened(scripted, AdapterDialog)
     assert not dialog.merge.isEnabled()
@@ -200,7 +200,7 @@ def test_leftovers(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> N
     scripted.window.on_models()
     window = scripted.window.models_window
     assert window is not None
-    library.show(shelf_of(leftovers=(whole, half)))
+    library.show(library_of(leftovers=(whole, half)))
     assert window.leftovers.text() == "2 leftovers, 53.0 GB"
     window.show_leftovers.click()
     dialog = opened(scripted, LeftoversDialog)
@@ -213,7 +213,7 @@ def test_leftovers(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> N
     assert library.asked_for() == [("adopt", whole)]
     question.agree.click()
     assert library.asked_for() == [("adopt", whole), ("clear", half)]
-    library.show(shelf_of())
+    library.show(library_of())
     assert dialog.text.text() == words.NO_LEFTOVERS
     assert not window.leftovers.isVisible()
 

@@ -22,8 +22,8 @@ from tests.helpers.scripted_library import (
     REFUSED,
     ScriptedLibrary,
     leftovers,
+    library_of,
     mine,
-    shelf_of,
 )
 
 
@@ -34,7 +34,7 @@ def test_before_the_first_look(models: ModelsWindow, library: ScriptedLibrary) -
 
 
 def test_the_machine_and_the_advice(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of())
+    library.show(library_of())
     machine = models.list.machine
     assert machine.card.text() == "RTX 4070, 12 GiB"
     assert machine.around.text() == f"32 GiB of memory \u00b7 412.0 GB free in {MODELS}"
@@ -42,7 +42,7 @@ def test_the_machine_and_the_advice(models: ModelsWindow, library: ScriptedLibra
 
 
 def test_no_card_says_why_once(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(machine=NO_CARD, fit=REFUSED))
+    library.show(library_of(machine=NO_CARD, fit=REFUSED))
     machine = models.list.machine
     assert machine.card.text() == "No graphics card in use"
     shown = f"{machine.around.text()} {machine.advice.text()}"
@@ -55,7 +55,7 @@ def test_no_card_says_why_once(models: ModelsWindow, library: ScriptedLibrary) -
 
 
 def test_offline_explains(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("m", ModelState.PAUSED, "redhat-fp8"), offline=True))
+    library.show(library_of(mine("m", ModelState.PAUSED, "redhat-fp8"), offline=True))
     assert models.offline.isVisible()
     assert models.offline.text() == words.OFFLINE_LINE
     resume = models.list.rows["m"].buttons()[0]
@@ -67,7 +67,7 @@ def test_offline_explains(models: ModelsWindow, library: ScriptedLibrary) -> Non
 
 
 def test_while_the_hub_is_asked(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of())
+    library.show(library_of())
     library.asking_changed.emit(True)
     assert models.asking.full_text == "Asking huggingface.co \u2026"
     assert labels(models.list.rows["catalogue:nvidia-nvfp4"]) == ["(Download \u2026)"]
@@ -77,7 +77,7 @@ def test_while_the_hub_is_asked(models: ModelsWindow, library: ScriptedLibrary) 
 
 
 def test_rows_are_changed_in_place(qtbot: QtBot, models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("m", ModelState.DOWNLOADING)))
+    library.show(library_of(mine("m", ModelState.DOWNLOADING)))
     library.show_transfer(Transferring("m", 1, 100))
     row = models.list.rows["m"]
     pause = row.buttons()[0]
@@ -86,7 +86,7 @@ def test_rows_are_changed_in_place(qtbot: QtBot, models: ModelsWindow, library: 
     qtbot.waitUntil(pause.hasFocus)
     for done in range(2, 60):
         library.show_transfer(Transferring("m", done, 100, 5.0))
-        library.show(shelf_of(mine("m", ModelState.DOWNLOADING, done=done)))
+        library.show(library_of(mine("m", ModelState.DOWNLOADING, done=done)))
     assert models.list.rows["m"] is row
     assert row.buttons()[0] is pause
     assert pause.hasFocus()
@@ -95,19 +95,19 @@ def test_rows_are_changed_in_place(qtbot: QtBot, models: ModelsWindow, library: 
 def test_the_focus_follows_a_model_whose_download_begins(
     qtbot: QtBot, models: ModelsWindow, library: ScriptedLibrary
 ) -> None:
-    library.show(shelf_of())
+    library.show(library_of())
     models.activateWindow()
     button = models.list.rows["catalogue:nvidia-nvfp4"].buttons()[0]
     button.setFocus()
     qtbot.waitUntil(button.hasFocus)
-    library.show(shelf_of(mine("m", ModelState.DOWNLOADING)))
+    library.show(library_of(mine("m", ModelState.DOWNLOADING)))
     assert "catalogue:nvidia-nvfp4" not in models.list.rows
     qtbot.waitUntil(lambda: models.list.rows["m"].buttons()[0].hasFocus())
 
 
 def test_tab_goes_from_top_to_bottom(qtbot: QtBot, models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of())
-    library.show(shelf_of(mine("m", ModelState.PAUSED), leftovers=leftovers()))  # a new row in the middle
+    library.show(library_of())
+    library.show(library_of(mine("m", ModelState.PAUSED), leftovers=leftovers()))  # a new row in the middle
     models.activateWindow()
     models.add.setFocus()
     qtbot.waitUntil(models.add.hasFocus)
@@ -128,13 +128,13 @@ def test_tab_goes_from_top_to_bottom(qtbot: QtBot, models: ModelsWindow, library
 
 
 def test_every_control_has_a_name(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("m", ModelState.PAUSED, problem=PROBLEM), leftovers=leftovers()))
+    library.show(library_of(mine("m", ModelState.PAUSED, problem=PROBLEM), leftovers=leftovers()))
     models.say("News.", action="Do it")
     assert not list(nameless(models))
 
 
 def test_headings_tell_what_is_here(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("m", ModelState.INSTALLED)))
+    library.show(library_of(mine("m", ModelState.INSTALLED)))
     here, there = (models.list._headings[one] for one in (True, False))
     order = [models.list._column.itemAt(at).widget() for at in range(models.list._column.count() - 1)]
     assert order.index(here) < order.index(models.list.rows["m"]) < order.index(there)

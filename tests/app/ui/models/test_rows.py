@@ -22,15 +22,15 @@ from tests.helpers.scripted_library import (
     REFUSED,
     RESIDENT,
     ScriptedLibrary,
+    library_of,
     mine,
-    shelf_of,
 )
 
 DAMAGE = ErrorReport("known", "1 file is missing or damaged.", "Repair fetches only what is wrong.")
 
 
 def test_a_model_that_is_not_here(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of())
+    library.show(library_of())
     row = models.list.rows["catalogue:nvidia-nvfp4"]
     shown = texts(row)
     for part in (
@@ -48,7 +48,7 @@ def test_a_model_that_is_not_here(models: ModelsWindow, library: ScriptedLibrary
 
 
 def test_the_speed_of_the_line_is_not_guessed(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(machine=dataclasses.replace(MACHINE, rate=0.0)))
+    library.show(library_of(machine=dataclasses.replace(MACHINE, rate=0.0)))
     assert "MB/s" not in texts(models.list.rows["catalogue:nvidia-nvfp4"])
 
 
@@ -76,7 +76,7 @@ STATES = [
 def test_every_state_has_its_words_and_buttons(
     models: ModelsWindow, library: ScriptedLibrary, model: ModelStatus, state: str, buttons: list[str]
 ) -> None:
-    library.show(shelf_of(model))
+    library.show(library_of(model))
     row = models.list.rows["m"]
     assert row.state.text() == state
     assert labels(row) == buttons
@@ -98,7 +98,7 @@ CALLS = [
 def test_what_buttons_ask_for(
     models: ModelsWindow, library: ScriptedLibrary, state: ModelState, label: str, call: tuple[str, str]
 ) -> None:
-    library.show(shelf_of(mine("m", state)))
+    library.show(library_of(mine("m", state)))
     press(models.list.rows["m"], label)
     assert library.asked_for() == [call]
 
@@ -110,13 +110,13 @@ def test_removing_asks_what_would_go(
     models: ModelsWindow, library: ScriptedLibrary, state: ModelState, label: str
 ) -> None:
     model = mine("m", state)
-    library.show(shelf_of(model))
+    library.show(library_of(model))
     press(models.list.rows["m"], label)
     assert library.asked_for() == [("ask_removal", model)]
 
 
 def test_a_download(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("m", ModelState.ELSEWHERE), mine("q", ModelState.QUEUED, "redhat-fp8")))
+    library.show(library_of(mine("m", ModelState.ELSEWHERE), mine("q", ModelState.QUEUED, "redhat-fp8")))
     library.show_transfer(Transferring("m", 8_120_000_000, 18_865_000_000, 61.3e6, 175.0, "x.safetensors"))
     row, waits = models.list.rows["m"], models.list.rows["q"]
     assert row.state.text() == "Downloading"
@@ -133,7 +133,7 @@ def test_a_download(models: ModelsWindow, library: ScriptedLibrary) -> None:
     assert library.asked_for() == [("pause", "m")]
     assert labels(row) == ["(Pausing \u2026)"]
     library.show_transfer(None)
-    library.show(shelf_of(mine("m", ModelState.PAUSED)))
+    library.show(library_of(mine("m", ModelState.PAUSED)))
     assert labels(row) == ["Resume", "Remove \u2026"]
     assert row.note.isHidden()
 
@@ -141,13 +141,13 @@ def test_a_download(models: ModelsWindow, library: ScriptedLibrary) -> None:
 def test_a_row_stays_as_it_is_between_the_end_of_a_download_and_the_next_look(
     models: ModelsWindow, library: ScriptedLibrary
 ) -> None:
-    library.show(shelf_of(mine("m", ModelState.QUEUED)))
+    library.show(library_of(mine("m", ModelState.QUEUED)))
     library.show_transfer(Transferring("m", 18_865_000_000, 18_865_000_000, checking=True))
     row = models.list.rows["m"]
     assert row.state.text() == "Verifying"
     library.show_transfer(None)
     assert row.state.text() == "Verifying"
-    library.show(shelf_of(mine("m", ModelState.INSTALLED)))
+    library.show(library_of(mine("m", ModelState.INSTALLED)))
     assert row.state.text() == "Installed, no engines yet"
     assert row.bar.isHidden()
 
@@ -158,7 +158,7 @@ def test_a_row_stays_as_it_is_between_the_end_of_a_download_and_the_next_look(
 def test_one_check_move_or_merge_at_a_time(
     models: ModelsWindow, library: ScriptedLibrary, task: str, state: str
 ) -> None:
-    library.show(shelf_of(mine("m", ModelState.READY), mine("o", ModelState.READY, "redhat-fp8")))
+    library.show(library_of(mine("m", ModelState.READY), mine("o", ModelState.READY, "redhat-fp8")))
     work = ModelWork(task, "m", 0.41, "model-2.safetensors")  # type: ignore[arg-type]
     library.show_work(work)
     row, other = models.list.rows["m"], models.list.rows["o"]
@@ -180,7 +180,7 @@ def test_one_check_move_or_merge_at_a_time(
 
 def test_the_model_in_use_is_marked_and_stays(scripted: Parts, models: ModelsWindow, library: ScriptedLibrary) -> None:
     model = mine("m", ModelState.READY)
-    library.show(shelf_of(model))
+    library.show(library_of(model))
     scripted.controller.model._choice = ModelChoice(model.folder, "fake", model.title)
     scripted.window.on_answering_model_changed()
     row = models.list.rows["m"]
@@ -193,7 +193,7 @@ def test_the_model_in_use_is_marked_and_stays(scripted: Parts, models: ModelsWin
 
 
 def test_details_on_demand(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("m", ModelState.READY, engines=16_000_000_000)))
+    library.show(library_of(mine("m", ModelState.READY, engines=16_000_000_000)))
     row = models.list.rows["m"]
     assert row.facts.isHidden()
     press(row, "Details")
@@ -208,7 +208,7 @@ def test_details_on_demand(models: ModelsWindow, library: ScriptedLibrary) -> No
 
 
 def test_screen_readers_hear_what_matters(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    library.show(shelf_of(mine("m", ModelState.READY, fit=RESIDENT)))
+    library.show(library_of(mine("m", ModelState.READY, fit=RESIDENT)))
     spoken = models.list.rows["m"].accessibleName()
     assert spoken.startswith(f"{NVIDIA.title}. Ready.")
     assert "all of it on the card" in spoken

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.base.errors import ErrorReport
 from app.library.values import ModelState, ModelStatus
 from app.main import Parts
-from tests.helpers.scripted_library import ScriptedLibrary, mine, shelf_of
+from tests.helpers.scripted_library import ScriptedLibrary, library_of, mine
 
 
 def long_ones() -> tuple[ModelStatus, ...]:
@@ -34,7 +34,7 @@ def test_everything_fits_in_narrow_windows(
     scripted.window.on_models()
     window = scripted.window.models_window
     assert window is not None
-    library.show(shelf_of(*long_ones()))
+    library.show(library_of(*long_ones()))
     window.resize(width, 640)
     qtbot.wait(30)
     assert window.width() == width
