@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.base.errors import AppError, report_from_exception
 from app.bridge.jobs import AnswerJob, JobDraft, JobEvent
 from app.bridge.model import AnsweringModel
-from app.bridge.thread import WorkerThread
+from app.bridge.model_process import WorkerThread
 from app.chats.history import HistoryStore
 from app.chats.messages import Message, MessageState
 from app.chats.session import AnswerRecorder, Ask

@@ -15,8 +15,8 @@ from app.base.errors import AppError, report_from_exception
 from app.bridge.answer import Answering
 from app.bridge.jobs import JobEvent, ModelChoice, ModelProcessFactory
 from app.bridge.model import AnsweringModel
+from app.bridge.model_process import WorkerThread
 from app.bridge.preferences import Preferences
-from app.bridge.thread import WorkerThread
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message
 from app.chats.session import Ask, ChatSession

@@ -19,7 +19,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.base.errors import ErrorReport
 from app.base.log import get_logger
-from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
+from app.bridge.background import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus, Looked, Removed
 

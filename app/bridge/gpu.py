@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from app.base.log import get_logger
+from app.bridge.background import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.bridge.lazily import LazyModule
-from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.gpu.values import GpuEnd, GpuOffer, GpuStatus, GpuStep, GpuTask, GpuWork
 
 if TYPE_CHECKING:

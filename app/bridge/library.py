@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from app.base.log import get_logger
+from app.bridge.background import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.bridge.lazily import LazyModule
-from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.library.queue import DownloadQueue, Ended
 from app.library.services import LibraryServices
 from app.library.values import (

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.base.errors import ErrorReport, report_from_failed
 from app.bridge.jobs import JobEvent, LoadJob, ModelChoice
-from app.bridge.thread import WorkerThread
+from app.bridge.model_process import WorkerThread
 from app.chats.session import AskedModel
 from inference.config import SamplerDefaults
 from inference.errors import InferenceError

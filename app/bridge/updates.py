@@ -18,8 +18,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.base.errors import ErrorReport
 from app.base.log import get_logger
 from app.base.settings import Settings
+from app.bridge.background import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.bridge.lazily import LazyModule
-from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
 from app.transfers.values import Progress, TransferFinished, TransferStopped, Verifying, Waiting
 from app.updates.values import Found, UpdateState, UpdateStatus
 

@@ -16,8 +16,8 @@ from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
 from app.bridge.jobs import JobDraft, JobEvent, ModelChoice
 from app.bridge.latest import LatestSlot
+from app.bridge.model_process import WorkerThread
 from app.bridge.preferences import Preferences
-from app.bridge.thread import WorkerThread
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
 from app.base.errors import ErrorReport, report_from_exception
 from app.base.log import get_logger
-from app.bridge.thread import started_thread, wait_for_thread
+from app.bridge.model_process import started_thread, wait_for_thread
 
 News = Callable[[], Generator[object, None, None]]
 
