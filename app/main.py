@@ -24,8 +24,8 @@ from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
 from app.bridge.engines import Engines
 from app.bridge.gpu import GpuAddon
-from app.bridge.jobs import ModelChoice, ModelProcess
 from app.bridge.library import Library
+from app.bridge.model_process import ModelProcess
 from app.bridge.preferences import Preferences
 from app.bridge.signals import SignalWatch
 from app.bridge.updates import Updates
@@ -33,10 +33,10 @@ from app.chats.history import HistoryStore
 from app.engines.service import EngineService
 from app.engines.tools import EngineTools
 from app.gpu.start import start_addon
+from app.library.answering import ModelChoice, starter_choice
 from app.library.services import LibraryServices
 from app.smoke import SmokeRun
 from app.ui.chat import words
-from app.ui.menu_slots import starter_choice
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.theme import ThemeManager
 from app.ui.window import MainWindow

@@ -31,9 +31,9 @@ from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from app.base.paths import AppPaths  # noqa: E402
-from app.bridge.model import ModelPhase  # noqa: E402
 from app.chats.history import HistoryStore  # noqa: E402
 from app.engines.tools import EngineTools  # noqa: E402
+from app.library.answering import ModelPhase  # noqa: E402
 from app.main import Parts, build  # noqa: E402
 from app.transfers.values import Digest  # noqa: E402
 from app.ui.updates.dialog import UpdateDialog  # noqa: E402

@@ -1,8 +1,12 @@
-"""Long work beside the window: one thread, jobs one after another, news in order, and exactly one `JobEnded` each."""
+"""Long work beside the window: one thread, tasks one after another, news in order, and exactly one `TaskEnded` each.
+
+The only file that starts threads.
+"""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,7 +15,6 @@ from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
 from app.base.errors import ErrorReport, report_from_exception
 from app.base.log import get_logger
-from app.bridge.model_process import started_thread, wait_for_thread
 
 News = Callable[[], Generator[object, None, None]]
 
@@ -19,11 +22,11 @@ _log = get_logger("bridge")
 
 
 @dataclass(frozen=True, slots=True)
-class WorkJob:
+class Task:
     """What crosses the border to the thread.
 
     Attributes:
-        number: Of the job; no two have the same.
+        number: Of the task; no two of one thread have the same.
         start: Begins the work; what it yields, but for None, is passed on.
         cancel: Asked after each event; whoever works may look at it, too.
     """
@@ -34,8 +37,8 @@ class WorkJob:
 
 
 @dataclass(frozen=True, slots=True)
-class JobEnded:
-    """The last event of every job.
+class TaskEnded:
+    """The last event of every task.
 
     Attributes:
         stopped: Whether the user stopped it before it was through.
@@ -47,106 +50,131 @@ class JobEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkEvent:
-    """One event of one job."""
+class TaskEvent:
+    """One event of one task."""
 
     number: int
     event: object
 
 
 class _Worker(QObject):
-    """Runs jobs one after another, in its thread.
+    """Runs tasks one after another, in its thread.
 
     Signals:
-        event_arrived: A `WorkEvent`.
+        event_arrived: A `TaskEvent`.
     """
 
     event_arrived = Signal(object)
 
+    def __init__(self, at_end: Callable[[], None] | None) -> None:
+        super().__init__()
+        self._at_end = at_end
+
     @Slot(object)
-    def on_job_requested(self, job: WorkJob) -> None:
-        """Do a job; whether it is cancelled is asked after each event."""
-        ended = JobEnded()
+    def on_task_requested(self, task: Task) -> None:
+        """Do a task; whether it is cancelled is asked after each event."""
+        ended = TaskEnded()
         try:
-            if job.cancel.is_set():
-                ended = JobEnded(stopped=True)
+            if task.cancel.is_set():
+                ended = TaskEnded(stopped=True)
             else:
-                with closing(job.start()) as events:
+                with closing(task.start()) as events:
                     for event in events:
                         if event is not None:
-                            self.event_arrived.emit(WorkEvent(job.number, event))
-                        if job.cancel.is_set():
-                            ended = JobEnded(stopped=True)
+                            self.event_arrived.emit(TaskEvent(task.number, event))
+                        if task.cancel.is_set():
+                            ended = TaskEnded(stopped=True)
                             break
         except Exception as exc:
             report = report_from_exception(exc)
             if report.kind == "bug":
-                _log.exception("job %d", job.number)
+                _log.exception("task %d", task.number)
             else:
-                _log.info("job %d: %s", job.number, exc)
-            ended = JobEnded(stopped=job.cancel.is_set(), report=report)
-        self.event_arrived.emit(WorkEvent(job.number, ended))
+                _log.info("task %d: %s", task.number, exc)
+            ended = TaskEnded(stopped=task.cancel.is_set(), report=report)
+        self.event_arrived.emit(TaskEvent(task.number, ended))
 
     @Slot()
     def on_close_requested(self) -> None:
-        """End this thread's event loop."""
+        """Do what is to be done last, then end this thread's event loop."""
+        try:
+            if self._at_end is not None:
+                self._at_end()
+        except Exception:
+            _log.exception("the end of a thread")
         QThread.currentThread().quit()
 
 
-class WorkThread(QObject):
-    """The door to the thread, seen from the window's side; the thread starts with the first job.
+class BackgroundThread(QObject):
+    """The door to the thread, seen from the window's side; the thread starts with the first task.
 
     Signals:
-        event_arrived: A `WorkEvent`, in order, in the window's thread.
+        event_arrived: A `TaskEvent`, in order, in the window's thread.
     """
 
     event_arrived = Signal(object)
-    _job_requested = Signal(object)
+    _task_requested = Signal(object)
     _close_requested = Signal()
 
-    def __init__(self, name: str, parent: QObject | None = None) -> None:
+    def __init__(self, name: str, parent: QObject | None = None, at_end: Callable[[], None] | None = None) -> None:
+        """Nothing is started yet.
+
+        Args:
+            name: For debuggers.
+            parent: Qt's.
+            at_end: Called in the thread, before it ends.
+        """
         super().__init__(parent)
-        self._name = name
+        self._name, self._at_end = name, at_end
         self._worker: _Worker | None = None
         self._thread: QThread | None = None
-        self._jobs: dict[int, WorkJob] = {}
+        self._tasks: dict[int, Task] = {}
 
     @property
     def busy(self) -> bool:
-        """Whether a job runs or waits."""
-        return bool(self._jobs)
+        """Whether a task runs or waits."""
+        return bool(self._tasks)
 
-    def do(self, job: WorkJob) -> None:
-        """Run a job when those before it are done."""
+    def do(self, task: Task) -> None:
+        """Run a task when those before it are done."""
         if self._thread is None:
             self._start()
-        self._jobs[job.number] = job
-        self._job_requested.emit(job)
+        self._tasks[task.number] = task
+        self._task_requested.emit(task)
 
     def cancel_all(self) -> None:
-        """Let every job end soon."""
-        for job in self._jobs.values():
-            job.cancel.set()
+        """Let every task end soon."""
+        for task in self._tasks.values():
+            task.cancel.set()
 
-    def close(self) -> None:
-        """Let the thread end as soon as its job does; `wait` waits for that."""
-        self.cancel_all()
+    def close(self, cancel: bool = True) -> None:
+        """Let the thread end as soon as its tasks do, which are cancelled for that; `wait` waits for it."""
+        if cancel:
+            self.cancel_all()
         self._close_requested.emit()
 
     def wait(self, seconds: float) -> bool:
-        """Whether the thread ended in time."""
-        return self._thread is None or wait_for_thread(self._thread, seconds)
+        """Whether the thread ended in time; the interpreter's lock, which a worker needs to end, is not held."""
+        deadline = time.monotonic() + seconds
+        while self._thread is not None and not self._thread.wait(1):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
 
-    def on_worker_event(self, arrived: WorkEvent) -> None:
-        """In the window's thread: forget ended jobs, pass the event on."""
-        if isinstance(arrived.event, JobEnded):
-            self._jobs.pop(arrived.number, None)
+    def on_worker_event(self, arrived: TaskEvent) -> None:
+        """In the window's thread: forget ended tasks, pass the event on."""
+        if isinstance(arrived.event, TaskEnded):
+            self._tasks.pop(arrived.number, None)
         self.event_arrived.emit(arrived)
 
     def _start(self) -> None:
-        self._worker = _Worker()
+        self._worker = _Worker(self._at_end)
         queued = Qt.ConnectionType.QueuedConnection
-        self._job_requested.connect(self._worker.on_job_requested, queued)
+        self._task_requested.connect(self._worker.on_task_requested, queued)
         self._close_requested.connect(self._worker.on_close_requested, queued)
         self._worker.event_arrived.connect(self.on_worker_event, queued)
-        self._thread = started_thread(self._name, self._worker, self)
+        self._thread = QThread(self)
+        self._thread.setObjectName(self._name)
+        self._worker.moveToThread(self._thread)
+        self._thread.start()

@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QMainWindow, QPlainTextEdit
 from app.base.paths import AppPaths, starter_model_folder
 from app.base.settings import Settings
 from app.bridge.chat import ChatController
-from app.bridge.jobs import ModelChoice
 from app.bridge.preferences import Preferences
 from app.chats.messages import Conversation
 from app.library import texts
+from app.library.answering import ModelChoice
 from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
 from app.ui.settings.dialog import SettingsDialog
 from app.ui.widgets.theme import ThemeManager

@@ -14,10 +14,10 @@ from app.bridge.chat import ChatController
 from app.bridge.engines import Engines
 from app.bridge.gpu import GpuAddon
 from app.bridge.library import Library
-from app.bridge.model import AnsweringStatus, ModelPhase
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
 from app.chats.messages import Conversation, Message
+from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.actions import make_actions
 from app.ui.chat import words
 from app.ui.chat.chat_list import Sidebar

@@ -9,8 +9,8 @@ import time
 import psutil
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model import ModelPhase
 from app.chats.messages import MessageState
+from app.library.answering import ModelPhase
 from app.main import Parts
 from app.ui.chat.answer_view import AnswerView
 from inference.events import DraftUpdated

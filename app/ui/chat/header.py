@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from app.bridge.model import AnsweringStatus, ModelPhase
+from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.chat import words
 from app.ui.engines import words as engines_words
 from app.ui.models import words as model_words

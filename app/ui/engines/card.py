@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
 
 from app.base import units
 from app.base.errors import ErrorReport
-from app.bridge.engines import Engines, EngineWork, WorkEnd
+from app.bridge.engines import Engines
 from app.engines import texts
 from app.engines.sets import ListedSet
-from app.engines.values import EngineOffer, EngineStatus, Looked
+from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWorkEnd, Looked
 from app.ui.engines import words
 from app.ui.engines.log import EngineLog
 from app.ui.widgets.first_size import resize_within_screen
@@ -143,7 +143,7 @@ class EngineCard(QDialog):
         self._show_work(work)
         self._refresh_buttons()
 
-    def on_work_ended(self, end: WorkEnd) -> None:
+    def on_work_ended(self, end: EngineWorkEnd) -> None:
         """A look follows; until then say how it ended."""
         self._refresh()
 

@@ -11,10 +11,10 @@ from app.base import units
 from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
 from app.bridge.chat import ChatController
-from app.bridge.engines import Engines, EngineWork, WorkEnd
+from app.bridge.engines import Engines
 from app.bridge.gpu import GpuAddon
-from app.bridge.model import ModelPhase
-from app.engines.values import Looked
+from app.engines.values import EngineWork, EngineWorkEnd, Looked
+from app.library.answering import ModelPhase
 from app.ui.engines import words
 from app.ui.engines.card import EngineCard
 from app.ui.models.buttons import same_folder
@@ -100,7 +100,7 @@ class EngineSlots(_Base):
         fraction = work.progress.fraction if work is not None and work.progress is not None else 0.0
         self.pane.header.show_engines(words.engines_link(work.testing, fraction) if work is not None else "")
 
-    def on_engine_work_ended(self, end: WorkEnd) -> None:
+    def on_engine_work_ended(self, end: EngineWorkEnd) -> None:
         """The open card says how it ended; else a notice does."""
         if end.report is not None and end.report.kind == "bug":
             self.on_problem(end.report)
@@ -129,7 +129,7 @@ class EngineSlots(_Base):
         self._engines.look(choice.folder, choice.name)
 
 
-def _end_text(end: WorkEnd) -> str:
+def _end_text(end: EngineWorkEnd) -> str:
     if end.report is not None:
         return f"{end.report.text} {end.report.hint}".strip()
     if end.stopped:

@@ -12,7 +12,7 @@ from app.library.values import Computer, ModelState, ModelStatus
 from app.ui.models import words
 
 if TYPE_CHECKING:
-    from app.bridge.engines import EngineWork
+    from app.engines.values import EngineWork
     from app.library.values import ModelWork, Transferring
 
 HUB_BUTTONS = ("download", "again", "resume", "repair")

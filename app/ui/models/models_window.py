@@ -24,8 +24,9 @@ from app.ui.widgets.labels import ElidedLabel, Sentence, Strip
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
-    from app.bridge.engines import Engines, EngineWork
+    from app.bridge.engines import Engines
     from app.bridge.library import Library
+    from app.engines.values import EngineWork
     from app.library.queue import Ended
     from app.library.values import ModelWork, Transferring
 

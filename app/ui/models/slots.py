@@ -10,12 +10,10 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.base.settings import Settings
 from app.bridge.chat import ChatController
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
 from app.bridge.preferences import Preferences
+from app.library.answering import ModelChoice, ModelPhase, starter_choice
 from app.library.values import LibraryStatus, ModelState, ModelStatus
 from app.ui.chat import words
-from app.ui.menu_slots import starter_choice
 from app.ui.models import words as model_words
 from app.ui.models.deeds import ModelDeeds
 from app.ui.models.models_window import ModelsWindow

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
 from app.base.paths import AppPaths
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelChoice, ModelPhase
 from app.library.services import LibraryServices
 from app.main import Parts, build
 from app.ui.models.models_window import ModelsWindow

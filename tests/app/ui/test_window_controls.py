@@ -24,8 +24,7 @@ from pytestqt.qtbot import QtBot
 
 from app.base import texts
 from app.base.settings import DECLARATIONS
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelChoice, ModelPhase
 from app.main import Parts
 from app.ui.help import words
 from app.ui.help.dialogs import AboutDialog, BugDialog, ShortcutsDialog

@@ -75,7 +75,7 @@ def test_a_failure_is_told_and_can_be_repeated(qtbot: QtBot, keeper: Updates, se
     qtbot.waitUntil(lambda: keeper.status.report is not None, timeout=WAIT)
 
 
-@pytest.mark.log_allowed("bridge: job")
+@pytest.mark.log_allowed("bridge: task")
 def test_a_bug_is_a_problem_of_its_own(qtbot: QtBot, keeper: Updates, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(services: LibraryServices) -> None:
         raise ZeroDivisionError

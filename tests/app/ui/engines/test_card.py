@@ -8,8 +8,7 @@ import pytest
 from PySide6.QtWidgets import QAbstractButton, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelChoice, ModelPhase
 from app.main import Parts
 from app.ui.engines import words
 from app.ui.engines.card import EngineCard

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelChoice, ModelPhase
 from app.main import Parts
 from tests.helpers.fake_engines import FakeEngines, detected
 

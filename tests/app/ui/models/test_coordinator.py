@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.bridge.library import Library
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelPhase
 from app.library.queue import Ended
 from app.library.values import ModelState, ModelWork, ModelWorkEnd, Transferring
 from app.main import Parts

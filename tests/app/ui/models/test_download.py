@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelPhase
 from app.library.services import LibraryServices
 from app.main import Parts
 from app.ui.models.add_dialogs import NameDialog

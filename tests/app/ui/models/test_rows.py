@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from app.base.errors import ErrorReport
-from app.bridge.jobs import ModelChoice
+from app.library.answering import ModelChoice
 from app.library.values import ModelState, ModelStatus, ModelWork, Transferring
 from app.main import Parts
 from app.ui.models import words
