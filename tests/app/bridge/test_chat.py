@@ -11,6 +11,7 @@ from PySide6.QtCore import QCoreApplication, QThread
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.base import texts
 from app.base.settings import Settings
 from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
@@ -67,7 +68,7 @@ def worker(qapp: QApplication, engine: ScriptedModelProcess) -> Iterator[ModelTh
     thread = ModelThread(lambda choice: engine)
     yield thread
     assert thread.shut_down()
-    assert engine.closed or not thread._worker._engine
+    assert engine.closed or not thread._worker._process
 
 
 def test_the_slot_keeps_the_newest() -> None:
@@ -103,7 +104,7 @@ def test_the_last_draft_of_a_block_comes_before_its_commit(
 
 
 @pytest.mark.log_allowed("bridge: task")
-@pytest.mark.parametrize("error", [RuntimeError("CUDA"), MemoryError(), ValueError("x")])
+@pytest.mark.parametrize("error", [RuntimeError("CUDA"), MemoryError("bad"), ValueError("x")])
 def test_no_exception_vanishes(
     qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess, error: Exception
 ) -> None:
@@ -114,7 +115,10 @@ def test_no_exception_vanishes(
     qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
     failed = heard.events[-1].event
     assert isinstance(failed, Failed)
-    assert type(error).__name__ in failed.detail
+    if isinstance(error, MemoryError):
+        assert (failed.user_text, failed.known) == (texts.OUT_OF_MEMORY, True)
+    else:
+        assert type(error).__name__ in failed.detail
 
 
 def test_a_generator_that_just_ends_is_a_failure(
