@@ -21,12 +21,12 @@ from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.actions import make_actions
 from app.ui.chat import words
 from app.ui.chat.chat_list import Sidebar
+from app.ui.chat.coordinator import MenuSlots
 from app.ui.chat.pane import ChatPane
 from app.ui.engines.coordinator import EngineSlots
 from app.ui.gpu.coordinator import GpuSlots
 from app.ui.help.dialogs import BugDialog
-from app.ui.menu_slots import MenuSlots
-from app.ui.models.slots import ModelSlots
+from app.ui.models.coordinator import ModelSlots
 from app.ui.updates.coordinator import UpdateSlots
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.icons import app_icon

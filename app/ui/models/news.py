@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMainWindow
 from app.base.errors import ErrorReport
 from app.library.values import ModelStatus
 from app.ui.models import words
-from app.ui.models.deeds import ModelDeeds
+from app.ui.models.button_actions import ModelDeeds
 from app.ui.models.models_window import ModelsWindow
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from app.library.answering import ModelChoice, ModelPhase, starter_choice
 from app.library.values import LibraryStatus, ModelState, ModelStatus
 from app.ui.chat import words
 from app.ui.models import words as model_words
-from app.ui.models.deeds import ModelDeeds
+from app.ui.models.button_actions import ModelDeeds
 from app.ui.models.models_window import ModelsWindow
 from app.ui.models.news import ModelNews
 from app.ui.widgets.theme import ThemeManager
