@@ -152,7 +152,7 @@ def build(
     window = MainWindow(controller, engines, library, gpu, updates, preferences, themes, paths)
     notice = " ".join(text for text in notices if text)
     if notice:
-        window.pane.notice.show_text(notice, stays=True)
+        window.notices.show(notice, stays=True)
     return Parts(store, preferences, controller, engines, library, gpu, updates, themes, window)
 
 
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(application: QApplication, parts: Parts, options: argparse.Namespace, started: float, stack: ExitStack) -> int:
     window = parts.window
     reports = _Reports()
-    reports.arrived.connect(window.on_problem)
+    reports.arrived.connect(window.notices.report)
     stack.callback(install_exception_hooks(reports.arrived.emit))
     watch = SignalWatch(window)
     watch.arrived.connect(window.close)

@@ -150,8 +150,8 @@ def _pretended_card() -> tuple[DetectedGpu, ...]:
 
 def _engine_card(parts: Parts, picture: Path) -> None:
     """The engine card in the middle of a build."""
-    parts.window.on_engines()
-    card = parts.window.engine_card
+    parts.window.engines.on_engines()
+    card = parts.window.engines.card
     if card is None:
         raise ValueError("there is no engine card")
     _wait(lambda: card.build_button.isVisible() and card.build_button.text() == "Build")
@@ -163,8 +163,8 @@ def _engine_card(parts: Parts, picture: Path) -> None:
 
 def _models_window(parts: Parts, picture: Path) -> None:
     """The models window during a download that is not real."""
-    parts.window.on_models()
-    window = parts.window.models_window
+    parts.window.models.show_page()
+    window = parts.window.models.page
     if window is None:
         raise ValueError("there is no models window")
     _wait(lambda: parts.library.status is not None)

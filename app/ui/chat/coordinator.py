@@ -1,116 +1,207 @@
-"""What the menus do: one short method for each entry of `app.ui.actions`."""
+"""What the window does about chats: list, messages, the answer that is written, and the actions of the menus."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QAction, QDesktopServices
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QPlainTextEdit
 
-from app.base.paths import AppPaths, starter_model_folder
 from app.base.settings import Settings
 from app.bridge.chat import ChatController
 from app.bridge.preferences import Preferences
-from app.chats.messages import Conversation
-from app.library import texts
-from app.library.answering import ModelChoice
-from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
-from app.ui.settings.dialog import SettingsDialog
-from app.ui.widgets.theme import ThemeManager
-
-if TYPE_CHECKING:
-    from app.ui.chat.chat_list import Sidebar
-    from app.ui.chat.pane import ChatPane
-
-    _Base = QMainWindow
-else:
-    _Base = object
-
-TEXT_STEP = 10
+from app.chats.messages import Conversation, Message
+from app.library.answering import AnsweringStatus, ModelPhase
+from app.ui.chat import words
+from app.ui.chat.chat_list import Sidebar
+from app.ui.chat.pane import ChatPane
+from app.ui.widgets.notices import Notices
+from inference.events import DraftUpdated, Finished
 
 
-def starter_choice(backend: str = "auto") -> ModelChoice:
-    """The model that ships with the program."""
-    return ModelChoice(starter_model_folder(), backend, texts.STARTER_MODEL_NAME, starter=True)
+class ChatCoordinator(QObject):
+    """Brings what the user does in the two panels to the controller, and what comes back to the panels."""
 
+    def __init__(
+        self,
+        window: QMainWindow,
+        actions: dict[str, QAction],
+        sidebar: Sidebar,
+        pane: ChatPane,
+        controller: ChatController,
+        preferences: Preferences,
+        notices: Notices,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._actions, self._sidebar, self._pane = window, actions, sidebar, pane
+        self._controller, self._preferences, self._notices = controller, preferences, notices
+        self._deleted: list[str] = []
+        self._conversations: tuple[Conversation, ...] = ()
+        self._connect_actions()
+        self._connect_panels()
+        self._connect_controller()
+        self.on_settings_changed(preferences.settings)
+        pane.header.show_state(controller.model.state)
 
-class MenuSlots(_Base):
-    """The part of the window that the menus call."""
+    def _connect_actions(self) -> None:
+        for name, slot in (
+            ("new_chat", self.on_new_chat),
+            ("rename", self.on_rename),
+            ("delete", self._sidebar.list.delete_current),
+            ("undo", self.on_undo),
+            ("copy_answer", self.on_copy_answer),
+            ("try_again", self._controller.try_again),
+            ("stop", self._controller.stop),
+            ("message_box", self.on_message_box),
+            ("next_chat", self.on_next_chat),
+            ("previous_chat", self.on_previous_chat),
+        ):
+            self._actions[name].triggered.connect(slot)
 
-    _controller: ChatController
-    _preferences: Preferences
-    _themes: ThemeManager
-    _paths: AppPaths
-    _deleted: list[str]
-    _conversations: tuple[Conversation, ...]
-    sidebar: Sidebar
-    pane: ChatPane
-    actions_by_name: dict[str, QAction]
+    def _connect_panels(self) -> None:
+        controller, pane, rows = self._controller, self._pane, self._sidebar.list
+        self._sidebar.new_chat_requested.connect(self.on_new_chat)
+        rows.chosen.connect(self.on_chat_chosen)
+        rows.renamed.connect(controller.rename, Qt.ConnectionType.QueuedConnection)  # the editor closes first
+        rows.deletion_requested.connect(controller.delete)
+        pane.empty.example_chosen.connect(self.on_send)
+        pane.composer.sent.connect(self.on_send)
+        pane.composer.stop_requested.connect(controller.stop)
+        pane.chat.try_again_requested.connect(controller.try_again)
+        pane.chat.sibling_requested.connect(controller.show_sibling)
+        pane.undo_bar.pressed.connect(self.on_undo)
+        pane.undo_bar.closed.connect(self.on_undo_bar_closed)
+        self._preferences.changed.connect(self.on_settings_changed)
 
-    # -- File -------------------------------------------------------------------------------------------------------
+    def _connect_controller(self) -> None:
+        controller = self._controller
+        controller.conversations_changed.connect(self.on_conversations_changed)
+        controller.chat_shown.connect(self.on_chat_shown)
+        controller.message_added.connect(self.on_message_added)
+        controller.answer_replaced.connect(self._pane.chat.replace_last)
+        controller.draft_updated.connect(self.on_draft_updated)
+        controller.answer_grown.connect(self._pane.chat.commit)
+        controller.answer_ended.connect(self.on_answer_ended)
+        controller.chat_deleted.connect(self.on_chat_deleted)
+        controller.busy_changed.connect(self.on_busy_changed)
+        controller.problem.connect(self._notices.report)
+        controller.model.state_changed.connect(self.on_model_state_changed)
+        controller.answering.encoded.connect(self.on_prompt_encoded)
+
+    # -- what comes from the controller -----------------------------------------------------------------------------
+
+    def on_conversations_changed(self, conversations: tuple[Conversation, ...]) -> None:
+        """The list changed."""
+        self._conversations = conversations
+        self._sidebar.show_conversations(conversations, self._controller.chat_id)
+        self._show_possible()
+
+    def on_chat_shown(self, chat_id: str | None, messages: tuple[Message, ...]) -> None:
+        """Another chat is shown."""
+        self._sidebar.list.select(chat_id)
+        self._pane.chat.show_messages(messages)
+        self._pane.show_empty(not messages)
+        last = messages[-1] if messages else None
+        self._pane.set_status(words.stored_status(last) if last is not None else "")
+        if self._controller.busy_here:
+            self._show_waiting()
+        self._show_possible()
+
+    def on_message_added(self, message: Message) -> None:
+        """The chat grew."""
+        self._pane.show_empty(False)
+        self._pane.chat.add_message(message)
+
+    def on_draft_updated(self, draft: DraftUpdated) -> None:
+        """A denoising step was made."""
+        self._pane.chat.show_draft(draft)
+        self._pane.set_status(words.writing_status(draft.block, draft.step, draft.max_steps))
+
+    def on_answer_ended(self, message: Message, finished: Finished | None) -> None:
+        """The answer is complete, or was ended."""
+        if message.conversation_id == self._controller.chat_id:
+            self._pane.chat.end_answer(message)
+            self._pane.set_status(words.finished_status(finished) if finished else words.stored_status(message))
+
+    def on_chat_deleted(self, conversation: Conversation) -> None:
+        """Offer to bring it back."""
+        self._deleted.append(conversation.id)
+        self._pane.undo_bar.show_text(words.deleted(conversation.title))
+        self._sidebar.list.setFocus()
+        self._show_possible()
+
+    def on_busy_changed(self, busy: bool) -> None:
+        """An answer begins or ends."""
+        self._pane.composer.set_busy(busy)
+        if busy:
+            self._pane.set_status("")
+            self._show_waiting()
+        self._show_possible()
+
+    def on_model_state_changed(self, state: AnsweringStatus) -> None:
+        """The model does something else."""
+        self._pane.header.show_state(state)
+        if self._controller.busy_here and state.phase == ModelPhase.WRITING:
+            self._show_waiting()
+        self._show_possible()
+
+    def on_prompt_encoded(self, event: object) -> None:
+        """The prompt is read."""
+        if getattr(event, "dropped_turns", 0) > 0:
+            self._notices.show(words.DROPPED_TURNS)
+
+    def on_settings_changed(self, settings: Settings) -> None:
+        """Settings hold at once."""
+        self._pane.chat.set_calm(settings.drafts == "calm")
+        self._pane.chat.set_reduce_motion(settings.reduce_motion)
+        self._sidebar.setVisible(settings.show_chat_list)
+
+    # -- what the user does -----------------------------------------------------------------------------------------
 
     def on_new_chat(self) -> None:
         """Show an empty chat; it is stored with its first message."""
         self._controller.open_chat(None)
-        self.pane.composer.setFocus()
+        self._pane.composer.setFocus()
 
     def on_rename(self) -> None:
         """Edit the chat's title in the list."""
         self._preferences.set(show_chat_list=True)
-        self.sidebar.list.setFocus()
-        self.sidebar.list.rename_current()
-
-    def on_delete(self) -> None:
-        """Delete the chat that is marked in the list."""
-        self.sidebar.list.delete_current()
-
-    def on_settings(self) -> None:
-        """The settings dialog."""
-        SettingsDialog(self._preferences, self).open()
-
-    def on_quit(self) -> None:
-        """Close the window; that ends the program."""
-        self.close()
-
-    # -- Edit -------------------------------------------------------------------------------------------------------
+        self._sidebar.list.setFocus()
+        self._sidebar.list.rename_current()
 
     def on_undo(self) -> None:
         """Bring the chat back that was deleted last; else undo typing."""
         if self._deleted:
             self._controller.undelete(self._deleted.pop())
-            self.pane.undo_bar.dismiss()
-        elif isinstance(self.focusWidget(), QPlainTextEdit):
-            self.pane.composer.box.undo()
+            self._pane.undo_bar.dismiss()
+        elif isinstance(self._window.focusWidget(), QPlainTextEdit):
+            self._pane.composer.box.undo()
+
+    def on_undo_bar_closed(self) -> None:
+        """The time to bring the chat back is over."""
+        self._deleted.clear()
+        self._show_possible()
 
     def on_copy_answer(self) -> None:
         """Copy the newest answer's source."""
-        answer = self.pane.chat.last_answer
+        answer = self._pane.chat.last_answer
         if answer is not None and answer.source():
             answer.copy()
 
-    def on_try_again(self) -> None:
-        """Ask for another answer."""
-        self._controller.try_again()
+    def on_send(self, text: str) -> None:
+        """Send a message; it stays in the box if that is not possible now."""
+        if self._controller.busy:
+            self._notices.show(words.BUSY_HERE if self._controller.busy_here else words.BUSY_ELSEWHERE)
+        elif self._controller.send(text) and self._pane.composer.text.strip("\n") == text:
+            self._pane.composer.clear()
 
-    def on_stop(self) -> None:
-        """Stop the answer."""
-        self._controller.stop()
-
-    # -- View -------------------------------------------------------------------------------------------------------
-
-    def on_chat_list(self) -> None:
-        """Hide or show the chat list."""
-        self._preferences.set(show_chat_list=not self._settings.show_chat_list)
-
-    def on_sidebar_toggled(self) -> None:
-        """The button in the header."""
-        self.on_chat_list()
+    def on_chat_chosen(self, chat_id: str) -> None:
+        """Show a chat of the list."""
+        if chat_id != self._controller.chat_id:
+            self._controller.open_chat(chat_id)
 
     def on_message_box(self) -> None:
         """Go to the message box."""
-        self.pane.composer.setFocus()
+        self._pane.composer.setFocus()
 
     def on_next_chat(self) -> None:
         """The chat below."""
@@ -120,60 +211,10 @@ class MenuSlots(_Base):
         """The chat above."""
         self._step_chat(-1)
 
-    def on_larger(self) -> None:
-        """Larger text."""
-        self._preferences.set(text_scale=min(200, self._settings.text_scale + TEXT_STEP))
-
-    def on_smaller(self) -> None:
-        """Smaller text."""
-        self._preferences.set(text_scale=max(100, self._settings.text_scale - TEXT_STEP))
-
-    def on_normal(self) -> None:
-        """Text at the system's size."""
-        self._preferences.set(text_scale=100)
-
-    def on_calm(self) -> None:
-        """Switch calm mode."""
-        self._preferences.set(drafts="full" if self._settings.drafts == "calm" else "calm")
-
-    def on_reduce_motion(self) -> None:
-        """Switch reduced motion."""
-        self._preferences.set(reduce_motion=not self._settings.reduce_motion)
-
-    # -- Model ------------------------------------------------------------------------------------------------------
-
-    def open_model(self, folder: Path) -> None:
-        """Load the model in `folder`; the one that is there stays if that fails."""
-        self._controller.model.load(ModelChoice(folder, "auto", folder.name))
-
-    def on_starter_model(self) -> None:
-        """Back to the starter model."""
-        if not self._controller.model.choice.starter:
-            self._controller.model.load(starter_choice())
-        self._refresh_actions()
-
-    # -- Help -------------------------------------------------------------------------------------------------------
-
-    def on_shortcuts(self) -> None:
-        """All keys."""
-        ShortcutsDialog(self).open()
-
-    def on_data_folder(self) -> None:
-        """Show where the chats lie."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._paths.base)))
-
-    def on_about(self) -> None:
-        """What this is."""
-        AboutDialog(self._themes.theme, self).open()
-
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    @property
-    def _settings(self) -> Settings:
-        return self._preferences.settings
-
     def _step_chat(self, step: int) -> None:
-        ids = self.sidebar.list.ids()
+        ids = self._sidebar.list.ids()
         if not ids:
             return
         current = self._controller.chat_id
@@ -181,10 +222,16 @@ class MenuSlots(_Base):
         if 0 <= at < len(ids):
             self._controller.open_chat(ids[at])
 
-    def _refresh_actions(self) -> None:
+    def _show_waiting(self) -> None:
+        waiting = self._controller.answering.waiting_for_model
+        answer = self._pane.chat.last_answer
+        if self._controller.busy_here and answer is not None and not answer.source() and answer.canvas.draft is None:
+            self._pane.chat.set_waiting(words.WAITING_FOR_MODEL if waiting else words.READING)
+
+    def _show_possible(self) -> None:
         """Enable what is possible now."""
         busy, known = self._controller.busy, self._controller.chat_id is not None
-        answer = self.pane.chat.last_answer
+        answer = self._pane.chat.last_answer
         possible = {
             "rename": known,
             "delete": known,
@@ -193,9 +240,6 @@ class MenuSlots(_Base):
             "copy_answer": answer is not None and bool(answer.source()),
             "next_chat": bool(self._conversations),
             "previous_chat": bool(self._conversations),
-            "open_model": not busy,
-            "starter_model": not busy,
         }
         for name, enabled in possible.items():
-            self.actions_by_name[name].setEnabled(enabled)
-        self.actions_by_name["starter_model"].setChecked(self._controller.model.choice.starter)
+            self._actions[name].setEnabled(enabled)

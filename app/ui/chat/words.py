@@ -88,3 +88,6 @@ def sibling_label(number: int, count: int) -> str:
 
 
 # -- engines ---------------------------------------------------------------------------------------------------------
+
+
+MODELS_LINK = "Models (Ctrl+M)"

@@ -41,10 +41,10 @@ TONES = {"ready": "good", "failed": "bad", "damaged": "bad"}
 class EngineCard(QDialog):
     """One model, one card."""
 
-    def __init__(self, keeper: Engines, themes: ThemeManager, parent: QWidget | None = None) -> None:
+    def __init__(self, engines: Engines, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(words.ENGINES)
-        self._keeper = keeper
+        self._engines = engines
         self._themes = themes
         self._status: EngineStatus | None = None
         self._sets: tuple[ListedSet, ...] = ()
@@ -103,13 +103,13 @@ class EngineCard(QDialog):
         page.addLayout(row)
 
     def _connect(self) -> None:
-        keeper = self._keeper
-        keeper.looked.connect(self.on_looked)
-        keeper.work_changed.connect(self.on_work_changed)
-        keeper.work_ended.connect(self.on_work_ended)
-        keeper.problem.connect(self.on_problem)
+        engines = self._engines
+        engines.looked.connect(self.on_looked)
+        engines.work_changed.connect(self.on_work_changed)
+        engines.work_ended.connect(self.on_work_ended)
+        engines.problem.connect(self.on_problem)
         self.facts.precision_chosen.connect(self.on_precision_chosen)
-        self.work.stop_requested.connect(keeper.stop)
+        self.work.stop_requested.connect(engines.stop)
         self.work.log_requested.connect(self.on_log_requested)
         self.banner.log_requested.connect(self.on_log_requested)
         self.build_button.clicked.connect(self.on_build_clicked)
@@ -118,7 +118,7 @@ class EngineCard(QDialog):
         self.prune.clicked.connect(self.on_prune_clicked)
         self.close_button.clicked.connect(self.reject)
 
-    # -- what comes from the keeper ---------------------------------------------------------------------------------
+    # -- what comes back --------------------------------------------------------------------------------------------
 
     def show_looking(self) -> None:
         """Nothing is known yet."""
@@ -165,17 +165,17 @@ class EngineCard(QDialog):
         if status is None or offer is None:
             return
         if offer.state.name not in TESTABLE:
-            self._keeper.build(status, offer)
+            self._engines.build(status, offer)
             return
         title = words.rebuild_question(status.model, offer.precision)
         detail = words.rebuild_detail(units.duration(offer.plan.build_seconds))
-        self._ask(Question(title, detail, words.REBUILD, self._themes.theme, self), "rebuild")
+        self._ask(Question(words.ENGINES, title, detail, words.REBUILD, self._themes.theme, self), "rebuild")
 
     def on_verify_clicked(self) -> None:
         """Run the self-test."""
         self._problem = None
         if self._status is not None and self.offer is not None:
-            self._keeper.verify(self._status, self.offer)
+            self._engines.verify(self._status, self.offer)
 
     def on_delete_clicked(self) -> None:
         """Ask, and say how much comes free."""
@@ -184,7 +184,7 @@ class EngineCard(QDialog):
             return
         title = words.delete_question(status.model, offer.precision)
         detail = words.delete_detail(units.size(offer.size), units.duration(offer.plan.build_seconds))
-        self._ask(Question(title, detail, "Delete", self._themes.theme, self), "delete")
+        self._ask(Question(words.ENGINES, title, detail, "Delete", self._themes.theme, self), "delete")
 
     def on_prune_clicked(self) -> None:
         """Ask, and say what would go."""
@@ -196,25 +196,25 @@ class EngineCard(QDialog):
             for each in useless
         ]
         title = words.prune_question(len(useless), units.size(sum(each.size for each in useless)))
-        self._ask(Question(title, "\n\n".join(rows), "Remove", self._themes.theme, self), "prune")
+        self._ask(Question(words.ENGINES, title, "\n\n".join(rows), "Remove", self._themes.theme, self), "prune")
 
     def on_question_accepted(self) -> None:
         """The user agreed to what `_ask` was about."""
         subject, status, offer = self._question, self._status, self.offer
         self._problem = None
         if subject == "prune":
-            self._keeper.remove([each.folder for each in self._sets if each.useless])
+            self._engines.remove([each.folder for each in self._sets if each.useless])
         elif status is not None and offer is not None and subject == "rebuild":
-            self._keeper.build(status, offer, anew=True)
+            self._engines.build(status, offer, anew=True)
         elif offer is not None and offer.folder is not None and subject == "delete":
-            self._keeper.remove([offer.folder])
+            self._engines.remove([offer.folder])
 
     def on_log_requested(self) -> None:
         """The log of what is being built, else of what is shown."""
-        work = self._keeper.work
+        work = self._engines.work
         offer = work.offer if work is not None else self.offer
         if offer is not None:
-            EngineLog(self._keeper, offer, self._themes.theme, self).open()
+            EngineLog(self._engines, offer, self._themes.theme, self).open()
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -244,12 +244,12 @@ class EngineCard(QDialog):
         self.prune.setText(words.free_label(units.size(useless)))
         self.prune.setAccessibleName(self.prune.text())
         self.prune.setVisible(any(each.useless for each in self._sets))
-        self._show_work(self._keeper.work)
+        self._show_work(self._engines.work)
         self._refresh_buttons()
 
     def _show_state(self, status: EngineStatus, offer: EngineOffer | None) -> None:
         """An error of the last build of this offer comes first, then the state."""
-        end = self._keeper.last_end
+        end = self._engines.last_end
         if self._problem is not None:
             self.banner.show_text(self._problem.text, self._problem.hint, "bad")
         elif status.problem is not None and status.refused:
@@ -271,7 +271,7 @@ class EngineCard(QDialog):
             self.work.show_work(work, elsewhere=not here)
 
     def _refresh_buttons(self) -> None:
-        offer, idle = self.offer, self._keeper.work is None
+        offer, idle = self.offer, self._engines.work is None
         for button in (self.build_button, self.verify, self.delete):
             button.setVisible(offer is not None)
         self.prune.setEnabled(idle)
@@ -350,11 +350,7 @@ class Banner(QFrame):
         self.log.setAutoDefault(False)
         self.log.setCursor(Qt.CursorShape.PointingHandCursor)
         column.addWidget(self.log, 0, Qt.AlignmentFlag.AlignLeft)
-        self.log.clicked.connect(self.on_log_clicked)
-
-    def on_log_clicked(self) -> None:
-        """Passed on."""
-        self.log_requested.emit()
+        self.log.clicked.connect(self.log_requested)
 
     def show_text(self, headline: str, detail: str, tone: str, log: bool = False) -> None:
         """Say it; `log` if there is a log to look at."""
@@ -499,8 +495,8 @@ class WorkPanel(QFrame):
         for button in (self.stop, self.log):
             button.setAccessibleName(button.text())
             button.setAutoDefault(False)
-        self.stop.clicked.connect(self.on_stop_clicked)
-        self.log.clicked.connect(self.on_log_clicked)
+        self.stop.clicked.connect(self.stop_requested)
+        self.log.clicked.connect(self.log_requested)
         row = QHBoxLayout()
         row.addWidget(self.left, 1)
         row.addWidget(self.log)
@@ -541,11 +537,3 @@ class WorkPanel(QFrame):
             self.left.setText(words.ENGINES_STOPPING)
         self.phase.setVisible(bool(self.phase.full_text))
         self.stop.setEnabled(not work.stopping)
-
-    def on_stop_clicked(self) -> None:
-        """Passed on."""
-        self.stop_requested.emit()
-
-    def on_log_clicked(self) -> None:
-        """Passed on."""
-        self.log_requested.emit()

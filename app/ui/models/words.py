@@ -78,6 +78,7 @@ LOADING_WHY = "A model is being loaded. Wait until it is ready."
 ADD = "Add"
 ADD_NAME = "By repository name \u2026"
 ADD_FOLDER = "A folder on this computer \u2026"
+OPEN_FOLDER = "Open model folder"
 CHOOSE_FOLDER = "Choose a model folder, or an adapter folder"
 CHOOSE_TARGET = "Choose the folder into which the model goes"
 REFRESH = "Refresh list"
@@ -180,7 +181,6 @@ def left(seconds: float) -> str:
 # -- header and notices ----------------------------------------------------------------------------------------------
 
 DOWNLOAD_PAUSED = "Download paused"
-MODELS_LINK = "Models (Ctrl+M)"
 USE_IT = "Use it"
 BUILD = "Build engines \u2026"
 VERIFY_STOPPED = "The check was stopped."

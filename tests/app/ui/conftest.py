@@ -103,8 +103,8 @@ def models(qtbot: QtBot, scripted: Parts) -> ModelsWindow:
     """The models window of `scripted`; nothing is known yet."""
     qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
     scripted.window.actions_by_name["models"].trigger()
-    assert scripted.window.models_window is not None
-    return scripted.window.models_window
+    assert scripted.window.models.page is not None
+    return scripted.window.models.page
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 from app.base.paths import AppPaths
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
+from app.updates.service import UpdateService
 from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
 

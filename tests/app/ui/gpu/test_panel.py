@@ -178,8 +178,8 @@ def test_news_while_the_models_window_is_closed(scripted: Parts, gpu: ScriptedGp
 
 def test_the_engine_card_has_the_line_too(qtbot: QtBot, scripted: Parts, gpu: ScriptedGpu) -> None:
     qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
-    scripted.window.open_engines(Path("/models/x"), "Big model")
-    card = scripted.window.engine_card
+    scripted.window.engines.open_card(Path("/models/x"), "Big model")
+    card = scripted.window.engines.card
     assert card is not None
     (panel,) = card.findChildren(GpuPanel)
     gpu.show(ABSENT)
