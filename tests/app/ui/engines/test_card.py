@@ -138,16 +138,16 @@ def test_closing_the_card_stops_nothing(qtbot: QtBot, parts: Parts, fake_engines
     fake_engines.gate.clear()
     card.build_button.click()
     card.close_button.click()
-    header = parts.window.pane.header
-    qtbot.waitUntil(lambda: header.engines.text() == "Building engines \u00b7 3 %", timeout=10_000)
-    assert header.engines.isVisible()
+    link = parts.window.engines.link
+    qtbot.waitUntil(lambda: link.text() == "Building engines \u00b7 3 %", timeout=10_000)
+    assert link.isVisible()
     assert parts.controller.send("Hello?")  # one may chat meanwhile
-    header.engines.click()
+    link.click()
     assert card.isVisible()
     card.close_button.click()
     fake_engines.gate.set()
     qtbot.waitUntil(lambda: parts.engines.work is None, timeout=10_000)
-    assert not header.engines.isVisible()
+    assert not link.isVisible()
     assert parts.window.pane.notice.text == words.ENGINES_TESTED
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=10_000)
 
