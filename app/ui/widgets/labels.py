@@ -1,4 +1,4 @@
-"""Labels for sentences, small marks, and frames that say what is wrong or done; shared by the models window's parts."""
+"""Labels that all panels use: sentences, marks, frames that say what is wrong or done, and text that ends in dots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 
 from app.base.errors import ErrorReport
 
-LEAST_WIDTH = 60
+LEAST_WIDTH = 60  # of a sentence
+PADDING = 8  # of an elided button, on each side; the style sheet says the same with its border
 
 
 class Sentence(QLabel):
@@ -122,9 +123,6 @@ def set_tone(widget: QWidget, tone: str, name: str = "tone") -> None:
         widget.setProperty(name, tone)
         widget.style().unpolish(widget)
         widget.style().polish(widget)
-
-
-PADDING = 8  # of the button, on each side; the style sheet says the same with its border
 
 
 class ElidedLabel(QLabel):
