@@ -105,8 +105,8 @@ class _Part:
 class CanvasFlow:
     """Lays out one block, step after step, as running text.
 
-    What has settled takes the room it needs; what has not is a placeholder of a fixed width, so that noise which changes
-    in every step moves nothing. A position that melts again keeps the width it had.
+    What has settled takes the room it needs; what has not is a placeholder of a fixed width, so that noise which
+    changes in every step moves nothing. A position that melts again keeps the width it had.
 
         1. Each position gets a level from its entropy.
         2. Noise is cut to the placeholder's width; a loose word may widen its place, a firm one gets what it needs.
