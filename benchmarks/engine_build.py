@@ -30,13 +30,13 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from trt_engines.building.child import PartJob, build_part, part_graph  # noqa: E402
-from trt_engines.building.process import messages  # noqa: E402
 from trt_engines.building.profiles import Limits  # noqa: E402
 from trt_engines.building.store import Part  # noqa: E402
 from trt_engines.graphs.bind import placeholders  # noqa: E402
 from trt_engines.graphs.templates import MANIFEST  # noqa: E402
 from trt_engines.planning.planner import BUILD_RAM_LIMIT, SEGMENT_LENGTHS  # noqa: E402
 from trt_engines.planning.precision import PRECISIONS  # noqa: E402
+from trt_engines.process import messages  # noqa: E402
 from trt_engines.tensorrt.flavour import installed_flavour  # noqa: E402
 
 LAYERS = 30

@@ -39,7 +39,8 @@ from trt_engines.planning.precision import PRECISIONS  # noqa: E402
 from trt_engines.planning.probe import detected_gpus  # noqa: E402
 from trt_engines.planning.shape import PUBLISHED  # noqa: E402
 from trt_engines.runtime.device import Device, Engine  # noqa: E402
-from trt_engines.runtime.runner import ModelParts, ModelRunner  # noqa: E402
+from trt_engines.runtime.parts import ModelParts  # noqa: E402
+from trt_engines.runtime.runner import ModelRunner  # noqa: E402
 from trt_engines.tensorrt.flavour import installed_flavour  # noqa: E402
 
 ROUNDS, WARM_UP, PROMPT = 20, 5, 512

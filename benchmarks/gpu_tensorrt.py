@@ -133,7 +133,8 @@ def starter_embed(sm: int) -> str:
     from inference.config import model_config_from_folder
     from inference.engines.choice import engine_limits
     from inference.engines.planning import model_shape
-    from inference.engines.templates import configuration_fingerprint, templates_for
+    from inference.engines.templates import templates_for
+    from inference.graphs.shipped import configuration_fingerprint
     from trt_engines.building.child import PartJob, part_graph
     from trt_engines.building.compile import compile_plan
     from trt_engines.building.profiles import profiles

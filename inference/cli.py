@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from inference.backends.registry import BACKEND_NAMES
+from inference.engines import ENGINES_VARIABLE
 from inference.events import (
     BlockCommitted,
     Event,
@@ -115,7 +116,9 @@ def _generated(
     def progress(stage: str, fraction: float) -> None:
         report(ModelLoading(stage, fraction))
 
-    with open_session(options.model, options.backend, progress) as session:
+    named = os.environ.get(ENGINES_VARIABLE)
+    engines = Path(named) if named else None
+    with open_session(options.model, options.backend, progress, engines) as session:
         yield session.ready_event(time.perf_counter() - began)
         yield from session.generate(request, cancel)
 

@@ -1,6 +1,6 @@
 """What a session reports while it works: frozen dataclasses, yielded upward.
 
-They are the only thing that crosses from the engine process to the window, and the only thing that
+They are the only thing that crosses from the model process to the window, and the only thing that
 `python -m inference generate --events` prints. All of them are plain values (tuples, numbers, text) that
 pickle and turn into JSON without numpy.
 """
@@ -74,11 +74,12 @@ class DraftUpdated:
         block: Number of the block, from 0.
         step: Denoising steps done in this block, from 1.
         max_steps: Upper limit of steps for this block.
-        token_ids: The argmax canvas.
+        token_ids: The argmax canvas. Read by who reads `python -m inference generate --events` and by tests; the
+            window's canvas will read it, too.
         pieces: Text of each position, fit to show: text to append verbatim (it may begin with a space or hold line
             breaks), a neutral glyph for what has no text, and "" for everything after the end of the answer.
         entropy: Entropy of each position in nats (of the tempered distribution).
-        accepted: Whether the sampler accepted the position in this step.
+        accepted: Whether the sampler accepted the position in this step; read by the same as `token_ids`.
     """
 
     block: int

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 
+from inference.backends.base import Progress
 from inference.backends.registry import is_fake, open_backend
 from inference.checkpoint.folder import checked_model
+from inference.checkpoint.name import model_name
 from inference.session import Session
 from inference.text.chat_template import ChatTemplate, template_from_folder
 from inference.text.tokenizer import TextTokenizer, tokenizer_from_folder
 
-Progress = Callable[[str, float], None]
-_NAME_FILES = ("dewpoint.json", "dewpoint-model.json", "config.json")
 # Share of the whole that tokenizer and template take; the weights are the rest.
 _TEXT_SHARE = 0.05
 
 
-def open_session(path: Path | str | None, backend: str = "auto", progress: Progress | None = None) -> Session:
+def open_session(
+    path: Path | str | None,
+    backend: str = "auto",
+    progress: Progress | None = None,
+    engines: Path | None = None,
+) -> Session:
     """Load a model.
 
     1. Read what is quick to read and often wrong: configuration, names and shapes of the weights, tokenizer, template.
@@ -28,6 +31,7 @@ def open_session(path: Path | str | None, backend: str = "auto", progress: Progr
         path: Folder in Hugging Face layout; only "fake" backends need none.
         backend: "auto", "onnx", "torch", "fake" or "fake:MODE".
         progress: Called with a short phrase for the user and a fraction in 0..1 that never falls.
+        engines: Folder of all TensorRT engine sets; without one, "tensorrt" cannot be used.
 
     Raises:
         KnownError: The folder, the backend's name or the machine is to blame.
@@ -39,24 +43,13 @@ def open_session(path: Path | str | None, backend: str = "auto", progress: Progr
     tokenizer, template, name = _text_parts(folder, path)
     report("Loading the weights", _TEXT_SHARE)
     # 2.
-    loaded = open_backend(
-        folder, backend, lambda stage, fraction: report(stage, _TEXT_SHARE + (1 - _TEXT_SHARE) * fraction)
-    )
+
+    def weights(stage: str, fraction: float) -> None:
+        report(stage, _TEXT_SHARE + (1 - _TEXT_SHARE) * fraction)
+
+    loaded = open_backend(folder, backend, weights, engines)
     report("Ready", 1.0)
     return Session(loaded, tokenizer, template, name)
-
-
-def model_name(folder: Path) -> str:
-    """What the window calls a model: "display_name" of Dewpoint's notes or of config.json, else the folder's name."""
-    for file_name in _NAME_FILES:
-        try:
-            value = json.loads((folder / file_name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue  # a damaged file is reported where its content matters
-        name = value.get("display_name") if isinstance(value, dict) else None
-        if isinstance(name, str) and name.strip():
-            return name.strip()
-    return folder.resolve().name
 
 
 def _text_parts(folder: Path | None, path: Path | str | None) -> tuple[TextTokenizer, ChatTemplate, str]:

@@ -7,33 +7,39 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes | str) -> None:
+def write_whole(path: Path, data: bytes | str, private: bool = False) -> None:
     """Write a file in one step: a crash, a kill or a full disk leaves the old one or the new one, never half of either.
 
     Args:
         path: The file; its folder is there.
         data: What it holds from now on; text becomes UTF-8.
+        private: Nobody but this user may read it; else it gets the rights of any new file.
 
     Raises:
         OSError: It cannot be written; the old file is as it was, and nothing is left beside it.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with open(part, "xb", opener=_private if private else None) as stream:
             stream.write(data if isinstance(data, bytes) else data.encode("utf-8"))
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(name, path)
+        part.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(name)
+            part.unlink()
         raise
-    sync_folder(path.parent)
+    with contextlib.suppress(OSError):  # some network drives cannot; the file is written all the same
+        sync_folder(path.parent)
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def sync_file(path: Path) -> None:

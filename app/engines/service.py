@@ -82,7 +82,7 @@ class EngineService:
             problem = ErrorReport("known", texts.NO_MODEL_FILES, texts.NO_MODEL_FILES_HINT)
             return dataclasses.replace(status, problem=problem)
         try:
-            from trt_engines.building.store import free_bytes
+            from trt_engines.files import free_bytes
 
             status = dataclasses.replace(status, free_disk=free_bytes(self._paths.engines))
             card, here = self.card(gpu)

@@ -13,7 +13,9 @@ from trt_engines.errors import EngineError
 from trt_engines.planning.probe import detected_gpus
 
 if TYPE_CHECKING:
-    from inference.backends.tensorrt_open import UsableEngines
+    from inference.engines.usable import UsableEngines
+
+FindEngines = Callable[[Path, Path | None], "UsableEngines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,12 @@ class Chosen:
     engines: UsableEngines | None = None
 
 
-def choose_backend(folder: Path, usable: Callable[[Path], UsableEngines] | None = None) -> Chosen:
+def choose_backend(folder: Path, engines: Path | None, usable: FindEngines | None = None) -> Chosen:
     """What runs this model on this machine.
 
     Args:
         folder: The checkpoint.
+        engines: Folder of all TensorRT engine sets, None if none was named.
         usable: Finds engines; tests bring their own.
 
     Raises:
@@ -43,7 +46,7 @@ def choose_backend(folder: Path, usable: Callable[[Path], UsableEngines] | None 
         ModelFolderError: The checkpoint is missing or damaged.
     """
     try:
-        return Chosen("tensorrt", engines=(usable or _usable)(folder))
+        return Chosen("tensorrt", engines=(usable or _usable)(folder, engines))
     except ModelFolderError:
         raise
     except KnownError as exc:
@@ -55,12 +58,12 @@ def choose_backend(folder: Path, usable: Callable[[Path], UsableEngines] | None 
     return Chosen("onnx", f"{why} {hint}".strip())
 
 
-def _usable(folder: Path) -> UsableEngines:
+def _usable(folder: Path, engines: Path | None) -> UsableEngines:
     """Ask for a card first: without one, neither TensorRT nor ONNX need be imported."""
     try:
         cards = detected_gpus()
     except EngineError as exc:
         raise KnownError(exc.user_text, exc.hint) from exc
-    from inference.backends.tensorrt_open import usable_engines
+    from inference.engines.usable import usable_engines
 
-    return usable_engines(folder, lambda: cards)
+    return usable_engines(folder, engines, lambda: cards)

@@ -5,6 +5,7 @@ A backend is used by one thread. Arrays are for batch 1: int64 ids, float32 valu
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +16,8 @@ from inference.config import ModelConfig
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
+# What is done, in a short phrase for the user, and how much of it, in 0..1.
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A backend without a model: it "denoises" a scripted answer, instantly and always the same way.
 
-Window, session and engine process are developed and tested on it. Places settle roughly from left to right, some
+Window, session and model process are developed and tested on it. Places settle roughly from left to right, some
 melt once and settle again, entropies fall as they do in a real run. Modes make it slow or make it fail:
 
     fake            a short answer of one block, at once

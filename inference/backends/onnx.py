@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from inference.backends.base import DenoiseStep, Floats, Ids
+from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import CachedBackend, StackInput
 from inference.backends.kv_cache import KvPairs
+from inference.backends.onnx_graphs import ensure_graphs
 from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import GraphError, OutOfMemoryError
-from inference.graphs.export import GraphManifest, Progress, ensure_graphs
+from inference.graphs.manifest import GraphManifest
 from trt_engines.runtime.capacity import Capacity
 
 _EMBED, _HEAD = "dewpoint-embed.onnx", "dewpoint-head.onnx"

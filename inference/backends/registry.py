@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 from inference.backends.auto import Chosen, choose_backend
-from inference.backends.base import Backend
+from inference.backends.base import Backend, Progress
 from inference.backends.memory import check_processor_memory
 from inference.errors import KnownError, ModelFolderError
 from inference.graphs.exporting import HINT
-
-Progress = Callable[[str, float], None]
 
 BACKEND_NAMES = ("auto", "onnx", "tensorrt", "torch", "fake")
 
@@ -22,13 +19,14 @@ def is_fake(name: str) -> bool:
     return name.partition(":")[0] == "fake"
 
 
-def open_backend(path: Path | None, name: str, progress: Progress) -> Backend:
+def open_backend(path: Path | None, name: str, progress: Progress, engines: Path | None = None) -> Backend:
     """Load a model into a backend.
 
     Args:
         path: Model folder; None is allowed for fake backends.
         name: One of `BACKEND_NAMES`; "auto" is the best one for this machine.
         progress: Called with a short phrase and a fraction in 0..1.
+        engines: Folder of all TensorRT engine sets, None if none was named.
 
     Raises:
         KnownError: There is no backend of this name, or it cannot load the model.
@@ -39,11 +37,12 @@ def open_backend(path: Path | None, name: str, progress: Progress) -> Backend:
         return fake_from_name(name)
     if path is None:
         raise ModelFolderError("No model was chosen.", "Choose the folder of a model.")
-    chosen = choose_backend(path) if name == "auto" else Chosen(name)
+    chosen = choose_backend(path, engines) if name == "auto" else Chosen(name)
     if chosen.name == "tensorrt":
-        from inference.backends.tensorrt_open import open_tensorrt
+        from inference.backends.tensorrt import open_tensorrt
+        from inference.engines.usable import usable_engines
 
-        return open_tensorrt(path, progress, chosen.engines)
+        return open_tensorrt(path, progress, chosen.engines or usable_engines(path, engines))
     return _open_other(path, chosen, progress)
 
 

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.backends.base import DenoiseStep, Floats, Ids
+from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import PREFILL_CHUNK
 from inference.backends.memory import check_card_memory
 from inference.config import model_config_from_folder
 from inference.errors import OutOfMemoryError
-from inference.graphs.export import EXACT_VOCABULARY, KEPT_CANDIDATES, Progress
+from inference.graphs.manifest import EXACT_VOCABULARY, KEPT_CANDIDATES
 from inference.model.captured import captured
 from inference.model.device_kv import DeviceKv, Pairs
 from inference.model.device_pass import DevicePasses, Ways, usual_ways

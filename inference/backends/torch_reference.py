@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from inference.backends.base import DenoiseStep, Floats, Ids
+from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import CachedBackend, StackInput
 from inference.backends.kv_cache import KvPairs
 from inference.config import model_config_from_folder
-from inference.graphs.export import EXACT_VOCABULARY, KEPT_CANDIDATES, Progress
+from inference.graphs.manifest import EXACT_VOCABULARY, KEPT_CANDIDATES
 from inference.model.experts import mix_exact
 from inference.model.stack import CachedAttend, DiffusionGemma
 from inference.model.weights import model_from_folder

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inference.checkpoint.foreign import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHITECTURE, is_adapter, refuse_foreign
+from inference.checkpoint.name import model_name
 from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
-from inference.config import ModelConfig, model_config_from_folder
-from inference.config_fields import read_object
+from inference.config import ModelConfig, model_config_from_folder, read_object
 from inference.errors import ModelFolderError
 from inference.text.chat_template import template_from_folder
 from trt_engines.weights.index import EMBEDDING, TensorRecord, index_checkpoint, index_file_tensors, second_copies
@@ -93,8 +93,6 @@ def inspect_folder(folder: Path) -> FolderFacts:
     if not (folder / "tokenizer.json").is_file():
         raise ModelFolderError(f"{folder} holds no tokenizer.json.", "Download the model again.")
     template_from_folder(folder)
-    from inference.opening import model_name  # it opens sessions by way of `checked_model`
-
     files = {record.file for record in model.records.values()}
     return FolderFacts(
         "model", model_name(folder), ARCHITECTURE, sum(map(math.prod, expected_tensors(model.config).values())),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inference.config_fields import read_object
+from inference.config import read_object
 from inference.errors import ModelFolderError
 
 ARCHITECTURE = "DiffusionGemmaForBlockDiffusion"

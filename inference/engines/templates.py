@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from pathlib import Path
 
 from inference.config import ModelConfig
 from inference.errors import GraphError
-from inference.graphs.export import known_errors, shape_fingerprint
 from inference.graphs.exporting import HINT, can_export
+from inference.graphs.manifest import known_errors
+from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from trt_engines.graphs.templates import MANIFEST, Templates
-
-_SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "graphs"
-
-
-def configuration_fingerprint(config: ModelConfig) -> str:
-    """Hash of what the templates depend on: the shape, and the checkpoint's type, to which the scale is rounded."""
-    return hashlib.sha256(f"{shape_fingerprint(config)} {config.dtype}".encode()).hexdigest()[:16]
-
-
-def shipped_folder(config: ModelConfig) -> Path:
-    """Where the program ships templates of this configuration, if it does."""
-    return _SHIPPED / configuration_fingerprint(config)
 
 
 def templates_for(config: ModelConfig, cache: Path) -> Templates:

@@ -1,1 +1,1 @@
-"""The exported graphs of a model: which there are, and whether they still fit."""
+"""The exported graphs of a model: which there are, and whether they still fit; the templates that are shipped."""

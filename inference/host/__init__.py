@@ -1,1 +1,1 @@
-"""The engine process: `client` in the window's process, `server` in the engine's, `messages` between them."""
+"""The model process: `client` in the window's process, `server` in the model's, `messages` between them."""

@@ -1,4 +1,4 @@
-"""The engine process as the window's worker thread sees it: ask, and get events.
+"""The model process as the window's worker thread sees it: ask, and get events.
 
 Used by one thread; only the cancel event, `pid` and `kill` belong to all. Whatever happens to the process, every
 request ends with exactly one closing event, and the next request starts a new process by itself.
@@ -28,7 +28,7 @@ _AGAIN = 'Press "Try again": a new engine starts by itself.'
 
 
 class ModelProcessClient:
-    """An engine process, started when needed.
+    """A model process, started when needed.
 
     Attributes:
         cancel_grace: Seconds within which a cancelled request must end before the process is killed.
@@ -48,9 +48,9 @@ class ModelProcessClient:
         Args:
             model_dir: Folder of the model; None for fake backends.
             backend: "auto", "onnx", "torch", "fake" or "fake:MODE".
-            log_file: Log of the engine process; None lets it write to standard error.
+            log_file: Log of the model process; None lets it write to standard error.
             cancel_grace: See above.
-            engines: Folder of TensorRT engines.
+            engines: Folder of all TensorRT engine sets, None if there is none.
         """
         self.cancel_grace = cancel_grace
         self._model_dir = None if model_dir is None else str(model_dir)
@@ -77,7 +77,7 @@ class ModelProcessClient:
     def start(self) -> None:
         """Start the process if it does not run.
 
-        The calling thread must live as long as the engine shall (see `die_with_parent`).
+        The calling thread must live as long as the process shall (see `die_with_parent`).
 
         Raises:
             ModelProcessError: The system does not let us.
@@ -177,7 +177,7 @@ class ModelProcessClient:
                     yield overdue
                     return
         finally:
-            if self._open == number:  # the reader went away: let the engine stop, too
+            if self._open == number:  # the reader went away: let the process stop, too
                 link.send(Cancel(number))
 
     def _started_link(self) -> ProcessLink:

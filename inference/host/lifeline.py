@@ -1,4 +1,4 @@
-"""No engine process outlives its window, however the window ends."""
+"""No model process outlives its window, however the window ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def die_with_parent(parent_pid: int) -> None:
     The end of the command pipe is noticed by the server's reader thread on every system. This is the second net,
     for a driver call that hangs and never lets the reader thread run.
 
-    The kernel means the *thread* that started this process: it must live as long as the engine shall.
+    The kernel means the *thread* that started this process: it must live as long as the model process shall.
     """
     if not sys.platform.startswith("linux") or os.environ.get(NO_KERNEL_VARIABLE):
         return

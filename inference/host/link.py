@@ -20,7 +20,7 @@ _TERMINATE_SECONDS = 1.0
 
 
 class ProcessLink:
-    """One running engine process.
+    """One running model process.
 
     Attributes:
         pid: Its process id.
@@ -33,11 +33,10 @@ class ProcessLink:
             ModelProcessError: The system does not let us.
         """
         log = None if log_file is None else str(log_file)
-        folder = None if engines is None else str(engines)
-        options = ModelProcessOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=folder)
+        options = ModelProcessOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=engines)
         child_commands, self._commands = _SPAWN.Pipe(duplex=False)
         self._replies, child_replies = _SPAWN.Pipe(duplex=False)
-        # daemon: an interpreter that ends without `end` being called ends the engine first
+        # daemon: an interpreter that ends without `end` being called ends the process first
         self._process = _SPAWN.Process(
             target=run_model_process, args=(child_commands, child_replies, options), name="dewpoint-engine", daemon=True
         )

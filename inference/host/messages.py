@@ -1,4 +1,4 @@
-"""What goes over the pipes between the window's process and the engine process.
+"""What goes over the pipes between the window's process and the model process.
 
 Commands go down, replies come up. Every request has a number, and every reply carries that of its request: what a
 request left behind when its reader went away can never be taken for the answer to the next one.
@@ -7,6 +7,7 @@ request left behind when its reader went away can never be taken for the answer 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from inference.events import Event
 from inference.params import GenerationRequest
@@ -14,21 +15,21 @@ from inference.params import GenerationRequest
 
 @dataclass(frozen=True, slots=True)
 class ModelProcessOptions:
-    """What the engine process is started with.
+    """What the model process is started with.
 
     Attributes:
         model_dir: Folder of the model; None for fake backends.
         backend: Name of the backend.
         log_file: Where it writes its log; None is standard error.
         parent_pid: Process without which it must not live.
-        engines: Folder of TensorRT engines; None: the environment may name one.
+        engines: Folder of all TensorRT engine sets, None if there is none.
     """
 
     model_dir: str | None
     backend: str
     log_file: str | None
     parent_pid: int
-    engines: str | None = None
+    engines: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The engine process: owns the model, serves one request at a time.
+"""The model process: owns the model, serves one request at a time.
 
 Two threads. The main thread loads and generates. The reader thread takes commands from the pipe, so that a cancel is
 noted at once and the end of the pipe (the window is gone) ends the process even in the middle of a step.
@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Never, TextIO
 
-from inference.engine_folder import ENGINES_VARIABLE
 from inference.errors import ModelProcessError
 from inference.events import Event, ModelLoading
 from inference.failures import failed_from_error
@@ -32,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def run_model_process(commands: Connection, replies: Connection, options: ModelProcessOptions) -> None:
-    """Main function of the engine process.
+    """Main function of the model process.
 
     1. Die with the parent; leave Ctrl+C in the terminal to it.
     2. Log to the file, else to standard error.
@@ -40,8 +39,6 @@ def run_model_process(commands: Connection, replies: Connection, options: ModelP
     """
     # 1.
     die_with_parent(options.parent_pid)
-    if options.engines is not None:
-        os.environ[ENGINES_VARIABLE] = options.engines
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # 2.
     _set_up_log(options.log_file)
@@ -111,7 +108,8 @@ class ModelServer:
         def report(stage: str, fraction: float) -> None:
             self._send(number, ModelLoading(stage, fraction))
 
-        self._session = open_session(self._options.model_dir, self._options.backend, report)
+        options = self._options
+        self._session = open_session(options.model_dir, options.backend, report, options.engines)
         self._send(number, self._session.ready_event(time.perf_counter() - began))
 
     def _generate(self, request: GenerationRequest, cancel: _CancelFlag) -> Iterator[Event]:

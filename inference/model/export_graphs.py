@@ -1,4 +1,4 @@
-"""Writes all graphs of a checkpoint and their manifest (see `inference.graphs.export`)."""
+"""Writes all graphs of a checkpoint and their manifest (see `inference.graphs.manifest`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from inference.config import ModelConfig
-from inference.graphs.export import (
+from inference.graphs.manifest import (
     EXACT_VOCABULARY,
     FEW_EXPERTS,
     GRAPH_VERSION,

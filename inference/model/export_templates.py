@@ -16,8 +16,8 @@ import onnx
 import torch
 
 from inference.config import ModelConfig, model_config_from_folder
-from inference.engines.templates import configuration_fingerprint, shipped_folder
-from inference.graphs.export import EXACT_VOCABULARY, KEPT_CANDIDATES
+from inference.graphs.manifest import EXACT_VOCABULARY, KEPT_CANDIDATES
+from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from inference.model.graphs import (
     EmbedGraph,
     HeadGraph,

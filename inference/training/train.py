@@ -28,6 +28,7 @@ from inference.training.losses import training_losses
 from inference.training.optimizer import make_optimizers
 from inference.training.recipe import starter_config
 from inference.training.vocabulary import encode_example
+from trt_engines.files import sync_file
 
 LOG = logging.getLogger("dewpoint.training")
 
@@ -168,6 +169,7 @@ class TrainingRun:
         }
         part = self.folder / "state.pt.part"
         torch.save(state, part)
+        sync_file(part)
         part.replace(self.folder / "state.pt")
 
     def _restore(self, state: dict[str, Any]) -> None:

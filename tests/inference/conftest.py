@@ -1,10 +1,15 @@
-"""Fixtures for the tests of the core."""
+"""Fixtures for the tests of the core; torch is imported by those alone that ask for it."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from inference.config import model_config_from_folder
+from trt_engines.weights.index import index_checkpoint
 
 
 @pytest.fixture
@@ -16,3 +21,22 @@ def one_torch_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny checkpoint with graphs, made once a session; read only."""
+    from inference.model.export_graphs import write_graphs
+    from tests.helpers.random_models import TINY, Setting, save_with, transformers_model
+
+    folder = tmp_path_factory.mktemp("tiny")
+    save_with(transformers_model(TINY), folder, Setting(window=24, canvas=16, prompts=(5,)))
+    config, records = model_config_from_folder(folder), index_checkpoint(folder)
+    write_graphs(folder, config, records, lambda stage, fraction: None, few_experts=0)
+    return folder
+
+
+@pytest.fixture
+def checkpoint(exported: Path, tmp_path: Path) -> Path:
+    """A copy of it to break."""
+    return Path(shutil.copytree(exported, tmp_path / "model"))

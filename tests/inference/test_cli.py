@@ -13,6 +13,7 @@ import pytest
 
 from inference.backends.fake_model import SHORT_ANSWER
 from inference.cli import main
+from inference.errors import KnownError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -83,6 +84,24 @@ def test_known_errors_are_one_sentence(arguments: list[str], sentence: str, caps
     assert captured.err.startswith(sentence)
     assert len(captured.err.splitlines()) == 1
     assert captured.out == ""
+
+
+def test_the_environment_names_the_engines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`DEWPOINT_ENGINES=FOLDER python -m inference generate --backend tensorrt`, as README.md has it."""
+    asked: list[tuple[str, Path | None]] = []
+
+    def opened(folder: Path, backend: str, progress: object, engines: Path | None) -> None:
+        asked.append((backend, engines))
+        raise KnownError("No engines.", "Build them.")
+
+    monkeypatch.setattr("inference.cli.open_session", opened)
+    for value in (str(tmp_path / "engines"), ""):
+        monkeypatch.setenv("DEWPOINT_ENGINES", value)
+        assert main(["generate", "--prompt", "Hi", "--backend", "tensorrt"]) == 1
+    assert asked == [("tensorrt", tmp_path / "engines"), ("tensorrt", None)]
+    assert capsys.readouterr().err == "No engines. Build them.\n" * 2
 
 
 def test_bugs_come_with_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from inference.config import ModelConfig, model_config_from_dicts, model_config_from_folder
 from inference.errors import ModelFolderError
 from inference.params import SamplerParams
-from tests.inference.published import published_config, published_generation_config
+from tests.helpers.published import published_config, published_generation_config
 
 FOLDER = Path("folder")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from inference.backends.fake_model import NAME
 from inference.errors import ModelFolderError
 from inference.events import Finished
-from inference.opening import model_name, open_session
+from inference.opening import open_session
 from tests.inference.support import ask
 
 
@@ -40,26 +39,3 @@ def test_a_folder_that_holds_something_else_is_named(tmp_path: Path) -> None:
 def test_no_folder_at_all_is_a_sentence() -> None:
     with pytest.raises(ModelFolderError, match="No model was chosen"):
         open_session(None, "onnx")
-
-
-@pytest.mark.parametrize(
-    ("files", "name"),
-    [
-        ({}, "folder-name"),
-        ({"config.json": {"display_name": "From config"}}, "From config"),
-        ({"config.json": {"display_name": "c"}, "dewpoint.json": {"display_name": " Own "}}, "Own"),
-        ({"dewpoint.json": {"display_name": ""}, "config.json": {"display_name": 3}}, "folder-name"),
-        ({"dewpoint.json": []}, "folder-name"),
-    ],
-)
-def test_model_name(tmp_path: Path, files: dict[str, object], name: str) -> None:
-    folder = tmp_path / "folder-name"
-    folder.mkdir()
-    for file, content in files.items():
-        (folder / file).write_text(json.dumps(content), encoding="utf-8")
-    assert model_name(folder) == name
-
-
-def test_a_damaged_name_file_is_no_reason_to_fail(tmp_path: Path) -> None:
-    (tmp_path / "dewpoint.json").write_bytes(b"\xff{")
-    assert model_name(tmp_path) == tmp_path.name

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from inference.backends.onnx import OnnxBackend
+from inference.backends.onnx_graphs import ensure_graphs
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
-from inference.graphs.export import ensure_graphs, valid_manifest
+from inference.graphs.manifest import valid_manifest
 from inference.opening import open_session
 from inference.training.vocabulary import encode_prompt, load_tokenizer
 from trt_engines.weights.index import index_checkpoint
@@ -36,7 +37,7 @@ def test_folder_is_complete_and_small() -> None:
         "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
         "chat_template.jinja", "README.md", "dewpoint.json", "dewpoint-graphs.json",
     }  # fmt: skip
-    assert not {name for name in names if name.endswith(".part")}
+    assert not {name for name in names if name.endswith((".part", ".tmp"))}
     assert sum(file.stat().st_size for file in STARTER.iterdir()) < 40_000_000
     assert json.loads((STARTER / "dewpoint.json").read_text())["display_name"].startswith("Starter model (small")
 

@@ -19,12 +19,13 @@ from onnx import TensorProto
 
 from trt_engines.building.child import PartJob, build_part, part_graph
 from trt_engines.building.identity import Identity
-from trt_engines.building.process import messages
-from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, free_bytes, same_size, write_json
+from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, same_size, write_json
 from trt_engines.errors import EngineError
+from trt_engines.files import free_bytes
 from trt_engines.graphs.bind import placeholders
 from trt_engines.graphs.precision import NUMPY_TYPES, Compute, WeightFormat
 from trt_engines.planning.shape import ModelShape
+from trt_engines.process import messages
 
 KERNELS_BYTES = 64 << 20  # of a plan, beside its weights
 SPARE_BYTES = 256 << 20  # of the disk, left to others

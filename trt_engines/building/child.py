@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -18,6 +19,7 @@ from trt_engines.building.compile import compile_plan
 from trt_engines.building.profiles import Limits, profiles
 from trt_engines.building.store import Part
 from trt_engines.errors import EngineError
+from trt_engines.files import sync_file, sync_folder
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.graphs.compose import EMBED, HEAD, end_graph, segment_graph
 from trt_engines.graphs.precision import Compute, WeightFormat, lowered, quantised
@@ -131,10 +133,11 @@ def _built(job: PartJob, connection: Connection, log: Any) -> Part:
                 lambda phase, done: report(phase, WEIGHTS_SHARE + (1 - WEIGHTS_SHARE) * done), log, write,
                 job.folder.parent / TIMINGS,
             )  # fmt: skip
-            stream.flush()
-            os.fsync(stream.fileno())
             size = stream.tell()
+        sync_file(part)
         part.replace(job.file)
+        with contextlib.suppress(OSError):  # some network drives cannot
+            sync_folder(job.folder)
     finally:
         part.unlink(missing_ok=True)
     seconds = round(time.monotonic() - start, 1)

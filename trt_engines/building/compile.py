@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from onnx import ModelProto, TensorProto, TypeProto
 
 from trt_engines.building.profiles import Profile
 from trt_engines.errors import EngineError
+from trt_engines.files import write_whole
 from trt_engines.tensorrt.flavour import Flavour
 
 TENSORRT_TYPES: dict[int, str] = {
@@ -116,12 +118,8 @@ def use_timings(config: Any, file: Path) -> None:
 def keep_timings(config: Any, file: Path) -> None:
     """Keep what this build measured."""
     cache = config.get_timing_cache()
-    part = file.with_suffix(".part")
-    try:
-        part.write_bytes(bytes(cache.serialize()))
-        part.replace(file)
-    except OSError:
-        part.unlink(missing_ok=True)  # it only saves time
+    with contextlib.suppress(OSError):  # it only saves time
+        write_whole(file, bytes(cache.serialize()))
 
 
 def _parse(parser: Any, graph: ModelProto, weights: Mapping[str, NDArray[Any]]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from trt_engines.building.identity import Identity
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import EngineError
+from trt_engines.files import write_whole
 
 MANIFEST, CERTIFICATE = "engines.json", "certificate.json"
 _BLOCK = 1 << 22
@@ -140,7 +140,7 @@ class EngineStore:
 
 def own_files(folder: Path) -> list[Path]:
     """The files in a set's folder that this program writes."""
-    suffixes = (".plan", ".part", ".log", ".json", ".cache", ".lock")
+    suffixes = (".plan", ".part", ".tmp", ".log", ".json", ".cache", ".lock")
     return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in suffixes)
 
 
@@ -165,15 +165,9 @@ def write_json(file: Path, value: Any) -> None:
         EngineStoreError: The folder cannot be written, or the disk is full.
     """
     text = json.dumps(value if isinstance(value, dict) else asdict(value), indent=1) + "\n"
-    part = file.with_suffix(".part")
     try:
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
+        write_whole(file, text)
     except OSError as exc:
-        part.unlink(missing_ok=True)
         raise EngineStoreError(
             f"{file} cannot be written: {exc.strerror}.", "Make room on the disk and try again."
         ) from exc
@@ -207,10 +201,3 @@ def same_size(folder: Path, part: Part) -> bool:
         return (folder / part.file).stat().st_size == part.size
     except OSError:
         return False
-
-
-def free_bytes(folder: Path) -> int:
-    """Free room where `folder` is or would be."""
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free

@@ -9,7 +9,6 @@ that the files lie in the graph's own folder and are no symbolic links.
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import Dim
 
 from trt_engines.errors import BindingError, ExportError
+from trt_engines.files import write_whole
 from trt_engines.weights.index import TensorRecord
 
 ONNX_TYPES = {
@@ -244,14 +244,8 @@ def write_graph(graph: onnx.ModelProto, file: Path) -> None:
     Raises:
         ExportError: The folder cannot be written, or the disk is full.
     """
-    part = file.with_suffix(".part")
     try:
-        with part.open("wb") as stream:
-            stream.write(graph.SerializeToString())
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
+        write_whole(file, graph.SerializeToString())
     except OSError as exc:
-        part.unlink(missing_ok=True)
         hint = "Graphs must lie beside the weights: make the folder writable, or copy the model to a folder of yours."
         raise ExportError(f"{file.name} cannot be written to {file.parent}: {exc.strerror}.", hint) from exc

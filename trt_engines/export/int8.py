@@ -14,6 +14,7 @@ import onnxruntime as ort
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from trt_engines.errors import ExportError
+from trt_engines.files import write_whole
 
 
 def quantise_graph(file: Path) -> None:
@@ -25,24 +26,21 @@ def quantise_graph(file: Path) -> None:
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
-    part = file.with_suffix(".part")
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            folded = (
-                Path(scratch) / "folded.onnx"
-            )  # weights as float32 initialisers instead of a cast of the stored ones
+            # Weights as float32 initialisers instead of a cast of the stored ones.
+            folded, quantised = Path(scratch) / "folded.onnx", Path(scratch) / "quantised.onnx"
             options.optimized_model_filepath = str(folded)
             ort.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
             quantize_dynamic(
                 folded,
-                part,
+                quantised,
                 op_types_to_quantize=["Gemm", "MatMul"],
                 per_channel=True,
                 reduce_range=True,
                 weight_type=QuantType.QInt8,
                 extra_options={"MatMulConstBOnly": True},
             )
-        part.replace(file)
+            write_whole(file, quantised.read_bytes())
     except Exception as exc:
-        part.unlink(missing_ok=True)
         raise ExportError(f"{file.name} could not be quantised: {exc}", "Make the float32 graphs instead.") from exc

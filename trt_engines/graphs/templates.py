@@ -16,6 +16,7 @@ from typing import Any
 import onnx
 
 from trt_engines.errors import EngineError
+from trt_engines.files import write_whole
 
 TEMPLATE_VERSION = 1
 MANIFEST = "templates.json"
@@ -67,10 +68,8 @@ def write_templates(
 
 
 def _write(file: Path, data: bytes) -> None:
-    part = file.with_suffix(file.suffix + ".part")
     try:
-        part.write_bytes(data)
-        part.replace(file)
+        write_whole(file, data)
     except OSError as exc:
         raise TemplateError(
             f"{file} cannot be written: {exc.strerror}.", "Make room or choose another folder."

@@ -12,7 +12,7 @@ from trt_engines.runtime.device import ALIGNMENT, Device, Engine
 from trt_engines.runtime.kv import DeviceKvCache
 
 if TYPE_CHECKING:
-    from trt_engines.runtime.runner import ModelParts
+    from trt_engines.runtime.parts import ModelParts
 
 Addresses = dict[str, int]
 Shapes = dict[str, tuple[int, ...]]

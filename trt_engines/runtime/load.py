@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from trt_engines.building.store import EngineManifest, checked_plan
 from trt_engines.errors import EngineError
+from trt_engines.files import write_whole
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.trt_engine import TensorRtEngine
 from trt_engines.tensorrt.flavour import Flavour
@@ -46,10 +48,8 @@ class EngineLoader:
         """Keep what a part has compiled, so that it starts faster next time; not being able to is no error."""
         kernels = engine.compiled_kernels()
         if kernels:
-            try:
-                (self._folder / f"{engine.name}.{KERNELS}").write_bytes(kernels)
-            except OSError:
-                return
+            with contextlib.suppress(OSError):
+                write_whole(self._folder / f"{engine.name}.{KERNELS}", kernels)
 
     def _kernels(self, name: str) -> bytes:
         try:

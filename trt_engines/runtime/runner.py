@@ -6,21 +6,19 @@ got more tokens than the capacity, the pass runs again with a larger one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
-from trt_engines.building.profiles import Limits
 from trt_engines.errors import EngineError
 from trt_engines.graphs.compose import ROWS, TABLE
-from trt_engines.planning.shape import ModelShape
 from trt_engines.runtime.buffers import Buffers
 from trt_engines.runtime.capacity import Capacity
-from trt_engines.runtime.device import Device, DeviceMemoryError, Engine
+from trt_engines.runtime.device import Device, DeviceMemoryError
 from trt_engines.runtime.kv import DeviceKvCache
+from trt_engines.runtime.parts import ModelParts
 from trt_engines.runtime.streaming import WeightStream
 
 Ids = NDArray[np.int64]
@@ -44,31 +42,6 @@ class HeadOutput:
     top_ids: Ids
     top_probs: NDArray[np.float32]
     state: SoftState
-
-
-@dataclass(frozen=True, slots=True)
-class ModelParts:
-    """The engines of a model and what they were built for.
-
-    Attributes:
-        shape: The model's numbers.
-        limits: Shapes that the engines take.
-        kept: Candidates that the head keeps a position.
-        dtype: Type of keys, values and the embedding table.
-        cuts: First and last + 1 layer of each segment.
-        embed: Engine of the embedding.
-        head: Engine of the head.
-        stacks: Engines of the segments.
-    """
-
-    shape: ModelShape
-    limits: Limits
-    kept: int
-    dtype: DTypeLike
-    cuts: tuple[tuple[int, int], ...]
-    embed: Engine
-    head: Engine
-    stacks: Sequence[Engine]
 
 
 class ModelRunner:

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 
 from trt_engines.building.builder import BuildRequest
-from trt_engines.building.process import messages
 from trt_engines.building.state import Certificate, Check, write_certificate
 from trt_engines.building.store import EngineStore
 from trt_engines.errors import EngineError
 from trt_engines.graphs.compose import EMBEDDING
 from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
 from trt_engines.graphs.templates import Templates
+from trt_engines.process import messages
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.load import EngineLoader
 from trt_engines.selftest.check import check_parts

@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from trt_engines.building.process import messages
 from trt_engines.errors import EngineError
+from trt_engines.process import messages
 from trt_engines.tensorrt.addon import BINDINGS, name_addon
 from trt_engines.tensorrt.flavour import CLASSIC, Flavour, installed_flavour
 

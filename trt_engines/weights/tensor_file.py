@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_engines.files import sync_file
 from trt_engines.weights.index import TensorRecord
 
 
@@ -51,5 +51,4 @@ def write_tensors(
                 yield record.name, piece.nbytes
             if written != record.length:
                 raise ValueError(f"{record.name} has {written} bytes, not {record.length}")
-        stream.flush()
-        os.fsync(stream.fileno())
+    sync_file(file)

@@ -178,7 +178,7 @@ def test_own_engines_are_no_reason_against_themselves(
 ) -> None:
     fake.part_bytes = 600_000_000
     build(service)
-    monkeypatch.setattr("trt_engines.building.store.free_bytes", lambda folder: 10**9)
+    monkeypatch.setattr("trt_engines.files.free_bytes", lambda folder: 10**9)
     status, offer = best(service)
     assert status.free_disk == 10**9
     assert offer.state.name == "ready"

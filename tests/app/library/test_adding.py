@@ -20,8 +20,8 @@ from app.library.values import ModelState, ModelStatus, Step
 from app.transfers.values import FileDamaged, TransferFinished
 from inference.checkpoint.adapters import MERGED
 from inference.errors import ModelFolderError
-from tests.inference.checkpoint.adapter_maker import QUERY, factors, write_adapter
-from tests.inference.checkpoints import random_tensors, tiny_config, write_model
+from tests.helpers.adapters import QUERY, factors, write_adapter
+from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 
 
 @pytest.fixture

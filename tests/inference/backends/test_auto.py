@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import pickle
 from pathlib import Path
 
 import pytest
 
-from inference.backends import tensorrt_open
+from inference.backends import tensorrt
 from inference.backends.auto import choose_backend
 from inference.backends.onnx import OnnxBackend
 from inference.backends.registry import open_backend
-from inference.backends.tensorrt_open import UsableEngines, open_tensorrt, usable_engines
-from inference.engine_folder import ENGINES_VARIABLE
+from inference.backends.tensorrt import open_tensorrt
+from inference.engines import usable
 from inference.engines.choice import EngineChoice, best_choice, engine_choices
+from inference.engines.usable import UsableEngines, usable_engines
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
-from tests.inference.published import published_config
-from tests.trt_engines.building.support import STARTER
+from inference.host.messages import ModelProcessOptions
+from inference.opening import open_session
+from tests.helpers.checkpoints import STARTER
+from tests.helpers.published import published_config
 from trt_engines.building.state import Certificate, Check, write_certificate
 from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, write_json
 from trt_engines.errors import EngineError
@@ -39,9 +44,12 @@ def one_card() -> tuple[DetectedGpu, ...]:
     return (card(),)
 
 
+def with_one_card(folder: Path, engines: Path | None) -> UsableEngines:
+    return usable_engines(folder, engines, one_card)
+
+
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EngineStore:
-    monkeypatch.setenv(ENGINES_VARIABLE, str(tmp_path / "engines"))
+def store(tmp_path: Path) -> EngineStore:
     return EngineStore(tmp_path / "engines")
 
 
@@ -66,7 +74,7 @@ def test_ready_engines_are_used(store: EngineStore, tmp_path: Path) -> None:
     best = best_choice(choices(tmp_path))
     assert isinstance(best, EngineChoice)
     put(store, best)
-    chosen = choose_backend(STARTER, lambda folder: usable_engines(folder, one_card))
+    chosen = choose_backend(STARTER, store.root, with_one_card)
     assert chosen.name == "tensorrt"
     assert chosen.engines is not None
     assert chosen.engines.choice.identity == best.identity
@@ -78,7 +86,7 @@ def test_engines_with_a_longer_context_are_found(store: EngineStore, tmp_path: P
         best = best_choice(found)
         assert isinstance(best, EngineChoice)
         put(store, best)
-    usable = usable_engines(STARTER, one_card)
+    usable = usable_engines(STARTER, store.root, one_card)
     assert usable.choice.plan.context == 2048
 
 
@@ -97,7 +105,7 @@ def test_engines_that_are_not_ready_leave_a_reason(
     assert isinstance(best, EngineChoice)
     if change:
         put(store, best, **change)  # type: ignore[arg-type]
-    chosen = choose_backend(STARTER, lambda folder: usable_engines(folder, one_card))
+    chosen = choose_backend(STARTER, store.root, with_one_card)
     assert chosen.name == "onnx"
     assert "The engines for RTX 4070 are not ready" in chosen.why
     assert sentence in chosen.why
@@ -108,8 +116,12 @@ def no_card() -> tuple[DetectedGpu, ...]:
     raise NoGpuError("No NVIDIA driver answers on this computer.", "Install it.")
 
 
+def with_no_card(folder: Path, engines: Path | None) -> UsableEngines:
+    return usable_engines(folder, engines, no_card)
+
+
 def test_no_card_is_a_reason_and_the_starter_still_answers(store: EngineStore) -> None:
-    chosen = choose_backend(STARTER, lambda folder: usable_engines(folder, no_card))
+    chosen = choose_backend(STARTER, store.root, with_no_card)
     assert (chosen.name, chosen.why) == ("onnx", "No NVIDIA driver answers on this computer. Install it.")
     backend = open_backend(STARTER, "auto", lambda stage, done: None)
     assert isinstance(backend, OnnxBackend)
@@ -124,17 +136,42 @@ def test_no_card_is_a_reason_and_the_starter_still_answers(store: EngineStore) -
 def test_a_model_too_large_for_the_processor_says_why_not_on_the_card(store: EngineStore, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(published_config()), "utf-8")
 
-    def broken(folder: Path) -> UsableEngines:
+    def broken(folder: Path, engines: Path | None) -> UsableEngines:
         raise KnownError("The engines for RTX 4070 are not ready: they are not built yet.", "Build them.")
 
     with pytest.raises(OutOfMemoryError) as caught:
-        choose_backend(tmp_path, broken)
+        choose_backend(tmp_path, store.root, broken)
     assert "25.3 billion weights" in caught.value.user_text
     assert caught.value.hint == (
         "On a graphics card: The engines for RTX 4070 are not ready: they are not built yet. Build them."
     )
     with pytest.raises(ModelFolderError, match="no weights"):
-        choose_backend(tmp_path, lambda folder: usable_engines(folder, one_card))
+        choose_backend(tmp_path, store.root, with_one_card)
+
+
+def test_without_a_folder_of_engines_the_sentence_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEWPOINT_ENGINES", "/read/at/the/command/line/only")
+    with pytest.raises(KnownError) as caught:
+        usable_engines(STARTER, None, one_card)
+    assert str(caught.value) == "No folder of engines is named. Set DEWPOINT_ENGINES to it."
+
+
+@pytest.mark.parametrize("name", ["auto", "tensorrt"])
+def test_the_folder_of_engines_goes_down_to_where_they_are_opened(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path | None] = []
+
+    def none_there(folder: Path, engines: Path | None, *_: object) -> UsableEngines:
+        asked.append(engines)
+        raise KnownError("No engines.", "Build them.")
+
+    monkeypatch.setattr(usable, "usable_engines", none_there)
+    monkeypatch.setattr("inference.backends.auto.detected_gpus", one_card)
+    options = pickle.loads(pickle.dumps(ModelProcessOptions(str(STARTER), name, None, 1, tmp_path)))
+    with contextlib.suppress(KnownError), open_session(options.model_dir, name, None, options.engines) as session:
+        assert session.ready_event(0.0).why == "No engines. Build them."
+    assert asked == [tmp_path]
 
 
 def test_streaming_needs_a_tensorrt_that_can(tmp_path: Path) -> None:
@@ -156,24 +193,24 @@ def test_a_full_card_at_load_streams_more(store: EngineStore, tmp_path: Path, mo
     best = best_choice(choices(tmp_path))
     assert isinstance(best, EngineChoice)
     put(store, best)
-    usable = usable_engines(STARTER, one_card)
-    monkeypatch.setattr(tensorrt_open, "_opened", opened)
-    monkeypatch.setattr(tensorrt_open, "_resident_now", lambda found, manifest: 10)
-    monkeypatch.setattr(tensorrt_open, "_fewer", lambda count, resident: resident - 1)
+    usable = usable_engines(STARTER, store.root, one_card)
+    monkeypatch.setattr(tensorrt, "_opened", opened)
+    monkeypatch.setattr(tensorrt, "_resident_now", lambda found, manifest: 10)
+    monkeypatch.setattr(tensorrt, "_fewer", lambda count, resident: resident - 1)
     assert open_tensorrt(STARTER, lambda stage, done: None, usable) == "backend"  # type: ignore[comparison-overlap]
     assert tried == [10, 9, 8, 7, 6, 5, 4]
 
     def never(*arguments: object) -> str:
         raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.")
 
-    monkeypatch.setattr(tensorrt_open, "_opened", never)
+    monkeypatch.setattr(tensorrt, "_opened", never)
     with pytest.raises(OutOfMemoryError, match="not enough free memory"):
         open_tensorrt(STARTER, lambda stage, done: None, usable)
 
 
 @pytest.mark.parametrize(("count", "resident", "fewer"), [(10, 10, 7), (10, 7, 6), (10, 1, 0), (3, 3, 0), (2, 2, 0)])
 def test_two_streamed_segments_would_never_leave(count: int, resident: int, fewer: int) -> None:
-    assert tensorrt_open._fewer(count, resident) == fewer
+    assert tensorrt._fewer(count, resident) == fewer
 
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="has a GPU")

@@ -1,17 +1,19 @@
-"""Backends by name."""
+"""Backends by name, and which of the two "torch" means."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from inference.backends import torch_cuda
 from inference.backends.fake import FakeBackend
 from inference.backends.registry import BACKEND_NAMES, is_fake, open_backend
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
-from tests.inference.published import published_config
+from tests.helpers.published import published_config
 
 
 def no_progress(stage: str, fraction: float) -> None:
@@ -56,3 +58,24 @@ def test_the_unloadable_fake_cannot_be_loaded() -> None:
 
 def test_fakes_are_known_by_name() -> None:
     assert [name for name in ("fake", "fake:slow", "faker", "onnx", "auto") if is_fake(name)] == ["fake", "fake:slow"]
+
+
+def test_a_card_is_used_whatever_the_memory_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = SimpleNamespace(name="torch")
+    monkeypatch.setattr(torch_cuda, "card_there", lambda: True)
+    monkeypatch.setattr(torch_cuda.TorchCudaBackend, "open", lambda path, progress: opened)
+    monkeypatch.setattr("inference.backends.registry.check_processor_memory", _refuse)
+    assert open_backend(tmp_path, "torch", no_progress) is opened
+    monkeypatch.setattr(torch_cuda, "card_there", lambda: False)
+    with pytest.raises(OutOfMemoryError):
+        open_backend(tmp_path, "torch", no_progress)
+
+
+def _refuse(path: Path) -> None:
+    raise OutOfMemoryError("too large")
+
+
+def test_without_torch_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(KnownError, match="needs PyTorch, which is not installed"):
+        open_backend(tmp_path, "torch", no_progress)

@@ -13,9 +13,10 @@ import pytest
 
 from inference.checkpoint.adapters import MergeReport, merge_adapter
 from inference.errors import ModelFolderError
-from tests.inference.checkpoint.adapter_maker import OUTPUT, PREFIX, QUERY, Tensors, factors, write_adapter
-from tests.inference.checkpoints import BF16, random_tensors, tiny_config, write_model
-from tests.trt_engines.weights.support import E4M3, write_checkpoint
+from tests.helpers.adapters import OUTPUT, PREFIX, QUERY, Tensors, factors, write_adapter
+from tests.helpers.checkpoints import BF16, random_tensors, tiny_config, write_model
+from tests.helpers.weight_files import write_checkpoint
+from tests.trt_engines.weights.support import E4M3
 from trt_engines.weights.index import EMBEDDING
 from trt_engines.weights.source import WeightSource
 

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from inference.checkpoint import adapter_files, adapters
+from inference.checkpoint import adapters
 from inference.checkpoint.adapters import MERGED, NOTE, MergeProgress, merge_adapter
 from inference.checkpoint.folder import inspect_folder
 from inference.errors import ModelFolderError
-from tests.inference.checkpoint.adapter_maker import OUTPUT, QUERY, factors, write_adapter
-from tests.inference.checkpoints import BF16, random_tensors, shard, tiny_config, write_model
+from tests.helpers.adapters import OUTPUT, QUERY, factors, write_adapter
+from tests.helpers.checkpoints import BF16, random_tensors, shard, tiny_config, write_model
 from tests.inference.golden import names
 from trt_engines.weights.index import EMBEDDING
 from trt_engines.weights.source import WeightSource
@@ -174,7 +174,7 @@ def test_another_drive_is_copied(base: Path, small: Path, tmp_path: Path, monkey
         raise OSError(errno.EXDEV, "another drive")
 
     monkeypatch.setattr(os, "link", no_link)
-    monkeypatch.setattr(adapter_files, "_SLICE", 10_000)
+    monkeypatch.setattr(adapters, "_SLICE", 10_000)
     report = merged(base, small, tmp_path / "out")[-1].report
     assert report is not None
     assert not report.linked
@@ -185,7 +185,7 @@ def test_another_drive_is_copied(base: Path, small: Path, tmp_path: Path, monkey
 
 def test_no_room(base: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(adapters.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9, 10**6))
+        patch.setattr(adapters, "free_bytes", lambda path: 10**6)
         with pytest.raises(ModelFolderError, match=r"needs 0\.0 GB on the drive .* 0\.0 GB free"):
             merged(base, small, tmp_path / "out")
 

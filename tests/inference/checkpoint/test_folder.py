@@ -19,9 +19,9 @@ from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import expected_tensors
 from inference.config import model_config_from_dicts
 from inference.errors import ModelFolderError
-from tests.inference.checkpoints import STARTER, Tensors, random_tensors, shard, small_config, write_model
-from tests.inference.published import published_config
-from tests.trt_engines.weights.support import write_checkpoint
+from tests.helpers.checkpoints import STARTER, Tensors, random_tensors, shard, small_config, write_model
+from tests.helpers.published import published_config
+from tests.helpers.weight_files import write_checkpoint
 from trt_engines.weights.index import DECODER, EMBEDDING, ENCODER
 
 LAYER = "model.decoder.layers.1."

@@ -9,8 +9,8 @@ import pytest
 from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.engines.planning import model_shape
 from inference.model.stack import DiffusionGemma
-from tests.inference.model.random_models import random_settings, random_shape, save_with, transformers_model
-from tests.inference.published import published_config
+from tests.helpers.published import published_config
+from tests.helpers.random_models import random_settings, random_shape, save_with, transformers_model
 from trt_engines.planning.shape import PUBLISHED
 
 

@@ -22,7 +22,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
 from transformers import DiffusionGemmaForBlockDiffusion
 
-from tests.inference.checkpoints import random_tensors, tiny_config, write_model
+from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 
 HERE = Path(__file__).resolve().parent
 PROMPT, CANVAS = [2, 5, 17, 301, 44], [7, 900, 12, 55, 3, 3, 610, 18]

@@ -1,4 +1,4 @@
-"""The engine process: its events, its death, its hanging, its end."""
+"""The model process: its events, its death, its hanging, its end."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ Start = Callable[..., ModelProcessClient]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Makes engine processes and ends them with the test."""
-    engines: list[ModelProcessClient] = []
+    """Makes model processes and ends them with the test."""
+    processes: list[ModelProcessClient] = []
 
     def make(backend: str = "fake", **options: Any) -> ModelProcessClient:
-        engines.append(ModelProcessClient(None, backend, **options))
-        return engines[-1]
+        processes.append(ModelProcessClient(None, backend, **options))
+        return processes[-1]
 
     yield make
-    for engine in engines:
-        engine.close()
+    for process in processes:
+        process.close()
 
 
 def test_load_and_answer(start: Start) -> None:
-    engine = start()
-    assert engine.pid is None
-    loading = list(engine.load())
+    process = start()
+    assert process.pid is None
+    loading = list(process.load())
     assert isinstance(loading[-1], ModelReady)
     assert loading[-1].name == NAME
     assert all(isinstance(event, ModelLoading) for event in loading[:-1])
-    assert engine.pid is not None
-    events = list(engine.generate(ask()))
+    assert process.pid is not None
+    events = list(process.generate(ask()))
     assert isinstance(events[0], PromptEncoded)
     assert events[-1].answer == SHORT_ANSWER
     # The KV cache lives on in the process.
-    assert of_kind(list(engine.generate(ask())), PromptEncoded)[0].prefilled_tokens == 0
+    assert of_kind(list(process.generate(ask())), PromptEncoded)[0].prefilled_tokens == 0
 
 
 def test_generating_loads_by_itself(start: Start) -> None:
@@ -64,21 +64,21 @@ def test_generating_loads_by_itself(start: Start) -> None:
 def test_errors_arrive_as_events_and_the_process_lives_on(
     start: Start, backend: str, known: bool, tmp_path: Path
 ) -> None:
-    engine = start(backend, log_file=tmp_path / "engine.log")
-    failed = list(engine.generate(ask()))[-1]
+    process = start(backend, log_file=tmp_path / "engine.log")
+    failed = list(process.generate(ask()))[-1]
     assert isinstance(failed, Failed)
     assert (failed.known, failed.engine_lost) == (known, False)
     assert ("Traceback" in failed.detail) is not known
     assert ("Traceback" in (tmp_path / "engine.log").read_text()) is not known
-    pid = engine.pid
+    pid = process.pid
     assert pid is not None
-    assert isinstance(list(engine.generate(ask()))[-1], Failed)
-    assert engine.pid == pid
+    assert isinstance(list(process.generate(ask()))[-1], Failed)
+    assert process.pid == pid
 
 
 def test_a_model_that_cannot_be_loaded(start: Start) -> None:
-    engine = start("fake:unloadable")
-    for events in (list(engine.load()), list(engine.generate(ask()))):
+    process = start("fake:unloadable")
+    for events in (list(process.load()), list(process.generate(ask()))):
         assert events[-1] == Failed("The fake model cannot be loaded.", "Choose another model.", known=True)
 
 
@@ -93,10 +93,10 @@ def until_block(run: Iterator[Any]) -> list[Any]:
 
 
 def test_a_killed_process_is_one_clear_sentence_and_the_next_answer_works(start: Start) -> None:
-    engine = start("fake:slow,long")
-    run = engine.generate(ask())
+    process = start("fake:slow,long")
+    run = process.generate(ask())
     before = until_block(run)
-    pid = engine.pid
+    pid = process.pid
     assert pid is not None
     psutil.Process(pid).kill()
     after = list(run)
@@ -109,86 +109,86 @@ def test_a_killed_process_is_one_clear_sentence_and_the_next_answer_works(start:
     assert "exit code" in failed.detail
     assert len(of_kind(after, Failed)) == 1
     assert of_kind(before, BlockCommitted)  # what was committed had arrived
-    assert engine.pid is None
-    again = until_block(engine.generate(ask()))
+    assert process.pid is None
+    again = until_block(process.generate(ask()))
     assert isinstance(again[-1], BlockCommitted)
-    assert engine.pid not in (None, pid)
+    assert process.pid not in (None, pid)
 
 
 def test_a_crash_in_a_step(start: Start, tmp_path: Path) -> None:
-    engine = start("fake:crash", log_file=tmp_path / "engine.log")
-    events = list(engine.generate(ask()))
+    process = start("fake:crash", log_file=tmp_path / "engine.log")
+    events = list(process.generate(ask()))
     assert events[-1].engine_lost
-    assert engine.pid is None
+    assert process.pid is None
 
 
 def test_a_process_that_died_while_idle_is_replaced_in_silence(start: Start) -> None:
-    engine = start()
-    list(engine.generate(ask()))
-    engine.kill()
-    while engine.pid is not None:
+    process = start()
+    list(process.generate(ask()))
+    process.kill()
+    while process.pid is not None:
         time.sleep(0.01)
-    events = list(engine.generate(ask()))
+    events = list(process.generate(ask()))
     assert isinstance(events[-1], Finished)
     assert of_kind(events, ModelReady)
 
 
 def test_cancel_ends_between_two_steps(start: Start) -> None:
-    engine, cancel = start("fake:slow,long"), threading.Event()
+    process, cancel = start("fake:slow,long"), threading.Event()
     events = []
-    for event in engine.generate(ask(), cancel):
+    for event in process.generate(ask(), cancel):
         events.append(event)
         if isinstance(event, DraftUpdated) and event.step >= 3:
             cancel.set()
     assert events[-1].reason == "cancelled"
     # The draft that made us cancel, and at most the steps that were under way.
     assert of_kind(events, DraftUpdated)[-1].step <= 6
-    assert engine.pid is not None
-    assert isinstance(until_block(engine.generate(ask()))[-1], BlockCommitted)
+    assert process.pid is not None
+    assert isinstance(until_block(process.generate(ask()))[-1], BlockCommitted)
 
 
-def test_a_hung_engine_is_killed_after_a_cancel(start: Start) -> None:
-    engine, cancel = start("fake:hang", cancel_grace=0.3), threading.Event()
-    list(engine.load())
-    pid = engine.pid
+def test_a_hung_process_is_killed_after_a_cancel(start: Start) -> None:
+    process, cancel = start("fake:hang", cancel_grace=0.3), threading.Event()
+    list(process.load())
+    pid = process.pid
     timer = threading.Timer(0.2, cancel.set)
     timer.start()
-    failed = list(engine.generate(ask(), cancel))[-1]
+    failed = list(process.generate(ask(), cancel))[-1]
     timer.join()
     assert isinstance(failed, Failed)
     assert failed.engine_lost
     assert "did not react" in failed.user_text
     assert pid is not None
     assert not psutil.pid_exists(pid)
-    assert isinstance(next(iter(engine.generate(ask()))), ModelLoading)
+    assert isinstance(next(iter(process.generate(ask()))), ModelLoading)
 
 
 def test_a_cancel_while_loading_ends_the_process_at_once(start: Start) -> None:
-    engine, cancel = start(), threading.Event()
+    process, cancel = start(), threading.Event()
     cancel.set()
-    events = list(engine.generate(ask(), cancel))
+    events = list(process.generate(ask(), cancel))
     assert isinstance(events[-1], Finished)
     assert events[-1].reason == "cancelled"
-    assert isinstance(list(engine.generate(ask()))[-1], Finished)
+    assert isinstance(list(process.generate(ask()))[-1], Finished)
 
 
 def test_an_abandoned_answer_never_mixes_with_the_next(start: Start) -> None:
-    engine = start("fake:slow,long")
-    run = engine.generate(ask("First"))
+    process = start("fake:slow,long")
+    run = process.generate(ask("First"))
     until_block(run)
     run.close()  # type: ignore[attr-defined]
-    pid = engine.pid
-    events = until_block(engine.generate(ask("Second")))
+    pid = process.pid
+    events = until_block(process.generate(ask("Second")))
     assert isinstance(events[0], PromptEncoded)
     assert of_kind(events, BlockCommitted)[0].block == 0
-    assert engine.pid == pid
+    assert process.pid == pid
 
 
 def test_a_slow_reader_gets_the_newest_draft_and_every_block(start: Start) -> None:
-    engine = start("fake:long")
-    list(engine.load())
+    process = start("fake:long")
+    list(process.load())
     events = []
-    for event in engine.generate(ask()):
+    for event in process.generate(ask()):
         events.append(event)
         if isinstance(event, PromptEncoded):
             time.sleep(0.5)  # the whole answer queues up meanwhile, as far as the pipe holds it
@@ -210,22 +210,22 @@ def test_coalescing_keeps_order_and_the_newest_of_each_block() -> None:
 
 def test_close_ends_a_process_in_the_middle_of_an_answer(start: Start) -> None:
     for backend in ("fake:slow,long", "fake:hang"):
-        engine = start(backend)
-        run = engine.generate(ask())
+        process = start(backend)
+        run = process.generate(ask())
         next(event for event in run if isinstance(event, DraftUpdated))
-        pid = engine.pid
+        pid = process.pid
         assert pid is not None
-        engine.close(timeout=0.5)
+        process.close(timeout=0.5)
         assert not psutil.pid_exists(pid)
-        assert engine.pid is None
-        engine.close()
+        assert process.pid is None
+        process.close()
         assert list(run)[-1].engine_lost
 
 
 def test_close_before_anything_was_started(start: Start) -> None:
-    with start() as engine:
-        engine.kill()
-    assert engine.pid is None
+    with start() as process:
+        process.kill()
+    assert process.pid is None
 
 
 def test_a_system_that_starts_no_process(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""No engine process outlives the program that started it, however that ends."""
+"""No model process outlives the program that started it, however that ends."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from inference.host.client import ModelProcessClient
 from inference.params import ChatTurn, GenerationRequest
 
 if __name__ == "__main__":
-    engine = ModelProcessClient(None, {backend!r})
-    for event in engine.generate(GenerationRequest((ChatTurn("user", "Hi"),))):
+    process = ModelProcessClient(None, {backend!r})
+    for event in process.generate(GenerationRequest((ChatTurn("user", "Hi"),))):
         if isinstance(event, DraftUpdated):
-            print(engine.pid, flush=True)
+            print(process.pid, flush=True)
             break
     {then}
 """
 
 
 def start_parent(backend: str, then: str) -> tuple[subprocess.Popen[str], psutil.Process]:
-    """A program with an engine in the middle of an answer, and that engine."""
+    """A program with a model process in the middle of an answer, and that process."""
     code = PARENT.format(backend=backend, then=then)
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -37,28 +37,28 @@ def start_parent(backend: str, then: str) -> tuple[subprocess.Popen[str], psutil
 
 
 @pytest.mark.parametrize("backend", ["fake:slow,long", "fake:hang"])
-def test_a_killed_parent_takes_its_engine_along(backend: str) -> None:
-    parent, engine = start_parent(backend, "time.sleep(600)")
+def test_a_killed_parent_takes_its_model_process_along(backend: str) -> None:
+    parent, process = start_parent(backend, "time.sleep(600)")
     with parent:
         parent.kill()
-    gone, _ = psutil.wait_procs([engine], timeout=10)
+    gone, _ = psutil.wait_procs([process], timeout=10)
     assert gone
 
 
-def test_a_parent_that_ends_without_closing_takes_its_engine_along() -> None:
-    parent, engine = start_parent("fake:slow,long", "pass")
+def test_a_parent_that_ends_without_closing_takes_its_model_process_along() -> None:
+    parent, process = start_parent("fake:slow,long", "pass")
     with parent:
         assert parent.wait(20) == 0
-    gone, _ = psutil.wait_procs([engine], timeout=10)
+    gone, _ = psutil.wait_procs([process], timeout=10)
     assert gone
 
 
 def test_the_end_of_the_pipe_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What Windows has to rely on: the engine hangs in a step, and no kernel kills it for us."""
+    """What Windows has to rely on: the model process hangs in a step, and no kernel kills it for us."""
     # The child imports the server anew; the environment reaches it, a patched attribute would not.
     monkeypatch.setenv(lifeline.NO_KERNEL_VARIABLE, "1")
-    parent, engine = start_parent("fake:hang", "time.sleep(600)")
+    parent, process = start_parent("fake:hang", "time.sleep(600)")
     with parent:
         parent.kill()
-    gone, _ = psutil.wait_procs([engine], timeout=10)
+    gone, _ = psutil.wait_procs([process], timeout=10)
     assert gone

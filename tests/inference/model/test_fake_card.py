@@ -19,7 +19,7 @@ from inference.config import ModelConfig, model_config_from_dicts
 from inference.model.device_kv import DeviceKv
 from inference.model.device_pass import DevicePasses, ExpertsWay, Ways
 from inference.model.stack import DiffusionGemma
-from tests.inference.published import published_config, published_generation_config
+from tests.helpers.published import published_config, published_generation_config
 
 ROOT = Path("model")
 CARD = torch.device("cuda")

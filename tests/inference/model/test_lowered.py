@@ -12,8 +12,8 @@ from inference.config import ModelConfig, model_config_from_folder
 from inference.model.graphs import StackGraph
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import model_from_folder
-from tests.inference.model.random_models import Setting, random_shape, save_with, transformers_model
-from tests.trt_engines.building.support import STARTER
+from tests.helpers.checkpoints import STARTER
+from tests.helpers.random_models import Setting, random_shape, save_with, transformers_model
 from trt_engines.selftest.check import TOLERANCES, _difference
 
 COUNT, PAST = 64, 40

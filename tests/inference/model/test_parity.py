@@ -21,7 +21,7 @@ from inference.backends.onnx import OnnxBackend
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
 from inference.model.export_graphs import write_graphs
-from tests.inference.model.random_models import Setting, random_settings, random_shape, save_with, transformers_model
+from tests.helpers.random_models import Setting, random_settings, random_shape, save_with, transformers_model
 from trt_engines.weights.index import index_checkpoint
 
 TOLERANCE = 1e-4

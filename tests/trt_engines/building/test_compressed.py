@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from inference.checkpoint.folder import checked_model
+from tests.helpers.weight_files import write_checkpoint
 from tests.trt_engines.building.support import STARTER, request_for
 from tests.trt_engines.building.test_every_precision import compiled
 from tests.trt_engines.weights.compressed_support import fp8_matrix, nvfp4_matrix
-from tests.trt_engines.weights.support import relative_rms, write_checkpoint
+from tests.trt_engines.weights.support import relative_rms
 from trt_engines.building.child import part_graph
 from trt_engines.graphs.bind import bound_weights, reference_weights
 from trt_engines.graphs.precision import COMPUTE_TYPES, lowered

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inference.model.random_models import Setting, Shape, save_with, transformers_model
+from tests.helpers.random_models import Setting, Shape, save_with, transformers_model
 from tests.trt_engines.building.support import STARTER, request_for
 from trt_engines.building.child import PartJob, part_graph
 from trt_engines.building.compile import Compiled, compile_plan

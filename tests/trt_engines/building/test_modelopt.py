@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.weight_files import write_checkpoint
 from tests.trt_engines.building.support import STARTER, request_for
 from tests.trt_engines.building.test_every_precision import compiled
-from tests.trt_engines.weights.support import modelopt_experts, relative_rms, slow_values, write_checkpoint
+from tests.trt_engines.weights.support import modelopt_experts, relative_rms, slow_values
 from trt_engines.building.child import part_graph
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.weights.formats import Int4

@@ -13,12 +13,13 @@ from inference.config import model_config_from_folder
 from inference.engines.choice import cuts, engine_limits
 from inference.engines.planning import model_shape
 from inference.engines.templates import templates_for
-from tests.inference.model.random_models import Setting, Shape, save_with, transformers_model
+from tests.helpers.random_models import Setting, Shape, save_with, transformers_model
 from tests.trt_engines.runtime.simulated import OrtEngine, SimulatedDevice
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, end_graph, segment_graph
 from trt_engines.graphs.precision import lowered
-from trt_engines.runtime.runner import ModelParts, ModelRunner
+from trt_engines.runtime.parts import ModelParts
+from trt_engines.runtime.runner import ModelRunner
 from trt_engines.weights.source import WeightSource
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from inference.backends.base import DenoiseStep
 from inference.backends.onnx import OnnxBackend
-from tests.inference.model.random_models import Setting, Shape, random_shape
+from tests.helpers.random_models import Setting, Shape, random_shape
 from tests.trt_engines.runtime.models import Simulated, make_checkpoint, reference, simulated
 from trt_engines.errors import EngineError
 from trt_engines.runtime.device import DeviceMemoryError

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from trt_engines.building.process import ProcessError
 from trt_engines.errors import EngineError
+from trt_engines.process import ProcessError
 from trt_engines.tensorrt import addon
 from trt_engines.tensorrt.trial import Trial, TrialJob, run_trial, try_tensorrt
 

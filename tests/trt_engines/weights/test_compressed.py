@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.weight_files import write_checkpoint
 from tests.trt_engines.weights.compressed_support import (
     Tensors,
     compressed_layer,
@@ -18,7 +19,7 @@ from tests.trt_engines.weights.compressed_support import (
     slow_fp8,
     slow_nvfp4,
 )
-from tests.trt_engines.weights.support import BF16, E4M3, plain_experts, relative_rms, write_checkpoint
+from tests.trt_engines.weights.support import BF16, E4M3, plain_experts, relative_rms
 from tests.trt_engines.weights.test_source_memory import EXPERT, SLACK, measured
 from trt_engines.errors import EngineError, WeightsError
 from trt_engines.weights.formats import DEFAULT_INPUT_SCALE, Fp8, Nvfp4

@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trt_engines.weights.support import (
-    BF16,
-    E4M3,
-    modelopt_experts,
-    relative_rms,
-    slow_values,
-    write_checkpoint,
-)
+from tests.helpers.weight_files import write_checkpoint
+from tests.trt_engines.weights.support import BF16, E4M3, modelopt_experts, relative_rms, slow_values
 from trt_engines.errors import WeightsError
 from trt_engines.weights.formats import Nvfp4
 from trt_engines.weights.source import WeightSource

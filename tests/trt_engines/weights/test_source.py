@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trt_engines.weights.support import BF16, E4M3, plain_experts, relative_rms, write_checkpoint
+from tests.helpers.weight_files import write_checkpoint
+from tests.trt_engines.weights.support import BF16, E4M3, plain_experts, relative_rms
 from trt_engines.errors import WeightsError
 from trt_engines.weights.blocks import QuantisationError
 from trt_engines.weights.formats import quantise_fp8, quantise_int4, quantise_nvfp4

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.trt_engines.weights.support import BF16, modelopt_experts, write_checkpoint
+from tests.helpers.weight_files import write_checkpoint
+from tests.trt_engines.weights.support import BF16, modelopt_experts
 
 ROOT = Path(__file__).resolve().parents[3]
 MIB = 2**20

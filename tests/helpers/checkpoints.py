@@ -12,8 +12,8 @@ import numpy as np
 
 from inference.checkpoint.tensors import expected_tensors
 from inference.config import model_config_from_dicts
-from tests.inference.published import published_config
-from tests.trt_engines.weights.support import write_checkpoint
+from tests.helpers.published import published_config
+from tests.helpers.weight_files import write_checkpoint
 
 STARTER = Path(__file__).resolve().parents[2] / "resources" / "starter"
 BF16 = np.dtype(ml_dtypes.bfloat16)

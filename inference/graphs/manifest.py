@@ -1,27 +1,25 @@
-"""Makes the graphs of a checkpoint folder, and says whether those that lie there still fit.
+"""What the exported graphs of a checkpoint folder are: their manifest, and whether they still fit the weights.
 
 Graphs lie beside the weights (`dewpoint-*.onnx`) with a manifest that names the weights by the hash of their headers,
-so that a graph is never run over weights with another layout. Making them needs the `export` extra (torch, onnxscript);
-checking and running them does not.
+so that a graph is never run over weights with another layout. Making them (`inference.model.export_graphs`) needs the
+`export` extra (torch, onnxscript); checking and running them does not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inference.checkpoint.tensors import check_plain
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import ModelConfig
 from inference.errors import GraphError, ModelFolderError
-from inference.graphs.exporting import HINT, can_export
 from trt_engines.errors import EngineError, WeightsError
-from trt_engines.weights.index import TensorRecord, index_checkpoint
+from trt_engines.files import write_whole
+from trt_engines.weights.index import TensorRecord
 
 GRAPH_VERSION = 3
 MANIFEST = "dewpoint-graphs.json"
@@ -104,37 +102,9 @@ def content_digest(records: dict[str, TensorRecord]) -> str:
     return digest.hexdigest()
 
 
-def ensure_graphs(folder: Path, progress: Progress) -> tuple[GraphManifest, bool]:
-    """The manifest of usable graphs in `folder`, made anew if need be; and whether they were made anew.
-
-    Raises:
-        ModelFolderError: The checkpoint is missing, damaged or not of this architecture.
-        GraphError: Graphs must be made but cannot be (no `export` extra, read-only folder, symbolic links).
-    """
-    config = model_config_from_folder(folder)
-    with known_errors(ModelFolderError):
-        records = index_checkpoint(folder)
-    manifest = valid_manifest(folder, config, records)
-    if manifest is not None:
-        return manifest, False
-    check_plain(config, records)
-    _check_folder(folder, records)
-    if not can_export():
-        raise GraphError(
-            f"The model in {folder} has no graphs for this version yet, and making them needs PyTorch.",
-            HINT,
-        )
-    from inference.model.export_graphs import write_graphs  # torch: only when graphs must be made
-
-    with known_errors(GraphError):
-        return write_graphs(folder, config, records, progress), True
-
-
 def write_manifest(folder: Path, manifest: GraphManifest) -> None:
     """Write the manifest whole or not at all."""
-    part = folder / f"{MANIFEST}.part"
-    part.write_text(json.dumps(asdict(manifest), indent=1) + "\n", encoding="utf-8")
-    part.replace(folder / MANIFEST)
+    write_whole(folder / MANIFEST, json.dumps(asdict(manifest), indent=1) + "\n")
 
 
 def file_digests(folder: Path, names: list[str]) -> dict[str, str]:
@@ -147,20 +117,6 @@ def _sha256(file: Path) -> str:
         return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
         return ""
-
-
-def _check_folder(folder: Path, records: dict[str, TensorRecord]) -> None:
-    links = sorted({r.file.name for r in records.values() if r.file.is_symlink()})
-    if links:
-        raise GraphError(
-            f"{folder} holds symbolic links ({links[0]}); ONNX Runtime refuses weights behind links.",
-            "Copy the model to a folder of its own, following links (Linux: cp -rL FROM TO), and open that folder.",
-        )
-    if not os.access(folder, os.W_OK):
-        raise GraphError(
-            f"{folder} cannot be written, and the graphs must lie beside the weights.",
-            "Make the folder writable, or copy the model to a folder of yours and open that one.",
-        )
 
 
 @contextmanager

@@ -34,6 +34,24 @@ class Shape:
     vocab: int
 
 
+# Two layers, one of each kind; small enough to be exported in a second.
+TINY = Shape(
+    seed=5,
+    kinds=("sliding_attention", "full_attention"),
+    hidden=16,
+    intermediate=16,
+    heads=2,
+    kv_heads=1,
+    full_kv_heads=1,
+    head_dim=8,
+    full_head_dim=8,
+    experts=6,
+    top_k=2,
+    moe=8,
+    vocab=97,
+)
+
+
 @dataclass(frozen=True)
 class Setting:
     """What varies over one architecture without changing its graphs."""

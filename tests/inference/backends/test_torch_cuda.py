@@ -19,7 +19,9 @@ from inference.model.experts import mix_exact
 from inference.model.grouped import can_group, grouped_product, mix_grouped
 from inference.model.layers import Experts, Norm, fused_norm
 from inference.model.weights import model_from_folder
-from tests.inference.model.random_models import Setting, random_settings, random_shape, save_with, transformers_model
+from tests.helpers.random_models import Setting, random_settings, random_shape, save_with, transformers_model
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 TOLERANCE = 1e-4  # as against transformers: rounding grows from step to step
 EVERY_WAY: list[tuple[ExpertsWay, bool]] = [("grouped", True), ("grouped", False), ("capacity", True), ("exact", False)]

@@ -13,8 +13,10 @@ from inference.backends.base import Backend
 from inference.backends.onnx import OnnxBackend
 from inference.backends.torch_reference import TorchBackend
 from inference.checkpoint.adapters import merge_adapter
-from tests.inference.checkpoints import random_tensors, tiny_config, write_model
+from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.inference.golden import names
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PROMPT, CANVAS = [2, 5, 17, 301, 44], [7, 900, 12, 55, 3, 3, 610, 18]

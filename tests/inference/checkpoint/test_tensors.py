@@ -12,8 +12,10 @@ from inference.checkpoint.tensors import expected_tensors
 from inference.config import model_config_from_folder
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import checkpoint_name
-from tests.inference.checkpoints import STARTER
-from tests.inference.model.random_models import random_settings, random_shape, save_with, transformers_model
+from tests.helpers.checkpoints import STARTER
+from tests.helpers.random_models import random_settings, random_shape, save_with, transformers_model
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.mark.parametrize("seed", range(8))

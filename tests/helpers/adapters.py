@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.trt_engines.weights.support import write_checkpoint
+from tests.helpers.weight_files import write_checkpoint
 
 PREFIX = "base_model.model."
 QUERY, OUTPUT = "model.decoder.layers.0.self_attn.q_proj", "model.decoder.layers.1.self_attn.o_proj"

@@ -1,0 +1,21 @@
+"""What the window calls a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+_NAME_FILES = ("dewpoint.json", "dewpoint-model.json", "config.json")
+
+
+def model_name(folder: Path) -> str:
+    """What the window calls a model: "display_name" of Dewpoint's notes or of config.json, else the folder's name."""
+    for file_name in _NAME_FILES:
+        try:
+            value = json.loads((folder / file_name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # a damaged file is reported where its content matters
+        name = value.get("display_name") if isinstance(value, dict) else None
+        if isinstance(name, str) and name.strip():
+            return name.strip()
+    return folder.resolve().name

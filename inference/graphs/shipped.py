@@ -1,0 +1,21 @@
+"""Graph templates that the program ships, and the fingerprint of a configuration by which they are found."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from inference.config import ModelConfig
+from inference.graphs.manifest import shape_fingerprint
+
+_SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "graphs"
+
+
+def configuration_fingerprint(config: ModelConfig) -> str:
+    """Hash of what the templates depend on: the shape, and the checkpoint's type, to which the scale is rounded."""
+    return hashlib.sha256(f"{shape_fingerprint(config)} {config.dtype}".encode()).hexdigest()[:16]
+
+
+def shipped_folder(config: ModelConfig) -> Path:
+    """Where the program ships templates of this configuration, if it does."""
+    return _SHIPPED / configuration_fingerprint(config)
