@@ -237,6 +237,8 @@ def leftovers(count: int, bytes_: int) -> str:
     return f"{count} {'leftover' if count == 1 else 'leftovers'}, {size(bytes_)}"
 
 
+# -- adding a model --------------------------------------------------------------------------------------------------
+
 NAME_TITLE = "Add a model by its name"
 NAME_TEXT = "Name of a DiffusionGemma model on huggingface.co, or the address of its page."
 NAME_LABEL = "Repository"
@@ -271,6 +273,8 @@ def base_is(base: str) -> str:
     return f"It names {base}. Another base fits only if it has the same layers."
 
 
+# -- before a download -----------------------------------------------------------------------------------------------
+
 ACCEPT = "I accept the licence"
 DOWNLOAD = "Download"
 
@@ -290,6 +294,8 @@ def goes_to(folder: Path) -> str:
     """Where it will lie."""
     return f"It goes to {folder}"
 
+
+# -- before a removal ------------------------------------------------------------------------------------------------
 
 REMOVE = "Remove"
 REMOVE_FROM_LIST = "Remove from list"
@@ -337,6 +343,8 @@ def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
+# -- leftovers -------------------------------------------------------------------------------------------------------
+
 LEFTOVERS_TEXT = "These folders lie in the models folder and belong to no model of the list."
 NO_LEFTOVERS = "Nothing lies about any more."
 
@@ -356,6 +364,8 @@ def delete_detail(text: str, bytes_: int) -> str:
     return f"{text} {size(bytes_)} come free. Files that Dewpoint did not write stay."
 
 
+# -- the access token ------------------------------------------------------------------------------------------------
+
 TOKEN_TITLE = "Access token"
 TOKEN_TEXT = (
     "Some models are given only to accounts that accepted their terms. A token for reading, made on the Hub's page, "
@@ -369,6 +379,8 @@ TOKEN_FORGET = "Forget"
 TOKEN_SAVED = "Saved in this system's keyring."
 TOKEN_SESSION = "This system has no keyring, so the token holds until Dewpoint ends."
 TOKEN_FORGOTTEN = "Forgotten."
+# -- on the page of a new chat ---------------------------------------------------------------------------------------
+
 SHOW_MODELS = "Show models"
 NOT_NOW = "Not now"
 HIDE = "Hide"
