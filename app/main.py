@@ -1,4 +1,4 @@
-"""The composition root: reads the arguments, builds history, model process, controller and window, hands each what it needs."""
+"""The composition root: reads the arguments, builds history, model process, controller and window, and wires them."""
 
 from __future__ import annotations
 
