@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 EXCLUDED_MODULES = [
     "torch", "transformers", "onnxscript", "onnx_ir", "tkinter", "_tkinter", "turtle", "idlelib", "test", "lib2to3",
     "pip", "setuptools", "pkg_resources", "distutils", "hf_xet", "pytest", "IPython", "matplotlib", "PIL", "pandas",
-    "scipy", "cuda", "tensorrt", "tensorrt_rtx", "inference.model", "inference.training", "trt_engines.export.graph",
+    "scipy", "cuda", "tensorrt", "tensorrt_rtx", "inference.model", "inference.training", "trt_engines.export",
     "onnx.backend.test", "onnxruntime.transformers", "onnxruntime.tools", "onnxruntime.quantization", "numpy.f2py",
     "numpy.testing", "_crypt", "nis",
 ]  # fmt: skip
