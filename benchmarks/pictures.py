@@ -1,6 +1,6 @@
 """The pictures of the README, made anew from the real window: `python benchmarks/pictures.py` (Linux, also offscreen).
 
-    writing.png    a real answer of the starter model, half denoised: the engine process is halted for the shot
+    writing.png    a real answer of the starter model, half denoised: the model process is halted for the shot
     finished.png   the same answer, finished
     dark.png       sample content with code and a table, dark; written into the history beforehand
     engines.png    the engine card while it builds the starter's engines; the build is real, the card is pretended
