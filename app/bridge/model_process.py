@@ -16,11 +16,11 @@ from typing import Protocol
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.base import texts
-from app.base.errors import report_from_exception
+from app.base.errors import ErrorReport, report_from_exception
 from app.base.log import get_logger
 from app.bridge.background import BackgroundThread, Task, TaskEnded, TaskEvent
 from app.bridge.latest import LatestSlot
-from app.chats.texts import NO_MODEL, NO_MODEL_HINT
+from app.chats import texts as chat_texts
 from app.library.answering import ModelChoice
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, ModelReady
 from inference.params import GenerationRequest
@@ -147,7 +147,7 @@ class ModelWorker:
 
     def _answer(self, task: AnswerTask) -> Generator[Event, None, None]:
         if self._process is None:
-            yield Failed(NO_MODEL, NO_MODEL_HINT, known=True)
+            yield Failed(chat_texts.NO_MODEL, chat_texts.NO_MODEL_HINT, known=True)
             return
         yield from self._whole(task, self._process.generate(task.request, task.cancel))
 
@@ -163,7 +163,7 @@ class ModelWorker:
                     yield event
         except Exception as exc:
             _log.exception("task %d", task.number)
-            last = failed_from_exception(exc)
+            last = _failed(report_from_exception(exc))
             yield last
         closing = (ModelReady, Failed, Finished) if isinstance(task, LoadTask) else (Failed, Finished)
         if not isinstance(last, closing):
@@ -241,7 +241,9 @@ class ModelThread(QObject):
         """Keep the order of draft and commit, pass the event on, forget ended tasks."""
         event = arrived.event
         if isinstance(event, TaskEnded):
-            return  # the model's own closing event came before it
+            if arrived.number not in self._tasks:
+                return  # the model's own closing event came before it
+            event = _failed(event.report or ErrorReport("bug", texts.BUG, texts.BUG_HINT))
         assert isinstance(event, Event)
         if isinstance(event, BlockCommitted):
             self._flush(event.block)
@@ -272,7 +274,6 @@ class ModelThread(QObject):
             self._poll.stop()
 
 
-def failed_from_exception(exc: Exception) -> Failed:
-    """Any exception as the closing event of a task."""
-    report = report_from_exception(exc)
+def _failed(report: ErrorReport) -> Failed:
+    """What went wrong, as the closing event of a task."""
     return Failed(report.text, report.hint, known=report.kind == "known", detail=report.detail)

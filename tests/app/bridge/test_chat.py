@@ -121,6 +121,21 @@ def test_no_exception_vanishes(
         assert type(error).__name__ in failed.detail
 
 
+@pytest.mark.log_allowed("bridge: task")
+def test_a_process_that_cannot_even_be_made_is_a_failure(qtbot: QtBot) -> None:
+    def make(choice: ModelChoice) -> ScriptedModelProcess:
+        raise RuntimeError("no such thing")
+
+    thread = ModelThread(make)
+    heard = Listener(thread)
+    thread.load(CHOICE)
+    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=20_000)
+    failed = heard.events[-1].event
+    assert isinstance(failed, Failed)
+    assert "no such thing" in failed.detail
+    assert thread.shut_down()
+
+
 def test_a_generator_that_just_ends_is_a_failure(
     qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess
 ) -> None:
