@@ -7,7 +7,7 @@ import sys
 
 def main() -> int:
     """Run the program; returns the exit status."""
-    # Imported here: the engine process, being spawned, imports this module again and needs neither.
+    # Imported here: the model process, being spawned, imports this module again and needs neither.
     if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
         from app.commands.dispatch import run_command
 

@@ -1,4 +1,4 @@
-"""The composition root: reads the arguments, builds store, engine, controller and window, hands each what it needs."""
+"""The composition root: reads the arguments, builds history, model process, controller and window, and wires them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
 from app.bridge.engines import Engines
 from app.bridge.gpu import GpuAddon
-from app.bridge.jobs import ModelChoice, ModelProcess
 from app.bridge.library import Library
+from app.bridge.model_process import ModelProcess
 from app.bridge.preferences import Preferences
 from app.bridge.signals import SignalWatch
 from app.bridge.updates import Updates
@@ -33,10 +33,10 @@ from app.chats.history import HistoryStore
 from app.engines.service import EngineService
 from app.engines.tools import EngineTools
 from app.gpu.start import start_addon
+from app.library.answering import ModelChoice, starter_choice
 from app.library.services import LibraryServices
 from app.smoke import SmokeRun
 from app.ui.chat import words
-from app.ui.menu_slots import starter_choice
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.theme import ThemeManager
 from app.ui.window import MainWindow
@@ -152,7 +152,7 @@ def build(
     window = MainWindow(controller, engines, library, gpu, updates, preferences, themes, paths)
     notice = " ".join(text for text in notices if text)
     if notice:
-        window.pane.notice.show_text(notice, stays=True)
+        window.notices.show(notice, stays=True)
     return Parts(store, preferences, controller, engines, library, gpu, updates, themes, window)
 
 
@@ -180,7 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(application: QApplication, parts: Parts, options: argparse.Namespace, started: float, stack: ExitStack) -> int:
     window = parts.window
     reports = _Reports()
-    reports.arrived.connect(window.on_problem)
+    reports.arrived.connect(window.notices.report)
     stack.callback(install_exception_hooks(reports.arrived.emit))
     watch = SignalWatch(window)
     watch.arrived.connect(window.close)

@@ -1,6 +1,6 @@
 """The pictures of the README, made anew from the real window: `python benchmarks/pictures.py` (Linux, also offscreen).
 
-    writing.png    a real answer of the starter model, half denoised: the engine process is halted for the shot
+    writing.png    a real answer of the starter model, half denoised: the model process is halted for the shot
     finished.png   the same answer, finished
     dark.png       sample content with code and a table, dark; written into the history beforehand
     engines.png    the engine card while it builds the starter's engines; the build is real, the card is pretended
@@ -31,9 +31,9 @@ from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from app.base.paths import AppPaths  # noqa: E402
-from app.bridge.model import ModelPhase  # noqa: E402
 from app.chats.history import HistoryStore  # noqa: E402
 from app.engines.tools import EngineTools  # noqa: E402
+from app.library.answering import ModelPhase  # noqa: E402
 from app.main import Parts, build  # noqa: E402
 from app.transfers.values import Digest  # noqa: E402
 from app.ui.updates.dialog import UpdateDialog  # noqa: E402
@@ -150,8 +150,8 @@ def _pretended_card() -> tuple[DetectedGpu, ...]:
 
 def _engine_card(parts: Parts, picture: Path) -> None:
     """The engine card in the middle of a build."""
-    parts.window.on_engines()
-    card = parts.window.engine_card
+    parts.window.engines.on_engines()
+    card = parts.window.engines.card
     if card is None:
         raise ValueError("there is no engine card")
     _wait(lambda: card.build_button.isVisible() and card.build_button.text() == "Build")
@@ -163,8 +163,8 @@ def _engine_card(parts: Parts, picture: Path) -> None:
 
 def _models_window(parts: Parts, picture: Path) -> None:
     """The models window during a download that is not real."""
-    parts.window.on_models()
-    window = parts.window.models_window
+    parts.window.models.show_page()
+    window = parts.window.models.page
     if window is None:
         raise ValueError("there is no models window")
     _wait(lambda: parts.library.status is not None)

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from inference.params import ChatTurn, GenerationRequest, SamplerParams
 
 if TYPE_CHECKING:
-    from inference.opening import open_session as open_model
+    from inference.opening import open_model
 
 __all__ = ["ChatTurn", "GenerationRequest", "SamplerParams", "open_model"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "open_model":
-        from inference.opening import open_session
+        from inference.opening import open_model
 
-        return open_session
+        return open_model
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

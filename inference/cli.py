@@ -20,7 +20,6 @@ from pathlib import Path
 from types import FrameType
 
 from inference.backends.registry import BACKEND_NAMES
-from inference.engines import ENGINES_VARIABLE
 from inference.events import (
     BlockCommitted,
     Event,
@@ -31,7 +30,7 @@ from inference.events import (
     event_as_dict,
 )
 from inference.failures import failed_from_error
-from inference.opening import open_session
+from inference.opening import open_model
 from inference.params import ChatTurn, GenerationRequest, SamplerParams
 
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "starter"
@@ -116,9 +115,7 @@ def _generated(
     def progress(stage: str, fraction: float) -> None:
         report(ModelLoading(stage, fraction))
 
-    named = os.environ.get(ENGINES_VARIABLE)
-    engines = Path(named) if named else None
-    with open_session(options.model, options.backend, progress, engines) as session:
+    with open_model(options.model, options.backend, progress) as session:
         yield session.ready_event(time.perf_counter() - began)
         yield from session.generate(request, cancel)
 

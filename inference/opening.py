@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from inference.backends.base import Progress
 from inference.backends.registry import is_fake, open_backend
 from inference.checkpoint.folder import checked_model
 from inference.checkpoint.name import model_name
+from inference.engines import ENGINES_VARIABLE
 from inference.session import Session
 from inference.text.chat_template import ChatTemplate, template_from_folder
 from inference.text.tokenizer import TextTokenizer, tokenizer_from_folder
@@ -50,6 +52,21 @@ def open_session(
     loaded = open_backend(folder, backend, weights, engines)
     report("Ready", 1.0)
     return Session(loaded, tokenizer, template, name)
+
+
+def open_model(
+    path: Path | str | None,
+    backend: str = "auto",
+    progress: Progress | None = None,
+    engines: Path | None = None,
+) -> Session:
+    """What `open_session` does, for command lines and programs of others: engines may be named by DEWPOINT_ENGINES.
+
+    Raises:
+        KnownError: The folder, the backend's name or the machine is to blame.
+    """
+    named = os.environ.get(ENGINES_VARIABLE)
+    return open_session(path, backend, progress, engines or (Path(named) if named else None))
 
 
 def _text_parts(folder: Path | None, path: Path | str | None) -> tuple[TextTokenizer, ChatTemplate, str]:

@@ -11,9 +11,9 @@ import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 
-# No file of an installed program may have such a path.
+# No file of an installed program may have such a path (`trt_engines/tensorrt` is a folder of ours).
 FORBIDDEN = re.compile(
-    r"(^|/)(torch|transformers|onnxscript|triton|nvidia|tensorrt\w*|cuda|tkinter)(/|-\d|$)"
+    r"(^|(?<!trt_engines)/)(torch|transformers|onnxscript|triton|nvidia|tensorrt\w*|cuda|tkinter)(/|-\d|$)"
     r"|(^|/)(lib)?(cu(da(rt)?|blas|dnn|fft|rand|solver|sparse)(Lt)?(64)?|nv(rtc|infer|JitLink)|nccl|torch|tensorrt)\w*"
     r"[^/]*\.(dll|pyd|so)",
     re.IGNORECASE,

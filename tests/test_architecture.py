@@ -60,6 +60,45 @@ def test_functions_are_short() -> None:
     assert not too_long
 
 
+def public_classes() -> dict[str, list[str]]:
+    """Where each public class of the three packages is defined."""
+    places: dict[str, list[str]] = {}
+    for path in in_packages("app", "inference", "trt_engines"):
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name_of(path))
+    return places
+
+
+def test_one_word_has_one_meaning() -> None:
+    """No two public classes share a name (glossary in ARCHITECTURE.md)."""
+    assert not {name: places for name, places in public_classes().items() if len(places) > 1}
+
+
+def test_no_mixin_on_a_widget() -> None:
+    """What a window does is split by coordinators, each with a state of its own, not by classes that it inherits."""
+    mixed = [
+        f"{name_of(path)}:{node.lineno} {node.name}"
+        for path in in_packages("app")
+        if name_of(path).startswith(("app/ui/", "app/bridge/"))
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ClassDef) and len(node.bases) > 1
+    ]
+    assert not mixed
+
+
+def entries(folder: Path) -> list[str]:
+    """What a newcomer sees in a folder of code."""
+    hidden = {"__init__.py", "__pycache__"}
+    return [path.name for path in folder.iterdir() if path.name not in hidden]
+
+
+def test_a_newcomer_sees_few_entries() -> None:
+    """A folder for every subject: the first look must fit in a head."""
+    assert len(entries(ROOT / "app")) <= 15
+    assert len(entries(ROOT / "app" / "ui")) <= 10
+
+
 def calls(path: Path) -> Iterator[ast.Call]:
     """All calls in a file."""
     return (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
@@ -114,3 +115,14 @@ def resources_folder() -> Path:
 def starter_model_folder() -> Path:
     """The starter model's checkpoint folder."""
     return resources_folder() / "starter"
+
+
+def same_folder(one: Path | None, other: Path | None) -> bool:
+    """Whether two paths lead to the same folder."""
+    return one is not None and other is not None and (one == other or _real(one) == _real(other))
+
+
+@lru_cache(maxsize=256)
+def _real(path: Path) -> str:
+    """Looked up once: this is asked at every piece of news, and the drive may be slow, or gone."""
+    return os.path.realpath(path)

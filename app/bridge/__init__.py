@@ -1,1 +1,1 @@
-"""Between the window and the engine process: one worker thread, one signal, one controller."""
+"""Between the window and everything slow: the model process and the threads, seen as one QObject a subject."""

@@ -7,9 +7,8 @@ import dataclasses
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.base.errors import AppError, report_from_exception
-from app.bridge.jobs import AnswerJob, JobDraft, JobEvent
 from app.bridge.model import AnsweringModel
-from app.bridge.thread import WorkerThread
+from app.bridge.model_process import AnswerTask, ModelEvent, ModelThread, NewestDraft
 from app.chats.history import HistoryStore
 from app.chats.messages import Message, MessageState
 from app.chats.session import AnswerRecorder, Ask
@@ -38,12 +37,12 @@ class Answering(QObject):
     problem = Signal(object)
 
     def __init__(
-        self, store: HistoryStore, worker: WorkerThread, model: AnsweringModel, parent: QObject | None = None
+        self, store: HistoryStore, worker: ModelThread, model: AnsweringModel, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._store, self._worker, self._model = store, worker, model
         self._ask: Ask | None = None
-        self._job: AnswerJob | None = None
+        self._task: AnswerTask | None = None
         self._started = False
         self._unsaved: list[AnswerRecorder] = []
         self._retry = QTimer(self)
@@ -73,15 +72,15 @@ class Answering(QObject):
     def begin(self, ask: Ask) -> None:
         """Make the answer that `ask` stands for."""
         self._ask, self._started = ask, False
-        self._job = self._worker.answer(ask.request)
+        self._task = self._worker.answer(ask.request)
         self._model.show_writing()
         self.began.emit(ask)
 
     def stop(self) -> None:
         """End the answer; what is committed stays."""
-        if self._ask is None or self._job is None:
+        if self._ask is None or self._task is None:
             return
-        self._job.cancel.set()
+        self._task.cancel.set()
         if self.waiting_for_model:
             self._end(None)
         else:
@@ -89,22 +88,22 @@ class Answering(QObject):
 
     def abandon(self) -> None:
         """Store what is there: the program ends."""
-        if self._job is not None:
-            self._job.cancel.set()
+        if self._task is not None:
+            self._task.cancel.set()
         if self._ask is not None:
             self._store_safely(self._ask.recorder, None)
-            self._ask, self._job = None, None
+            self._ask, self._task = None, None
         self.on_retry_due()
         self._retry.stop()
 
-    def on_draft(self, arrived: JobDraft) -> None:
+    def on_draft(self, arrived: NewestDraft) -> None:
         """A draft came."""
-        if self._job is not None and arrived.number == self._job.number and not self._job.cancel.is_set():
+        if self._task is not None and arrived.number == self._task.number and not self._task.cancel.is_set():
             self.draft_updated.emit(arrived.draft)
 
-    def on_event(self, arrived: JobEvent) -> bool:
+    def on_event(self, arrived: ModelEvent) -> bool:
         """Take an event; True if it was one of this answer."""
-        if self._ask is None or self._job is None or arrived.number != self._job.number:
+        if self._ask is None or self._task is None or arrived.number != self._task.number:
             return False
         self._started = True
         event = arrived.event
@@ -133,7 +132,7 @@ class Answering(QObject):
         assert ask is not None
         self._store_safely(ask.recorder, event)
         message = self._final_message(ask, event)
-        self._ask, self._job = None, None
+        self._ask, self._task = None, None
         self._model.show_ready()
         self.ended.emit(message, event if isinstance(event, Finished) else None)
 

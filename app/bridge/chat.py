@@ -13,13 +13,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.base.errors import AppError, report_from_exception
 from app.bridge.answer import Answering
-from app.bridge.jobs import JobEvent, ModelChoice, ModelProcessFactory
 from app.bridge.model import AnsweringModel
+from app.bridge.model_process import ModelEvent, ModelProcessFactory, ModelThread
 from app.bridge.preferences import Preferences
-from app.bridge.thread import WorkerThread
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message
 from app.chats.session import Ask, ChatSession
+from app.library.answering import ModelChoice
 
 UPKEEP_FIRST_MS = 5_000
 UPKEEP_MS = 3_600_000
@@ -59,7 +59,7 @@ class ChatController(QObject):
         self._store = store
         self._session = ChatSession(store)
         self._preferences = preferences
-        self._worker = WorkerThread(factory, self)
+        self._worker = ModelThread(factory, self)
         self.model = AnsweringModel(self._worker, choice, self)
         self.answering = Answering(store, self._worker, self.model, self)
         self.chat_id: str | None = None
@@ -85,7 +85,7 @@ class ChatController(QObject):
         self.open_chat(last_chat if last_chat in known else None)
 
     def shut_down(self) -> None:
-        """Save what there is, end the engine process and the thread; takes two seconds at most."""
+        """Save what there is, end the model process and the thread; takes two seconds at most."""
         if self._closed:
             return
         self._closed = True
@@ -95,7 +95,7 @@ class ChatController(QObject):
 
     @property
     def model_pid(self) -> int | None:
-        """Process id of the engine."""
+        """Process id of the model process."""
         return self._worker.model_pid
 
     @property
@@ -200,7 +200,7 @@ class ChatController(QObject):
 
     # -- events -----------------------------------------------------------------------------------------------------
 
-    def on_worker_event(self, arrived: JobEvent) -> None:
+    def on_worker_event(self, arrived: ModelEvent) -> None:
         """Give an event to whom it belongs."""
         if self._closed:
             return

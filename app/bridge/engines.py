@@ -11,21 +11,14 @@ import itertools
 import multiprocessing
 import threading
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.base.errors import ErrorReport
 from app.base.log import get_logger
-from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
+from app.bridge.background import BackgroundThread, News, Task, TaskEnded, TaskEvent
 from app.engines.service import EngineService
-from app.engines.values import EngineOffer, EngineStatus, Looked, Removed
-
-if TYPE_CHECKING:
-    from trt_engines.building.builder import BuildProgress
-    from trt_engines.building.state import Check
+from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWorkEnd, Looked, Removed
 
 POLITE_SECONDS = 4.0  # a build looks at its cancel event twice a second
 FORCED_SECONDS = 4.0
@@ -35,58 +28,13 @@ ENGINE_PROCESS = "dewpoint-engine"  # of a chat; it has an owner of its own
 _log = get_logger("bridge")
 
 
-@dataclass(frozen=True, slots=True)
-class EngineWork:
-    """A build or a self-test that runs.
-
-    Attributes:
-        status: What it is for.
-        offer: What is built or tested.
-        build: Whether it began as a build; its self-test belongs to it.
-        progress: The newest news of the build.
-        checks: Of the self-test, so far.
-        stopping: Whether it was told to stop.
-    """
-
-    status: EngineStatus
-    offer: EngineOffer
-    build: bool
-    progress: BuildProgress | None = None
-    checks: tuple[Check, ...] = ()
-    stopping: bool = False
-
-    @property
-    def testing(self) -> bool:
-        """Whether all is built and the self-test runs."""
-        return not self.build or (self.progress is not None and self.progress.fraction >= 1)
-
-
-@dataclass(frozen=True, slots=True)
-class WorkEnd:
-    """How a build or a self-test ended."""
-
-    work: EngineWork
-    stopped: bool
-    report: ErrorReport | None
-
-    @property
-    def ready(self) -> bool:
-        """Whether the engines can be used from now on."""
-        return not self.stopped and self.report is None and bool(self.work.checks) and not self.failed
-
-    @property
-    def failed(self) -> bool:
-        """Whether a part computed something else than it should."""
-        return any(not check.passed for check in self.work.checks)
-
-
 class Engines(QObject):
     """Looks at engines, builds, tests and removes them, in the background.
 
     Signals:
         looked: A `Looked`, after each look and each change.
         work_changed: The `EngineWork`, or None when it has ended.
-        work_ended: A `WorkEnd`.
+        work_ended: A `EngineWorkEnd`.
         removed: Bytes that came free.
         problem: An `ErrorReport` of a removal.
     """
@@ -101,14 +49,14 @@ class Engines(QObject):
         super().__init__(parent)
         self._service = service
         self._numbers = itertools.count(1)
-        self._quick = WorkThread("engine looks", self)
-        self._long = WorkThread("engine builds", self)
+        self._quick = BackgroundThread("engine looks", self)
+        self._long = BackgroundThread("engine builds", self)
         self._target: tuple[Path | None, str] = (None, "")
-        self._look: WorkJob | None = None
-        self._job: WorkJob | None = None
+        self._look: Task | None = None
+        self._task: Task | None = None
         self._closed = False
         self.work: EngineWork | None = None
-        self.last_end: WorkEnd | None = None
+        self.last_end: EngineWorkEnd | None = None
         self._quick.event_arrived.connect(self.on_quick_event)
         self._long.event_arrived.connect(self.on_long_event)
 
@@ -119,7 +67,7 @@ class Engines(QObject):
         self._target = (folder, name)
         if self._look is not None:
             self._look.cancel.set()
-        self._look = self._new_job(lambda: self._looked(folder, name))
+        self._look = self._new_task(lambda: self._looked(folder, name))
         self._quick.do(self._look)
 
     def build(self, status: EngineStatus, offer: EngineOffer, anew: bool = False) -> None:
@@ -134,13 +82,13 @@ class Engines(QObject):
 
     def stop(self) -> None:
         """Stop the build or the self-test; what is finished is kept."""
-        if self._job is not None and self.work is not None:
-            self._job.cancel.set()
+        if self._task is not None and self.work is not None:
+            self._task.cancel.set()
             self._set(dataclasses.replace(self.work, stopping=True))
 
     def remove(self, folders: Sequence[Path]) -> None:
         """Remove engine sets; the answer is `removed` or `problem`."""
-        self._quick.do(self._new_job(lambda: self._removed(tuple(folders))))
+        self._quick.do(self._new_task(lambda: self._removed(tuple(folders))))
 
     def log(self, offer: EngineOffer) -> tuple[str, str]:
         """Name of the part that was worked on last, and the end of its log."""
@@ -168,7 +116,7 @@ class Engines(QObject):
 
     # -- what comes back --------------------------------------------------------------------------------------------
 
-    def on_quick_event(self, arrived: WorkEvent) -> None:
+    def on_quick_event(self, arrived: TaskEvent) -> None:
         """A look or a removal."""
         if self._closed:
             return
@@ -178,17 +126,17 @@ class Engines(QObject):
                     self.looked.emit(looked)
             case Removed(freed):
                 self.removed.emit(freed)
-            case JobEnded(_, report):
+            case TaskEnded(_, report):
                 if report is not None:
                     self.problem.emit(report)
                 if self._look is None or arrived.number != self._look.number:
                     self._look_again(arrived)
 
-    def on_long_event(self, arrived: WorkEvent) -> None:
+    def on_long_event(self, arrived: TaskEvent) -> None:
         """News of the build or the self-test."""
-        if self._closed or self.work is None or self._job is None or arrived.number != self._job.number:
+        if self._closed or self.work is None or self._task is None or arrived.number != self._task.number:
             return
-        if isinstance(arrived.event, JobEnded):
+        if isinstance(arrived.event, TaskEnded):
             self._end(arrived.event)
             return
         # Imported here: what comes now comes from a builder that is loaded; the window starts without it.
@@ -201,8 +149,8 @@ class Engines(QObject):
             case BuildProgress() as progress:
                 self._set(dataclasses.replace(self.work, progress=progress))
 
-    def _new_job(self, start: News) -> WorkJob:
-        return WorkJob(next(self._numbers), start, threading.Event())
+    def _new_task(self, start: News) -> Task:
+        return Task(next(self._numbers), start, threading.Event())
 
     def _looked(self, folder: Path | None, name: str) -> Generator[object, None, None]:
         yield Looked(self._service.status(folder, name), self._service.sets())
@@ -211,20 +159,20 @@ class Engines(QObject):
         yield Removed(sum(self._service.delete(folder) for folder in folders))
 
     def _begin(self, work: EngineWork, start: News) -> None:
-        self._job, self.last_end = self._new_job(start), None
+        self._task, self.last_end = self._new_task(start), None
         self._set(work)
-        self._long.do(self._job)
+        self._long.do(self._task)
 
-    def _end(self, ended: JobEnded) -> None:
+    def _end(self, ended: TaskEnded) -> None:
         if self.work is None:
             return
-        self.last_end = WorkEnd(self.work, ended.stopped, ended.report)
-        self._job = None
+        self.last_end = EngineWorkEnd(self.work, ended.stopped, ended.report)
+        self._task = None
         self._set(None)
         self.work_ended.emit(self.last_end)
         self.look(*self._target)
 
-    def _look_again(self, arrived: WorkEvent) -> None:
+    def _look_again(self, arrived: TaskEvent) -> None:
         """After a removal; a look that a newer one replaced needs no other."""
         if self._look is None or arrived.number > self._look.number:
             self.look(*self._target)

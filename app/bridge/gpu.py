@@ -9,21 +9,20 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import threading
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
 from app.base.log import get_logger
-from app.bridge.lazily import LazyModule
-from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
-from app.gpu.values import GpuEnd, GpuOffer, GpuStatus, GpuStep, GpuTask, GpuWork
+from app.bridge.background import BackgroundThread, News, Task, TaskEnded, TaskEvent
+from app.gpu.values import GpuEnd, GpuFreed, GpuOffer, GpuStatus, GpuStep, GpuTask, GpuUsable, GpuWork, GpuWrongFiles
 
 if TYPE_CHECKING:
-    from app.gpu import tasks as jobs
+    from app.doctor.checks import Finding
     from app.gpu.service import GpuTools
+    from app.gpu.tasks import GpuTasks
     from app.library.services import LibraryServices
-else:
-    jobs = LazyModule("app.gpu.tasks")  # imported in a thread: the window starts without it
 
 POLITE_SECONDS = 8.0  # the program that fetches gets some of them
 LOOK_SECONDS = 30.0
@@ -66,10 +65,10 @@ class GpuAddon(QObject):
         self.work: GpuWork | None = None
         self._services = services
         self._numbers = itertools.count(1)
-        self._quick = WorkThread("gpu looks", self)
-        self._long = WorkThread("gpu work", self)
-        self._job: WorkJob | None = None
-        self._doctor: WorkJob | None = None
+        self._quick = BackgroundThread("gpu looks", self)
+        self._long = BackgroundThread("gpu work", self)
+        self._task: Task | None = None
+        self._doctor: Task | None = None
         self._closed = False
         self._quick.event_arrived.connect(self.on_quick_event)
         self._long.event_arrived.connect(self.on_long_event)
@@ -78,16 +77,16 @@ class GpuAddon(QObject):
 
     def look(self) -> None:
         """Look; the answer is `status_changed`."""
-        self._quick.do(self._new_job(lambda: jobs.looked(self._services, self._tools)))
+        self._quick.do(self._new_task(lambda: self._tasks().look()))
 
     def ask(self) -> None:
         """What an installation means; the answer is `offered` or `problem`."""
-        self._quick.do(self._new_job(lambda: jobs.asked(self._services, self._tools)))
+        self._quick.do(self._new_task(lambda: self._tasks().ask()))
 
     def diagnose(self) -> None:
         """Ask the doctor; the answers are `check_arrived`, at last `checks_ended`."""
         self.stop_diagnosis()
-        self._doctor = self._new_job(lambda: jobs.diagnosed(self._services, self._tools))
+        self._doctor = self._new_task(self._diagnosis)
         self._quick.do(self._doctor)
 
     def stop_diagnosis(self) -> None:
@@ -99,17 +98,15 @@ class GpuAddon(QObject):
         """Install, verify or remove; nothing happens while another of them goes on."""
         if self.work is None and not self._closed:
             cancel = threading.Event()
-            self._job = WorkJob(
-                next(self._numbers), lambda: jobs.worked(self._services, self._tools, task, cancel), cancel
-            )
+            self._task = Task(next(self._numbers), lambda: self._tasks().work(task, cancel), cancel)
             self._set(GpuWork(task))
-            self._long.do(self._job)
+            self._long.do(self._task)
 
     def stop(self) -> None:
         """Stop; an installation leaves what was there before."""
         placed = self.work is not None and self.work.step is not None and self.work.step.stage == "trying"
-        if self._job is not None and self.work is not None and not placed:
-            self._job.cancel.set()
+        if self._task is not None and self.work is not None and not placed:
+            self._task.cancel.set()
             self._set(dataclasses.replace(self.work, stopping=True))
 
     def cancel_all(self) -> None:
@@ -130,7 +127,7 @@ class GpuAddon(QObject):
 
     # -- what comes back --------------------------------------------------------------------------------------------
 
-    def on_quick_event(self, arrived: WorkEvent) -> None:
+    def on_quick_event(self, arrived: TaskEvent) -> None:
         """A look, an offer, or a check of the doctor."""
         if self._closed:
             return
@@ -140,7 +137,7 @@ class GpuAddon(QObject):
                 self._show(status)
             case GpuOffer() as offer:
                 self.offered.emit(offer)
-            case JobEnded(_, report):
+            case TaskEnded(_, report):
                 if report is not None:
                     self.problem.emit(report)
                 if mine:
@@ -150,24 +147,24 @@ class GpuAddon(QObject):
                 if mine:
                     self.check_arrived.emit(check)
 
-    def on_long_event(self, arrived: WorkEvent) -> None:
+    def on_long_event(self, arrived: TaskEvent) -> None:
         """News of the work that goes on."""
-        if self._closed or self.work is None or self._job is None or arrived.number != self._job.number:
+        if self._closed or self.work is None or self._task is None or arrived.number != self._task.number:
             return
         match arrived.event:
             case GpuStep() as step:
                 self._set(dataclasses.replace(self.work, step=step))
             case GpuStatus() as status:
                 self.work = dataclasses.replace(self.work, status=status)
-            case bool() as usable:
-                self.work = dataclasses.replace(self.work, restart=not usable)
-            case int() as freed:
-                self.work = dataclasses.replace(self.work, freed=freed)
-            case tuple() as wrong:
-                self.work = dataclasses.replace(self.work, wrong=wrong)
-            case JobEnded(stopped, report):
+            case GpuUsable(now):
+                self.work = dataclasses.replace(self.work, restart=not now)
+            case GpuFreed(count):
+                self.work = dataclasses.replace(self.work, freed=count)
+            case GpuWrongFiles(paths):
+                self.work = dataclasses.replace(self.work, wrong=paths)
+            case TaskEnded(stopped, report):
                 end = GpuEnd(self.work, stopped, report)
-                self._job = None
+                self._task = None
                 self._set(None)
                 if end.work.status is not None:
                     self._show(end.work.status)
@@ -179,8 +176,19 @@ class GpuAddon(QObject):
         self.status = status
         self.status_changed.emit(status)
 
-    def _new_job(self, start: News) -> WorkJob:
-        return WorkJob(next(self._numbers), start, threading.Event())
+    def _tasks(self) -> GpuTasks:
+        """Called in a thread alone: the window starts without what comes with it."""
+        from app.gpu.tasks import GpuTasks
+
+        return GpuTasks(self._services, self._tools)
+
+    def _diagnosis(self) -> Generator[Finding | None, None, None]:
+        from app.doctor.checks import checks
+
+        return checks(self._services, self._tasks().service)
+
+    def _new_task(self, start: News) -> Task:
+        return Task(next(self._numbers), start, threading.Event())
 
     def _set(self, work: GpuWork | None) -> None:
         if work != self.work:

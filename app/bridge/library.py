@@ -15,27 +15,28 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from app.base.log import get_logger
-from app.bridge.lazily import LazyModule
-from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
+from app.bridge.background import BackgroundThread, News, Task, TaskEnded, TaskEvent
 from app.library.queue import DownloadQueue, Ended
 from app.library.services import LibraryServices
 from app.library.values import (
     DownloadOffer,
+    DownloadQueued,
+    FoundAdapter,
     Leftover,
     LibraryStatus,
+    ListRefreshed,
+    ModelAdded,
     ModelState,
     ModelStatus,
     ModelWork,
     ModelWorkEnd,
     Removal,
-    Told,
+    SpaceFreed,
     Transferring,
 )
 
 if TYPE_CHECKING:
-    from app.library import tasks as jobs
-else:
-    jobs = LazyModule("app.library.tasks")  # imported in a thread: numpy and an HTTP client come with it
+    from app.library.tasks import LibraryTasks
 
 POLITE_SECONDS = 6.0
 LOOK_SECONDS = 40.0  # a question to the Hub cannot be interrupted; it gives up by itself
@@ -84,12 +85,12 @@ class Library(QObject):
         self.work: ModelWork | None = None
         self._queue = DownloadQueue(services)
         self._numbers = itertools.count(1)
-        self._quick = WorkThread("model looks", self)
-        self._downloads = WorkThread("model downloads", self)
-        self._long = WorkThread("model work", self)
+        self._quick = BackgroundThread("model looks", self)
+        self._downloads = BackgroundThread("model downloads", self)
+        self._long = BackgroundThread("model work", self)
         self._questions: set[int] = set()
         self._closing = threading.Event()
-        self._job: WorkJob | None = None
+        self._task: Task | None = None
         self._quick.event_arrived.connect(self.on_quick_event)
         self._downloads.event_arrived.connect(self.on_download_event)
         self._long.event_arrived.connect(self.on_work_event)
@@ -98,70 +99,70 @@ class Library(QObject):
 
     def look(self) -> None:
         """Look at everything; the answer is `status_changed`."""
-        self._do(lambda: jobs.looked(self.services))
+        self._do(lambda: self._tasks().look())
 
     def ask(self, text: str) -> None:
         """Ask the Hub about a model; the answer is `offered` or `problem`."""
-        self._ask(lambda: jobs.asked(self.services, text))
+        self._ask(lambda: self._tasks().ask(text))
 
     def refresh(self) -> None:
         """Ask the Hub for new sizes of the list; the answer is `refreshed` or `problem`."""
-        self._ask(lambda: jobs.refreshed(self.services))
+        self._ask(lambda: self._tasks().refresh())
 
     def accept(self, offer: DownloadOffer) -> None:
         """The user accepted the licence: download."""
-        self._do(lambda: jobs.accepted(self.services, offer))
+        self._do(lambda: self._tasks().accept(offer))
 
     def resume(self, model_id: str) -> None:
         """Go on with a download, or fetch damaged files again."""
-        self._do(lambda: jobs.resumed(self.services, model_id))
+        self._do(lambda: self._tasks().resume(model_id))
 
     def pause(self, model_id: str) -> None:
         """Stop a download, or take it out of the queue; what is fetched is kept."""
-        self._do(lambda: jobs.paused(self.services, self._queue, model_id))
+        self._do(lambda: self._tasks().pause(self._queue, model_id))
 
     def add_folder(self, folder: Path) -> None:
         """Take a checkpoint of the user's into the list: `added`, or `adapter_found`, or `problem`."""
-        self._do(lambda: jobs.folder_added(self.services, folder))
+        self._do(lambda: self._tasks().add_folder(folder))
 
     def ask_removal(self, model: ModelStatus) -> None:
         """What removing would delete; the answer is `removal_known`."""
-        self._do(lambda: jobs.removal_asked(self.services, model))
+        self._do(lambda: self._tasks().ask_removal(model))
 
     def remove(self, removal: Removal, with_engines: bool) -> None:
         """Remove a model; the answer is `freed` or `problem`."""
-        self._do(lambda: jobs.removed(self.services, removal, with_engines))
+        self._do(lambda: self._tasks().remove(removal, with_engines))
 
     def adopt(self, leftover: Leftover) -> None:
         """Take a complete model that lies about into the list."""
-        self._do(lambda: jobs.adopted(self.services, leftover))
+        self._do(lambda: self._tasks().adopt(leftover))
 
     def clear(self, leftover: Leftover) -> None:
         """Delete what lies about; the answer is `freed` or `problem`."""
-        self._do(lambda: jobs.cleared(self.services, leftover))
+        self._do(lambda: self._tasks().clear(leftover))
 
     # -- long work, one at a time -----------------------------------------------------------------------------------
 
     def verify(self, model_id: str) -> None:
         """Hash every file of a model; nothing happens while other work is done."""
         work, cancel = ModelWork("verify", model_id), threading.Event()
-        self._begin(work, lambda: jobs.verified(self.services, work, cancel), cancel)
+        self._begin(work, lambda: self._tasks().verify(work, cancel), cancel)
 
     def move(self, model_id: str, parent: Path) -> None:
         """Bring a model's folder into `parent`; nothing happens while other work is done."""
         work, cancel = ModelWork("move", model_id), threading.Event()
-        self._begin(work, lambda: jobs.moved(self.services, work, parent, cancel), cancel)
+        self._begin(work, lambda: self._tasks().move(work, parent, cancel), cancel)
 
     def merge(self, adapter: Path, base: ModelStatus, title: str) -> None:
         """Merge an adapter into a model; nothing happens while other work is done."""
         work, cancel, folder = ModelWork("merge", base.id), threading.Event(), base.folder
         if folder is not None:
-            self._begin(work, lambda: jobs.merged(self.services, work, adapter, folder, title, cancel), cancel)
+            self._begin(work, lambda: self._tasks().merge(work, adapter, folder, title, cancel), cancel)
 
     def stop_work(self) -> None:
         """Stop the check, the move or the merge; nothing half done is left."""
-        if self._job is not None and self.work is not None:
-            self._job.cancel.set()
+        if self._task is not None and self.work is not None:
+            self._task.cancel.set()
             self._set_work(dataclasses.replace(self.work, stopping=True))
 
     # -- settings ---------------------------------------------------------------------------------------------------
@@ -212,21 +213,36 @@ class Library(QObject):
 
     # -- what comes back --------------------------------------------------------------------------------------------
 
-    def on_quick_event(self, arrived: WorkEvent) -> None:
+    def on_quick_event(self, arrived: TaskEvent) -> None:
         """An answer, or the end of something short."""
         if self._closing.is_set():
             return
         match arrived.event:
-            case Told() as told:
-                self._tell(told)
-            case JobEnded(_, report):
+            case LibraryStatus() as status:
+                self.status = status
+                self.status_changed.emit(status)
+            case DownloadOffer() as offer:
+                self.offered.emit(offer)
+            case FoundAdapter() as adapter:
+                self.adapter_found.emit(adapter)
+            case Removal() as removal:
+                self.removal_known.emit(removal)
+            case ModelAdded(model_id):
+                self.added.emit(model_id)
+            case SpaceFreed(count):
+                self.freed.emit(count)
+            case ListRefreshed():
+                self.refreshed.emit()
+            case DownloadQueued():
+                self._downloads.do(self._new_task(lambda: self._tasks().downloads(self._queue, self._closing)))
+            case TaskEnded(_, report):
                 if arrived.number in self._questions:
                     self._questions.discard(arrived.number)
                     self.asking_changed.emit(bool(self._questions))
                 if report is not None:
                     self.problem.emit(report)
 
-    def on_download_event(self, arrived: WorkEvent) -> None:
+    def on_download_event(self, arrived: TaskEvent) -> None:
         """News of the download that runs."""
         if self._closing.is_set():
             return
@@ -237,31 +253,40 @@ class Library(QObject):
                 self._set_transfer(None)
                 self.download_ended.emit(ended)
                 self.look()
-            case JobEnded(_, report):
+            case TaskEnded(_, report):
                 self._set_transfer(None)
                 if report is not None:
                     self.problem.emit(report)
 
-    def on_work_event(self, arrived: WorkEvent) -> None:
+    def on_work_event(self, arrived: TaskEvent) -> None:
         """News of a check, a move or a merge."""
-        if self._closing.is_set() or self.work is None or self._job is None or arrived.number != self._job.number:
+        if self._closing.is_set() or self.work is None or self._task is None or arrived.number != self._task.number:
             return
         match arrived.event:
             case ModelWork() as work:
                 self._set_work(dataclasses.replace(work, stopping=self.work.stopping))
-            case JobEnded(stopped, report):
+            case TaskEnded(stopped, report):
                 end = ModelWorkEnd(self.work, stopped, report)
-                self._job = None
+                self._task = None
                 self._set_work(None)
                 self.work_ended.emit(end)
                 self.look()
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _do(self, start: News) -> WorkJob:
-        job = WorkJob(next(self._numbers), start, threading.Event())
-        self._quick.do(job)
-        return job
+    def _tasks(self) -> LibraryTasks:
+        """Called in a thread alone: numpy and an HTTP client come with it."""
+        from app.library.tasks import LibraryTasks
+
+        return LibraryTasks(self.services)
+
+    def _new_task(self, start: News) -> Task:
+        return Task(next(self._numbers), start, threading.Event())
+
+    def _do(self, start: News) -> Task:
+        task = self._new_task(start)
+        self._quick.do(task)
+        return task
 
     def _ask(self, start: News) -> None:
         self._questions.add(self._do(start).number)
@@ -269,28 +294,9 @@ class Library(QObject):
 
     def _begin(self, work: ModelWork, start: News, cancel: threading.Event) -> None:
         if self.work is None and not self._closing.is_set():
-            self._job = WorkJob(next(self._numbers), start, cancel)
+            self._task = Task(next(self._numbers), start, cancel)
             self._set_work(work)
-            self._long.do(self._job)
-
-    def _tell(self, told: Told) -> None:
-        if told.what == "queued":
-            job = WorkJob(next(self._numbers), lambda: jobs.downloads(self._queue, self._closing), threading.Event())
-            self._downloads.do(job)
-        elif told.what == "refreshed":
-            self.refreshed.emit()
-        elif isinstance(told.value, LibraryStatus):
-            self.status = told.value
-            self.status_changed.emit(told.value)
-        else:
-            signals = {
-                "offer": self.offered,
-                "removal": self.removal_known,
-                "adapter": self.adapter_found,
-                "added": self.added,
-                "freed": self.freed,
-            }
-            signals[told.what].emit(told.value)
+            self._long.do(self._task)
 
     def _set_transfer(self, transfer: Transferring | None) -> None:
         if transfer != self.transfer:

@@ -7,51 +7,16 @@ LOADING --Failed--> FAILED, or back to READY with the model that was there befor
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
-from enum import Enum
 
 from PySide6.QtCore import QObject, Signal
 
 from app.base.errors import ErrorReport, report_from_failed
-from app.bridge.jobs import JobEvent, LoadJob, ModelChoice
-from app.bridge.thread import WorkerThread
+from app.bridge.model_process import LoadTask, ModelEvent, ModelThread
 from app.chats.session import AskedModel
+from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
 from inference.config import SamplerDefaults
 from inference.errors import InferenceError
 from inference.events import Event, Failed, Finished, ModelLoading, ModelReady
-
-
-class ModelPhase(Enum):
-    """What the model is doing."""
-
-    LOADING = "loading"
-    READY = "ready"
-    WRITING = "writing"
-    STOPPING = "stopping"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class AnsweringStatus:
-    """What the header shows.
-
-    Attributes:
-        phase: What the model is doing.
-        name: What the window calls the model.
-        device: Where it runs; "" until it is ready.
-        why: Why it does not run on a graphics card; "" where it does.
-        fraction: How much is loaded, 0 to 1.
-        stage: What loading is doing, a short phrase.
-        error: One sentence, in phase FAILED.
-    """
-
-    phase: ModelPhase
-    name: str
-    device: str = ""
-    why: str = ""
-    fraction: float = 0.0
-    stage: str = ""
-    error: str = ""
 
 
 class AnsweringModel(QObject):
@@ -67,19 +32,19 @@ class AnsweringModel(QObject):
     choice_changed = Signal(object)
     refused = Signal(object)
 
-    def __init__(self, worker: WorkerThread, choice: ModelChoice, parent: QObject | None = None) -> None:
+    def __init__(self, worker: ModelThread, choice: ModelChoice, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._worker = worker
         self._choice = choice
         self._ready: ModelReady | None = None
-        self._job: LoadJob | None = None
+        self._task: LoadTask | None = None
         self._defaults = SamplerDefaults()
         self.state = AnsweringStatus(ModelPhase.LOADING, choice.name)
 
     @property
     def loading(self) -> bool:
         """Whether a model is being loaded."""
-        return self._job is not None
+        return self._task is not None
 
     @property
     def choice(self) -> ModelChoice:
@@ -88,35 +53,35 @@ class AnsweringModel(QObject):
 
     def load(self, choice: ModelChoice) -> None:
         """Load a model; the one that is there stays until the new one is ready."""
-        if self._job is not None:
-            self._job.cancel.set()
-        self._job = self._worker.load(choice)
+        if self._task is not None:
+            self._task.cancel.set()
+        self._task = self._worker.load(choice)
         self._set(AnsweringStatus(ModelPhase.LOADING, choice.name))
 
     def asked(self) -> AskedModel:
         """The model that the next question goes to."""
-        choice = self._job.choice if self._job is not None and self._ready is None else self._choice
+        choice = self._task.choice if self._task is not None and self._ready is None else self._choice
         name = self._ready.name if self._ready else choice.name
         backend = self._ready.backend if self._ready else choice.backend
         return AskedModel(name, backend, _defaults(choice))
 
-    def on_event(self, arrived: JobEvent) -> bool:
-        """Take an event of a load job; True if it was one."""
-        if self._job is None or arrived.number != self._job.number:
+    def on_event(self, arrived: ModelEvent) -> bool:
+        """Take an event of a load task; True if it was one."""
+        if self._task is None or arrived.number != self._task.number:
             return False
-        choice = self._job.choice
+        choice = self._task.choice
         match arrived.event:
             case ModelLoading(stage, fraction):
                 self._set(AnsweringStatus(ModelPhase.LOADING, choice.name, fraction=fraction, stage=stage))
             case ModelReady() as ready:
-                self._job, self._ready, self._choice = None, ready, choice
+                self._task, self._ready, self._choice = None, ready, choice
                 self.show_ready()
                 self.choice_changed.emit(choice)
             case Failed() as failed:
-                self._job = None
+                self._task = None
                 self._fail(choice, report_from_failed(failed))
             case Finished():
-                self._job = None
+                self._task = None
                 self.show_ready()
         return True
 
@@ -130,7 +95,7 @@ class AnsweringModel(QObject):
 
     def show_writing(self) -> None:
         """An answer is being made."""
-        if self._ready is not None and self._job is None:
+        if self._ready is not None and self._task is None:
             self._set(AnsweringStatus(ModelPhase.WRITING, self._ready.name, self._ready.device, self._ready.why))
 
     def show_stopping(self) -> None:
@@ -139,7 +104,7 @@ class AnsweringModel(QObject):
 
     def show_ready(self) -> None:
         """Nothing is being made."""
-        if self._job is not None:
+        if self._task is not None:
             return
         if self._ready is not None:
             self._set(AnsweringStatus(ModelPhase.READY, self._ready.name, self._ready.device, self._ready.why))
@@ -160,7 +125,7 @@ class AnsweringModel(QObject):
 
 
 def _defaults(choice: ModelChoice) -> SamplerDefaults:
-    """The engine says what is wrong with a folder; the question is stored all the same."""
+    """The model process says what is wrong with a folder; the question is stored all the same."""
     try:
         return choice.sampler_defaults()
     except InferenceError:

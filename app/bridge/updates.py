@@ -18,17 +18,14 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.base.errors import ErrorReport
 from app.base.log import get_logger
 from app.base.settings import Settings
-from app.bridge.lazily import LazyModule
-from app.bridge.work import JobEnded, News, WorkEvent, WorkJob, WorkThread
+from app.bridge.background import BackgroundThread, News, Task, TaskEnded, TaskEvent
 from app.transfers.values import Progress, TransferFinished, TransferStopped, Verifying, Waiting
 from app.updates.values import Found, UpdateState, UpdateStatus
 
 if TYPE_CHECKING:
     from app.bridge.preferences import Preferences
     from app.library.services import LibraryServices
-    from app.updates import tasks as jobs
-else:
-    jobs = LazyModule("app.updates.tasks")  # imported in the thread: the window starts without it
+    from app.updates.tasks import UpdateTasks
 
 PERIOD, RETRY = timedelta(days=7), timedelta(days=1)
 LOOK_MS = 8_000  # after the start: the window, the model and the first answer come first
@@ -67,9 +64,9 @@ class Updates(QObject):
         self._services = services
         self._preferences = preferences
         self._numbers = itertools.count(1)
-        self._thread = WorkThread("updates", self)
+        self._thread = BackgroundThread("updates", self)
         self._thread.event_arrived.connect(self.on_event)
-        self._job: WorkJob | None = None
+        self._task: Task | None = None
         self._answer: Found | None = None
         self._unasked = False
         self._not_before: datetime | None = None  # the weekly look failed: not again before this
@@ -84,7 +81,7 @@ class Updates(QObject):
     def start(self) -> None:
         """The window is there: tidy up soon, and from now on look once a week, if the settings say so."""
         if self._services.paths.updates.is_dir():
-            self._thread.do(WorkJob(next(self._numbers), lambda: jobs.tidied(self._services), threading.Event()))
+            self._thread.do(Task(next(self._numbers), lambda: self._tasks().tidy(), threading.Event()))
         self._timer.start(LOOK_MS)
 
     def ask(self) -> None:
@@ -98,12 +95,12 @@ class Updates(QObject):
         if self.status.state is UpdateState.NEWER and found is not None:
             cancel = threading.Event()
             self._set(state=UpdateState.FETCHING, done=0, rate=0.0, waiting="", stopping=False, report=None)
-            self._do(lambda: jobs.fetched(self._services, found, cancel), cancel)
+            self._do(lambda: self._tasks().fetch(found, cancel), cancel)
 
     def stop(self) -> None:
         """Stop the download; what is fetched is kept."""
-        if self.status.state is UpdateState.FETCHING and self._job is not None:
-            self._job.cancel.set()
+        if self.status.state is UpdateState.FETCHING and self._task is not None:
+            self._task.cancel.set()
             self._set(stopping=True)
 
     def check(self) -> None:
@@ -111,7 +108,7 @@ class Updates(QObject):
         found = self.status.found
         if self.status.state is UpdateState.READY and found is not None:
             self._set(state=UpdateState.CHECKING, report=None)
-            self._do(lambda: jobs.checked(self._services, found))
+            self._do(lambda: self._tasks().check(found))
 
     def cancel_all(self) -> None:
         """The window closes: let everything end soon."""
@@ -146,9 +143,9 @@ class Updates(QObject):
         if self._weekly and not weekly and self._timer.isActive():
             self._timer.start(LOOK_MS)
 
-    def on_event(self, arrived: WorkEvent) -> None:
+    def on_event(self, arrived: TaskEvent) -> None:
         """News of what is done."""
-        if self._closed or self._job is None or arrived.number != self._job.number:
+        if self._closed or self._task is None or arrived.number != self._task.number:
             return
         match arrived.event:
             case Found() as found:
@@ -161,8 +158,8 @@ class Updates(QObject):
                 self._on_path(path)
             case TransferFinished() | TransferStopped() | Verifying():
                 pass
-            case JobEnded(_, report):
-                self._job = None
+            case TaskEnded(_, report):
+                self._task = None
                 self._on_ended(report)
 
     # -- inside -----------------------------------------------------------------------------------------------------
@@ -181,7 +178,7 @@ class Updates(QObject):
         if self.status.state not in WORKING and not self._closed:
             self._answer = None
             self._set(state=UpdateState.ASKING, report=None)
-            self._do(lambda: jobs.asked(self._services))
+            self._do(lambda: self._tasks().ask())
 
     def _on_path(self, path: Path) -> None:
         found = self.status.found
@@ -191,7 +188,7 @@ class Updates(QObject):
             self.status = dataclasses.replace(self.status, found=dataclasses.replace(found, fetched=path))
 
     def _on_ended(self, report: ErrorReport | None) -> None:
-        """A job is through: what it brought decides how it goes on."""
+        """A task is through: what it brought decides how it goes on."""
         found = self.status.found
         if self.status.state is UpdateState.ASKING:
             self._on_answered(report)
@@ -228,9 +225,15 @@ class Updates(QObject):
         if bug:
             self.problem.emit(report)
 
+    def _tasks(self) -> UpdateTasks:
+        """Called in the thread alone: the window starts without what comes with it."""
+        from app.updates.tasks import UpdateTasks
+
+        return UpdateTasks(self._services)
+
     def _do(self, start: News, cancel: threading.Event | None = None) -> None:
-        self._job = WorkJob(next(self._numbers), start, cancel or threading.Event())
-        self._thread.do(self._job)
+        self._task = Task(next(self._numbers), start, cancel or threading.Event())
+        self._thread.do(self._task)
 
     def _set(self, **changes: object) -> None:
         status = dataclasses.replace(self.status, **changes)  # type: ignore[arg-type]

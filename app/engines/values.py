@@ -11,8 +11,8 @@ from app.engines.sets import ListedSet
 from trt_engines.planning.probe import DetectedGpu
 
 if TYPE_CHECKING:
-    from trt_engines.building.builder import BuildRequest
-    from trt_engines.building.state import SetState
+    from trt_engines.building.builder import BuildProgress, BuildRequest
+    from trt_engines.building.state import Check, SetState
     from trt_engines.planning.planner import Plan
 
 
@@ -97,3 +97,48 @@ class Removed:
     """Bytes that came free."""
 
     freed: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineWork:
+    """A build or a self-test that runs.
+
+    Attributes:
+        status: What it is for.
+        offer: What is built or tested.
+        build: Whether it began as a build; its self-test belongs to it.
+        progress: The newest news of the build.
+        checks: Of the self-test, so far.
+        stopping: Whether it was told to stop.
+    """
+
+    status: EngineStatus
+    offer: EngineOffer
+    build: bool
+    progress: BuildProgress | None = None
+    checks: tuple[Check, ...] = ()
+    stopping: bool = False
+
+    @property
+    def testing(self) -> bool:
+        """Whether all is built and the self-test runs."""
+        return not self.build or (self.progress is not None and self.progress.fraction >= 1)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineWorkEnd:
+    """How a build or a self-test ended."""
+
+    work: EngineWork
+    stopped: bool
+    report: ErrorReport | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the engines can be used from now on."""
+        return not self.stopped and self.report is None and bool(self.work.checks) and not self.failed
+
+    @property
+    def failed(self) -> bool:
+        """Whether a part computed something else than it should."""
+        return any(not check.passed for check in self.work.checks)

@@ -1,58 +1,49 @@
-"""What runs in the threads of `GpuAddon`: generators that yield values for the window; no Qt."""
+"""What is done with the GPU add-on in the background: generators that yield values for the window; no Qt.
+
+`app.bridge.gpu` runs them in its threads, and imports this module there: the window starts without it.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Generator
 
-from app.doctor.checks import Finding, checks
 from app.gpu.service import GpuService, GpuTools
-from app.gpu.values import GpuOffer, GpuStatus, GpuStep, GpuTask
+from app.gpu.values import GpuFreed, GpuOffer, GpuStatus, GpuStep, GpuTask, GpuUsable, GpuWrongFiles
 from app.library.services import LibraryServices
 from trt_engines.errors import EngineError
 from trt_engines.tensorrt.flavour import installed_flavour
 
 
-def looked(services: LibraryServices, tools: GpuTools | None) -> Generator[GpuStatus, None, None]:
-    """A look."""
-    yield addon_of(services, tools).status()
+class GpuTasks:
+    """Looks at the add-on, installs, verifies and removes it; each method may run in any thread."""
 
+    def __init__(self, services: LibraryServices, tools: GpuTools | None) -> None:
+        self.service = GpuService(services.paths, services.network, tools)
 
-def asked(services: LibraryServices, tools: GpuTools | None) -> Generator[GpuOffer, None, None]:
-    """What an installation means."""
-    yield addon_of(services, tools).offer()
+    def look(self) -> Generator[GpuStatus, None, None]:
+        """A look."""
+        yield self.service.status()
 
+    def ask(self) -> Generator[GpuOffer, None, None]:
+        """What an installation means."""
+        yield self.service.offer()
 
-def diagnosed(services: LibraryServices, tools: GpuTools | None) -> Generator[Finding | None, None, None]:
-    """Everything that the doctor looks at."""
-    yield from checks(services, addon_of(services, tools))
-
-
-def worked(
-    services: LibraryServices, tools: GpuTools | None, task: GpuTask, cancel: threading.Event
-) -> Generator[GpuStep | GpuStatus | int | tuple[str, ...] | bool, None, None]:
-    """Install, verify or remove.
-
-    Yields:
-        Steps; the bytes that came free; the files that are wrong; whether it can be used without a restart; the look.
-    """
-    addon = addon_of(services, tools)
-    if task == "remove":
-        yield addon.remove()
-    elif task == "verify":
-        wrong = yield from addon.verify()
-        yield wrong
-        if not wrong:
-            yield from addon.tried()
-    else:
-        yield from addon.install(cancel)
-        yield usable_now()
-    yield addon.status()
-
-
-def addon_of(services: LibraryServices, tools: GpuTools | None) -> GpuService:
-    """The add-on of a data folder."""
-    return GpuService(services.paths, services.network, tools)
+    def work(
+        self, task: GpuTask, cancel: threading.Event
+    ) -> Generator[GpuStep | GpuFreed | GpuWrongFiles | GpuUsable | GpuStatus, None, None]:
+        """Install, verify or remove; at last a look."""
+        if task == "remove":
+            yield GpuFreed(self.service.remove())
+        elif task == "verify":
+            wrong = yield from self.service.verify()
+            yield GpuWrongFiles(wrong)
+            if not wrong:
+                yield from self.service.tried()
+        else:
+            yield from self.service.install(cancel)
+            yield GpuUsable(usable_now())
+        yield self.service.status()
 
 
 def usable_now() -> bool:

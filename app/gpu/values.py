@@ -94,6 +94,27 @@ class GpuStep:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuFreed:
+    """Bytes that came free."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GpuWrongFiles:
+    """Files that were found wrong; none if all are right."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GpuUsable:
+    """Whether what was installed can be used without a restart."""
+
+    now: bool
+
+
+@dataclass(frozen=True, slots=True)
 class GpuWork:
     """What is being done.
 

@@ -1,4 +1,7 @@
-"""What runs in the threads of `Library`: generators over `app.models` that yield values for the window; no Qt."""
+"""What is done with models in the background: generators that yield values for the window; no Qt.
+
+`app.bridge.library` runs them in its threads, and imports this module there: numpy and an HTTP client come with it.
+"""
 
 from __future__ import annotations
 
@@ -7,143 +10,143 @@ import threading
 from collections.abc import Generator
 from pathlib import Path
 
-from app.library import adding as bringing
-from app.library import care as keeping
-from app.library import download as fetching
+from app.library import adding, care, download
 from app.library.overview import library_status
 from app.library.queue import Began, DownloadQueue, Ended, Moved
 from app.library.services import LibraryServices
 from app.library.values import (
     DownloadOffer,
+    DownloadQueued,
     FoundAdapter,
     Leftover,
+    LibraryStatus,
+    ListRefreshed,
+    ModelAdded,
     ModelStatus,
     ModelWork,
     Removal,
+    SpaceFreed,
     Step,
-    Told,
     Transferring,
 )
 from app.transfers.values import FileDamaged, Progress, TransferEvent, Verifying, Waiting
 
-Answers = Generator[Told, None, None]
+Answers = Generator[
+    LibraryStatus | DownloadOffer | DownloadQueued | FoundAdapter | ListRefreshed | ModelAdded | Removal | SpaceFreed,
+    None,
+    None,
+]
 
 
-def looked(services: LibraryServices) -> Answers:
-    """A look at everything."""
-    yield Told("status", library_status(services))
+class LibraryTasks:
+    """Looks at models, downloads, verifies, moves, merges and removes them; each method may run in any thread."""
 
+    def __init__(self, services: LibraryServices) -> None:
+        self._services = services
 
-def asked(services: LibraryServices, text: str) -> Answers:
-    """What the Hub says of a model."""
-    yield Told("offer", fetching.offer(services, text))
+    # -- questions and short work -----------------------------------------------------------------------------------
 
+    def look(self) -> Answers:
+        """A look at everything."""
+        yield library_status(self._services)
 
-def accepted(services: LibraryServices, offer: DownloadOffer) -> Answers:
-    """A download is put in the queue."""
-    yield Told("added", fetching.accept(services, offer).id)
-    yield Told("queued")
-    yield from looked(services)
+    def ask(self, text: str) -> Answers:
+        """What the Hub says of a model."""
+        yield download.offer(self._services, text)
 
+    def accept(self, offer: DownloadOffer) -> Answers:
+        """A download is put in the queue."""
+        yield ModelAdded(download.accept(self._services, offer).id)
+        yield DownloadQueued()
+        yield from self.look()
 
-def resumed(services: LibraryServices, model_id: str) -> Answers:
-    """A download, or a repair, is put in the queue (again)."""
-    fetching.resume(services, services.library.find(model_id))
-    yield Told("queued")
-    yield from looked(services)
+    def resume(self, model_id: str) -> Answers:
+        """A download, or a repair, is put in the queue (again)."""
+        download.resume(self._services, self._services.library.find(model_id))
+        yield DownloadQueued()
+        yield from self.look()
 
+    def pause(self, queue: DownloadQueue, model_id: str) -> Answers:
+        """A download stops, or leaves the queue."""
+        queue.pause(model_id)
+        yield from self.look()
 
-def paused(services: LibraryServices, queue: DownloadQueue, model_id: str) -> Answers:
-    """A download stops, or leaves the queue."""
-    queue.pause(model_id)
-    yield from looked(services)
+    def add_folder(self, folder: Path) -> Answers:
+        """A checkpoint of the user's is in the list; an adapter waits for its base."""
+        facts = adding.look_into(folder)
+        if facts.adapter is not None:
+            yield FoundAdapter(folder, facts.title, facts.adapter.base)
+            return
+        yield ModelAdded(adding.add_folder(self._services, folder).id)
+        yield from self.look()
 
+    def ask_removal(self, model: ModelStatus) -> Answers:
+        """What removing would delete."""
+        yield care.removal(self._services, model)
 
-def folder_added(services: LibraryServices, folder: Path) -> Answers:
-    """A checkpoint of the user's is in the list; an adapter waits for its base."""
-    facts = bringing.look_into(folder)
-    if facts.adapter is not None:
-        yield Told("adapter", FoundAdapter(folder, facts.title, facts.adapter.base))
-        return
-    yield Told("added", bringing.add_folder(services, folder).id)
-    yield from looked(services)
+    def remove(self, removal: Removal, with_engines: bool) -> Answers:
+        """A model is gone."""
+        yield SpaceFreed(care.remove(self._services, removal, with_engines))
+        yield from self.look()
 
+    def adopt(self, leftover: Leftover) -> Answers:
+        """A complete model is in the list again."""
+        yield ModelAdded(care.adopt(self._services, leftover).id)
+        yield from self.look()
 
-def removal_asked(services: LibraryServices, model: ModelStatus) -> Answers:
-    """What removing would delete."""
-    yield Told("removal", keeping.removal(services, model))
+    def clear(self, leftover: Leftover) -> Answers:
+        """A leftover is gone."""
+        yield SpaceFreed(care.clear(leftover))
+        yield from self.look()
 
+    def refresh(self) -> Answers:
+        """The list has new sizes."""
+        for _ in download.refresh(self._services):
+            pass
+        yield ListRefreshed()
+        yield from self.look()
 
-def removed(services: LibraryServices, removal: Removal, with_engines: bool) -> Answers:
-    """A model is gone."""
-    yield Told("freed", keeping.remove(services, removal, with_engines))
-    yield from looked(services)
+    # -- long work --------------------------------------------------------------------------------------------------
 
-
-def adopted(services: LibraryServices, leftover: Leftover) -> Answers:
-    """A complete model is in the list again."""
-    yield Told("added", keeping.adopt(services, leftover).id)
-    yield from looked(services)
-
-
-def cleared(services: LibraryServices, leftover: Leftover) -> Answers:
-    """A leftover is gone."""
-    yield Told("freed", keeping.clear(leftover))
-    yield from looked(services)
-
-
-def refreshed(services: LibraryServices) -> Answers:
-    """The list has new sizes."""
-    for _ in fetching.refresh(services):
-        pass
-    yield Told("refreshed")
-    yield from looked(services)
-
-
-def downloads(queue: DownloadQueue, closing: threading.Event) -> Generator[Transferring | Ended, None, None]:
-    """The queue, as what the window shows of it."""
-    now = Transferring("")
-    for news in queue.run(closing):
-        match news:
-            case Began(model_id):
-                now = Transferring(model_id)
-                yield now
-            case Moved(_, event):
-                after = _after(now, event)
-                if after != now:
-                    now = after
+    def downloads(self, queue: DownloadQueue, closing: threading.Event) -> Generator[Transferring | Ended, None, None]:
+        """The queue, as what the window shows of it."""
+        now = Transferring("")
+        for news in queue.run(closing):
+            match news:
+                case Began(model_id):
+                    now = Transferring(model_id)
                     yield now
-            case Ended():
-                yield news
+                case Moved(_, event):
+                    after = _after(now, event)
+                    if after != now:
+                        now = after
+                        yield now
+                case Ended():
+                    yield news
 
+    def verify(self, work: ModelWork, cancel: threading.Event) -> Generator[ModelWork, None, None]:
+        """A model's files are hashed again."""
+        for event in care.verify(self._services, self._services.library.find(work.model_id), cancel):
+            match event:
+                case Progress():
+                    work = dataclasses.replace(work, fraction=event.done / max(1, event.total), detail=event.file)
+                    yield work
+                case FileDamaged():
+                    work = dataclasses.replace(work, damaged=(*work.damaged, event.path))
+                    yield work
 
-def verified(services: LibraryServices, work: ModelWork, cancel: threading.Event) -> Generator[ModelWork, None, None]:
-    """A model's files are hashed again."""
-    for event in keeping.verify(services, services.library.find(work.model_id), cancel):
-        match event:
-            case Progress():
-                work = dataclasses.replace(work, fraction=event.done / max(1, event.total), detail=event.file)
-                yield work
-            case FileDamaged():
-                work = dataclasses.replace(work, damaged=(*work.damaged, event.path))
-                yield work
+    def move(self, work: ModelWork, parent: Path, cancel: threading.Event) -> Generator[ModelWork, None, None]:
+        """A model's folder goes to another place."""
+        for step in care.move(self._services, self._services.library.find(work.model_id), parent, cancel):
+            yield _at(work, step)
 
-
-def moved(
-    services: LibraryServices, work: ModelWork, parent: Path, cancel: threading.Event
-) -> Generator[ModelWork, None, None]:
-    """A model's folder goes to another place."""
-    for step in keeping.move(services, services.library.find(work.model_id), parent, cancel):
-        yield _at(work, step)
-
-
-def merged(
-    services: LibraryServices, work: ModelWork, adapter: Path, base: Path, title: str, cancel: threading.Event
-) -> Generator[ModelWork, None, None]:
-    """An adapter is merged into its base."""
-    for step in bringing.merge(services, adapter, base, title, cancel):
-        work = _at(work, step)
-        yield work
+    def merge(
+        self, work: ModelWork, adapter: Path, base: Path, title: str, cancel: threading.Event
+    ) -> Generator[ModelWork, None, None]:
+        """An adapter is merged into its base."""
+        for step in adding.merge(self._services, adapter, base, title, cancel):
+            work = _at(work, step)
+            yield work
 
 
 def _at(work: ModelWork, step: Step) -> ModelWork:

@@ -342,14 +342,24 @@ class FoundAdapter:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The answer to a question, or the end of something short.
+class ModelAdded:
+    """A model is new in the list."""
 
-    Attributes:
-        what: "status", "offer", "removal", "adapter", "added" (id of the model), "freed" (bytes), "queued" (there is
-            something to download), "refreshed".
-        value: `LibraryStatus`, `DownloadOffer`, `Removal`, `FoundAdapter`, an id, bytes, or None.
-    """
+    model_id: str
 
-    what: Literal["status", "offer", "removal", "adapter", "added", "freed", "queued", "refreshed"]
-    value: LibraryStatus | DownloadOffer | Removal | FoundAdapter | str | int | None = None
+
+@dataclass(frozen=True, slots=True)
+class DownloadQueued:
+    """There is something to download."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceFreed:
+    """Bytes that came free."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListRefreshed:
+    """The list has new sizes."""

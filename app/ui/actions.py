@@ -1,11 +1,11 @@
-"""The menus: one table of actions, with their keys; the window connects them by name."""
+"""The menus: one table of actions, with their keys; each subject's coordinator connects its own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QMenuBar
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class MenuEntry:
     """One line of a menu.
 
     Attributes:
-        name: What the window calls it.
+        name: What the coordinators call it.
         text: Label, with & before the access key.
         keys: Shortcuts in Qt's notation; the first is shown.
         checkable: Whether it is a switch.
@@ -78,10 +78,9 @@ MENUS: dict[str, tuple[MenuEntry | None, ...]] = {
 }
 
 
-def make_actions(window: QMainWindow) -> dict[str, QAction]:
-    """Fill the menu bar; each action calls the window's method `on_<name>`."""
+def make_actions(bar: QMenuBar) -> dict[str, QAction]:
+    """Fill the menu bar; the actions by their names, connected to nothing yet."""
     actions: dict[str, QAction] = {}
-    bar = window.menuBar()
     bar.setAccessibleName("Menu")
     for title, entries in MENUS.items():
         menu = bar.addMenu(title)
@@ -95,6 +94,5 @@ def make_actions(window: QMainWindow) -> dict[str, QAction]:
             action.setObjectName(entry.name)
             action.setCheckable(entry.checkable)
             action.setShortcuts([QKeySequence(keys) for keys in entry.keys])
-            action.triggered.connect(getattr(window, f"on_{entry.name}"))
             actions[entry.name] = action
     return actions

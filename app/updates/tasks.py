@@ -1,4 +1,7 @@
-"""What runs in the thread of `Updates`: generators that yield values for the window; no Qt."""
+"""What is done about newer versions in the background: generators that yield values for the window; no Qt.
+
+`app.bridge.updates` runs them in its thread, and imports this module there: the window starts without it.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +15,28 @@ from app.updates.service import UpdateService
 from app.updates.values import Found
 
 
-def asked(services: LibraryServices) -> Generator[Found, None, None]:
-    """The newer release, if there is one."""
-    found = UpdateService(services).ask()
-    if found is not None:
-        yield found
+class UpdateTasks:
+    """Asks for newer versions, fetches and checks them; each method may run in any thread."""
 
+    def __init__(self, services: LibraryServices) -> None:
+        self._service = UpdateService(services)
 
-def fetched(
-    services: LibraryServices, found: Found, cancel: threading.Event
-) -> Generator[TransferEvent | Path, None, None]:
-    """News of the download; at last the package. Whoever cancels does not go on after `TransferStopped`."""
-    updates = UpdateService(services)
-    yield from updates.fetch(found, cancel)
-    yield updates.placed(found)
+    def ask(self) -> Generator[Found, None, None]:
+        """The newer release, if there is one."""
+        found = self._service.ask()
+        if found is not None:
+            yield found
 
+    def fetch(self, found: Found, cancel: threading.Event) -> Generator[TransferEvent | Path, None, None]:
+        """News of the download; at last the package. Whoever cancels does not go on after `TransferStopped`."""
+        yield from self._service.fetch(found, cancel)
+        yield self._service.placed(found)
 
-def checked(services: LibraryServices, found: Found) -> Generator[Path, None, None]:
-    """The package, hashed once more."""
-    yield UpdateService(services).placed(found)
+    def check(self, found: Found) -> Generator[Path, None, None]:
+        """The package, hashed once more."""
+        yield self._service.placed(found)
 
-
-def tidied(services: LibraryServices) -> Generator[None, None, None]:
-    """Packages that are of no use any more are deleted."""
-    UpdateService(services).tidy()
-    yield
+    def tidy(self) -> Generator[None, None, None]:
+        """Packages that are of no use any more are deleted."""
+        self._service.tidy()
+        yield

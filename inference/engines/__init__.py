@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-# Tells `python -m inference` the folder of all engine sets; everything below the command line gets it as an argument.
+# Tells `open_model` and `python -m inference` the folder of all engine sets; everything below gets it as an argument.
 ENGINES_VARIABLE = "DEWPOINT_ENGINES"

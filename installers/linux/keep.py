@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 EXCLUDED_MODULES = [
     "torch", "transformers", "onnxscript", "onnx_ir", "tkinter", "_tkinter", "turtle", "idlelib", "test", "lib2to3",
     "pip", "setuptools", "pkg_resources", "distutils", "hf_xet", "pytest", "IPython", "matplotlib", "PIL", "pandas",
-    "scipy", "cuda", "tensorrt", "tensorrt_rtx", "inference.model", "inference.training", "trt_engines.export.graph",
+    "scipy", "cuda", "tensorrt", "tensorrt_rtx", "inference.model", "inference.training", "trt_engines.export",
     "onnx.backend.test", "onnxruntime.transformers", "onnxruntime.tools", "onnxruntime.quantization", "numpy.f2py",
     "numpy.testing", "_crypt", "nis",
 ]  # fmt: skip
@@ -33,9 +33,9 @@ QT_PLUGINS = [
     "imageformats/libqgif.so", "imageformats/libqico.so", "imageformats/libqjpeg.so", "imageformats/libqsvg.so",
     "imageformats/libqwebp.so", "xcbglintegrations/*", "wayland-*/*",
 ]  # fmt: skip
-# No file of the program may have such a path.
+# No file of the program may have such a path (`trt_engines/tensorrt` is a folder of ours).
 FORBIDDEN = re.compile(
-    r"(^|/)(torch|transformers|onnxscript|triton|nvidia|tensorrt[a-z_]*|cuda|tkinter)(/|-[0-9]|$)"
+    r"(^|(?<!trt_engines)/)(torch|transformers|onnxscript|triton|nvidia|tensorrt[a-z_]*|cuda|tkinter)(/|-[0-9]|$)"
     r"|lib(cu(da(rt)?|blas|dnn|fft|rand|solver|sparse)|nv(rtc|infer|JitLink)|nccl|torch|tensorrt)[^/]*\.so"
 )
 

@@ -2,7 +2,7 @@
 ; VERSION, PAYLOAD (folder), FILES (a list that it writes), LONGEST (characters of the longest path in the payload),
 ; NEED_MB, KILOBYTES, COMPRESSION (lzma or zlib), OUT; SIGN (a command, %1 is the file) is optional.
 ;
-; Exit codes (README): 0 done, 1 cancelled, 2 failed, 3 folder in use by something else, 4 path too long, 5 disk full, 6 running.
+; Exit codes (docs/installing.md): 0 done, 1 cancelled, 2 failed, 3 folder in use by something else, 4 path too long, 5 disk full, 6 running.
 
 Unicode true
 Target amd64-unicode

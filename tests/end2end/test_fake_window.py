@@ -9,8 +9,8 @@ import time
 import psutil
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model import ModelPhase
 from app.chats.messages import MessageState
+from app.library.answering import ModelPhase
 from app.main import Parts
 from app.ui.chat.answer_view import AnswerView
 from inference.events import DraftUpdated
@@ -130,7 +130,7 @@ def test_another_model_can_be_opened_and_left_again(qtbot: QtBot, open_window: O
     """A folder that is no model is refused by the real engine process, and the old one still answers."""
     parts = open_window("fake")
     pid = wait_until_ready(qtbot, parts)
-    parts.window.open_model(parts.window._paths.logs)
+    parts.window.models.open_model(parts.window.engines._paths.logs)
     qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=20_000)
     assert parts.controller.model.state.phase == ModelPhase.READY
     assert parts.controller.model_pid == pid

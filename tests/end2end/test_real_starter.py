@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model import ModelPhase
 from app.chats.messages import MessageState
+from app.library.answering import ModelPhase
 from app.main import Parts
 from inference.events import DraftUpdated
 from tests.end2end.conftest import OpenWindow

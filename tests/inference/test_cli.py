@@ -96,7 +96,7 @@ def test_the_environment_names_the_engines(
         asked.append((backend, engines))
         raise KnownError("No engines.", "Build them.")
 
-    monkeypatch.setattr("inference.cli.open_session", opened)
+    monkeypatch.setattr("inference.opening.open_session", opened)
     for value in (str(tmp_path / "engines"), ""):
         monkeypatch.setenv("DEWPOINT_ENGINES", value)
         assert main(["generate", "--prompt", "Hi", "--backend", "tensorrt"]) == 1

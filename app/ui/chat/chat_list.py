@@ -218,7 +218,7 @@ class Sidebar(QWidget):
         column.addWidget(self.new_chat)
         column.addWidget(self.list, 1)
         self.setMinimumWidth(180)
-        self.new_chat.clicked.connect(self.on_new_chat_clicked)
+        self.new_chat.clicked.connect(self.new_chat_requested)
         themes.theme_changed.connect(self.on_theme_changed)
         self.on_theme_changed()
 
@@ -226,10 +226,6 @@ class Sidebar(QWidget):
         """Show these chats."""
         self._conversations = conversations
         self.list.fill(conversations, current, date.today())
-
-    def on_new_chat_clicked(self) -> None:
-        """Passed on."""
-        self.new_chat_requested.emit()
 
     def on_theme_changed(self) -> None:
         """New colours and sizes."""

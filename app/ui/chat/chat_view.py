@@ -202,14 +202,6 @@ class ChatView(QScrollArea):
         for item in self._items:
             item.set_theme(self._themes.theme)
 
-    def on_try_again_requested(self) -> None:
-        """Passed on from an answer."""
-        self.try_again_requested.emit()
-
-    def on_sibling_requested(self, message_id: str, step: int) -> None:
-        """Passed on from a message."""
-        self.sibling_requested.emit(message_id, step)
-
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _answers(self) -> list[AnswerView]:
@@ -224,14 +216,14 @@ class ChatView(QScrollArea):
         theme: Theme = self._themes.theme
         if message.role == "user":
             asked = UserMessage(message, theme)
-            asked.sibling_requested.connect(self.on_sibling_requested)
+            asked.sibling_requested.connect(self.sibling_requested)
             return asked
         answer = AnswerView(theme, self._calm, self._reduce_motion)
         answer.set_message(message, last=False)
         if message.state == MessageState.STREAMING:
             answer.set_waiting(words.READING)
-        answer.try_again_requested.connect(self.on_try_again_requested)
-        answer.sibling_requested.connect(self.on_sibling_requested)
+        answer.try_again_requested.connect(self.try_again_requested)
+        answer.sibling_requested.connect(self.sibling_requested)
         return answer
 
     def _mark_last(self) -> None:

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSc
 
 from app.base import texts
 from app.ui.chat import words
-from app.ui.models.advice import FirstAdvice
 from app.ui.widgets.icons import pixmap_from_svg
 from app.ui.widgets.theme import ThemeManager
 
@@ -57,19 +56,26 @@ class EmptyState(QScrollArea):
         self._grid.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._box)
         column.setAlignment(self._box, Qt.AlignmentFlag.AlignHCenter)
-        self.advice = FirstAdvice()
-        below = QHBoxLayout()
-        below.setContentsMargins(0, 14, 0, 0)
-        below.addStretch(1)
-        below.addWidget(self.advice)
-        below.addStretch(1)
-        column.addLayout(below)
+        self._below: list[QWidget] = []
+        self._below_column = QVBoxLayout()
+        column.addLayout(self._below_column)
         column.addStretch(3)
         self.setWidget(page)
         self._columns = 0
         self._arrange()
         themes.theme_changed.connect(self.on_theme_changed)
         self.on_theme_changed()
+
+    def add_below(self, widget: QWidget) -> None:
+        """Another subject's card, under the examples and as wide as they are."""
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 14, 0, 0)
+        row.addStretch(1)
+        row.addWidget(widget)
+        row.addStretch(1)
+        self._below_column.addLayout(row)
+        self._below.append(widget)
+        self._arrange()
 
     def on_example_clicked(self) -> None:
         """Pass the text of the button on."""
@@ -96,7 +102,7 @@ class EmptyState(QScrollArea):
         room = min(self.viewport().width() - 56, round(_WIDTH * self._themes.theme.scale))
         wide = max(button.sizeHint().width() for button in self.examples) * 2 + 10
         columns = 2 if room >= max(_TWO_COLUMNS, wide) else 1
-        for widget in (self._box, self.advice):
+        for widget in (self._box, *self._below):
             widget.setFixedWidth(max(200, room))
         if columns != self._columns:
             self._columns = columns

@@ -5,10 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from app.bridge.model import AnsweringStatus, ModelPhase
+from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.chat import words
-from app.ui.engines import words as engines_words
-from app.ui.models import words as model_words
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.labels import ElidedButton
 from app.ui.widgets.theme import ThemeManager
@@ -16,18 +14,34 @@ from app.ui.widgets.theme import ThemeManager
 _BUSY = (ModelPhase.LOADING, ModelPhase.WRITING, ModelPhase.STOPPING)
 
 
+class HeaderLink(QPushButton):
+    """What goes on with one subject, and the way to it."""
+
+    def __init__(self, subject: str) -> None:
+        super().__init__()
+        self._subject = subject
+        self.setObjectName("link")
+        self.setAccessibleName(subject)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.hide()
+
+    def show_text(self, text: str) -> None:
+        """Say it; nothing is shown if there is nothing to say."""
+        self.setText(text)
+        self.setAccessibleName(text or self._subject)
+        self.setVisible(bool(text))
+
+
 class Header(QWidget):
     """Model name and state.
 
     Signals:
         sidebar_toggled: The user wants to hide or show the chat list.
-        engines_requested: The user wants to see what is being built.
-        models_requested: The user wants to see the models.
+        name_clicked: The user wants to see the models.
     """
 
     sidebar_toggled = Signal()
-    engines_requested = Signal()
-    models_requested = Signal()
+    name_clicked = Signal()
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -39,18 +53,12 @@ class Header(QWidget):
         self.toggle.setAccessibleName("Hide or show the chat list")
         self.toggle.setToolTip("Hide or show the chat list (Ctrl+B)")
         self.toggle.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.name = ElidedButton(model_words.MODELS_LINK)
+        self.name = ElidedButton(words.MODELS_LINK)
         self.name.setObjectName("model_name")
         self.name.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the icon stands behind the name
         self.state = QLabel()
         self.state.setObjectName("model_state")
-        self.engines, self.models = QPushButton(), QPushButton()
-        for link, name in ((self.engines, engines_words.ENGINES), (self.models, model_words.TITLE)):
-            link.setObjectName("link")
-            link.setAccessibleName(name)
-            link.setCursor(Qt.CursorShape.PointingHandCursor)
-            link.hide()
-        row = QHBoxLayout(self)
+        row = self._row = QHBoxLayout(self)
         row.setContentsMargins(10, 7, 20, 7)
         row.setSpacing(10)
         row.addWidget(self.toggle)
@@ -62,12 +70,8 @@ class Header(QWidget):
         column.addLayout(first)
         column.addWidget(self.state)
         row.addLayout(column, 1)
-        row.addWidget(self.models)
-        row.addWidget(self.engines)
-        self.name.clicked.connect(self.on_models_clicked)
-        self.models.clicked.connect(self.on_models_clicked)
-        self.engines.clicked.connect(self.on_engines_clicked)
-        self.toggle.clicked.connect(self.on_toggle_clicked)
+        self.name.clicked.connect(self.name_clicked)
+        self.toggle.clicked.connect(self.sidebar_toggled)
         themes.theme_changed.connect(self.on_theme_changed)
         self.on_theme_changed()
 
@@ -84,29 +88,11 @@ class Header(QWidget):
             self.state.style().unpolish(self.state)
             self.state.style().polish(self.state)
 
-    def show_engines(self, text: str) -> None:
-        """What is being done with engines; nothing if `text` is empty."""
-        self.engines.setText(text)
-        self.engines.setAccessibleName(text)
-        self.engines.setVisible(bool(text))
-
-    def show_models(self, text: str) -> None:
-        """What is being done with models; nothing if `text` is empty."""
-        self.models.setText(text)
-        self.models.setAccessibleName(text or model_words.TITLE)
-        self.models.setVisible(bool(text))
-
-    def on_models_clicked(self) -> None:
-        """Passed on."""
-        self.models_requested.emit()
-
-    def on_engines_clicked(self) -> None:
-        """Passed on."""
-        self.engines_requested.emit()
-
-    def on_toggle_clicked(self) -> None:
-        """Passed on."""
-        self.sidebar_toggled.emit()
+    def add_link(self, subject: str) -> HeaderLink:
+        """A link on the right, for what goes on with a subject; whoever adds it says what stands there."""
+        link = HeaderLink(subject)
+        self._row.addWidget(link)
+        return link
 
     def on_theme_changed(self) -> None:
         """New colours and sizes."""

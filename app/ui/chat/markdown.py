@@ -1,8 +1,9 @@
-"""Answers are Markdown; this module cuts them into parts a window can show.
+"""Answers are Markdown; this module cuts them into parts and turns these into what Qt's text documents show.
 
-`segments_from_markdown` splits an answer into prose and fenced code (code becomes a widget of its own), and
-`blocks_from_markdown` parses prose into a small tree of frozen blocks. Nothing is ever loaded from anywhere, and
-every text is a valid document: what is not understood stays literal.
+`segments_from_markdown` splits an answer into prose and fenced code (code becomes a widget of its own),
+`blocks_from_markdown` parses prose into a small tree of frozen blocks, `html_from_inline` makes safe HTML of a line,
+and `html_from_markdown` of all of it, in the colours of a theme. Nothing is ever loaded from anywhere, and every text
+is a valid document: what is not understood stays literal.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.ui.widgets.theme import PARAGRAPH_GAP, Theme
+
+# -- blocks ------------------------------------------------------------------------------------------------------------
 
 MAX_DEPTH = 6
 _FENCE = re.compile(r"^( {0,3})(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*$")
@@ -248,33 +251,17 @@ def _read_item(lines: list[str], index: int, item: re.Match[str]) -> tuple[str, 
     return "\n".join(body), index
 
 
+# -- inside a line -----------------------------------------------------------------------------------------------------
+
 MARK = "\x00"
-
-
 _MARKED = re.compile(f"{MARK}(\\d+){MARK}")
-
-
 _CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-
-
 _MATH = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
-
-
 _ESCAPE = re.compile(r"\\([\\`*_{}#+\-.!|<>~])")
-
-
 _IMAGE = re.compile(r"!\[([^\[\]]*)\](?:\([^()\s]*(?:\s+\"[^\"]*\")?\)|\[[^\[\]]*\])")
-
-
 _LINK = re.compile(r"\[([^\[\]]+)\]\(<?((?:[^()\s<>]|\([^()\s<>]*\))+)>?(?:\s+\"[^\"]*\")?\)")
-
-
 _BARE = re.compile(r"<?\b(https?://[^\s<>\x00\"]+[^\s<>\x00\".,;:!?'*_)\]])>?")
-
-
 _SAFE = re.compile(r"(?i)^(https?://|mailto:)")
-
-
 _EMPHASIS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\*\*\*(?=\S)(.+?)(?<=\S)\*\*\*", re.DOTALL), r"<b><i>\1</i></b>"),
     (re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL), r"<b>\1</b>"),
@@ -286,7 +273,15 @@ _EMPHASIS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def html_from_inline(text: str, code_style: str = "") -> str:
-    """HTML of one paragraph's text; `code_style` is the CSS of inline code."""
+    """HTML of one paragraph's text; `code_style` is the CSS of inline code.
+
+    It holds only `<b> <i> <s> <a> <br> <span>` and escaped text: an image becomes its alternative text, HTML in the
+    source stays literal, LaTeX stays as written, and links are http, https or mailto.
+
+        1. What must stay as it is (code, maths, escapes, links, images) is taken out and replaced by numbered marks.
+        2. The rest is escaped, then emphasis is found in it.
+        3. The marks are replaced by what they stand for.
+    """
     kept: list[str] = []
     text = text.replace(MARK, "")
     for pattern, render in _takers(code_style):
@@ -358,9 +353,9 @@ def _spaces(text: str) -> str:
     return re.sub(r"  +", lambda match: "&nbsp;" * len(match[0]), text)
 
 
+# -- to HTML -----------------------------------------------------------------------------------------------------------
+
 _HEADING_FACTORS = {1: 1.45, 2: 1.25, 3: 1.1, 4: 1.0, 5: 1.0, 6: 1.0}
-
-
 _TASKS = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
 
 

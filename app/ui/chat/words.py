@@ -1,4 +1,4 @@
-"""Sentences that only the window says (those of errors, settings and help are in `app.base.texts`)."""
+"""Labels and sentences around the chat (what is said of chats elsewhere, too: `app.chats.texts`)."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ BUSY_ELSEWHERE = "An answer is being written in another chat. Stop it, or wait u
 BUSY_HERE = "The answer is still being written. Stop it first, or wait until it is finished."
 DROPPED_TURNS = "The chat is longer than the model's memory: the oldest messages were left out."
 SHOW_EARLIER = "Show earlier messages"
+MODELS_LINK = "Models (Ctrl+M)"  # behind the name of the model, above the chat
 JUMP_TO_LATEST = "Go to the newest message"
 REMOVED_MODEL = "The model folder of last time is gone, so Dewpoint started with the starter model."
 
@@ -84,6 +85,3 @@ def _unsettled_status(steps: tuple[int, ...], max_steps: int, seconds: float, to
 def sibling_label(number: int, count: int) -> str:
     """Which of several answers is shown; `number` counts from 0."""
     return f"{number + 1} of {count}"
-
-
-# -- engines ---------------------------------------------------------------------------------------------------------

@@ -22,10 +22,10 @@ from PySide6.QtWidgets import (
 
 from app.base import units
 from app.base.errors import ErrorReport
-from app.bridge.engines import Engines, EngineWork, WorkEnd
+from app.bridge.engines import Engines
 from app.engines import texts
 from app.engines.sets import ListedSet
-from app.engines.values import EngineOffer, EngineStatus, Looked
+from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWorkEnd, Looked
 from app.ui.engines import words
 from app.ui.engines.log import EngineLog
 from app.ui.widgets.first_size import resize_within_screen
@@ -33,282 +33,7 @@ from app.ui.widgets.labels import ElidedLabel
 from app.ui.widgets.question import Question
 from app.ui.widgets.theme import ThemeManager
 
-TESTABLE = ("untested", "failed", "ready")  # all segments are there
-SIZE, SMALL = (640, 660), (640, 300)  # small while there is only a sentence to say
-TONES = {"ready": "good", "failed": "bad", "damaged": "bad"}
-
-
-class EngineCard(QDialog):
-    """One model, one card."""
-
-    def __init__(self, keeper: Engines, themes: ThemeManager, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(words.ENGINES)
-        self._keeper = keeper
-        self._themes = themes
-        self._status: EngineStatus | None = None
-        self._sets: tuple[ListedSet, ...] = ()
-        self._precision = ""
-        self._question = ""
-        self._problem: ErrorReport | None = None
-        self.subject = wrapped()
-        self.subject.setObjectName("dialog_title")
-        self.banner = Banner()
-        self.work = WorkPanel()
-        self.facts = EngineFacts()
-        self.disk = wrapped(role="faint")
-        self.prune = QPushButton("Free \u2026")
-        self.prune.setObjectName("link")
-        self.prune.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.build_button, self.verify = QPushButton(words.REBUILD), QPushButton("Verify")
-        self.delete, self.close_button = QPushButton("Delete \u2026"), QPushButton("Close")
-        for button in (self.build_button, self.verify, self.delete, self.prune, self.close_button):
-            button.setAutoDefault(False)
-            button.setAccessibleName(button.text())
-        self._lay_out()
-        self._connect()
-        resize_within_screen(self, *SIZE)
-        self.close_button.setFocus()
-        self.show_looking()
-
-    def _lay_out(self) -> None:
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(24, 20, 24, 12)
-        column.setSpacing(14)
-        for widget in (self.subject, self.banner, self.work, self.facts):
-            column.addWidget(widget)
-        column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setAccessibleName(words.ENGINES)
-        area.setWidget(body)
-        below = QHBoxLayout()
-        below.setContentsMargins(24, 0, 16, 0)
-        below.addWidget(self.disk, 1)
-        below.addWidget(self.prune)
-        row = QHBoxLayout()
-        row.setContentsMargins(24, 6, 24, 16)
-        row.addWidget(self.delete)
-        row.addStretch(1)
-        for button in (self.verify, self.build_button, self.close_button):
-            row.addWidget(button)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(0, 0, 0, 0)
-        page.addWidget(area, 1)
-        page.addLayout(below)
-        page.addLayout(row)
-
-    def _connect(self) -> None:
-        keeper = self._keeper
-        keeper.looked.connect(self.on_looked)
-        keeper.work_changed.connect(self.on_work_changed)
-        keeper.work_ended.connect(self.on_work_ended)
-        keeper.problem.connect(self.on_problem)
-        self.facts.precision_chosen.connect(self.on_precision_chosen)
-        self.work.stop_requested.connect(keeper.stop)
-        self.work.log_requested.connect(self.on_log_requested)
-        self.banner.log_requested.connect(self.on_log_requested)
-        self.build_button.clicked.connect(self.on_build_clicked)
-        self.verify.clicked.connect(self.on_verify_clicked)
-        self.delete.clicked.connect(self.on_delete_clicked)
-        self.prune.clicked.connect(self.on_prune_clicked)
-        self.close_button.clicked.connect(self.reject)
-
-    # -- what comes from the keeper ---------------------------------------------------------------------------------
-
-    def show_looking(self) -> None:
-        """Nothing is known yet."""
-        self._status = None
-        self._refresh()
-
-    def on_looked(self, looked: Looked) -> None:
-        """The answer of a look."""
-        if self._status is None or looked.status.folder != self._status.folder:
-            self._precision = ""
-        grown = self._status is None or bool(self._status.offers) != bool(looked.status.offers)
-        self._status, self._sets = looked.status, looked.sets
-        if self.offer is None:
-            best = looked.status.recommended
-            self._precision = best.precision if best is not None else ""
-        self._refresh()
-        if grown:
-            resize_within_screen(self, *(SIZE if looked.status.offers or looked.status.refused else SMALL))
-
-    def on_work_changed(self, work: EngineWork | None) -> None:
-        """News of what is being done; the facts stay as they are."""
-        self._show_work(work)
-        self._refresh_buttons()
-
-    def on_work_ended(self, end: WorkEnd) -> None:
-        """A look follows; until then say how it ended."""
-        self._refresh()
-
-    def on_problem(self, report: ErrorReport) -> None:
-        """Something could not be removed; that stands there until the user does something else."""
-        self._problem = report
-        self._refresh()
-
-    # -- what the user does -----------------------------------------------------------------------------------------
-
-    def on_precision_chosen(self, precision: str) -> None:
-        """Show another precision."""
-        self._precision, self._problem = precision, None
-        self._refresh()
-
-    def on_build_clicked(self) -> None:
-        """Build what is missing; where nothing is missing, ask first."""
-        status, offer, self._problem = self._status, self.offer, None
-        if status is None or offer is None:
-            return
-        if offer.state.name not in TESTABLE:
-            self._keeper.build(status, offer)
-            return
-        title = words.rebuild_question(status.model, offer.precision)
-        detail = words.rebuild_detail(units.duration(offer.plan.build_seconds))
-        self._ask(Question(title, detail, words.REBUILD, self._themes.theme, self), "rebuild")
-
-    def on_verify_clicked(self) -> None:
-        """Run the self-test."""
-        self._problem = None
-        if self._status is not None and self.offer is not None:
-            self._keeper.verify(self._status, self.offer)
-
-    def on_delete_clicked(self) -> None:
-        """Ask, and say how much comes free."""
-        status, offer = self._status, self.offer
-        if status is None or offer is None or offer.folder is None:
-            return
-        title = words.delete_question(status.model, offer.precision)
-        detail = words.delete_detail(units.size(offer.size), units.duration(offer.plan.build_seconds))
-        self._ask(Question(title, detail, "Delete", self._themes.theme, self), "delete")
-
-    def on_prune_clicked(self) -> None:
-        """Ask, and say what would go."""
-        useless = [each for each in self._sets if each.useless]
-        rows = [
-            words.prune_row(
-                each.model or each.folder.name, each.precision, each.card, units.size(each.size), each.reasons
-            )
-            for each in useless
-        ]
-        title = words.prune_question(len(useless), units.size(sum(each.size for each in useless)))
-        self._ask(Question(title, "\n\n".join(rows), "Remove", self._themes.theme, self), "prune")
-
-    def on_question_accepted(self) -> None:
-        """The user agreed to what `_ask` was about."""
-        subject, status, offer = self._question, self._status, self.offer
-        self._problem = None
-        if subject == "prune":
-            self._keeper.remove([each.folder for each in self._sets if each.useless])
-        elif status is not None and offer is not None and subject == "rebuild":
-            self._keeper.build(status, offer, anew=True)
-        elif offer is not None and offer.folder is not None and subject == "delete":
-            self._keeper.remove([offer.folder])
-
-    def on_log_requested(self) -> None:
-        """The log of what is being built, else of what is shown."""
-        work = self._keeper.work
-        offer = work.offer if work is not None else self.offer
-        if offer is not None:
-            EngineLog(self._keeper, offer, self._themes.theme, self).open()
-
-    # -- inside -----------------------------------------------------------------------------------------------------
-
-    @property
-    def offer(self) -> EngineOffer | None:
-        """What is shown."""
-        return self._status.offer(self._precision) if self._status is not None else None
-
-    def _ask(self, question: Question, subject: str) -> None:
-        self._question = subject
-        question.accepted.connect(self.on_question_accepted)
-        question.open()
-
-    def _refresh(self) -> None:
-        status, offer = self._status, self.offer
-        self.subject.setVisible(status is not None)
-        self.facts.setVisible(status is not None)
-        if status is None:
-            self.banner.show_text(words.LOOKING, "", "calm")
-        else:
-            self.subject.setText(words.engine_subject(status.model, status.card.gpu.name if status.card else ""))
-            self.facts.show_status(status, offer)
-            self._show_state(status, offer)
-        useless = sum(each.size for each in self._sets if each.useless)
-        self.disk.setText(words.disk_line(len(self._sets), units.size(sum(each.size for each in self._sets))))
-        self.disk.setVisible(bool(self._sets))
-        self.prune.setText(words.free_label(units.size(useless)))
-        self.prune.setAccessibleName(self.prune.text())
-        self.prune.setVisible(any(each.useless for each in self._sets))
-        self._show_work(self._keeper.work)
-        self._refresh_buttons()
-
-    def _show_state(self, status: EngineStatus, offer: EngineOffer | None) -> None:
-        """An error of the last build of this offer comes first, then the state."""
-        end = self._keeper.last_end
-        if self._problem is not None:
-            self.banner.show_text(self._problem.text, self._problem.hint, "bad")
-        elif status.problem is not None and status.refused:
-            self.banner.show_text(words.NOT_ON_THIS_CARD, "", "calm")  # why stands below, for each precision
-        elif status.problem is not None:
-            self.banner.show_text(status.problem.text, status.problem.hint, "calm")
-        elif offer is not None and end is not None and end.report is not None and _same(end.work.offer, offer):
-            self.banner.show_text(end.report.text, end.report.hint, "bad", log=True)
-        elif offer is not None:
-            name = offer.state.name
-            detail = f"{words.reasons_line(_reasons(offer))} {words.ENGINE_HINTS[name]}".strip()
-            self.banner.show_text(words.ENGINE_HEADLINES[name], detail, TONES.get(name, "calm"))
-
-    def _show_work(self, work: EngineWork | None) -> None:
-        here = work is not None and self.offer is not None and _same(work.offer, self.offer)
-        self.work.setVisible(work is not None)
-        self.banner.setVisible(not here)
-        if work is not None:
-            self.work.show_work(work, elsewhere=not here)
-
-    def _refresh_buttons(self) -> None:
-        offer, idle = self.offer, self._keeper.work is None
-        for button in (self.build_button, self.verify, self.delete):
-            button.setVisible(offer is not None)
-        self.prune.setEnabled(idle)
-        if offer is None:
-            return
-        name = offer.state.name
-        self.build_button.setText(words.BUILD_LABELS.get(name, words.REBUILD))
-        self.build_button.setEnabled(idle)
-        self.verify.setEnabled(idle and name in TESTABLE and self._status is not None and self._status.here)
-        self.delete.setEnabled(idle and offer.folder is not None)
-        first = None if name == "ready" or not idle else self.verify if name == "untested" else self.build_button
-        for button in (self.build_button, self.verify, self.close_button):
-            button.setAccessibleName(button.text())
-            role = "primary" if button is first else ""
-            if button.property("role") != role:
-                button.setProperty("role", role)
-                button.style().unpolish(button)
-                button.style().polish(button)
-        self.delete.setAccessibleName("Delete")
-
-
-def _same(one: EngineOffer, other: EngineOffer) -> bool:
-    """Whether two offers mean the same engines."""
-    return one.request.identity == other.request.identity
-
-
-def _reasons(offer: EngineOffer) -> tuple[str, ...]:
-    """Why engines are not ready, where the headline does not say it already."""
-    state = offer.state
-    if state.name == "absent" or (state.name == "untested" and state.certificate is None):
-        return ()
-    if state.name == "failed" and state.certificate is not None:
-        bad = next((check for check in state.certificate.checks if not check.passed), None)
-        if bad is not None:
-            return (words.off_by(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance),)
-    return state.reasons
-
+# -- the three panels: the state in one glance, the facts, and the build that runs -------------------------------------
 
 STEPS = 1000  # of the progress bar
 
@@ -350,11 +75,7 @@ class Banner(QFrame):
         self.log.setAutoDefault(False)
         self.log.setCursor(Qt.CursorShape.PointingHandCursor)
         column.addWidget(self.log, 0, Qt.AlignmentFlag.AlignLeft)
-        self.log.clicked.connect(self.on_log_clicked)
-
-    def on_log_clicked(self) -> None:
-        """Passed on."""
-        self.log_requested.emit()
+        self.log.clicked.connect(self.log_requested)
 
     def show_text(self, headline: str, detail: str, tone: str, log: bool = False) -> None:
         """Say it; `log` if there is a log to look at."""
@@ -499,8 +220,8 @@ class WorkPanel(QFrame):
         for button in (self.stop, self.log):
             button.setAccessibleName(button.text())
             button.setAutoDefault(False)
-        self.stop.clicked.connect(self.on_stop_clicked)
-        self.log.clicked.connect(self.on_log_clicked)
+        self.stop.clicked.connect(self.stop_requested)
+        self.log.clicked.connect(self.log_requested)
         row = QHBoxLayout()
         row.addWidget(self.left, 1)
         row.addWidget(self.log)
@@ -542,10 +263,281 @@ class WorkPanel(QFrame):
         self.phase.setVisible(bool(self.phase.full_text))
         self.stop.setEnabled(not work.stopping)
 
-    def on_stop_clicked(self) -> None:
-        """Passed on."""
-        self.stop_requested.emit()
 
-    def on_log_clicked(self) -> None:
-        """Passed on."""
-        self.log_requested.emit()
+# -- the card ----------------------------------------------------------------------------------------------------------
+
+TESTABLE = ("untested", "failed", "ready")  # all segments are there
+SIZE, SMALL = (640, 660), (640, 300)  # small while there is only a sentence to say
+TONES = {"ready": "good", "failed": "bad", "damaged": "bad"}
+
+
+class EngineCard(QDialog):
+    """One model, one card."""
+
+    def __init__(self, engines: Engines, themes: ThemeManager, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(words.ENGINES)
+        self._engines = engines
+        self._themes = themes
+        self._status: EngineStatus | None = None
+        self._sets: tuple[ListedSet, ...] = ()
+        self._precision = ""
+        self._question = ""
+        self._problem: ErrorReport | None = None
+        self.subject = wrapped()
+        self.subject.setObjectName("dialog_title")
+        self.banner = Banner()
+        self.work = WorkPanel()
+        self.facts = EngineFacts()
+        self.disk = wrapped(role="faint")
+        self.prune = QPushButton("Free \u2026")
+        self.prune.setObjectName("link")
+        self.prune.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.build_button, self.verify = QPushButton(words.REBUILD), QPushButton("Verify")
+        self.delete, self.close_button = QPushButton("Delete \u2026"), QPushButton("Close")
+        for button in (self.build_button, self.verify, self.delete, self.prune, self.close_button):
+            button.setAutoDefault(False)
+            button.setAccessibleName(button.text())
+        self._lay_out()
+        self._connect()
+        resize_within_screen(self, *SIZE)
+        self.close_button.setFocus()
+        self.show_looking()
+
+    def _lay_out(self) -> None:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(24, 20, 24, 12)
+        column.setSpacing(14)
+        for widget in (self.subject, self.banner, self.work, self.facts):
+            column.addWidget(widget)
+        column.addStretch(1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setAccessibleName(words.ENGINES)
+        area.setWidget(body)
+        below = QHBoxLayout()
+        below.setContentsMargins(24, 0, 16, 0)
+        below.addWidget(self.disk, 1)
+        below.addWidget(self.prune)
+        row = QHBoxLayout()
+        row.setContentsMargins(24, 6, 24, 16)
+        row.addWidget(self.delete)
+        row.addStretch(1)
+        for button in (self.verify, self.build_button, self.close_button):
+            row.addWidget(button)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(area, 1)
+        page.addLayout(below)
+        page.addLayout(row)
+
+    def _connect(self) -> None:
+        engines = self._engines
+        engines.looked.connect(self.on_looked)
+        engines.work_changed.connect(self.on_work_changed)
+        engines.work_ended.connect(self.on_work_ended)
+        engines.problem.connect(self.on_problem)
+        self.facts.precision_chosen.connect(self.on_precision_chosen)
+        self.work.stop_requested.connect(engines.stop)
+        self.work.log_requested.connect(self.on_log_requested)
+        self.banner.log_requested.connect(self.on_log_requested)
+        self.build_button.clicked.connect(self.on_build_clicked)
+        self.verify.clicked.connect(self.on_verify_clicked)
+        self.delete.clicked.connect(self.on_delete_clicked)
+        self.prune.clicked.connect(self.on_prune_clicked)
+        self.close_button.clicked.connect(self.reject)
+
+    # -- what comes back --------------------------------------------------------------------------------------------
+
+    def show_looking(self) -> None:
+        """Nothing is known yet."""
+        self._status = None
+        self._refresh()
+
+    def on_looked(self, looked: Looked) -> None:
+        """The answer of a look."""
+        if self._status is None or looked.status.folder != self._status.folder:
+            self._precision = ""
+        grown = self._status is None or bool(self._status.offers) != bool(looked.status.offers)
+        self._status, self._sets = looked.status, looked.sets
+        if self.offer is None:
+            best = looked.status.recommended
+            self._precision = best.precision if best is not None else ""
+        self._refresh()
+        if grown:
+            resize_within_screen(self, *(SIZE if looked.status.offers or looked.status.refused else SMALL))
+
+    def on_work_changed(self, work: EngineWork | None) -> None:
+        """News of what is being done; the facts stay as they are."""
+        self._show_work(work)
+        self._refresh_buttons()
+
+    def on_work_ended(self, end: EngineWorkEnd) -> None:
+        """A look follows; until then say how it ended."""
+        self._refresh()
+
+    def on_problem(self, report: ErrorReport) -> None:
+        """Something could not be removed; that stands there until the user does something else."""
+        self._problem = report
+        self._refresh()
+
+    # -- what the user does -----------------------------------------------------------------------------------------
+
+    def on_precision_chosen(self, precision: str) -> None:
+        """Show another precision."""
+        self._precision, self._problem = precision, None
+        self._refresh()
+
+    def on_build_clicked(self) -> None:
+        """Build what is missing; where nothing is missing, ask first."""
+        status, offer, self._problem = self._status, self.offer, None
+        if status is None or offer is None:
+            return
+        if offer.state.name not in TESTABLE:
+            self._engines.build(status, offer)
+            return
+        title = words.rebuild_question(status.model, offer.precision)
+        detail = words.rebuild_detail(units.duration(offer.plan.build_seconds))
+        self._ask(Question(words.ENGINES, title, detail, words.REBUILD, self._themes.theme, self), "rebuild")
+
+    def on_verify_clicked(self) -> None:
+        """Run the self-test."""
+        self._problem = None
+        if self._status is not None and self.offer is not None:
+            self._engines.verify(self._status, self.offer)
+
+    def on_delete_clicked(self) -> None:
+        """Ask, and say how much comes free."""
+        status, offer = self._status, self.offer
+        if status is None or offer is None or offer.folder is None:
+            return
+        title = words.delete_question(status.model, offer.precision)
+        detail = words.delete_detail(units.size(offer.size), units.duration(offer.plan.build_seconds))
+        self._ask(Question(words.ENGINES, title, detail, "Delete", self._themes.theme, self), "delete")
+
+    def on_prune_clicked(self) -> None:
+        """Ask, and say what would go."""
+        useless = [each for each in self._sets if each.useless]
+        rows = [
+            words.prune_row(
+                each.model or each.folder.name, each.precision, each.card, units.size(each.size), each.reasons
+            )
+            for each in useless
+        ]
+        title = words.prune_question(len(useless), units.size(sum(each.size for each in useless)))
+        self._ask(Question(words.ENGINES, title, "\n\n".join(rows), "Remove", self._themes.theme, self), "prune")
+
+    def on_question_accepted(self) -> None:
+        """The user agreed to what `_ask` was about."""
+        subject, status, offer = self._question, self._status, self.offer
+        self._problem = None
+        if subject == "prune":
+            self._engines.remove([each.folder for each in self._sets if each.useless])
+        elif status is not None and offer is not None and subject == "rebuild":
+            self._engines.build(status, offer, anew=True)
+        elif offer is not None and offer.folder is not None and subject == "delete":
+            self._engines.remove([offer.folder])
+
+    def on_log_requested(self) -> None:
+        """The log of what is being built, else of what is shown."""
+        work = self._engines.work
+        offer = work.offer if work is not None else self.offer
+        if offer is not None:
+            EngineLog(self._engines, offer, self._themes.theme, self).open()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    @property
+    def offer(self) -> EngineOffer | None:
+        """What is shown."""
+        return self._status.offer(self._precision) if self._status is not None else None
+
+    def _ask(self, question: Question, subject: str) -> None:
+        self._question = subject
+        question.accepted.connect(self.on_question_accepted)
+        question.open()
+
+    def _refresh(self) -> None:
+        status, offer = self._status, self.offer
+        self.subject.setVisible(status is not None)
+        self.facts.setVisible(status is not None)
+        if status is None:
+            self.banner.show_text(words.LOOKING, "", "calm")
+        else:
+            self.subject.setText(words.engine_subject(status.model, status.card.gpu.name if status.card else ""))
+            self.facts.show_status(status, offer)
+            self._show_state(status, offer)
+        useless = sum(each.size for each in self._sets if each.useless)
+        self.disk.setText(words.disk_line(len(self._sets), units.size(sum(each.size for each in self._sets))))
+        self.disk.setVisible(bool(self._sets))
+        self.prune.setText(words.free_label(units.size(useless)))
+        self.prune.setAccessibleName(self.prune.text())
+        self.prune.setVisible(any(each.useless for each in self._sets))
+        self._show_work(self._engines.work)
+        self._refresh_buttons()
+
+    def _show_state(self, status: EngineStatus, offer: EngineOffer | None) -> None:
+        """An error of the last build of this offer comes first, then the state."""
+        end = self._engines.last_end
+        if self._problem is not None:
+            self.banner.show_text(self._problem.text, self._problem.hint, "bad")
+        elif status.problem is not None and status.refused:
+            self.banner.show_text(words.NOT_ON_THIS_CARD, "", "calm")  # why stands below, for each precision
+        elif status.problem is not None:
+            self.banner.show_text(status.problem.text, status.problem.hint, "calm")
+        elif offer is not None and end is not None and end.report is not None and _same(end.work.offer, offer):
+            self.banner.show_text(end.report.text, end.report.hint, "bad", log=True)
+        elif offer is not None:
+            name = offer.state.name
+            detail = f"{words.reasons_line(_reasons(offer))} {words.ENGINE_HINTS[name]}".strip()
+            self.banner.show_text(words.ENGINE_HEADLINES[name], detail, TONES.get(name, "calm"))
+
+    def _show_work(self, work: EngineWork | None) -> None:
+        here = work is not None and self.offer is not None and _same(work.offer, self.offer)
+        self.work.setVisible(work is not None)
+        self.banner.setVisible(not here)
+        if work is not None:
+            self.work.show_work(work, elsewhere=not here)
+
+    def _refresh_buttons(self) -> None:
+        offer, idle = self.offer, self._engines.work is None
+        for button in (self.build_button, self.verify, self.delete):
+            button.setVisible(offer is not None)
+        self.prune.setEnabled(idle)
+        if offer is None:
+            return
+        name = offer.state.name
+        self.build_button.setText(words.BUILD_LABELS.get(name, words.REBUILD))
+        self.build_button.setEnabled(idle)
+        self.verify.setEnabled(idle and name in TESTABLE and self._status is not None and self._status.here)
+        self.delete.setEnabled(idle and offer.folder is not None)
+        first = None if name == "ready" or not idle else self.verify if name == "untested" else self.build_button
+        for button in (self.build_button, self.verify, self.close_button):
+            button.setAccessibleName(button.text())
+            role = "primary" if button is first else ""
+            if button.property("role") != role:
+                button.setProperty("role", role)
+                button.style().unpolish(button)
+                button.style().polish(button)
+        self.delete.setAccessibleName("Delete")
+
+
+def _same(one: EngineOffer, other: EngineOffer) -> bool:
+    """Whether two offers mean the same engines."""
+    return one.request.identity == other.request.identity
+
+
+def _reasons(offer: EngineOffer) -> tuple[str, ...]:
+    """Why engines are not ready, where the headline does not say it already."""
+    state = offer.state
+    if state.name == "absent" or (state.name == "untested" and state.certificate is None):
+        return ()
+    if state.name == "failed" and state.certificate is not None:
+        bad = next((check for check in state.certificate.checks if not check.passed), None)
+        if bad is not None:
+            return (words.off_by(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance),)
+    return state.reasons

@@ -20,10 +20,10 @@ REFRESH_MS = 1000
 class EngineLog(QDialog):
     """What TensorRT says."""
 
-    def __init__(self, keeper: Engines, offer: EngineOffer, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, engines: Engines, offer: EngineOffer, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._keeper = keeper
+        self._engines = engines
         self._offer = offer
         self.box = QPlainTextEdit()
         self.box.setObjectName("engine_log")
@@ -54,7 +54,7 @@ class EngineLog(QDialog):
 
     def on_refresh_due(self) -> None:
         """Show what was added; a reader who scrolled up is not moved."""
-        part, text = self._keeper.log(self._offer)
+        part, text = self._engines.log(self._offer)
         self.setWindowTitle(words.log_title(part_name(part, self._offer.request.identity.cuts) if part else ""))
         if text == self.box.toPlainText():
             return

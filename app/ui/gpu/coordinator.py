@@ -1,80 +1,57 @@
-"""What the window does about TensorRT for RTX: dialogs, news, and a look at engines when it came or went."""
+"""What the window does about TensorRT for RTX: its line in other dialogs, its own dialogs, and how its work ended."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from PySide6.QtWidgets import QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
 from app.base.errors import ErrorReport
 from app.base.settings import Settings
+from app.bridge.gpu import GpuAddon
+from app.bridge.preferences import Preferences
 from app.gpu import texts
-from app.gpu.values import GpuOffer, GpuState
+from app.gpu.values import GpuEnd, GpuOffer, GpuState
 from app.ui.gpu import words
 from app.ui.gpu.dialog import GpuDialog
 from app.ui.gpu.panel import GpuPanel
-from app.ui.help.doctor_dialog import DoctorDialog
+from app.ui.widgets.notices import Notices
 from app.ui.widgets.question import Question
 from app.ui.widgets.theme import ThemeManager
 
-if TYPE_CHECKING:
-    from app.bridge.engines import Engines
-    from app.bridge.gpu import GpuAddon
-    from app.bridge.library import Library
-    from app.bridge.preferences import Preferences
-    from app.gpu.values import GpuEnd
-    from app.ui.chat.pane import ChatPane
-    from app.ui.engines.card import EngineCard
-    from app.ui.models.models_window import ModelsWindow
 
-    _Base = QMainWindow
-else:
-    _Base = object
+class GpuCoordinator(QObject):
+    """Owns the panels and the dialogs of the add-on.
 
+    Signals:
+        changed: It was installed, checked or removed: engines and verdicts may be others now.
+    """
 
-class GpuSlots(_Base):
-    """The part of the window that deals with the GPU add-on."""
+    changed = Signal()
 
-    _gpu: GpuAddon
-    _engines: Engines
-    _library: Library
-    _preferences: Preferences
-    _themes: ThemeManager
-    pane: ChatPane
-    models_window: ModelsWindow | None
-    engine_card: EngineCard | None
-    if TYPE_CHECKING:
+    def __init__(
+        self, window: QWidget, gpu: GpuAddon, preferences: Preferences, themes: ThemeManager, notices: Notices
+    ) -> None:
+        super().__init__(window)
+        self._window, self._gpu, self._themes, self._notices = window, gpu, themes, notices
+        self._hosts: list[QDialog] = []
+        self._asked = False
+        gpu.offered.connect(self.on_offered)
+        gpu.work_ended.connect(self.on_work_ended)
+        gpu.problem.connect(self.on_problem)
+        preferences.changed.connect(self.on_settings_changed)
 
-        def on_problem(self, report: ErrorReport) -> None:
-            """The window's own."""
+    def on_dialog_opened(self, dialog: QDialog) -> None:
+        """Put the line at the head of a dialog, the first time, and look how the add-on is."""
+        if dialog not in self._hosts:
+            self._hosts.append(dialog)
+            self._add_panel(dialog)
+        self._gpu.look()
 
-        def on_engine_model_changed(self) -> None:
-            """Of the part that deals with engines."""
-
-    def connect_gpu(self) -> None:
-        """Listen to the keeper."""
-        self._gpu_asked = False
-        self._gpu.offered.connect(self.on_gpu_offered)
-        self._gpu.work_ended.connect(self.on_gpu_work_ended)
-        self._gpu.problem.connect(self.on_gpu_problem)
-        self._preferences.changed.connect(self.on_gpu_settings_changed)
-
-    def add_gpu_panel(self, dialog: QWidget) -> None:
-        """At the head of a dialog."""
-        panel = GpuPanel(self._gpu)
-        panel.wanted.connect(self.on_gpu_wanted)
-        page = dialog.layout()
-        if isinstance(page, QVBoxLayout):
-            row = QVBoxLayout()
-            row.setContentsMargins(24, 16, 24, 0)
-            row.addWidget(panel)
-            page.insertLayout(0, row)
-
-    def on_gpu_wanted(self, name: str) -> None:
-        """A button of the panel."""
+    def on_wanted(self, name: str) -> None:
+        """A button of a panel."""
         match name:
             case "install":
-                self._gpu_asked = True
+                self._asked = True
                 self._gpu.ask()
             case "verify":
                 self._gpu.do("verify")
@@ -83,91 +60,87 @@ class GpuSlots(_Base):
             case "remove":
                 self._ask_removal()
 
-    def on_gpu_offered(self, offer: GpuOffer) -> None:
+    def on_offered(self, offer: GpuOffer) -> None:
         """Show what it takes; nothing is fetched before the user accepts."""
-        if self._gpu_asked:
-            self._gpu_asked = False
-            dialog = GpuDialog(offer, self._themes.theme, self._gpu_host())
-            dialog.accepted.connect(self.on_gpu_accepted)
+        if self._asked:
+            self._asked = False
+            dialog = GpuDialog(offer, self._themes.theme, self._host())
+            dialog.accepted.connect(self.on_offer_accepted)
             dialog.open()
 
-    def on_gpu_accepted(self) -> None:
+    def on_offer_accepted(self) -> None:
         """The licence is accepted."""
         self._gpu.do("install")
 
-    def on_gpu_removal_agreed(self) -> None:
+    def on_removal_agreed(self) -> None:
         """The user is sure."""
         self._gpu.do("remove")
 
-    def on_gpu_work_ended(self, end: GpuEnd) -> None:
-        """Say how it ended; engines and verdicts may be others now."""
+    def on_work_ended(self, end: GpuEnd) -> None:
+        """Say how it ended."""
         if end.report is not None:
-            self.on_gpu_problem(end.report)
+            self.on_problem(end.report)
         elif end.stopped:
-            self._say_gpu(texts.STOPPED)
+            self._say(texts.STOPPED)
         elif end.work.task == "remove":
-            self._say_gpu(texts.removed(end.work.freed))
+            self._say(texts.removed(end.work.freed))
         else:
-            self._say_gpu_state(end)
-        self.on_engine_model_changed()
-        if self._library.status is not None:
-            self._library.look()
+            self._say_state(end)
+        self.changed.emit()
 
-    def on_gpu_problem(self, report: ErrorReport) -> None:
+    def on_problem(self, report: ErrorReport) -> None:
         """The open window says it; a bug has its own dialog."""
-        self._gpu_asked = False
+        self._asked = False
         if report.kind == "known":
-            self._say_gpu(report.text, report.hint, "bad")
+            self._say(report.text, report.hint, "bad")
         else:
-            self.on_problem(report)
+            self._notices.report(report)
 
-    def on_gpu_settings_changed(self, settings: Settings) -> None:
-        """The offline switch greys the button; the network itself is told by the part that deals with models."""
+    def on_settings_changed(self, settings: Settings) -> None:
+        """The offline switch greys the button; the network itself is told by the coordinator of the models."""
         if self._gpu.status is not None and self._gpu.status.offline != settings.offline:
             self._gpu.look()
 
-    def on_doctor(self) -> None:
-        """Look at this computer."""
-        DoctorDialog(self._gpu, self._themes.theme, self).open()
-
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _add_panel(self, dialog: QDialog) -> None:
+        panel = GpuPanel(self._gpu)
+        panel.wanted.connect(self.on_wanted)
+        page = dialog.layout()
+        if isinstance(page, QVBoxLayout):
+            row = QVBoxLayout()
+            row.setContentsMargins(24, 16, 24, 0)
+            row.addWidget(panel)
+            page.insertLayout(0, row)
 
     def _ask_removal(self) -> None:
         status = self._gpu.status
         if status is not None:
-            detail = words.remove_detail(status.size, status.folder)
-            question = Question(words.REMOVE_TITLE, detail, words.REMOVE_AGREE, self._themes.theme, self._gpu_host())
-            question.setWindowTitle(words.TITLE)
-            question.accepted.connect(self.on_gpu_removal_agreed)
+            detail, theme = words.remove_detail(status.size, status.folder), self._themes.theme
+            question = Question(words.TITLE, words.REMOVE_TITLE, detail, words.REMOVE_AGREE, theme, self._host())
+            question.accepted.connect(self.on_removal_agreed)
             question.open()
 
-    def _say_gpu_state(self, end: GpuEnd) -> None:
+    def _say_state(self, end: GpuEnd) -> None:
         """After an installation or a check."""
         status = end.work.status
         if end.work.wrong:
-            self._say_gpu(texts.damaged(end.work.wrong), texts.DAMAGED_HINT, "bad")
+            self._say(texts.damaged(end.work.wrong), texts.DAMAGED_HINT, "bad")
         elif status is not None and status.state is GpuState.BROKEN:
             return  # the panel says it
         elif status is not None and end.work.task == "install":
             hint = texts.RESTART if end.work.restart else ""
-            self._say_gpu(texts.installed_new(status.version, status.size), hint, "good")
+            self._say(texts.installed_new(status.version, status.size), hint, "good")
         else:
-            self._say_gpu(words.ALL_RIGHT, tone="good")
+            self._say(words.ALL_RIGHT, tone="good")
 
-    def _say_gpu(self, text: str, hint: str = "", tone: str = "calm") -> None:
-        """In the open models window, else in a notice."""
-        window = self.models_window
-        if window is not None and window.isVisible():
-            window.say(text, hint, tone)
-        else:
-            self.pane.notice.show_text(f"{text} {hint}".strip(), stays=tone == "bad" or bool(hint))
+    def _say(self, text: str, hint: str = "", tone: str = "calm") -> None:
+        self._notices.say(text, hint, tone, stays=tone == "bad" or bool(hint))
 
-    def _gpu_host(self) -> QWidget:
-        """The dialog that the user looks at."""
-        for window in (self.engine_card, self.models_window):
-            if window is not None and window.isActiveWindow():
-                return window
-        for window in (self.models_window, self.engine_card):
-            if window is not None and window.isVisible():
-                return window
-        return self
+    def _host(self) -> QWidget:
+        """The dialog that the user looks at, and that has a panel; else the window."""
+        for seen in (QDialog.isActiveWindow, QDialog.isVisible):
+            for dialog in self._hosts:
+                if seen(dialog):
+                    return dialog
+        return self._window

@@ -28,10 +28,10 @@ class GpuPanel(QFrame):
 
     wanted = Signal(str)
 
-    def __init__(self, keeper: GpuAddon) -> None:
+    def __init__(self, gpu: GpuAddon) -> None:
         super().__init__()
         self.setObjectName("strip")
-        self._keeper = keeper
+        self._gpu = gpu
         self.text, self.hint, self.step = Sentence(), Sentence(role="muted"), Sentence(role="muted")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
@@ -46,8 +46,8 @@ class GpuPanel(QFrame):
         row.addLayout(column, 1)
         for button in self.buttons.values():
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
-        keeper.status_changed.connect(self.on_changed)
-        keeper.work_changed.connect(self.on_changed)
+        gpu.status_changed.connect(self.on_changed)
+        gpu.work_changed.connect(self.on_changed)
         self.refresh()
 
     def tab_order(self) -> list[QWidget]:
@@ -59,14 +59,14 @@ class GpuPanel(QFrame):
         self.refresh()
 
     def on_pressed(self) -> None:
-        """Passed on."""
+        """Which button it was."""
         sender = self.sender()
         if sender is not None:
             self.wanted.emit(sender.property("does"))
 
     def refresh(self) -> None:
         """Show what is known now."""
-        status, work = self._keeper.status, self._keeper.work
+        status, work = self._gpu.status, self._gpu.work
         if work is not None:
             self._show_work(work)
         elif status is not None:

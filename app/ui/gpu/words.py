@@ -1,4 +1,4 @@
-"""Labels and sentences of the window about the GPU add-on and the doctor (what commands say, too: `app.gpu.texts`)."""
+"""Labels and sentences of the window about the GPU add-on (what commands say, too: `app.gpu.texts`)."""
 
 from __future__ import annotations
 
@@ -53,6 +53,3 @@ def goes_to(folder: Path) -> str:
 def remove_detail(count: int, folder: Path) -> str:
     """What removing means."""
     return f"{size(count)} come free in {folder}. Engines stay, and wait until it is installed again."
-
-
-# -- the doctor ------------------------------------------------------------------------------------------------------

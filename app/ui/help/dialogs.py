@@ -5,12 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, qVersion
 from PySide6.QtWidgets import (
     QDialog,
-    QDialogButtonBox,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -18,11 +14,10 @@ from PySide6.QtWidgets import (
 
 from app import __version__
 from app.base import texts
-from app.base.errors import ErrorReport
 from app.ui.help import words
-from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.icons import pixmap_from_svg
+from app.ui.widgets.sheet import close_below
 from app.ui.widgets.theme import Theme
 
 
@@ -51,7 +46,7 @@ class ShortcutsDialog(QDialog):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setAccessibleName("Keyboard shortcuts")
         area.setWidget(rows)
-        _close_below(self, area)
+        close_below(self, area)
         resize_within_screen(self, 520, 640)
 
 
@@ -83,56 +78,5 @@ class AboutDialog(QDialog):
         column.addWidget(about)
         column.addSpacing(4)
         column.addWidget(small)
-        _close_below(self, body)
+        close_below(self, body)
         self.setFixedWidth(round(theme.ui_points * 44))
-
-
-class BugDialog(QDialog):
-    """Something inside went wrong: one sentence, and a report to copy."""
-
-    def __init__(self, report: ErrorReport, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle(texts.APP_NAME)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._report = report
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(24, 20, 24, 8)
-        column.setSpacing(8)
-        title = QLabel(report.text)
-        title.setObjectName("dialog_title")
-        hint = QLabel(report.hint)
-        for label in (title, hint):
-            label.setWordWrap(True)
-            column.addWidget(label)
-        detail = QPlainTextEdit(report.detail)
-        detail.setReadOnly(True)
-        detail.setAccessibleName("Report")
-        detail.setFont(theme.mono_font())
-        detail.setTabChangesFocus(True)
-        column.addWidget(detail, 1)
-        row = QHBoxLayout()
-        row.addWidget(CopyButton(self.report_text, "report", theme, label="Copy report"))
-        row.addStretch(1)
-        column.addLayout(row)
-        _close_below(self, body)
-        resize_within_screen(self, 640, 420)
-
-    def report_text(self) -> str:
-        """What is copied."""
-        return f"{texts.APP_NAME} {__version__}, Qt {qVersion()}\n{self._report.text}\n\n{self._report.detail}"
-
-
-def _close_below(dialog: QDialog, body: QWidget) -> None:
-    buttons = QDialogButtonBox()
-    close: QPushButton = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
-    close.setDefault(True)
-    close.setAccessibleName("Close")
-    buttons.rejected.connect(dialog.reject)
-    row = QHBoxLayout()
-    row.setContentsMargins(24, 6, 24, 16)
-    row.addWidget(buttons)
-    page = QVBoxLayout(dialog)
-    page.setContentsMargins(0, 0, 0, 0)
-    page.addWidget(body, 1)
-    page.addLayout(row)

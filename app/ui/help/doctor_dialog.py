@@ -27,9 +27,9 @@ class DoctorDialog(Sheet):
 
     own_size = True
 
-    def __init__(self, keeper: GpuAddon, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, gpu: GpuAddon, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(help_words.DOCTOR, help_words.DOCTOR, theme, parent)
-        self._keeper = keeper
+        self._gpu = gpu
         self.checks: list[Finding] = []
         self.add_text(help_words.DOCTOR_TEXT, "muted")
         self.state = self.add_text(help_words.LOOKING)
@@ -54,11 +54,11 @@ class DoctorDialog(Sheet):
         self.copy_button.setEnabled(False)
         self.buttons.addButton(self.copy_button, self.buttons.ButtonRole.ActionRole)
         self.add_reject(common_words.CLOSE, primary=True)
-        keeper.check_arrived.connect(self.on_check_arrived)
-        keeper.checks_ended.connect(self.on_checks_ended)
+        gpu.check_arrived.connect(self.on_check_arrived)
+        gpu.checks_ended.connect(self.on_checks_ended)
         self.finished.connect(self.on_finished)
         resize_within_screen(self, round(SIZE[0] * theme.scale), round(SIZE[1] * theme.scale))
-        keeper.diagnose()
+        gpu.diagnose()
 
     def report(self) -> str:
         """What is copied."""
@@ -68,7 +68,7 @@ class DoctorDialog(Sheet):
 
     def on_finished(self) -> None:
         """Nobody looks any more."""
-        self._keeper.stop_diagnosis()
+        self._gpu.stop_diagnosis()
 
     def on_check_arrived(self, check: Finding) -> None:
         """One more line."""

@@ -1,4 +1,4 @@
-"""Sentences of the menu Help: About, and the table of keys (the README has the same)."""
+"""Sentences of the menu Help: About, the table of keys (the README has the same), the network, and the doctor."""
 
 from __future__ import annotations
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.base.paths import same_folder
 from app.library.values import Computer, ModelState, ModelStatus
 from app.ui.models import words
 
 if TYPE_CHECKING:
-    from app.bridge.engines import EngineWork
+    from app.engines.values import EngineWork
     from app.library.values import ModelWork, Transferring
 
 HUB_BUTTONS = ("download", "again", "resume", "repair")
@@ -80,17 +79,6 @@ class Button:
     label: str
     why: str = ""
     primary: bool = False
-
-
-def same_folder(one: Path | None, other: Path | None) -> bool:
-    """Whether two paths lead to the same folder."""
-    return one is not None and other is not None and (one == other or _real(one) == _real(other))
-
-
-@lru_cache(maxsize=256)
-def _real(path: Path) -> str:
-    """Looked up once: this is asked at every piece of news, and the drive may be slow, or gone."""
-    return os.path.realpath(path)
 
 
 def shown_state(model: ModelStatus, state: ModelState, now: Now) -> ModelState:

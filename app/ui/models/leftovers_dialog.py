@@ -23,13 +23,13 @@ SIZE = (600, 420)
 
 
 class LeftoversDialog(Sheet):
-    """A line with two buttons for each; the list follows the keeper's looks."""
+    """A line with two buttons for each; the list follows each look."""
 
     own_size = True
 
-    def __init__(self, keeper: Library, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, library: Library, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(words.LEFTOVERS, words.LEFTOVERS, theme, parent)
-        self._keeper = keeper
+        self._library = library
         self._asked: Leftover | None = None
         self._shown: tuple[Leftover, ...] | None = None
         self.text = self.add_text(words.LEFTOVERS_TEXT, "muted")
@@ -46,10 +46,10 @@ class LeftoversDialog(Sheet):
         area.setWidget(self._body)
         self.column.addWidget(area, 1)
         self.add_reject(common_words.CLOSE, primary=True)
-        keeper.status_changed.connect(self.on_status_changed)
+        library.status_changed.connect(self.on_status_changed)
         resize_within_screen(self, round(SIZE[0] * theme.scale), round(SIZE[1] * theme.scale))
-        if keeper.status is not None:
-            self.on_status_changed(keeper.status)
+        if library.status is not None:
+            self.on_status_changed(library.status)
 
     def on_status_changed(self, status: LibraryStatus) -> None:
         """Other leftovers."""
@@ -70,22 +70,22 @@ class LeftoversDialog(Sheet):
         """Into the list."""
         leftover = self._of_sender()
         if leftover is not None:
-            self._keeper.adopt(leftover)
+            self._library.adopt(leftover)
 
     def on_delete_clicked(self) -> None:
         """Ask first."""
         leftover = self._asked = self._of_sender()
         if leftover is not None:
             detail = words.delete_detail(leftover.text, leftover.size)
-            question = Question(words.delete_leftover(leftover.path.name), detail, words.DELETE, self.theme, self)
-            question.setWindowTitle(words.LEFTOVERS)
+            title = words.delete_leftover(leftover.path.name)
+            question = Question(words.LEFTOVERS, title, detail, words.DELETE, self.theme, self)
             question.accepted.connect(self.on_deletion_agreed)
             question.open()
 
     def on_deletion_agreed(self) -> None:
         """The user is sure."""
         if self._asked is not None:
-            self._keeper.clear(self._asked)
+            self._library.clear(self._asked)
 
     def _of_sender(self) -> Leftover | None:
         button = self.sender()

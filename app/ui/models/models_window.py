@@ -6,6 +6,7 @@ It shows what `Library` says and passes on what the user wants; closing it stops
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,9 @@ from app.ui.widgets.labels import ElidedLabel, Sentence, Strip
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
-    from app.bridge.engines import Engines, EngineWork
+    from app.bridge.engines import Engines
     from app.bridge.library import Library
+    from app.engines.values import EngineWork
     from app.library.queue import Ended
     from app.library.values import ModelWork, Transferring
 
@@ -44,12 +46,12 @@ class ModelsWindow(QDialog):
     wanted = Signal(str, object)
     dropped = Signal(object)
 
-    def __init__(self, keeper: Library, engines: Engines, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, library: Library, engines: Engines, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(words.TITLE)
         self.setAccessibleName(words.TITLE)
         self.setAcceptDrops(True)
-        self._keeper, self._engines = keeper, engines
+        self._library, self._engines = library, engines
         self._in_use: Path | None = None
         self._busy = ""
         self._asking = False
@@ -86,9 +88,11 @@ class ModelsWindow(QDialog):
             self._in_use, self._busy = folder, busy
             self.refresh()
 
-    def say(self, text: str, hint: str = "", tone: str = "calm", action: str = "") -> None:
+    def say(
+        self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Callable[[], None] | None = None
+    ) -> None:
         """News above the list."""
-        self.strip.say(text, hint, tone, action)
+        self.strip.say(text, hint, tone, action, do)
 
     def show_model(self, model_id: str) -> None:
         """Bring a model into view as soon as it is in the list."""
@@ -99,7 +103,7 @@ class ModelsWindow(QDialog):
         self._pausing.add(model_id)
         self.refresh()
 
-    # -- what comes from the keepers --------------------------------------------------------------------------------
+    # -- what comes back --------------------------------------------------------------------------------------------
 
     def on_status_changed(self, status: LibraryStatus) -> None:
         """A look."""
@@ -131,14 +135,14 @@ class ModelsWindow(QDialog):
 
     def refresh(self) -> None:
         """Show what is known now."""
-        status = self._keeper.status
+        status = self._library.status
         offline = status is not None and status.offline
         why = words.OFFLINE_WHY if offline else words.ASKING_WHY if self._asking else ""
         self.refresh_list.setEnabled(not why)
         self.refresh_list.setToolTip(why)
         self.by_name.setEnabled(not why)
         self.by_name.setToolTip(why)
-        asked = host(self._keeper.services.network.endpoint)
+        asked = host(self._library.services.network.endpoint)
         self.asking.set_full_text(words.asking(asked) if self._asking else "")
         self.offline.setVisible(offline)
         left = status.leftovers if status is not None else ()
@@ -150,7 +154,7 @@ class ModelsWindow(QDialog):
 
     def on_pressed(self, name: str, model_id: str) -> None:
         """A button of a row."""
-        model = self._keeper.status.model(model_id) if self._keeper.status is not None else None
+        model = self._library.status.model(model_id) if self._library.status is not None else None
         if name == "details":
             self.list.toggle_details(model_id)
             self._refresh_rows()
@@ -168,7 +172,7 @@ class ModelsWindow(QDialog):
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _refresh_rows(self) -> None:
-        status = self._keeper.status
+        status = self._library.status
         if status is None:
             return
         now = Now(
@@ -176,14 +180,14 @@ class ModelsWindow(QDialog):
             advised=status.advice.id,
             offline=status.offline,
             asking=self._asking,
-            transfer=self._keeper.transfer,
-            work=self._keeper.work,
+            transfer=self._library.transfer,
+            work=self._library.work,
             engine_work=self._engines.work,
             in_use=self._in_use,
             busy=self._busy,
             pausing=frozenset(self._pausing),
         )
-        states = {model.id: self._keeper.state_of(model) for model in status.models}
+        states = {model.id: self._library.state_of(model) for model in status.models}
         if self.list.show_models(status, states, now):
             self._set_tab_order()
 
@@ -194,7 +198,7 @@ class ModelsWindow(QDialog):
             QWidget.setTabOrder(one, following)
 
     def _is_transferring(self, model_id: str) -> bool:
-        return self._keeper.transfer is not None and self._keeper.transfer.model_id == model_id
+        return self._library.transfer is not None and self._library.transfer.model_id == model_id
 
     def _button(self, label: str, does: str, link: bool = False) -> QPushButton:
         button = QPushButton(label)
@@ -248,13 +252,13 @@ class ModelsWindow(QDialog):
         page.addLayout(foot)
 
     def _connect(self) -> None:
-        keeper = self._keeper
-        keeper.status_changed.connect(self.on_status_changed)
-        keeper.transfer_changed.connect(self.on_transfer_changed)
-        keeper.download_ended.connect(self.on_download_ended)
-        keeper.work_changed.connect(self.on_work_changed)
-        keeper.asking_changed.connect(self.on_asking_changed)
-        keeper.problem.connect(self.on_problem)
+        library = self._library
+        library.status_changed.connect(self.on_status_changed)
+        library.transfer_changed.connect(self.on_transfer_changed)
+        library.download_ended.connect(self.on_download_ended)
+        library.work_changed.connect(self.on_work_changed)
+        library.asking_changed.connect(self.on_asking_changed)
+        library.problem.connect(self.on_problem)
         self._engines.work_changed.connect(self.on_work_changed)
         self.list.pressed.connect(self.on_pressed)
         self.close_button.clicked.connect(self.reject)

@@ -90,7 +90,7 @@ class RowStatus:
 
 
 def row_status(model: ModelStatus, state: ModelState, now: Now, details: bool = False) -> RowStatus:
-    """The row of a model; `state` is the keeper's, `details` whether they are shown."""
+    """The row of a model; `state` is what is known now, `details` whether they are shown."""
     state = shown_state(model, state, now)
     fit, entry = model.fit, model.entry
     publisher = entry.publisher if entry is not None else ""

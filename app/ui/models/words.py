@@ -78,6 +78,7 @@ LOADING_WHY = "A model is being loaded. Wait until it is ready."
 ADD = "Add"
 ADD_NAME = "By repository name \u2026"
 ADD_FOLDER = "A folder on this computer \u2026"
+OPEN_FOLDER = "Open model folder"
 CHOOSE_FOLDER = "Choose a model folder, or an adapter folder"
 CHOOSE_TARGET = "Choose the folder into which the model goes"
 REFRESH = "Refresh list"
@@ -180,7 +181,6 @@ def left(seconds: float) -> str:
 # -- header and notices ----------------------------------------------------------------------------------------------
 
 DOWNLOAD_PAUSED = "Download paused"
-MODELS_LINK = "Models (Ctrl+M)"
 USE_IT = "Use it"
 BUILD = "Build engines \u2026"
 VERIFY_STOPPED = "The check was stopped."
@@ -232,6 +232,8 @@ def leftovers(count: int, bytes_: int) -> str:
     return f"{count} {'leftover' if count == 1 else 'leftovers'}, {size(bytes_)}"
 
 
+# -- adding a model --------------------------------------------------------------------------------------------------
+
 NAME_TITLE = "Add a model by its name"
 NAME_TEXT = "Name of a DiffusionGemma model on huggingface.co, or the address of its page."
 NAME_LABEL = "Repository"
@@ -266,6 +268,8 @@ def base_is(base: str) -> str:
     return f"It names {base}. Another base fits only if it has the same layers."
 
 
+# -- before a download -----------------------------------------------------------------------------------------------
+
 ACCEPT = "I accept the licence"
 DOWNLOAD = "Download"
 
@@ -285,6 +289,8 @@ def goes_to(folder: Path) -> str:
     """Where it will lie."""
     return f"It goes to {folder}"
 
+
+# -- before a removal ------------------------------------------------------------------------------------------------
 
 REMOVE = "Remove"
 REMOVE_FROM_LIST = "Remove from list"
@@ -332,6 +338,8 @@ def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
+# -- leftovers -------------------------------------------------------------------------------------------------------
+
 LEFTOVERS_TEXT = "These folders lie in the models folder and belong to no model of the list."
 NO_LEFTOVERS = "Nothing lies about any more."
 
@@ -351,6 +359,8 @@ def delete_detail(text: str, bytes_: int) -> str:
     return f"{text} {size(bytes_)} come free. Files that Dewpoint did not write stay."
 
 
+# -- the access token ------------------------------------------------------------------------------------------------
+
 TOKEN_TITLE = "Access token"
 TOKEN_TEXT = (
     "Some models are given only to accounts that accepted their terms. A token for reading, made on the Hub's page, "
@@ -364,6 +374,8 @@ TOKEN_FORGET = "Forget"
 TOKEN_SAVED = "Saved in this system's keyring."
 TOKEN_SESSION = "This system has no keyring, so the token holds until Dewpoint ends."
 TOKEN_FORGOTTEN = "Forgotten."
+# -- on the page of a new chat ---------------------------------------------------------------------------------------
+
 SHOW_MODELS = "Show models"
 NOT_NOW = "Not now"
 HIDE = "Hide"

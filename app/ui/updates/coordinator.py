@@ -5,65 +5,61 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtCore import QObject, QUrl
+from PySide6.QtGui import QAction, QDesktopServices
+from PySide6.QtWidgets import QWidget
 
 from app.base.errors import ErrorReport
+from app.bridge.preferences import Preferences
+from app.bridge.updates import Updates
 from app.ui.updates import words
 from app.ui.updates.dialog import UpdateDialog
+from app.ui.widgets.notices import Notices
 from app.ui.widgets.theme import ThemeManager
 from app.updates import texts
 from app.updates.values import Found, UpdateState
 
-if TYPE_CHECKING:
-    from app.bridge.preferences import Preferences
-    from app.bridge.updates import Updates
-    from app.ui.chat.pane import ChatPane
 
-    _Base = QMainWindow
-else:
-    _Base = object
+class UpdatesCoordinator(QObject):
+    """Owns the dialog and the notice.
 
+    Attributes:
+        dialog: The dialog while it is open.
+    """
 
-class UpdateSlots(_Base):
-    """The part of the window that deals with updates."""
-
-    _updates: Updates
-    _preferences: Preferences
-    _themes: ThemeManager
-    _news: Callable[[], None] | None
-    _update_dialog: UpdateDialog | None
-    pane: ChatPane
-    if TYPE_CHECKING:
-
-        def on_problem(self, report: ErrorReport) -> None:
-            """The window's own."""
-
-    def connect_updates(self) -> None:
-        """Listen to the keeper."""
-        self._update_dialog = None
-        self._updates.found_unasked.connect(self.on_update_found)
-        self._updates.package_checked.connect(self.on_package_checked)
-        self._updates.problem.connect(self.on_problem)
+    def __init__(
+        self,
+        window: QWidget,
+        actions: dict[str, QAction],
+        updates: Updates,
+        preferences: Preferences,
+        themes: ThemeManager,
+        notices: Notices,
+    ) -> None:
+        super().__init__(window)
+        self.dialog: UpdateDialog | None = None
+        self._window, self._updates, self._preferences = window, updates, preferences
+        self._themes, self._notices = themes, notices
+        actions["updates"].triggered.connect(self.on_updates)
+        updates.found_unasked.connect(self.on_update_found)
+        updates.package_checked.connect(self.on_package_checked)
+        updates.problem.connect(notices.report)
 
     def on_updates(self) -> None:
         """Whoever opens the dialog asks, unless there is more to tell already."""
         if self._updates.status.state in (UpdateState.IDLE, UpdateState.CURRENT, UpdateState.NEWER, UpdateState.ASKING):
             self._updates.ask()
-        self._show_updates()
+        self._show_dialog()
 
     def on_update_found(self, found: Found) -> None:
         """The weekly look found something: said once, in a notice."""
-        if self._update_dialog is None:
-            self._news = self._show_updates
-            self.pane.notice.show_text(words.told(found.release.version), stays=True, action=words.TELL)
+        if self.dialog is None:
+            self._notices.show(words.told(found.release.version), stays=True, action=words.TELL, do=self._show_dialog)
 
-    def on_update_dialog_closed(self) -> None:
+    def on_dialog_closed(self) -> None:
         """What goes on goes on."""
-        self._update_dialog = None
+        self.dialog = None
 
     def on_page_wanted(self) -> None:
         """In the browser."""
@@ -83,18 +79,18 @@ class UpdateSlots(_Base):
             start_setup(path)
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
-            self.on_problem(ErrorReport("known", texts.not_started(path, reason), texts.NOT_STARTED_HINT))
+            self._notices.report(ErrorReport("known", texts.not_started(path, reason), texts.NOT_STARTED_HINT))
             return
-        self.close()
+        self._window.close()
 
-    def _show_updates(self) -> None:
-        if self._update_dialog is None:
-            dialog = UpdateDialog(self._updates, self._preferences, self._themes.theme, self)
+    def _show_dialog(self) -> None:
+        if self.dialog is None:
+            dialog = UpdateDialog(self._updates, self._preferences, self._themes.theme, self._window)
             dialog.page_wanted.connect(self.on_page_wanted)
             dialog.folder_wanted.connect(self.on_folder_wanted)
-            dialog.finished.connect(self.on_update_dialog_closed)
-            self._update_dialog = dialog
-        self._update_dialog.open()
+            dialog.finished.connect(self.on_dialog_closed)
+            self.dialog = dialog
+        self.dialog.open()
 
 
 def start_setup(path: Path) -> None:

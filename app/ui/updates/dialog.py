@@ -40,7 +40,7 @@ class UpdateDialog(Sheet):
     folder_wanted = Signal()
     width_ems = 56
 
-    def __init__(self, keeper: Updates, preferences: Preferences, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, updates: Updates, preferences: Preferences, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(words.TITLE, words.TITLE, theme, parent)
         self._preferences = preferences
         self._shown: UpdateState | None = None
@@ -59,17 +59,17 @@ class UpdateDialog(Sheet):
         self.weekly.setAccessibleDescription(words.WEEKLY_TEXT)
         self.add_text(words.WEEKLY_TEXT, "muted")
         self.page_button = self._button(words.ON_THE_WEB, self.page_wanted.emit)
-        self.again = self._button(words.AGAIN, keeper.ask)
-        self.download = self._button(words.download(""), keeper.fetch)
-        self.stop = self._button(words.STOP, keeper.stop)
-        self.install = self._button(words.CLOSE_AND_INSTALL, keeper.check)
+        self.again = self._button(words.AGAIN, updates.ask)
+        self.download = self._button(words.download(""), updates.fetch)
+        self.stop = self._button(words.STOP, updates.stop)
+        self.install = self._button(words.CLOSE_AND_INSTALL, updates.check)
         self.add_reject(common_words.CLOSE)
         self.package.folder_wanted.connect(self.folder_wanted)
         self.weekly.toggled.connect(self.on_weekly_toggled)
         preferences.changed.connect(self.on_settings_changed)
-        keeper.status_changed.connect(self.on_status_changed)
+        updates.status_changed.connect(self.on_status_changed)
         self.on_settings_changed(preferences.settings)
-        self.on_status_changed(keeper.status)
+        self.on_status_changed(updates.status)
 
     # -- slots ------------------------------------------------------------------------------------------------------
 

@@ -1,14 +1,17 @@
-"""Labels for sentences, small marks, and frames that say what is wrong or done; shared by the models window's parts."""
+"""Labels that all panels use: sentences, marks, frames that say what is wrong or done, and text that ends in dots."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from collections.abc import Callable
+
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.base.errors import ErrorReport
 
-LEAST_WIDTH = 60
+LEAST_WIDTH = 60  # of a sentence
+PADDING = 8  # of an elided button, on each side; the style sheet says the same with its border
 
 
 class Sentence(QLabel):
@@ -68,13 +71,7 @@ class TroubleFrame(QFrame):
 
 
 class Strip(QFrame):
-    """News at the head of a window, until it is closed or something else is said.
-
-    Signals:
-        acted: The button of the news was pressed.
-    """
-
-    acted = Signal()
+    """News at the head of a window, until it is closed or something else is said."""
 
     def __init__(self, close: str) -> None:
         super().__init__()
@@ -94,12 +91,16 @@ class Strip(QFrame):
         row.addLayout(column, 1)
         row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
+        self._do: Callable[[], None] | None = None
         self.close_button.clicked.connect(self.hide)
         self.action.clicked.connect(self.on_action_clicked)
         self.hide()
 
-    def say(self, text: str, hint: str = "", tone: str = "calm", action: str = "") -> None:
+    def say(
+        self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Callable[[], None] | None = None
+    ) -> None:
         """Say it, with a button if there is something to do."""
+        self._do = do
         self.text.setText(text)
         self.hint.show_text(hint)
         self.action.setText(action)
@@ -110,9 +111,10 @@ class Strip(QFrame):
         self.show()
 
     def on_action_clicked(self) -> None:
-        """Passed on."""
+        """Do what belongs to this news."""
         self.hide()
-        self.acted.emit()
+        if self._do is not None:
+            self._do()
 
 
 def set_tone(widget: QWidget, tone: str, name: str = "tone") -> None:
@@ -121,9 +123,6 @@ def set_tone(widget: QWidget, tone: str, name: str = "tone") -> None:
         widget.setProperty(name, tone)
         widget.style().unpolish(widget)
         widget.style().polish(widget)
-
-
-PADDING = 8  # of the button, on each side; the style sheet says the same with its border
 
 
 class ElidedLabel(QLabel):

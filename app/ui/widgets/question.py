@@ -5,17 +5,18 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
-from app.ui.engines import words as engines_words
-from app.ui.widgets import words as common_words
+from app.ui.widgets import words
 from app.ui.widgets.theme import Theme
 
 
 class Question(QDialog):
     """Accepted if the user agrees; Cancel is the default."""
 
-    def __init__(self, title: str, detail: str, agree: str, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, subject: str, title: str, detail: str, agree: str, theme: Theme, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(engines_words.ENGINES)
+        self.setWindowTitle(subject)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAccessibleName(title)
         head = QLabel(title)
@@ -26,7 +27,7 @@ class Question(QDialog):
             label.setWordWrap(True)
         buttons = QDialogButtonBox()
         self.agree = buttons.addButton(agree, QDialogButtonBox.ButtonRole.AcceptRole)
-        self.cancel = buttons.addButton(common_words.CANCEL, QDialogButtonBox.ButtonRole.RejectRole)
+        self.cancel = buttons.addButton(words.CANCEL, QDialogButtonBox.ButtonRole.RejectRole)
         self.agree.setAutoDefault(False)
         self.cancel.setDefault(True)
         for button in (self.agree, self.cancel):

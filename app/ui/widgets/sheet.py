@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.ui.widgets.labels import Sentence
 from app.ui.widgets.theme import Theme
@@ -81,3 +89,19 @@ class Sheet(QDialog):
         label = Sentence(text, role)
         self.column.addWidget(label)
         return label
+
+
+def close_below(dialog: QDialog, body: QWidget) -> None:
+    """Lay a dialog out: its body, and Close below it."""
+    buttons = QDialogButtonBox()
+    close: QPushButton = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
+    close.setDefault(True)
+    close.setAccessibleName("Close")
+    buttons.rejected.connect(dialog.reject)
+    row = QHBoxLayout()
+    row.setContentsMargins(24, 6, 24, 16)
+    row.addWidget(buttons)
+    page = QVBoxLayout(dialog)
+    page.setContentsMargins(0, 0, 0, 0)
+    page.addWidget(body, 1)
+    page.addLayout(row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
 
@@ -14,12 +16,10 @@ class Toast(QFrame):
 
     Signals:
         pressed: The button was pressed.
-        acted: The second button was pressed.
         closed: It has gone, by the button or by itself.
     """
 
     pressed = Signal()
-    acted = Signal()
     closed = Signal()
 
     def __init__(self, name: str, button: str, milliseconds: int) -> None:
@@ -40,6 +40,7 @@ class Toast(QFrame):
         row.addWidget(self._label, 1)
         row.addWidget(self.action)
         row.addWidget(self.button)
+        self._do: Callable[[], None] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(milliseconds)
@@ -53,9 +54,10 @@ class Toast(QFrame):
         """What it says."""
         return self._label.text()
 
-    def show_text(self, text: str, stays: bool = False, action: str = "") -> None:
-        """Appear; with `stays`, until a button is pressed; `action` is the label of the second one."""
+    def show_text(self, text: str, stays: bool = False, action: str = "", do: Callable[[], None] | None = None) -> None:
+        """Appear; with `stays`, until a button is pressed; `do` is what the second button, `action`, does."""
         self._label.setText(text)
+        self._do = do
         self.action.setText(action)
         self.action.setAccessibleName(action or "Action")
         self.action.setVisible(bool(action))
@@ -71,9 +73,11 @@ class Toast(QFrame):
         self.dismiss()
 
     def on_acted(self) -> None:
-        """The second button."""
+        """The second button does what belongs to this text, whatever was said elsewhere since."""
+        do = self._do
         self.dismiss()
-        self.acted.emit()
+        if do is not None:
+            do()
 
     def dismiss(self) -> None:
         """Go."""

@@ -11,16 +11,17 @@ from PySide6.QtCore import QCoreApplication, QThread
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.base import texts
 from app.base.settings import Settings
 from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
-from app.bridge.jobs import JobDraft, JobEvent, ModelChoice
 from app.bridge.latest import LatestSlot
+from app.bridge.model_process import ModelEvent, ModelThread, NewestDraft
 from app.bridge.preferences import Preferences
-from app.bridge.thread import WorkerThread
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
+from app.library.answering import ModelChoice
 from inference.events import BlockCommitted, Failed, Finished, ModelReady
 from inference.params import ChatTurn, GenerationRequest
 from tests.helpers.scripted_engine import ScriptedModelProcess, committed, draft, finished, simple_answer
@@ -32,20 +33,20 @@ REQUEST = GenerationRequest((ChatTurn("user", "Hi"),))
 class Listener:
     """Collects what a worker thread emits."""
 
-    def __init__(self, worker: WorkerThread) -> None:
-        self.events: list[JobEvent] = []
-        self.drafts: list[JobDraft] = []
+    def __init__(self, worker: ModelThread) -> None:
+        self.events: list[ModelEvent] = []
+        self.drafts: list[NewestDraft] = []
         self.order: list[str] = []
         worker.event_arrived.connect(self.on_event)
         worker.draft_arrived.connect(self.on_draft)
 
-    def on_event(self, arrived: JobEvent) -> None:
+    def on_event(self, arrived: ModelEvent) -> None:
         """Keep it."""
         assert QThread.currentThread() is QCoreApplication.instance().thread()  # type: ignore[union-attr]
         self.events.append(arrived)
         self.order.append(type(arrived.event).__name__)
 
-    def on_draft(self, arrived: JobDraft) -> None:
+    def on_draft(self, arrived: NewestDraft) -> None:
         """Keep it."""
         self.drafts.append(arrived)
         self.order.append(f"draft of block {arrived.draft.block}")
@@ -62,12 +63,12 @@ def engine() -> ScriptedModelProcess:
 
 
 @pytest.fixture
-def worker(qapp: QApplication, engine: ScriptedModelProcess) -> Iterator[WorkerThread]:
+def worker(qapp: QApplication, engine: ScriptedModelProcess) -> Iterator[ModelThread]:
     """A running worker thread."""
-    thread = WorkerThread(lambda choice: engine)
+    thread = ModelThread(lambda choice: engine)
     yield thread
     assert thread.shut_down()
-    assert engine.closed or not thread._worker._engine
+    assert engine.closed or not thread._worker._process
 
 
 def test_the_slot_keeps_the_newest() -> None:
@@ -79,7 +80,7 @@ def test_the_slot_keeps_the_newest() -> None:
     assert slot.take() is None
 
 
-def test_events_arrive_in_the_windows_thread(qtbot: QtBot, worker: WorkerThread) -> None:
+def test_events_arrive_in_the_windows_thread(qtbot: QtBot, worker: ModelThread) -> None:
     heard = Listener(worker)
     worker.load(CHOICE)
     worker.answer(REQUEST)
@@ -88,7 +89,7 @@ def test_events_arrive_in_the_windows_thread(qtbot: QtBot, worker: WorkerThread)
 
 
 def test_the_last_draft_of_a_block_comes_before_its_commit(
-    qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess
+    qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess
 ) -> None:
     heard = Listener(worker)
     engine.answer = [draft([" a"]), committed("a "), draft([" b"], block=1), committed("b", block=1), finished("a b")]
@@ -102,10 +103,10 @@ def test_the_last_draft_of_a_block_comes_before_its_commit(
         assert blocks.index("draft of block 1") > blocks.index("BlockCommitted")
 
 
-@pytest.mark.log_allowed("bridge: job")
-@pytest.mark.parametrize("error", [RuntimeError("CUDA"), MemoryError(), ValueError("x")])
+@pytest.mark.log_allowed("bridge: task")
+@pytest.mark.parametrize("error", [RuntimeError("CUDA"), MemoryError("bad"), ValueError("x")])
 def test_no_exception_vanishes(
-    qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess, error: Exception
+    qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess, error: Exception
 ) -> None:
     heard = Listener(worker)
     worker.load(CHOICE)
@@ -114,11 +115,29 @@ def test_no_exception_vanishes(
     qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
     failed = heard.events[-1].event
     assert isinstance(failed, Failed)
-    assert type(error).__name__ in failed.detail
+    if isinstance(error, MemoryError):
+        assert (failed.user_text, failed.known) == (texts.OUT_OF_MEMORY, True)
+    else:
+        assert type(error).__name__ in failed.detail
+
+
+@pytest.mark.log_allowed("bridge: task")
+def test_a_process_that_cannot_even_be_made_is_a_failure(qtbot: QtBot) -> None:
+    def make(choice: ModelChoice) -> ScriptedModelProcess:
+        raise RuntimeError("no such thing")
+
+    thread = ModelThread(make)
+    heard = Listener(thread)
+    thread.load(CHOICE)
+    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=20_000)
+    failed = heard.events[-1].event
+    assert isinstance(failed, Failed)
+    assert "no such thing" in failed.detail
+    assert thread.shut_down()
 
 
 def test_a_generator_that_just_ends_is_a_failure(
-    qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess
+    qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess
 ) -> None:
     heard = Listener(worker)
     engine.answer = [committed("half")]
@@ -128,7 +147,7 @@ def test_a_generator_that_just_ends_is_a_failure(
 
 
 def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
-    qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess
+    qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess
 ) -> None:
     heard = Listener(worker)
     engine.load_gate.clear()
@@ -139,13 +158,13 @@ def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
     assert engine.requests == []
 
 
-def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: WorkerThread) -> None:
+def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: ModelThread) -> None:
     heard = Listener(worker)
     worker.answer(REQUEST)
     qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=3000)
 
 
-def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: WorkerThread, engine: ScriptedModelProcess) -> None:
+def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess) -> None:
     never = threading.Event()
 
     def hang(request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Finished]:

@@ -14,10 +14,10 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
-from app.bridge.engines import Engines, EngineWork, WorkEnd
+from app.bridge.engines import Engines
 from app.engines import texts
 from app.engines.service import EngineService
-from app.engines.values import EngineOffer, EngineStatus, Looked
+from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWorkEnd, Looked
 from tests.helpers.fake_engines import FakeEngines, build_error
 
 MODEL = Path("/models/x")
@@ -29,7 +29,7 @@ class Listener:
     def __init__(self, keeper: Engines) -> None:
         self.looks: list[Looked] = []
         self.works: list[EngineWork | None] = []
-        self.ends: list[WorkEnd] = []
+        self.ends: list[EngineWorkEnd] = []
         self.problems: list[ErrorReport] = []
         self.freed: list[int] = []
         keeper.looked.connect(self.on_looked)
@@ -48,7 +48,7 @@ class Listener:
         assert QThread.currentThread() is QCoreApplication.instance().thread()  # type: ignore[union-attr]
         self.works.append(work)
 
-    def on_end(self, end: WorkEnd) -> None:
+    def on_end(self, end: EngineWorkEnd) -> None:
         """Keep it."""
         self.ends.append(end)
 
@@ -150,7 +150,7 @@ def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: Engines, heard: Liste
     assert keeper.last_end is heard.ends[0]
 
 
-@pytest.mark.log_allowed("bridge: job")
+@pytest.mark.log_allowed("bridge: task")
 def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = ("stack04", RuntimeError("odd"))
     keeper.build(*look(qtbot, keeper, heard))

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
 from app.base.paths import AppPaths
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelChoice, ModelPhase
 from app.library.services import LibraryServices
 from app.main import Parts, build
 from app.ui.models.models_window import ModelsWindow
@@ -104,8 +103,8 @@ def models(qtbot: QtBot, scripted: Parts) -> ModelsWindow:
     """The models window of `scripted`; nothing is known yet."""
     qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
     scripted.window.actions_by_name["models"].trigger()
-    assert scripted.window.models_window is not None
-    return scripted.window.models_window
+    assert scripted.window.models.page is not None
+    return scripted.window.models.page
 
 
 @pytest.fixture

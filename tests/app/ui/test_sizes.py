@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from app.base.paths import AppPaths
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelPhase
 from app.main import Parts
 from app.ui.engines.card import EngineCard
 from app.ui.help.dialogs import ShortcutsDialog

@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.base.paths import AppPaths
-from app.bridge.model import ModelPhase
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
+from app.library.answering import ModelPhase
 from app.main import Parts
 from app.ui.chat import words
 from app.ui.chat.answer_view import AnswerView
@@ -159,7 +159,7 @@ def test_stop_while_the_model_is_loading_ends_at_once(
     assert wait_for_answer(qtbot, parts).source() == "Hello **there**."
 
 
-@pytest.mark.log_allowed("bridge: job")
+@pytest.mark.log_allowed("bridge: task")
 def test_a_runtime_error_is_shown_and_try_again_works(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     engine.answer = [committed("Half. "), RuntimeError("CUDA error")]
     ask(qtbot, parts, "Go")

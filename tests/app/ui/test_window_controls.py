@@ -24,12 +24,12 @@ from pytestqt.qtbot import QtBot
 
 from app.base import texts
 from app.base.settings import DECLARATIONS
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelChoice, ModelPhase
 from app.main import Parts
 from app.ui.help import words
-from app.ui.help.dialogs import AboutDialog, BugDialog, ShortcutsDialog
+from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
 from app.ui.settings.dialog import SettingsDialog
+from app.ui.widgets.bug_dialog import BugDialog
 from app.ui.widgets.colours import DARK, LIGHT
 from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
@@ -72,9 +72,14 @@ def test_every_shortcut_of_the_menus_stands_in_the_table(parts: Parts) -> None:
 def test_every_control_has_an_accessible_name(qtbot: QtBot, parts: Parts) -> None:
     add_answer(parts, ANSWER)
     window = parts.window
-    for opener in (window.on_settings, window.on_shortcuts, window.on_about, window.on_engines):
+    for opener in (
+        window.settings.on_settings,
+        window.help.on_shortcuts,
+        window.help.on_about,
+        window.engines.on_engines,
+    ):
         opener()
-    window.on_problem(texts_bug())
+    window.notices.report(texts_bug())
     roots = [window, *window.findChildren(QDialog)]
     assert len(roots) == 6
     missing = sorted({name for root in roots for name in nameless(root)})
@@ -203,7 +208,7 @@ def test_an_invalid_model_folder_keeps_the_old_model(qtbot: QtBot, make_window: 
 
     parts = make_window(factory=factory)
     qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=3000)
-    parts.window.open_model(tmp_path)
+    parts.window.models.open_model(tmp_path)
     qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=3000)
     assert parts.window.pane.notice.text == "No model here. Choose another."
     assert parts.controller.model.state.phase == ModelPhase.READY

@@ -8,8 +8,7 @@ from pytestqt.qtbot import QtBot
 from app.base.paths import AppPaths
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
-from app.library.services import LibraryServices
-from app.updates import tasks as update_jobs
+from app.updates.service import UpdateService
 from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
 
@@ -75,12 +74,12 @@ def test_a_failure_is_told_and_can_be_repeated(qtbot: QtBot, keeper: Updates, se
     qtbot.waitUntil(lambda: keeper.status.report is not None, timeout=WAIT)
 
 
-@pytest.mark.log_allowed("bridge: job")
+@pytest.mark.log_allowed("bridge: task")
 def test_a_bug_is_a_problem_of_its_own(qtbot: QtBot, keeper: Updates, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(services: LibraryServices) -> None:
+    def fail(service: UpdateService) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(update_jobs, "asked", fail)
+    monkeypatch.setattr("app.updates.service.UpdateService.ask", fail)
     said = Listener(keeper)
     keeper.ask()
     qtbot.waitUntil(lambda: bool(said.problems), timeout=WAIT)

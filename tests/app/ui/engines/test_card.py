@@ -8,8 +8,7 @@ import pytest
 from PySide6.QtWidgets import QAbstractButton, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelChoice, ModelPhase
 from app.main import Parts
 from app.ui.engines import words
 from app.ui.engines.card import EngineCard
@@ -26,7 +25,7 @@ def opened(qtbot: QtBot, parts: Parts) -> EngineCard:
     qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
     parts.controller.model._choice = MODEL
     parts.window.actions_by_name["engines"].trigger()
-    card = parts.window.engine_card
+    card = parts.window.engines.card
     assert card is not None
     qtbot.waitUntil(lambda: card._status is not None, timeout=10_000)
     return card
@@ -45,7 +44,7 @@ def enabled(card: EngineCard) -> list[str]:
 
 def wait_idle(qtbot: QtBot, parts: Parts, text: str) -> None:
     """Until nothing is done any more and the banner says `text`."""
-    card = parts.window.engine_card
+    card = parts.window.engines.card
     assert card is not None
     qtbot.waitUntil(lambda: parts.engines.work is None and headline(card) == text, timeout=10_000)
 
@@ -139,16 +138,16 @@ def test_closing_the_card_stops_nothing(qtbot: QtBot, parts: Parts, fake_engines
     fake_engines.gate.clear()
     card.build_button.click()
     card.close_button.click()
-    header = parts.window.pane.header
-    qtbot.waitUntil(lambda: header.engines.text() == "Building engines \u00b7 3 %", timeout=10_000)
-    assert header.engines.isVisible()
+    link = parts.window.engines.link
+    qtbot.waitUntil(lambda: link.text() == "Building engines \u00b7 3 %", timeout=10_000)
+    assert link.isVisible()
     assert parts.controller.send("Hello?")  # one may chat meanwhile
-    header.engines.click()
+    link.click()
     assert card.isVisible()
     card.close_button.click()
     fake_engines.gate.set()
     qtbot.waitUntil(lambda: parts.engines.work is None, timeout=10_000)
-    assert not header.engines.isVisible()
+    assert not link.isVisible()
     assert parts.window.pane.notice.text == words.ENGINES_TESTED
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=10_000)
 
@@ -181,8 +180,8 @@ def test_without_gpu_or_tensorrt_there_are_no_dead_buttons(
 
 
 def test_a_model_without_files(qtbot: QtBot, parts: Parts) -> None:
-    parts.window.on_engines()
-    card = parts.window.engine_card
+    parts.window.engines.on_engines()
+    card = parts.window.engines.card
     assert card is not None
     qtbot.waitUntil(lambda: "no files" in headline(card), timeout=10_000)
 
@@ -192,7 +191,7 @@ def test_stale_engines_say_why_and_can_be_freed(qtbot: QtBot, parts: Parts, fake
     card.build_button.click()
     wait_idle(qtbot, parts, "Ready")
     fake_engines.version = "1.8.0"
-    parts.window.on_engines()
+    parts.window.engines.on_engines()
     wait_idle(qtbot, parts, "Out of date")
     assert "TensorRT version: built for 1.7.1, this is 1.8.0" in card.banner.detail.text()
     assert "Rebuild" in enabled(card)
@@ -242,7 +241,7 @@ def test_another_model_is_opened_while_the_first_is_built(
     qtbot.waitUntil(lambda: "Segment 2" in card.work.part.text(), timeout=10_000)
     fake_engines.weights, fake_engines.model = "others", "Other"
     parts.controller.model._choice = ModelChoice(Path("/models/y"), "fake", "Other model")
-    parts.window.on_engine_model_changed()
+    parts.window.engines.look_again()
     qtbot.waitUntil(lambda: "Other model" in card.subject.text(), timeout=10_000)
     assert card.banner.isVisible()
     assert card.work.what.full_text == "Big model \u00b7 INT4"

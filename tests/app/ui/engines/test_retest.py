@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from app.bridge.jobs import ModelChoice
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelChoice, ModelPhase
 from app.main import Parts
 from tests.helpers.fake_engines import FakeEngines, detected
 
@@ -18,8 +17,8 @@ def built(qtbot: QtBot, parts: Parts, fake: FakeEngines) -> None:
     """A complete set that passed its self-test; the card is closed again."""
     qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
     parts.controller.model._choice = MODEL
-    parts.window.on_engines()
-    card = parts.window.engine_card
+    parts.window.engines.on_engines()
+    card = parts.window.engines.card
     assert card is not None
     qtbot.waitUntil(lambda: card.offer is not None, timeout=10_000)
     card.build_button.click()
@@ -31,12 +30,12 @@ def test_a_new_driver(qtbot: QtBot, parts: Parts, fake_engines: FakeEngines) -> 
     built(qtbot, parts, fake_engines)
     fake_engines.card = detected(driver="590.10")
     with qtbot.waitSignal(parts.engines.work_ended, timeout=10_000) as ended:
-        parts.window.on_engine_model_changed()
+        parts.window.engines.look_again()
     assert ended.args[0].ready
     assert not ended.args[0].work.build
     assert fake_engines.tested == 2
     with qtbot.waitSignal(parts.engines.looked, timeout=10_000):
-        parts.window.on_engine_model_changed()
+        parts.window.engines.look_again()
     assert parts.engines.work is None
     assert fake_engines.tested == 2
 
@@ -48,11 +47,11 @@ def test_engines_that_fail_with_the_new_driver_are_tested_once(
     fake_engines.card = detected(driver="590.10")
     fake_engines.errors_of_test = {"stack03": 1.5}
     with qtbot.waitSignal(parts.engines.work_ended, timeout=10_000) as ended:
-        parts.window.on_engine_model_changed()
+        parts.window.engines.look_again()
     assert ended.args[0].failed
     fake_engines.card = detected(driver="600.10")
     with qtbot.waitSignal(parts.engines.looked, timeout=10_000):
-        parts.window.on_engine_model_changed()
+        parts.window.engines.look_again()
     assert parts.engines.work is None
     assert fake_engines.tested == 2
 
@@ -60,4 +59,4 @@ def test_engines_that_fail_with_the_new_driver_are_tested_once(
 def test_without_engines_nobody_looks(qtbot: QtBot, parts: Parts, fake_engines: FakeEngines) -> None:
     qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
     with qtbot.assertNotEmitted(parts.engines.looked, wait=300):
-        parts.window.on_engine_model_changed()
+        parts.window.engines.look_again()

@@ -10,10 +10,10 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
-from app.bridge.model import ModelPhase
 from app.doctor.checks import Finding
 from app.gpu import texts
 from app.gpu.values import GpuStep, GpuWork
+from app.library.answering import ModelPhase
 from app.main import Parts
 from app.ui.gpu import words
 from app.ui.gpu.dialog import GpuDialog
@@ -178,8 +178,8 @@ def test_news_while_the_models_window_is_closed(scripted: Parts, gpu: ScriptedGp
 
 def test_the_engine_card_has_the_line_too(qtbot: QtBot, scripted: Parts, gpu: ScriptedGpu) -> None:
     qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
-    scripted.window.open_engines(Path("/models/x"), "Big model")
-    card = scripted.window.engine_card
+    scripted.window.engines.open_card(Path("/models/x"), "Big model")
+    card = scripted.window.engines.card
     assert card is not None
     (panel,) = card.findChildren(GpuPanel)
     gpu.show(ABSENT)

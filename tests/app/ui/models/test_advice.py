@@ -11,15 +11,15 @@ from tests.helpers.scripted_library import NO_CARD, REFUSED, ScriptedLibrary, li
 
 
 def test_the_first_advice(scripted: Parts, library: ScriptedLibrary) -> None:
-    card = scripted.window.pane.empty.advice
+    card = scripted.window.models.advice
     assert not card.isVisible()
     library.show(library_of())
     assert card.isVisible()
     assert card.card.text() == "Found: RTX 4070, 12 GiB"
     assert "suits this computer" in card.advice.text()
     card.show_button.click()
-    assert scripted.window.models_window is not None
-    assert scripted.window.models_window.isVisible()
+    assert scripted.window.models.page is not None
+    assert scripted.window.models.page.isVisible()
     library.show(library_of(mine("m", ModelState.PAUSED)))  # the user has begun: no advice any more
     assert not card.isVisible()
 
@@ -30,15 +30,15 @@ def test_not_now_is_remembered(make_window: MakeWindow, monkeypatch: pytest.Monk
         parts = make_window()
         assert isinstance(parts.library, ScriptedLibrary)
         parts.library.show(library_of())
-        assert parts.window.pane.empty.advice.isVisible() == (not again)
-        parts.window.pane.empty.advice.refuse.click()
-        assert not parts.window.pane.empty.advice.isVisible()
+        assert parts.window.models.advice.isVisible() == (not again)
+        parts.window.models.advice.refuse.click()
+        assert not parts.window.models.advice.isVisible()
         parts.window.close()
 
 
 def test_without_a_card_there_is_one_sentence(scripted: Parts, library: ScriptedLibrary) -> None:
     library.show(library_of(machine=NO_CARD, fit=REFUSED))
-    card = scripted.window.pane.empty.advice
+    card = scripted.window.models.advice
     assert card.advice.text().startswith("The starter model is what runs on this computer.")
     assert not card.card.isVisible()
     assert not card.show_button.isVisible()

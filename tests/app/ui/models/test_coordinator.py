@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.bridge.library import Library
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelPhase
 from app.library.queue import Ended
 from app.library.values import ModelState, ModelWork, ModelWorkEnd, Transferring
 from app.main import Parts
@@ -34,9 +34,9 @@ SMALL = mine("m", ModelState.READY, fit=PROCESSOR)
 def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
     """The models window, once a model answers."""
     qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
-    parts.window.on_models()
-    assert parts.window.models_window is not None
-    return parts.window.models_window
+    parts.window.models.show_page()
+    assert parts.window.models.page is not None
+    return parts.window.models.page
 
 
 def in_use(qtbot: QtBot, parts: Parts, folder: Path | None) -> None:
@@ -47,20 +47,20 @@ def in_use(qtbot: QtBot, parts: Parts, folder: Path | None) -> None:
 
 def test_the_name_in_the_header_leads_to_the_models(qtbot: QtBot, scripted: Parts) -> None:
     qtbot.mouseClick(scripted.window.pane.header.name, Qt.MouseButton.LeftButton)
-    assert scripted.window.models_window is not None
-    assert scripted.window.models_window.isVisible()
-    assert not scripted.window.models_window.isModal()
+    assert scripted.window.models.page is not None
+    assert scripted.window.models.page.isVisible()
+    assert not scripted.window.models.page.isModal()
 
 
 def test_a_download_in_the_header(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
-    link = scripted.window.pane.header.models
+    link = scripted.window.models.link
     library.show(library_of(mine("m", ModelState.DOWNLOADING)))
     assert not link.isVisible()
     library.show_transfer(Transferring("m", 43, 100, 1.0, 720.0))
     assert link.isVisible()
     assert link.text() == "Downloading 43 % \u00b7 12 min"
     link.click()
-    window = scripted.window.models_window
+    window = scripted.window.models.page
     assert window is not None
     assert not link.isVisible()  # the open window says it
     window.close()
@@ -97,7 +97,7 @@ def test_a_model_that_needs_engines_says_so(
     assert window.strip.text.text() == f"{NVIDIA.title} is installed."
     assert window.strip.action.text() == "Build engines \u2026"
     window.strip.action.click()
-    card = scripted.window.engine_card
+    card = scripted.window.engines.card
     assert card is not None
     qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text(), timeout=10_000)
 
@@ -110,7 +110,7 @@ def test_engines_are_built_for_the_model_of_the_row(
     library.show(library_of(model))
     row = window.list.rows["m"]
     row.buttons()[1].click()
-    card = scripted.window.engine_card
+    card = scripted.window.engines.card
     assert card is not None
     qtbot.waitUntil(lambda: card.build_button.isEnabled() and NVIDIA.title in card.subject.text(), timeout=10_000)
     fake_engines.gate.clear()
@@ -121,7 +121,7 @@ def test_engines_are_built_for_the_model_of_the_row(
     remove = next(line for line in row.menu.actions() if line.data() == "remove")
     assert remove.toolTip() == words.BUILDING_WHY
     card.close()
-    scripted.window.pane.header.engines.click()  # of this model, not of the one that answers
+    scripted.window.engines.link.click()  # of this model, not of the one that answers
     qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text() and card.isVisible(), timeout=10_000)
     looks = library.calls.count(("look",))
     fake_engines.gate.set()
@@ -232,8 +232,8 @@ def test_settings_hold_at_once_and_at_the_start(make_window: MakeWindow) -> None
 
 def test_nobody_looks_before_the_window_takes_input(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
     assert library.calls == []
-    scripted.window._first_look.setInterval(1)
-    scripted.window._first_look.start()
+    scripted.window.models.first_look.setInterval(1)
+    scripted.window.models.first_look.start()
     qtbot.waitUntil(lambda: library.calls == [("look",)])
 
 

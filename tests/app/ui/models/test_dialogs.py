@@ -128,7 +128,7 @@ def test_the_users_own_folder_loses_no_file(scripted: Parts, library: ScriptedLi
 
 @pytest.mark.parametrize("text", ["google/diffusiongemma-26B-A4B-it", " https://huggingface.co/a/b/tree/main "])
 def test_adding_by_name(scripted: Parts, library: ScriptedLibrary, text: str) -> None:
-    scripted.window.deeds.do("add_name", None)
+    scripted.window.models.buttons.do("add_name", None)
     dialog = opened(scripted, NameDialog)
     assert not dialog.ask.isEnabled()
     dialog.edit.setText(text)
@@ -140,7 +140,7 @@ def test_adding_a_folder(
     scripted: Parts, library: ScriptedLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(tmp_path))
-    scripted.window.deeds.do("add_folder", None)
+    scripted.window.models.buttons.do("add_folder", None)
     assert library.asked_for() == [("add_folder", tmp_path)]
 
 
@@ -149,7 +149,7 @@ def test_moving_asks_where_to(
 ) -> None:
     for chosen in ("", str(tmp_path)):
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, chosen=chosen: chosen)
-        scripted.window.deeds.do("move", mine("m", ModelState.READY))
+        scripted.window.models.buttons.do("move", mine("m", ModelState.READY))
     assert library.asked_for() == [("move", "m", tmp_path)]
 
 
@@ -197,8 +197,8 @@ def test_an_adapter_whose_base_is_not_here(scripted: Parts, library: ScriptedLib
 
 def test_leftovers(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
     whole, half = leftovers()
-    scripted.window.on_models()
-    window = scripted.window.models_window
+    scripted.window.models.show_page()
+    window = scripted.window.models.page
     assert window is not None
     library.show(library_of(leftovers=(whole, half)))
     assert window.leftovers.text() == "2 leftovers, 53.0 GB"

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtWidgets import QDialog
 from pytestqt.qtbot import QtBot
 
-from app.bridge.model import ModelPhase
+from app.library.answering import ModelPhase
 from app.library.services import LibraryServices
 from app.main import Parts
 from app.ui.models.add_dialogs import NameDialog
@@ -28,8 +28,8 @@ INSTALLED = "Installed, no engines yet"
 def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
     """The models window after its first look."""
     qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT)
-    parts.window.on_models()
-    window = parts.window.models_window
+    parts.window.models.show_page()
+    window = parts.window.models.page
     assert window is not None
     qtbot.waitUntil(lambda: bool(window.list.rows), timeout=WAIT)
     return window
@@ -43,7 +43,7 @@ def dialog_of(qtbot: QtBot, parts: Parts, kind: type[QDialog]) -> QDialog:
 
 def ask_for(qtbot: QtBot, parts: Parts, name: str) -> None:
     """Type a name."""
-    parts.window.deeds.add_by_name()
+    parts.window.models.buttons.add_by_name()
     dialog = dialog_of(qtbot, parts, NameDialog)
     assert isinstance(dialog, NameDialog)
     dialog.edit.setText(name)

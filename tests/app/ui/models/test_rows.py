@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from app.base.errors import ErrorReport
-from app.bridge.jobs import ModelChoice
+from app.library.answering import ModelChoice
 from app.library.values import ModelState, ModelStatus, ModelWork, Transferring
 from app.main import Parts
 from app.ui.models import words
@@ -182,7 +182,7 @@ def test_the_model_in_use_is_marked_and_stays(scripted: Parts, models: ModelsWin
     model = mine("m", ModelState.READY)
     library.show(library_of(model))
     scripted.controller.model._choice = ModelChoice(model.folder, "fake", model.title)
-    scripted.window.on_answering_model_changed()
+    scripted.window.models.on_answering_changed()
     row = models.list.rows["m"]
     assert row.mark.text() == "In use"
     assert labels(row) == []

@@ -31,8 +31,8 @@ def test_everything_fits_in_narrow_windows(
     qtbot: QtBot, scripted: Parts, library: ScriptedLibrary, scale: int, width: int
 ) -> None:
     scripted.preferences.set(text_scale=scale)
-    scripted.window.on_models()
-    window = scripted.window.models_window
+    scripted.window.models.show_page()
+    window = scripted.window.models.page
     assert window is not None
     library.show(library_of(*long_ones()))
     window.resize(width, 640)

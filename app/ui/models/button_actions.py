@@ -10,7 +10,6 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.library.values import DownloadOffer, ModelStatus, Removal
-from app.ui.help.network_dialog import NetworkDialog
 from app.ui.models import words
 from app.ui.models.add_dialogs import AdapterDialog, NameDialog
 from app.ui.models.leftovers_dialog import LeftoversDialog
@@ -18,44 +17,44 @@ from app.ui.models.licence_dialog import LicenceDialog
 from app.ui.models.removal_dialog import RemovalDialog
 from app.ui.models.token_dialog import TokenDialog
 from app.ui.widgets.theme import Theme, ThemeManager
-from app.updates.source import shown_address
 
 if TYPE_CHECKING:
     from app.bridge.library import Library
-    from app.bridge.preferences import Preferences
     from app.library.values import FoundAdapter
 
 
-class ModelDeeds(QObject):
+class ButtonActions(QObject):
     """Does what is wanted; `host` is the window that dialogs stand before.
 
     Signals:
         use_wanted: A `ModelStatus` that shall answer.
         engines_wanted: A `ModelStatus` whose engines shall be shown.
         pause_begun: Id of a download that was told to stop.
+        network_wanted: The window that the list of connections shall stand before.
         refused: One sentence: why nothing was begun.
     """
 
     use_wanted = Signal(object)
     engines_wanted = Signal(object)
     pause_begun = Signal(str)
+    network_wanted = Signal(object)
     refused = Signal(str)
 
-    def __init__(self, keeper: Library, preferences: Preferences, themes: ThemeManager, host: QWidget) -> None:
+    def __init__(self, library: Library, themes: ThemeManager, host: QWidget) -> None:
         super().__init__(host)
         self.host = host
-        self._keeper, self._preferences, self._themes = keeper, preferences, themes
-        keeper.offered.connect(self.on_offered)
-        keeper.removal_known.connect(self.on_removal_known)
-        keeper.adapter_found.connect(self.on_adapter_found)
+        self._library, self._themes = library, themes
+        library.offered.connect(self.on_offered)
+        library.removal_known.connect(self.on_removal_known)
+        library.adapter_found.connect(self.on_adapter_found)
 
     def do(self, name: str, model: ModelStatus | None) -> None:
-        """One of `model_words.BUTTONS`, or a button of the window."""
+        """One of `words.BUTTONS`, or a button of the window."""
         if model is None:
             {
                 "add_name": self.add_by_name,
                 "add_folder": self.choose_folder,
-                "refresh": self._keeper.refresh,
+                "refresh": self._library.refresh,
                 "token": self.show_token,
                 "network": self.show_network,
                 "leftovers": self.show_leftovers,
@@ -63,18 +62,18 @@ class ModelDeeds(QObject):
             return
         match name:
             case "download" | "again":
-                self._keeper.ask(model.repo)
+                self._library.ask(model.repo)
             case "resume" | "repair":
-                self._keeper.resume(model.id)
+                self._library.resume(model.id)
             case "pause":
                 self.pause_begun.emit(model.id)
-                self._keeper.pause(model.id)
+                self._library.pause(model.id)
             case "verify" | "verify_again":
-                self._keeper.verify(model.id)
+                self._library.verify(model.id)
             case "stop":
-                self._keeper.stop_work()
+                self._library.stop_work()
             case "remove" | "forget":
-                self._keeper.ask_removal(model)
+                self._library.ask_removal(model)
             case "move":
                 self._move(model)
             case "use":
@@ -84,7 +83,7 @@ class ModelDeeds(QObject):
             case "folder":
                 QDesktopServices.openUrl(QUrl.fromLocalFile(str(model.folder)))
             case "page":
-                QDesktopServices.openUrl(QUrl(f"{self._keeper.services.network.endpoint}/{model.repo}"))
+                QDesktopServices.openUrl(QUrl(f"{self._library.services.network.endpoint}/{model.repo}"))
 
     # -- adding -----------------------------------------------------------------------------------------------------
 
@@ -98,37 +97,37 @@ class ModelDeeds(QObject):
         """Ask the Hub."""
         dialog = self.sender()
         if isinstance(dialog, NameDialog):
-            self._keeper.ask(dialog.text)
+            self._library.ask(dialog.text)
 
     def choose_folder(self) -> None:
         """A checkpoint, or an adapter."""
         folder = QFileDialog.getExistingDirectory(self.host, words.CHOOSE_FOLDER, str(Path.home()))
         if folder:
-            self._keeper.add_folder(Path(folder))
+            self._library.add_folder(Path(folder))
 
     def on_adapter_found(self, adapter: FoundAdapter) -> None:
         """Ask for the base."""
-        status = self._keeper.status
+        status = self._library.status
         models = status.models if status is not None else ()
-        why_not = words.OFFLINE_WHY if self._keeper.services.network.offline else ""
+        why_not = words.OFFLINE_WHY if self._library.services.network.offline else ""
         dialog = AdapterDialog(adapter, models, why_not, self._theme, self.host)
         dialog.accepted.connect(self.on_merge_accepted)
-        dialog.base_wanted.connect(self._keeper.ask)
+        dialog.base_wanted.connect(self._library.ask)
         dialog.open()
 
     def on_merge_accepted(self) -> None:
         """Base and name are known."""
         dialog = self.sender()
-        if self._keeper.work is not None:
+        if self._library.work is not None:
             self.refused.emit(words.ONE_AT_A_TIME)
         elif isinstance(dialog, AdapterDialog) and dialog.chosen is not None:
-            self._keeper.merge(dialog.adapter.folder, dialog.chosen, dialog.title)
+            self._library.merge(dialog.adapter.folder, dialog.chosen, dialog.title)
 
     # -- downloading and removing -----------------------------------------------------------------------------------
 
     def on_offered(self, offer: DownloadOffer) -> None:
         """Show the licence."""
-        rate = self._keeper.status.machine.rate if self._keeper.status is not None else 0.0
+        rate = self._library.status.machine.rate if self._library.status is not None else 0.0
         dialog = LicenceDialog(offer, rate, self._theme, self.host)
         dialog.accepted.connect(self.on_licence_accepted)
         dialog.open()
@@ -137,7 +136,7 @@ class ModelDeeds(QObject):
         """Now, and only now, something is fetched."""
         dialog = self.sender()
         if isinstance(dialog, LicenceDialog):
-            self._keeper.accept(dialog.offer)
+            self._library.accept(dialog.offer)
 
     def on_removal_known(self, removal: Removal) -> None:
         """Say what goes and what stays."""
@@ -149,29 +148,27 @@ class ModelDeeds(QObject):
         """The user agreed."""
         dialog = self.sender()
         if isinstance(dialog, RemovalDialog):
-            self._keeper.remove(dialog.removal, dialog.with_engines)
+            self._library.remove(dialog.removal, dialog.with_engines)
 
     def _move(self, model: ModelStatus) -> None:
         start = str(model.folder.parent) if model.folder is not None else ""
         parent = QFileDialog.getExistingDirectory(self.host, words.CHOOSE_TARGET, start)
         if parent:
-            self._keeper.move(model.id, Path(parent))
+            self._library.move(model.id, Path(parent))
 
     # -- more windows -----------------------------------------------------------------------------------------------
 
     def show_token(self) -> None:
         """The access token."""
-        TokenDialog(self._keeper.services.tokens, self._theme, self.host).open()
+        TokenDialog(self._library.services.tokens, self._theme, self.host).open()
 
     def show_network(self) -> None:
         """What is asked, and the switch."""
-        NetworkDialog(
-            self._keeper.services.network.uses(shown_address()), self._preferences, self._theme, self.host
-        ).open()
+        self.network_wanted.emit(self.host)
 
     def show_leftovers(self) -> None:
         """What lies about."""
-        LeftoversDialog(self._keeper, self._theme, self.host).open()
+        LeftoversDialog(self._library, self._theme, self.host).open()
 
     @property
     def _theme(self) -> Theme:

@@ -1,0 +1,180 @@
+"""Long work beside the window: one thread, tasks one after another, news in order, and exactly one `TaskEnded` each.
+
+The only file that starts threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
+
+from app.base.errors import ErrorReport, report_from_exception
+from app.base.log import get_logger
+
+News = Callable[[], Generator[object, None, None]]
+
+_log = get_logger("bridge")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What crosses the border to the thread.
+
+    Attributes:
+        number: Of the task; no two of one thread have the same.
+        start: Begins the work; what it yields, but for None, is passed on.
+        cancel: Asked after each event; whoever works may look at it, too.
+    """
+
+    number: int
+    start: News
+    cancel: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """The last event of every task.
+
+    Attributes:
+        stopped: Whether the user stopped it before it was through.
+        report: What went wrong, None if nothing did.
+    """
+
+    stopped: bool = False
+    report: ErrorReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEvent:
+    """One event of one task."""
+
+    number: int
+    event: object
+
+
+class _Worker(QObject):
+    """Runs tasks one after another, in its thread.
+
+    Signals:
+        event_arrived: A `TaskEvent`.
+    """
+
+    event_arrived = Signal(object)
+
+    def __init__(self, at_end: Callable[[], None] | None) -> None:
+        super().__init__()
+        self._at_end = at_end
+
+    @Slot(object)
+    def on_task_requested(self, task: Task) -> None:
+        """Do a task; whether it is cancelled is asked after each event."""
+        ended = TaskEnded()
+        try:
+            if task.cancel.is_set():
+                ended = TaskEnded(stopped=True)
+            else:
+                with closing(task.start()) as events:
+                    for event in events:
+                        if event is not None:
+                            self.event_arrived.emit(TaskEvent(task.number, event))
+                        if task.cancel.is_set():
+                            ended = TaskEnded(stopped=True)
+                            break
+        except Exception as exc:
+            report = report_from_exception(exc)
+            if report.kind == "bug":
+                _log.exception("task %d", task.number)
+            else:
+                _log.info("task %d: %s", task.number, exc)
+            ended = TaskEnded(stopped=task.cancel.is_set(), report=report)
+        self.event_arrived.emit(TaskEvent(task.number, ended))
+
+    @Slot()
+    def on_close_requested(self) -> None:
+        """Do what is to be done last, then end this thread's event loop."""
+        try:
+            if self._at_end is not None:
+                self._at_end()
+        except Exception:
+            _log.exception("the end of a thread")
+        QThread.currentThread().quit()
+
+
+class BackgroundThread(QObject):
+    """The door to the thread, seen from the window's side; the thread starts with the first task.
+
+    Signals:
+        event_arrived: A `TaskEvent`, in order, in the window's thread.
+    """
+
+    event_arrived = Signal(object)
+    _task_requested = Signal(object)
+    _close_requested = Signal()
+
+    def __init__(self, name: str, parent: QObject | None = None, at_end: Callable[[], None] | None = None) -> None:
+        """Nothing is started yet.
+
+        Args:
+            name: For debuggers.
+            parent: Qt's.
+            at_end: Called in the thread, before it ends.
+        """
+        super().__init__(parent)
+        self._name, self._at_end = name, at_end
+        self._worker: _Worker | None = None
+        self._thread: QThread | None = None
+        self._tasks: dict[int, Task] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs or waits."""
+        return bool(self._tasks)
+
+    def do(self, task: Task) -> None:
+        """Run a task when those before it are done."""
+        if self._thread is None:
+            self._start()
+        self._tasks[task.number] = task
+        self._task_requested.emit(task)
+
+    def cancel_all(self) -> None:
+        """Let every task end soon."""
+        for task in self._tasks.values():
+            task.cancel.set()
+
+    def close(self, cancel: bool = True) -> None:
+        """Let the thread end as soon as its tasks do, which are cancelled for that; `wait` waits for it."""
+        if cancel:
+            self.cancel_all()
+        self._close_requested.emit()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the thread ended in time; the interpreter's lock, which a worker needs to end, is not held."""
+        deadline = time.monotonic() + seconds
+        while self._thread is not None and not self._thread.wait(1):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def on_worker_event(self, arrived: TaskEvent) -> None:
+        """In the window's thread: forget ended tasks, pass the event on."""
+        if isinstance(arrived.event, TaskEnded):
+            self._tasks.pop(arrived.number, None)
+        self.event_arrived.emit(arrived)
+
+    def _start(self) -> None:
+        self._worker = _Worker(self._at_end)
+        queued = Qt.ConnectionType.QueuedConnection
+        self._task_requested.connect(self._worker.on_task_requested, queued)
+        self._close_requested.connect(self._worker.on_close_requested, queued)
+        self._worker.event_arrived.connect(self.on_worker_event, queued)
+        self._thread = QThread(self)
+        self._thread.setObjectName(self._name)
+        self._worker.moveToThread(self._thread)
+        self._thread.start()

@@ -1,0 +1,279 @@
+"""The model process, seen from the window's side: tasks go in, events come out, and of drafts only the newest.
+
+`ModelWorker` lives in the thread of `ModelThread` and owns the process. Whatever is raised becomes an event: every task
+ends with exactly one closing event (ModelReady, Finished or Failed), and a RuntimeError of a backend must not
+vanish. Drafts go into a slot that keeps the newest alone and is polled every 16 ms while an answer is made.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.base import texts
+from app.base.errors import ErrorReport, report_from_exception
+from app.base.log import get_logger
+from app.bridge.background import BackgroundThread, Task, TaskEnded, TaskEvent
+from app.bridge.latest import LatestSlot
+from app.chats import texts as chat_texts
+from app.library.answering import ModelChoice
+from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, ModelReady
+from inference.params import GenerationRequest
+from inference.stats import RunStats
+
+POLL_MS = 16
+CLOSE_SECONDS = 0.6
+POLITE_SECONDS = 1.0
+FORCED_SECONDS = 0.9
+
+_log = get_logger("bridge")
+
+
+class ModelProcess(Protocol):
+    """A model process (`inference.host.client`); all but `kill` belongs to the worker's thread."""
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None if none is running."""
+
+    def load(self, cancel: threading.Event | None = None) -> Iterator[Event]:
+        """Load the model; the last event is ModelReady, Failed or Finished."""
+
+    def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
+        """Answer a request; the last event is Finished or Failed."""
+
+    def kill(self) -> None:
+        """End the process by force, from any thread."""
+
+    def close(self, timeout: float = 3.0) -> None:
+        """End the process politely."""
+
+
+class ModelProcessFactory(Protocol):
+    """Makes a model process; nothing is started yet."""
+
+    def __call__(self, choice: ModelChoice, /) -> ModelProcess:
+        """A process for this model."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadTask:
+    """Load a model; the one before stays if that fails."""
+
+    number: int
+    choice: ModelChoice
+    cancel: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTask:
+    """Make one answer."""
+
+    number: int
+    request: GenerationRequest
+    cancel: threading.Event
+
+
+ModelTask = LoadTask | AnswerTask
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEvent:
+    """One event of one task; drafts do not come this way."""
+
+    number: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class NewestDraft:
+    """The newest draft of a task."""
+
+    number: int
+    draft: DraftUpdated
+
+
+class ModelWorker:
+    """Owns the model process, in the thread."""
+
+    def __init__(self, factory: ModelProcessFactory, drafts: LatestSlot[NewestDraft]) -> None:
+        self._factory = factory
+        self._drafts = drafts
+        self._process: ModelProcess | None = None
+        self._loading: ModelProcess | None = None
+
+    def kill_processes(self) -> None:
+        """End the model processes by force; the only method for other threads."""
+        for process in (self._loading, self._process):
+            if process is not None:
+                process.kill()
+
+    @property
+    def model_pid(self) -> int | None:
+        """Process id of the process that answers."""
+        process = self._process or self._loading
+        return process.pid if process is not None else None
+
+    def events(self, task: ModelTask) -> Generator[Event, None, None]:
+        """Do a task; one that was cancelled before it began ends as one that was cancelled."""
+        if task.cancel.is_set():
+            yield RunStats().finished("cancelled", "", "", seed=0, max_steps=0, tokens=0)
+            return
+        match task:
+            case LoadTask():
+                yield from self._load(task)
+            case AnswerTask():
+                yield from self._answer(task)
+
+    def close(self) -> None:
+        """End the model process."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close(CLOSE_SECONDS)
+
+    def _load(self, task: LoadTask) -> Generator[Event, None, None]:
+        process = self._loading = self._factory(task.choice)
+        last = yield from self._whole(task, process.load(task.cancel))
+        self._loading = None
+        if isinstance(last, ModelReady) or self._process is None:
+            self._process, process = process, self._process or process
+        if process is not self._process:
+            process.close(CLOSE_SECONDS)
+
+    def _answer(self, task: AnswerTask) -> Generator[Event, None, None]:
+        if self._process is None:
+            yield Failed(chat_texts.NO_MODEL, chat_texts.NO_MODEL_HINT, known=True)
+            return
+        yield from self._whole(task, self._process.generate(task.request, task.cancel))
+
+    def _whole(self, task: ModelTask, events: Iterator[Event]) -> Generator[Event, None, Event | None]:
+        """All events but drafts; the last one is a closing event even if the iterator breaks."""
+        last: Event | None = None
+        try:
+            for event in events:
+                last = event
+                if isinstance(event, DraftUpdated):
+                    self._drafts.put(NewestDraft(task.number, event))
+                else:
+                    yield event
+        except Exception as exc:
+            _log.exception("task %d", task.number)
+            last = _failed(report_from_exception(exc))
+            yield last
+        closing = (ModelReady, Failed, Finished) if isinstance(task, LoadTask) else (Failed, Finished)
+        if not isinstance(last, closing):
+            last = Failed(texts.BUG, texts.BUG_HINT, known=False, detail=f"the model process ended with {last!r}")
+            yield last
+        return last
+
+
+class ModelThread(QObject):
+    """Owns the thread and the worker in it.
+
+    Signals:
+        event_arrived: A `ModelEvent`, in order.
+        draft_arrived: A `NewestDraft`.
+    """
+
+    event_arrived = Signal(object)
+    draft_arrived = Signal(object)
+
+    def __init__(self, factory: ModelProcessFactory, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._numbers = itertools.count(1)
+        self._tasks: dict[int, ModelTask] = {}
+        self._drafts: LatestSlot[NewestDraft] = LatestSlot()
+        self._worker = ModelWorker(factory, self._drafts)
+        self._thread = BackgroundThread("model process", self, self._worker.close)
+        self._thread.event_arrived.connect(self.on_task_event)
+        self._poll = QTimer(self)
+        self._poll.setInterval(POLL_MS)
+        self._poll.timeout.connect(self.on_poll_due)
+
+    @property
+    def model_pid(self) -> int | None:
+        """Process id of the model process."""
+        return self._worker.model_pid
+
+    def load(self, choice: ModelChoice) -> LoadTask:
+        """Ask for a model."""
+        task = LoadTask(next(self._numbers), choice, threading.Event())
+        self._request(task)
+        return task
+
+    def answer(self, request: GenerationRequest) -> AnswerTask:
+        """Ask for an answer."""
+        task = AnswerTask(next(self._numbers), request, threading.Event())
+        self._request(task)
+        self._poll.start()
+        return task
+
+    def cancel_all(self) -> None:
+        """Let every task end soon."""
+        for task in self._tasks.values():
+            task.cancel.set()
+
+    def shut_down(self) -> bool:
+        """End the process and the thread: politely, then by force; False if even that did not help."""
+        self._poll.stop()
+        self.cancel_all()
+        self._thread.close(cancel=False)  # its tasks come to an end of their own: theirs is the closing event
+        if not self._thread.wait(POLITE_SECONDS):
+            _log.info("the model process did not end in time and is killed")
+            self._worker.kill_processes()
+            if not self._thread.wait(FORCED_SECONDS):
+                _log.error("the worker thread did not end")
+                return False
+        return True
+
+    def on_poll_due(self) -> None:
+        """Pass on the newest draft, if there is one."""
+        draft = self._drafts.take()
+        if draft is not None and draft.number in self._tasks:
+            self.draft_arrived.emit(draft)
+
+    def on_task_event(self, arrived: TaskEvent) -> None:
+        """Keep the order of draft and commit, pass the event on, forget ended tasks."""
+        event = arrived.event
+        if isinstance(event, TaskEnded):
+            if arrived.number not in self._tasks:
+                return  # the model's own closing event came before it
+            event = _failed(event.report or ErrorReport("bug", texts.BUG, texts.BUG_HINT))
+        assert isinstance(event, Event)
+        if isinstance(event, BlockCommitted):
+            self._flush(event.block)
+        if isinstance(event, ModelReady | Finished | Failed):
+            self._end(arrived.number, event)
+        self.event_arrived.emit(ModelEvent(arrived.number, event))
+
+    def _request(self, task: ModelTask) -> None:
+        self._tasks[task.number] = task
+        # The worker looks at no cancel of its own: a task that is cancelled goes on until its closing event is there.
+        self._thread.do(Task(task.number, lambda: self._worker.events(task), threading.Event()))
+
+    def _flush(self, block: int) -> None:
+        draft = self._drafts.take()
+        if draft is None:
+            return
+        if draft.draft.block <= block:
+            self.draft_arrived.emit(draft)
+        else:
+            self._drafts.put(draft)
+
+    def _end(self, number: int, event: Event) -> None:
+        task = self._tasks.get(number)
+        if isinstance(event, ModelReady) and isinstance(task, AnswerTask):
+            return  # a model that was loaded anew on the way to an answer
+        self._tasks.pop(number, None)
+        if not any(isinstance(each, AnswerTask) for each in self._tasks.values()):
+            self._poll.stop()
+
+
+def _failed(report: ErrorReport) -> Failed:
+    """What went wrong, as the closing event of a task."""
+    return Failed(report.text, report.hint, known=report.kind == "known", detail=report.detail)

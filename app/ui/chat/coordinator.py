@@ -1,0 +1,245 @@
+"""What the window does about chats: list, messages, the answer that is written, and the actions of the menus."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMainWindow, QPlainTextEdit
+
+from app.base.settings import Settings
+from app.bridge.chat import ChatController
+from app.bridge.preferences import Preferences
+from app.chats.messages import Conversation, Message
+from app.library.answering import AnsweringStatus, ModelPhase
+from app.ui.chat import words
+from app.ui.chat.chat_list import Sidebar
+from app.ui.chat.pane import ChatPane
+from app.ui.widgets.notices import Notices
+from inference.events import DraftUpdated, Finished
+
+
+class ChatCoordinator(QObject):
+    """Brings what the user does in the two panels to the controller, and what comes back to the panels."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        actions: dict[str, QAction],
+        sidebar: Sidebar,
+        pane: ChatPane,
+        controller: ChatController,
+        preferences: Preferences,
+        notices: Notices,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._actions, self._sidebar, self._pane = window, actions, sidebar, pane
+        self._controller, self._preferences, self._notices = controller, preferences, notices
+        self._deleted: list[str] = []
+        self._conversations: tuple[Conversation, ...] = ()
+        self._connect_actions()
+        self._connect_panels()
+        self._connect_controller()
+        self.on_settings_changed(preferences.settings)
+        pane.header.show_state(controller.model.state)
+
+    def _connect_actions(self) -> None:
+        for name, slot in (
+            ("new_chat", self.on_new_chat),
+            ("rename", self.on_rename),
+            ("delete", self._sidebar.list.delete_current),
+            ("undo", self.on_undo),
+            ("copy_answer", self.on_copy_answer),
+            ("try_again", self._controller.try_again),
+            ("stop", self._controller.stop),
+            ("message_box", self.on_message_box),
+            ("next_chat", self.on_next_chat),
+            ("previous_chat", self.on_previous_chat),
+        ):
+            self._actions[name].triggered.connect(slot)
+
+    def _connect_panels(self) -> None:
+        controller, pane, rows = self._controller, self._pane, self._sidebar.list
+        self._sidebar.new_chat_requested.connect(self.on_new_chat)
+        rows.chosen.connect(self.on_chat_chosen)
+        rows.renamed.connect(controller.rename, Qt.ConnectionType.QueuedConnection)  # the editor closes first
+        rows.deletion_requested.connect(controller.delete)
+        pane.empty.example_chosen.connect(self.on_send)
+        pane.composer.sent.connect(self.on_send)
+        pane.composer.stop_requested.connect(controller.stop)
+        pane.chat.try_again_requested.connect(controller.try_again)
+        pane.chat.sibling_requested.connect(controller.show_sibling)
+        pane.undo_bar.pressed.connect(self.on_undo)
+        pane.undo_bar.closed.connect(self.on_undo_bar_closed)
+        self._preferences.changed.connect(self.on_settings_changed)
+
+    def _connect_controller(self) -> None:
+        controller = self._controller
+        controller.conversations_changed.connect(self.on_conversations_changed)
+        controller.chat_shown.connect(self.on_chat_shown)
+        controller.message_added.connect(self.on_message_added)
+        controller.answer_replaced.connect(self._pane.chat.replace_last)
+        controller.draft_updated.connect(self.on_draft_updated)
+        controller.answer_grown.connect(self._pane.chat.commit)
+        controller.answer_ended.connect(self.on_answer_ended)
+        controller.chat_deleted.connect(self.on_chat_deleted)
+        controller.busy_changed.connect(self.on_busy_changed)
+        controller.problem.connect(self._notices.report)
+        controller.model.state_changed.connect(self.on_model_state_changed)
+        controller.answering.encoded.connect(self.on_prompt_encoded)
+
+    # -- what comes from the controller -----------------------------------------------------------------------------
+
+    def on_conversations_changed(self, conversations: tuple[Conversation, ...]) -> None:
+        """The list changed."""
+        self._conversations = conversations
+        self._sidebar.show_conversations(conversations, self._controller.chat_id)
+        self._show_possible()
+
+    def on_chat_shown(self, chat_id: str | None, messages: tuple[Message, ...]) -> None:
+        """Another chat is shown."""
+        self._sidebar.list.select(chat_id)
+        self._pane.chat.show_messages(messages)
+        self._pane.show_empty(not messages)
+        last = messages[-1] if messages else None
+        self._pane.set_status(words.stored_status(last) if last is not None else "")
+        if self._controller.busy_here:
+            self._show_waiting()
+        self._show_possible()
+
+    def on_message_added(self, message: Message) -> None:
+        """The chat grew."""
+        self._pane.show_empty(False)
+        self._pane.chat.add_message(message)
+
+    def on_draft_updated(self, draft: DraftUpdated) -> None:
+        """A denoising step was made."""
+        self._pane.chat.show_draft(draft)
+        self._pane.set_status(words.writing_status(draft.block, draft.step, draft.max_steps))
+
+    def on_answer_ended(self, message: Message, finished: Finished | None) -> None:
+        """The answer is complete, or was ended."""
+        if message.conversation_id == self._controller.chat_id:
+            self._pane.chat.end_answer(message)
+            self._pane.set_status(words.finished_status(finished) if finished else words.stored_status(message))
+
+    def on_chat_deleted(self, conversation: Conversation) -> None:
+        """Offer to bring it back."""
+        self._deleted.append(conversation.id)
+        self._pane.undo_bar.show_text(words.deleted(conversation.title))
+        self._sidebar.list.setFocus()
+        self._show_possible()
+
+    def on_busy_changed(self, busy: bool) -> None:
+        """An answer begins or ends."""
+        self._pane.composer.set_busy(busy)
+        if busy:
+            self._pane.set_status("")
+            self._show_waiting()
+        self._show_possible()
+
+    def on_model_state_changed(self, state: AnsweringStatus) -> None:
+        """The model does something else."""
+        self._pane.header.show_state(state)
+        if self._controller.busy_here and state.phase == ModelPhase.WRITING:
+            self._show_waiting()
+        self._show_possible()
+
+    def on_prompt_encoded(self, event: object) -> None:
+        """The prompt is read."""
+        if getattr(event, "dropped_turns", 0) > 0:
+            self._notices.show(words.DROPPED_TURNS)
+
+    def on_settings_changed(self, settings: Settings) -> None:
+        """Settings hold at once."""
+        self._pane.chat.set_calm(settings.drafts == "calm")
+        self._pane.chat.set_reduce_motion(settings.reduce_motion)
+        self._sidebar.setVisible(settings.show_chat_list)
+
+    # -- what the user does -----------------------------------------------------------------------------------------
+
+    def on_new_chat(self) -> None:
+        """Show an empty chat; it is stored with its first message."""
+        self._controller.open_chat(None)
+        self._pane.composer.setFocus()
+
+    def on_rename(self) -> None:
+        """Edit the chat's title in the list."""
+        self._preferences.set(show_chat_list=True)
+        self._sidebar.list.setFocus()
+        self._sidebar.list.rename_current()
+
+    def on_undo(self) -> None:
+        """Bring the chat back that was deleted last; else undo typing."""
+        if self._deleted:
+            self._controller.undelete(self._deleted.pop())
+            self._pane.undo_bar.dismiss()
+        elif isinstance(self._window.focusWidget(), QPlainTextEdit):
+            self._pane.composer.box.undo()
+
+    def on_undo_bar_closed(self) -> None:
+        """The time to bring the chat back is over."""
+        self._deleted.clear()
+        self._show_possible()
+
+    def on_copy_answer(self) -> None:
+        """Copy the newest answer's source."""
+        answer = self._pane.chat.last_answer
+        if answer is not None and answer.source():
+            answer.copy()
+
+    def on_send(self, text: str) -> None:
+        """Send a message; it stays in the box if that is not possible now."""
+        if self._controller.busy:
+            self._notices.show(words.BUSY_HERE if self._controller.busy_here else words.BUSY_ELSEWHERE)
+        elif self._controller.send(text) and self._pane.composer.text.strip("\n") == text:
+            self._pane.composer.clear()
+
+    def on_chat_chosen(self, chat_id: str) -> None:
+        """Show a chat of the list."""
+        if chat_id != self._controller.chat_id:
+            self._controller.open_chat(chat_id)
+
+    def on_message_box(self) -> None:
+        """Go to the message box."""
+        self._pane.composer.setFocus()
+
+    def on_next_chat(self) -> None:
+        """The chat below."""
+        self._step_chat(1)
+
+    def on_previous_chat(self) -> None:
+        """The chat above."""
+        self._step_chat(-1)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _step_chat(self, step: int) -> None:
+        ids = self._sidebar.list.ids()
+        if not ids:
+            return
+        current = self._controller.chat_id
+        at = ids.index(current) + step if current in ids else (0 if step > 0 else len(ids) - 1)
+        if 0 <= at < len(ids):
+            self._controller.open_chat(ids[at])
+
+    def _show_waiting(self) -> None:
+        waiting = self._controller.answering.waiting_for_model
+        answer = self._pane.chat.last_answer
+        if self._controller.busy_here and answer is not None and not answer.source() and answer.canvas.draft is None:
+            self._pane.chat.set_waiting(words.WAITING_FOR_MODEL if waiting else words.READING)
+
+    def _show_possible(self) -> None:
+        """Enable what is possible now."""
+        busy, known = self._controller.busy, self._controller.chat_id is not None
+        answer = self._pane.chat.last_answer
+        possible = {
+            "rename": known,
+            "delete": known,
+            "try_again": known and not busy,
+            "stop": busy,
+            "copy_answer": answer is not None and bool(answer.source()),
+            "next_chat": bool(self._conversations),
+            "previous_chat": bool(self._conversations),
+        }
+        for name, enabled in possible.items():
+            self._actions[name].setEnabled(enabled)

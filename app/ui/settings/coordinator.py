@@ -1,0 +1,84 @@
+"""What the menus do about settings: the dialog, the text size, the switches of the menu View."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QWidget
+
+from app.base.settings import Settings
+from app.bridge.preferences import Preferences
+from app.ui.settings.dialog import SettingsDialog
+from app.ui.widgets.notices import Notices
+from app.ui.widgets.theme import ThemeManager
+
+TEXT_STEP = 10
+
+
+class SettingsCoordinator(QObject):
+    """Opens the dialog, switches by menu, and lets appearance and text size hold at once."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        actions: dict[str, QAction],
+        preferences: Preferences,
+        themes: ThemeManager,
+        notices: Notices,
+    ) -> None:
+        super().__init__(window)
+        self._window, self._actions = window, actions
+        self._preferences, self._themes = preferences, themes
+        actions["settings"].triggered.connect(self.on_settings)
+        actions["chat_list"].triggered.connect(self.switch_chat_list)
+        actions["larger"].triggered.connect(self.on_larger)
+        actions["smaller"].triggered.connect(self.on_smaller)
+        actions["normal"].triggered.connect(self.on_normal)
+        actions["calm"].triggered.connect(self.on_calm)
+        actions["reduce_motion"].triggered.connect(self.on_reduce_motion)
+        preferences.changed.connect(self.on_settings_changed)
+        preferences.problem.connect(notices.report)
+        self.on_settings_changed(preferences.settings)
+
+    def on_settings(self) -> None:
+        """The settings dialog."""
+        SettingsDialog(self._preferences, self._window).open()
+
+    def switch_chat_list(self) -> None:
+        """Hide or show the chat list."""
+        self._preferences.set(show_chat_list=not self._settings.show_chat_list)
+
+    def on_larger(self) -> None:
+        """Larger text."""
+        self._preferences.set(text_scale=min(200, self._settings.text_scale + TEXT_STEP))
+
+    def on_smaller(self) -> None:
+        """Smaller text."""
+        self._preferences.set(text_scale=max(100, self._settings.text_scale - TEXT_STEP))
+
+    def on_normal(self) -> None:
+        """Text at the system's size."""
+        self._preferences.set(text_scale=100)
+
+    def on_calm(self) -> None:
+        """Switch calm mode."""
+        self._preferences.set(drafts="full" if self._settings.drafts == "calm" else "calm")
+
+    def on_reduce_motion(self) -> None:
+        """Switch reduced motion."""
+        self._preferences.set(reduce_motion=not self._settings.reduce_motion)
+
+    def on_settings_changed(self, settings: Settings) -> None:
+        """They hold at once."""
+        self._themes.set_appearance(settings.appearance)
+        self._themes.set_text_scale(settings.text_scale)
+        for name, checked in (
+            ("chat_list", settings.show_chat_list),
+            ("calm", settings.drafts == "calm"),
+            ("reduce_motion", settings.reduce_motion),
+        ):
+            self._actions[name].setChecked(checked)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._preferences.settings

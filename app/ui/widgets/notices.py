@@ -1,0 +1,80 @@
+"""What the window tells by itself: short news above the message box, and a dialog for a bug; one for all subjects.
+
+Each piece of news carries what its own button does, so that no news can press another one's button.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QWidget
+
+from app.base.errors import ErrorReport
+from app.ui.widgets.bug_dialog import BugDialog
+from app.ui.widgets.theme import ThemeManager
+from app.ui.widgets.toast import Toast
+
+Do = Callable[[], None]
+
+
+class NewsPlace(Protocol):
+    """A dialog with a place of its own for news."""
+
+    def isVisible(self) -> bool:
+        """Whether the user can see it."""
+
+    def say(self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Do | None = None) -> None:
+        """Say it there."""
+
+
+class Notices(QObject):
+    """Says news and problems where the user looks.
+
+    Attributes:
+        place: The dialog that says news about its own subjects while it is open; None if there is none.
+    """
+
+    def __init__(self, toast: Toast, themes: ThemeManager, window: QWidget) -> None:
+        super().__init__(window)
+        self._toast, self._themes, self._window = toast, themes, window
+        self.place: NewsPlace | None = None
+
+    @property
+    def place_is_open(self) -> bool:
+        """Whether the dialog with a place of its own is open."""
+        return self.place is not None and self.place.isVisible()
+
+    def show(self, text: str, stays: bool = False, action: str = "", do: Do | None = None) -> None:
+        """Above the message box; with `stays`, until a button is pressed; `do` is what the button `action` does."""
+        self._toast.show_text(text, stays, action, do)
+
+    def report(self, report: ErrorReport) -> None:
+        """Say what went wrong, once and plainly."""
+        if report.kind == "known":
+            self.show(f"{report.text} {report.hint}".strip(), stays=True)
+        elif report.kind == "bug":
+            BugDialog(report, self._themes.theme, self._window).open()
+
+    def say(
+        self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Do | None = None, stays: bool = False
+    ) -> None:
+        """In the open dialog that has a place for it, else above the message box."""
+        if action:
+            self.dismiss()  # one such button at a time
+        if self.place is not None and self.place_is_open:
+            self.place.say(text, hint, tone, action, do)
+        else:
+            self.show(f"{text} {hint}".strip(), stays or bool(action), action, do)
+
+    def say_report(self, report: ErrorReport) -> None:
+        """A known problem in the open dialog that has a place for it; anything else as `report` does."""
+        if report.kind == "known" and self.place is not None and self.place_is_open:
+            self.place.say(report.text, report.hint, "bad")
+        else:
+            self.report(report)
+
+    def dismiss(self) -> None:
+        """Take the news above the message box away."""
+        self._toast.dismiss()
