@@ -10,13 +10,9 @@ import dataclasses
 import json
 import shutil
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Facts: TypeAlias = "Mapping[str, Any] | DataclassInstance"
+Facts: TypeAlias = Any  # the fields of an object: a dictionary, or a dataclass that has them
 
 INTERRUPTED = 130  # exit status after Ctrl+C
 YES = ("y", "yes")
@@ -52,7 +48,7 @@ class TextReporter:
 
         Args:
             event: Name of the object.
-            facts: Its fields: a dictionary or a dataclass.
+            facts: Its fields.
             text: The line.
             subject: What it is about: elsewhere than on a terminal, its first line is the only one; "" has none.
         """
@@ -142,5 +138,5 @@ def _answer(question: str) -> str:
     return sys.stdin.readline().strip().lower()
 
 
-def _fields(facts: Facts) -> Mapping[str, Any]:
-    return facts if isinstance(facts, Mapping) else dataclasses.asdict(facts)
+def _fields(facts: Facts) -> dict[str, Any]:
+    return dict(facts) if isinstance(facts, dict) else dataclasses.asdict(facts)
