@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.base.paths import AppPaths
 from app.main import Parts, build
+from tests.helpers.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 OpenWindow = Callable[[str], Parts]
@@ -59,7 +60,7 @@ def start_program(tmp_path: Path) -> Iterator[StartProgram]:
     for process in running:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=WAIT_SECONDS)
 
 
 def engine_children(pid: int) -> list[psutil.Process]:

@@ -14,6 +14,7 @@ from PySide6.QtGui import QImage
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
 from tests.end2end.conftest import StartProgram, engine_children, wait_for
+from tests.helpers.waiting import WAIT_SECONDS
 
 
 def test_smoke_prints_one_json_object(start_program: StartProgram, tmp_path: Path) -> None:
@@ -28,7 +29,7 @@ def test_smoke_prints_one_json_object(start_program: StartProgram, tmp_path: Pat
         "--screenshot-drafts",
         str(drafts),
     )
-    out, err = program.communicate(timeout=60)
+    out, err = program.communicate(timeout=WAIT_SECONDS)
     assert program.returncode == 0, err
     facts = json.loads(out)
     assert facts["answer"].startswith("Dew forms")
@@ -43,7 +44,7 @@ def test_smoke_prints_one_json_object(start_program: StartProgram, tmp_path: Pat
 
 def test_smoke_says_what_went_wrong(start_program: StartProgram) -> None:
     program = start_program("--backend", "fake:unloadable", "--smoke", "Hello")
-    out, err = program.communicate(timeout=60)
+    out, err = program.communicate(timeout=WAIT_SECONDS)
     assert program.returncode == 1
     assert out == ""
     assert "cannot be loaded" in err
@@ -54,20 +55,20 @@ def test_smoke_at_150_percent(start_program: StartProgram, tmp_path: Path) -> No
     program = start_program(
         "--backend", "fake", "--smoke", "Hello", "--screenshot", str(picture), QT_SCALE_FACTOR="1.5"
     )
-    _, err = program.communicate(timeout=60)
+    _, err = program.communicate(timeout=WAIT_SECONDS)
     assert program.returncode == 0, err
     assert QImage(str(picture)).width() == 1120 * 1.5
 
 
 def test_version(start_program: StartProgram) -> None:
-    out, _ = start_program("--version").communicate(timeout=30)
+    out, _ = start_program("--version").communicate(timeout=WAIT_SECONDS)
     assert out == "Dewpoint 0.1.0\n"
 
 
 def test_an_unusable_data_folder_is_one_clear_sentence(start_program: StartProgram, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     program = start_program("--base-dir", str(tmp_path / "file"), "--smoke", "x")
-    _, err = program.communicate(timeout=30)
+    _, err = program.communicate(timeout=WAIT_SECONDS)
     assert program.returncode == 1
     assert "cannot write its data folder" in err
 

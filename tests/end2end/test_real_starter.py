@@ -21,13 +21,13 @@ def ask(qtbot: QtBot, parts: Parts, text: str) -> list[DraftUpdated]:
     box = parts.window.pane.composer.box
     qtbot.keyClicks(box, text)
     qtbot.keyClick(box, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=120_000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     return drafts
 
 
 def test_ask_watch_store_restart(qtbot: QtBot, open_window: OpenWindow) -> None:
     first = open_window("auto")
-    qtbot.waitUntil(lambda: first.controller.model.state.phase == ModelPhase.READY, timeout=60_000)
+    qtbot.waitUntil(lambda: first.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     assert first.window.pane.header.name.full_text.startswith("Starter model")
     drafts = ask(qtbot, first, QUESTION)
     assert len(drafts) >= 3

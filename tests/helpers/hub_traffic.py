@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-SETTLE_SECONDS = 0.5
+from tests.helpers.waiting import WAIT_SECONDS
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Traffic:
 
     def _settle(self) -> None:
         """A client may have bytes before the thread that sent them has counted them: give it the time to."""
-        deadline = time.monotonic() + SETTLE_SECONDS
+        deadline = time.monotonic() + WAIT_SECONDS
         while self._sending and time.monotonic() < deadline:
             time.sleep(0.002)
 

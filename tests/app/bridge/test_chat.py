@@ -84,7 +84,7 @@ def test_events_arrive_in_the_windows_thread(qtbot: QtBot, worker: ModelThread) 
     heard = Listener(worker)
     worker.load(CHOICE)
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=WAIT_MS)
     assert not worker._poll.isActive()
 
 
@@ -95,7 +95,7 @@ def test_the_last_draft_of_a_block_comes_before_its_commit(
     engine.answer = [draft([" a"]), committed("a "), draft([" b"], block=1), committed("b", block=1), finished("a b")]
     worker.load(CHOICE)
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: "Finished" in heard.order, timeout=3000)
+    qtbot.waitUntil(lambda: "Finished" in heard.order, timeout=WAIT_MS)
     blocks = [name for name in heard.order if name.startswith("draft") or name == "BlockCommitted"]
     if "draft of block 0" in blocks:
         assert blocks.index("draft of block 0") < blocks.index("BlockCommitted")
@@ -112,7 +112,7 @@ def test_no_exception_vanishes(
     worker.load(CHOICE)
     engine.answer = [error]
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=WAIT_MS)
     failed = heard.events[-1].event
     assert isinstance(failed, Failed)
     if isinstance(error, MemoryError):
@@ -128,7 +128,7 @@ def test_a_generator_that_just_ends_is_a_failure(
     engine.answer = [committed("half")]
     worker.load(CHOICE)
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=WAIT_MS)
 
 
 def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
@@ -139,14 +139,14 @@ def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
     worker.load(CHOICE)
     worker.answer(REQUEST).cancel.set()
     engine.load_gate.set()
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=WAIT_MS)
     assert engine.requests == []
 
 
 def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: ModelThread) -> None:
     heard = Listener(worker)
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=WAIT_MS)
 
 
 def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess) -> None:
@@ -160,7 +160,7 @@ def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, engine
     engine.kill = never.set  # type: ignore[method-assign]
     heard = Listener(worker)
     worker.load(CHOICE)
-    qtbot.waitUntil(lambda: "ModelReady" in heard.order, timeout=3000)
+    qtbot.waitUntil(lambda: "ModelReady" in heard.order, timeout=WAIT_MS)
     worker.answer(REQUEST)
     qtbot.wait(30)
     assert worker.shut_down()
@@ -192,7 +192,7 @@ def controller(
 
 def wait_until_idle(qtbot: QtBot, controller: ChatController) -> None:
     """The answer is complete."""
-    qtbot.waitUntil(lambda: not controller.busy, timeout=3000)
+    qtbot.waitUntil(lambda: not controller.busy, timeout=WAIT_MS)
 
 
 def test_a_full_disk_loses_nothing(
@@ -257,6 +257,6 @@ def test_upkeep_makes_a_backup(controller: ChatController, store: HistoryStore, 
 def test_a_model_that_is_ready_is_named(qtbot: QtBot, controller: ChatController) -> None:
     states: list[Callable[[], None]] = []
     controller.model.state_changed.connect(states.append)
-    qtbot.waitUntil(lambda: controller.model.state.device == "CPU, 2 threads", timeout=3000)
+    qtbot.waitUntil(lambda: controller.model.state.device == "CPU, 2 threads", timeout=WAIT_MS)
     assert controller.model.asked().name == "Scripted model"
     assert isinstance(controller.model._ready, ModelReady)

@@ -92,7 +92,7 @@ def look(qtbot: QtBot, keeper: Engines, heard: Listener) -> tuple[EngineStatus, 
     """A look at the model; its recommended offer."""
     before = len(heard.looks)
     keeper.look(MODEL, "Big model")
-    qtbot.waitUntil(lambda: len(heard.looks) > before, timeout=10_000)
+    qtbot.waitUntil(lambda: len(heard.looks) > before, timeout=WAIT_MS)
     status = heard.looks[-1].status
     assert status.recommended is not None
     return status, status.recommended
@@ -107,7 +107,7 @@ def test_a_look(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
 def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
     keeper.build(*look(qtbot, keeper, heard))
     assert keeper.work is not None
-    qtbot.waitUntil(lambda: len(heard.ends) == 1 and len(heard.looks) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: len(heard.ends) == 1 and len(heard.looks) == 2, timeout=WAIT_MS)
     (end,) = heard.ends
     assert not end.stopped
     assert end.report is None
@@ -127,11 +127,11 @@ def test_stop_in_the_middle_keeps_what_is_finished(
     fake.gate.clear()
     status, offer = look(qtbot, keeper, heard)
     keeper.build(status, offer)
-    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
     keeper.stop()
     assert keeper.work is not None
     assert keeper.work.stopping
-    qtbot.waitUntil(lambda: bool(heard.ends) and len(heard.looks) == 2, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard.ends) and len(heard.looks) == 2, timeout=WAIT_MS)
     assert heard.ends[0].stopped
     again = heard.looks[-1].status.recommended
     assert again is not None
@@ -142,7 +142,7 @@ def test_stop_in_the_middle_keeps_what_is_finished(
 def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = build_error("stack04")
     keeper.build(*look(qtbot, keeper, heard))
-    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     report = heard.ends[0].report
     assert report is not None
     assert (report.kind, report.hint) == ("known", "Close other programs.")
@@ -154,7 +154,7 @@ def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: Engines, heard: Liste
 def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = ("stack04", RuntimeError("odd"))
     keeper.build(*look(qtbot, keeper, heard))
-    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     report = heard.ends[0].report
     assert report is not None
     assert report.kind == "bug"
@@ -169,7 +169,7 @@ def test_only_one_thing_is_done_at_a_time(qtbot: QtBot, keeper: Engines, heard: 
     keeper.verify(status, offer)
     look(qtbot, keeper, heard)  # a look is possible meanwhile
     fake.gate.set()
-    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     qtbot.wait(50)
     assert len(heard.ends) == 1
     assert fake.tested == 1
@@ -182,11 +182,11 @@ def test_removing(qtbot: QtBot, keeper: Engines, heard: Listener, service: Engin
     assert offer.folder is not None
     with FileLock(offer.folder / "build.lock"):
         keeper.remove([offer.folder])
-        qtbot.waitUntil(lambda: bool(heard.problems), timeout=10_000)
+        qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT_MS)
     assert heard.problems[0].text == texts.BEING_BUILT
     before = len(heard.looks)
     keeper.remove([offer.folder])
-    qtbot.waitUntil(lambda: bool(heard.freed) and len(heard.looks) > before, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard.freed) and len(heard.looks) > before, timeout=WAIT_MS)
     assert heard.freed[0] >= 32_000
     assert heard.looks[-1].sets == ()
 
@@ -197,7 +197,7 @@ def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
     fake.gate.clear()
     status, offer = look(qtbot, keeper, heard)
     keeper.build(status, offer)
-    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
     assert keeper.shut_down()
     assert service.finished_parts(offer.request) == (1, 32)
     assert not heard.ends
@@ -211,6 +211,6 @@ def test_a_child_that_hangs_is_killed(
     monkeypatch.setattr("app.bridge.engines.kill_children", released.set)
     monkeypatch.setattr(fake.gate, "wait", lambda timeout=None: released.wait(10))
     keeper.build(*look(qtbot, keeper, heard))
-    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
     assert keeper.shut_down()
     assert released.is_set()

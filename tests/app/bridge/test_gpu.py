@@ -18,8 +18,6 @@ from tests.app.conftest import MakeServices
 from tests.helpers.tiny_models import MemoryKeyring
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
 
-WAIT = 30_000
-
 
 class Listener:
     """Everything that a keeper says."""
@@ -69,14 +67,14 @@ def heard(keeper: GpuAddon) -> Listener:
 def end(qtbot: QtBot, heard: Listener) -> GpuEnd:
     """How the work ends that was begun."""
     before = len(heard.ends)
-    qtbot.waitUntil(lambda: len(heard.ends) > before, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(heard.ends) > before, timeout=WAIT_MS)
     return heard.ends[-1]
 
 
 def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices) -> None:
     keeper.look()
     keeper.ask()
-    qtbot.waitUntil(lambda: bool(heard.statuses) and bool(heard.offers), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(heard.statuses) and bool(heard.offers), timeout=WAIT_MS)
     assert heard.statuses[-1].state is GpuState.ABSENT
     keeper.do("install")
     keeper.do("remove")  # nothing happens while something goes on
@@ -95,7 +93,7 @@ def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuAddon, heard: Listener,
 
 def test_stopped(qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices) -> None:
     keeper.do("install")
-    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT)
+    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT_MS)
     keeper.stop()
     assert keeper.work is not None
     assert keeper.work.stopping
@@ -125,19 +123,19 @@ def test_the_window_closes_in_the_middle(
     qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices
 ) -> None:
     keeper.do("install")
-    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT)
+    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT_MS)
     assert keeper.shut_down()
     assert not list(services.paths.base.glob("gpu*-*"))
     assert heard.ends == []
 
 
 def test_the_doctor_is_asked_and_left(qtbot: QtBot, keeper: GpuAddon, heard: Listener) -> None:
-    with qtbot.waitSignal(keeper.checks_ended, timeout=WAIT):
+    with qtbot.waitSignal(keeper.checks_ended, timeout=WAIT_MS):
         keeper.diagnose()
     count = len(heard.checks)
     assert heard.checks[0].name == "System"
     keeper.diagnose()
     keeper.stop_diagnosis()
-    with qtbot.waitSignal(keeper.status_changed, timeout=WAIT):
+    with qtbot.waitSignal(keeper.status_changed, timeout=WAIT_MS):
         keeper.look()
     assert len(heard.checks) <= 2 * count

@@ -19,6 +19,7 @@ from app.chats.errors import StoreBusyError, StoreDamagedError, StoreError, Stor
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
 from tests.app.chats.support import begin, block, bodies_in, fill, finished
+from tests.helpers.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -94,7 +95,7 @@ def test_two_processes_write_one_chat(store: HistoryStore) -> None:
         process.stdin.flush()
         for number in range(60):
             store.add_user_message(chat, f"mine {number}")
-        assert process.wait(60) == 0
+        assert process.wait(WAIT_SECONDS) == 0
     bodies = [message.body for message in store.messages(chat)]
     assert len(bodies) == 120
     for who in ("mine", "other"):

@@ -23,6 +23,7 @@ from app.library.services import LibraryServices
 from tests.helpers.hub_behaviour import Repo, repo_of, status
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
+from tests.helpers.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARD = "model-00002-of-00002.safetensors"
@@ -228,7 +229,7 @@ def test_ctrl_c_keeps_what_is_fetched(hub: Hub, repo: Repo, dewpoint_home: Path)
             assert child.poll() is None, child.communicate()
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
-        out, error = child.communicate(timeout=60)
+        out, error = child.communicate(timeout=WAIT_SECONDS)
     finally:
         child.kill()
         child.wait()

@@ -22,6 +22,7 @@ from app.transfers.values import TransferFinished
 from tests.helpers.hub_behaviour import random_contents, repo_of
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import tiny_contents
+from tests.helpers.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = 8
@@ -65,7 +66,7 @@ def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
         assert not manifest.complete
     assert set(states) == {ModelState.PAUSED}, "never installed, never stuck"
     hub.behaviour.rate = 0
-    assert start().wait(timeout=120) == 0
+    assert start().wait(WAIT_SECONDS) == 0
     services = LibraryServices.open(AppPaths(dewpoint_home))
     (record,) = services.library.models()
     assert isinstance(list(keeping.verify(services, record, threading.Event()))[-1], TransferFinished)

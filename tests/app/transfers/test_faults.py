@@ -22,6 +22,7 @@ from app.transfers.file_state import Job
 from app.transfers.values import Progress, TransferEvent, Waiting
 from tests.app.transfers.support import (
     KIB,
+    SILENCE,
     assert_all_right,
     assert_nothing_wrong,
     final_names,
@@ -41,6 +42,11 @@ SIZES = {SMALL: 60_000, LARGE: 1_000_000}
 @pytest.fixture
 def repo(hub: Hub) -> Repo:
     return hub.add(make_repo(11, list(SIZES.items())))
+
+
+def timeouts(fault: Fault) -> dict[str, float]:
+    """A stall is waited for; elsewhere nothing counts as one."""
+    return {"read_timeout": SILENCE} if fault.kind == "stall" else {}
 
 
 @pytest.mark.parametrize("path", [SMALL, LARGE])
@@ -64,7 +70,7 @@ def repo(hub: Hub) -> Repo:
 )
 def test_what_happens_once_or_twice_costs_nothing(hub: Hub, repo: Repo, folder: Path, path: str, fault: Fault) -> None:
     hub.behaviour.plan(path, fault, times=2)
-    events = run(remote_files(hub, repo), folder)
+    events = run(remote_files(hub, repo), folder, with_(**timeouts(fault)))
     assert_all_right(repo, folder, events)
     assert hub.behaviour.counts() == SIZES, "no byte was sent twice"
 
@@ -73,19 +79,21 @@ def test_what_happens_once_or_twice_costs_nothing(hub: Hub, repo: Repo, folder: 
 def test_both_hosts_may_fail(hub: Hub, repo: Repo, folder: Path, where: str) -> None:
     for fault in (status(500), stall(), drop()):
         hub.behaviour.plan(LARGE, fault, where=where)  # type: ignore[arg-type]
-    assert_all_right(repo, folder, run(remote_files(hub, repo), folder, with_(tries=8)))
+    assert_all_right(repo, folder, run(remote_files(hub, repo), folder, with_(tries=8, read_timeout=SILENCE)))
 
 
 def test_a_router_that_restarts_again_and_again(hub: Hub, repo: Repo, folder: Path) -> None:
-    hub.behaviour.rate = 2_000_000
+    hub.behaviour.rate = 100_000  # it would take ten seconds
     events: list[TransferEvent] = []
     cuts = 0
     for event in fetch(remote_files(hub, repo), folder, open_client, with_(tries=8), cancel=threading.Event()):
         events.append(event)
-        if isinstance(event, Progress):
+        if isinstance(event, Progress) and cuts < 4:
             hub.cut()
             cuts += 1
-    assert cuts >= 3
+        elif cuts == 4:
+            hub.behaviour.rate = 0
+    assert cuts == 4
     assert_all_right(repo, folder, events)
     assert hub.behaviour.total_sent < 1.5 * repo.size
 
@@ -117,7 +125,7 @@ def test_what_never_ends_is_one_sentence(
         assert_all_right(repo, folder, run(files, folder))  # the hub's own word on the version counts, not the CDN's
         return
     with pytest.raises(TransferError) as caught:
-        run(files, folder, with_(connections=1))
+        run(files, folder, with_(connections=1, **timeouts(fault)))
     assert caught.value.kind == kind
     assert caught.value.user_text == sentence.format(path=LARGE)
     assert caught.value.hint.endswith(".")
@@ -146,30 +154,24 @@ def test_progress_resets_the_count_of_failures(hub: Hub, repo: Repo, folder: Pat
 
 
 def retry_date() -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
 
 @pytest.mark.parametrize(
-    ("number", "value", "least", "most"),
-    [
-        (429, lambda: "1", 0.9, 3.0),
-        (503, lambda: "1", 0.9, 3.0),
-        (429, retry_date, 0.7, 4.0),
-        (429, lambda: "999", 0.9, 3.0),
-    ],
+    ("number", "value"), [(429, lambda: "1"), (503, lambda: "1"), (429, retry_date), (429, lambda: "999")]
 )
 def test_retry_after_is_honoured_up_to_a_limit(
-    hub: Hub, repo: Repo, folder: Path, number: int, value: Callable[[], str], least: float, most: float
+    hub: Hub, repo: Repo, folder: Path, number: int, value: Callable[[], str]
 ) -> None:
     hub.behaviour.plan(SMALL, status(number, retry_after=value()), where="hub", times=2)
     started = time.monotonic()
     events = run(remote_files(hub, repo), folder, with_(connections=1))
     assert_all_right(repo, folder, events)
-    assert 2 * least - 0.9 < time.monotonic() - started < 2 * most
+    assert time.monotonic() - started >= 2.0
     waits = [event for event in only(events, Waiting) if event.reason == "server"]
     assert waits
     assert waits[0].text == "The server is busy; the download goes on by itself."
-    assert 0 < waits[0].seconds <= 2.0
+    assert all(0 < event.seconds <= 1.0 for event in waits)
 
 
 def test_a_wait_for_the_network_is_told(hub: Hub, repo: Repo, folder: Path) -> None:

@@ -20,7 +20,7 @@ from app.transfers.errors import TransferError
 from app.transfers.existing import leftovers
 from app.transfers.fetch import fetch
 from app.transfers.values import Digest, RemoteFile, TransferEvent, TransferFinished
-from tests.app.transfers.support import QUICK, TOKEN, assert_all_right, remote_files, run, with_
+from tests.app.transfers.support import QUICK, SILENCE, TOKEN, assert_all_right, remote_files, run, with_
 from tests.helpers.hub_behaviour import EXPIRED, Fault, Repo, drop, make_repo, stall, status
 from tests.helpers.hub_server import Hub
 
@@ -187,7 +187,7 @@ def test_tokens_and_signatures_are_nowhere(
     hub.behaviour.plan(LARGE, fault, skip=1, times=None)
     hub.behaviour.plan(LARGE, fault, where="hub", skip=1, times=None)
     with caplog.at_level(logging.DEBUG, "dewpoint"), pytest.raises(TransferError) as caught:
-        run(remote_files(hub, repo), folder, token=TOKEN)
+        run(remote_files(hub, repo), folder, with_(read_timeout=SILENCE, tries=2), token=TOKEN)
     said = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caplog.text
     chain: BaseException | None = caught.value
     while chain is not None:

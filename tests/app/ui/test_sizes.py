@@ -57,7 +57,7 @@ def text_sizes(parts: Parts) -> dict[str, float]:
 
 def test_all_text_follows_the_text_size(qtbot: QtBot, parts: Parts) -> None:
     add_answer(parts, ANSWER)
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     before = text_sizes(parts)
     parts.preferences.set(text_scale=150)
     ready = parts.controller.model.state

@@ -70,7 +70,7 @@ def test_rename_in_place(qtbot: QtBot, parts: Parts) -> None:
     editor.selectAll()
     qtbot.keyClicks(editor, "Garden")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: parts.store.conversation(ids[0]).title == "Garden", timeout=1000)
+    qtbot.waitUntil(lambda: parts.store.conversation(ids[0]).title == "Garden", timeout=WAIT_MS)
     assert rows(parts) == ["Today", "Garden"]
 
 

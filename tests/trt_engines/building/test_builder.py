@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.waiting import WAIT_SECONDS
 from tests.trt_engines.building.support import STARTER, request_for
 from trt_engines.building import builder, child, store
 from trt_engines.building.builder import BuildError, BuildProgress, BuildRequest, build_engines
@@ -109,7 +110,7 @@ def test_the_program_that_builds_may_be_killed(engines: EngineStore, request_: B
                 break
         children = psutil.Process(program.pid).children(recursive=True)
         program.kill()
-    gone, alive = psutil.wait_procs(children, timeout=60)
+    gone, alive = psutil.wait_procs(children, timeout=WAIT_SECONDS)
     assert not alive
     assert gone
     list(build_engines(engines, request_))

@@ -39,7 +39,7 @@ def test_every_tensorrt_name_exists() -> None:
         trt.ExecutionContextAllocationStrategy: "USER_MANAGED",
         trt.TensorLocation: "HOST",
     }
-    source = "".join((ROOT / name).read_text("utf-8") for name in ("runtime/trt_engine.py", "flavour.py"))
+    source = "".join((ROOT / name).read_text("utf-8") for name in ("runtime/trt_engine.py", "tensorrt/flavour.py"))
     for kind, names in uses.items():
         for name in names.split():
             assert hasattr(kind, name), f"{kind.__name__}.{name}"

@@ -12,7 +12,7 @@ from app.bridge import updates as update_keeper
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
 from app.updates.values import UpdateStatus
-from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
+from tests.app.bridge.updates.conftest import DEB, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
 
 
@@ -40,7 +40,7 @@ def test_weekly_asks_once_and_tells_once(
     said = Listener(keeper)
     keeper.start()
     preferences.set(update_check="weekly")
-    qtbot.waitUntil(lambda: bool(said.told), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(said.told), timeout=WAIT_MS)
     assert preferences.settings.update_told == "9.0.0"
     qtbot.wait(200)
     assert len(server.seen) == 1, "once, and nothing is fetched"
@@ -99,7 +99,7 @@ def test_a_weekly_look_that_fails_says_nothing_and_waits_a_day(
     server.status = 500
     preferences.set(update_check="weekly")
     keeper.start()
-    qtbot.waitUntil(lambda: bool(server.seen) and keeper.status.state is State.IDLE, timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(server.seen) and keeper.status.state is State.IDLE, timeout=WAIT_MS)
     assert keeper.status.report is None
     assert preferences.settings.updates_asked == ""
     qtbot.wait(150)

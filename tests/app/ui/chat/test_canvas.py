@@ -153,7 +153,7 @@ def test_screen_readers_get_settled_text_alone(canvas: CanvasView) -> None:
 
 def test_frames_are_painted_only_while_something_fades(qtbot: QtBot, canvas: CanvasView) -> None:
     canvas.set_draft(full_draft(6))
-    qtbot.waitUntil(lambda: not canvas._frames.isActive(), timeout=10_000)
+    qtbot.waitUntil(lambda: not canvas._frames.isActive(), timeout=WAIT_MS)
     qtbot.wait(40)  # the last frame is painted by the event loop
     painted = canvas.frames_painted
     qtbot.wait(80)
@@ -168,7 +168,7 @@ def test_reduced_motion_changes_twice_a_second_at_most(qtbot: QtBot, canvas: Can
     assert canvas.draft is not None
     assert canvas.draft.step == 1
     assert not canvas._frames.isActive()
-    qtbot.waitUntil(lambda: canvas.draft is not None and canvas.draft.step == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: canvas.draft is not None and canvas.draft.step == 3, timeout=WAIT_MS)
 
 
 def test_calm_mode_paints_no_noise(qtbot: QtBot, canvas: CanvasView, monkeypatch: pytest.MonkeyPatch) -> None:

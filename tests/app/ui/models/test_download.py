@@ -20,24 +20,24 @@ from tests.app.ui.models.support import labels, press
 from tests.helpers.hub_behaviour import Repo
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, tiny_contents
+from tests.helpers.waiting import WAIT_MS
 
-WAIT = 20_000
 INSTALLED = "Installed, no engines yet"
 
 
 def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
     """The models window after its first look."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.window.models.show_page()
     window = parts.window.models.page
     assert window is not None
-    qtbot.waitUntil(lambda: bool(window.list.rows), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(window.list.rows), timeout=WAIT_MS)
     return window
 
 
 def dialog_of(qtbot: QtBot, parts: Parts, kind: type[QDialog]) -> QDialog:
     """The dialog of this kind, as soon as it is open."""
-    qtbot.waitUntil(lambda: any(each.isVisible() for each in parts.window.findChildren(kind)), timeout=WAIT)
+    qtbot.waitUntil(lambda: any(each.isVisible() for each in parts.window.findChildren(kind)), timeout=WAIT_MS)
     return next(each for each in parts.window.findChildren(kind) if each.isVisible())
 
 
@@ -64,7 +64,7 @@ def row_of(qtbot: QtBot, window: ModelsWindow, state: str) -> ModelRow:
     def found() -> list[ModelRow]:
         return [row for row in window.list.rows.values() if NAME in row.origin.full_text and row.state.text() == state]
 
-    qtbot.waitUntil(lambda: len(found()) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(found()) == 1, timeout=WAIT_MS)
     return found()[0]
 
 
@@ -81,7 +81,7 @@ def test_from_a_name_to_a_removed_model(
     hub.behaviour.rate = 400_000
     accept(qtbot, parts)
     row = row_of(qtbot, window, "Downloading")
-    qtbot.waitUntil(lambda: "MB/s" in row.progress.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "MB/s" in row.progress.text(), timeout=WAIT_MS)
     press(row, "Pause")
     row_of(qtbot, window, "Paused")
     assert row.bar.isVisible()
@@ -91,16 +91,18 @@ def test_from_a_name_to_a_removed_model(
     assert window.strip.text.text() == f"{NAME} is installed."
     assert labels(row) == ["Use", "Build engines \u2026"]
     press(row, "Verify again")
-    qtbot.waitUntil(lambda: window.strip.text.text() == f"Every file of {NAME} is right.", timeout=WAIT)
+    qtbot.waitUntil(lambda: window.strip.text.text() == f"Every file of {NAME} is right.", timeout=WAIT_MS)
     folder = services.folder_for(NAME)
     (folder / "notes.txt").write_text("mine", "utf-8")
     press(row, "Remove \u2026")
     removal = dialog_of(qtbot, parts, RemovalDialog)
     assert isinstance(removal, RemovalDialog)
     removal.agree.click()
-    qtbot.waitUntil(lambda: window.strip.text.text().endswith("came free."), timeout=WAIT)
+    qtbot.waitUntil(lambda: window.strip.text.text().endswith("came free."), timeout=WAIT_MS)
     assert [file.name for file in folder.iterdir()] == ["notes.txt"]
-    qtbot.waitUntil(lambda: all(NAME not in each.origin.full_text for each in window.list.rows.values()), timeout=WAIT)
+    qtbot.waitUntil(
+        lambda: all(NAME not in each.origin.full_text for each in window.list.rows.values()), timeout=WAIT_MS
+    )
 
 
 def test_a_damaged_file_is_found_and_repaired(
@@ -132,7 +134,7 @@ def test_the_window_closes_during_a_download_and_goes_on_next_time(
     ask_for(qtbot, parts, NAME)
     accept(qtbot, parts)
     row = row_of(qtbot, window, "Downloading")
-    qtbot.waitUntil(lambda: row.bar.value() > 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: row.bar.value() > 0, timeout=WAIT_MS)
     parts.window.close()
     hub.behaviour.rate = 0
     sent = len(hub.behaviour.requests("model-00002-of-00002.safetensors"))
@@ -152,7 +154,7 @@ def test_what_cannot_be_asked_is_said(
     window = opened(qtbot, parts)
     parts.preferences.set(offline=offline)
     ask_for(qtbot, parts, NAME if offline else "nobody/nothing")
-    qtbot.waitUntil(window.strip.isVisible, timeout=WAIT)
+    qtbot.waitUntil(window.strip.isVisible, timeout=WAIT_MS)
     assert ("stay offline" if offline else "There is no model nobody/nothing") in window.strip.text.text()
     assert window.strip.hint.text()
     assert window.asking.full_text == ""
