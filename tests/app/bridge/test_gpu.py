@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from app.base.errors import ErrorReport
 from app.bridge.gpu import GpuAddon
 from app.doctor.checks import Finding
 from app.gpu import tasks as gpu_jobs
+from app.gpu.fetcher import Fetcher
 from app.gpu.values import GpuEnd, GpuOffer, GpuState, GpuStatus
 from app.library.services import LibraryServices
 from tests.app.conftest import MakeServices
 from tests.helpers.tiny_models import MemoryKeyring
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
+from tests.helpers.waiting import WAIT_MS
+
+FOR_EVER = Fetcher("pip", (sys.executable, "-c", "import time; time.sleep(3600)"))
 
 
 class Listener:
@@ -91,7 +96,10 @@ def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuAddon, heard: Listener,
     assert keeper.status.state is GpuState.ABSENT
 
 
-def test_stopped(qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices) -> None:
+def test_stopped(
+    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices, wheels: TinyWheels
+) -> None:
+    wheels.program = FOR_EVER
     keeper.do("install")
     qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT_MS)
     keeper.stop()
@@ -120,8 +128,9 @@ def test_a_restart_is_asked_for_where_it_is_needed(
 
 
 def test_the_window_closes_in_the_middle(
-    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices
+    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices, wheels: TinyWheels
 ) -> None:
+    wheels.program = FOR_EVER
     keeper.do("install")
     qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT_MS)
     assert keeper.shut_down()

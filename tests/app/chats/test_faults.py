@@ -154,9 +154,13 @@ def test_a_checkpoint_waits_for_nobody(store: HistoryStore) -> None:
     with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM message").fetchall()
-        before = time.monotonic()
+        said: list[str] = []
+        store._db.conn.set_trace_callback(said.append)
         store.finish_answer(answer.id, finished())
-        assert time.monotonic() - before < 2
+        store._db.conn.set_trace_callback(None)
+    checkpoints = [number for number, each in enumerate(said) if "wal_checkpoint" in each]
+    assert checkpoints
+    assert all(said[number - 1] == "PRAGMA busy_timeout = 200" for number in checkpoints)
     assert store._db.execute("PRAGMA busy_timeout").fetchone() == (int(database.BUSY_SECONDS * 1000),)
 
 

@@ -17,9 +17,12 @@ from app.library.services import LibraryServices
 from app.main import Parts, build
 from app.ui.models.models_window import ModelsWindow
 from tests.helpers.fake_engines import FakeEngines
+from tests.helpers.patience import hurried, patient_threads
 from tests.helpers.scripted_engine import ScriptedModelProcess
 from tests.helpers.scripted_library import ScriptedLibrary
+from tests.helpers.waiting import WAIT_MS
 
+__all__ = ["hurried", "patient_threads"]
 MakeWindow = Callable[..., Parts]
 
 

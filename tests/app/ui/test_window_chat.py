@@ -23,6 +23,7 @@ from app.ui.chat.user_message import UserMessage
 from inference.events import DraftUpdated, Failed, ModelLoading
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.scripted_engine import READY, ScriptedModelProcess, committed, draft, finished, simple_answer
+from tests.helpers.waiting import WAIT_MS, steady
 
 
 def ask(qtbot: QtBot, parts: Parts, text: str) -> None:
@@ -100,7 +101,7 @@ def test_the_placeholder_that_is_seen_changes_with_the_state(qtbot: QtBot, parts
     composer.box.viewport().installEventFilter(seen)
     for busy in (True, False):
         qtbot.waitUntil(lambda: composer.box.viewport().isVisible(), timeout=WAIT_MS)
-        qtbot.wait(50)
+        qtbot.waitUntil(steady(lambda: len(seen.areas)), timeout=WAIT_MS)
         seen.areas.clear()
         composer.set_busy(busy)
         assert composer.box.placeholderText() == (words.PLACEHOLDER_BUSY if busy else words.PLACEHOLDER)

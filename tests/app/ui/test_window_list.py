@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.main import Parts
 from app.ui.chat.chat_list import day_group
+from tests.helpers.waiting import WAIT_MS
 
 
 def add_chats(parts: Parts, *texts: str) -> list[str]:

@@ -171,7 +171,7 @@ def test_a_disk_that_fills_up_is_one_sentence(engines: EngineStore, request_: Bu
         patch.setattr(child, "_redirect", lambda stream, target: None)
         runner = threading.Thread(target=child.build_part, args=(job, Collects()))
         runner.start()
-        runner.join(60)
+        runner.join(WAIT_SECONDS)
     assert sent[-1][0] == "error"
     assert "disk became full while embed was being built" in str(sent[-1][1])
     assert not (tmp_path / "embed.plan").exists()

@@ -19,6 +19,7 @@ from app.updates.values import Found, UpdateState, UpdateStatus
 from tests.app.conftest import SetKind
 from tests.helpers.release_server import ReleaseServer
 from tests.helpers.tiny_models import OPTIONS
+from tests.helpers.waiting import WAIT_MS
 
 DEB = b"a package" * 100_000
 State = UpdateState

@@ -13,6 +13,7 @@ from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.chat_view import PAGE, ChatView
 from app.ui.widgets.theme import ThemeManager
 from tests.helpers.scripted_engine import draft
+from tests.helpers.waiting import WAIT_MS, steady
 
 
 def message(number: int, role: Role, body: str, state: MessageState = MessageState.DONE) -> Message:
@@ -41,15 +42,13 @@ def view(qapp: QApplication, qtbot: QtBot) -> Iterator[ChatView]:
 
 
 def settle(qtbot: QtBot, view: ChatView) -> None:
-    """Wait until nothing is laid out any more: heights and the scroll bar stay for 60 ms, however slow the machine."""
-    seen: list[tuple[int, ...]] = []
+    """Wait until nothing is laid out any more: heights and the scroll bar stay, however slow the machine."""
+    bar = view.verticalScrollBar()
 
-    def quiet() -> bool:
-        bar = view.verticalScrollBar()
-        seen.append((bar.maximum(), bar.value(), *(item.height() for item in view.items)))
-        return len(seen) > 6 and len(set(seen[-6:])) == 1
+    def places() -> tuple[int, ...]:
+        return (bar.maximum(), bar.value(), *(item.height() for item in view.items))
 
-    qtbot.waitUntil(quiet, timeout=WAIT_MS)
+    qtbot.waitUntil(steady(places), timeout=WAIT_MS)
 
 
 def test_only_the_newest_messages_become_widgets(qtbot: QtBot, view: ChatView) -> None:

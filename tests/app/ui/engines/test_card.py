@@ -16,7 +16,7 @@ from app.ui.engines.log import EngineLog
 from app.ui.widgets.question import Question
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.fake_engines import FakeEngines, build_error, detected
-from tests.helpers.waiting import WAIT_MS
+from tests.helpers.waiting import WAIT_MS, steady
 
 MODEL = ModelChoice(Path("/models/x"), "fake", "Big model")
 
@@ -269,8 +269,12 @@ def test_long_names_and_large_text_fit(qtbot: QtBot, parts: Parts, fake_engines:
     parts.preferences.set(text_scale=200)
     card = opened(qtbot, parts)
     card.resize(620, 420)
-    qtbot.wait(20)
-    for button in (card.delete, card.verify, card.build_button, card.close_button):
-        assert card.rect().contains(button.geometry())
-    right = card.facts.mapTo(card, card.facts.rect().topRight()).x()
-    assert right <= card.width()
+
+    def fits() -> None:
+        for button in (card.delete, card.verify, card.build_button, card.close_button):
+            assert card.rect().contains(button.geometry())
+        right = card.facts.mapTo(card, card.facts.rect().topRight()).x()
+        assert right <= card.width()
+
+    qtbot.waitUntil(steady(card.facts.geometry), timeout=WAIT_MS)
+    fits()

@@ -17,7 +17,7 @@ from app.ui.models.row import ModelRow
 from tests.app.conftest import MakeServices
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.models.support import labels, press
-from tests.helpers.hub_behaviour import Repo
+from tests.helpers.hub_behaviour import Repo, stall
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, tiny_contents
 from tests.helpers.waiting import WAIT_MS
@@ -78,14 +78,14 @@ def test_from_a_name_to_a_removed_model(
     assert isinstance(dialog, LicenceDialog)
     assert "Apache License" in dialog.text.toPlainText()
     assert not hub.behaviour.requests("model-00001-of-00002.safetensors")
-    hub.behaviour.rate = 400_000
+    hub.behaviour.plan("model-00002-of-00002.safetensors", stall(after=500_000), times=None)
     accept(qtbot, parts)
     row = row_of(qtbot, window, "Downloading")
     qtbot.waitUntil(lambda: "MB/s" in row.progress.text(), timeout=WAIT_MS)
     press(row, "Pause")
     row_of(qtbot, window, "Paused")
     assert row.bar.isVisible()
-    hub.behaviour.rate = 0
+    hub.behaviour.forget()
     press(row, "Resume")
     row_of(qtbot, window, INSTALLED)
     assert window.strip.text.text() == f"{NAME} is installed."
@@ -130,18 +130,17 @@ def test_the_window_closes_during_a_download_and_goes_on_next_time(
 ) -> None:
     parts = make_window(services=make_services())
     window = opened(qtbot, parts)
-    hub.behaviour.rate = 300_000
+    hub.behaviour.plan("model-00002-of-00002.safetensors", stall(after=500_000), times=None)
     ask_for(qtbot, parts, NAME)
     accept(qtbot, parts)
     row = row_of(qtbot, window, "Downloading")
     qtbot.waitUntil(lambda: row.bar.value() > 0, timeout=WAIT_MS)
     parts.window.close()
-    hub.behaviour.rate = 0
-    sent = len(hub.behaviour.requests("model-00002-of-00002.safetensors"))
+    hub.behaviour.forget()
     again = make_window(services=make_services())
     window = opened(qtbot, again)
     row = row_of(qtbot, window, "Paused")  # nothing is fetched before a click
-    assert len(hub.behaviour.requests("model-00002-of-00002.safetensors")) == sent
+    assert not hub.behaviour.requests("model-00002-of-00002.safetensors")
     press(row, "Resume")
     row_of(qtbot, window, INSTALLED)
 

@@ -25,6 +25,7 @@ from tests.helpers.scripted_library import (
     mine,
     shelf_of,
 )
+from tests.helpers.waiting import WAIT_MS
 
 
 def test_before_the_first_look(models: ModelsWindow, library: ScriptedLibrary) -> None:

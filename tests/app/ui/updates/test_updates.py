@@ -20,6 +20,7 @@ from app.updates.values import UpdateState
 from tests.app.conftest import SetKind
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.release_server import CHANGES, ReleaseServer
+from tests.helpers.waiting import WAIT_MS, steady
 
 PACKAGE = b"a package" * 100_000
 
@@ -189,5 +190,5 @@ def test_the_weekly_look_tells_once_in_a_notice(
     parts.preferences.flush()
     again = make_window()
     reach(qtbot, again, UpdateState.NEWER)
-    qtbot.wait(50)
+    qtbot.waitUntil(steady(again.window.pane.notice.isHidden), timeout=WAIT_MS)
     assert again.window.pane.notice.isHidden(), "of this version it was told before"
