@@ -106,6 +106,7 @@ def test_good_home(dewpoint_home):
 """
 
 
+@pytest.mark.slow
 def test_guards_catch_what_they_are_for(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """One run of the samples above under the project's own settings and conftest."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

@@ -49,6 +49,7 @@ def test_smoke_says_what_went_wrong(start_program: StartProgram) -> None:
     assert "cannot be loaded" in err
 
 
+@pytest.mark.slow
 def test_smoke_at_150_percent(start_program: StartProgram, tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     program = start_program(
@@ -104,7 +105,7 @@ def all_gone(processes: list[psutil.Process]) -> bool:
     return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGTERM", pytest.param("SIGINT", marks=pytest.mark.slow)])
 def test_a_signal_is_like_closing(start_program: StartProgram, tmp_path: Path, name: str) -> None:
     base = tmp_path / "home"
     pid, engines = start_answering(start_program, base)
@@ -116,6 +117,7 @@ def test_a_signal_is_like_closing(start_program: StartProgram, tmp_path: Path, n
     assert last.body
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX")
 def test_a_killed_window_leaves_no_engine(start_program: StartProgram, tmp_path: Path) -> None:
     base = tmp_path / "home"

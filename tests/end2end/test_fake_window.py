@@ -123,6 +123,7 @@ def test_closing_while_the_model_loads(qtbot: QtBot, open_window: OpenWindow) ->
     assert parts.controller.model_pid is None
 
 
+@pytest.mark.slow
 def test_another_model_can_be_opened_and_left_again(qtbot: QtBot, open_window: OpenWindow) -> None:
     """A folder that is no model is refused by the real engine process, and the old one still answers."""
     parts = open_window("fake")

@@ -56,8 +56,8 @@ def timeouts(fault: Fault) -> dict[str, float]:
         drop(),
         drop(after=1),
         drop(after=50_000),
-        stall(),
-        stall(after=50_000),
+        pytest.param(stall(), marks=pytest.mark.slow),
+        pytest.param(stall(after=50_000), marks=pytest.mark.slow),
         Fault("short", after=50_000),
         Fault("slow", after=400_000),
         status(500),
@@ -82,6 +82,7 @@ def test_both_hosts_may_fail(hub: Hub, repo: Repo, folder: Path, where: str) -> 
     assert_all_right(repo, folder, run(remote_files(hub, repo), folder, with_(tries=8, read_timeout=SILENCE)))
 
 
+@pytest.mark.slow
 def test_a_router_that_restarts_again_and_again(hub: Hub, repo: Repo, folder: Path) -> None:
     hub.behaviour.rate = 100_000  # it would take ten seconds
     events: list[TransferEvent] = []
@@ -110,7 +111,13 @@ def test_a_router_that_restarts_again_and_again(hub: Hub, repo: Repo, folder: Pa
         (status(500), "network", "127.0.0.1 answers with error 500 again and again."),
         (status(429, retry_after="0"), "network", "127.0.0.1 wants fewer requests from this address."),
         (drop(), "network", "The connection to 127.0.0.1 breaks off."),
-        (stall(), "network", "The connection to 127.0.0.1 is silent for too long."),
+        pytest.param(
+            stall(),
+            "network",
+            "The connection to 127.0.0.1 is silent for too long.",
+            marks=pytest.mark.slow,
+            id="stall",
+        ),
         (Fault("etag", code="ever-new"), "", ""),
     ],
     ids=lambda value: value.kind + str(value.status) if isinstance(value, Fault) else None,
@@ -147,6 +154,7 @@ def test_a_server_that_is_not_there(folder: Path) -> None:
     assert final_names(folder) == set()
 
 
+@pytest.mark.slow
 def test_progress_resets_the_count_of_failures(hub: Hub, repo: Repo, folder: Path) -> None:
     hub.behaviour.plan(LARGE, drop(after=20_000), times=40)
     assert_all_right(repo, folder, run(remote_files(hub, repo), folder, with_(tries=2, connections=1)))
@@ -158,7 +166,13 @@ def retry_date() -> str:
 
 
 @pytest.mark.parametrize(
-    ("number", "value"), [(429, lambda: "1"), (503, lambda: "1"), (429, retry_date), (429, lambda: "999")]
+    ("number", "value"),
+    [
+        (429, lambda: "1"),
+        pytest.param(503, lambda: "1", marks=pytest.mark.slow),
+        pytest.param(429, retry_date, marks=pytest.mark.slow),
+        pytest.param(429, lambda: "999", marks=pytest.mark.slow),
+    ],
 )
 def test_retry_after_is_honoured_up_to_a_limit(
     hub: Hub, repo: Repo, folder: Path, number: int, value: Callable[[], str]

@@ -61,6 +61,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert meter.rate(50, 20.0) == 0.0, "a file that starts over is no negative rate"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connections", [1, 3])
 def test_a_limit_holds_for_all_connections_together(hub: Hub, folder: Path, connections: int) -> None:
     repo = hub.add(make_repo(3, [("a.bin", 700_000), ("b.bin", 500_000)]))

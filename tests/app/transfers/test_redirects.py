@@ -180,7 +180,17 @@ def test_a_file_whose_url_went_is_not_asked_for_twice(hub: Hub, repo: Repo, fold
     assert len(hub.behaviour.requests(LARGE)) == 1
 
 
-@pytest.mark.parametrize("fault", [status(401), drop(), stall(), status(500), Fault("loop"), Fault("wrong-bytes")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status(401),
+        drop(),
+        pytest.param(stall(), marks=pytest.mark.slow),
+        status(500),
+        Fault("loop"),
+        Fault("wrong-bytes"),
+    ],
+)
 def test_tokens_and_signatures_are_nowhere(
     hub: Hub, repo: Repo, folder: Path, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,7 +53,9 @@ def open_client(certificate: Path) -> Callable[[], httpx2.Client]:
     return lambda: httpx2.Client(trust_env=False, verify=context)
 
 
-@pytest.mark.parametrize("fault", [None, drop(after=300_000), stall(after=300_000), Fault("long")])
+@pytest.mark.parametrize(
+    "fault", [None, drop(after=300_000), pytest.param(stall(after=300_000), marks=pytest.mark.slow), Fault("long")]
+)
 def test_encrypted_downloads(
     hub: Hub, folder: Path, open_client: Callable[[], httpx2.Client], fault: Fault | None
 ) -> None:

@@ -171,6 +171,7 @@ def test_a_cancel_while_loading_ends_the_process_at_once(start: Start) -> None:
     assert isinstance(list(process.generate(ask()))[-1], Finished)
 
 
+@pytest.mark.slow
 def test_an_abandoned_answer_never_mixes_with_the_next(start: Start) -> None:
     process = start("fake:slow,long")
     run = process.generate(ask("First"))

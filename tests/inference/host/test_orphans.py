@@ -37,7 +37,7 @@ def start_parent(backend: str, then: str) -> tuple[subprocess.Popen[str], psutil
     return parent, psutil.Process(int(parent.stdout.readline()))
 
 
-@pytest.mark.parametrize("backend", ["fake:slow,long", "fake:hang"])
+@pytest.mark.parametrize("backend", ["fake:slow,long", pytest.param("fake:hang", marks=pytest.mark.slow)])
 def test_a_killed_parent_takes_its_model_process_along(backend: str) -> None:
     parent, process = start_parent(backend, "time.sleep(600)")
     with parent:
@@ -54,6 +54,7 @@ def test_a_parent_that_ends_without_closing_takes_its_model_process_along() -> N
     assert gone
 
 
+@pytest.mark.slow
 def test_the_end_of_the_pipe_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Windows has to rely on: the model process hangs in a step, and no kernel kills it for us."""
     # The child imports the server anew; the environment reaches it, a patched attribute would not.
