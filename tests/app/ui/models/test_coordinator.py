@@ -235,7 +235,7 @@ def test_nobody_looks_before_the_window_takes_input(qtbot: QtBot, scripted: Part
     assert library.calls == []
     scripted.window.models.first_look.setInterval(1)
     scripted.window.models.first_look.start()
-    qtbot.waitUntil(lambda: library.calls == [("look",)])
+    qtbot.waitUntil(lambda: library.calls == [("look",)], timeout=WAIT_MS)
 
 
 def test_a_real_look(qtbot: QtBot, parts: Parts) -> None:

@@ -103,7 +103,7 @@ def test_the_focus_follows_a_model_whose_download_begins(
     qtbot.waitUntil(button.hasFocus, timeout=WAIT_MS)
     library.show(shelf_of(mine("m", ModelState.DOWNLOADING)))
     assert "catalogue:nvidia-nvfp4" not in models.list.rows
-    qtbot.waitUntil(lambda: models.list.rows["m"].buttons()[0].hasFocus())
+    qtbot.waitUntil(lambda: models.list.rows["m"].buttons()[0].hasFocus(), timeout=WAIT_MS)
 
 
 def test_tab_goes_from_top_to_bottom(qtbot: QtBot, models: ModelsWindow, library: ScriptedLibrary) -> None:
