@@ -2,6 +2,7 @@
 
     python3 dev.py run [ARGS]     install what requirements/run.txt locks into .venv, start the program with ARGS
     python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check; ARGS go to pytest
+    python3 dev.py test --fast [ARGS]         all but the tests marked slow: under three minutes on two cores
     python3 dev.py test --installers [ARGS]   also build, install, test and remove the installers (.ci/tools)
     python3 dev.py lock           resolve pyproject.toml anew and write requirements/*.txt
 
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -243,12 +245,37 @@ def run(arguments: list[str]) -> int:
     return subprocess.call(command, env=env)
 
 
+def run_check(name: str, command: list[str], env: dict[str, str], later: bool = False) -> tuple[str, bool, float]:
+    """Run one check; its name, whether it passed, seconds. With `later` its output comes at its end, in one piece."""
+    start = time.monotonic()
+    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if later else {}
+    if not later:
+        say(f"\n=== {name} ===")
+    done = subprocess.run(command, check=False, cwd=ROOT, env=env, encoding="utf-8", errors="replace", **piped)
+    if later:
+        say(f"\n=== {name} ===\n{done.stdout or ''}")
+    return name, done.returncode == 0, time.monotonic() - start
+
+
+def run_beside(checks: dict[str, list[str]], env: dict[str, str]) -> list[tuple[str, bool, float]]:
+    """The checks in two rows, each of which mostly keeps one core busy: those of pytest, and the others."""
+    tests = [name for name in checks if "pytest" in checks[name]]
+    with ThreadPoolExecutor(1) as row:
+        others = row.map(lambda name: run_check(name, checks[name], env, later=True), checks.keys() - tests)
+        results = {name: run_check(name, checks[name], env) for name in tests}
+        results |= {result[0]: result for result in others}
+    return [results[name] for name in checks]
+
+
 def test(arguments: list[str]) -> int:
     """Run every check, also after one has failed, and sum up."""
     check_libraries()
     prepare("test")
     python = str(venv_program("python"))
-    rest = [argument for argument in arguments if argument != "--installers"]
+    fast = "--fast" in arguments
+    rest = [argument for argument in arguments if argument not in ("--fast", "--installers")]
+    if fast:
+        rest = ["-m", "not slow", *rest]
     checks = {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
@@ -256,16 +283,11 @@ def test(arguments: list[str]) -> int:
         "import-linter": [str(venv_program("lint-imports"))],
         "pytest": [python, "-m", "pytest", *rest],
     }
-    if rest != arguments:
+    if "--installers" in arguments:
         checks["installers"] = [python, "-m", "pytest", "installers/tests", *rest]
-    results: list[tuple[str, bool, float]] = []
     with tempfile.TemporaryDirectory(prefix="dewpoint-test-", ignore_cleanup_errors=True) as home:
         env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "DEWPOINT_HOME": home, "PYTHONUTF8": "1"}
-        for name, command in checks.items():
-            say(f"\n=== {name} ===")
-            start = time.monotonic()
-            passed = subprocess.run(command, check=False, cwd=ROOT, env=env).returncode == 0
-            results.append((name, passed, time.monotonic() - start))
+        results = run_beside(checks, env) if fast else [run_check(name, checks[name], env) for name in checks]
     say("\n=== Summary ===")
     for name, passed, seconds in results:
         say(f"{name:<14} {'passed' if passed else 'FAILED':<7} {seconds:7.1f} s")

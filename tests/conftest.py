@@ -2,11 +2,15 @@
 
 The guards live in tests/helpers, one file each: log records, network, threads and processes, Qt timers and threads.
 Warnings are errors and Qt's own messages fail a test through the settings in pyproject.toml.
+
+With DEWPOINT_SLOW_OVER=1.5 in the environment a run ends with a list of the tests that took longer, in seconds, and are
+not marked slow. It never fails a run.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import hypothesis
@@ -30,6 +34,22 @@ hypothesis.settings.register_profile(
     "ci", parent=hypothesis.settings.get_profile("dev"), derandomize=True, database=None
 )
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The tests that might be marked slow, if they are asked for."""
+    limit = os.environ.get("DEWPOINT_SLOW_OVER")
+    if not limit:
+        return
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and "slow" not in report.keywords:
+                seconds[report.nodeid] += report.duration  # type: ignore[assignment]
+    terminalreporter.section(f"not marked slow, and over {limit} s")
+    for name, length in seconds.most_common():
+        if length > float(limit):
+            terminalreporter.write_line(f"{length:7.2f} s  {name}")
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ Who may import whom stands in pyproject.toml (import-linter), which `dev.py test
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.metadata
 import json
 import re
@@ -34,6 +35,7 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
 def tree_of(path: Path) -> ast.Module:
     """The parsed file."""
     return ast.parse(path.read_text("utf-8"), name_of(path))
@@ -125,6 +127,35 @@ def test_no_lambda_is_connected_to_a_signal() -> None:
         if any(isinstance(node, ast.Lambda) for argument in call.args for node in ast.walk(argument))
     ]
     assert not lambdas
+
+
+def waits_for_a_time(node: ast.AST) -> bool:
+    """Whether this waits a fixed time for a state, or for nothing, or is about how soon something was."""
+    if isinstance(node, ast.Assert):
+        compared = [each for each in ast.walk(node.test) if isinstance(each, ast.Compare)]
+        clocks = ("monotonic()", "perf_counter()")
+        return any(
+            isinstance(each.ops[-1], ast.Lt | ast.LtE) and ast.unparse(each.left).split(" - ")[0].endswith(clocks)
+            for each in compared
+        )
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    name, holder = node.func.attr, ast.unparse(node.func.value)
+    if name in ("waitUntil", "waitSignal", "waitSignals"):
+        limits = [word.value for word in node.keywords if word.arg == "timeout"]
+        return not limits or isinstance(limits[0], ast.Constant)
+    return name == "assertNotEmitted" or (name == "wait" and holder == "qtbot")
+
+
+def test_tests_wait_for_states() -> None:
+    """On a busy machine any time is too short; see tests/helpers/waiting.py."""
+    waits = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in in_packages("tests")
+        for node in ast.walk(tree_of(path))
+        if waits_for_a_time(node)
+    ]
+    assert not waits
 
 
 def imported_packages(path: Path) -> set[str]:

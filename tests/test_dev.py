@@ -229,6 +229,33 @@ def test_all_checks_run_after_one_fails(
     assert shown.count("FAILED ") == 1
 
 
+def test_fast_leaves_out_what_is_slow_and_nothing_else(
+    installs: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[list[str]] = []
+
+    def fake(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        ran.append(command)
+        assert options["env"]["QT_QPA_PLATFORM"] == "offscreen"
+        output = "what mypy says\n" if "mypy" in command else None
+        return subprocess.CompletedProcess(command, 1 if "mypy" in command else 0, output)
+
+    monkeypatch.setattr(dev, "check_libraries", lambda: None)
+    monkeypatch.setattr(subprocess, "run", fake)
+    assert dev.main(["test", "--fast", "-k", "words"]) == 1
+    (tests,) = [command for command in ran if "pytest" in command]
+    assert tests[-5:] == ["pytest", "-m", "not slow", "-k", "words"]
+    assert len(ran) == 5
+    assert not any("--fast" in command for command in ran)
+    shown = capsys.readouterr().out
+    assert "=== mypy ===\nwhat mypy says" in shown
+    assert shown.count("passed ") == 4
+    assert shown.count("FAILED ") == 1
+    ran.clear()
+    dev.main(["test"])
+    assert not any("not slow" in command for command in ran), "and without it all run"
+
+
 def test_the_installers_are_tested_only_when_asked_for(
     installs: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

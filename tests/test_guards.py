@@ -106,9 +106,11 @@ def test_good_home(dewpoint_home):
 """
 
 
+@pytest.mark.slow
 def test_guards_catch_what_they_are_for(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """One run of the samples above under the project's own settings and conftest."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("DEWPOINT_TEST_GRACE", "1")
     path = pytester.makepyfile(SAMPLES)
     # -W: the guard kills the sample's leaked process, and the process's Popen object complains when it is deleted.
     result = pytester.runpytest_subprocess(

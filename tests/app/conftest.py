@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx2
 import keyring
 import pytest
 
@@ -20,6 +22,15 @@ from tests.helpers.tiny_models import NAME, OPTIONS, MemoryKeyring, tiny_content
 
 MakeServices = Callable[..., LibraryServices]
 SetKind = Callable[[PackageKind | None], None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_tls_context() -> Iterator[None]:
+    """Hundreds of clients are made here, and each would read all of the world's certificates again."""
+    make = functools.lru_cache(httpx2.create_ssl_context)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx2._transports.default.create_ssl_context", make)
+        yield
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +15,10 @@ from PySide6.QtWidgets import QApplication
 
 from app.base.paths import AppPaths
 from app.main import Parts, build
+from tests.helpers.patience import hurried, patient_threads
+from tests.helpers.waiting import WAIT_SECONDS
 
+__all__ = ["hurried", "patient_threads"]
 ROOT = Path(__file__).resolve().parents[2]
 OpenWindow = Callable[[str], Parts]
 StartProgram = Callable[..., subprocess.Popen[str]]
@@ -59,7 +61,7 @@ def start_program(tmp_path: Path) -> Iterator[StartProgram]:
     for process in running:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=WAIT_SECONDS)
 
 
 def engine_children(pid: int) -> list[psutil.Process]:
@@ -69,13 +71,3 @@ def engine_children(pid: int) -> list[psutil.Process]:
         return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
     except psutil.NoSuchProcess:
         return []
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 15.0) -> bool:
-    """Whether the condition came true in time."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import psutil
+import pytest
 from pytestqt.qtbot import QtBot
 
 from app.chats.messages import MessageState
@@ -15,11 +15,12 @@ from app.main import Parts
 from app.ui.chat.answer_view import AnswerView
 from inference.events import DraftUpdated
 from tests.end2end.conftest import ROOT, OpenWindow
+from tests.helpers.waiting import WAIT_MS
 
 
 def wait_until_ready(qtbot: QtBot, parts: Parts) -> int:
     """The model is loaded; the engine's process id."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=20_000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     pid = parts.controller.model_pid
     assert pid is not None
     return pid
@@ -42,9 +43,9 @@ def test_the_engine_is_killed_mid_answer(qtbot: QtBot, open_window: OpenWindow) 
     parts = open_window("fake:slow,long")
     pid = wait_until_ready(qtbot, parts)
     send(parts, "Go")
-    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=WAIT_MS)
     psutil.Process(pid).kill()
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     stored = parts.store.messages(parts.controller.chat_id or "")[-1]
     assert stored.state == MessageState.ERROR
     assert stored.body == last_answer(parts).source()
@@ -53,17 +54,17 @@ def test_the_engine_is_killed_mid_answer(qtbot: QtBot, open_window: OpenWindow) 
     assert "ended unexpectedly" in stored.error.user_text
     assert last_answer(parts)._problem.isVisible()
     parts.window.actions_by_name["try_again"].trigger()
-    qtbot.waitUntil(lambda: parts.controller.model_pid not in (None, pid), timeout=20_000)
-    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=20_000)
+    qtbot.waitUntil(lambda: parts.controller.model_pid not in (None, pid), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=WAIT_MS)
     parts.controller.stop()
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
 
 
 def test_an_engine_that_crashes_by_itself(qtbot: QtBot, open_window: OpenWindow) -> None:
     parts = open_window("fake:crash")
     wait_until_ready(qtbot, parts)
     send(parts, "Go")
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     assert parts.store.messages(parts.controller.chat_id or "")[-1].state == MessageState.ERROR
     assert parts.window.isVisible()
 
@@ -72,24 +73,23 @@ def test_a_bug_of_the_engine_is_shown_with_a_report(qtbot: QtBot, open_window: O
     parts = open_window("fake:failing")
     wait_until_ready(qtbot, parts)
     send(parts, "Go")
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     error = parts.store.messages(parts.controller.chat_id or "")[-1].error
     assert error is not None
     assert "RuntimeError" in error.detail
 
 
 def test_drafts_are_shown_and_stop_works(qtbot: QtBot, open_window: OpenWindow) -> None:
-    parts = open_window("fake:slow")
+    parts = open_window("fake:slow,long")
     wait_until_ready(qtbot, parts)
     drafts: list[DraftUpdated] = []
     parts.controller.draft_updated.connect(drafts.append)
     send(parts, "Go")
-    qtbot.waitUntil(lambda: len(drafts) >= 3, timeout=20_000)
-    assert last_answer(parts).canvas.height() > 0
-    began = time.monotonic()
+    qtbot.waitUntil(lambda: len({draft.step for draft in drafts}) >= 3, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: last_answer(parts).canvas.height() > 0, timeout=WAIT_MS)
     parts.controller.stop()
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=5_000)
-    assert time.monotonic() - began < 1.5
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    assert parts.store.messages(parts.controller.chat_id or "")[-1].state == MessageState.STOPPED
     assert last_answer(parts).canvas.height() == 0
 
 
@@ -97,45 +97,43 @@ def test_closing_mid_answer_leaves_no_process(qtbot: QtBot, open_window: OpenWin
     parts = open_window("fake:slow,long")
     pid = wait_until_ready(qtbot, parts)
     send(parts, "Go")
-    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(last_answer(parts).source()), timeout=WAIT_MS)
     chat = parts.controller.chat_id or ""
-    began = time.monotonic()
     parts.window.close()
-    assert time.monotonic() - began < 2.5
     assert not psutil.pid_exists(pid)
     stored = parts.store.messages(chat)[-1]
     assert stored.state == MessageState.STOPPED
     assert stored.body
 
 
+@pytest.mark.usefixtures("hurried")
 def test_closing_while_the_engine_hangs(qtbot: QtBot, open_window: OpenWindow) -> None:
     parts = open_window("fake:hang")
     pid = wait_until_ready(qtbot, parts)
     send(parts, "Go")
-    qtbot.wait(300)
-    began = time.monotonic()
+    qtbot.waitUntil(lambda: last_answer(parts).canvas.height() > 0, timeout=WAIT_MS)
     parts.window.close()
-    assert time.monotonic() - began < 2.5
     assert not psutil.pid_exists(pid)
 
 
 def test_closing_while_the_model_loads(qtbot: QtBot, open_window: OpenWindow) -> None:
+    """What is left of it the guards see."""
     parts = open_window("fake:slow")
-    began = time.monotonic()
     parts.window.close()
-    assert time.monotonic() - began < 2.5
+    assert parts.controller.model_pid is None
 
 
+@pytest.mark.slow
 def test_another_model_can_be_opened_and_left_again(qtbot: QtBot, open_window: OpenWindow) -> None:
     """A folder that is no model is refused by the real engine process, and the old one still answers."""
     parts = open_window("fake")
     pid = wait_until_ready(qtbot, parts)
     parts.window.models.open_model(parts.window.engines._paths.logs)
-    qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=20_000)
+    qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=WAIT_MS)
     assert parts.controller.model.state.phase == ModelPhase.READY
     assert parts.controller.model_pid == pid
     send(parts, "Still there?")
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     assert last_answer(parts).source().startswith("Dew forms")
 
 

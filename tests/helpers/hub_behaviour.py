@@ -35,7 +35,7 @@ class Fault:
 
     kind: FaultKind
     after: int = 0
-    seconds: float = 60.0
+    seconds: float = 3600.0
     status: int = 500
     code: str = ""
     retry_after: str = ""
@@ -46,8 +46,8 @@ def drop(after: int = 0) -> Fault:
     return Fault("drop", after=after)
 
 
-def stall(after: int = 0, seconds: float = 60.0) -> Fault:
-    """Silence after so many bytes of the body (0: before the head)."""
+def stall(after: int = 0, seconds: float = 3600.0) -> Fault:
+    """Silence after so many bytes of the body (0: before the head), until the client goes or the server ends."""
     return Fault("stall", after=after, seconds=seconds)
 
 

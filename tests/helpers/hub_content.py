@@ -85,7 +85,7 @@ def _send_body(
     kind, era = fault.kind if fault else "", behaviour.era
     stop = min(end, start + fault.after) if fault is not None and kind in ("drop", "stall") else end
     rate = fault.after if fault is not None and kind == "slow" else 0
-    at_once = SMALL if behaviour.rate or rate else LARGE
+    at_once = SMALL if behaviour.rate or behaviour.limit or rate else LARGE
     handler.wfile.flush()
     source = os.open(file.source, os.O_RDONLY) if file.source is not None else None
     try:
@@ -93,6 +93,7 @@ def _send_body(
         while position < stop and not closing.is_set():
             size = min(at_once, stop - position)
             behaviour.pace(size, rate)
+            behaviour.hold(closing)
             with behaviour.sending(file.path, era) as count:
                 sent = _send(handler, file, source, position, size, kind)
                 count(sent)

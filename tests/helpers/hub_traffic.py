@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-SETTLE_SECONDS = 0.5
+from tests.helpers.waiting import WAIT_SECONDS
 
 
 @dataclass(slots=True)
@@ -18,11 +18,13 @@ class Traffic:
 
     Attributes:
         rate: Bytes per second of all answers together; 0 for no limit.
+        limit: When about so many body bytes are sent, no more go out until it is raised; 0 for no limit.
         era: Number of times that it was told to forget.
         sent: Body bytes handed to the system, by the file's path; `counts` is exact.
     """
 
     rate: int = 0
+    limit: int = 0
     era: int = 0
     sent: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -48,9 +50,14 @@ class Traffic:
 
     def _settle(self) -> None:
         """A client may have bytes before the thread that sent them has counted them: give it the time to."""
-        deadline = time.monotonic() + SETTLE_SECONDS
+        deadline = time.monotonic() + WAIT_SECONDS
         while self._sending and time.monotonic() < deadline:
             time.sleep(0.002)
+
+    def hold(self, closing: threading.Event) -> None:
+        """Wait while the limit is reached."""
+        while self.limit and self.sent.total() >= self.limit and not closing.wait(0.01):
+            pass
 
     def pace(self, count: int, rate: int = 0) -> None:
         """Wait as long as `count` bytes take at the common rate, or at one of this answer alone."""

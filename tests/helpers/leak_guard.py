@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-GRACE_SECONDS = 2.0
+from tests.helpers.waiting import GRACE_SECONDS
+
 # One for the whole session, by design: tqdm's monitor, and the process that tracks multiprocessing's shared memory.
 THREADS_THAT_STAY = ("tqdm_monitor", "TMonitor")
 PROCESSES_THAT_STAY = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")

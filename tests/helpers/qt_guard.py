@@ -15,7 +15,7 @@ import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QThread, QTimer
 
-GRACE_SECONDS = 2.0
+from tests.helpers.waiting import GRACE_SECONDS
 
 
 def is_running(thing: QThread | QTimer) -> bool:

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from tests.helpers.waiting import WAIT_SECONDS
+
 CHANGES = ("Chats open faster.", "A new model is in the list.")
 
 
@@ -87,7 +89,7 @@ class _Request(BaseHTTPRequestHandler):
             self._answer(server.status, b"")
         elif path == "/owner/dewpoint/releases/latest/download/updates.json" and server.description is not None:
             if server.silent:
-                server.gate.wait(20)
+                server.gate.wait(WAIT_SECONDS)
             found = server.description
             self._answer(200, found if isinstance(found, bytes) else json.dumps(found).encode())
         elif path.startswith("/owner/dewpoint/releases/download/") and name in server.files:
@@ -101,7 +103,7 @@ class _Request(BaseHTTPRequestHandler):
             self._answer(404, b"not here")
 
     def _file(self, data: bytes) -> None:
-        self.release.gate.wait(20)
+        self.release.gate.wait(WAIT_SECONDS)
         asked = self.headers.get("Range", "")
         if not asked:
             return self._answer(200, data)

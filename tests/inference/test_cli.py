@@ -14,6 +14,7 @@ import pytest
 from inference.backends.fake_model import SHORT_ANSWER
 from inference.cli import main
 from inference.errors import KnownError
+from tests.helpers.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -151,7 +152,7 @@ def test_ctrl_c_stops_between_two_steps() -> None:
                 os.kill(process.pid, signal.SIGINT)
                 break
         rest = process.stdout.read().splitlines()
-        assert process.wait(20) == 1
+        assert process.wait(WAIT_SECONDS) == 1
         assert json.loads(rest[-1])["reason"] == "cancelled"
         assert "Stopped" in process.stderr.read()
 
@@ -163,5 +164,5 @@ def test_a_reader_that_leaves_early_is_no_crash() -> None:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(20) == 1
+        assert process.wait(WAIT_SECONDS) == 1
         assert process.stderr.read() == ""

@@ -61,24 +61,24 @@ def test_a_watchable_pace_keeps_drafts_apart_and_changes_nothing_else() -> None:
     fast, _ = fake_session(ANSWER, canvas_length=16)
     slow, _ = fake_session(ANSWER, canvas_length=16)
     times, events = [], []
+    began = time.monotonic()
     for event in slow.generate(ask(step_seconds=0.03)):
         events.append(event)
         if isinstance(event, DraftUpdated):
             times.append(time.monotonic())
-    assert min(after - before for before, after in itertools.pairwise(times)) > 0.025
-    assert finished(events).wall_seconds > 0.03 * (len(times) - 1) > finished(events).decode_seconds
+    assert all(at - began >= 0.03 * number for number, at in enumerate(times)), "never sooner"
+    assert finished(events).wall_seconds >= 0.03 * (len(times) - 1)
+    assert finished(events).wall_seconds > finished(events).decode_seconds
     assert timeless(of_kind(events, DraftUpdated)) == timeless(of_kind(list(fast.generate(ask())), DraftUpdated))
 
 
 def test_a_cancel_ends_the_wait_between_drafts() -> None:
     session, _ = fake_session(ANSWER, canvas_length=16)
     flag = threading.Event()
-    began = time.monotonic()
-    for event in session.generate(ask(step_seconds=30.0), flag):
+    for event in session.generate(ask(step_seconds=3600.0), flag):
         if isinstance(event, DraftUpdated):
             threading.Timer(0.05, flag.set).start()
     assert event.reason == "cancelled"
-    assert time.monotonic() - began < 5
 
 
 def test_the_last_draft_of_a_block_is_what_is_committed() -> None:

@@ -17,6 +17,7 @@ from inference.config import model_config_from_folder
 from inference.graphs.manifest import valid_manifest
 from inference.opening import open_session
 from inference.training.vocabulary import encode_prompt, load_tokenizer
+from tests.helpers.waiting import WAIT_SECONDS
 from trt_engines.weights.index import index_checkpoint
 
 STARTER = Path(__file__).resolve().parents[2] / "resources" / "starter"
@@ -116,7 +117,7 @@ def test_answers_in_a_process_without_torch() -> None:
         "from inference.cli import main\n"
         f"sys.exit(main(['generate', '--model', {str(STARTER)!r}, '--prompt', 'hello', '--seed', '1', '--json']))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["answer"]
 

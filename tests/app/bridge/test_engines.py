@@ -19,6 +19,7 @@ from app.engines import texts
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWorkEnd, Looked
 from tests.helpers.fake_engines import FakeEngines, build_error
+from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
 
 MODEL = Path("/models/x")
 
@@ -92,10 +93,22 @@ def look(qtbot: QtBot, keeper: Engines, heard: Listener) -> tuple[EngineStatus, 
     """A look at the model; its recommended offer."""
     before = len(heard.looks)
     keeper.look(MODEL, "Big model")
-    qtbot.waitUntil(lambda: len(heard.looks) > before, timeout=10_000)
+    qtbot.waitUntil(lambda: len(heard.looks) > before, timeout=WAIT_MS)
     status = heard.looks[-1].status
     assert status.recommended is not None
     return status, status.recommended
+
+
+def wait_for_state(qtbot: QtBot, heard: Listener, name: str) -> EngineOffer:
+    """The recommended offer, when the work has ended and a look has found it in this state."""
+
+    def recommended() -> EngineOffer:
+        offer = heard.looks[-1].status.recommended
+        assert offer is not None
+        return offer
+
+    qtbot.waitUntil(lambda: bool(heard.ends) and recommended().state.name == name, timeout=WAIT_MS)
+    return recommended()
 
 
 def test_a_look(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
@@ -107,7 +120,7 @@ def test_a_look(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
 def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
     keeper.build(*look(qtbot, keeper, heard))
     assert keeper.work is not None
-    qtbot.waitUntil(lambda: len(heard.ends) == 1 and len(heard.looks) == 2, timeout=10_000)
+    wait_for_state(qtbot, heard, "ready")
     (end,) = heard.ends
     assert not end.stopped
     assert end.report is None
@@ -116,9 +129,6 @@ def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: Engines
     fractions = [work.progress.fraction for work in heard.works if work is not None and work.progress is not None]
     assert fractions == sorted(fractions)
     assert heard.works[-1] is None
-    offer = heard.looks[-1].status.recommended
-    assert offer is not None
-    assert offer.state.name == "ready"
 
 
 def test_stop_in_the_middle_keeps_what_is_finished(
@@ -127,22 +137,19 @@ def test_stop_in_the_middle_keeps_what_is_finished(
     fake.gate.clear()
     status, offer = look(qtbot, keeper, heard)
     keeper.build(status, offer)
-    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
     keeper.stop()
     assert keeper.work is not None
     assert keeper.work.stopping
-    qtbot.waitUntil(lambda: bool(heard.ends) and len(heard.looks) == 2, timeout=10_000)
+    again = wait_for_state(qtbot, heard, "partial")
     assert heard.ends[0].stopped
-    again = heard.looks[-1].status.recommended
-    assert again is not None
-    assert again.state.name == "partial"
     assert again.state.reasons == ("1 of 32 segments are built",)
 
 
 def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = build_error("stack04")
     keeper.build(*look(qtbot, keeper, heard))
-    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     report = heard.ends[0].report
     assert report is not None
     assert (report.kind, report.hint) == ("known", "Close other programs.")
@@ -154,7 +161,7 @@ def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: Engines, heard: Liste
 def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = ("stack04", RuntimeError("odd"))
     keeper.build(*look(qtbot, keeper, heard))
-    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     report = heard.ends[0].report
     assert report is not None
     assert report.kind == "bug"
@@ -169,10 +176,11 @@ def test_only_one_thing_is_done_at_a_time(qtbot: QtBot, keeper: Engines, heard: 
     keeper.verify(status, offer)
     look(qtbot, keeper, heard)  # a look is possible meanwhile
     fake.gate.set()
-    qtbot.waitUntil(lambda: bool(heard.ends), timeout=10_000)
-    qtbot.wait(50)
-    assert len(heard.ends) == 1
-    assert fake.tested == 1
+    wait_for_state(qtbot, heard, "ready")
+    keeper.verify(*look(qtbot, keeper, heard))  # comes after whatever was begun before
+    qtbot.waitUntil(lambda: not heard.ends[-1].work.build, timeout=WAIT_MS)
+    assert [end.work.build for end in heard.ends] == [True, False]
+    assert fake.tested == 2
 
 
 def test_removing(qtbot: QtBot, keeper: Engines, heard: Listener, service: EngineService) -> None:
@@ -182,13 +190,11 @@ def test_removing(qtbot: QtBot, keeper: Engines, heard: Listener, service: Engin
     assert offer.folder is not None
     with FileLock(offer.folder / "build.lock"):
         keeper.remove([offer.folder])
-        qtbot.waitUntil(lambda: bool(heard.problems), timeout=10_000)
+        qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT_MS)
     assert heard.problems[0].text == texts.BEING_BUILT
-    before = len(heard.looks)
     keeper.remove([offer.folder])
-    qtbot.waitUntil(lambda: bool(heard.freed) and len(heard.looks) > before, timeout=10_000)
+    qtbot.waitUntil(lambda: bool(heard.freed) and heard.looks[-1].sets == (), timeout=WAIT_MS)
     assert heard.freed[0] >= 32_000
-    assert heard.looks[-1].sets == ()
 
 
 def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
@@ -197,7 +203,7 @@ def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
     fake.gate.clear()
     status, offer = look(qtbot, keeper, heard)
     keeper.build(status, offer)
-    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
     assert keeper.shut_down()
     assert service.finished_parts(offer.request) == (1, 32)
     assert not heard.ends
@@ -209,8 +215,8 @@ def test_a_child_that_hangs_is_killed(
     released = threading.Event()
     monkeypatch.setattr("app.bridge.engines.POLITE_SECONDS", 0.1)
     monkeypatch.setattr("app.bridge.engines.kill_children", released.set)
-    monkeypatch.setattr(fake.gate, "wait", lambda timeout=None: released.wait(10))
+    monkeypatch.setattr(fake.gate, "wait", lambda timeout=None: released.wait(WAIT_SECONDS))
     keeper.build(*look(qtbot, keeper, heard))
-    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=10_000)
+    qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
     assert keeper.shut_down()
     assert released.is_set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from app.base.errors import ErrorReport
 from app.bridge.gpu import GpuAddon
 from app.doctor.checks import Finding
 from app.gpu import tasks as gpu_jobs
+from app.gpu.fetcher import Fetcher
 from app.gpu.values import GpuEnd, GpuOffer, GpuState, GpuStatus
 from app.library.services import LibraryServices
 from tests.app.conftest import MakeServices
 from tests.helpers.tiny_models import MemoryKeyring
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
+from tests.helpers.waiting import WAIT_MS
 
-WAIT = 30_000
+FOR_EVER = Fetcher("pip", (sys.executable, "-c", "import time; time.sleep(3600)"))
 
 
 class Listener:
@@ -69,14 +72,14 @@ def heard(keeper: GpuAddon) -> Listener:
 def end(qtbot: QtBot, heard: Listener) -> GpuEnd:
     """How the work ends that was begun."""
     before = len(heard.ends)
-    qtbot.waitUntil(lambda: len(heard.ends) > before, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(heard.ends) > before, timeout=WAIT_MS)
     return heard.ends[-1]
 
 
 def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices) -> None:
     keeper.look()
     keeper.ask()
-    qtbot.waitUntil(lambda: bool(heard.statuses) and bool(heard.offers), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(heard.statuses) and bool(heard.offers), timeout=WAIT_MS)
     assert heard.statuses[-1].state is GpuState.ABSENT
     keeper.do("install")
     keeper.do("remove")  # nothing happens while something goes on
@@ -93,9 +96,12 @@ def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuAddon, heard: Listener,
     assert keeper.status.state is GpuState.ABSENT
 
 
-def test_stopped(qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices) -> None:
+def test_stopped(
+    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices, wheels: TinyWheels
+) -> None:
+    wheels.program = FOR_EVER
     keeper.do("install")
-    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT)
+    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT_MS)
     keeper.stop()
     assert keeper.work is not None
     assert keeper.work.stopping
@@ -122,22 +128,23 @@ def test_a_restart_is_asked_for_where_it_is_needed(
 
 
 def test_the_window_closes_in_the_middle(
-    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices
+    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices, wheels: TinyWheels
 ) -> None:
+    wheels.program = FOR_EVER
     keeper.do("install")
-    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT)
+    qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT_MS)
     assert keeper.shut_down()
     assert not list(services.paths.base.glob("gpu*-*"))
     assert heard.ends == []
 
 
 def test_the_doctor_is_asked_and_left(qtbot: QtBot, keeper: GpuAddon, heard: Listener) -> None:
-    with qtbot.waitSignal(keeper.checks_ended, timeout=WAIT):
+    with qtbot.waitSignal(keeper.checks_ended, timeout=WAIT_MS):
         keeper.diagnose()
     count = len(heard.checks)
     assert heard.checks[0].name == "System"
     keeper.diagnose()
     keeper.stop_diagnosis()
-    with qtbot.waitSignal(keeper.status_changed, timeout=WAIT):
+    with qtbot.waitSignal(keeper.status_changed, timeout=WAIT_MS):
         keeper.look()
     assert len(heard.checks) <= 2 * count

@@ -67,6 +67,7 @@ def damage_header(data: bytearray, rng: random.Random) -> None:
         data[rng.randrange(100)] ^= rng.randrange(1, 256)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [flip_bytes, zero_page, garble_page, truncate, swap_pages, damage_header])
 def test_random_damage(
     tmp_path: Path, pristine: tuple[bytes, dict[str, str]], damage: Damage, subtests: pytest.Subtests
@@ -94,6 +95,7 @@ def test_a_damaged_schema_that_is_no_utf8(data_file: Path, pristine: tuple[bytes
     assert found == pristine[1]
 
 
+@pytest.mark.slow
 def test_every_single_page_may_be_lost(tmp_path: Path, pristine: tuple[bytes, dict[str, str]]) -> None:
     data, bodies = pristine
     lost = []

@@ -11,6 +11,7 @@ import pytest
 
 from app.base.paths import starter_model_folder
 from app.commands.dispatch import run_command
+from tests.helpers.waiting import WAIT_SECONDS
 
 ROOM = ["--ram", "28", "--disk", "100"]
 
@@ -80,6 +81,6 @@ def test_the_command_needs_neither_qt_nor_torch() -> None:
         "from app.__main__ import main\n"
         "sys.exit(main())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert done.returncode == 0, done.stderr
     assert "all on the card" in done.stdout

@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from app.transfers.values import TransferFinished
 from tests.helpers.hub_behaviour import random_contents, repo_of
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import tiny_contents
+from tests.helpers.waiting import WAIT_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLS = 8
@@ -34,6 +34,11 @@ def start() -> subprocess.Popen[bytes]:
         cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env=os.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
     )  # fmt: skip
+
+
+def wait_for_bytes(hub: Hub, enough: int, child: subprocess.Popen[bytes]) -> None:
+    """So many were sent, or the command has ended."""
+    wait_until(lambda: hub.behaviour.total_sent >= enough or child.poll() is not None)
 
 
 @pytest.mark.slow
@@ -50,10 +55,8 @@ def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
         child = start()
         try:
             share = source.uniform(0.02, 1.0 / KILLS)
-            deadline = time.monotonic() + 60
-            while hub.behaviour.total_sent < before + share * repo.size and child.poll() is None:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            enough = hub.behaviour.limit = before + int(share * repo.size)
+            wait_for_bytes(hub, enough, child)
         finally:
             child.kill()
             child.wait()
@@ -64,8 +67,8 @@ def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
         assert manifest is not None
         assert not manifest.complete
     assert set(states) == {ModelState.PAUSED}, "never installed, never stuck"
-    hub.behaviour.rate = 0
-    assert start().wait(timeout=120) == 0
+    hub.behaviour.rate = hub.behaviour.limit = 0
+    assert start().wait(WAIT_SECONDS) == 0
     services = LibraryServices.open(AppPaths(dewpoint_home))
     (record,) = services.library.models()
     assert isinstance(list(care.verify(services, record, threading.Event()))[-1], TransferFinished)

@@ -14,6 +14,7 @@ import pytest
 from app.base.paths import AppPaths, starter_model_folder
 from app.commands.dispatch import run_command
 from app.engines.service import EngineService
+from tests.helpers.waiting import WAIT_SECONDS
 from trt_engines.building.store import same_size
 
 BUILD = ["engines", "build", "--gpu", "RTX 3060", "--precision", "int4"]
@@ -53,7 +54,7 @@ def test_ctrl_c_ends_a_real_build(dewpoint_home: Path) -> None:
     assert process.stdout is not None
     assert any(line.startswith("Segment 2") for line in process.stdout)  # reads no further than that line
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the child processes, too
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 130, rest
     assert "1 of 3 segments are finished and kept" in rest
     left = [file.name for file in (dewpoint_home / "engines").rglob("*") if file.suffix in (".plan", ".part")]

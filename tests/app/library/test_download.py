@@ -141,6 +141,7 @@ def test_a_crash_is_told_and_goes_on(services: LibraryServices, repo: Repo) -> N
     assert right(record.folder)
 
 
+@pytest.mark.slow
 def test_another_program_downloads_it(
     services: LibraryServices, repo: Repo, hub: Hub, make_services: MakeServices
 ) -> None:

@@ -7,15 +7,25 @@ the first event came.
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import urllib.request
 from pathlib import Path
 
+import httpx2
+
 from app.transfers.errors import TransferError
 from app.transfers.fetch import fetch
 from app.transfers.values import Digest, FileFinished, RemoteFile, TransferFinished, TransferOptions
-from tests.app.transfers.support import open_client
+
+RECEIVE_BUFFER = 32 * 1024  # what a kill costs is then not a matter of how long the program had no processor
+
+
+def open_client() -> httpx2.Client:
+    """A client that leaves little in the system's buffers."""
+    options = [(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)]
+    return httpx2.Client(trust_env=False, transport=httpx2.HTTPTransport(socket_options=options))
 
 
 def files_of(url: str, repo: str) -> list[RemoteFile]:

@@ -22,6 +22,7 @@ from app.transfers.file_state import FileState
 from app.transfers.values import Progress, TransferEvent, Waiting
 from tests.app.transfers.support import (
     KIB,
+    SILENCE,
     assert_all_right,
     assert_nothing_wrong,
     final_names,
@@ -43,6 +44,11 @@ def repo(hub: Hub) -> Repo:
     return hub.add(make_repo(11, list(SIZES.items())))
 
 
+def timeouts(fault: Fault) -> dict[str, float]:
+    """A stall is waited for; elsewhere nothing counts as one."""
+    return {"read_timeout": SILENCE} if fault.kind == "stall" else {}
+
+
 @pytest.mark.parametrize("path", [SMALL, LARGE])
 @pytest.mark.parametrize(
     "fault",
@@ -50,8 +56,8 @@ def repo(hub: Hub) -> Repo:
         drop(),
         drop(after=1),
         drop(after=50_000),
-        stall(),
-        stall(after=50_000),
+        pytest.param(stall(), marks=pytest.mark.slow),
+        pytest.param(stall(after=50_000), marks=pytest.mark.slow),
         Fault("short", after=50_000),
         Fault("slow", after=400_000),
         status(500),
@@ -64,7 +70,7 @@ def repo(hub: Hub) -> Repo:
 )
 def test_what_happens_once_or_twice_costs_nothing(hub: Hub, repo: Repo, folder: Path, path: str, fault: Fault) -> None:
     hub.behaviour.plan(path, fault, times=2)
-    events = run(remote_files(hub, repo), folder)
+    events = run(remote_files(hub, repo), folder, with_(**timeouts(fault)))
     assert_all_right(repo, folder, events)
     assert hub.behaviour.counts() == SIZES, "no byte was sent twice"
 
@@ -73,19 +79,22 @@ def test_what_happens_once_or_twice_costs_nothing(hub: Hub, repo: Repo, folder: 
 def test_both_hosts_may_fail(hub: Hub, repo: Repo, folder: Path, where: str) -> None:
     for fault in (status(500), stall(), drop()):
         hub.behaviour.plan(LARGE, fault, where=where)  # type: ignore[arg-type]
-    assert_all_right(repo, folder, run(remote_files(hub, repo), folder, with_(tries=8)))
+    assert_all_right(repo, folder, run(remote_files(hub, repo), folder, with_(tries=8, read_timeout=SILENCE)))
 
 
+@pytest.mark.slow
 def test_a_router_that_restarts_again_and_again(hub: Hub, repo: Repo, folder: Path) -> None:
-    hub.behaviour.rate = 2_000_000
+    hub.behaviour.rate = 100_000  # it would take ten seconds
     events: list[TransferEvent] = []
     cuts = 0
     for event in fetch(remote_files(hub, repo), folder, open_client, with_(tries=8), cancel=threading.Event()):
         events.append(event)
-        if isinstance(event, Progress):
+        if isinstance(event, Progress) and cuts < 4:
             hub.cut()
             cuts += 1
-    assert cuts >= 3
+        elif cuts == 4:
+            hub.behaviour.rate = 0
+    assert cuts == 4
     assert_all_right(repo, folder, events)
     assert hub.behaviour.total_sent < 1.5 * repo.size
 
@@ -102,7 +111,13 @@ def test_a_router_that_restarts_again_and_again(hub: Hub, repo: Repo, folder: Pa
         (status(500), "network", "127.0.0.1 answers with error 500 again and again."),
         (status(429, retry_after="0"), "network", "127.0.0.1 wants fewer requests from this address."),
         (drop(), "network", "The connection to 127.0.0.1 breaks off."),
-        (stall(), "network", "The connection to 127.0.0.1 is silent for too long."),
+        pytest.param(
+            stall(),
+            "network",
+            "The connection to 127.0.0.1 is silent for too long.",
+            marks=pytest.mark.slow,
+            id="stall",
+        ),
         (Fault("etag", code="ever-new"), "", ""),
     ],
     ids=lambda value: value.kind + str(value.status) if isinstance(value, Fault) else None,
@@ -117,7 +132,7 @@ def test_what_never_ends_is_one_sentence(
         assert_all_right(repo, folder, run(files, folder))  # the hub's own word on the version counts, not the CDN's
         return
     with pytest.raises(TransferError) as caught:
-        run(files, folder, with_(connections=1))
+        run(files, folder, with_(connections=1, **timeouts(fault)))
     assert caught.value.kind == kind
     assert caught.value.user_text == sentence.format(path=LARGE)
     assert caught.value.hint.endswith(".")
@@ -139,6 +154,7 @@ def test_a_server_that_is_not_there(folder: Path) -> None:
     assert final_names(folder) == set()
 
 
+@pytest.mark.slow
 def test_progress_resets_the_count_of_failures(hub: Hub, repo: Repo, folder: Path) -> None:
     hub.behaviour.plan(LARGE, drop(after=20_000), times=40)
     assert_all_right(repo, folder, run(remote_files(hub, repo), folder, with_(tries=2, connections=1)))
@@ -146,30 +162,30 @@ def test_progress_resets_the_count_of_failures(hub: Hub, repo: Repo, folder: Pat
 
 
 def retry_date() -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
 
 
 @pytest.mark.parametrize(
-    ("number", "value", "least", "most"),
+    ("number", "value"),
     [
-        (429, lambda: "1", 0.9, 3.0),
-        (503, lambda: "1", 0.9, 3.0),
-        (429, retry_date, 0.7, 4.0),
-        (429, lambda: "999", 0.9, 3.0),
+        (429, lambda: "1"),
+        pytest.param(503, lambda: "1", marks=pytest.mark.slow),
+        pytest.param(429, retry_date, marks=pytest.mark.slow),
+        pytest.param(429, lambda: "999", marks=pytest.mark.slow),
     ],
 )
 def test_retry_after_is_honoured_up_to_a_limit(
-    hub: Hub, repo: Repo, folder: Path, number: int, value: Callable[[], str], least: float, most: float
+    hub: Hub, repo: Repo, folder: Path, number: int, value: Callable[[], str]
 ) -> None:
     hub.behaviour.plan(SMALL, status(number, retry_after=value()), where="hub", times=2)
     started = time.monotonic()
     events = run(remote_files(hub, repo), folder, with_(connections=1))
     assert_all_right(repo, folder, events)
-    assert 2 * least - 0.9 < time.monotonic() - started < 2 * most
+    assert time.monotonic() - started >= 2.0
     waits = [event for event in only(events, Waiting) if event.reason == "server"]
     assert waits
     assert waits[0].text == "The server is busy; the download goes on by itself."
-    assert 0 < waits[0].seconds <= 2.0
+    assert all(0 < event.seconds <= 1.0 for event in waits)
 
 
 def test_a_wait_for_the_network_is_told(hub: Hub, repo: Repo, folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +24,7 @@ from app.transfers.errors import TransferError
 from tests.app.transfers.support import TOKEN, assert_all_right, content, remote_files, run
 from tests.helpers.hub_behaviour import Repo, make_repo, random_contents, repo_of
 from tests.helpers.hub_server import Hub
+from tests.helpers.waiting import wait_until
 
 FILES = [("config.json", 900), ("a/empty", 0), ("a/b/model.safetensors", 3_000_000), ("ü b.txt", 10)]
 ROOT = Path(__file__).resolve().parents[3]
@@ -122,8 +122,7 @@ def test_the_server_as_a_program(tmp_path: Path) -> None:
     words = ["--folder", str(source.parent), "--repo", "o/m", "--port-file", str(tmp_path / "port")]
     command = [sys.executable, "-m", "tests.helpers.hub_server", *words, "--rate", "50000000"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE) as process:
-        while not (tmp_path / "port").exists():
-            time.sleep(0.02)
+        wait_until((tmp_path / "port").exists)
         url = (tmp_path / "port").read_text("ascii")
         with urllib.request.urlopen(f"{url}/o/m/resolve/main/a/x.bin") as answer:
             assert answer.read() == bytes(300_000)

@@ -22,8 +22,9 @@ from app.transfers.existing import leftovers
 from app.transfers.fetch import fetch
 from app.transfers.part import PartFile
 from tests.app.transfers.support import QUICK, assert_all_right, final_names, open_client, remote_files, run
-from tests.helpers.hub_behaviour import make_repo
+from tests.helpers.hub_behaviour import make_repo, stall
 from tests.helpers.hub_server import Hub
+from tests.helpers.waiting import WAIT_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 REPO = "owner/model"
@@ -73,8 +74,7 @@ def test_fifty_kills_cost_less_than_a_tenth(tmp_path: Path) -> None:
     server_words += ["--rate", str(RATE), "--send-buffer", "4096"]
     kills = 0
     with program("tests.helpers.hub_server", *server_words, stdin=subprocess.PIPE):
-        while not (tmp_path / "port").exists():
-            time.sleep(0.05)
+        wait_until((tmp_path / "port").exists)
         url = (tmp_path / "port").read_text("ascii")
         child_words = ["tests.app.transfers.kill_child", url, REPO, str(folder), "4"]
         for _ in range(KILLS):
@@ -88,7 +88,7 @@ def test_fifty_kills_cost_less_than_a_tenth(tmp_path: Path) -> None:
             for name in final_names(folder) if folder.exists() else ():
                 assert (folder / name).stat().st_size == (tmp_path / "source" / name).stat().st_size
         with program(*child_words, stdout=subprocess.DEVNULL) as child:
-            assert child.wait(60) == 0
+            assert child.wait(WAIT_SECONDS) == 0
         with urllib.request.urlopen(f"{url}/_stats") as answer:
             sent = sum(json.load(answer).values())
     found = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in final_names(folder)}
@@ -102,8 +102,9 @@ def test_fifty_kills_cost_less_than_a_tenth(tmp_path: Path) -> None:
 def test_two_programs_at_once(tmp_path: Path) -> None:
     """The second is told so in one sentence; when the first is killed, another goes on."""
     folder = tmp_path / "model"
-    with Hub(rate=2 * MB) as hub:
+    with Hub() as hub:
         repo = hub.add(make_repo(5, [("a.bin", 4 * MB), ("b.bin", 500_000)]))
+        hub.behaviour.plan("a.bin", stall(after=2 * MB), where="cdn", times=None)
         words = ["tests.app.transfers.kill_child", hub.url, repo.name, str(folder), "2"]
         with program(*words, stdout=subprocess.PIPE) as first:
             assert first.stdout is not None
@@ -113,9 +114,9 @@ def test_two_programs_at_once(tmp_path: Path) -> None:
             assert caught.value.kind == "busy"
             assert caught.value.user_text == "Another program is downloading into this folder at this moment."
             with program(*words, stdout=subprocess.PIPE) as second:
-                assert second.communicate(timeout=30)[0] == f"busy: {caught.value.user_text}\n"
+                assert second.communicate(timeout=WAIT_SECONDS)[0] == f"busy: {caught.value.user_text}\n"
             assert first.poll() is None
-        hub.behaviour.rate = 0
+        hub.behaviour.forget()
         assert_all_right(repo, folder, run(remote_files(hub, repo), folder))
 
 

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.transfers import pace
 from app.transfers.pace import RateLimit, RateMeter, backoff, retry_after
 from tests.app.transfers.support import QUICK, assert_all_right, remote_files, run, with_
 from tests.helpers.hub_behaviour import make_repo
 from tests.helpers.hub_server import Hub
+from tests.helpers.waiting import WAIT_SECONDS, wait_until
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert meter.rate(50, 20.0) == 0.0, "a file that starts over is no negative rate"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("connections", [1, 3])
 def test_a_limit_holds_for_all_connections_together(hub: Hub, folder: Path, connections: int) -> None:
     repo = hub.add(make_repo(3, [("a.bin", 700_000), ("b.bin", 500_000)]))
@@ -66,7 +69,7 @@ def test_a_limit_holds_for_all_connections_together(hub: Hub, folder: Path, conn
     events = run(remote_files(hub, repo), folder, with_(connections=connections, rate_limit=1_000_000))
     seconds = time.monotonic() - started
     assert_all_right(repo, folder, events)
-    assert 0.8 < seconds < 2.5
+    assert seconds > 1.0, "1.2 MB at 1 MB/s, but for what may come at once"
 
 
 def test_a_limit_can_be_lifted_and_set_meanwhile() -> None:
@@ -74,29 +77,50 @@ def test_a_limit_can_be_lifted_and_set_meanwhile() -> None:
     threads = [threading.Thread(target=limit.take, args=(1_000_000, halt)) for _ in range(2)]
     for thread in threads:
         thread.start()
-    time.sleep(0.05)
+    wait_until(lambda: limit._level < -1_999_000, "both have taken what takes days")
     assert all(thread.is_alive() for thread in threads)
-    started = time.monotonic()
     limit.change(0)
     for thread in threads:
-        thread.join(5)
-    assert time.monotonic() - started < 0.5
+        thread.join(WAIT_SECONDS)
+    assert not any(thread.is_alive() for thread in threads)
     limit.change(500_000)
     assert limit.bytes_per_second == 500_000
-    started = time.monotonic()
-    for _ in range(10):
-        limit.take(15_000, halt)
-    assert 0.15 < time.monotonic() - started < 0.6
     with pytest.raises(ValueError, match="bytes_per_second is -1"):
         limit.change(-1)
 
 
+class HandClock(threading.Event):
+    """A clock that goes on when somebody waits for this event, and only then."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.now += max(timeout, 0.001)
+        return self.is_set()
+
+
+def test_the_limit_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = HandClock()
+    monkeypatch.setattr(pace, "time", clock)
+    limit = RateLimit(500_000)
+    for _ in range(10):
+        limit.take(15_000, clock)
+    assert clock.now == pytest.approx(100.3, abs=0.02)
+    clock.now += 60.0  # a rest is worth a tenth of a second
+    for _ in range(10):
+        limit.take(15_000, clock)
+    assert clock.now == pytest.approx(160.5, abs=0.05)
+
+
 def test_a_halt_ends_the_wait_for_the_limit() -> None:
+    """Without it the wait is one of days."""
     limit, halt = RateLimit(1), threading.Event()
     halt.set()
-    started = time.monotonic()
     limit.take(1_000_000, halt)
-    assert time.monotonic() - started < 0.2
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from app.transfers.errors import TransferError
 from app.transfers.existing import leftovers
 from app.transfers.fetch import fetch
 from app.transfers.values import Digest, RemoteFile, TransferEvent, TransferFinished
-from tests.app.transfers.support import QUICK, TOKEN, assert_all_right, remote_files, run, with_
+from tests.app.transfers.support import QUICK, SILENCE, TOKEN, assert_all_right, remote_files, run, with_
 from tests.helpers.hub_behaviour import EXPIRED, Fault, Repo, drop, make_repo, stall, status
 from tests.helpers.hub_server import Hub
 
@@ -180,14 +180,24 @@ def test_a_file_whose_url_went_is_not_asked_for_twice(hub: Hub, repo: Repo, fold
     assert len(hub.behaviour.requests(LARGE)) == 1
 
 
-@pytest.mark.parametrize("fault", [status(401), drop(), stall(), status(500), Fault("loop"), Fault("wrong-bytes")])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        status(401),
+        drop(),
+        pytest.param(stall(), marks=pytest.mark.slow),
+        status(500),
+        Fault("loop"),
+        Fault("wrong-bytes"),
+    ],
+)
 def test_tokens_and_signatures_are_nowhere(
     hub: Hub, repo: Repo, folder: Path, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub.behaviour.plan(LARGE, fault, skip=1, times=None)
     hub.behaviour.plan(LARGE, fault, where="hub", skip=1, times=None)
     with caplog.at_level(logging.DEBUG, "dewpoint"), pytest.raises(TransferError) as caught:
-        run(remote_files(hub, repo), folder, token=TOKEN)
+        run(remote_files(hub, repo), folder, with_(read_timeout=SILENCE, tries=2), token=TOKEN)
     said = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caplog.text
     chain: BaseException | None = caught.value
     while chain is not None:

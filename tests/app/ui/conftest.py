@@ -17,9 +17,12 @@ from app.library.services import LibraryServices
 from app.main import Parts, build
 from app.ui.models.models_window import ModelsWindow
 from tests.helpers.fake_engines import FakeEngines
+from tests.helpers.patience import hurried, patient_threads
 from tests.helpers.scripted_engine import ScriptedModelProcess
 from tests.helpers.scripted_library import ScriptedLibrary
+from tests.helpers.waiting import WAIT_MS
 
+__all__ = ["hurried", "patient_threads"]
 MakeWindow = Callable[..., Parts]
 
 
@@ -101,7 +104,7 @@ def library(scripted: Parts) -> ScriptedLibrary:
 @pytest.fixture
 def models(qtbot: QtBot, scripted: Parts) -> ModelsWindow:
     """The models window of `scripted`; nothing is known yet."""
-    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     scripted.window.actions_by_name["models"].trigger()
     assert scripted.window.models.page is not None
     return scripted.window.models.page

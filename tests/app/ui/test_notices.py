@@ -14,8 +14,8 @@ from app.updates.values import Found
 from tests.app.ui.models.test_coordinator import SMALL, in_use, opened
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.scripted_library import NVIDIA, ScriptedLibrary, library_of, mine
+from tests.helpers.waiting import WAIT_MS
 
-WAIT = 20_000
 FOUND = Found(Release("9.0.0", "2027-01-01", (), ()), None, None, "http://127.0.0.1/")
 
 
@@ -30,7 +30,7 @@ def test_build_engines_stays_build_engines_when_an_update_is_told(
     window.strip.action.click()
     card = scripted.window.engines.card
     assert card is not None
-    qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text(), timeout=WAIT_MS)
     assert scripted.window.updates.dialog is None
 
 

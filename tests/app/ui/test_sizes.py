@@ -31,6 +31,7 @@ from app.ui.window import MainWindow
 from app.updates.source import shown_address
 from tests.app.ui.sample import ANSWER, add_answer
 from tests.helpers.scripted_library import offer_of
+from tests.helpers.waiting import WAIT_MS, steady
 
 
 def test_text_size_by_key(parts: Parts) -> None:
@@ -58,13 +59,13 @@ def text_sizes(parts: Parts) -> dict[str, float]:
 
 def test_all_text_follows_the_text_size(qtbot: QtBot, parts: Parts) -> None:
     add_answer(parts, ANSWER)
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     before = text_sizes(parts)
     parts.preferences.set(text_scale=150)
     ready = parts.controller.model.state
     for phase in (ModelPhase.WRITING, ModelPhase.READY):  # colours that change must not bring an old size back
         parts.window.pane.header.show_state(dataclasses.replace(ready, phase=phase))
-    qtbot.wait(20)
+    qtbot.waitUntil(steady(lambda: text_sizes(parts)), timeout=WAIT_MS)
     after = text_sizes(parts)
     assert after.keys() == before.keys()
     assert len(before) > 10
@@ -102,8 +103,8 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
 def test_the_window_is_usable_at_twice_the_text_size(qtbot: QtBot, parts: Parts) -> None:
     add_answer(parts, ANSWER)
     parts.preferences.set(text_scale=200)
-    qtbot.wait(20)
     pane = parts.window.pane
+    qtbot.waitUntil(steady(lambda: [item.geometry() for item in pane.chat.items]), timeout=WAIT_MS)
     assert pane.composer.button.geometry().right() < pane.composer.width()
     for item in pane.chat.items:
         assert item.geometry().right() <= pane.chat.viewport().width()

@@ -23,6 +23,7 @@ from app.ui.chat.user_message import UserMessage
 from inference.events import DraftUpdated, Failed, ModelLoading
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.scripted_engine import READY, ScriptedModelProcess, committed, draft, finished, simple_answer
+from tests.helpers.waiting import WAIT_MS, steady
 
 
 def ask(qtbot: QtBot, parts: Parts, text: str) -> None:
@@ -34,7 +35,7 @@ def ask(qtbot: QtBot, parts: Parts, text: str) -> None:
 
 def wait_for_answer(qtbot: QtBot, parts: Parts) -> AnswerView:
     """The newest answer, complete."""
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     answer = parts.window.pane.chat.last_answer
     assert answer is not None
     return answer
@@ -99,12 +100,12 @@ def test_the_placeholder_that_is_seen_changes_with_the_state(qtbot: QtBot, parts
     seen = PaintedAreas()
     composer.box.viewport().installEventFilter(seen)
     for busy in (True, False):
-        qtbot.waitUntil(lambda: composer.box.viewport().isVisible(), timeout=5000)
-        qtbot.wait(50)
+        qtbot.waitUntil(lambda: composer.box.viewport().isVisible(), timeout=WAIT_MS)
+        qtbot.waitUntil(steady(lambda: len(seen.areas)), timeout=WAIT_MS)
         seen.areas.clear()
         composer.set_busy(busy)
         assert composer.box.placeholderText() == (words.PLACEHOLDER_BUSY if busy else words.PLACEHOLDER)
-        qtbot.waitUntil(lambda: composer.box.viewport().rect() in seen.areas, timeout=5000)
+        qtbot.waitUntil(lambda: composer.box.viewport().rect() in seen.areas, timeout=WAIT_MS)
 
 
 def test_blank_text_is_not_sent(qtbot: QtBot, parts: Parts) -> None:
@@ -133,7 +134,7 @@ def test_a_message_typed_while_loading_is_sent_when_ready(
 ) -> None:
     engine.load_gate.clear()
     parts = make_window()
-    qtbot.waitUntil(lambda: parts.controller.model.state.fraction == 0.4, timeout=3000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.fraction == 0.4, timeout=WAIT_MS)
     assert parts.window.pane.header.state.text() == "Loading 40 %"
     ask(qtbot, parts, "Early bird")
     assert not engine.requests
@@ -148,12 +149,12 @@ def test_stop_while_the_model_is_loading_ends_at_once(
 ) -> None:
     engine.load_gate.clear()
     parts = make_window()
-    qtbot.waitUntil(lambda: parts.controller.model.state.fraction == 0.4, timeout=3000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.fraction == 0.4, timeout=WAIT_MS)
     ask(qtbot, parts, "Never mind")
     parts.controller.stop()
     assert not parts.controller.busy
     engine.load_gate.set()
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=3000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     assert not engine.requests
     ask(qtbot, parts, "Now then")
     assert wait_for_answer(qtbot, parts).source() == "Hello **there**."
@@ -234,7 +235,7 @@ def test_an_answer_goes_on_while_another_chat_is_shown(
     assert parts.window.pane.notice.text == words.BUSY_ELSEWHERE
     assert parts.window.pane.composer.text == "Too early"
     engine.gate.set()
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     assert parts.window.pane.is_empty
     assert parts.store.messages(chat or "")[-1].body == "Hello **there**."
 
@@ -262,7 +263,7 @@ def test_closing_mid_answer_saves_what_is_there(qtbot: QtBot, parts: Parts, engi
     engine.gate.clear()
     ask(qtbot, parts, "Go")
     chat = parts.controller.chat_id or ""
-    qtbot.waitUntil(lambda: parts.store.messages(chat)[-1].body == "Saved. ", timeout=3000)
+    qtbot.waitUntil(lambda: parts.store.messages(chat)[-1].body == "Saved. ", timeout=WAIT_MS)
     parts.window.close()
     assert engine.closed
     last = parts.store.messages(chat)[-1]

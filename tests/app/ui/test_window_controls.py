@@ -35,6 +35,7 @@ from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.sample import ANSWER, add_answer
 from tests.helpers.scripted_engine import ScriptedModelProcess
+from tests.helpers.waiting import WAIT_MS
 
 CONTROLS = (QAbstractButton, QAbstractItemView, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTextBrowser)
 # Keys that a panel handles itself, and where that is tested.
@@ -182,7 +183,7 @@ def test_settings_survive_a_restart(qtbot: QtBot, make_window: MakeWindow, dewpo
 def test_the_preset_and_seed_reach_the_engine(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     parts.preferences.set(preset="fast", seed_mode="fixed", seed=42)
     parts.controller.send("Hi")
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=3000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     assert engine.requests[0].seed == 42
     assert engine.requests[0].sampler.max_denoising_steps == 16
 
@@ -207,27 +208,27 @@ def test_an_invalid_model_folder_keeps_the_old_model(qtbot: QtBot, make_window: 
         return bad if choice.folder == tmp_path else good
 
     parts = make_window(factory=factory)
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=3000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.window.models.open_model(tmp_path)
-    qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=3000)
+    qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=WAIT_MS)
     assert parts.window.pane.notice.text == "No model here. Choose another."
     assert parts.controller.model.state.phase == ModelPhase.READY
     assert bad.closed
     assert not good.closed
     parts.controller.send("Still there?")
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=3000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     assert len(good.requests) == 1
 
 
 def test_a_first_model_that_fails_is_named_in_the_header(qtbot: QtBot, make_window: MakeWindow) -> None:
     broken = ScriptedModelProcess(loading=[Failed("No model here.", "Choose another.", known=True)])
     parts = make_window(factory=lambda choice: broken)
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.FAILED, timeout=3000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.FAILED, timeout=WAIT_MS)
     assert parts.window.pane.header.state.text() == "No model here. Choose another."
 
 
 def test_an_example_is_sent_by_a_click(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
     button = parts.window.pane.empty.examples[1]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=3000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     assert engine.requests[0].turns[-1].text == button.text()

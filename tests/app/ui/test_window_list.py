@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.main import Parts
 from app.ui.chat.chat_list import day_group
+from tests.helpers.waiting import WAIT_MS
 
 
 def add_chats(parts: Parts, *texts: str) -> list[str]:
@@ -70,7 +71,7 @@ def test_rename_in_place(qtbot: QtBot, parts: Parts) -> None:
     editor.selectAll()
     qtbot.keyClicks(editor, "Garden")
     qtbot.keyClick(editor, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: parts.store.conversation(ids[0]).title == "Garden", timeout=1000)
+    qtbot.waitUntil(lambda: parts.store.conversation(ids[0]).title == "Garden", timeout=WAIT_MS)
     assert rows(parts) == ["Today", "Garden"]
 
 

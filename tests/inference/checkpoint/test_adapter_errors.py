@@ -254,6 +254,7 @@ sys.stdout.write(str(peak - before))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says which pages belong to files")
 def test_a_large_tensor_is_never_in_memory(tmp_path: Path) -> None:
     """190 MB of experts; in float32 they would be 380. The adapter itself has 3 MB."""

@@ -40,7 +40,7 @@ def test_transformers_loads_it(case: tuple[Path, np.ndarray]) -> None:
     np.testing.assert_allclose(made, exact, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", [TorchBackend, OnnxBackend])
+@pytest.mark.parametrize("kind", [TorchBackend, pytest.param(OnnxBackend, marks=pytest.mark.slow)])
 def test_our_backends_agree(case: tuple[Path, np.ndarray], kind: type[Backend]) -> None:
     folder, exact = case
     shares = np.exp(exact.astype(np.float64) / 0.7)

@@ -16,6 +16,7 @@ from inference.backends.fake_model import LONG_ANSWER, NAME, SHORT_ANSWER
 from inference.events import BlockCommitted, DraftUpdated, Failed, Finished, ModelLoading, ModelReady, PromptEncoded
 from inference.host import link
 from inference.host.client import ModelProcessClient, newest_drafts
+from tests.helpers.waiting import wait_until
 from tests.inference.support import ask, of_kind
 
 Start = Callable[..., ModelProcessClient]
@@ -126,8 +127,7 @@ def test_a_process_that_died_while_idle_is_replaced_in_silence(start: Start) -> 
     process = start()
     list(process.generate(ask()))
     process.kill()
-    while process.pid is not None:
-        time.sleep(0.01)
+    wait_until(lambda: process.pid is None)
     events = list(process.generate(ask()))
     assert isinstance(events[-1], Finished)
     assert of_kind(events, ModelReady)
@@ -141,8 +141,7 @@ def test_cancel_ends_between_two_steps(start: Start) -> None:
         if isinstance(event, DraftUpdated) and event.step >= 3:
             cancel.set()
     assert events[-1].reason == "cancelled"
-    # The draft that made us cancel, and at most the steps that were under way.
-    assert of_kind(events, DraftUpdated)[-1].step <= 6
+    assert len("".join(block.answer for block in of_kind(events, BlockCommitted))) < len(LONG_ANSWER)
     assert process.pid is not None
     assert isinstance(until_block(process.generate(ask()))[-1], BlockCommitted)
 
@@ -151,10 +150,10 @@ def test_a_hung_process_is_killed_after_a_cancel(start: Start) -> None:
     process, cancel = start("fake:hang", cancel_grace=0.3), threading.Event()
     list(process.load())
     pid = process.pid
-    timer = threading.Timer(0.2, cancel.set)
-    timer.start()
-    failed = list(process.generate(ask(), cancel))[-1]
-    timer.join()
+    for failed in process.generate(ask(), cancel):
+        if isinstance(failed, DraftUpdated) and failed.step == 2:
+            wait_until(standstill(psutil.Process(pid).cpu_times))  # it hangs in the third step
+            cancel.set()
     assert isinstance(failed, Failed)
     assert failed.engine_lost
     assert "did not react" in failed.user_text
@@ -172,6 +171,7 @@ def test_a_cancel_while_loading_ends_the_process_at_once(start: Start) -> None:
     assert isinstance(list(process.generate(ask()))[-1], Finished)
 
 
+@pytest.mark.slow
 def test_an_abandoned_answer_never_mixes_with_the_next(start: Start) -> None:
     process = start("fake:slow,long")
     run = process.generate(ask("First"))
@@ -191,12 +191,25 @@ def test_a_slow_reader_gets_the_newest_draft_and_every_block(start: Start) -> No
     for event in process.generate(ask()):
         events.append(event)
         if isinstance(event, PromptEncoded):
-            time.sleep(0.5)  # the whole answer queues up meanwhile, as far as the pipe holds it
+            # The whole answer queues up meanwhile, as far as the pipe holds it.
+            worked = psutil.Process(process.pid).cpu_times
+            wait_until(standstill(worked))
     drafts, blocks = of_kind(events, DraftUpdated), of_kind(events, BlockCommitted)
     assert "".join(block.answer for block in blocks) == LONG_ANSWER == events[-1].answer
     assert len(drafts) < sum(block.steps for block in blocks)
     order = [(event.block, isinstance(event, BlockCommitted)) for event in events if hasattr(event, "block")]
     assert order == sorted(order)
+
+
+def standstill(worked: Callable[[], Any]) -> Callable[[], bool]:
+    """Whether a process has used no more processor time for a second."""
+    now = [(0.0, worked())]
+
+    def reached() -> bool:
+        now.append((time.monotonic(), worked()))
+        return any(now[-1][0] - at > 1.0 and used == now[-1][1] for at, used in now[1:-1])
+
+    return reached
 
 
 def test_coalescing_keeps_order_and_the_newest_of_each_block() -> None:

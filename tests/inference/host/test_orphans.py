@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from inference.host import lifeline
+from tests.helpers.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
 PARENT = """
@@ -36,23 +37,24 @@ def start_parent(backend: str, then: str) -> tuple[subprocess.Popen[str], psutil
     return parent, psutil.Process(int(parent.stdout.readline()))
 
 
-@pytest.mark.parametrize("backend", ["fake:slow,long", "fake:hang"])
+@pytest.mark.parametrize("backend", ["fake:slow,long", pytest.param("fake:hang", marks=pytest.mark.slow)])
 def test_a_killed_parent_takes_its_model_process_along(backend: str) -> None:
     parent, process = start_parent(backend, "time.sleep(600)")
     with parent:
         parent.kill()
-    gone, _ = psutil.wait_procs([process], timeout=10)
+    gone, _ = psutil.wait_procs([process], timeout=WAIT_SECONDS)
     assert gone
 
 
 def test_a_parent_that_ends_without_closing_takes_its_model_process_along() -> None:
     parent, process = start_parent("fake:slow,long", "pass")
     with parent:
-        assert parent.wait(20) == 0
-    gone, _ = psutil.wait_procs([process], timeout=10)
+        assert parent.wait(WAIT_SECONDS) == 0
+    gone, _ = psutil.wait_procs([process], timeout=WAIT_SECONDS)
     assert gone
 
 
+@pytest.mark.slow
 def test_the_end_of_the_pipe_alone_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """What Windows has to rely on: the model process hangs in a step, and no kernel kills it for us."""
     # The child imports the server anew; the environment reaches it, a patched attribute would not.
@@ -60,5 +62,5 @@ def test_the_end_of_the_pipe_alone_is_enough(monkeypatch: pytest.MonkeyPatch) ->
     parent, process = start_parent("fake:hang", "time.sleep(600)")
     with parent:
         parent.kill()
-    gone, _ = psutil.wait_procs([process], timeout=10)
+    gone, _ = psutil.wait_procs([process], timeout=WAIT_SECONDS)
     assert gone

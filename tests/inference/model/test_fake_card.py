@@ -99,6 +99,7 @@ def on_card(config: ModelConfig) -> DiffusionGemma:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("experts", "fused"), [("grouped", True), ("grouped", False), ("capacity", True)])
 def test_a_step_of_the_published_size_stays_on_the_card(fake: Watched, experts: ExpertsWay, fused: bool) -> None:
     config = model_config_from_dicts(published_config(), published_generation_config(), ROOT)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from _pytest.mark import ParameterSet
 from transformers import DynamicCache
 
 from inference.backends.base import DenoiseStep
@@ -27,6 +28,12 @@ from trt_engines.weights.index import index_checkpoint
 TOLERANCE = 1e-4
 TORCH_ARCHITECTURES = 60
 ONNX_ARCHITECTURES = 12
+FAST_ARCHITECTURES = 10
+
+
+def quick_first(count: int) -> list[ParameterSet]:
+    """All seeds; those behind the first ten are left out of a fast run."""
+    return [pytest.param(seed, marks=[pytest.mark.slow] if seed >= FAST_ARCHITECTURES else []) for seed in range(count)]
 
 
 @dataclass
@@ -52,7 +59,7 @@ class Reference:
         return made.logits[0] / temperature
 
 
-@pytest.mark.parametrize("seed", range(TORCH_ARCHITECTURES))
+@pytest.mark.parametrize("seed", quick_first(TORCH_ARCHITECTURES))
 def test_torch_agrees_with_transformers(seed: int, tmp_path: Path) -> None:
     setting = random_settings(seed)[seed % 5]
     model = transformers_model(random_shape(seed))
@@ -60,6 +67,7 @@ def test_torch_agrees_with_transformers(seed: int, tmp_path: Path) -> None:
     _compare(model, tmp_path, TorchBackend, setting)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(ONNX_ARCHITECTURES))
 def test_onnx_agrees_with_transformers(seed: int, tmp_path: Path) -> None:
     """Two thirds of the architectures with checked capacity, as the published model; the rest with the exact loop."""

@@ -112,6 +112,7 @@ def _checked(intents: tuple[Intent, ...]) -> list[Intent]:
     return written + random.Random(9).sample(computed, 100)
 
 
+@pytest.mark.slow
 def test_no_held_out_wording_is_in_the_language_of_a_pattern(intents: tuple[Intent, ...]) -> None:
     held_out = {
         normalise(wording).replace(" ", ""): f"{intent.kind}.{intent.name}: {wording}"

@@ -128,6 +128,7 @@ def test_orthogonalised_matrices_have_singular_values_near_one(shape: tuple[int,
     assert 0.5 < float(values.min()) <= float(values.max()) < 1.5
 
 
+@pytest.mark.slow
 def test_a_run_learns_and_goes_on_where_it_stopped(config: ModelConfig, tmp_path: Path) -> None:
     save_tokenizer(train_tokenizer(load_intents(decline=False), samples=2000), tmp_path)
     plan = TrainingPlan(steps=12, tokens=600, compiled=False, warmup=2)
@@ -144,6 +145,7 @@ def test_a_run_learns_and_goes_on_where_it_stopped(config: ModelConfig, tmp_path
     assert not list(tmp_path.glob("*.part"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_weights(config: ModelConfig, tmp_path: Path) -> None:
     states = []
     for name in ("one", "two"):
@@ -156,6 +158,7 @@ def test_the_same_seed_trains_the_same_weights(config: ModelConfig, tmp_path: Pa
         torch.testing.assert_close(states[1][name], tensor, rtol=0, atol=0)
 
 
+@pytest.mark.slow
 def test_a_run_can_begin_with_published_weights(tmp_path: Path) -> None:
     starter = Path(__file__).resolve().parents[3] / "resources" / "starter"
     (tmp_path / "tokenizer.json").write_bytes((starter / "tokenizer.json").read_bytes())

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.waiting import WAIT_SECONDS
 from tests.trt_engines.building.support import STARTER, request_for
 from trt_engines.building import builder, child, store
 from trt_engines.building.builder import BuildError, BuildProgress, BuildRequest, build_engines
@@ -109,7 +110,7 @@ def test_the_program_that_builds_may_be_killed(engines: EngineStore, request_: B
                 break
         children = psutil.Process(program.pid).children(recursive=True)
         program.kill()
-    gone, alive = psutil.wait_procs(children, timeout=60)
+    gone, alive = psutil.wait_procs(children, timeout=WAIT_SECONDS)
     assert not alive
     assert gone
     list(build_engines(engines, request_))
@@ -170,7 +171,7 @@ def test_a_disk_that_fills_up_is_one_sentence(engines: EngineStore, request_: Bu
         patch.setattr(child, "_redirect", lambda stream, target: None)
         runner = threading.Thread(target=child.build_part, args=(job, Collects()))
         runner.start()
-        runner.join(60)
+        runner.join(WAIT_SECONDS)
     assert sent[-1][0] == "error"
     assert "disk became full while embed was being built" in str(sent[-1][1])
     assert not (tmp_path / "embed.plan").exists()

@@ -216,6 +216,7 @@ def test_damaged_dense_matrices(tmp_path: Path) -> None:
         opened(tmp_path, tensors, "fp8").floats(f"{QUERY}.weight")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says which pages belong to files")
 @pytest.mark.parametrize("kind", ["fp8", "nvfp4"])
 def test_experts_are_converted_one_by_one(tmp_path: Path, kind: str) -> None:

@@ -75,6 +75,7 @@ def measured(folder: Path, form: str) -> tuple[int, int]:
     return numbers["growth"], numbers["result"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says which pages belong to files")
 @pytest.mark.parametrize("form", ["int4", "fp8", "nvfp4", "mapped"])
 def test_less_than_an_expert_beside_the_result(plain: Path, form: str) -> None:
@@ -83,6 +84,7 @@ def test_less_than_an_expert_beside_the_result(plain: Path, form: str) -> None:
     assert growth < result + SLACK  # measured 7 to 12 MiB; an expert has 15, all have 363
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says which pages belong to files")
 def test_modelopt_goes_expert_by_expert_too(tmp_path: Path) -> None:
     """Twelve experts in float32 would be 190 MB."""

@@ -19,8 +19,8 @@ from app.updates.values import Found, UpdateState, UpdateStatus
 from tests.app.conftest import SetKind
 from tests.helpers.release_server import ReleaseServer
 from tests.helpers.tiny_models import OPTIONS
+from tests.helpers.waiting import WAIT_MS
 
-WAIT = 20_000
 DEB = b"a package" * 100_000
 State = UpdateState
 
@@ -71,5 +71,5 @@ def keeper(preferences: Preferences, paths: AppPaths, server: ReleaseServer, set
 
 def reach(qtbot: QtBot, keeper: Updates, state: UpdateState) -> UpdateStatus:
     """Wait for a state."""
-    qtbot.waitUntil(lambda: keeper.status.state is state, timeout=WAIT)
+    qtbot.waitUntil(lambda: keeper.status.state is state, timeout=WAIT_MS)
     return keeper.status

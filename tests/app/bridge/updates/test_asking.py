@@ -9,8 +9,9 @@ from app.base.paths import AppPaths
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
 from app.updates.service import UpdateService
-from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
+from tests.app.bridge.updates.conftest import DEB, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
+from tests.helpers.waiting import WAIT_MS
 
 
 def begin_slow_download(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
@@ -38,7 +39,7 @@ def test_ask_fetch_check(qtbot: QtBot, keeper: Updates, server: ReleaseServer, p
     assert status.found.fetched.read_bytes() == DEB
     assert status.done == len(DEB)
     keeper.check()
-    qtbot.waitUntil(lambda: bool(said.checked), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(said.checked), timeout=WAIT_MS)
     assert said.checked == [status.found.fetched]
     reach(qtbot, keeper, State.READY)
     assert said.states == [State.ASKING, State.NEWER, State.FETCHING, State.READY, State.CHECKING, State.READY]
@@ -71,7 +72,7 @@ def test_a_failure_is_told_and_can_be_repeated(qtbot: QtBot, keeper: Updates, se
     keeper.ask()
     status = reach(qtbot, keeper, State.NEWER)
     assert status.found is not None, "what was found is not forgotten because the next question failed"
-    qtbot.waitUntil(lambda: keeper.status.report is not None, timeout=WAIT)
+    qtbot.waitUntil(lambda: keeper.status.report is not None, timeout=WAIT_MS)
 
 
 @pytest.mark.log_allowed("bridge: task")
@@ -82,7 +83,7 @@ def test_a_bug_is_a_problem_of_its_own(qtbot: QtBot, keeper: Updates, monkeypatc
     monkeypatch.setattr("app.updates.service.UpdateService.ask", fail)
     said = Listener(keeper)
     keeper.ask()
-    qtbot.waitUntil(lambda: bool(said.problems), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(said.problems), timeout=WAIT_MS)
     assert said.problems[0].kind == "bug"
     assert keeper.status.state is State.IDLE
     assert keeper.status.report is None
@@ -149,6 +150,6 @@ def test_old_packages_are_deleted_at_the_start(qtbot: QtBot, keeper: Updates, pa
     old.mkdir(parents=True)
     (old / "dewpoint_0.0.1_amd64.deb").write_bytes(DEB)
     keeper.start()
-    qtbot.waitUntil(lambda: not paths.updates.exists(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not paths.updates.exists(), timeout=WAIT_MS)
     keeper.ask()
     reach(qtbot, keeper, State.IDLE)

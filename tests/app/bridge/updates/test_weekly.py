@@ -12,8 +12,9 @@ from app.bridge import updates as update_keeper
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
 from app.updates.values import UpdateStatus
-from tests.app.bridge.updates.conftest import DEB, WAIT, Listener, State, reach
+from tests.app.bridge.updates.conftest import DEB, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
+from tests.helpers.waiting import WAIT_MS
 
 
 @pytest.fixture
@@ -23,13 +24,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(update_keeper, "AGAIN_MS", 20)
 
 
-@pytest.mark.usefixtures("quick")
 def test_by_itself_it_asks_nobody(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
     server.publish("9.0.0", deb=DEB)
     keeper.start()
-    qtbot.wait(200)
-    assert server.seen == []
+    keeper.on_look_due()
     assert keeper.status.state is State.IDLE
+    assert server.seen == []
 
 
 @pytest.mark.usefixtures("quick")
@@ -40,9 +40,10 @@ def test_weekly_asks_once_and_tells_once(
     said = Listener(keeper)
     keeper.start()
     preferences.set(update_check="weekly")
-    qtbot.waitUntil(lambda: bool(said.told), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(said.told), timeout=WAIT_MS)
     assert preferences.settings.update_told == "9.0.0"
-    qtbot.wait(200)
+    keeper.on_look_due()
+    assert keeper.status.state is State.NEWER
     assert len(server.seen) == 1, "once, and nothing is fetched"
     assert len(said.told) == 1
 
@@ -53,9 +54,9 @@ def test_whoever_switches_it_on_wants_to_know_soon(
     monkeypatch.setattr(update_keeper, "LOOK_MS", 20)
     server.publish("9.0.0", deb=DEB)
     keeper.start()
-    qtbot.wait(100)  # the next look is an hour away
+    qtbot.waitUntil(lambda: keeper._timer.interval() == update_keeper.AGAIN_MS, timeout=WAIT_MS)
     preferences.set(text_scale=110)
-    qtbot.wait(100)
+    assert keeper._timer.interval() == update_keeper.AGAIN_MS, "the next look is an hour away"
     assert server.seen == []
     preferences.set(update_check="weekly")
     reach(qtbot, keeper, State.NEWER)
@@ -87,7 +88,8 @@ def test_when_a_week_is_over(
     if asks:
         reach(qtbot, keeper, State.NEWER)
     else:
-        qtbot.wait(150)
+        keeper.on_look_due()
+        assert keeper.status.state is State.IDLE
     assert len(server.seen) == int(asks)
     assert not said.told, "of this version it was told before"
 
@@ -99,10 +101,11 @@ def test_a_weekly_look_that_fails_says_nothing_and_waits_a_day(
     server.status = 500
     preferences.set(update_check="weekly")
     keeper.start()
-    qtbot.waitUntil(lambda: bool(server.seen) and keeper.status.state is State.IDLE, timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(server.seen) and keeper.status.state is State.IDLE, timeout=WAIT_MS)
     assert keeper.status.report is None
     assert preferences.settings.updates_asked == ""
-    qtbot.wait(150)
+    keeper.on_look_due()
+    assert keeper.status.state is State.IDLE
     assert len(server.seen) == 1
 
 
@@ -112,7 +115,8 @@ def test_offline_weekly_asks_nobody(
 ) -> None:
     preferences.set(update_check="weekly", offline=True)
     keeper.start()
-    qtbot.wait(150)
+    keeper.on_look_due()
+    assert keeper.status.state is State.IDLE
     assert server.seen == []
 
 

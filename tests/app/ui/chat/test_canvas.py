@@ -27,6 +27,7 @@ from app.ui.chat.canvas import (
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
+from tests.helpers.waiting import WAIT_MS, steady
 
 WORDS = [" dew", " forms", " on", " cold", " grass", ",", " drops", "\n\n", " and", " light", "ly"]
 THEME = Theme(LIGHT, 1.0, 10.0)
@@ -153,14 +154,16 @@ def test_screen_readers_get_settled_text_alone(canvas: CanvasView) -> None:
 
 def test_frames_are_painted_only_while_something_fades(qtbot: QtBot, canvas: CanvasView) -> None:
     canvas.set_draft(full_draft(6))
-    qtbot.waitUntil(lambda: not canvas._frames.isActive(), timeout=10_000)
-    qtbot.wait(40)  # the last frame is painted by the event loop
-    painted = canvas.frames_painted
-    qtbot.wait(80)
-    assert canvas.frames_painted == painted
+    qtbot.waitUntil(lambda: not canvas._frames.isActive(), timeout=WAIT_MS)
+    qtbot.waitUntil(steady(lambda: canvas.frames_painted), timeout=WAIT_MS)  # the event loop paints the last frame
+    assert not canvas._frames.isActive()
 
 
-def test_reduced_motion_changes_twice_a_second_at_most(qtbot: QtBot, canvas: CanvasView) -> None:
+def test_reduced_motion_changes_twice_a_second_at_most(
+    qtbot: QtBot, canvas: CanvasView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("app.ui.chat.canvas.time.monotonic", lambda: now[0])
     canvas.set_reduce_motion(True)
     canvas.set_draft(full_draft(1))
     canvas.set_draft(full_draft(2))
@@ -168,7 +171,8 @@ def test_reduced_motion_changes_twice_a_second_at_most(qtbot: QtBot, canvas: Can
     assert canvas.draft is not None
     assert canvas.draft.step == 1
     assert not canvas._frames.isActive()
-    qtbot.waitUntil(lambda: canvas.draft is not None and canvas.draft.step == 3, timeout=10_000)
+    monkeypatch.undo()
+    qtbot.waitUntil(lambda: canvas.draft is not None and canvas.draft.step == 3, timeout=WAIT_MS)
 
 
 def test_calm_mode_paints_no_noise(qtbot: QtBot, canvas: CanvasView, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.chat_view import PAGE, ChatView
 from app.ui.widgets.theme import ThemeManager
 from tests.helpers.scripted_engine import draft
+from tests.helpers.waiting import WAIT_MS, steady
 
 
 def message(number: int, role: Role, body: str, state: MessageState = MessageState.DONE) -> Message:
@@ -41,41 +42,42 @@ def view(qapp: QApplication, qtbot: QtBot) -> Iterator[ChatView]:
 
 
 def settle(qtbot: QtBot, view: ChatView) -> None:
-    """Wait until nothing is laid out any more: heights and the scroll bar stay for 60 ms, however slow the machine."""
-    seen: list[tuple[int, ...]] = []
+    """Wait until nothing is laid out any more: heights and the scroll bar stay, however slow the machine."""
+    bar = view.verticalScrollBar()
 
-    def quiet() -> bool:
-        bar = view.verticalScrollBar()
-        seen.append((bar.maximum(), bar.value(), *(item.height() for item in view.items)))
-        return len(seen) > 6 and len(set(seen[-6:])) == 1
+    def places() -> tuple[int, ...]:
+        return (bar.maximum(), bar.value(), *(item.height() for item in view.items))
 
-    qtbot.waitUntil(quiet, timeout=20_000)
+    qtbot.waitUntil(steady(places), timeout=WAIT_MS)
 
 
 def test_only_the_newest_messages_become_widgets(qtbot: QtBot, view: ChatView) -> None:
     view.show_messages(branch(10_000))
     assert len(view.items) == PAGE
-    qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 0, timeout=WAIT_MS)
     assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
 
 
 def test_earlier_messages_come_on_scrolling_up_without_a_jump(qtbot: QtBot, view: ChatView) -> None:
+    view._settling.setInterval(WAIT_MS)  # by hand: layout takes more rounds on a busy machine
     view.show_messages(branch(100))
     bar = view.verticalScrollBar()
-    qtbot.waitUntil(lambda: bar.maximum() > 500, timeout=20_000)
+    qtbot.waitUntil(lambda: bar.maximum() > 500, timeout=WAIT_MS)
     settle(qtbot, view)
     first = view.items[0]
     bar.setValue(10)
     place = first.mapTo(view.viewport(), first.rect().topLeft()).y()
-    qtbot.waitUntil(lambda: len(view.items) == 2 * PAGE and bar.value() > 500, timeout=20_000)
+    qtbot.waitUntil(lambda: len(view.items) == 2 * PAGE and bar.value() > 500, timeout=WAIT_MS)
     settle(qtbot, view)
+    view._settling.stop()
+    view.on_settled()
     assert abs(first.mapTo(view.viewport(), first.rect().topLeft()).y() - place) <= 80
 
 
 def test_it_sticks_to_the_bottom_only_if_the_user_is_there(qtbot: QtBot, view: ChatView) -> None:
     view.show_messages((*branch(20), message(20, "user", "Go"), message(21, "assistant", "", MessageState.STREAMING)))
     bar = view.verticalScrollBar()
-    qtbot.waitUntil(lambda: bar.maximum() > 100, timeout=20_000)
+    qtbot.waitUntil(lambda: bar.maximum() > 100, timeout=WAIT_MS)
     settle(qtbot, view)
     view.show_draft(draft([" word"] * 30))
     view.commit("A paragraph.\n\n" * 30)

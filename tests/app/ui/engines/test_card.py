@@ -16,18 +16,19 @@ from app.ui.engines.log import EngineLog
 from app.ui.widgets.question import Question
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.fake_engines import FakeEngines, build_error, detected
+from tests.helpers.waiting import WAIT_MS, steady
 
 MODEL = ModelChoice(Path("/models/x"), "fake", "Big model")
 
 
 def opened(qtbot: QtBot, parts: Parts) -> EngineCard:
     """The card of a model with files, after its first look."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.controller.model._choice = MODEL
     parts.window.actions_by_name["engines"].trigger()
     card = parts.window.engines.card
     assert card is not None
-    qtbot.waitUntil(lambda: card._status is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: card._status is not None, timeout=WAIT_MS)
     return card
 
 
@@ -46,7 +47,7 @@ def wait_idle(qtbot: QtBot, parts: Parts, text: str) -> None:
     """Until nothing is done any more and the banner says `text`."""
     card = parts.window.engines.card
     assert card is not None
-    qtbot.waitUntil(lambda: parts.engines.work is None and headline(card) == text, timeout=10_000)
+    qtbot.waitUntil(lambda: parts.engines.work is None and headline(card) == text, timeout=WAIT_MS)
 
 
 def agree(card: EngineCard) -> Question:
@@ -101,7 +102,7 @@ def test_rebuild_asks_and_begins_anew(qtbot: QtBot, parts: Parts, fake_engines: 
     assert parts.engines.work is None
     fake_engines.gate.clear()
     agree(card)
-    qtbot.waitUntil(lambda: "Segment 2 of 32" in card.work.part.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Segment 2 of 32" in card.work.part.text(), timeout=WAIT_MS)
     fake_engines.gate.set()
     wait_idle(qtbot, parts, "Ready")
     assert fake_engines.tested == 2
@@ -111,7 +112,7 @@ def test_while_building(qtbot: QtBot, parts: Parts, fake_engines: FakeEngines) -
     card = opened(qtbot, parts)
     fake_engines.gate.clear()
     card.build_button.click()
-    qtbot.waitUntil(lambda: card.work.part.text() == "Segment 2 of 32 (output)", timeout=10_000)
+    qtbot.waitUntil(lambda: card.work.part.text() == "Segment 2 of 32 (output)", timeout=WAIT_MS)
     assert card.work.isVisible()
     assert not card.banner.isVisible()
     assert enabled(card) == []
@@ -139,17 +140,17 @@ def test_closing_the_card_stops_nothing(qtbot: QtBot, parts: Parts, fake_engines
     card.build_button.click()
     card.close_button.click()
     link = parts.window.engines.link
-    qtbot.waitUntil(lambda: link.text() == "Building engines \u00b7 3 %", timeout=10_000)
+    qtbot.waitUntil(lambda: link.text() == "Building engines \u00b7 3 %", timeout=WAIT_MS)
     assert link.isVisible()
     assert parts.controller.send("Hello?")  # one may chat meanwhile
     link.click()
     assert card.isVisible()
     card.close_button.click()
     fake_engines.gate.set()
-    qtbot.waitUntil(lambda: parts.engines.work is None, timeout=10_000)
+    qtbot.waitUntil(lambda: parts.engines.work is None, timeout=WAIT_MS)
     assert not link.isVisible()
     assert parts.window.pane.notice.text == words.ENGINES_TESTED
-    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=10_000)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
 
 
 def test_an_error_is_shown_with_its_log(qtbot: QtBot, parts: Parts, fake_engines: FakeEngines) -> None:
@@ -159,7 +160,7 @@ def test_an_error_is_shown_with_its_log(qtbot: QtBot, parts: Parts, fake_engines
     wait_idle(qtbot, parts, "The process that built stack01 was ended from outside.")
     assert card.banner.property("tone") == "bad"
     assert card.banner.log.isVisible()
-    qtbot.waitUntil(lambda: card.build_button.text() == "Go on building", timeout=10_000)
+    qtbot.waitUntil(lambda: card.build_button.text() == "Go on building", timeout=WAIT_MS)
     fake_engines.error = None
     card.build_button.click()
     wait_idle(qtbot, parts, "Ready")
@@ -183,7 +184,7 @@ def test_a_model_without_files(qtbot: QtBot, parts: Parts) -> None:
     parts.window.engines.on_engines()
     card = parts.window.engines.card
     assert card is not None
-    qtbot.waitUntil(lambda: "no files" in headline(card), timeout=10_000)
+    qtbot.waitUntil(lambda: "no files" in headline(card), timeout=WAIT_MS)
 
 
 def test_stale_engines_say_why_and_can_be_freed(qtbot: QtBot, parts: Parts, fake_engines: FakeEngines) -> None:
@@ -216,7 +217,7 @@ def test_a_deletion_that_the_system_refuses(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", refuse)
         agree(card)
-        qtbot.waitUntil(lambda: "Permission denied" in headline(card), timeout=10_000)
+        qtbot.waitUntil(lambda: "Permission denied" in headline(card), timeout=WAIT_MS)
     assert "Close every program" in card.banner.detail.text()
     card.verify.click()
     wait_idle(qtbot, parts, "Ready")
@@ -238,11 +239,11 @@ def test_another_model_is_opened_while_the_first_is_built(
     card = opened(qtbot, parts)
     fake_engines.gate.clear()
     card.build_button.click()
-    qtbot.waitUntil(lambda: "Segment 2" in card.work.part.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Segment 2" in card.work.part.text(), timeout=WAIT_MS)
     fake_engines.weights, fake_engines.model = "others", "Other"
     parts.controller.model._choice = ModelChoice(Path("/models/y"), "fake", "Other model")
     parts.window.engines.look_again()
-    qtbot.waitUntil(lambda: "Other model" in card.subject.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Other model" in card.subject.text(), timeout=WAIT_MS)
     assert card.banner.isVisible()
     assert card.work.what.full_text == "Big model \u00b7 INT4"
     assert enabled(card) == []
@@ -255,7 +256,7 @@ def test_the_window_is_closed_while_building(qtbot: QtBot, make_window: MakeWind
     card = opened(qtbot, parts)
     fake_engines.gate.clear()
     card.build_button.click()
-    qtbot.waitUntil(lambda: "Segment 2" in card.work.part.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Segment 2" in card.work.part.text(), timeout=WAIT_MS)
     parts.window.close()
     fake_engines.gate.set()
     again = make_window()
@@ -268,8 +269,12 @@ def test_long_names_and_large_text_fit(qtbot: QtBot, parts: Parts, fake_engines:
     parts.preferences.set(text_scale=200)
     card = opened(qtbot, parts)
     card.resize(620, 420)
-    qtbot.wait(20)
-    for button in (card.delete, card.verify, card.build_button, card.close_button):
-        assert card.rect().contains(button.geometry())
-    right = card.facts.mapTo(card, card.facts.rect().topRight()).x()
-    assert right <= card.width()
+
+    def fits() -> None:
+        for button in (card.delete, card.verify, card.build_button, card.close_button):
+            assert card.rect().contains(button.geometry())
+        right = card.facts.mapTo(card, card.facts.rect().topRight()).x()
+        assert right <= card.width()
+
+    qtbot.waitUntil(steady(card.facts.geometry), timeout=WAIT_MS)
+    fits()

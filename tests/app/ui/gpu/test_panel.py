@@ -24,6 +24,7 @@ from app.ui.models.models_window import ModelsWindow
 from app.ui.widgets.question import Question
 from tests.helpers.scripted_gpu import ABSENT, BROKEN, DAMAGED, INSTALLED, MB, OFFER, ScriptedGpu
 from tests.helpers.scripted_library import ScriptedLibrary, library_of
+from tests.helpers.waiting import WAIT_MS
 
 FAILED = ErrorReport("known", texts.UNREACHABLE, texts.UNREACHABLE_HINT)
 
@@ -177,7 +178,7 @@ def test_news_while_the_models_window_is_closed(scripted: Parts, gpu: ScriptedGp
 
 
 def test_the_engine_card_has_the_line_too(qtbot: QtBot, scripted: Parts, gpu: ScriptedGpu) -> None:
-    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     scripted.window.engines.open_card(Path("/models/x"), "Big model")
     card = scripted.window.engines.card
     assert card is not None

@@ -27,13 +27,14 @@ from tests.helpers.scripted_library import (
     library_of,
     mine,
 )
+from tests.helpers.waiting import WAIT_MS
 
 SMALL = mine("m", ModelState.READY, fit=PROCESSOR)
 
 
 def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
     """The models window, once a model answers."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.window.models.show_page()
     assert parts.window.models.page is not None
     return parts.window.models.page
@@ -42,7 +43,7 @@ def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
 def in_use(qtbot: QtBot, parts: Parts, folder: Path | None) -> None:
     """Wait until the model in `folder` answers."""
     keeper = parts.controller.model
-    qtbot.waitUntil(lambda: keeper.choice.folder == folder and keeper.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: keeper.choice.folder == folder and keeper.state.phase == ModelPhase.READY, timeout=WAIT_MS)
 
 
 def test_the_name_in_the_header_leads_to_the_models(qtbot: QtBot, scripted: Parts) -> None:
@@ -76,7 +77,7 @@ def test_a_download_in_the_header(qtbot: QtBot, scripted: Parts, library: Script
 
 
 def test_an_installed_model_can_be_used_at_once(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
-    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     notice = scripted.window.pane.notice
     library.show(library_of(SMALL))
     library.download_ended.emit(Ended("m", True, None))
@@ -99,7 +100,7 @@ def test_a_model_that_needs_engines_says_so(
     window.strip.action.click()
     card = scripted.window.engines.card
     assert card is not None
-    qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text(), timeout=WAIT_MS)
 
 
 def test_engines_are_built_for_the_model_of_the_row(
@@ -112,20 +113,20 @@ def test_engines_are_built_for_the_model_of_the_row(
     row.buttons()[1].click()
     card = scripted.window.engines.card
     assert card is not None
-    qtbot.waitUntil(lambda: card.build_button.isEnabled() and NVIDIA.title in card.subject.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: card.build_button.isEnabled() and NVIDIA.title in card.subject.text(), timeout=WAIT_MS)
     fake_engines.gate.clear()
     card.build_button.click()
-    qtbot.waitUntil(lambda: row.progress.text().startswith("Segment 2 of 32"), timeout=10_000)
+    qtbot.waitUntil(lambda: row.progress.text().startswith("Segment 2 of 32"), timeout=WAIT_MS)
     assert row.state.text() == "Building engines"
     assert [button.text() for button in row.buttons()] == ["Engines \u2026"]
     remove = next(line for line in row.menu.actions() if line.data() == "remove")
     assert remove.toolTip() == words.BUILDING_WHY
     card.close()
     scripted.window.engines.link.click()  # of this model, not of the one that answers
-    qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text() and card.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: NVIDIA.title in card.subject.text() and card.isVisible(), timeout=WAIT_MS)
     looks = library.calls.count(("look",))
     fake_engines.gate.set()
-    qtbot.waitUntil(lambda: library.calls.count(("look",)) > looks, timeout=10_000)
+    qtbot.waitUntil(lambda: library.calls.count(("look",)) > looks, timeout=WAIT_MS)
     assert scripted.controller.model.choice.folder != model.folder  # what answers is not loaded again
 
 
@@ -190,7 +191,7 @@ def test_use_and_back_to_the_starter(qtbot: QtBot, scripted: Parts, library: Scr
     in_use(qtbot, scripted, SMALL.folder)
     assert row.mark.text() == "In use"
     starter.buttons()[0].click()
-    qtbot.waitUntil(lambda: scripted.controller.model.choice.starter, timeout=10_000)
+    qtbot.waitUntil(lambda: scripted.controller.model.choice.starter, timeout=WAIT_MS)
     assert row.mark.text() != "In use"
     assert starter.mark.text() == "In use"
 
@@ -204,7 +205,7 @@ def test_a_folder_opened_in_the_menu_comes_into_the_list(
     monkeypatch: pytest.MonkeyPatch,
     known: bool,
 ) -> None:
-    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=10_000)
+    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(tmp_path))
     scripted.window.actions_by_name["open_model"].trigger()
     assert library.asked_for() == [("add_folder", tmp_path)]
@@ -234,13 +235,13 @@ def test_nobody_looks_before_the_window_takes_input(qtbot: QtBot, scripted: Part
     assert library.calls == []
     scripted.window.models.first_look.setInterval(1)
     scripted.window.models.first_look.start()
-    qtbot.waitUntil(lambda: library.calls == [("look",)])
+    qtbot.waitUntil(lambda: library.calls == [("look",)], timeout=WAIT_MS)
 
 
 def test_a_real_look(qtbot: QtBot, parts: Parts) -> None:
     """The real keeper, on an empty data folder: the starter model, and what the list offers for the card."""
     window = opened(qtbot, parts)
-    qtbot.waitUntil(lambda: bool(window.list.rows), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(window.list.rows), timeout=WAIT_MS)
     assert window.list.machine.card.text() == "RTX 4070, 12 GiB"
     states = {row.state.text() for row in window.list.rows.values()}
     assert states == {"Ready", "Not downloaded"}

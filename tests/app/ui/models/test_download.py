@@ -17,27 +17,27 @@ from app.ui.models.row import ModelRow
 from tests.app.conftest import MakeServices
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.models.support import labels, press
-from tests.helpers.hub_behaviour import Repo
+from tests.helpers.hub_behaviour import Repo, stall
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, tiny_contents
+from tests.helpers.waiting import WAIT_MS
 
-WAIT = 20_000
 INSTALLED = "Installed, no engines yet"
 
 
 def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
     """The models window after its first look."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT)
+    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.window.models.show_page()
     window = parts.window.models.page
     assert window is not None
-    qtbot.waitUntil(lambda: bool(window.list.rows), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(window.list.rows), timeout=WAIT_MS)
     return window
 
 
 def dialog_of(qtbot: QtBot, parts: Parts, kind: type[QDialog]) -> QDialog:
     """The dialog of this kind, as soon as it is open."""
-    qtbot.waitUntil(lambda: any(each.isVisible() for each in parts.window.findChildren(kind)), timeout=WAIT)
+    qtbot.waitUntil(lambda: any(each.isVisible() for each in parts.window.findChildren(kind)), timeout=WAIT_MS)
     return next(each for each in parts.window.findChildren(kind) if each.isVisible())
 
 
@@ -64,7 +64,7 @@ def row_of(qtbot: QtBot, window: ModelsWindow, state: str) -> ModelRow:
     def found() -> list[ModelRow]:
         return [row for row in window.list.rows.values() if NAME in row.origin.full_text and row.state.text() == state]
 
-    qtbot.waitUntil(lambda: len(found()) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(found()) == 1, timeout=WAIT_MS)
     return found()[0]
 
 
@@ -78,29 +78,31 @@ def test_from_a_name_to_a_removed_model(
     assert isinstance(dialog, LicenceDialog)
     assert "Apache License" in dialog.text.toPlainText()
     assert not hub.behaviour.requests("model-00001-of-00002.safetensors")
-    hub.behaviour.rate = 400_000
+    hub.behaviour.plan("model-00002-of-00002.safetensors", stall(after=500_000), times=None)
     accept(qtbot, parts)
     row = row_of(qtbot, window, "Downloading")
-    qtbot.waitUntil(lambda: "MB/s" in row.progress.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "MB/s" in row.progress.text(), timeout=WAIT_MS)
     press(row, "Pause")
     row_of(qtbot, window, "Paused")
     assert row.bar.isVisible()
-    hub.behaviour.rate = 0
+    hub.behaviour.forget()
     press(row, "Resume")
     row_of(qtbot, window, INSTALLED)
     assert window.strip.text.text() == f"{NAME} is installed."
     assert labels(row) == ["Use", "Build engines \u2026"]
     press(row, "Verify again")
-    qtbot.waitUntil(lambda: window.strip.text.text() == f"Every file of {NAME} is right.", timeout=WAIT)
+    qtbot.waitUntil(lambda: window.strip.text.text() == f"Every file of {NAME} is right.", timeout=WAIT_MS)
     folder = services.folder_for(NAME)
     (folder / "notes.txt").write_text("mine", "utf-8")
     press(row, "Remove \u2026")
     removal = dialog_of(qtbot, parts, RemovalDialog)
     assert isinstance(removal, RemovalDialog)
     removal.agree.click()
-    qtbot.waitUntil(lambda: window.strip.text.text().endswith("came free."), timeout=WAIT)
+    qtbot.waitUntil(lambda: window.strip.text.text().endswith("came free."), timeout=WAIT_MS)
     assert [file.name for file in folder.iterdir()] == ["notes.txt"]
-    qtbot.waitUntil(lambda: all(NAME not in each.origin.full_text for each in window.list.rows.values()), timeout=WAIT)
+    qtbot.waitUntil(
+        lambda: all(NAME not in each.origin.full_text for each in window.list.rows.values()), timeout=WAIT_MS
+    )
 
 
 def test_a_damaged_file_is_found_and_repaired(
@@ -128,18 +130,17 @@ def test_the_window_closes_during_a_download_and_goes_on_next_time(
 ) -> None:
     parts = make_window(services=make_services())
     window = opened(qtbot, parts)
-    hub.behaviour.rate = 300_000
+    hub.behaviour.plan("model-00002-of-00002.safetensors", stall(after=500_000), times=None)
     ask_for(qtbot, parts, NAME)
     accept(qtbot, parts)
     row = row_of(qtbot, window, "Downloading")
-    qtbot.waitUntil(lambda: row.bar.value() > 0, timeout=WAIT)
+    qtbot.waitUntil(lambda: row.bar.value() > 0, timeout=WAIT_MS)
     parts.window.close()
-    hub.behaviour.rate = 0
-    sent = len(hub.behaviour.requests("model-00002-of-00002.safetensors"))
+    hub.behaviour.forget()
     again = make_window(services=make_services())
     window = opened(qtbot, again)
     row = row_of(qtbot, window, "Paused")  # nothing is fetched before a click
-    assert len(hub.behaviour.requests("model-00002-of-00002.safetensors")) == sent
+    assert not hub.behaviour.requests("model-00002-of-00002.safetensors")
     press(row, "Resume")
     row_of(qtbot, window, INSTALLED)
 
@@ -152,7 +153,7 @@ def test_what_cannot_be_asked_is_said(
     window = opened(qtbot, parts)
     parts.preferences.set(offline=offline)
     ask_for(qtbot, parts, NAME if offline else "nobody/nothing")
-    qtbot.waitUntil(window.strip.isVisible, timeout=WAIT)
+    qtbot.waitUntil(window.strip.isVisible, timeout=WAIT_MS)
     assert ("stay offline" if offline else "There is no model nobody/nothing") in window.strip.text.text()
     assert window.strip.hint.text()
     assert window.asking.full_text == ""

@@ -25,6 +25,7 @@ from tests.helpers.scripted_library import (
     library_of,
     mine,
 )
+from tests.helpers.waiting import WAIT_MS
 
 
 def test_before_the_first_look(models: ModelsWindow, library: ScriptedLibrary) -> None:
@@ -83,7 +84,7 @@ def test_rows_are_changed_in_place(qtbot: QtBot, models: ModelsWindow, library: 
     pause = row.buttons()[0]
     models.activateWindow()
     pause.setFocus()
-    qtbot.waitUntil(pause.hasFocus)
+    qtbot.waitUntil(pause.hasFocus, timeout=WAIT_MS)
     for done in range(2, 60):
         library.show_transfer(Transferring("m", done, 100, 5.0))
         library.show(library_of(mine("m", ModelState.DOWNLOADING, done=done)))
@@ -99,10 +100,10 @@ def test_the_focus_follows_a_model_whose_download_begins(
     models.activateWindow()
     button = models.list.rows["catalogue:nvidia-nvfp4"].buttons()[0]
     button.setFocus()
-    qtbot.waitUntil(button.hasFocus)
+    qtbot.waitUntil(button.hasFocus, timeout=WAIT_MS)
     library.show(library_of(mine("m", ModelState.DOWNLOADING)))
     assert "catalogue:nvidia-nvfp4" not in models.list.rows
-    qtbot.waitUntil(lambda: models.list.rows["m"].buttons()[0].hasFocus())
+    qtbot.waitUntil(lambda: models.list.rows["m"].buttons()[0].hasFocus(), timeout=WAIT_MS)
 
 
 def test_tab_goes_from_top_to_bottom(qtbot: QtBot, models: ModelsWindow, library: ScriptedLibrary) -> None:
@@ -110,7 +111,7 @@ def test_tab_goes_from_top_to_bottom(qtbot: QtBot, models: ModelsWindow, library
     library.show(library_of(mine("m", ModelState.PAUSED), leftovers=leftovers()))  # a new row in the middle
     models.activateWindow()
     models.add.setFocus()
-    qtbot.waitUntil(models.add.hasFocus)
+    qtbot.waitUntil(models.add.hasFocus, timeout=WAIT_MS)
     seen = []
     for _ in range(30):
         focused = QApplication.focusWidget()

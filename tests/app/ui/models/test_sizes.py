@@ -12,6 +12,7 @@ from app.base.errors import ErrorReport
 from app.library.values import ModelState, ModelStatus
 from app.main import Parts
 from tests.helpers.scripted_library import ScriptedLibrary, library_of, mine
+from tests.helpers.waiting import WAIT_MS, steady
 
 
 def long_ones() -> tuple[ModelStatus, ...]:
@@ -36,9 +37,10 @@ def test_everything_fits_in_narrow_windows(
     assert window is not None
     library.show(library_of(*long_ones()))
     window.resize(width, 640)
-    qtbot.wait(30)
-    assert window.width() == width
     area = window.list
+    rows = area.rows.values
+    qtbot.waitUntil(steady(lambda: [row.geometry() for row in rows()]), timeout=WAIT_MS)
+    assert window.width() == width
     assert area.widget() is not None
     assert area.widget().width() <= area.viewport().width()
     for row in area.rows.values():

@@ -20,8 +20,8 @@ from app.updates.values import UpdateState
 from tests.app.conftest import SetKind
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.release_server import CHANGES, ReleaseServer
+from tests.helpers.waiting import WAIT_MS, steady
 
-WAIT = 20_000
 PACKAGE = b"a package" * 100_000
 
 
@@ -49,7 +49,7 @@ def shown(dialog: UpdateDialog) -> list[str]:
 
 def reach(qtbot: QtBot, parts: Parts, state: UpdateState) -> None:
     """Wait for a state."""
-    qtbot.waitUntil(lambda: parts.updates.status.state is state, timeout=WAIT)
+    qtbot.waitUntil(lambda: parts.updates.status.state is state, timeout=WAIT_MS)
 
 
 def test_a_package_for_linux(
@@ -87,7 +87,7 @@ def test_a_package_for_linux(
     dialog.package.show_button.click()
     assert opened[-1] == QUrl.fromLocalFile(str(package.fetched.parent)).toString()
     dialog.close()
-    qtbot.waitUntil(lambda: not parts.window.findChildren(UpdateDialog), timeout=WAIT)
+    qtbot.waitUntil(lambda: not parts.window.findChildren(UpdateDialog), timeout=WAIT_MS)
     asked = len(server.seen)
     again = dialog_of(parts)
     assert again.package.isVisible(), "what is here is told at once"
@@ -108,7 +108,7 @@ def test_a_setup_for_windows_is_started_and_the_program_closes(
     assert shown(dialog) == [words.ON_THE_WEB, words.CLOSE_AND_INSTALL]
     assert dialog.package.command.isHidden()
     assert parts.window.isVisible()
-    with qtbot.waitSignal(parts.window.closed, timeout=WAIT):
+    with qtbot.waitSignal(parts.window.closed, timeout=WAIT_MS):
         dialog.install.click()
     assert [path.name for path in started] == ["dewpoint-9.0.0-setup.exe"]
     assert started[0].read_bytes() == PACKAGE
@@ -122,7 +122,7 @@ def test_a_setup_that_does_not_start(qtbot: QtBot, parts: Parts, server: Release
     dialog.download.click()
     reach(qtbot, parts, UpdateState.READY)
     dialog.install.click()
-    qtbot.waitUntil(lambda: not parts.window.pane.notice.isHidden(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not parts.window.pane.notice.isHidden(), timeout=WAIT_MS)
     assert "could not be started" in parts.window.pane.notice.text
     assert texts.NOT_STARTED_HINT in parts.window.pane.notice.text
     assert parts.window.isVisible()
@@ -145,7 +145,7 @@ def test_nothing_newer_and_asked_again(qtbot: QtBot, parts: Parts, server: Relea
 def test_a_checkout_says_how_it_is_updated(qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEWPOINT_RELEASES", raising=False)
     dialog = dialog_of(parts)
-    qtbot.waitUntil(lambda: dialog.trouble.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: dialog.trouble.isVisible(), timeout=WAIT_MS)
     assert dialog.trouble.text.text() == texts.GIT_UPDATES
     assert dialog.trouble.hint.text() == texts.GIT_UPDATES_HINT
     assert dialog.state.isHidden()
@@ -154,7 +154,7 @@ def test_a_checkout_says_how_it_is_updated(qtbot: QtBot, parts: Parts, monkeypat
 def test_offline_says_so(qtbot: QtBot, parts: Parts, server: ReleaseServer) -> None:
     parts.preferences.set(offline=True)
     dialog = dialog_of(parts)
-    qtbot.waitUntil(lambda: dialog.trouble.isVisible(), timeout=WAIT)
+    qtbot.waitUntil(lambda: dialog.trouble.isVisible(), timeout=WAIT_MS)
     assert "stay offline" in dialog.trouble.text.text()
     assert server.seen == []
 
@@ -178,7 +178,7 @@ def test_the_weekly_look_tells_once_in_a_notice(
     parts = make_window()
     parts.preferences.set(update_check="weekly")
     notice = parts.window.pane.notice
-    qtbot.waitUntil(lambda: not notice.isHidden(), timeout=WAIT)
+    qtbot.waitUntil(lambda: not notice.isHidden(), timeout=WAIT_MS)
     assert notice.text == words.told("9.0.0")
     assert not parts.window.findChildren(UpdateDialog), "no dialog comes by itself"
     notice.action.click()
@@ -190,5 +190,5 @@ def test_the_weekly_look_tells_once_in_a_notice(
     parts.preferences.flush()
     again = make_window()
     reach(qtbot, again, UpdateState.NEWER)
-    qtbot.wait(50)
+    qtbot.waitUntil(steady(again.window.pane.notice.isHidden), timeout=WAIT_MS)
     assert again.window.pane.notice.isHidden(), "of this version it was told before"
