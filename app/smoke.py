@@ -120,7 +120,7 @@ class SmokeRun(QObject):
         """The window has come to rest."""
         if self._picture is not None:
             self._save(self._picture)
-        model = self._controller.model.state
+        model = self._controller.model.status
         self._facts.update(
             ok=True,
             drafts_seen=self._drafts,
@@ -137,7 +137,7 @@ class SmokeRun(QObject):
 
     def on_limit_reached(self) -> None:
         """Too long."""
-        self._fail(f"no finished answer within {LIMIT_SECONDS} seconds; the model is {self._controller.model.state}")
+        self._fail(f"no finished answer within {LIMIT_SECONDS} seconds; the model is {self._controller.model.status}")
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -195,7 +195,7 @@ def _opened(application: QApplication, home: Path, stack: ExitStack, appearance:
     parts.window.resize(*SIZE)
     parts.window.show()
     parts.controller.start("")
-    _wait(lambda: parts.controller.model.state.phase == ModelPhase.READY)
+    _wait(lambda: parts.controller.model.status.phase == ModelPhase.READY)
     return parts
 
 

@@ -23,12 +23,12 @@ class AnsweringModel(QObject):
     """Loads models and follows their state.
 
     Signals:
-        state_changed: The new `AnsweringStatus`.
+        status_changed: The new `AnsweringStatus`.
         choice_changed: The `ModelChoice` that now answers.
         refused: A model could not be loaded and the one before stays (an `ErrorReport`).
     """
 
-    state_changed = Signal(object)
+    status_changed = Signal(object)
     choice_changed = Signal(object)
     refused = Signal(object)
 
@@ -39,7 +39,7 @@ class AnsweringModel(QObject):
         self._ready: ModelReady | None = None
         self._task: LoadTask | None = None
         self._defaults = SamplerDefaults()
-        self.state = AnsweringStatus(ModelPhase.LOADING, choice.name)
+        self.status = AnsweringStatus(ModelPhase.LOADING, choice.name)
 
     @property
     def loading(self) -> bool:
@@ -88,7 +88,7 @@ class AnsweringModel(QObject):
     def on_answer_event(self, event: Event) -> None:
         """Follow a model that is loaded anew on the way to an answer."""
         if isinstance(event, ModelLoading):
-            self._set(AnsweringStatus(ModelPhase.LOADING, self.state.name, fraction=event.fraction, stage=event.stage))
+            self._set(AnsweringStatus(ModelPhase.LOADING, self.status.name, fraction=event.fraction, stage=event.stage))
         elif isinstance(event, ModelReady):
             self._ready = event
             self.show_writing()
@@ -100,7 +100,7 @@ class AnsweringModel(QObject):
 
     def show_stopping(self) -> None:
         """An answer is being stopped."""
-        self._set(dataclasses.replace(self.state, phase=ModelPhase.STOPPING))
+        self._set(dataclasses.replace(self.status, phase=ModelPhase.STOPPING))
 
     def show_ready(self) -> None:
         """Nothing is being made."""
@@ -108,8 +108,8 @@ class AnsweringModel(QObject):
             return
         if self._ready is not None:
             self._set(AnsweringStatus(ModelPhase.READY, self._ready.name, self._ready.device, self._ready.why))
-        elif self.state.phase != ModelPhase.FAILED:
-            self._set(AnsweringStatus(ModelPhase.FAILED, self.state.name, error=self.state.error))
+        elif self.status.phase != ModelPhase.FAILED:
+            self._set(AnsweringStatus(ModelPhase.FAILED, self.status.name, error=self.status.error))
 
     def _fail(self, choice: ModelChoice, report: ErrorReport) -> None:
         if self._ready is not None:
@@ -118,10 +118,10 @@ class AnsweringModel(QObject):
         else:
             self._set(AnsweringStatus(ModelPhase.FAILED, choice.name, error=f"{report.text} {report.hint}".strip()))
 
-    def _set(self, state: AnsweringStatus) -> None:
-        if state != self.state:
-            self.state = state
-            self.state_changed.emit(state)
+    def _set(self, status: AnsweringStatus) -> None:
+        if status != self.status:
+            self.status = status
+            self.status_changed.emit(status)
 
 
 def _defaults(choice: ModelChoice) -> SamplerDefaults:

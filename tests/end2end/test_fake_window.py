@@ -20,7 +20,7 @@ from tests.helpers.waiting import WAIT_MS
 
 def wait_until_ready(qtbot: QtBot, parts: Parts) -> int:
     """The model is loaded; the engine's process id."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     pid = parts.controller.model_pid
     assert pid is not None
     return pid
@@ -130,7 +130,7 @@ def test_another_model_can_be_opened_and_left_again(qtbot: QtBot, open_window: O
     pid = wait_until_ready(qtbot, parts)
     parts.window.models.open_model(parts.window.engines._paths.logs)
     qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=WAIT_MS)
-    assert parts.controller.model.state.phase == ModelPhase.READY
+    assert parts.controller.model.status.phase == ModelPhase.READY
     assert parts.controller.model_pid == pid
     send(parts, "Still there?")
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)

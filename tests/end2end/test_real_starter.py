@@ -28,7 +28,7 @@ def ask(qtbot: QtBot, parts: Parts, text: str) -> list[DraftUpdated]:
 
 def test_ask_watch_store_restart(qtbot: QtBot, open_window: OpenWindow) -> None:
     first = open_window("auto")
-    qtbot.waitUntil(lambda: first.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: first.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     assert first.window.pane.header.name.full_text.startswith("Starter model")
     drafts = ask(qtbot, first, QUESTION)
     assert drafts

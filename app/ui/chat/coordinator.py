@@ -40,7 +40,7 @@ class ChatCoordinator(QObject):
         self._connect_panels()
         self._connect_controller()
         self.on_settings_changed(preferences.settings)
-        pane.header.show_state(controller.model.state)
+        pane.header.show_status(controller.model.status)
 
     def _connect_actions(self) -> None:
         for name, slot in (
@@ -84,7 +84,7 @@ class ChatCoordinator(QObject):
         controller.chat_deleted.connect(self.on_chat_deleted)
         controller.busy_changed.connect(self.on_busy_changed)
         controller.problem.connect(self._notices.report)
-        controller.model.state_changed.connect(self.on_model_state_changed)
+        controller.model.status_changed.connect(self.on_model_status_changed)
         controller.answering.encoded.connect(self.on_prompt_encoded)
 
     # -- what comes from the controller -----------------------------------------------------------------------------
@@ -137,10 +137,10 @@ class ChatCoordinator(QObject):
             self._show_waiting()
         self._show_possible()
 
-    def on_model_state_changed(self, state: AnsweringStatus) -> None:
+    def on_model_status_changed(self, status: AnsweringStatus) -> None:
         """The model does something else."""
-        self._pane.header.show_state(state)
-        if self._controller.busy_here and state.phase == ModelPhase.WRITING:
+        self._pane.header.show_status(status)
+        if self._controller.busy_here and status.phase == ModelPhase.WRITING:
             self._show_waiting()
         self._show_possible()
 

@@ -75,14 +75,14 @@ class Header(QWidget):
         themes.theme_changed.connect(self.on_theme_changed)
         self.on_theme_changed()
 
-    def show_state(self, state: AnsweringStatus) -> None:
+    def show_status(self, status: AnsweringStatus) -> None:
         """Show how the model is doing."""
-        self.name.set_full_text(state.name)
-        text = _words_of(state)
+        self.name.set_full_text(status.name)
+        text = _words_of(status)
         self.state.setText(text)
         self.state.setAccessibleName(f"State of the model: {text}")
-        self.state.setToolTip(state.error or state.stage or state.why)
-        tone = "error" if state.phase == ModelPhase.FAILED else "busy" if state.phase in _BUSY else "calm"
+        self.state.setToolTip(status.error or status.stage or status.why)
+        tone = "error" if status.phase == ModelPhase.FAILED else "busy" if status.phase in _BUSY else "calm"
         if self.state.property("tone") != tone:
             self.state.setProperty("tone", tone)
             self.state.style().unpolish(self.state)
@@ -105,15 +105,15 @@ class Header(QWidget):
         self.name.setIconSize(QSize(small, small))
 
 
-def _words_of(state: AnsweringStatus) -> str:
-    match state.phase:
+def _words_of(status: AnsweringStatus) -> str:
+    match status.phase:
         case ModelPhase.LOADING:
-            return words.loading_state(state.fraction)
+            return words.loading_state(status.fraction)
         case ModelPhase.READY:
-            return words.ready_state(state.device, state.why)
+            return words.ready_state(status.device, status.why)
         case ModelPhase.WRITING:
             return words.WRITING
         case ModelPhase.STOPPING:
             return words.STOPPING
         case ModelPhase.FAILED:
-            return state.error or words.NOT_LOADED
+            return status.error or words.NOT_LOADED

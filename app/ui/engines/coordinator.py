@@ -110,7 +110,7 @@ class EnginesCoordinator(QObject):
             self._notices.show(_end_text(end), stays=end.report is not None or end.failed)
         choice = self._answering.choice
         mine = same_folder(end.work.status.folder, choice.folder)
-        if end.ready and mine and self._answering.state.phase == ModelPhase.READY:
+        if end.ready and mine and self._answering.status.phase == ModelPhase.READY:
             self._answering.load(choice)  # now on the graphics card
 
     def on_removed(self, freed: int) -> None:

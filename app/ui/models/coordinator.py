@@ -102,7 +102,7 @@ class ModelsCoordinator(QObject):
         library.problem.connect(self.on_problem)
         self._engines.work_ended.connect(self.look_again)
         self._engines.removed.connect(self.look_again)
-        model.state_changed.connect(self.on_answering_changed)
+        model.status_changed.connect(self.on_answering_changed)
         model.choice_changed.connect(self.on_choice_changed)
         model.refused.connect(self.on_model_refused)
         self._controller.busy_changed.connect(self.on_answering_changed)
@@ -299,10 +299,10 @@ class ModelsCoordinator(QObject):
     def _show_in_use(self) -> None:
         if self.page is not None:
             model = self._controller.model
-            busy = words.LOADING_WHY if model.state.phase == ModelPhase.LOADING else ""
+            busy = words.LOADING_WHY if model.status.phase == ModelPhase.LOADING else ""
             if self._controller.busy:
                 busy = chat_words.BUSY_HERE if self._controller.busy_here else chat_words.BUSY_ELSEWHERE
-            failed = model.state.phase == ModelPhase.FAILED
+            failed = model.status.phase == ModelPhase.FAILED
             self.page.show_in_use(None if failed else model.choice.folder, busy)
 
     def _show_link(self) -> None:

@@ -130,7 +130,7 @@ def test_a_process_that_cannot_even_be_made_is_a_failure(qtbot: QtBot) -> None:
     thread = ModelThread(make)
     heard = Listener(thread)
     thread.load(CHOICE)
-    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=20_000)
+    qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=WAIT_MS)
     failed = heard.events[-1].event
     assert isinstance(failed, Failed)
     assert "no such thing" in failed.detail
@@ -274,7 +274,7 @@ def test_upkeep_makes_a_backup(controller: ChatController, store: HistoryStore, 
 
 def test_a_model_that_is_ready_is_named(qtbot: QtBot, controller: ChatController) -> None:
     states: list[Callable[[], None]] = []
-    controller.model.state_changed.connect(states.append)
-    qtbot.waitUntil(lambda: controller.model.state.device == "CPU, 2 threads", timeout=WAIT_MS)
+    controller.model.status_changed.connect(states.append)
+    qtbot.waitUntil(lambda: controller.model.status.device == "CPU, 2 threads", timeout=WAIT_MS)
     assert controller.model.asked().name == "Scripted model"
     assert isinstance(controller.model._ready, ModelReady)

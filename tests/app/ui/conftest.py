@@ -104,7 +104,7 @@ def library(scripted: Parts) -> ScriptedLibrary:
 @pytest.fixture
 def models(qtbot: QtBot, scripted: Parts) -> ModelsWindow:
     """The models window of `scripted`; nothing is known yet."""
-    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: scripted.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     scripted.window.actions_by_name["models"].trigger()
     assert scripted.window.models.page is not None
     return scripted.window.models.page

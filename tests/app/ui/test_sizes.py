@@ -59,12 +59,12 @@ def text_sizes(parts: Parts) -> dict[str, float]:
 
 def test_all_text_follows_the_text_size(qtbot: QtBot, parts: Parts) -> None:
     add_answer(parts, ANSWER)
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     before = text_sizes(parts)
     parts.preferences.set(text_scale=150)
-    ready = parts.controller.model.state
+    ready = parts.controller.model.status
     for phase in (ModelPhase.WRITING, ModelPhase.READY):  # colours that change must not bring an old size back
-        parts.window.pane.header.show_state(dataclasses.replace(ready, phase=phase))
+        parts.window.pane.header.show_status(dataclasses.replace(ready, phase=phase))
     qtbot.waitUntil(steady(lambda: text_sizes(parts)), timeout=WAIT_MS)
     after = text_sizes(parts)
     assert after.keys() == before.keys()

@@ -134,13 +134,13 @@ def test_a_message_typed_while_loading_is_sent_when_ready(
 ) -> None:
     engine.load_gate.clear()
     parts = make_window()
-    qtbot.waitUntil(lambda: parts.controller.model.state.fraction == 0.4, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.fraction == 0.4, timeout=WAIT_MS)
     assert parts.window.pane.header.state.text() == "Loading 40 %"
     ask(qtbot, parts, "Early bird")
     assert not engine.requests
     engine.load_gate.set()
     assert wait_for_answer(qtbot, parts).source() == "Hello **there**."
-    assert parts.controller.model.state.phase == ModelPhase.READY
+    assert parts.controller.model.status.phase == ModelPhase.READY
     assert parts.window.pane.header.state.text() == "Ready \u00b7 CPU, 2 threads"
 
 
@@ -149,12 +149,12 @@ def test_stop_while_the_model_is_loading_ends_at_once(
 ) -> None:
     engine.load_gate.clear()
     parts = make_window()
-    qtbot.waitUntil(lambda: parts.controller.model.state.fraction == 0.4, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.fraction == 0.4, timeout=WAIT_MS)
     ask(qtbot, parts, "Never mind")
     parts.controller.stop()
     assert not parts.controller.busy
     engine.load_gate.set()
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     assert not engine.requests
     ask(qtbot, parts, "Now then")
     assert wait_for_answer(qtbot, parts).source() == "Hello **there**."

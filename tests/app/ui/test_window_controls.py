@@ -208,11 +208,11 @@ def test_an_invalid_model_folder_keeps_the_old_model(qtbot: QtBot, make_window: 
         return bad if choice.folder == tmp_path else good
 
     parts = make_window(factory=factory)
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.window.models.open_model(tmp_path)
     qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=WAIT_MS)
     assert parts.window.pane.notice.text == "No model here. Choose another."
-    assert parts.controller.model.state.phase == ModelPhase.READY
+    assert parts.controller.model.status.phase == ModelPhase.READY
     assert bad.closed
     assert not good.closed
     parts.controller.send("Still there?")
@@ -223,7 +223,7 @@ def test_an_invalid_model_folder_keeps_the_old_model(qtbot: QtBot, make_window: 
 def test_a_first_model_that_fails_is_named_in_the_header(qtbot: QtBot, make_window: MakeWindow) -> None:
     broken = ScriptedModelProcess(loading=[Failed("No model here.", "Choose another.", known=True)])
     parts = make_window(factory=lambda choice: broken)
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.FAILED, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.FAILED, timeout=WAIT_MS)
     assert parts.window.pane.header.state.text() == "No model here. Choose another."
 
 

@@ -23,7 +23,7 @@ MODEL = ModelChoice(Path("/models/x"), "fake", "Big model")
 
 def opened(qtbot: QtBot, parts: Parts) -> EngineCard:
     """The card of a model with files, after its first look."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.controller.model._choice = MODEL
     parts.window.actions_by_name["engines"].trigger()
     card = parts.window.engines.card

@@ -17,7 +17,7 @@ MODEL = ModelChoice(Path("/models/x"), "fake", "Big model")
 
 def built(qtbot: QtBot, parts: Parts, fake: FakeEngines) -> None:
     """A complete set that passed its self-test; the card is closed again."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.controller.model._choice = MODEL
     parts.window.engines.on_engines()
     card = parts.window.engines.card
@@ -59,7 +59,7 @@ def test_engines_that_fail_with_the_new_driver_are_tested_once(
 
 
 def test_without_engines_nobody_looks(qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     looks: list[object] = []
     monkeypatch.setattr(parts.engines, "look", lambda *what: looks.append(what))
     parts.window.engines.look_again()

@@ -178,7 +178,7 @@ def test_news_while_the_models_window_is_closed(scripted: Parts, gpu: ScriptedGp
 
 
 def test_the_engine_card_has_the_line_too(qtbot: QtBot, scripted: Parts, gpu: ScriptedGpu) -> None:
-    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: scripted.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     scripted.window.engines.open_card(Path("/models/x"), "Big model")
     card = scripted.window.engines.card
     assert card is not None

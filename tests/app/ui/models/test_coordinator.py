@@ -34,7 +34,7 @@ SMALL = mine("m", ModelState.READY, fit=PROCESSOR)
 
 def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
     """The models window, once a model answers."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.window.models.show_page()
     assert parts.window.models.page is not None
     return parts.window.models.page
@@ -42,8 +42,10 @@ def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
 
 def in_use(qtbot: QtBot, parts: Parts, folder: Path | None) -> None:
     """Wait until the model in `folder` answers."""
-    keeper = parts.controller.model
-    qtbot.waitUntil(lambda: keeper.choice.folder == folder and keeper.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    answering = parts.controller.model
+    qtbot.waitUntil(
+        lambda: answering.choice.folder == folder and answering.status.phase == ModelPhase.READY, timeout=WAIT_MS
+    )
 
 
 def test_the_name_in_the_header_leads_to_the_models(qtbot: QtBot, scripted: Parts) -> None:
@@ -77,7 +79,7 @@ def test_a_download_in_the_header(qtbot: QtBot, scripted: Parts, library: Script
 
 
 def test_an_installed_model_can_be_used_at_once(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
-    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: scripted.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     notice = scripted.window.pane.notice
     library.show(library_of(SMALL))
     library.download_ended.emit(Ended("m", True, None))
@@ -205,7 +207,7 @@ def test_a_folder_opened_in_the_menu_comes_into_the_list(
     monkeypatch: pytest.MonkeyPatch,
     known: bool,
 ) -> None:
-    qtbot.waitUntil(lambda: scripted.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: scripted.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(tmp_path))
     scripted.window.actions_by_name["open_model"].trigger()
     assert library.asked_for() == [("add_folder", tmp_path)]

@@ -27,7 +27,7 @@ INSTALLED = "Installed, no engines yet"
 
 def opened(qtbot: QtBot, parts: Parts) -> ModelsWindow:
     """The models window after its first look."""
-    qtbot.waitUntil(lambda: parts.controller.model.state.phase == ModelPhase.READY, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     parts.window.models.show_page()
     window = parts.window.models.page
     assert window is not None
