@@ -34,7 +34,7 @@ class Engines(QObject):
     Signals:
         looked: A `Looked`, after each look and each change.
         work_changed: The `EngineWork`, or None when it has ended.
-        work_ended: A `EngineWorkEnd`.
+        work_ended: An `EngineWorkEnd`.
         removed: Bytes that came free.
         problem: An `ErrorReport` of a removal.
     """

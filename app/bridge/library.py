@@ -50,8 +50,8 @@ class Library(QObject):
     Signals:
         status_changed: A `LibraryStatus`, after each look and each change.
         asking_changed: Whether the Hub is being asked.
-        offered: An `DownloadOffer`: show licence and fit, then call `accept`.
-        adapter_found: An `FoundAdapter`: ask for its base, then call `merge`.
+        offered: A `DownloadOffer`: show licence and fit, then call `accept`.
+        adapter_found: A `FoundAdapter`: ask for its base, then call `merge`.
         removal_known: A `Removal`: ask the user, then call `remove`.
         transfer_changed: A `Transferring`, or None when no download runs.
         download_ended: An `Ended` of `app.library.queue`.
@@ -204,7 +204,7 @@ class Library(QObject):
     # -- how a model is doing ---------------------------------------------------------------------------------------
 
     def state_of(self, model: ModelStatus) -> ModelState:
-        """The state on the status, or what is being done with the model at this moment."""
+        """The state as last looked at, or what is being done with the model at this moment."""
         if self.transfer is not None and self.transfer.model_id == model.id:
             return ModelState.VERIFYING if self.transfer.checking else ModelState.DOWNLOADING
         if self.work is not None and self.work.model_id == model.id and self.work.task == "verify":
