@@ -15,7 +15,7 @@ from trt_engines.weights.index import index_checkpoint
 
 @pytest.fixture
 def without_collections() -> Iterator[None]:
-    """An exporter makes millions of objects that live as long as it runs: looking for garbage is a sixth of its time."""
+    """An exporter makes millions of objects that live as long as it runs: looking for garbage takes a sixth of it."""
     gc.disable()
     yield
     gc.enable()
