@@ -258,13 +258,20 @@ def run_check(name: str, command: list[str], env: dict[str, str], later: bool = 
 
 
 def run_beside(checks: dict[str, list[str]], env: dict[str, str]) -> list[tuple[str, bool, float]]:
-    """The checks in two rows, each of which mostly keeps one core busy: those of pytest, and the others."""
-    tests = [name for name in checks if "pytest" in checks[name]]
+    """The checks in two rows, each of which keeps one core busy: the last one, and all before it."""
+    *before, last = checks
     with ThreadPoolExecutor(1) as row:
-        others = row.map(lambda name: run_check(name, checks[name], env, later=True), checks.keys() - tests)
-        results = {name: run_check(name, checks[name], env) for name in tests}
-        results |= {result[0]: result for result in others}
-    return [results[name] for name in checks]
+        others = row.map(lambda name: run_check(name, checks[name], env, later=True), before)
+        result = run_check(last, checks[last], env)
+        return [*others, result]
+
+
+def fast_tests(pytest: list[str], rest: list[str]) -> dict[str, list[str]]:
+    """The tests that are not slow, in two halves unless `rest` says which ones."""
+    command = [*pytest, "-m", "not slow", *rest]
+    if any((ROOT / argument.partition("::")[0]).exists() for argument in rest):
+        return {"pytest": command}
+    return {"pytest (core)": [*command, "--ignore", "tests/app"], "pytest (app)": [*command, "tests/app"]}
 
 
 def test(arguments: list[str]) -> int:
@@ -274,15 +281,14 @@ def test(arguments: list[str]) -> int:
     python = str(venv_program("python"))
     fast = "--fast" in arguments
     rest = [argument for argument in arguments if argument not in ("--fast", "--installers")]
-    if fast:
-        rest = ["-m", "not slow", *rest]
     checks = {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
         "mypy": [python, "-m", "mypy"],
         "import-linter": [str(venv_program("lint-imports"))],
-        "pytest": [python, "-m", "pytest", *rest],
     }
+    pytest = [python, "-m", "pytest"]
+    checks |= fast_tests(pytest, rest) if fast else {"pytest": [*pytest, *rest]}
     if "--installers" in arguments:
         checks["installers"] = [python, "-m", "pytest", "installers/tests", *rest]
     with tempfile.TemporaryDirectory(prefix="dewpoint-test-", ignore_cleanup_errors=True) as home:

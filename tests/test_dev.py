@@ -243,14 +243,19 @@ def test_fast_leaves_out_what_is_slow_and_nothing_else(
     monkeypatch.setattr(dev, "check_libraries", lambda: None)
     monkeypatch.setattr(subprocess, "run", fake)
     assert dev.main(["test", "--fast", "-k", "words"]) == 1
-    (tests,) = [command for command in ran if "pytest" in command]
-    assert tests[-5:] == ["pytest", "-m", "not slow", "-k", "words"]
-    assert len(ran) == 5
+    halves = sorted(command[3:] for command in ran if "pytest" in command)
+    words = ["-m", "not slow", "-k", "words"]
+    assert halves == [[*words, "--ignore", "tests/app"], [*words, "tests/app"]]
+    assert len(ran) == 6
     assert not any("--fast" in command for command in ran)
     shown = capsys.readouterr().out
     assert "=== mypy ===\nwhat mypy says" in shown
-    assert shown.count("passed ") == 4
+    assert shown.count("passed ") == 5
     assert shown.count("FAILED ") == 1
+    ran.clear()
+    (dev.ROOT / "tests").mkdir()
+    dev.main(["test", "--fast", "tests::test_x"])
+    assert [command[3:] for command in ran if "pytest" in command] == [["-m", "not slow", "tests::test_x"]]
     ran.clear()
     dev.main(["test"])
     assert not any("not slow" in command for command in ran), "and without it all run"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.helpers.hub_traffic import Traffic
+from tests.helpers.waiting import NEVER_SECONDS
 
 FaultKind = Literal[
     "drop",  # the connection ends after `after` bytes of the body
@@ -35,7 +36,7 @@ class Fault:
 
     kind: FaultKind
     after: int = 0
-    seconds: float = 3600.0
+    seconds: float = 2 * NEVER_SECONDS
     status: int = 500
     code: str = ""
     retry_after: str = ""
@@ -46,7 +47,7 @@ def drop(after: int = 0) -> Fault:
     return Fault("drop", after=after)
 
 
-def stall(after: int = 0, seconds: float = 3600.0) -> Fault:
+def stall(after: int = 0, seconds: float = 2 * NEVER_SECONDS) -> Fault:
     """Silence after so many bytes of the body (0: before the head), until the client goes or the server ends."""
     return Fault("stall", after=after, seconds=seconds)
 

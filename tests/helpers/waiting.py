@@ -14,6 +14,7 @@ import pytest
 
 WAIT_SECONDS = 120.0
 WAIT_MS = int(WAIT_SECONDS * 1000)
+NEVER_SECONDS = 3600.0  # as a timeout of what is tested: a test that comes to its end did not wait for it
 # What a test has started must be gone at its end; tests of the guards themselves wait less.
 GRACE_SECONDS = float(os.environ.get("DEWPOINT_TEST_GRACE", "30"))
 LOOK_AGAIN_SECONDS = 0.01

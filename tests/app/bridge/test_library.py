@@ -203,7 +203,10 @@ def test_closing_in_the_middle_loses_nothing(
     stand_still(hub)
     keeper.accept(offer(qtbot, keeper, heard))
     qtbot.waitUntil(lambda: any(each and each.done > 300_000 for each in heard.transfers), timeout=WAIT_MS)
+    record = services.library.find(heard.added[0])
+    part = record.folder / "model-00002-of-00002.safetensors.part"
+    qtbot.waitUntil(part.exists, timeout=WAIT_MS)
     assert keeper.shut_down()
     record = services.library.find(heard.added[0])
     assert (record.download, record.error) == (DownloadState.PAUSED, None)
-    assert any(file.name.endswith(".part") for file in record.folder.iterdir())
+    assert part.exists()

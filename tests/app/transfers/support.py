@@ -18,7 +18,7 @@ from app.transfers.pace import RateLimit
 from app.transfers.values import Digest, FileFinished, RemoteFile, TransferEvent, TransferFinished, TransferOptions
 from tests.helpers.hub_behaviour import HubFile, Repo
 from tests.helpers.hub_server import Hub
-from tests.helpers.waiting import WAIT_SECONDS
+from tests.helpers.waiting import NEVER_SECONDS
 
 TOKEN = "hf_secretsecretsecretsecret"
 KIB = 1024
@@ -26,8 +26,8 @@ SILENCE = 1.5  # seconds: the read timeout of tests that wait for one; in the ot
 QUICK = TransferOptions(
     connections=3,
     range_bytes=256 * KIB,
-    connect_timeout=WAIT_SECONDS,
-    read_timeout=WAIT_SECONDS,
+    connect_timeout=NEVER_SECONDS,
+    read_timeout=NEVER_SECONDS,
     tries=4,
     backoff_base=0.02,
     backoff_cap=0.05,

@@ -68,6 +68,7 @@ def test_torch_agrees_with_transformers(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_collections")
 @pytest.mark.parametrize("seed", range(ONNX_ARCHITECTURES))
 def test_onnx_agrees_with_transformers(seed: int, tmp_path: Path) -> None:
     """Two thirds of the architectures with checked capacity, as the published model; the rest with the exact loop."""
