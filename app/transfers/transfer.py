@@ -165,6 +165,8 @@ class Transfer:
     def _start_over(self, job: Job, last_word: TransferError) -> None:
         _log.info("%s starts over: %s", job.file.path, last_word.kind)
         self._close_reader()
+        if job.restarts.get(last_word.kind):
+            self._work.end()  # before it is open once more: no connection may take a range of it
         if job.start_over(last_word.kind) > 1:
             raise last_word
 
