@@ -165,6 +165,8 @@ class Transfer:
     def _start_over(self, state: FileState, last_word: TransferError) -> None:
         _log.info("%s starts over: %s", state.file.path, last_word.kind)
         self._close_reader()
+        if state.restarts.get(last_word.kind):
+            self._scheduler.end()  # before it is open once more: no connection may take a range of it
         if state.start_over(last_word.kind) > 1:
             raise last_word
 
