@@ -1,1 +1,1 @@
-"""Tests of the whole program: real window, real engine process, real starter model."""
+"""Tests of the whole program: real window, real model process, real starter model."""

@@ -1,4 +1,4 @@
-"""The real window with a real engine process, in this process or in one of its own."""
+"""The real window with a real model process, in this process or in one of its own."""
 
 from __future__ import annotations
 

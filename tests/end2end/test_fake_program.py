@@ -74,7 +74,7 @@ def test_an_unusable_data_folder_is_one_clear_sentence(start_program: StartProgr
 
 
 def start_answering(start_program: StartProgram, base: Path) -> tuple[int, list[psutil.Process]]:
-    """A window in the middle of a long answer, and its engine."""
+    """A window in the middle of a long answer, and its model process."""
     program = start_program("--backend", "fake:slow,long", "--base-dir", str(base), "--smoke", "Go")
     wait_until(lambda: first_block_is_stored(base) or program.poll() is not None)
     assert program.poll() is None, program.communicate()

@@ -1,4 +1,4 @@
-"""The window in this process with a real engine process of the fake backend: crashes, Stop, closing."""
+"""The window in this process with a real model process of the fake backend: crashes, Stop, closing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.base.paths import AppPaths
 from app.chats.messages import MessageState
 from app.library.answering import ModelPhase
 from app.main import Parts
@@ -19,7 +20,7 @@ from tests.helpers.waiting import WAIT_MS
 
 
 def wait_until_ready(qtbot: QtBot, parts: Parts) -> int:
-    """The model is loaded; the engine's process id."""
+    """The model is loaded; the id of its process."""
     qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
     pid = parts.controller.model_pid
     assert pid is not None
@@ -125,10 +126,10 @@ def test_closing_while_the_model_loads(qtbot: QtBot, open_window: OpenWindow) ->
 
 @pytest.mark.slow
 def test_another_model_can_be_opened_and_left_again(qtbot: QtBot, open_window: OpenWindow) -> None:
-    """A folder that is no model is refused by the real engine process, and the old one still answers."""
+    """A folder that is no model is refused by the real model process, and the old one still answers."""
     parts = open_window("fake")
     pid = wait_until_ready(qtbot, parts)
-    parts.window.models.open_model(parts.window.engines._paths.logs)
+    parts.window.models.open_model(AppPaths.resolve().logs)
     qtbot.waitUntil(parts.window.pane.notice.isVisible, timeout=WAIT_MS)
     assert parts.controller.model.status.phase == ModelPhase.READY
     assert parts.controller.model_pid == pid

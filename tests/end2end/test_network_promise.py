@@ -100,7 +100,7 @@ def test_a_session_opens_no_connection(tmp_path: Path) -> None:
     assert session.status == 0, session.errors
     assert json.loads(session.output)["answer"].strip()
     started = [event for event in session.events if event[0] == "started"]
-    assert len(started) >= 2, "the window's process and the engine's"
+    assert len(started) >= 2, "the window's process and the model's"
     assert [event for event in session.events if event[0] != "started"] == []
     assert not session.remote
 

@@ -1,4 +1,4 @@
-"""The starter model itself, through the real engine process: ask, watch, store, restart."""
+"""The starter model itself, through the real model process: ask, watch, store, restart."""
 
 from __future__ import annotations
 

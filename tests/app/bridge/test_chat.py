@@ -24,7 +24,7 @@ from app.chats.messages import MessageState
 from app.library.answering import ModelChoice
 from inference.events import BlockCommitted, Failed, Finished, ModelReady
 from inference.params import ChatTurn, GenerationRequest
-from tests.helpers.scripted_engine import ScriptedModelProcess, committed, draft, finished, simple_answer
+from tests.helpers.scripted_process import ScriptedModelProcess, committed, draft, finished, simple_answer
 from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
 
 CHOICE = ModelChoice(None, "fake", "Fake")
@@ -58,18 +58,18 @@ class Listener:
 
 
 @pytest.fixture
-def engine() -> ScriptedModelProcess:
-    """The engine of every model."""
+def process() -> ScriptedModelProcess:
+    """The process of every model."""
     return ScriptedModelProcess()
 
 
 @pytest.fixture
-def worker(qapp: QApplication, engine: ScriptedModelProcess) -> Iterator[ModelThread]:
+def worker(qapp: QApplication, process: ScriptedModelProcess) -> Iterator[ModelThread]:
     """A running worker thread."""
-    thread = ModelThread(lambda choice: engine)
+    thread = ModelThread(lambda choice: process)
     yield thread
     assert thread.shut_down()
-    assert engine.closed or not thread._worker._process
+    assert process.closed or not thread._worker._process
 
 
 def test_the_slot_keeps_the_newest() -> None:
@@ -90,10 +90,10 @@ def test_events_arrive_in_the_windows_thread(qtbot: QtBot, worker: ModelThread) 
 
 
 def test_the_last_draft_of_a_block_comes_before_its_commit(
-    qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess
+    qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess
 ) -> None:
     heard = Listener(worker)
-    engine.answer = [draft([" a"]), committed("a "), draft([" b"], block=1), committed("b", block=1), finished("a b")]
+    process.answer = [draft([" a"]), committed("a "), draft([" b"], block=1), committed("b", block=1), finished("a b")]
     worker.load(CHOICE)
     worker.answer(REQUEST)
     qtbot.waitUntil(lambda: "Finished" in heard.order, timeout=WAIT_MS)
@@ -107,11 +107,11 @@ def test_the_last_draft_of_a_block_comes_before_its_commit(
 @pytest.mark.log_allowed("bridge: task")
 @pytest.mark.parametrize("error", [RuntimeError("CUDA"), MemoryError("bad"), ValueError("x")])
 def test_no_exception_vanishes(
-    qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess, error: Exception
+    qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess, error: Exception
 ) -> None:
     heard = Listener(worker)
     worker.load(CHOICE)
-    engine.answer = [error]
+    process.answer = [error]
     worker.answer(REQUEST)
     qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=WAIT_MS)
     failed = heard.events[-1].event
@@ -138,25 +138,25 @@ def test_a_process_that_cannot_even_be_made_is_a_failure(qtbot: QtBot) -> None:
 
 
 def test_a_generator_that_just_ends_is_a_failure(
-    qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess
+    qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess
 ) -> None:
     heard = Listener(worker)
-    engine.answer = [committed("half")]
+    process.answer = [committed("half")]
     worker.load(CHOICE)
     worker.answer(REQUEST)
     qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed"], timeout=WAIT_MS)
 
 
 def test_a_job_cancelled_before_it_began_never_reaches_the_engine(
-    qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess
+    qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess
 ) -> None:
     heard = Listener(worker)
-    engine.load_gate.clear()
+    process.load_gate.clear()
     worker.load(CHOICE)
     worker.answer(REQUEST).cancel.set()
-    engine.load_gate.set()
+    process.load_gate.set()
     qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished"], timeout=WAIT_MS)
-    assert engine.requests == []
+    assert process.requests == []
 
 
 def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: ModelThread) -> None:
@@ -166,7 +166,7 @@ def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: ModelThread) ->
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, engine: ScriptedModelProcess) -> None:
+def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess) -> None:
     never, hanging = threading.Event(), threading.Event()
 
     def hang(request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Finished]:
@@ -174,8 +174,8 @@ def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, engine
         never.wait(WAIT_SECONDS)
         yield finished("")
 
-    engine.generate = hang  # type: ignore[method-assign]
-    engine.kill = never.set  # type: ignore[method-assign]
+    process.generate = hang  # type: ignore[method-assign]
+    process.kill = never.set  # type: ignore[method-assign]
     heard = Listener(worker)
     worker.load(CHOICE)
     qtbot.waitUntil(lambda: "ModelReady" in heard.order, timeout=WAIT_MS)
@@ -196,11 +196,11 @@ def store(tmp_path: Path) -> Iterator[HistoryStore]:
 
 @pytest.fixture
 def controller(
-    qapp: QApplication, store: HistoryStore, engine: ScriptedModelProcess, tmp_path: Path
+    qapp: QApplication, store: HistoryStore, process: ScriptedModelProcess, tmp_path: Path
 ) -> Iterator[ChatController]:
     """A started controller."""
     preferences = Preferences(SettingsFile(tmp_path / "settings.json"), Settings())
-    made = ChatController(store, lambda choice: engine, CHOICE, preferences)
+    made = ChatController(store, lambda choice: process, CHOICE, preferences)
     made.start()
     yield made
     made.shut_down()
@@ -217,7 +217,7 @@ def test_a_full_disk_loses_nothing(
     qtbot: QtBot,
     controller: ChatController,
     store: HistoryStore,
-    engine: ScriptedModelProcess,
+    process: ScriptedModelProcess,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reports: list[object] = []
@@ -233,7 +233,7 @@ def test_a_full_disk_loses_nothing(
         real(message_id, event)
 
     monkeypatch.setattr(store, "commit_block", commit)
-    engine.answer = [*simple_answer("Kept in memory.")]
+    process.answer = [*simple_answer("Kept in memory.")]
     assert controller.send("Hi")
     wait_until_idle(qtbot, controller)
     assert reports
@@ -243,20 +243,20 @@ def test_a_full_disk_loses_nothing(
     assert store.messages(controller.chat_id or "")[-1].body == "Kept in memory."
 
 
-def test_only_one_answer_at_a_time(qtbot: QtBot, controller: ChatController, engine: ScriptedModelProcess) -> None:
-    engine.gate.clear()
+def test_only_one_answer_at_a_time(qtbot: QtBot, controller: ChatController, process: ScriptedModelProcess) -> None:
+    process.gate.clear()
     assert controller.send("One")
     assert not controller.send("Two")
     assert not controller.can_try_again()
-    engine.gate.set()
+    process.gate.set()
     wait_until_idle(qtbot, controller)
     assert controller.can_try_again()
 
 
 def test_deleting_the_chat_that_is_being_answered_stops_it(
-    qtbot: QtBot, controller: ChatController, store: HistoryStore, engine: ScriptedModelProcess
+    qtbot: QtBot, controller: ChatController, store: HistoryStore, process: ScriptedModelProcess
 ) -> None:
-    engine.gate.clear()
+    process.gate.clear()
     controller.send("One")
     chat = controller.chat_id or ""
     controller.delete(chat)

@@ -25,19 +25,19 @@ MODEL = Path("/models/x")
 
 
 class Listener:
-    """Collects what a keeper says, and checks in which thread."""
+    """Collects what they say, and checks in which thread."""
 
-    def __init__(self, keeper: Engines) -> None:
+    def __init__(self, engines: Engines) -> None:
         self.looks: list[Looked] = []
         self.works: list[EngineWork | None] = []
         self.ends: list[EngineWorkEnd] = []
         self.problems: list[ErrorReport] = []
         self.freed: list[int] = []
-        keeper.looked.connect(self.on_looked)
-        keeper.work_changed.connect(self.on_work)
-        keeper.work_ended.connect(self.on_end)
-        keeper.problem.connect(self.on_problem)
-        keeper.removed.connect(self.on_removed)
+        engines.looked.connect(self.on_looked)
+        engines.work_changed.connect(self.on_work)
+        engines.work_ended.connect(self.on_end)
+        engines.problem.connect(self.on_problem)
+        engines.removed.connect(self.on_removed)
 
     def on_looked(self, looked: Looked) -> None:
         """Keep it."""
@@ -75,7 +75,7 @@ def service(fake: FakeEngines) -> EngineService:
 
 
 @pytest.fixture
-def keeper(qapp: QApplication, service: EngineService, fake: FakeEngines) -> Iterator[Engines]:
+def engines(qapp: QApplication, service: EngineService, fake: FakeEngines) -> Iterator[Engines]:
     """With threads that start when they are needed."""
     made = Engines(service)
     yield made
@@ -84,15 +84,15 @@ def keeper(qapp: QApplication, service: EngineService, fake: FakeEngines) -> Ite
 
 
 @pytest.fixture
-def heard(keeper: Engines) -> Listener:
-    """What the keeper says."""
-    return Listener(keeper)
+def heard(engines: Engines) -> Listener:
+    """What they say."""
+    return Listener(engines)
 
 
-def look(qtbot: QtBot, keeper: Engines, heard: Listener) -> tuple[EngineStatus, EngineOffer]:
+def look(qtbot: QtBot, engines: Engines, heard: Listener) -> tuple[EngineStatus, EngineOffer]:
     """A look at the model; its recommended offer."""
     before = len(heard.looks)
-    keeper.look(MODEL, "Big model")
+    engines.look(MODEL, "Big model")
     qtbot.waitUntil(lambda: len(heard.looks) > before, timeout=WAIT_MS)
     status = heard.looks[-1].status
     assert status.recommended is not None
@@ -111,15 +111,15 @@ def wait_for_state(qtbot: QtBot, heard: Listener, name: str) -> EngineOffer:
     return recommended()
 
 
-def test_a_look(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
-    status, offer = look(qtbot, keeper, heard)
+def test_a_look(qtbot: QtBot, engines: Engines, heard: Listener) -> None:
+    status, offer = look(qtbot, engines, heard)
     assert (status.model, offer.state.name) == ("Big model", "absent")
     assert heard.looks[-1].sets == ()
 
 
-def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: Engines, heard: Listener) -> None:
-    keeper.build(*look(qtbot, keeper, heard))
-    assert keeper.work is not None
+def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, engines: Engines, heard: Listener) -> None:
+    engines.build(*look(qtbot, engines, heard))
+    assert engines.work is not None
     wait_for_state(qtbot, heard, "ready")
     (end,) = heard.ends
     assert not end.stopped
@@ -132,35 +132,35 @@ def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, keeper: Engines
 
 
 def test_stop_in_the_middle_keeps_what_is_finished(
-    qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines
+    qtbot: QtBot, engines: Engines, heard: Listener, fake: FakeEngines
 ) -> None:
     fake.gate.clear()
-    status, offer = look(qtbot, keeper, heard)
-    keeper.build(status, offer)
+    status, offer = look(qtbot, engines, heard)
+    engines.build(status, offer)
     qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
-    keeper.stop()
-    assert keeper.work is not None
-    assert keeper.work.stopping
+    engines.stop()
+    assert engines.work is not None
+    assert engines.work.stopping
     again = wait_for_state(qtbot, heard, "partial")
     assert heard.ends[0].stopped
     assert again.state.reasons == ("1 of 32 segments are built",)
 
 
-def test_a_build_error_is_a_sentence(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
+def test_a_build_error_is_a_sentence(qtbot: QtBot, engines: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = build_error("stack04")
-    keeper.build(*look(qtbot, keeper, heard))
+    engines.build(*look(qtbot, engines, heard))
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     report = heard.ends[0].report
     assert report is not None
     assert (report.kind, report.hint) == ("known", "Close other programs.")
     assert "stack04" in report.text
-    assert keeper.last_end is heard.ends[0]
+    assert engines.last_end is heard.ends[0]
 
 
 @pytest.mark.log_allowed("bridge: task")
-def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
+def test_a_bug_does_not_vanish(qtbot: QtBot, engines: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.error = ("stack04", RuntimeError("odd"))
-    keeper.build(*look(qtbot, keeper, heard))
+    engines.build(*look(qtbot, engines, heard))
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     report = heard.ends[0].report
     assert report is not None
@@ -168,55 +168,55 @@ def test_a_bug_does_not_vanish(qtbot: QtBot, keeper: Engines, heard: Listener, f
     assert "odd" in report.detail
 
 
-def test_only_one_thing_is_done_at_a_time(qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines) -> None:
+def test_only_one_thing_is_done_at_a_time(qtbot: QtBot, engines: Engines, heard: Listener, fake: FakeEngines) -> None:
     fake.gate.clear()
-    status, offer = look(qtbot, keeper, heard)
-    keeper.build(status, offer)
-    keeper.build(status, offer)
-    keeper.verify(status, offer)
-    look(qtbot, keeper, heard)  # a look is possible meanwhile
+    status, offer = look(qtbot, engines, heard)
+    engines.build(status, offer)
+    engines.build(status, offer)
+    engines.verify(status, offer)
+    look(qtbot, engines, heard)  # a look is possible meanwhile
     fake.gate.set()
     wait_for_state(qtbot, heard, "ready")
-    keeper.verify(*look(qtbot, keeper, heard))  # comes after whatever was begun before
+    engines.verify(*look(qtbot, engines, heard))  # comes after whatever was begun before
     qtbot.waitUntil(lambda: not heard.ends[-1].work.build, timeout=WAIT_MS)
     assert [end.work.build for end in heard.ends] == [True, False]
     assert fake.tested == 2
 
 
-def test_removing(qtbot: QtBot, keeper: Engines, heard: Listener, service: EngineService) -> None:
-    status, offer = look(qtbot, keeper, heard)
+def test_removing(qtbot: QtBot, engines: Engines, heard: Listener, service: EngineService) -> None:
+    status, offer = look(qtbot, engines, heard)
     list(service.build(status, offer))
-    status, offer = look(qtbot, keeper, heard)
+    status, offer = look(qtbot, engines, heard)
     assert offer.folder is not None
     with FileLock(offer.folder / "build.lock"):
-        keeper.remove([offer.folder])
+        engines.remove([offer.folder])
         qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT_MS)
     assert heard.problems[0].text == texts.BEING_BUILT
-    keeper.remove([offer.folder])
+    engines.remove([offer.folder])
     qtbot.waitUntil(lambda: bool(heard.freed) and heard.looks[-1].sets == (), timeout=WAIT_MS)
     assert heard.freed[0] >= 32_000
 
 
 def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
-    qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines, service: EngineService
+    qtbot: QtBot, engines: Engines, heard: Listener, fake: FakeEngines, service: EngineService
 ) -> None:
     fake.gate.clear()
-    status, offer = look(qtbot, keeper, heard)
-    keeper.build(status, offer)
+    status, offer = look(qtbot, engines, heard)
+    engines.build(status, offer)
     qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
-    assert keeper.shut_down()
+    assert engines.shut_down()
     assert service.finished_parts(offer.request) == (1, 32)
     assert not heard.ends
 
 
 def test_a_child_that_hangs_is_killed(
-    qtbot: QtBot, keeper: Engines, heard: Listener, fake: FakeEngines, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, engines: Engines, heard: Listener, fake: FakeEngines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
     monkeypatch.setattr("app.bridge.engines.POLITE_SECONDS", 0.1)
     monkeypatch.setattr("app.bridge.engines.kill_children", released.set)
     monkeypatch.setattr(fake.gate, "wait", lambda timeout=None: released.wait(WAIT_SECONDS))
-    keeper.build(*look(qtbot, keeper, heard))
+    engines.build(*look(qtbot, engines, heard))
     qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
-    assert keeper.shut_down()
+    assert engines.shut_down()
     assert released.is_set()

@@ -1,4 +1,4 @@
-"""The keeper of the GPU add-on: every question is answered by a signal, one work at a time, closing loses nothing."""
+"""The GPU add-on in the background: a signal answers every question, one work at a time, closing loses nothing."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ FOR_EVER = Fetcher("pip", (sys.executable, "-c", "import time; time.sleep(3600)"
 
 
 class Listener:
-    """Everything that a keeper says."""
+    """Everything that it says."""
 
-    def __init__(self, keeper: GpuAddon) -> None:
+    def __init__(self, gpu: GpuAddon) -> None:
         self.statuses: list[GpuStatus] = []
         self.offers: list[GpuOffer] = []
         self.ends: list[GpuEnd] = []
         self.works: list[object] = []
         self.checks: list[Finding] = []
         self.problems: list[ErrorReport] = []
-        keeper.status_changed.connect(self.statuses.append)
-        keeper.offered.connect(self.offers.append)
-        keeper.work_ended.connect(self.ends.append)
-        keeper.work_changed.connect(self.works.append)
-        keeper.check_arrived.connect(self.checks.append)
-        keeper.problem.connect(self.problems.append)
+        gpu.status_changed.connect(self.statuses.append)
+        gpu.offered.connect(self.offers.append)
+        gpu.work_ended.connect(self.ends.append)
+        gpu.work_changed.connect(self.works.append)
+        gpu.check_arrived.connect(self.checks.append)
+        gpu.problem.connect(self.problems.append)
 
 
 @pytest.fixture
@@ -56,17 +56,17 @@ def services(make_services: MakeServices, memory_keyring: MemoryKeyring) -> Libr
 
 
 @pytest.fixture
-def keeper(qtbot: QtBot, services: LibraryServices, wheels: TinyWheels) -> Iterator[GpuAddon]:
-    """A keeper that is shut down at the end."""
+def gpu(qtbot: QtBot, services: LibraryServices, wheels: TinyWheels) -> Iterator[GpuAddon]:
+    """One that is shut down at the end."""
     made = GpuAddon(services, wheels.tools())
     yield made
     assert made.shut_down()
 
 
 @pytest.fixture
-def heard(keeper: GpuAddon) -> Listener:
+def heard(gpu: GpuAddon) -> Listener:
     """What it says."""
-    return Listener(keeper)
+    return Listener(gpu)
 
 
 def end(qtbot: QtBot, heard: Listener) -> GpuEnd:
@@ -76,75 +76,73 @@ def end(qtbot: QtBot, heard: Listener) -> GpuEnd:
     return heard.ends[-1]
 
 
-def test_from_a_look_to_removed(qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices) -> None:
-    keeper.look()
-    keeper.ask()
+def test_from_a_look_to_removed(qtbot: QtBot, gpu: GpuAddon, heard: Listener, services: LibraryServices) -> None:
+    gpu.look()
+    gpu.ask()
     qtbot.waitUntil(lambda: bool(heard.statuses) and bool(heard.offers), timeout=WAIT_MS)
     assert heard.statuses[-1].state is GpuState.ABSENT
-    keeper.do("install")
-    keeper.do("remove")  # nothing happens while something goes on
+    gpu.do("install")
+    gpu.do("remove")  # nothing happens while something goes on
     through = end(qtbot, heard)
     assert (through.work.task, through.stopped, through.report, through.work.restart) == ("install", False, None, False)
-    assert keeper.status is not None
-    assert keeper.status.state is GpuState.INSTALLED
+    assert gpu.status is not None
+    assert gpu.status.state is GpuState.INSTALLED
     assert heard.works[-1] is None
     (services.paths.gpu / LIBRARY).write_bytes(b"wr library")
-    keeper.do("verify")
+    gpu.do("verify")
     assert end(qtbot, heard).work.wrong == (LIBRARY,)
-    keeper.do("remove")
+    gpu.do("remove")
     assert end(qtbot, heard).work.freed > 0
-    assert keeper.status.state is GpuState.ABSENT
+    assert gpu.status.state is GpuState.ABSENT
 
 
-def test_stopped(
-    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices, wheels: TinyWheels
-) -> None:
+def test_stopped(qtbot: QtBot, gpu: GpuAddon, heard: Listener, services: LibraryServices, wheels: TinyWheels) -> None:
     wheels.program = FOR_EVER
-    keeper.do("install")
+    gpu.do("install")
     qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT_MS)
-    keeper.stop()
-    assert keeper.work is not None
-    assert keeper.work.stopping
+    gpu.stop()
+    assert gpu.work is not None
+    assert gpu.work.stopping
     through = end(qtbot, heard)
     assert through.stopped
     assert through.report is None
     assert not list(services.paths.base.glob("gpu*-*"))
 
 
-def test_a_failure_comes_with_its_sentence(qtbot: QtBot, keeper: GpuAddon, heard: Listener, wheels: TinyWheels) -> None:
+def test_a_failure_comes_with_its_sentence(qtbot: QtBot, gpu: GpuAddon, heard: Listener, wheels: TinyWheels) -> None:
     wheels.installed = 10**16
-    keeper.do("install")
+    gpu.do("install")
     report = end(qtbot, heard).report
     assert report is not None
     assert report.kind == "known"
 
 
 def test_a_restart_is_asked_for_where_it_is_needed(
-    qtbot: QtBot, keeper: GpuAddon, heard: Listener, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, gpu: GpuAddon, heard: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu_jobs, "usable_now", lambda: False)
-    keeper.do("install")
+    gpu.do("install")
     assert end(qtbot, heard).work.restart
 
 
 def test_the_window_closes_in_the_middle(
-    qtbot: QtBot, keeper: GpuAddon, heard: Listener, services: LibraryServices, wheels: TinyWheels
+    qtbot: QtBot, gpu: GpuAddon, heard: Listener, services: LibraryServices, wheels: TinyWheels
 ) -> None:
     wheels.program = FOR_EVER
-    keeper.do("install")
+    gpu.do("install")
     qtbot.waitUntil(lambda: any(getattr(work, "step", None) for work in heard.works), timeout=WAIT_MS)
-    assert keeper.shut_down()
+    assert gpu.shut_down()
     assert not list(services.paths.base.glob("gpu*-*"))
     assert heard.ends == []
 
 
-def test_the_doctor_is_asked_and_left(qtbot: QtBot, keeper: GpuAddon, heard: Listener) -> None:
-    with qtbot.waitSignal(keeper.checks_ended, timeout=WAIT_MS):
-        keeper.diagnose()
+def test_the_doctor_is_asked_and_left(qtbot: QtBot, gpu: GpuAddon, heard: Listener) -> None:
+    with qtbot.waitSignal(gpu.checks_ended, timeout=WAIT_MS):
+        gpu.diagnose()
     count = len(heard.checks)
     assert heard.checks[0].name == "System"
-    keeper.diagnose()
-    keeper.stop_diagnosis()
-    with qtbot.waitSignal(keeper.status_changed, timeout=WAIT_MS):
-        keeper.look()
+    gpu.diagnose()
+    gpu.stop_diagnosis()
+    with qtbot.waitSignal(gpu.status_changed, timeout=WAIT_MS):
+        gpu.look()
     assert len(heard.checks) <= 2 * count

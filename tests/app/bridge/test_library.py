@@ -1,4 +1,4 @@
-"""The keeper of models: every question is answered by a signal, and closing the window loses nothing."""
+"""The library of models: every question is answered by a signal, and closing the window loses nothing."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tests.helpers.waiting import WAIT_MS
 
 
 class Listener:
-    """Everything that a keeper says."""
+    """Everything that it says."""
 
-    def __init__(self, keeper: Library) -> None:
+    def __init__(self, library: Library) -> None:
         self.shelves: list[LibraryStatus] = []
         self.offers: list[DownloadOffer] = []
         self.removals: list[Removal] = []
@@ -37,46 +37,46 @@ class Listener:
         self.problems: list[ErrorReport] = []
         self.asking: list[bool] = []
         self.adapters: list[object] = []
-        keeper.status_changed.connect(self.shelves.append)
-        keeper.offered.connect(self.offers.append)
-        keeper.removal_known.connect(self.removals.append)
-        keeper.transfer_changed.connect(self.transfers.append)
-        keeper.download_ended.connect(self.ends.append)
-        keeper.work_changed.connect(self.works.append)
-        keeper.work_ended.connect(self.work_ends.append)
-        keeper.added.connect(self.added.append)
-        keeper.freed.connect(self.freed.append)
-        keeper.problem.connect(self.problems.append)
-        keeper.asking_changed.connect(self.asking.append)
-        keeper.adapter_found.connect(self.adapters.append)
+        library.status_changed.connect(self.shelves.append)
+        library.offered.connect(self.offers.append)
+        library.removal_known.connect(self.removals.append)
+        library.transfer_changed.connect(self.transfers.append)
+        library.download_ended.connect(self.ends.append)
+        library.work_changed.connect(self.works.append)
+        library.work_ended.connect(self.work_ends.append)
+        library.added.connect(self.added.append)
+        library.freed.connect(self.freed.append)
+        library.problem.connect(self.problems.append)
+        library.asking_changed.connect(self.asking.append)
+        library.adapter_found.connect(self.adapters.append)
 
 
 @pytest.fixture
-def keeper(qtbot: QtBot, services: LibraryServices) -> Iterator[Library]:
-    """A keeper that is shut down at the end."""
+def library(qtbot: QtBot, services: LibraryServices) -> Iterator[Library]:
+    """One that is shut down at the end."""
     made = Library(services)
     yield made
     assert made.shut_down()
 
 
 @pytest.fixture
-def heard(keeper: Library) -> Listener:
+def heard(library: Library) -> Listener:
     """What it says."""
-    return Listener(keeper)
+    return Listener(library)
 
 
-def offer(qtbot: QtBot, keeper: Library, heard: Listener, name: str = NAME) -> DownloadOffer:
+def offer(qtbot: QtBot, library: Library, heard: Listener, name: str = NAME) -> DownloadOffer:
     """An offer for a model of the hub."""
     before = len(heard.offers)
-    keeper.ask(name)
+    library.ask(name)
     qtbot.waitUntil(lambda: len(heard.offers) > before, timeout=WAIT_MS)
     return heard.offers[-1]
 
 
-def test_from_a_question_to_an_installed_model(qtbot: QtBot, keeper: Library, heard: Listener, repo: Repo) -> None:
-    asked = offer(qtbot, keeper, heard)
+def test_from_a_question_to_an_installed_model(qtbot: QtBot, library: Library, heard: Listener, repo: Repo) -> None:
+    asked = offer(qtbot, library, heard)
     qtbot.waitUntil(lambda: heard.asking == [True, False], timeout=WAIT_MS)
-    keeper.accept(asked)
+    library.accept(asked)
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     assert heard.ends[0].installed
     model_id = heard.added[0]
@@ -95,8 +95,8 @@ def state(heard: Listener, model_id: str) -> ModelState | None:
     return model.state if model is not None else None
 
 
-def test_a_question_that_fails_is_a_problem(qtbot: QtBot, keeper: Library, heard: Listener, repo: Repo) -> None:
-    keeper.ask("owner/none")
+def test_a_question_that_fails_is_a_problem(qtbot: QtBot, library: Library, heard: Listener, repo: Repo) -> None:
+    library.ask("owner/none")
     qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT_MS)
     assert "There is no model owner/none" in heard.problems[0].text
     qtbot.waitUntil(lambda: heard.asking == [True, False], timeout=WAIT_MS)
@@ -104,24 +104,24 @@ def test_a_question_that_fails_is_a_problem(qtbot: QtBot, keeper: Library, heard
 
 
 def test_pause_and_resume(
-    qtbot: QtBot, keeper: Library, heard: Listener, repo: Repo, hub: Hub, services: LibraryServices
+    qtbot: QtBot, library: Library, heard: Listener, repo: Repo, hub: Hub, services: LibraryServices
 ) -> None:
     stand_still(hub)
-    keeper.accept(offer(qtbot, keeper, heard))
+    library.accept(offer(qtbot, library, heard))
     qtbot.waitUntil(lambda: any(each and each.done > 200_000 for each in heard.transfers), timeout=WAIT_MS)
     model_id = heard.added[0]
-    keeper.look()
+    library.look()
     shelf_before = len(heard.shelves)
     qtbot.waitUntil(lambda: len(heard.shelves) > shelf_before, timeout=WAIT_MS)
     model = heard.shelves[-1].model(model_id)
     assert model is not None
-    assert keeper.state_of(model) == ModelState.DOWNLOADING
-    keeper.pause(model_id)
+    assert library.state_of(model) == ModelState.DOWNLOADING
+    library.pause(model_id)
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     assert (heard.ends[0].installed, heard.ends[0].report) == (False, None)
     assert services.library.find(model_id).download == DownloadState.PAUSED
     hub.behaviour.forget()
-    keeper.resume(model_id)
+    library.resume(model_id)
     qtbot.waitUntil(lambda: heard.ends[-1].installed, timeout=WAIT_MS)
     assert hub.behaviour.total_sent < repo.size - 200_000, "what had come was kept"
 
@@ -131,11 +131,11 @@ def stand_still(hub: Hub) -> None:
     hub.behaviour.plan("model-00002-of-00002.safetensors", stall(after=500_000), times=None)
 
 
-def test_two_downloads_wait_for_each_other(qtbot: QtBot, keeper: Library, heard: Listener, hub: Hub) -> None:
+def test_two_downloads_wait_for_each_other(qtbot: QtBot, library: Library, heard: Listener, hub: Hub) -> None:
     for name in ("owner/one", "owner/two"):
         hub.add(repo_of(name, tiny_contents()))
     for name in ("owner/one", "owner/two"):
-        keeper.accept(offer(qtbot, keeper, heard, name))
+        library.accept(offer(qtbot, library, heard, name))
     qtbot.waitUntil(lambda: len(heard.ends) == 2, timeout=WAIT_MS)
     assert [end.model_id for end in heard.ends] == heard.added
     order = [each.model_id for each in heard.transfers if each is not None]
@@ -143,13 +143,13 @@ def test_two_downloads_wait_for_each_other(qtbot: QtBot, keeper: Library, heard:
 
 
 def test_verify_finds_what_is_damaged(
-    qtbot: QtBot, keeper: Library, heard: Listener, services: LibraryServices, repo: Repo
+    qtbot: QtBot, library: Library, heard: Listener, services: LibraryServices, repo: Repo
 ) -> None:
     record = downloaded(services)
     file = record.folder / "model-00001-of-00002.safetensors"
     file.write_bytes(bytes(file.stat().st_size))
-    keeper.verify(record.id)
-    keeper.verify(record.id)  # nothing happens while one runs
+    library.verify(record.id)
+    library.verify(record.id)  # nothing happens while one runs
     qtbot.waitUntil(lambda: bool(heard.work_ends), timeout=WAIT_MS)
     end = heard.work_ends[0]
     assert (end.work.damaged, end.stopped, end.report) == ((file.name,), False, None)
@@ -158,39 +158,39 @@ def test_verify_finds_what_is_damaged(
     assert len(heard.work_ends) == 1
 
 
-def test_removing(qtbot: QtBot, keeper: Library, heard: Listener, services: LibraryServices, repo: Repo) -> None:
+def test_removing(qtbot: QtBot, library: Library, heard: Listener, services: LibraryServices, repo: Repo) -> None:
     record = downloaded(services)
-    keeper.look()
+    library.look()
     qtbot.waitUntil(lambda: bool(heard.shelves), timeout=WAIT_MS)
     model = heard.shelves[-1].model(record.id)
     assert model is not None
-    keeper.ask_removal(model)
+    library.ask_removal(model)
     qtbot.waitUntil(lambda: bool(heard.removals), timeout=WAIT_MS)
-    keeper.remove(heard.removals[0], with_engines=True)
+    library.remove(heard.removals[0], with_engines=True)
     qtbot.waitUntil(lambda: bool(heard.freed), timeout=WAIT_MS)
     assert heard.freed[0] > 2_000_000
     qtbot.waitUntil(lambda: state(heard, record.id) is None, timeout=WAIT_MS)
 
 
-def test_adding_a_folder(qtbot: QtBot, keeper: Library, heard: Listener, tmp_path: Path) -> None:
-    keeper.add_folder(starter_model_folder())
+def test_adding_a_folder(qtbot: QtBot, library: Library, heard: Listener, tmp_path: Path) -> None:
+    library.add_folder(starter_model_folder())
     qtbot.waitUntil(lambda: bool(heard.added), timeout=WAIT_MS)
-    keeper.add_folder(tmp_path)
+    library.add_folder(tmp_path)
     qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT_MS)
     assert str(tmp_path) in heard.problems[0].text
     assert not heard.adapters
 
 
 def test_offline_pauses_what_runs(
-    qtbot: QtBot, keeper: Library, heard: Listener, repo: Repo, hub: Hub, services: LibraryServices
+    qtbot: QtBot, library: Library, heard: Listener, repo: Repo, hub: Hub, services: LibraryServices
 ) -> None:
     stand_still(hub)
-    keeper.accept(offer(qtbot, keeper, heard))
+    library.accept(offer(qtbot, library, heard))
     qtbot.waitUntil(lambda: any(each and each.done > 100_000 for each in heard.transfers), timeout=WAIT_MS)
-    keeper.set_offline(True)
+    library.set_offline(True)
     qtbot.waitUntil(lambda: bool(heard.ends), timeout=WAIT_MS)
     assert not heard.ends[0].installed
-    keeper.resume(heard.added[0])
+    library.resume(heard.added[0])
     qtbot.waitUntil(lambda: len(heard.ends) == 2, timeout=WAIT_MS)
     report = heard.ends[1].report
     assert report is not None
@@ -198,15 +198,15 @@ def test_offline_pauses_what_runs(
 
 
 def test_closing_in_the_middle_loses_nothing(
-    qtbot: QtBot, keeper: Library, heard: Listener, services: LibraryServices, repo: Repo, hub: Hub
+    qtbot: QtBot, library: Library, heard: Listener, services: LibraryServices, repo: Repo, hub: Hub
 ) -> None:
     stand_still(hub)
-    keeper.accept(offer(qtbot, keeper, heard))
+    library.accept(offer(qtbot, library, heard))
     qtbot.waitUntil(lambda: any(each and each.done > 300_000 for each in heard.transfers), timeout=WAIT_MS)
     record = services.library.find(heard.added[0])
     part = record.folder / "model-00002-of-00002.safetensors.part"
     qtbot.waitUntil(part.exists, timeout=WAIT_MS)
-    assert keeper.shut_down()
+    assert library.shut_down()
     record = services.library.find(heard.added[0])
     assert (record.download, record.error) == (DownloadState.PAUSED, None)
     assert part.exists()

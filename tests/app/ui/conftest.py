@@ -1,4 +1,4 @@
-"""A window on a data folder of its own, with a scripted engine."""
+"""A window on a data folder of its own, with a scripted process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from app.main import Parts, build
 from app.ui.models.models_window import ModelsWindow
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.patience import hurried, patient_threads
-from tests.helpers.scripted_engine import ScriptedModelProcess
 from tests.helpers.scripted_library import ScriptedLibrary
+from tests.helpers.scripted_process import ScriptedModelProcess
 from tests.helpers.waiting import WAIT_MS
 
 __all__ = ["hurried", "patient_threads"]
@@ -27,8 +27,8 @@ MakeWindow = Callable[..., Parts]
 
 
 @pytest.fixture
-def engine() -> ScriptedModelProcess:
-    """The engine of every model."""
+def process() -> ScriptedModelProcess:
+    """The process of every model."""
     return ScriptedModelProcess()
 
 
@@ -40,7 +40,7 @@ def fake_engines() -> FakeEngines:
 
 @pytest.fixture
 def make_window(
-    qapp: QApplication, engine: ScriptedModelProcess, fake_engines: FakeEngines, dewpoint_home: Path
+    qapp: QApplication, process: ScriptedModelProcess, fake_engines: FakeEngines, dewpoint_home: Path
 ) -> Iterator[MakeWindow]:
     """Open a window; calling it again, after closing the first, is a restart."""
     with ExitStack() as stack:
@@ -55,7 +55,7 @@ def make_window(
                 AppPaths.resolve(),
                 stack,
                 backend="fake",
-                factory=factory or (lambda choice: engine),
+                factory=factory or (lambda choice: process),
                 engine_tools=fake_engines.tools(),
                 services=services,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.main import Parts
 from inference.params import SamplerParams
-from tests.helpers.scripted_engine import committed, finished
+from tests.helpers.scripted_process import committed, finished
 
 ANSWER = (
     "# Title\n\nText with `code` and [a link](https://example.org).\n\n```python\nprint('x')\n```\n\n"

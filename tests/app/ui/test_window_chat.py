@@ -22,7 +22,7 @@ from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.user_message import UserMessage
 from inference.events import DraftUpdated, Failed, ModelLoading
 from tests.app.ui.conftest import MakeWindow
-from tests.helpers.scripted_engine import READY, ScriptedModelProcess, committed, draft, finished, simple_answer
+from tests.helpers.scripted_process import READY, ScriptedModelProcess, committed, draft, finished, simple_answer
 from tests.helpers.waiting import WAIT_MS, steady
 
 
@@ -41,7 +41,7 @@ def wait_for_answer(qtbot: QtBot, parts: Parts) -> AnswerView:
     return answer
 
 
-def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
+def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
     seen: list[DraftUpdated] = []
     parts.controller.draft_updated.connect(seen.append)
     ask(qtbot, parts, "Hi there")
@@ -52,20 +52,20 @@ def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, engine: Script
     assert parts.window.pane.status.text() == "settled in 14 of 48 steps \u00b7 3.1 s \u00b7 82 tokens/s"
     assert parts.window.pane.composer.text == ""
     assert not parts.window.pane.is_empty
-    assert engine.requests[0].turns[-1].text == "Hi there"
+    assert process.requests[0].turns[-1].text == "Hi there"
     stored = parts.store.messages(parts.controller.chat_id or "")
     assert [message.body for message in stored] == ["Hi there", "Hello **there**."]
 
 
-def test_the_text_is_stored_before_the_answer_begins(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
-    engine.gate.clear()
+def test_the_text_is_stored_before_the_answer_begins(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
+    process.gate.clear()
     ask(qtbot, parts, "Keep this")
     stored = parts.store.messages(parts.controller.chat_id or "")
     assert [(message.body, message.state) for message in stored] == [
         ("Keep this", MessageState.DONE),
         ("", MessageState.STREAMING),
     ]
-    engine.gate.set()
+    process.gate.set()
     wait_for_answer(qtbot, parts)
 
 
@@ -114,9 +114,9 @@ def test_blank_text_is_not_sent(qtbot: QtBot, parts: Parts) -> None:
     assert parts.store.list_conversations() == ()
 
 
-def test_stop_keeps_what_is_committed(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
-    engine.answer = [draft([" one"]), committed("First block. "), draft([" two"], block=1), finished("First block. ")]
-    engine.gate.clear()
+def test_stop_keeps_what_is_committed(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
+    process.answer = [draft([" one"]), committed("First block. "), draft([" two"], block=1), finished("First block. ")]
+    process.gate.clear()
     ask(qtbot, parts, "Write a lot")
     composer = parts.window.pane.composer
     assert composer.busy
@@ -130,39 +130,41 @@ def test_stop_keeps_what_is_committed(qtbot: QtBot, parts: Parts, engine: Script
 
 
 def test_a_message_typed_while_loading_is_sent_when_ready(
-    qtbot: QtBot, make_window: MakeWindow, engine: ScriptedModelProcess
+    qtbot: QtBot, make_window: MakeWindow, process: ScriptedModelProcess
 ) -> None:
-    engine.load_gate.clear()
+    process.load_gate.clear()
     parts = make_window()
     qtbot.waitUntil(lambda: parts.controller.model.status.fraction == 0.4, timeout=WAIT_MS)
     assert parts.window.pane.header.state.text() == "Loading 40 %"
     ask(qtbot, parts, "Early bird")
-    assert not engine.requests
-    engine.load_gate.set()
+    assert not process.requests
+    process.load_gate.set()
     assert wait_for_answer(qtbot, parts).source() == "Hello **there**."
     assert parts.controller.model.status.phase == ModelPhase.READY
     assert parts.window.pane.header.state.text() == "Ready \u00b7 CPU, 2 threads"
 
 
 def test_stop_while_the_model_is_loading_ends_at_once(
-    qtbot: QtBot, make_window: MakeWindow, engine: ScriptedModelProcess
+    qtbot: QtBot, make_window: MakeWindow, process: ScriptedModelProcess
 ) -> None:
-    engine.load_gate.clear()
+    process.load_gate.clear()
     parts = make_window()
     qtbot.waitUntil(lambda: parts.controller.model.status.fraction == 0.4, timeout=WAIT_MS)
     ask(qtbot, parts, "Never mind")
     parts.controller.stop()
     assert not parts.controller.busy
-    engine.load_gate.set()
+    process.load_gate.set()
     qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
-    assert not engine.requests
+    assert not process.requests
     ask(qtbot, parts, "Now then")
     assert wait_for_answer(qtbot, parts).source() == "Hello **there**."
 
 
 @pytest.mark.log_allowed("bridge: task")
-def test_a_runtime_error_is_shown_and_try_again_works(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
-    engine.answer = [committed("Half. "), RuntimeError("CUDA error")]
+def test_a_runtime_error_is_shown_and_try_again_works(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess
+) -> None:
+    process.answer = [committed("Half. "), RuntimeError("CUDA error")]
     ask(qtbot, parts, "Go")
     answer = wait_for_answer(qtbot, parts)
     assert answer.source() == "Half. "
@@ -170,25 +172,25 @@ def test_a_runtime_error_is_shown_and_try_again_works(qtbot: QtBot, parts: Parts
     assert stored.state == MessageState.ERROR
     assert stored.error is not None
     assert "CUDA error" in stored.error.detail
-    engine.answer = [*simple_answer("Whole.")]
+    process.answer = [*simple_answer("Whole.")]
     parts.window.actions_by_name["try_again"].trigger()
     assert wait_for_answer(qtbot, parts).source() == "Whole."
     assert len(parts.window.pane.chat.items) == 2
 
 
-def test_a_lost_engine_says_one_sentence(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
-    engine.answer = [Failed("The engine is gone.", "Try again.", known=True, engine_lost=True)]
+def test_a_lost_engine_says_one_sentence(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
+    process.answer = [Failed("The engine is gone.", "Try again.", known=True, engine_lost=True)]
     ask(qtbot, parts, "Go")
     wait_for_answer(qtbot, parts)
-    engine.answer = [ModelLoading("Loading", 0.5), READY, *simple_answer("Back again.")]
+    process.answer = [ModelLoading("Loading", 0.5), READY, *simple_answer("Back again.")]
     parts.controller.try_again()
     assert wait_for_answer(qtbot, parts).source() == "Back again."
 
 
-def test_several_answers_can_be_switched(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
+def test_several_answers_can_be_switched(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
     ask(qtbot, parts, "Hi")
     first = wait_for_answer(qtbot, parts)
-    engine.answer = [*simple_answer("Another one.")]
+    process.answer = [*simple_answer("Another one.")]
     first.try_again_requested.emit()
     second = wait_for_answer(qtbot, parts)
     assert second._siblings._place.text() == "2 of 2"
@@ -216,17 +218,17 @@ def test_messages_of_the_user_at_one_place_can_be_switched(make_window: MakeWind
         arrow.click()
 
 
-def test_answers_that_did_not_settle_say_so(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
-    engine.answer = [committed("Hm.", steps=48, settled=False), finished("Hm.", (48,))]
+def test_answers_that_did_not_settle_say_so(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
+    process.answer = [committed("Hm.", steps=48, settled=False), finished("Hm.", (48,))]
     ask(qtbot, parts, "Hard one")
     wait_for_answer(qtbot, parts)
     assert parts.window.pane.status.text().startswith("stopped at 48 of 48 steps before settling")
 
 
 def test_an_answer_goes_on_while_another_chat_is_shown(
-    qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess
 ) -> None:
-    engine.gate.clear()
+    process.gate.clear()
     ask(qtbot, parts, "First chat")
     chat = parts.controller.chat_id
     parts.window.actions_by_name["new_chat"].trigger()
@@ -234,7 +236,7 @@ def test_an_answer_goes_on_while_another_chat_is_shown(
     ask(qtbot, parts, "Too early")
     assert parts.window.pane.notice.text == words.BUSY_ELSEWHERE
     assert parts.window.pane.composer.text == "Too early"
-    engine.gate.set()
+    process.gate.set()
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     assert parts.window.pane.is_empty
     assert parts.store.messages(chat or "")[-1].body == "Hello **there**."
@@ -258,13 +260,13 @@ def test_restart_shows_the_same_chat(qtbot: QtBot, make_window: MakeWindow, dewp
     assert second.window.sidebar.list.ids() == [second.controller.chat_id]
 
 
-def test_closing_mid_answer_saves_what_is_there(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
-    engine.answer = [committed("Saved. "), draft([" more"], block=1), finished("Saved. ")]
-    engine.gate.clear()
+def test_closing_mid_answer_saves_what_is_there(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
+    process.answer = [committed("Saved. "), draft([" more"], block=1), finished("Saved. ")]
+    process.gate.clear()
     ask(qtbot, parts, "Go")
     chat = parts.controller.chat_id or ""
     qtbot.waitUntil(lambda: parts.store.messages(chat)[-1].body == "Saved. ", timeout=WAIT_MS)
     parts.window.close()
-    assert engine.closed
+    assert process.closed
     last = parts.store.messages(chat)[-1]
     assert (last.state, last.body) == (MessageState.STOPPED, "Saved. ")

@@ -34,7 +34,7 @@ from app.ui.widgets.colours import DARK, LIGHT
 from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.sample import ANSWER, add_answer
-from tests.helpers.scripted_engine import ScriptedModelProcess
+from tests.helpers.scripted_process import ScriptedModelProcess
 from tests.helpers.waiting import WAIT_MS
 
 CONTROLS = (QAbstractButton, QAbstractItemView, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTextBrowser)
@@ -180,12 +180,12 @@ def test_settings_survive_a_restart(qtbot: QtBot, make_window: MakeWindow, dewpo
     assert second.themes.theme.dark
 
 
-def test_the_preset_and_seed_reach_the_engine(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
+def test_the_preset_and_seed_reach_the_engine(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
     parts.preferences.set(preset="fast", seed_mode="fixed", seed=42)
     parts.controller.send("Hi")
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
-    assert engine.requests[0].seed == 42
-    assert engine.requests[0].sampler.max_denoising_steps == 16
+    assert process.requests[0].seed == 42
+    assert process.requests[0].sampler.max_denoising_steps == 16
 
 
 def test_the_dialogs_say_what_they_should(qtbot: QtBot, parts: Parts) -> None:
@@ -227,8 +227,8 @@ def test_a_first_model_that_fails_is_named_in_the_header(qtbot: QtBot, make_wind
     assert parts.window.pane.header.state.text() == "No model here. Choose another."
 
 
-def test_an_example_is_sent_by_a_click(qtbot: QtBot, parts: Parts, engine: ScriptedModelProcess) -> None:
+def test_an_example_is_sent_by_a_click(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
     button = parts.window.pane.empty.examples[1]
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
-    assert engine.requests[0].turns[-1].text == button.text()
+    assert process.requests[0].turns[-1].text == button.text()

@@ -1,4 +1,4 @@
-"""A keeper of the updates on a data folder of its own, and who listens to it."""
+"""The updates on a data folder of its own, and who listens to it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ State = UpdateState
 
 
 class Listener:
-    """Everything that a keeper says."""
+    """Everything that they say."""
 
-    def __init__(self, keeper: Updates) -> None:
+    def __init__(self, updates: Updates) -> None:
         self.states: list[UpdateState] = []
         self.told: list[Found] = []
         self.checked: list[Path] = []
         self.problems: list[ErrorReport] = []
-        keeper.status_changed.connect(self.on_status_changed)
-        keeper.found_unasked.connect(self.told.append)
-        keeper.package_checked.connect(self.checked.append)
-        keeper.problem.connect(self.problems.append)
+        updates.status_changed.connect(self.on_status_changed)
+        updates.found_unasked.connect(self.told.append)
+        updates.package_checked.connect(self.checked.append)
+        updates.problem.connect(self.problems.append)
 
     def on_status_changed(self, status: UpdateStatus) -> None:
         """Note the states, each once."""
@@ -60,8 +60,8 @@ def preferences(qtbot: QtBot, paths: AppPaths) -> Iterator[Preferences]:
 
 
 @pytest.fixture
-def keeper(preferences: Preferences, paths: AppPaths, server: ReleaseServer, set_kind: SetKind) -> Iterator[Updates]:
-    """A keeper of a program that was installed from a .deb; nobody was asked yet."""
+def updates(preferences: Preferences, paths: AppPaths, server: ReleaseServer, set_kind: SetKind) -> Iterator[Updates]:
+    """Those of a program that was installed from a .deb; nobody was asked yet."""
     set_kind("deb")
     made = Updates(LibraryServices.open(paths, options=OPTIONS), preferences)
     yield made
@@ -69,7 +69,7 @@ def keeper(preferences: Preferences, paths: AppPaths, server: ReleaseServer, set
     made.deleteLater()
 
 
-def reach(qtbot: QtBot, keeper: Updates, state: UpdateState) -> UpdateStatus:
+def reach(qtbot: QtBot, updates: Updates, state: UpdateState) -> UpdateStatus:
     """Wait for a state."""
-    qtbot.waitUntil(lambda: keeper.status.state is state, timeout=WAIT_MS)
-    return keeper.status
+    qtbot.waitUntil(lambda: updates.status.state is state, timeout=WAIT_MS)
+    return updates.status

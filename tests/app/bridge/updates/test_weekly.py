@@ -1,4 +1,4 @@
-"""The keeper of the updates: once a week, if the user wants that, and never otherwise."""
+"""The updates in the background: once a week, if the user wants that, and never otherwise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.bridge import updates as update_keeper
+from app.bridge import updates as updates_bridge
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
 from app.updates.values import UpdateStatus
@@ -20,46 +20,46 @@ from tests.helpers.waiting import WAIT_MS
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weekly looks come soon after the start."""
-    monkeypatch.setattr(update_keeper, "LOOK_MS", 20)
-    monkeypatch.setattr(update_keeper, "AGAIN_MS", 20)
+    monkeypatch.setattr(updates_bridge, "LOOK_MS", 20)
+    monkeypatch.setattr(updates_bridge, "AGAIN_MS", 20)
 
 
-def test_by_itself_it_asks_nobody(qtbot: QtBot, keeper: Updates, server: ReleaseServer) -> None:
+def test_by_itself_it_asks_nobody(qtbot: QtBot, updates: Updates, server: ReleaseServer) -> None:
     server.publish("9.0.0", deb=DEB)
-    keeper.start()
-    keeper.on_look_due()
-    assert keeper.status.state is State.IDLE
+    updates.start()
+    updates.on_look_due()
+    assert updates.status.state is State.IDLE
     assert server.seen == []
 
 
 @pytest.mark.usefixtures("quick")
 def test_weekly_asks_once_and_tells_once(
-    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, updates: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     server.publish("9.0.0", deb=DEB)
-    said = Listener(keeper)
-    keeper.start()
+    said = Listener(updates)
+    updates.start()
     preferences.set(update_check="weekly")
     qtbot.waitUntil(lambda: bool(said.told), timeout=WAIT_MS)
     assert preferences.settings.update_told == "9.0.0"
-    keeper.on_look_due()
-    assert keeper.status.state is State.NEWER
+    updates.on_look_due()
+    assert updates.status.state is State.NEWER
     assert len(server.seen) == 1, "once, and nothing is fetched"
     assert len(said.told) == 1
 
 
 def test_whoever_switches_it_on_wants_to_know_soon(
-    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, updates: Updates, server: ReleaseServer, preferences: Preferences, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(update_keeper, "LOOK_MS", 20)
+    monkeypatch.setattr(updates_bridge, "LOOK_MS", 20)
     server.publish("9.0.0", deb=DEB)
-    keeper.start()
-    qtbot.waitUntil(lambda: keeper._timer.interval() == update_keeper.AGAIN_MS, timeout=WAIT_MS)
+    updates.start()
+    qtbot.waitUntil(lambda: updates._timer.interval() == updates_bridge.AGAIN_MS, timeout=WAIT_MS)
     preferences.set(text_scale=110)
-    assert keeper._timer.interval() == update_keeper.AGAIN_MS, "the next look is an hour away"
+    assert updates._timer.interval() == updates_bridge.AGAIN_MS, "the next look is an hour away"
     assert server.seen == []
     preferences.set(update_check="weekly")
-    reach(qtbot, keeper, State.NEWER)
+    reach(qtbot, updates, State.NEWER)
 
 
 @pytest.mark.usefixtures("quick")
@@ -74,7 +74,7 @@ def test_whoever_switches_it_on_wants_to_know_soon(
 )
 def test_when_a_week_is_over(
     qtbot: QtBot,
-    keeper: Updates,
+    updates: Updates,
     server: ReleaseServer,
     preferences: Preferences,
     ago: timedelta | None,
@@ -83,51 +83,51 @@ def test_when_a_week_is_over(
     server.publish("9.0.0", deb=DEB)
     asked = (datetime.now(UTC) - ago).isoformat() if ago is not None else "yesterday"
     preferences.set(update_check="weekly", updates_asked=asked, update_told="9.0.0")
-    said = Listener(keeper)
-    keeper.start()
+    said = Listener(updates)
+    updates.start()
     if asks:
-        reach(qtbot, keeper, State.NEWER)
+        reach(qtbot, updates, State.NEWER)
     else:
-        keeper.on_look_due()
-        assert keeper.status.state is State.IDLE
+        updates.on_look_due()
+        assert updates.status.state is State.IDLE
     assert len(server.seen) == int(asks)
     assert not said.told, "of this version it was told before"
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_weekly_look_that_fails_says_nothing_and_waits_a_day(
-    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, updates: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     server.status = 500
     preferences.set(update_check="weekly")
-    keeper.start()
-    qtbot.waitUntil(lambda: bool(server.seen) and keeper.status.state is State.IDLE, timeout=WAIT_MS)
-    assert keeper.status.report is None
+    updates.start()
+    qtbot.waitUntil(lambda: bool(server.seen) and updates.status.state is State.IDLE, timeout=WAIT_MS)
+    assert updates.status.report is None
     assert preferences.settings.updates_asked == ""
-    keeper.on_look_due()
-    assert keeper.status.state is State.IDLE
+    updates.on_look_due()
+    assert updates.status.state is State.IDLE
     assert len(server.seen) == 1
 
 
 @pytest.mark.usefixtures("quick")
 def test_offline_weekly_asks_nobody(
-    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, updates: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     preferences.set(update_check="weekly", offline=True)
-    keeper.start()
-    keeper.on_look_due()
-    assert keeper.status.state is State.IDLE
+    updates.start()
+    updates.on_look_due()
+    assert updates.status.state is State.IDLE
     assert server.seen == []
 
 
 def test_a_click_while_it_looks_by_itself_is_answered(
-    qtbot: QtBot, keeper: Updates, server: ReleaseServer, preferences: Preferences
+    qtbot: QtBot, updates: Updates, server: ReleaseServer, preferences: Preferences
 ) -> None:
     server.status = 500
     preferences.set(update_check="weekly")
-    keeper.on_look_due()
-    assert keeper.status.state is State.ASKING
-    keeper.ask()
-    status = reach(qtbot, keeper, State.IDLE)
+    updates.on_look_due()
+    assert updates.status.state is State.ASKING
+    updates.ask()
+    status = reach(qtbot, updates, State.IDLE)
     assert status.report is not None, "the user waits for it now"
     assert dataclasses.replace(status, report=None) == UpdateStatus()

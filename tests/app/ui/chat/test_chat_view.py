@@ -12,7 +12,7 @@ from app.chats.messages import Message, MessageState, Role
 from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.chat_view import PAGE, ChatView
 from app.ui.widgets.theme import ThemeManager
-from tests.helpers.scripted_engine import draft
+from tests.helpers.scripted_process import draft
 from tests.helpers.waiting import WAIT_MS, steady
 
 

@@ -241,7 +241,7 @@ def test_nobody_looks_before_the_window_takes_input(qtbot: QtBot, scripted: Part
 
 
 def test_a_real_look(qtbot: QtBot, parts: Parts) -> None:
-    """The real keeper, on an empty data folder: the starter model, and what the list offers for the card."""
+    """The real library, on an empty data folder: the starter model, and what the list offers for the card."""
     window = opened(qtbot, parts)
     qtbot.waitUntil(lambda: bool(window.list.rows), timeout=WAIT_MS)
     assert window.list.machine.card.text() == "RTX 4070, 12 GiB"
@@ -253,7 +253,7 @@ def test_a_real_look(qtbot: QtBot, parts: Parts) -> None:
     assert not parts.library.services.paths.models.exists()  # a look makes nothing
 
 
-def test_closing_ends_the_keeper_first(
+def test_closing_ends_the_library_first(
     scripted: Parts, library: ScriptedLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []

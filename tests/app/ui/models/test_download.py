@@ -1,4 +1,4 @@
-"""The whole way through the window, with the real keeper and a hub on this machine: from a name to a removed model."""
+"""The whole way through the window, with the real library and a hub on this machine: from a name to a removed model."""
 
 from __future__ import annotations
 

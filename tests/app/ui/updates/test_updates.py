@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app import __version__
 from app.base.settings import Settings
-from app.bridge import updates as update_keeper
+from app.bridge import updates as updates_bridge
 from app.main import Parts
 from app.ui.updates import words
 from app.ui.updates.dialog import UpdateDialog
@@ -173,7 +173,7 @@ def test_the_weekly_look_tells_once_in_a_notice(
     qtbot: QtBot, make_window: MakeWindow, server: ReleaseServer, set_kind: SetKind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_kind("deb")
-    monkeypatch.setattr(update_keeper, "LOOK_MS", 20)
+    monkeypatch.setattr(updates_bridge, "LOOK_MS", 20)
     server.publish("9.0.0", deb=PACKAGE)
     parts = make_window()
     parts.preferences.set(update_check="weekly")

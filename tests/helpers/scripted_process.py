@@ -1,4 +1,4 @@
-"""An engine without a process: it plays a script of events in the worker's thread, gated where a test wants it."""
+"""A model process without a process: a script of events, played in the worker's thread, with gates."""
 
 from __future__ import annotations
 
