@@ -93,7 +93,7 @@ def model_choice(model: str | None, backend: str, remembered: str) -> ModelChoic
 
 
 def model_process_factory(paths: AppPaths) -> Callable[[ModelChoice], ModelProcess]:
-    """Makes engine processes that log beside the program's log and find its TensorRT engines."""
+    """Makes model processes that log beside the program's log and find its TensorRT engines."""
 
     def make(choice: ModelChoice) -> ModelProcess:
         # Imported in the worker's thread: numpy is not needed for a window that takes input.

@@ -83,7 +83,7 @@ SAMPLE_CHATS = ("Plans for the garden", "A tiny story about a hedgehog", "Opposi
 
 
 class Halt(QObject):
-    """Halts the engine process at one draft, takes the picture, lets it go on."""
+    """Halts the model process at one draft, takes the picture, lets it go on."""
 
     def __init__(self, parts: Parts, step: int, picture: Path) -> None:
         super().__init__()

@@ -166,7 +166,7 @@ class Failed:
         hint: One sentence: what to do.
         known: False if this is a bug of ours.
         detail: Traceback or log lines for a report; empty for known errors.
-        engine_lost: True if the engine process is gone and the next request starts a new one.
+        engine_lost: True if the model process is gone and the next request starts a new one.
     """
 
     user_text: str

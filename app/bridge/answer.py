@@ -37,10 +37,10 @@ class Answering(QObject):
     problem = Signal(object)
 
     def __init__(
-        self, store: HistoryStore, worker: ModelThread, model: AnsweringModel, parent: QObject | None = None
+        self, store: HistoryStore, thread: ModelThread, model: AnsweringModel, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._store, self._worker, self._model = store, worker, model
+        self._store, self._thread, self._model = store, thread, model
         self._ask: Ask | None = None
         self._task: AnswerTask | None = None
         self._started = False
@@ -72,7 +72,7 @@ class Answering(QObject):
     def begin(self, ask: Ask) -> None:
         """Make the answer that `ask` stands for."""
         self._ask, self._started = ask, False
-        self._task = self._worker.answer(ask.request)
+        self._task = self._thread.answer(ask.request)
         self._model.show_writing()
         self.began.emit(ask)
 

@@ -1,7 +1,7 @@
 """The window's only partner: takes what the user does, answers with signals.
 
 It owns the history (used in the window's thread alone: a SQLite connection belongs to one thread, and every write takes
-a few milliseconds), the worker thread, the model's state and the one answer that may be in the making.
+a few milliseconds), the thread of the model process, the model's status and the one answer that may be in the making.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ class ChatController(QObject):
         self._store = store
         self._session = ChatSession(store)
         self._preferences = preferences
-        self._worker = ModelThread(factory, self)
-        self.model = AnsweringModel(self._worker, choice, self)
-        self.answering = Answering(store, self._worker, self.model, self)
+        self._thread = ModelThread(factory, self)
+        self.model = AnsweringModel(self._thread, choice, self)
+        self.answering = Answering(store, self._thread, self.model, self)
         self.chat_id: str | None = None
         self._closed = False
-        self._worker.event_arrived.connect(self.on_worker_event)
-        self._worker.draft_arrived.connect(self.answering.on_draft)
+        self._thread.event_arrived.connect(self.on_model_event)
+        self._thread.draft_arrived.connect(self.answering.on_draft)
         self.answering.draft_updated.connect(self.on_draft)
         self.answering.committed.connect(self.on_committed)
         self.answering.ended.connect(self.on_ended)
@@ -91,12 +91,12 @@ class ChatController(QObject):
         self._closed = True
         self._upkeep.stop()
         self.answering.abandon()
-        self._worker.shut_down()
+        self._thread.shut_down()
 
     @property
     def model_pid(self) -> int | None:
         """Process id of the model process."""
-        return self._worker.model_pid
+        return self._thread.model_pid
 
     @property
     def busy(self) -> bool:
@@ -200,7 +200,7 @@ class ChatController(QObject):
 
     # -- events -----------------------------------------------------------------------------------------------------
 
-    def on_worker_event(self, arrived: ModelEvent) -> None:
+    def on_model_event(self, arrived: ModelEvent) -> None:
         """Give an event to whom it belongs."""
         if self._closed:
             return

@@ -32,9 +32,9 @@ class AnsweringModel(QObject):
     choice_changed = Signal(object)
     refused = Signal(object)
 
-    def __init__(self, worker: ModelThread, choice: ModelChoice, parent: QObject | None = None) -> None:
+    def __init__(self, thread: ModelThread, choice: ModelChoice, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._worker = worker
+        self._thread = thread
         self._choice = choice
         self._ready: ModelReady | None = None
         self._task: LoadTask | None = None
@@ -55,7 +55,7 @@ class AnsweringModel(QObject):
         """Load a model; the one that is there stays until the new one is ready."""
         if self._task is not None:
             self._task.cancel.set()
-        self._task = self._worker.load(choice)
+        self._task = self._thread.load(choice)
         self._set(AnsweringStatus(ModelPhase.LOADING, choice.name))
 
     def asked(self) -> AskedModel:

@@ -1,4 +1,4 @@
-"""What the shortcuts start, with pythonw.exe. Also the main module of the engine processes that it spawns."""
+"""What the shortcuts start, with pythonw.exe. Also the main module of the model processes that it spawns."""
 
 import ctypes
 import os

@@ -65,7 +65,7 @@ def start_program(tmp_path: Path) -> Iterator[StartProgram]:
 
 
 def engine_children(pid: int) -> list[psutil.Process]:
-    """Engine processes below a window's process."""
+    """Model processes below a window's process."""
     try:
         children = psutil.Process(pid).children(recursive=True)
         return [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
