@@ -26,6 +26,12 @@ __all__ = ["hurried", "patient_threads"]
 MakeWindow = Callable[..., Parts]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def application(qapp: QApplication) -> QApplication:
+    """Fonts and colours need one, whatever test comes first; without it Qt aborts the interpreter."""
+    return qapp
+
+
 @pytest.fixture
 def process() -> ScriptedModelProcess:
     """The process of every model."""
