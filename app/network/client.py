@@ -1,4 +1,4 @@
-"""The one place of the program that opens connections, and the list of all reasons for which it does.
+"""The one place of the program that opens connections (the list of all reasons: `app.network.purposes`).
 
 Whoever needs the network asks `Network` for a client; nobody else makes one (a test looks). The offline switch is
 looked at before every single request. TLS certificates are always verified, against the system's own store; proxies
