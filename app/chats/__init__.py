@@ -1,1 +1,1 @@
-"""The chat history on disk: one SQLite file, its migrations, backups and recovery. No Qt in here."""
+"""Chats: asking and recording, and the history on disk: one SQLite file, its migrations, backups and recovery; no Qt."""

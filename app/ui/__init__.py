@@ -1,1 +1,1 @@
-"""The window: Qt widgets, each panel one file; talks to the rest through app.bridge alone."""
+"""The window: for each subject its widgets, its words and one coordinator; talks to the rest through app.bridge alone."""
