@@ -1,1 +1,1 @@
-"""Chats: asking and recording, and the history on disk: one SQLite file, its migrations, backups and recovery; no Qt."""
+"""Chats: asking and recording, and the history on disk: one SQLite file, its migrations, backups, recovery; no Qt."""

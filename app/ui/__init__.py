@@ -1,1 +1,1 @@
-"""The window: for each subject its widgets, its words and one coordinator; talks to the rest through app.bridge alone."""
+"""The window: for each subject its widgets, its words and one coordinator; it reaches the rest through app.bridge."""
