@@ -16,7 +16,17 @@ from PySide6.QtCore import QObject, Signal
 
 from app.base.log import get_logger
 from app.bridge.background import BackgroundThread, News, Task, TaskEnded, TaskEvent
-from app.gpu.values import GpuEnd, GpuFreed, GpuOffer, GpuStatus, GpuStep, GpuTask, GpuUsable, GpuWork, GpuWrongFiles
+from app.gpu.values import (
+    GpuEnd,
+    GpuFreed,
+    GpuOffer,
+    GpuStatus,
+    GpuStep,
+    GpuUsable,
+    GpuWork,
+    GpuWorkKind,
+    GpuWrongFiles,
+)
 
 if TYPE_CHECKING:
     from app.doctor.checks import Finding
@@ -94,12 +104,12 @@ class GpuAddon(QObject):
         if self._doctor is not None:
             self._doctor.cancel.set()
 
-    def do(self, task: GpuTask) -> None:
+    def do(self, kind: GpuWorkKind) -> None:
         """Install, verify or remove; nothing happens while another of them goes on."""
         if self.work is None and not self._closed:
             cancel = threading.Event()
-            self._task = Task(next(self._numbers), lambda: self._tasks().work(task, cancel), cancel)
-            self._set(GpuWork(task))
+            self._task = Task(next(self._numbers), lambda: self._tasks().work(kind, cancel), cancel)
+            self._set(GpuWork(kind))
             self._long.do(self._task)
 
     def stop(self) -> None:

@@ -207,7 +207,7 @@ class Library(QObject):
         """The state as last looked at, or what is being done with the model at this moment."""
         if self.transfer is not None and self.transfer.model_id == model.id:
             return ModelState.VERIFYING if self.transfer.checking else ModelState.DOWNLOADING
-        if self.work is not None and self.work.model_id == model.id and self.work.task == "verify":
+        if self.work is not None and self.work.model_id == model.id and self.work.kind == "verify":
             return ModelState.VERIFYING
         return model.state
 

@@ -21,8 +21,16 @@ from app.chats import texts
 from app.chats.backup import daily_backup_is_due, make_backup
 from app.chats.database import checkpoint, transaction
 from app.chats.errors import translated
-from app.chats.ids import RENAMED_LENGTH, new_id, now_ms, storable, title_from_text
-from app.chats.messages import BlockRecord, Conversation, Message, MessageState, RecoveryReport
+from app.chats.ids import new_id, now_ms, storable
+from app.chats.messages import (
+    RENAMED_LENGTH,
+    BlockRecord,
+    Conversation,
+    Message,
+    MessageState,
+    RecoveryReport,
+    title_from_text,
+)
 from app.chats.opening import open_history
 from app.chats.rows import (
     BLOCK_COLUMNS,

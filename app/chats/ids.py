@@ -11,9 +11,6 @@ import secrets
 import threading
 import time
 
-TITLE_LENGTH = 48
-RENAMED_LENGTH = 200
-
 _lock = threading.Lock()
 _last = 0
 
@@ -41,14 +38,3 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
-
-
-def title_from_text(text: str, limit: int = TITLE_LENGTH) -> str:
-    """`text` as one line of at most `limit` characters, cut between words where possible; "" for a blank text."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in storable(text)).split())
-    if len(line) <= limit:
-        return line
-    cut = line[: limit - 1]
-    if line[limit - 1] != " " and " " in cut[limit // 2 :]:
-        cut = cut[: cut.rindex(" ")]
-    return cut.rstrip(" ,;:.-") + "…"

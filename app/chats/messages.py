@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from app.chats import texts
+from app.chats.ids import storable
 from inference.params import Role, SamplerParams
 
+TITLE_LENGTH = 48  # of a title that is made from the first message
+RENAMED_LENGTH = 200
 TitleSource = Literal["default", "first_message", "user"]
 
 
@@ -174,3 +177,14 @@ class RecoveryReport:
     def hint(self) -> str:
         """Where the damaged file is and what is lost, for the user."""
         return texts.store_recovered_hint(self.kept_as.name if self.kept_as else "", self.lost)
+
+
+def title_from_text(text: str, limit: int = TITLE_LENGTH) -> str:
+    """`text` as one line of at most `limit` characters, cut between words where possible; "" for a blank text."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in storable(text)).split())
+    if len(line) <= limit:
+        return line
+    cut = line[: limit - 1]
+    if line[limit - 1] != " " and " " in cut[limit // 2 :]:
+        cut = cut[: cut.rindex(" ")]
+    return cut.rstrip(" ,;:.-") + "…"

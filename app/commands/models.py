@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from app.commands.models_care import add_import, add_move, add_remove, add_token
-from app.commands.models_download import add_download, add_verify
+from app.commands.models_care import add_import, add_move, add_remove, add_token, add_verify
+from app.commands.models_download import add_download
 from app.commands.models_list import add_list, add_network, add_plan, add_show
 
 

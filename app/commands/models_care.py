@@ -1,4 +1,4 @@
-"""`models import`, `remove`, `move` and `token`: what the user has already, and what is done with it."""
+"""`models verify`, `import`, `remove`, `move` and `token`: what the user has already, and what is done with it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from typing import Any
 
 from app.base import texts as base_texts
 from app.base.errors import KnownAppError
-from app.commands.console import INTERRUPTED, TextReporter, agreed, say
+from app.commands.console import INTERRUPTED, TextReporter, agreed, new_reporter, say
 from app.commands.models_choice import chosen_model, chosen_record, new_services
+from app.commands.models_download import follow_transfer
 from app.library import adding, care, texts
 from app.library.records import ModelRecord
 from app.library.values import Removal, Step
+
+
+def add_verify(commands: Any) -> None:
+    """The command's own arguments."""
+    verify = commands.add_parser("verify", help="hash every file of a model again")
+    verify.add_argument("model", metavar="MODEL", help="its name in `list`, repository, title or folder")
+    verify.add_argument("--json", action="store_true", help="print JSON, one object a line")
+    verify.set_defaults(command=verify_model)
 
 
 def add_import(commands: Any) -> None:
@@ -55,6 +64,30 @@ def add_token(commands: Any) -> None:
     token = commands.add_parser("token", help="keep your access token for gated models in the system's keyring")
     token.add_argument("--remove", action="store_true", help="forget it")
     token.set_defaults(command=keep_token)
+
+
+def verify_model(options: argparse.Namespace) -> int:
+    """Hash every file; 1 if one is wrong.
+
+    Raises:
+        KnownAppError: There is no such model, or its hashes are not known.
+    """
+    services = new_services()
+    record = chosen_record(services, options.model)
+    report = new_reporter(options.json, buffered=True)
+    try:
+        damaged = follow_transfer(care.verify(services, record, threading.Event()), report)
+    except KeyboardInterrupt:
+        report.end_line()
+        return INTERRUPTED
+    finally:
+        report.end_line()
+    if damaged:
+        text = " ".join(texts.files_damaged(len(damaged)))
+        report.tell("damaged", {"text": text, "files": damaged}, text)
+        return 1
+    report.tell("verified", {"text": texts.ALL_RIGHT}, texts.ALL_RIGHT)
+    return 0
 
 
 def import_model(options: argparse.Namespace) -> int:

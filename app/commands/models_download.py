@@ -1,4 +1,4 @@
-"""`models download` and `models verify`, with a progress bar; Ctrl+C stops either, and what is fetched is kept."""
+"""`models download`, and the progress bar that `models verify` has, too; Ctrl+C stops, and what is fetched is kept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 from app.base import units
 from app.base.errors import KnownAppError
 from app.commands.console import INTERRUPTED, Reporter, accepted, new_reporter, say
-from app.commands.models_choice import chosen_record, find_model, new_services
-from app.library import care, download, texts
+from app.commands.models_choice import find_model, new_services
+from app.library import download, texts
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import DownloadOffer, ModelState
@@ -53,14 +53,6 @@ def add_download(commands: Any) -> None:
     fetch.set_defaults(command=download_model)
 
 
-def add_verify(commands: Any) -> None:
-    """The command's own arguments."""
-    verify = commands.add_parser("verify", help="hash every file of a model again")
-    verify.add_argument("model", metavar="MODEL", help="its name in `list`, repository, title or folder")
-    verify.add_argument("--json", action="store_true", help="print JSON, one object a line")
-    verify.set_defaults(command=verify_model)
-
-
 def download_model(options: argparse.Namespace) -> int:
     """Ask, show the licence, fetch.
 
@@ -85,30 +77,6 @@ def download_model(options: argparse.Namespace) -> int:
         report.end_line()
     text = texts.installed(record.title, record.folder)
     report.tell("installed", {"text": text, "folder": str(record.folder)}, text)
-    return 0
-
-
-def verify_model(options: argparse.Namespace) -> int:
-    """Hash every file; 1 if one is wrong.
-
-    Raises:
-        KnownAppError: There is no such model, or its hashes are not known.
-    """
-    services = new_services()
-    record = chosen_record(services, options.model)
-    report = new_reporter(options.json, buffered=True)
-    try:
-        damaged = follow_transfer(care.verify(services, record, threading.Event()), report)
-    except KeyboardInterrupt:
-        report.end_line()
-        return INTERRUPTED
-    finally:
-        report.end_line()
-    if damaged:
-        text = " ".join(texts.files_damaged(len(damaged)))
-        report.tell("damaged", {"text": text, "files": damaged}, text)
-        return 1
-    report.tell("verified", {"text": texts.ALL_RIGHT}, texts.ALL_RIGHT)
     return 0
 
 

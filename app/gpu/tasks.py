@@ -9,7 +9,7 @@ import threading
 from collections.abc import Generator
 
 from app.gpu.service import GpuService, GpuTools
-from app.gpu.values import GpuFreed, GpuOffer, GpuStatus, GpuStep, GpuTask, GpuUsable, GpuWrongFiles
+from app.gpu.values import GpuFreed, GpuOffer, GpuStatus, GpuStep, GpuUsable, GpuWorkKind, GpuWrongFiles
 from app.library.services import LibraryServices
 from trt_engines.errors import EngineError
 from trt_engines.tensorrt.flavour import installed_flavour
@@ -30,12 +30,12 @@ class GpuTasks:
         yield self.service.offer()
 
     def work(
-        self, task: GpuTask, cancel: threading.Event
+        self, kind: GpuWorkKind, cancel: threading.Event
     ) -> Generator[GpuStep | GpuFreed | GpuWrongFiles | GpuUsable | GpuStatus, None, None]:
         """Install, verify or remove; at last a look."""
-        if task == "remove":
+        if kind == "remove":
             yield GpuFreed(self.service.remove())
-        elif task == "verify":
+        elif kind == "verify":
             wrong = yield from self.service.verify()
             yield GpuWrongFiles(wrong)
             if not wrong:

@@ -10,7 +10,7 @@ from typing import Literal
 from app.base.errors import ErrorReport
 
 Stage = Literal["fetching", "checking", "trying"]
-GpuTask = Literal["install", "verify", "remove"]
+GpuWorkKind = Literal["install", "verify", "remove"]
 
 
 class GpuState(StrEnum):
@@ -119,7 +119,7 @@ class GpuWork:
     """What is being done.
 
     Attributes:
-        task: What.
+        kind: What.
         step: How far it is.
         stopping: Whether it was told to stop.
         freed: Bytes that came free, when it is through.
@@ -128,7 +128,7 @@ class GpuWork:
         status: The look at its end.
     """
 
-    task: GpuTask
+    kind: GpuWorkKind
     step: GpuStep | None = None
     stopping: bool = False
     freed: int = 0

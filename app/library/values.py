@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STARTER_ID = "starter"
 Kind = Literal["starter", "catalogue", "download", "folder", "merged"]
 Verdict = Literal["resident", "streamed", "processor", "no", "unknown"]
-Task = Literal["verify", "move", "merge"]
+ModelWorkKind = Literal["verify", "move", "merge"]
 
 
 class ModelState(StrEnum):
@@ -293,7 +293,7 @@ class ModelWork:
     """A check, a move or a merge that runs.
 
     Attributes:
-        task: Which of them.
+        kind: Which of them.
         model_id: Of the model; of a merge that of its base.
         fraction: 0 to 1.
         detail: File or tensor that is worked on.
@@ -302,7 +302,7 @@ class ModelWork:
         stopping: Whether it was told to stop.
     """
 
-    task: Task
+    kind: ModelWorkKind
     model_id: str
     fraction: float = 0.0
     detail: str = ""

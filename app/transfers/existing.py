@@ -10,11 +10,10 @@ from pathlib import Path
 from app.transfers.file_state import FileStage, FileState
 from app.transfers.hashing import check_file
 from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, base_folder, beside, local_paths
+from app.transfers.pace import EVENT_SECONDS
 from app.transfers.part import read_journal
 from app.transfers.ranges import Spans
 from app.transfers.values import FileFinished, RemoteFile, TransferEvent, Verifying
-
-EVENT_SECONDS = 0.2
 
 
 def bytes_present(files: Sequence[RemoteFile], folder: Path) -> int:

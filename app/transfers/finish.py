@@ -14,9 +14,9 @@ from queue import SimpleQueue
 
 from app.base.files import sync_file, sync_folder
 from app.transfers.disk import translated
-from app.transfers.existing import EVENT_SECONDS
 from app.transfers.file_state import FileState
 from app.transfers.hashing import check_file
+from app.transfers.pace import EVENT_SECONDS
 
 THREADS = 2
 

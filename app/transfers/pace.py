@@ -1,4 +1,4 @@
-"""How fast, and when again: the limit that all connections share, the wait after failures, the rate that is shown."""
+"""How fast, and when again: the limit that all connections share, the wait after failures, what is shown how often."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 
 BURST_SECONDS = 0.1
 WINDOW_SECONDS = 5.0
+EVENT_SECONDS = 0.2  # between two events that say how far it is
 _LOOK_AGAIN = 0.1  # seconds; a limit that was changed holds that soon
 
 

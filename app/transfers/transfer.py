@@ -17,11 +17,11 @@ from app.base.log import get_logger
 from app.transfers import texts
 from app.transfers.connection import Connection, Outcome
 from app.transfers.errors import ChangedError, DiskFullError, HaltedError, TransferError, TryAgainError
-from app.transfers.existing import EVENT_SECONDS, recover
+from app.transfers.existing import recover
 from app.transfers.file_state import FileStage, FileState
 from app.transfers.finish import Checked, Finisher, Settled
 from app.transfers.hashing import slice_buffer
-from app.transfers.pace import RateLimit, RateMeter, backoff
+from app.transfers.pace import EVENT_SECONDS, RateLimit, RateMeter, backoff
 from app.transfers.scheduler import Piece, Scheduler
 from app.transfers.values import MIB, FileFinished, Progress, TransferEvent, TransferOptions, Verifying, Waiting
 

@@ -8,10 +8,10 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from app.transfers import texts
-from app.transfers.existing import EVENT_SECONDS, size_of
+from app.transfers.existing import size_of
 from app.transfers.hashing import check_file
 from app.transfers.names import local_paths
-from app.transfers.pace import RateMeter
+from app.transfers.pace import EVENT_SECONDS, RateMeter
 from app.transfers.values import FileDamaged, Progress, RemoteFile, TransferEvent, TransferFinished, TransferStopped
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlite_utils import Database
 
 from app.chats import texts
-from app.chats.ids import title_from_text
+from app.chats.messages import title_from_text
 
 
 @dataclass(slots=True)

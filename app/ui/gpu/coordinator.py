@@ -82,7 +82,7 @@ class GpuCoordinator(QObject):
             self.on_problem(end.report)
         elif end.stopped:
             self._say(texts.STOPPED)
-        elif end.work.task == "remove":
+        elif end.work.kind == "remove":
             self._say(texts.removed(end.work.freed))
         else:
             self._say_state(end)
@@ -128,7 +128,7 @@ class GpuCoordinator(QObject):
             self._say(texts.damaged(end.work.wrong), texts.DAMAGED_HINT, "bad")
         elif status is not None and status.state is GpuState.BROKEN:
             return  # the panel says it
-        elif status is not None and end.work.task == "install":
+        elif status is not None and end.work.kind == "install":
             hint = texts.RESTART if end.work.restart else ""
             self._say(texts.installed_new(status.version, status.size), hint, "good")
         else:

@@ -74,7 +74,7 @@ class GpuPanel(QFrame):
         self.setVisible(work is not None or (status is not None and status.wanted))
 
     def _show_work(self, work: GpuWork) -> None:
-        self.text.setText(words.WORKING[work.task])
+        self.text.setText(words.WORKING[work.kind])
         self.hint.show_text("")
         step = work.step
         said = texts.stage(step.stage, step.fraction) if step is not None else ""
@@ -82,7 +82,7 @@ class GpuPanel(QFrame):
         self.bar.setVisible(step is not None and step.stage != "trying")
         self.bar.setValue(round(STEPS * step.fraction) if step is not None else 0)
         self._show_buttons("stop")
-        self.buttons["stop"].setVisible(work.task == "install" and (step is None or step.stage != "trying"))
+        self.buttons["stop"].setVisible(work.kind == "install" and (step is None or step.stage != "trying"))
         self.buttons["stop"].setEnabled(not work.stopping)
         set_tone(self, "calm")
         self.setAccessibleName(f"{self.text.text()}. {self.step.text()}".strip())

@@ -216,13 +216,13 @@ class ModelsCoordinator(QObject):
             self.on_problem(end.report)
         elif end.stopped:
             stopped = {"verify": words.VERIFY_STOPPED, "move": words.MOVE_STOPPED}
-            self._notices.say(stopped.get(end.work.task, words.MERGE_STOPPED))
-        elif end.work.task == "verify":
+            self._notices.say(stopped.get(end.work.kind, words.MERGE_STOPPED))
+        elif end.work.kind == "verify":
             bad = end.work.damaged
             self._notices.say(
                 words.damaged(title, bad) if bad else words.all_right(title), tone="bad" if bad else "good"
             )
-        elif end.work.task == "merge":
+        elif end.work.kind == "merge":
             self._notices.say(" ".join((words.MERGED, *end.work.notes)), tone="good")
         else:
             self._notices.say(words.moved(title), tone="good")
@@ -314,7 +314,7 @@ class ModelsCoordinator(QObject):
         if transfer is not None:
             return words.download_link(transfer.fraction, transfer.seconds_left)
         if work is not None:
-            return words.work_link(work.task, work.fraction)
+            return words.work_link(work.kind, work.fraction)
         paused = (model.state == ModelState.PAUSED and model.problem for model in (status.models if status else ()))
         return words.DOWNLOAD_PAUSED if any(paused) else ""
 

@@ -124,8 +124,8 @@ def _slow(model: ModelStatus) -> bool:
 
 
 def _state(model: ModelStatus, state: ModelState, now: Now) -> tuple[str, str]:
-    if now.works_on(model) and now.work is not None and now.work.task != "verify":
-        return words.MOVING if now.work.task == "move" else words.MERGING, "busy"
+    if now.works_on(model) and now.work is not None and now.work.kind != "verify":
+        return words.MOVING if now.work.kind == "move" else words.MERGING, "busy"
     tone = "warn" if state == ModelState.PAUSED and model.problem is not None else TONES.get(state, "calm")
     return words.state_words(state, model.fit), tone
 

@@ -84,7 +84,7 @@ def test_from_a_look_to_removed(qtbot: QtBot, gpu: GpuAddon, heard: Listener, se
     gpu.do("install")
     gpu.do("remove")  # nothing happens while something goes on
     through = end(qtbot, heard)
-    assert (through.work.task, through.stopped, through.report, through.work.restart) == ("install", False, None, False)
+    assert (through.work.kind, through.stopped, through.report, through.work.restart) == ("install", False, None, False)
     assert gpu.status is not None
     assert gpu.status.state is GpuState.INSTALLED
     assert heard.works[-1] is None

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.chats import texts
 from app.chats.history import HistoryStore
-from app.chats.ids import new_id, storable, title_from_text
-from app.chats.messages import MessageState
+from app.chats.ids import new_id, storable
+from app.chats.messages import MessageState, title_from_text
 from inference.params import ChatTurn, SamplerParams
 from tests.app.chats.support import FAILED, begin, block, bodies_in, finished, sql
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app.transfers.existing import EVENT_SECONDS, bytes_present, leftovers
+from app.transfers.existing import bytes_present, leftovers
 from app.transfers.fetch import fetch
+from app.transfers.pace import EVENT_SECONDS
 from app.transfers.values import Digest, Progress, RemoteFile, TransferFinished, TransferStopped, Verifying
 from tests.app.transfers.support import (
     KIB,
