@@ -10,11 +10,16 @@ not marked slow. It never fails a run.
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+# A run in the background of a script ignores Ctrl+C, and so would every program that a test starts and then stops by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before any plugin imports what reads them; child processes inherit them too.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
