@@ -17,7 +17,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# A run in the background of a script ignores Ctrl+C, and so would every program that a test starts and then stops by it.
+# A run in the background of a script ignores Ctrl+C, and so would every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
