@@ -9,6 +9,7 @@ from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
 
 from app.ui.chat import words
+from app.ui.chat.long_text import hardened, softened
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.theme import Theme, ThemeManager
 
@@ -27,8 +28,14 @@ class MessageBox(QPlainTextEdit):
     focus_changed = Signal(bool)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Plain text alone is pasted."""
-        self.insertPlainText(source.text())
+        """Plain text alone is pasted; its long lines in pieces."""
+        self.insertPlainText(softened(source.text()))
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """What is copied: long lines as they were."""
+        data = QMimeData()
+        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        return data
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter sends, Shift+Enter breaks the line."""
@@ -104,7 +111,7 @@ class Composer(QFrame):
     @property
     def text(self) -> str:
         """What is typed."""
-        return self.box.toPlainText()
+        return hardened(self.box.toPlainText())
 
     @property
     def busy(self) -> bool:
@@ -113,7 +120,7 @@ class Composer(QFrame):
 
     def set_text(self, text: str) -> None:
         """Put text in, the cursor behind it."""
-        self.box.setPlainText(text)
+        self.box.setPlainText(softened(text))
         self.box.moveCursor(self.box.textCursor().MoveOperation.End)
 
     def clear(self) -> None:

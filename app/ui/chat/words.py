@@ -30,6 +30,14 @@ JUMP_TO_LATEST = "Go to the newest message"
 REMOVED_MODEL = "The model folder of last time is gone, so Dewpoint started with the starter model."
 
 
+SHOW_LESS = "Show less"
+
+
+def show_all(characters: int) -> str:
+    """Under the beginning of a long message."""
+    return f"Show all ({characters:,} characters)"
+
+
 def deleted(title: str) -> str:
     """In the undo bar."""
     return f"\u201c{title}\u201d was deleted."
