@@ -15,12 +15,14 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import shiboken6
 from PySide6.QtCore import QMimeData
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.chats.messages import Message, MessageState
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.composer import Composer
+from app.ui.chat.formulas import formula_setter
 from app.ui.chat.user_message import UserMessage, is_long
 from app.ui.widgets.theme import ThemeManager
 
@@ -77,11 +79,21 @@ def main() -> int:
         body.resize(760, 600)
         body.show()
         print(f"{name:<32}{len(source):>12,}{milliseconds(lambda: body.set_markdown(source)):>8.0f}")  # noqa: B023
-        body.deleteLater()
+        put_away(body)
     print(f"\n{'text':<32}{'paste':>8}{'send':>8}{'width':>8}{'all':>8}  ms")
     for name, text in TEXTS.items():
         print(f"{name:<32}" + "".join(f"{value:>8.0f}" for value in measured_text(text, themes)))
     return 0
+
+
+def put_away(*widgets: QWidget) -> None:
+    """Delete widgets, and wait for the formulas that are still to be set."""
+    for widget in widgets:
+        widget.hide()
+        shiboken6.delete(widget)
+    ends = time.monotonic() + 60
+    while formula_setter().waiting and time.monotonic() < ends:
+        QApplication.processEvents()
 
 
 def measured_text(text: str, themes: ThemeManager) -> list[float]:
@@ -103,7 +115,9 @@ def measured_text(text: str, themes: ThemeManager) -> list[float]:
     sent = milliseconds(send)
     composer.set_text(text)
     width = milliseconds(lambda: (composer.resize(600, 60), shown[0].resize(600, 600)))
-    return [paste, sent, width, milliseconds(shown[0].on_fold_clicked) if is_long(text) else 0.0]
+    whole = milliseconds(shown[0].on_fold_clicked) if is_long(text) else 0.0
+    put_away(composer, shown[0])
+    return [paste, sent, width, whole]
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ MAX_SOURCE = 1_200
 MAX_WORK = 1_500  # of rows inside rows, in nodes: at most some fifty milliseconds
 MAX_EDGE = 3_000.0  # pixels at a size of 16
 SLICE_SECONDS = 0.02
+TOLD_SECONDS = 0.4
 CACHED = 600
 NAME = "formula:"
 # They define, load, address or move, or make room as large as they like.
@@ -146,7 +147,7 @@ class FormulaSetter(QObject):
         super().__init__()
         self._done: OrderedDict[Wanted, Formula | None] = OrderedDict()
         self._waiting: OrderedDict[Wanted, None] = OrderedDict()
-        self._left = SLICE_SECONDS
+        self._left, self._told = SLICE_SECONDS, 0.0
         self._next = QTimer(self)
         self._next.setSingleShot(True)
         self._next.timeout.connect(self.on_next_slice)
@@ -163,6 +164,11 @@ class FormulaSetter(QObject):
         self._next.start(0)
         return False
 
+    @property
+    def waiting(self) -> int:
+        """How many are not set yet."""
+        return len(self._waiting)
+
     def formula(self, wanted: Wanted) -> Formula | None:
         """The formula; None while it is waited for, or if it cannot be set."""
         return self._done.get(wanted)
@@ -176,7 +182,8 @@ class FormulaSetter(QObject):
             self._set(wanted)
         if self._waiting:
             self._next.start(0)
-        if waited:
+        if waited and (not self._waiting or time.monotonic() - self._told > TOLD_SECONDS):
+            self._told = time.monotonic()  # each time the texts are laid out anew
             self.progressed.emit()
 
     def _set(self, wanted: Wanted) -> None:
