@@ -13,17 +13,9 @@ from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.ui.chat.canvas import (
-    FADE_SECONDS,
-    CanvasFlow,
-    CanvasPainter,
-    CanvasView,
-    Flow,
-    Level,
-    Look,
-    Word,
-    level_from_entropy,
-)
+from app.ui.chat.canvas import FADE_SECONDS, CanvasPainter, CanvasView, Look
+from app.ui.chat.canvas_flow import CanvasFlow, Flow, Level, Word, level_from_entropy
+from app.ui.chat.canvas_line import Cell, ShapedLine
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
@@ -59,9 +51,18 @@ def canvas(qapp: QApplication, qtbot: QtBot) -> Iterator[CanvasView]:
     view.clear()
 
 
+def flow_maker() -> CanvasFlow:
+    """With letters of 10 pixels where Qt is not asked."""
+
+    def shape(cells: list[Cell], leftward: bool, width: float) -> ShapedLine:
+        return ShapedLine(cells, leftward, width, THEME.body_font(), 12.0)
+
+    return CanvasFlow(lambda text: 10.0 * len(text), 10.0, shape)
+
+
 def lay_out(pieces: list[str], levels: list[Level], width: float = 200.0) -> Flow:
     """With letters of 10 pixels."""
-    return CanvasFlow(lambda text: 10.0 * len(text), 10.0).lay_out(tuple(pieces), levels, width)
+    return flow_maker().lay_out(tuple(pieces), levels, width)
 
 
 def test_levels() -> None:
@@ -89,7 +90,7 @@ def test_settled_line_breaks_break_and_noisy_ones_do_not() -> None:
 
 
 def test_noise_that_changes_moves_nothing() -> None:
-    maker = CanvasFlow(lambda text: 10.0 * len(text), 10.0)
+    maker = flow_maker()
     levels = [Level.SETTLED, *[Level.NOISE] * 5, Level.SETTLED]
     places = []
     for noise in (["x"] * 5, ["looooooong"] * 5, ["\u0301", "  ", "\u202e", "ab", "q"]):
@@ -99,7 +100,7 @@ def test_noise_that_changes_moves_nothing() -> None:
 
 
 def test_a_melted_word_keeps_its_room() -> None:
-    maker = CanvasFlow(lambda text: 10.0 * len(text), 10.0)
+    maker = flow_maker()
     pieces = ("one", " settled", " two")
     before = maker.lay_out(pieces, [Level.SETTLED] * 3, 500.0)
     after = maker.lay_out(("one", " xy", " two"), [Level.SETTLED, Level.LOOSE, Level.SETTLED], 500.0)
@@ -112,7 +113,7 @@ def test_a_word_longer_than_a_line_is_broken() -> None:
 
 
 def test_a_loose_word_can_be_read_in_full_and_keeps_its_room() -> None:
-    maker = CanvasFlow(lambda text: 10.0 * len(text), 10.0)
+    maker = flow_maker()
     wide = maker.lay_out((" interesting", " end"), [Level.LOOSE, Level.SETTLED], 500.0)
     narrow = maker.lay_out((" it", " end"), [Level.NOISE, Level.SETTLED], 500.0)
     assert wide.words[0].text == "interesting"
