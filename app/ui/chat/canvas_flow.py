@@ -7,12 +7,12 @@ take their form from their neighbours, is laid out by Qt (`app.ui.chat.canvas_li
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 from app.ui.chat.canvas_line import Cell, ShapedLine
+from app.ui.chat.direction import runs_leftward
 
 SETTLED_NATS = 0.12
 FIRM_NATS = 0.6
@@ -264,7 +264,7 @@ def _directions(rows: list[_Row]) -> dict[int, bool]:
         if row.paragraph in known:
             continue
         for part, _ in row.cells:
-            strong = _leftward(part.text) if part.level >= Level.FIRM else None
+            strong = runs_leftward(part.text) if part.level >= Level.FIRM else None
             if strong is not None:
                 known[row.paragraph] = strong
                 break
@@ -272,15 +272,6 @@ def _directions(rows: list[_Row]) -> dict[int, bool]:
     for row in rows:
         last = known.setdefault(row.paragraph, last)
     return known
-
-
-def _leftward(text: str) -> bool | None:
-    """Whether the first letter with a direction runs from right to left; None if there is none."""
-    if text.isascii():
-        return False if any(char.isalpha() for char in text) else None
-    kinds = (unicodedata.bidirectional(char) for char in text)
-    strong = next((kind for kind in kinds if kind in ("L", "R", "AL")), None)
-    return None if strong is None else strong != "L"
 
 
 def _groups(parts: list[_Part]) -> list[tuple[int, int]]:

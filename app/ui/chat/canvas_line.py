@@ -1,4 +1,4 @@
-"""One line of a draft, laid out by Qt: scripts from right to left, and letters that take their form from their neighbours.
+"""One line of a draft, laid out by Qt: scripts from right to left, and letters that are formed by their neighbours.
 
 The whole line is laid out once, so that words come to stand where finished text has them. A word is painted as the part
 of the line that its place shows: it can have its own colour and still be joined to the next one.
@@ -75,8 +75,8 @@ class ShapedLine:
         self._left = self._rise = 0.0
         self.spans: list[Spans] = [()] * len(cells)
         if self._line.isValid():
-            ink = self._line.naturalTextRect()
-            self._left = (width - ink.right()) if leftward else -ink.left()
+            if leftward:
+                self._left = width - self._line.horizontalAdvance()
             self._rise = ascent - self._line.ascent()
             self._taken: set[tuple[int, float]] = set()
             free = [cell.width if cell.text is None else None for cell in cells]

@@ -158,10 +158,12 @@ class FlowText(QTextBrowser):
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: formulas as they were written."""
-        data = super().createMimeDataFromSelection()
-        if self._formulas.formulas:
-            data.setText(self._plain(self.textCursor()))
-            data.setHtml(_PICTURE.sub(_written, data.html()))
+        copied = super().createMimeDataFromSelection()
+        if not self._formulas.formulas:
+            return copied
+        data = QMimeData()  # Qt's own makes its text when it is asked for it, and takes no other
+        data.setText(self._plain(self.textCursor()))
+        data.setHtml(_PICTURE.sub(_written, copied.html()))
         return data
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -190,13 +192,16 @@ def _written(picture: re.Match[str]) -> str:
 
 def _sources(selection: QTextCursor) -> list[str]:
     """The formulas of a selection, as they were written, in order."""
-    document = selection.document()
     found: list[str] = []
-    cursor = QTextCursor(document)
     start, end = selection.selectionStart(), selection.selectionEnd()
-    at = document.find(_OBJECT, start)
-    while not at.isNull() and at.selectionEnd() <= end:
-        cursor.setPosition(at.selectionEnd())
-        found.append(cursor.charFormat().stringProperty(QTextFormat.Property.ImageAltText))
-        at = document.find(_OBJECT, at.selectionEnd())
+    block = selection.document().findBlock(start)
+    while block.isValid() and block.position() < end:
+        pieces = block.begin()
+        while not pieces.atEnd():
+            piece = pieces.fragment()
+            if piece.charFormat().isImageFormat():
+                inside = max(0, min(end, piece.position() + piece.length()) - max(start, piece.position()))
+                found += [piece.charFormat().stringProperty(QTextFormat.Property.ImageAltText)] * inside
+            pieces += 1
+        block = block.next()
     return found

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
-from PySide6.QtCore import QByteArray, QObject, QRectF, QSizeF, QTimer, Signal
+from PySide6.QtCore import QByteArray, QObject, QRect, QRectF, QSizeF, QTimer, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPyTextObject, QTextDocument, QTextFormat
 from PySide6.QtSvg import QSvgRenderer
 
@@ -92,19 +92,24 @@ def _is_flat(source: str) -> bool:
 
 def _drawn(source: str, wanted: Wanted) -> Formula | None:
     # Imported here: a chat without formulas needs none of it, and the window is there sooner.
-    import ziamath
+    from ziamath.config import config
     from ziamath.tex import tex2mml
+    from ziamath.zmath import Math
 
     tree = ElementTree.fromstring(_without_space(tex2mml(source, inline=not wanted.display)))
     text = "".join(tree.itertext())
     if "\\" in text or _work(tree, 1.0) > MAX_WORK or not _has_glyphs(text):
         return None
-    ziamath.config.svg2 = False  # Qt does not draw what is defined once and used again
-    found = ziamath.Math(tree, size=wanted.size)
+    config.svg2 = False  # Qt does not draw what is defined once and used again
+    found = Math(tree, size=wanted.size)
     width, height = found.getsize()
     if not 0 < width < MAX_EDGE * wanted.size / 16 or not 0 < height < MAX_EDGE * wanted.size / 16:
         return None
-    svg = found.svg().replace('fill="black"', f'fill="{wanted.color}"').replace('stroke="black"', f'stroke="{wanted.color}"')
+    svg = (
+        found.svg()
+        .replace('fill="black"', f'fill="{wanted.color}"')
+        .replace('stroke="black"', f'stroke="{wanted.color}"')
+    )
     svg = svg.replace("<svg ", f'<svg fill="{wanted.color}" ', 1)
     drawing = QSvgRenderer(QByteArray(svg.encode()))
     if not drawing.isValid():
@@ -124,9 +129,9 @@ def _work(element: ElementTree.Element, weight: float) -> float:
 
 @lru_cache(maxsize=1)
 def _glyphs() -> Any:
-    import ziamath.zmath
+    from ziamath.zmath import loadedfonts
 
-    return ziamath.zmath.loadedfonts["default"]
+    return loadedfonts["default"]
 
 
 def _has_glyphs(text: str) -> bool:
@@ -228,7 +233,7 @@ class FormulaObject(QPyTextObject):
         return QSizeF(formula.width * part + 2, formula.height * part)
 
     def drawObject(
-        self, painter: QPainter, rect: QRectF, doc: QTextDocument, posInDocument: int, format: QTextFormat
+        self, painter: QPainter, rect: QRectF | QRect, doc: QTextDocument, posInDocument: int, format: QTextFormat
     ) -> None:
         """Paint a formula."""
         formula = self._formula(format)
@@ -255,7 +260,7 @@ class FormulaObject(QPyTextObject):
 
 @lru_cache(maxsize=400)
 def size_for_baseline(family: str, rise: int) -> int:
-    """Pixels of the font at which an object rises by `rise` more than it hangs down: half of its small letters' height."""
+    """Pixels of the font at which an object rises by `rise` more than it hangs: half of its small letters' height."""
     font = QFont(family)
     low, high = 1, max(4 * rise, 8)
     while low < high:

@@ -65,15 +65,16 @@ class CodeHighlighter(QSyntaxHighlighter):
     """Paints the spans of one code block."""
 
     def __init__(self, document: QTextDocument, theme: Theme) -> None:
-        super().__init__(document.parent())
-        self._code = document
+        super().__init__(document)
+        self.setDocument(None)  # until there is something to colour
+        self._document = document
         self._theme = theme
         self._spans: list[list[Span]] = []
 
     def set_spans(self, spans: list[list[Span]], theme: Theme) -> None:
         """New spans, or new colours for them."""
         self._spans, self._theme = spans, theme
-        wanted = self._code if any(spans) else None  # Qt asks for every line, also where no line has a colour
+        wanted = self._document if any(spans) else None  # Qt asks for every line, also where no line has a colour
         if self.document() is not wanted:
             self.setDocument(wanted)
         if wanted is not None:

@@ -69,7 +69,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
-class Formula:
+class FormulaBlock:
     """A formula on lines of its own; `mark` stands before it in the source."""
 
     source: str
@@ -147,7 +147,7 @@ class Segment:
     frames: tuple[str, ...] = ()
 
 
-Block = Heading | Paragraph | Formula | Rule | Quote | ListBlock | Table | Code | Plain
+Block = Heading | Paragraph | FormulaBlock | Rule | Quote | ListBlock | Table | Code | Plain
 
 
 def segments_from_markdown(text: str) -> tuple[Segment, ...]:
@@ -196,10 +196,10 @@ def _block(node: SyntaxTreeNode) -> Block | None:
             line = _line(node)
             # A formula alone in a paragraph that is written inside of its dollars or brackets.
             if len(line) == 1 and line[0].kind == "math" and line[0].mark in ("$$", "\\["):
-                return Formula(line[0].text, line[0].mark)
+                return FormulaBlock(line[0].text, line[0].mark)
             return Paragraph(line) if line else None
         case "math_block":
-            return Formula(node.content.strip(), node.markup or "$$")
+            return FormulaBlock(node.content.strip(), node.markup or "$$")
         case "hr":
             return Rule()
         case "blockquote":
@@ -395,7 +395,11 @@ def _table_source(table: Table) -> str:
 def plain_from_line(line: Line) -> str:
     """A line's text without its looks; formulas as they were written."""
     return "".join(
-        source_of_formula(piece.text, piece.mark) if piece.kind == "math" else "\n" if piece.kind == "break" else piece.text
+        source_of_formula(piece.text, piece.mark)
+        if piece.kind == "math"
+        else "\n"
+        if piece.kind == "break"
+        else piece.text
         for piece in line
     )
 

@@ -10,9 +10,11 @@ import html
 import re
 from collections.abc import Callable
 
+from app.ui.chat.direction import runs_leftward
 from app.ui.chat.formulas import NAME, Formula, Wanted, size_for_baseline
 from app.ui.chat.markdown import (
     Block,
+    FormulaBlock,
     Heading,
     Item,
     Line,
@@ -22,9 +24,9 @@ from app.ui.chat.markdown import (
     Quote,
     Rule,
     Table,
+    plain_from_line,
     source_of_formula,
 )
-from app.ui.chat.markdown import Formula as FormulaBlock
 from app.ui.widgets.theme import PARAGRAPH_GAP, Theme
 
 _HEADING_FACTORS = {1: 1.45, 2: 1.25, 3: 1.1, 4: 1.0, 5: 1.0, 6: 1.0}
@@ -69,18 +71,20 @@ class MarkdownHtml:
     def table(self, table: Table) -> str:
         """A table alone."""
         tokens = self._theme.tokens
+        leftward = runs_leftward("".join(plain_from_line(cell) for row in table.rows for cell in row))
         lines = []
         for number, row in enumerate(table.rows):
             tag = "th" if number == 0 else "td"
             shade = f"background-color:{tokens.code};" if number == 0 else ""
-            cells = "".join(
+            cells = [
                 f'<{tag} align="{side}" valign="middle" style="padding:5px 12px 5px 12px; {shade}">'
                 f"{self.line(cell)}</{tag}>"
                 for side, cell in zip(table.align, row, strict=True)
-            )
-            lines.append(f"<tr>{cells}</tr>")
+            ]
+            lines.append(f"<tr>{''.join(reversed(cells) if leftward else cells)}</tr>")
         style = f"border-collapse:collapse; border-style:solid; border-color:{tokens.border_strong};"
-        return f'<table border="1" cellspacing="0" cellpadding="0" style="{style}">{"".join(lines)}</table>'
+        align = ' align="right"' if leftward else ""
+        return f'<table border="1" cellspacing="0" cellpadding="0"{align} style="{style}">{"".join(lines)}</table>'
 
     def line(self, line: Line) -> str:
         """One line: `<b> <i> <s> <a> <br> <span> <sup>`, pictures of formulas, and escaped text."""
@@ -88,12 +92,14 @@ class MarkdownHtml:
 
     # -- blocks -----------------------------------------------------------------------------------------------------
 
-    def _blocks(self, blocks: tuple[Block, ...], tight: bool = False) -> str:
-        last = len(blocks) - 1
-        return "".join(self._block(block, index == 0, index == last, tight) for index, block in enumerate(blocks))
+    def _blocks(self, blocks: tuple[Block, ...], between: int | None = None, bottom: int = 0) -> str:
+        """Blocks with so many pixels between them, and `bottom` under the last."""
+        gap, last = self._gap if between is None else between, len(blocks) - 1
+        return "".join(
+            self._block(block, index == 0, bottom if index == last else gap) for index, block in enumerate(blocks)
+        )
 
-    def _block(self, block: Block, first: bool, last: bool, tight: bool) -> str:
-        bottom = 0 if last or tight else self._gap
+    def _block(self, block: Block, first: bool, bottom: int) -> str:
         match block:
             case Paragraph(line):
                 return f'<p style="margin:0 0 {bottom}px 0; {self._line}">{self.line(line)}</p>'
@@ -105,7 +111,7 @@ class MarkdownHtml:
             case Rule():
                 return self._rule()
             case Quote(blocks):
-                return self._quote(blocks)
+                return self._quote(blocks, max(bottom, self._gap // 2))
             case ListBlock(start, items, close):
                 return self._list(start, items, close, bottom)
         return ""  # the others have widgets of their own
@@ -127,30 +133,29 @@ class MarkdownHtml:
             f'<tr><td height="1" style="background-color:{color}; font-size:1px;"></td></tr></table>'
         )
 
-    def _quote(self, blocks: tuple[Block, ...]) -> str:
+    def _quote(self, blocks: tuple[Block, ...], bottom: int) -> str:
         tokens = self._theme.tokens
-        inner = self._blocks(blocks)
-        return (
-            f'<table cellspacing="0" cellpadding="0" style="margin:{self._gap // 2}px 0 {self._gap}px 0;"><tr>'
-            f'<td width="3" style="background-color:{tokens.accent};"></td>'
-            f'<td style="padding-left:12px; color:{tokens.muted};">{inner}</td></tr></table>'
-        )
+        leftward = _runs_leftward(blocks)
+        bar = f'<td width="3" style="background-color:{tokens.accent};"></td>'
+        side = "right" if leftward else "left"
+        text = f'<td style="padding-{side}:12px; color:{tokens.muted};">{self._blocks(blocks)}</td>'
+        cells, align = (text + bar, ' align="right"') if leftward else (bar + text, "")
+        style = f"margin:{self._gap // 2}px 0 {bottom}px 0;"
+        return f'<table cellspacing="0" cellpadding="0"{align} style="{style}"><tr>{cells}</tr></table>'
 
     def _list(self, start: int | None, items: tuple[Item, ...], close: bool, bottom: int) -> str:
         """Qt moves items in by the document's own step: from the right where the text runs to the left."""
-        last = len(items) - 1
         gap = 3 if close else self._gap // 2
         parts: list[str] = []
         number, opened = start, ""
         for index, item in enumerate(items):
-            style = f"{self._line} margin:0 0 {bottom if index == last else gap}px 0;"
             tag = self._tag(item, start is None)
             if tag != opened:
                 parts.append(f"</{opened[:2]}>" if opened else "")
                 attribute = f' start="{number}"' if tag == "ol" else ""
                 parts.append(f'<{tag[:2]}{attribute} style="margin:0; {_UNMARKED if tag == "ul-" else ""}">')
                 opened = tag
-            parts.append(f'<li style="{style}">{self._item(item)}</li>')
+            parts.append(self._item(item, gap, bottom if index == len(items) - 1 else gap))
             number = number + 1 if number is not None and item.marked else number
         return "".join(parts) + (f"</{opened[:2]}>" if opened else "")
 
@@ -159,12 +164,14 @@ class MarkdownHtml:
             return "ul-"
         return "ul" if bullets else "ol"
 
-    def _item(self, item: Item) -> str:
+    def _item(self, item: Item, gap: int, bottom: int) -> str:
         """An item's first paragraph stands beside the bullet, so it is no paragraph of its own."""
-        box = "" if item.task is None else ("\u2611 " if item.task else "\u2610 ")
-        if not item.blocks or not isinstance(item.blocks[0], Paragraph):
-            return box + self._blocks(item.blocks, tight=True)
-        return box + self.line(item.blocks[0].line) + self._blocks(item.blocks[1:], tight=True)
+        text = "" if item.task is None else ("\u2611 " if item.task else "\u2610 ")
+        rest = item.blocks
+        if rest and isinstance(rest[0], Paragraph):
+            text, rest = text + self.line(rest[0].line), rest[1:]
+        style = f"{self._line} margin:0 0 {gap if rest else bottom}px 0;"
+        return f'<li style="{style}">{text}{self._blocks(rest, gap, bottom)}</li>'
 
     # -- inside a line ----------------------------------------------------------------------------------------------
 
@@ -192,6 +199,19 @@ class MarkdownHtml:
         alt = html.escape(written).replace("\n", " ")
         style = f"vertical-align:middle; font-size:{size}px;"
         return f'<img src="{NAME}{len(self.formulas) - 1}" alt="{alt}" style="{style}" />'
+
+
+def _runs_leftward(blocks: tuple[Block, ...]) -> bool:
+    """Whether the first paragraph of some blocks runs from right to left."""
+    for block in blocks:
+        match block:
+            case Paragraph(line) | Heading(_, line):
+                return bool(runs_leftward(plain_from_line(line)))
+            case Quote(inner):
+                return _runs_leftward(inner)
+            case ListBlock(_, items):
+                return bool(items) and _runs_leftward(items[0].blocks)
+    return False
 
 
 _UNMARKED = "list-style-type:none;"

@@ -40,7 +40,9 @@ def make_parser() -> MarkdownIt:
     parser.linkify.add("//", None)
     parser.use(footnote_plugin).use(tasklists_plugin)
     parser.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False, double_inline=True)
-    parser.block.ruler.before("fence", "bracket_block", bracket_block, {"alt": ["paragraph", "reference", "blockquote"]})
+    parser.block.ruler.before(
+        "fence", "bracket_block", bracket_block, {"alt": ["paragraph", "reference", "blockquote"]}
+    )
     parser.inline.ruler.before("escape", "bracket_math", bracket_math)
     parser.block.ruler.before("table", "too_deep", too_deep)
     parser.block.ruler.before("table", "too_many_cells", too_many_cells)

@@ -27,7 +27,7 @@ from app.ui.chat.markdown import (
     MAX_LINES,
     Block,
     Code,
-    Formula,
+    FormulaBlock,
     Heading,
     Inline,
     Item,
@@ -146,7 +146,7 @@ def test_every_example_of_the_specification_is_shown(qtbot: QtBot) -> None:
         body.set_markdown(example["markdown"])
         assert bool(body.parts) == bool(contents(example["markdown"]))
     body.set_markdown("\n\n".join(example["markdown"] for example in SPEC))
-    assert len(body.parts) > 50
+    assert len(body.parts) > 20
 
 
 # -- blocks ------------------------------------------------------------------------------------------------------------
@@ -179,9 +179,7 @@ def test_code_in_a_list_is_a_widget_and_the_numbers_go_on() -> None:
         Segment(Prose((ListBlock(3, (Item((Paragraph(text("three")),)), Item((Paragraph(text("four")),)))),))),
         Segment(Code("x", "py"), ("list",)),
         Segment(
-            Prose(
-                (ListBlock(5, (Item((Paragraph(text("more")),), marked=False), Item((Paragraph(text("five")),)))),)
-            )
+            Prose((ListBlock(5, (Item((Paragraph(text("more")),), marked=False), Item((Paragraph(text("five")),)))),))
         ),
     )
 
@@ -220,7 +218,9 @@ def test_a_task_shows_its_box_and_no_bullet(qtbot: QtBot) -> None:
     assert "\u2611 <b>done</b>" in unmarked
     document = QTextDocument()
     document.setHtml(shown)
-    styles = [document.findBlock(document.find(word).position()).textList().format().style() for word in ("open", "plain")]
+    styles = [
+        document.findBlock(document.find(word).position()).textList().format().style() for word in ("open", "plain")
+    ]
     assert styles[0] != styles[1]
 
 
@@ -257,6 +257,28 @@ def test_a_wide_table_scrolls_and_keeps_its_words(qtbot: QtBot) -> None:
     assert table.width() <= 420
     body.resize(4000, 300)
     qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() == 0, timeout=WAIT_MS)
+
+
+def test_lists_and_quotes_from_right_to_left_keep_their_marks(qtbot: QtBot) -> None:
+    """Bullets and numbers stand right of the text, inside the answer, in the list's own step."""
+    hebrew = "\u05e9\u05dc\u05d5\u05dd"
+    for mark in ("-", "1.", "- [ ]"):
+        shown = FlowText(THEME)
+        qtbot.addWidget(shown)
+        shown.resize(300, 50)
+        shown.show()
+        shown.set_content(prose_of(f"{mark} {hebrew}\n"))
+        image = shown.viewport().grab().toImage()
+        ground = image.pixelColor(0, 0)
+        ink = [x for x in range(300) if any(image.pixelColor(x, y) != ground for y in range(image.height()))]
+        line = shown.document().begin().layout().lineAt(0)
+        right = shown.document().begin().layout().position().x() + line.naturalTextRect().right()
+        assert right <= 300 - 15
+        if mark != "- [ ]":
+            assert max(ink) > right + 2
+    quoted = html_of(f"> {hebrew}\n\n| {hebrew} | b |\n|---|---|\n")
+    assert quoted.index(hebrew) < quoted.index('width="3"')
+    assert quoted.index(">b<") < quoted.rindex(hebrew)  # the first column is the rightmost
 
 
 # -- inside a line -----------------------------------------------------------------------------------------------------
@@ -310,12 +332,12 @@ def test_lines_of_a_formula_may_begin_like_blocks(sign: str) -> None:
     for begin, end in (("$$", "$$"), ("\\[", "\\]")):
         source = f"before\n\n{begin}\na\n{sign} b\n{end}\n\nafter"
         blocks = blocks_from_markdown(source)
-        assert blocks[1] == Formula(f"a\n{sign} b", begin)
+        assert blocks[1] == FormulaBlock(f"a\n{sign} b", begin)
         assert len(blocks) == 3
 
 
 def test_formulas_keep_their_backslashes() -> None:
-    assert blocks_from_markdown("\\[ x = \\{1\\} \\\\ y \\]") == (Formula("x = \\{1\\} \\\\ y", "\\["),)
+    assert blocks_from_markdown("\\[ x = \\{1\\} \\\\ y \\]") == (FormulaBlock("x = \\{1\\} \\\\ y", "\\["),)
     assert plain("an \\(\\{a\\} \\\\ b\\) here, $\\{c\\}$") == "an \\(\\{a\\} \\\\ b\\) here, $\\{c\\}$"
     assert plain("not \\( closed") == "not ( closed"
 
