@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 from app.ui.widgets.theme import Theme
 
 PIECE = 2_000
+LONG_LINE = 8_000  # a paragraph of more is shown as a large text
 MARK = "\u2060\u200b\u2060\n"  # takes no room, and breaks the line
 MOST_LINES = 24
 _JOINS = "\u200c\u200d"
@@ -79,7 +80,12 @@ class LongText(QPlainTextEdit):
         self._fit()
 
     def _fit(self) -> None:
-        lines = min(MOST_LINES, max(1, round(self.document().size().height())))
+        lines, block = 0, self.document().begin()
+        while block.isValid() and lines < MOST_LINES:
+            self.document().documentLayout().blockBoundingRect(block)  # Qt lays out what is looked at alone
+            lines += block.layout().lineCount()
+            block = block.next()
+        lines = min(MOST_LINES, max(1, lines))
         self.setFixedHeight(math.ceil(QFontMetricsF(self.font()).lineSpacing() * lines) + 4)
 
     # -- Qt ---------------------------------------------------------------------------------------------------------

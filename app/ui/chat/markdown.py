@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from markdown_it.tree import SyntaxTreeNode
+from app.ui.chat.long_text import LONG_LINE
 
-from app.ui.chat.markdown_rules import MAX_LINE, make_parser
+if TYPE_CHECKING:
+    from markdown_it.tree import SyntaxTreeNode
 
 MAX_CHARACTERS = 40_000  # of one answer that are read as Markdown; the rest is plain text
 MAX_LINES = 500
@@ -174,8 +176,12 @@ def _readable_end(text: str) -> int:
 @lru_cache(maxsize=64)
 def blocks_from_markdown(text: str) -> tuple[Block, ...]:
     """Parse a text into blocks."""
-    parser = make_parser()
-    root = SyntaxTreeNode(parser.parse(text))
+    # Imported here: an empty chat reads no Markdown, and the window is there sooner.
+    from markdown_it.tree import SyntaxTreeNode
+
+    from app.ui.chat.markdown_rules import make_parser
+
+    root = SyntaxTreeNode(make_parser().parse(text))
     return _blocks(root.children)
 
 
@@ -188,7 +194,7 @@ def _blocks(nodes: Sequence[SyntaxTreeNode]) -> tuple[Block, ...]:
 
 def _block(node: SyntaxTreeNode) -> Block | None:
     match node.type:
-        case "heading" | "paragraph" if len(node.children[0].content) > MAX_LINE:
+        case "heading" | "paragraph" if len(node.children[0].content) > LONG_LINE:
             return Plain(node.children[0].content)
         case "heading":
             return Heading(int(node.tag[1]), _line(node))

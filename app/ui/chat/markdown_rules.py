@@ -19,8 +19,9 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
+from app.ui.chat.long_text import LONG_LINE
+
 MAX_LEVEL = 14  # a list and its item are one each
-MAX_LINE = 8_000
 MAX_MARKS = 1_500
 MAX_BRACKETS = 300
 MAX_ADDRESSES = 150
@@ -141,7 +142,7 @@ def is_readable(text: str) -> bool:
     """Whether a paragraph can be read in time."""
     marks = sum(text.count(mark) for mark in "[]*_`$\\<~&")
     return (
-        len(text) <= MAX_LINE
+        len(text) <= LONG_LINE
         and marks <= MAX_MARKS
         and text.count("[") <= MAX_BRACKETS
         and text.count(":") <= MAX_ADDRESSES
