@@ -68,6 +68,7 @@ WITH RECURSIVE branch (id, parent_id) AS (
 )
 {MESSAGE_SQL} WHERE m.id IN (SELECT id FROM branch)
 """
+_TITLE_SOURCE = 2_000  # characters of the first message that its title is made from
 
 
 class HistoryStore:
@@ -231,7 +232,7 @@ class HistoryStore:
         with translated(self.path), transaction(self._db, durable=True):
             chat = self._reader.conversation(conversation_id or self._insert_conversation())
             message = self._writer.insert(chat.id, chat.head_message_id, "user", MessageState.DONE, text)
-            title = title_from_text(text)
+            title = title_from_text(text.lstrip()[:_TITLE_SOURCE])
             if chat.title_source == "default" and title:
                 sql = "UPDATE conversation SET title = ?, title_source = 'first_message' WHERE id = ?"
                 self._db.execute(sql, [title, chat.id])
