@@ -33,6 +33,7 @@ _REFUSED = re.compile(
     r"(?![A-Za-z])"
 )
 _TAG = re.compile(r"\\tag\{([^{}\\]{0,20})\}")
+_NUMBERED = re.compile(r"\\(begin|end)\{align\}")  # ziamath would number the lines of all answers through
 _LABEL = re.compile(r"\\label\{[^{}\\]{0,60}\}")
 _ROWS = {"math", "mrow", "mtd", "mstyle", "mfenced", "mphantom", "mpadded", "mtr"}
 
@@ -72,6 +73,7 @@ class Wanted:
 def set_formula(wanted: Wanted) -> Formula | None:
     """Set one formula; None if that cannot be done, or not in time."""
     source = _TAG.sub(r"\\qquad (\1)", _LABEL.sub("", wanted.source)).strip()
+    source = _NUMBERED.sub(r"\\\1{align*}", source)
     if not source or len(source) > MAX_SOURCE or _REFUSED.search(source) or not _is_flat(source):
         return None
     try:

@@ -173,7 +173,8 @@ QFrame#trouble, QFrame#strip[tone="bad"] { background: $danger_soft; border: non
 QFrame#strip { background: $code_header; border: none; border-radius: 9px; }
 QFrame#strip[tone="good"] { background: $accent_soft; }
 QLabel#offline_line { background: $code_header; color: $text; border-radius: 9px; padding: 8px 14px; }
-QPlainTextEdit#long_text { background: transparent; border: none; color: $text; }
+QPlainTextEdit#long_text { background: transparent; border: 1px solid transparent; color: $text; selection-background-color: $selection; selection-color: $text; }
+QPlainTextEdit#long_text:focus { border-color: $focus; }
 QPlainTextEdit#licence_text { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
 QPlainTextEdit#licence_text:focus { border: 2px solid $focus; padding: 5px; }
 QPushButton::menu-indicator { image: url("$arrow"); width: 12px; height: 12px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }

@@ -97,6 +97,15 @@ def test_hostile_formulas_are_refused_before_they_are_set(
     assert set_formula(wanted(source)) is None
 
 
+def test_lines_of_formulas_are_not_numbered_through_all_answers(qapp: QApplication) -> None:
+    plain = set_formula(wanted(r"\begin{align*} a &= b \\ c &= d \end{align*}", True))
+    for _ in range(2):
+        numbered = set_formula(wanted(r"\begin{align} a &= b \\ c &= d \end{align}", True))
+        assert numbered is not None
+        assert plain is not None
+        assert numbered.width == plain.width
+
+
 def test_sizes_follow_the_scale(qapp: QApplication) -> None:
     small, large = set_formula(wanted("x^2")), set_formula(wanted("x^2", size=32.0))
     assert small is not None
