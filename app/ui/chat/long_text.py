@@ -18,7 +18,8 @@ from app.ui.widgets.theme import Theme
 
 PIECE = 2_000
 LONG_LINE = 8_000  # a paragraph of more is shown as a large text
-MARK = "\u2060\u200b\u2060\n"  # takes no room, and breaks the line
+_SIGN = "\u2060\u200b\u2060"  # takes no room
+MARK = _SIGN + "\n"
 MOST_LINES = 24
 _JOINS = "\u200c\u200d"
 
@@ -31,8 +32,8 @@ def softened(text: str) -> str:
 
 
 def hardened(text: str) -> str:
-    """The text as it was."""
-    return text.replace(MARK, "") if MARK in text else text
+    """The text as it was, also where the user has joined pieces."""
+    return text.replace(MARK, "").replace(_SIGN, "") if _SIGN in text else text
 
 
 def _pieces(line: str) -> Iterator[str]:

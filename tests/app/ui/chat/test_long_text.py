@@ -63,6 +63,18 @@ def test_any_text_comes_back(text: str, times: int) -> None:
     assert hardened(softened(text * times)) == text * times
 
 
+def test_pieces_that_the_user_joins_or_cuts_leave_no_marks(qapp: QApplication, qtbot: QtBot) -> None:
+    composer = Composer(ThemeManager(qapp, "light"))
+    qtbot.addWidget(composer)
+    composer.set_text("a" * 5_000)
+    cursor = composer.box.textCursor()
+    cursor.setPosition(composer.box.document().begin().next().position())
+    cursor.deletePreviousChar()  # the line break of the first mark
+    assert composer.text == "a" * 5_000
+    cursor.insertText("\n")
+    assert composer.text.replace("\n", "") == "a" * 5_000
+
+
 @pytest.mark.parametrize("kind", LARGE)
 def test_what_is_pasted_is_sent_as_it_was(qapp: QApplication, qtbot: QtBot, kind: str) -> None:
     composer = Composer(ThemeManager(qapp, "light"))
