@@ -6,7 +6,7 @@ from PySide6.QtGui import QFont, QSyntaxHighlighter, QTextCharFormat, QTextDocum
 
 from app.ui.widgets.theme import Theme
 
-MAX_CHARACTERS = 15_000
+MAX_CHARACTERS = 30_000
 # Name of the Pygments token type, from the most special to the most general, and the theme's colour for it.
 _COLORS: tuple[tuple[str, str], ...] = (
     ("Comment", "syntax_comment"),

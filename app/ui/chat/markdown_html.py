@@ -148,12 +148,14 @@ class MarkdownHtml:
         gap = 3 if close else self._gap // 2
         parts: list[str] = []
         number, opened = start, ""
+        leftward = bool(items) and _runs_leftward(items[0].blocks)
         for index, item in enumerate(items):
             tag = self._tag(item, start is None)
             if tag != opened:
                 parts.append(f"</{opened[:2]}>" if opened else "")
                 attribute = f' start="{number}"' if tag == "ol" else ""
-                parts.append(f'<{tag[:2]}{attribute} style="margin:0; {_UNMARKED if tag == "ul-" else ""}">')
+                style = _UNMARKED if tag == "ul-" else _TURNED if leftward and tag == "ol" else ""
+                parts.append(f'<{tag[:2]}{attribute} style="margin:0; {style}">')
                 opened = tag
             parts.append(self._item(item, gap, bottom if index == len(items) - 1 else gap))
             number = number + 1 if number is not None and item.marked else number
@@ -215,6 +217,8 @@ def _runs_leftward(blocks: tuple[Block, ...]) -> bool:
 
 
 _UNMARKED = "list-style-type:none;"
+# Qt turns number and dot around twice where the text runs from right to left: the dot has to stand beside the text.
+_TURNED = "-qt-list-number-prefix:'.'; -qt-list-number-suffix:'';"
 
 
 def wanted_formula(source: str, display: bool, theme: Theme) -> Wanted:

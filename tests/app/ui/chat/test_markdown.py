@@ -276,6 +276,11 @@ def test_lists_and_quotes_from_right_to_left_keep_their_marks(qtbot: QtBot) -> N
         assert right <= 300 - 15
         if mark != "- [ ]":
             assert max(ink) > right + 2
+    document = QTextDocument()
+    document.setHtml(html_of(f"1. {hebrew}\n"))
+    assert document.begin().textList().itemText(document.begin()) == "1."  # which Qt then writes from right to left
+    document.setHtml(html_of("1. English\n"))
+    assert document.begin().textList().itemText(document.begin()) == "1."
     quoted = html_of(f"> {hebrew}\n\n| {hebrew} | b |\n|---|---|\n")
     assert quoted.index(hebrew) < quoted.index('width="3"')
     assert quoted.index(">b<") < quoted.rindex(hebrew)  # the first column is the rightmost
