@@ -112,6 +112,7 @@ class Message:
         generation: How it was made, for answers.
         created_at: Milliseconds since 1970 UTC.
         updated_at: Milliseconds since 1970 UTC.
+        draft_length: How many characters at the end of `body` come from a block that was not finished.
     """
 
     id: str
@@ -127,6 +128,12 @@ class Message:
     generation: GenerationRecord | None
     created_at: int
     updated_at: int
+    draft_length: int = 0
+
+    @property
+    def committed(self) -> str:
+        """The text without what comes from an unfinished block."""
+        return self.body[: len(self.body) - self.draft_length]
 
 
 @dataclass(frozen=True, slots=True)
