@@ -117,7 +117,8 @@ class Session:
     def generate(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
         """Answer a request.
 
-        1. Render and tokenise the chat; leave out its oldest exchanges if it is too long.
+        1. Render and tokenise the chat, and behind it the given start of the answer; leave out the oldest exchanges if
+           it is too long.
         2. Settle seed, sampler values and the number of blocks.
         3. Bring the KV cache to the prompt; what it already holds of it is not computed again.
         4. Write block after block (`_write_blocks`).
@@ -166,8 +167,9 @@ class Session:
         def encode(turns: Sequence[ChatTurn]) -> list[int]:
             return self.tokenizer.encode(self._template.render(turns, thinking=request.thinking))
 
+        start = self.tokenizer.encode(request.answer_start)
         config = self.config
-        return fit_turns(request.turns, encode, config.max_context, wanted_tokens, config.canvas_length)
+        return fit_turns(request.turns, encode, config.max_context, wanted_tokens, config.canvas_length, start)
 
     def _reuse(self, prompt: Sequence[int]) -> int:
         """Cut the KV cache back to what it shares with the prompt; returns the number of tokens kept.

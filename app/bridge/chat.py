@@ -33,6 +33,7 @@ class ChatController(QObject):
         chat_shown: Id of the chat that is shown now (or None for a new one), and its messages.
         message_added: A `Message` at the end of the shown chat.
         answer_replaced: A new answer (`Message`) in the place of the last one.
+        answer_resumed: The last answer (`Message`), which goes on.
         draft_updated: A `DraftUpdated` of the shown chat's answer.
         answer_grown: The committed text so far of the shown chat's answer.
         answer_ended: The stored `Message`, and the `Finished` or None; of any chat.
@@ -45,6 +46,7 @@ class ChatController(QObject):
     chat_shown = Signal(object, object)
     message_added = Signal(object)
     answer_replaced = Signal(object)
+    answer_resumed = Signal(object)
     draft_updated = Signal(object)
     answer_grown = Signal(str)
     answer_ended = Signal(object, object)
@@ -189,8 +191,17 @@ class ChatController(QObject):
             self.answer_replaced.emit(ask.answer)
             self._begin(ask)
 
+    def continue_answer(self) -> None:
+        """Let the last answer go on from where it stood."""
+        if self.chat_id is None or self.busy:
+            return
+        with self._reporting():
+            ask = self._session.continue_answer(self.chat_id, self._preferences.settings, self.model.asked())
+            self.answer_resumed.emit(ask.answer)
+            self._begin(ask)
+
     def stop(self) -> None:
-        """Stop the answer; what is committed stays."""
+        """Stop the answer; what is committed or has settled stays."""
         self.answering.stop()
 
     def _begin(self, ask: Ask) -> None:

@@ -286,7 +286,7 @@ class HistoryStore:
             return self._writer.resume(message_id, start)
 
     def keep_unfinished(self, message_id: str, text: str) -> None:
-        """Keep `text`, of a block that is not finished, at the end of an answer, in the place of what was kept before."""
+        """Keep `text`, of an unfinished block, at the end of an answer, in the place of what was kept before."""
         with translated(self.path), transaction(self._db, durable=False):
             self._writer.keep_unfinished(message_id, text)
 

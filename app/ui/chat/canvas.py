@@ -18,12 +18,12 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent, QStaticText
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.chats.unfinished import SETTLED_NATS, settled_words
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
 
 # -- where each word stands --------------------------------------------------------------------------------------------
 
-SETTLED_NATS = 0.12
 FIRM_NATS = 0.6
 LOOSE_NATS = 1.8
 TAIL_LINES = 2
@@ -446,14 +446,8 @@ class CanvasView(QWidget):
 
     def settled_text(self) -> str:
         """The settled words; gaps are three dots."""
-        words: list[str] = []
         pieces = self._draft.pieces if self._draft else ()
-        for piece, level in zip(pieces, self._levels, strict=True):
-            if level == Level.SETTLED:
-                words.append(piece)
-            elif piece and (not words or words[-1] != " \u2026 "):
-                words.append(" \u2026 ")
-        return "".join(words).strip()
+        return settled_words(pieces, [level == Level.SETTLED for level in self._levels]).strip()
 
     @property
     def draft(self) -> DraftUpdated | None:

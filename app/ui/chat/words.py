@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from app.chats import texts
-from app.chats.messages import Message
-from inference.events import Finished
+from app.chats.messages import Message, MessageState
+from app.chats.unfinished import cut_off
 
 PLACEHOLDER = "Write a message"
 PLACEHOLDER_BUSY = "Write the next message; it can be sent when this answer is finished"
@@ -20,6 +20,14 @@ WRITING = "Writing \u2026"
 NOT_LOADED = "No model is loaded"
 STOPPING = "Stopping \u2026"
 STOPPED_NOTE = "Stopped. What was finished is kept."
+STOPPED_DRAFT_NOTE = "Stopped. What had settled is kept; \u2026 stands for words that had not."
+CUT_OFF_NOTE = "The answer was cut off at its greatest length. Continue lets it go on; Settings has the length."
+CONTEXT_FULL_NOTE = (
+    "The answer was cut off because the model's memory is full. Continue lets it go on without the oldest text."
+)
+TRY_AGAIN_HINT = "Try again: ask for a new answer"
+CONTINUE = "Continue"
+CONTINUE_HINT = "Continue: let this answer go on from where it stands"
 EMPTY_ANSWER = "The model finished without an answer. Try again, perhaps with a whole sentence."
 BUSY_ELSEWHERE = "An answer is being written in another chat. Stop it, or wait until it is finished."
 BUSY_HERE = "The answer is still being written. Stop it first, or wait until it is finished."
@@ -53,30 +61,37 @@ def ready_state(device: str, why: str = "") -> str:
     return f"Ready \u00b7 {device}{_NO_CARD if why else ''}"
 
 
-def finished_status(finished: Finished) -> str:
-    """The status line of an answer that has just ended."""
-    steps, limit = finished.steps_per_block, finished.max_steps
-    text = _status(steps, limit, finished.wall_seconds, finished.decode_tokens_per_second, finished.reason)
-    return f"stopped by you \u00b7 {text}" if finished.reason == "cancelled" and steps else text
+def stopped_note(message: Message) -> str:
+    """Under an answer that was stopped, by the user or with the program."""
+    if not message.body.strip():
+        return texts.NO_ANSWER_YET
+    return STOPPED_DRAFT_NOTE if message.draft_length else STOPPED_NOTE
+
+
+def cut_off_note(message: Message) -> str:
+    """Under an answer that looks whole and is not; "" under one that is."""
+    return {"max_new_tokens": CUT_OFF_NOTE, "context_full": CONTEXT_FULL_NOTE}.get(cut_off(message), "")
 
 
 def stored_status(message: Message) -> str:
-    """The status line of an answer from the history; "" if it is not known how it was made."""
+    """The status line of an answer: why it ended, and its figures as far as they are known; "" if nothing is."""
     made = message.generation
-    if made is None or made.max_steps is None or made.wall_seconds is None:
+    if made is None or message.state in (MessageState.STREAMING, MessageState.DRAFT):
         return ""
+    steps, limit, seconds = made.steps_per_block, made.max_steps, made.wall_seconds
     speed = made.decode_tokens_per_second or 0.0
-    return _status(made.steps_per_block, made.max_steps, made.wall_seconds, speed, made.reason or "")
-
-
-def _status(steps: tuple[int, ...], limit: int, seconds: float, speed: float, reason: str) -> str:
-    if steps and steps[-1] >= limit and reason != "cancelled":
+    if message.state in (MessageState.STOPPED, MessageState.ERROR):
+        how = "stopped" if message.state == MessageState.STOPPED else "failed"
+        return texts.ended_early(how, len(steps), seconds, speed)
+    if limit is None or seconds is None:
+        return ""
+    if any(number >= limit for number in steps):
         return _unsettled_status(steps, limit, seconds, speed)
     return texts.status_line(steps, limit, seconds, speed)
 
 
 def _unsettled_status(steps: tuple[int, ...], max_steps: int, seconds: float, tokens_per_second: float) -> str:
-    """The status line of an answer whose last block hit the limit."""
+    """The status line of an answer of which a block hit the limit."""
     each = " + ".join(str(number) for number in steps)
     speed = f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
     return f"stopped at {each} of {max_steps} steps before settling \u00b7 {seconds:.1f} s \u00b7 {speed} tokens/s"

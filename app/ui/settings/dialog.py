@@ -20,9 +20,9 @@ from app.base.settings import DECLARATIONS, Declaration, Settings, Value
 from app.bridge.preferences import Preferences
 from app.ui.widgets.first_size import resize_within_screen
 
-_UNITS = {"text_scale": " %", "speed_limit": " MB/s"}
-_NOTHING = {"speed_limit": "No limit"}  # instead of 0
-_STEPS = {"text_scale": 10}
+_UNITS = {"text_scale": " %", "speed_limit": " MB/s", "answer_tokens": " tokens"}
+_NOTHING = {"speed_limit": "No limit", "answer_tokens": "Four blocks"}  # instead of 0
+_STEPS = {"text_scale": 10, "answer_tokens": 256}
 
 
 class SettingsDialog(QDialog):

@@ -1,4 +1,4 @@
-"""What is typed and not sent, and the order of the chats: both outlive a restart, a clock that was wrong, and damage."""
+"""What is typed and not sent, and the order of the chats: both outlive a restart, a wrong clock, and damage."""
 
 from __future__ import annotations
 
