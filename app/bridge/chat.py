@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.base.errors import AppError, report_from_exception
 from app.bridge.answer import Answering
+from app.bridge.drafts import Drafts
 from app.bridge.model import AnsweringModel
 from app.bridge.model_process import ModelEvent, ModelProcessFactory, ModelThread
 from app.bridge.preferences import Preferences
@@ -64,6 +65,7 @@ class ChatController(QObject):
         self._thread = ModelThread(factory, self)
         self.model = AnsweringModel(self._thread, choice, self)
         self.answering = Answering(store, self._thread, self.model, self)
+        self.drafts = Drafts(store, self)
         self.chat_id: str | None = None
         self._closed = False
         self._thread.event_arrived.connect(self.on_model_event)
@@ -72,6 +74,7 @@ class ChatController(QObject):
         self.answering.committed.connect(self.on_committed)
         self.answering.ended.connect(self.on_ended)
         self.answering.problem.connect(self.problem)
+        self.drafts.problem.connect(self.problem)
         self._upkeep = QTimer(self)
         self._upkeep.setInterval(UPKEEP_FIRST_MS)
         self._upkeep.timeout.connect(self.on_upkeep_due)
@@ -92,6 +95,7 @@ class ChatController(QObject):
             return
         self._closed = True
         self._upkeep.stop()
+        self.drafts.flush()
         self.answering.abandon()
         self._thread.shut_down()
 

@@ -14,12 +14,17 @@ from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.chat import words
 from app.ui.chat.chat_list import Sidebar
 from app.ui.chat.pane import ChatPane
+from app.ui.chat.sending import Sending
 from app.ui.widgets.notices import Notices
 from inference.events import DraftUpdated
 
 
 class ChatCoordinator(QObject):
-    """Brings what the user does in the two panels to the controller, and what comes back to the panels."""
+    """Brings what the user does in the two panels to the controller, and what comes back to the panels.
+
+    Attributes:
+        sending: The message box.
+    """
 
     def __init__(
         self,
@@ -36,6 +41,7 @@ class ChatCoordinator(QObject):
         self._controller, self._preferences, self._notices = controller, preferences, notices
         self._deleted: list[str] = []
         self._conversations: tuple[Conversation, ...] = ()
+        self.sending = Sending(pane.composer, controller, notices, self)
         self._connect_actions()
         self._connect_panels()
         self._connect_controller()
@@ -64,8 +70,7 @@ class ChatCoordinator(QObject):
         rows.chosen.connect(self.on_chat_chosen)
         rows.renamed.connect(controller.rename, Qt.ConnectionType.QueuedConnection)  # the editor closes first
         rows.deletion_requested.connect(controller.delete)
-        pane.empty.example_chosen.connect(self.on_send)
-        pane.composer.sent.connect(self.on_send)
+        pane.empty.example_chosen.connect(self.sending.on_send)
         pane.composer.stop_requested.connect(controller.stop)
         pane.chat.try_again_requested.connect(controller.try_again)
         pane.chat.continue_requested.connect(controller.continue_answer)
@@ -191,13 +196,6 @@ class ChatCoordinator(QObject):
         answer = self._pane.chat.last_answer
         if answer is not None and answer.source():
             answer.copy()
-
-    def on_send(self, text: str) -> None:
-        """Send a message; it stays in the box if that is not possible now."""
-        if self._controller.busy:
-            self._notices.show(words.BUSY_HERE if self._controller.busy_here else words.BUSY_ELSEWHERE)
-        elif self._controller.send(text) and self._pane.composer.text.strip("\n") == text:
-            self._pane.composer.clear()
 
     def on_chat_chosen(self, chat_id: str) -> None:
         """Show a chat of the list."""
