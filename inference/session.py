@@ -21,12 +21,21 @@ from inference.config import ModelConfig, SamplerDefaults
 from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
-from inference.events import BlockCommitted, DraftUpdated, Event, Finished, FinishReason, ModelReady, PromptEncoded
+from inference.events import (
+    BlockCommitted,
+    DraftUpdated,
+    Event,
+    Finished,
+    FinishReason,
+    ModelReady,
+    PromptEncoded,
+    PromptMeasured,
+)
 from inference.params import ChatTurn, GenerationRequest
 from inference.stats import RunStats
 from inference.text.answer import AnswerBuilder, BlockText
 from inference.text.chat_template import ChatTemplate
-from inference.text.context import FittedPrompt, common_prefix, fit_turns
+from inference.text.context import FittedPrompt, common_prefix, fit_turns, newest_alone
 from inference.text.tokenizer import TextTokenizer
 
 DEFAULT_BLOCKS = 4
@@ -163,9 +172,21 @@ class Session:
         # 5.
         yield run.finished(reason)
 
+    def measure(self, request: GenerationRequest) -> PromptMeasured:
+        """How long the newest message is, as `generate` would refuse it or not; nothing is computed.
+
+        Raises:
+            ModelFolderError: The template refuses the turns.
+        """
+        tokens = len(self._encoded(newest_alone(request.turns), request.thinking))
+        return PromptMeasured(tokens, max(0, self.config.max_context - self.config.canvas_length))
+
+    def _encoded(self, turns: Sequence[ChatTurn], thinking: bool) -> list[int]:
+        return self.tokenizer.encode(self._template.render(turns, thinking=thinking))
+
     def _fit(self, request: GenerationRequest, wanted_tokens: int) -> FittedPrompt:
         def encode(turns: Sequence[ChatTurn]) -> list[int]:
-            return self.tokenizer.encode(self._template.render(turns, thinking=request.thinking))
+            return self._encoded(turns, request.thinking)
 
         start = self.tokenizer.encode(request.answer_start)
         config = self.config

@@ -251,6 +251,11 @@ class ChatSession:
         """Whether the shown branch has a question to ask anew."""
         return self._last_question(conversation_id) is not None
 
+    def question(self, conversation_id: str) -> str:
+        """The last question of the shown branch; "" if there is none."""
+        user = self._last_question(conversation_id)
+        return user.body if user is not None else ""
+
     def try_again(self, conversation_id: str, settings: Settings, model: AskedModel) -> Ask:
         """Ask the last question of the shown branch anew; the answers it has are kept beside the new one.
 

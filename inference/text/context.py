@@ -76,6 +76,12 @@ def fit_turns(
     return prompt_without(dropped)
 
 
+def newest_alone(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
+    """What of a chat is never left out: its system turns, and its newest exchange."""
+    gone = {index for exchange in _exchanges(turns)[:-1] for index in exchange}
+    return [turn for index, turn in enumerate(turns) if index not in gone]
+
+
 def _with_end_of_start(
     least: FittedPrompt, start: int, max_context: int, wanted_tokens: int, canvas_length: int
 ) -> FittedPrompt:

@@ -166,6 +166,20 @@ def test_a_message_that_is_too_long_says_so_before_anything_runs() -> None:
     assert backend.encoded_tokens == backend.denoise_calls == 0
 
 
+@pytest.mark.parametrize("letters", range(20, 60, 3))
+def test_measuring_says_what_generating_would(letters: int) -> None:
+    """Earlier turns do not count, since they can be left out; the system turn does."""
+    session, _ = fake_session(max_context=80)
+    turns = (ChatTurn("system", "Be brief."), ChatTurn("user", "a" * 60), ChatTurn("assistant", "b"))
+    request = ask("x" * letters, *turns, max_new_tokens=16)
+    found = session.measure(request)
+    if found.tokens <= found.most:
+        finished(list(session.generate(request)))
+    else:
+        with pytest.raises(ContextFullError, match=f"has {found.tokens} tokens.*can take {found.most}"):
+            list(session.generate(request))
+
+
 def test_dropped_turns_are_told() -> None:
     session, _ = fake_session(max_context=100)
     turns = (ChatTurn("user", "a" * 60), ChatTurn("assistant", "b"))

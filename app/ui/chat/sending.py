@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from app.bridge.chat import ChatController
+from app.bridge.length import TooLong
 from app.ui.chat import words
 from app.ui.chat.composer import Composer
 from app.ui.widgets.notices import Notices
+
+MEASURING_MS = 500
 
 
 class Sending(QObject):
@@ -22,9 +25,17 @@ class Sending(QObject):
         composer.sent.connect(self.on_send)
         composer.box.textChanged.connect(self.on_text_changed)
         controller.chat_shown.connect(self.on_chat_shown)
+        controller.sent_late.connect(self.on_sent_late)
+        controller.length.too_long.connect(self.on_too_long)
+        controller.length.failed.connect(self.on_measured)
+        self._measuring = QTimer(self)
+        self._measuring.setSingleShot(True)
+        self._measuring.setInterval(MEASURING_MS)
+        self._measuring.timeout.connect(self.on_measuring_takes_long)
 
     def on_chat_shown(self, chat_id: str | None) -> None:
         """The box belongs to another chat: its draft goes, that of the other one comes."""
+        self.on_measured()
         if self._shown and chat_id == self._chat_id:
             return
         self._drafts.flush()
@@ -34,8 +45,13 @@ class Sending(QObject):
 
     def on_text_changed(self) -> None:
         """Something was typed."""
+        text = self._composer.text
+        asking = self._controller.length.asking
+        if asking is not None and not asking.again and asking.text != text.strip("\n"):
+            self._controller.length.forget()
+            self.on_measured()
         if self._shown:
-            self._drafts.note(self._chat_id, self._composer.text)
+            self._drafts.note(self._chat_id, text)
 
     def on_send(self, text: str) -> None:
         """Send a message; it stays in the box if that is not possible now."""
@@ -43,6 +59,29 @@ class Sending(QObject):
             self._notices.show(words.BUSY_HERE if self._controller.busy_here else words.BUSY_ELSEWHERE)
         elif self._controller.send(text):
             self._after_sending(text)
+        elif self._controller.length.asking is not None:
+            self._measuring.start()
+
+    def on_measuring_takes_long(self) -> None:
+        """The model is still being loaded, or the text is very long: say why nothing happens."""
+        if self._controller.length.asking is not None:
+            self._notices.show(words.MEASURING, stays=True)
+
+    def on_measured(self) -> None:
+        """It is known, or nobody wants to know any more."""
+        self._measuring.stop()
+        self._notices.withdraw(words.MEASURING)
+
+    def on_sent_late(self, text: str) -> None:
+        """The model can take what it measured, and it was sent."""
+        self.on_measured()
+        self._after_sending(text)
+
+    def on_too_long(self, found: TooLong) -> None:
+        """The text stays where it is, to be changed."""
+        self.on_measured()
+        say = words.question_too_long if found.asking.again else words.message_too_long
+        self._notices.show(say(found.tokens, found.most, found.characters_over), stays=True)
 
     def _after_sending(self, text: str) -> None:
         """A new chat is a chat now, and so is what else was typed in it."""

@@ -31,6 +31,7 @@ CONTINUE_HINT = "Continue: let this answer go on from where it stands"
 EMPTY_ANSWER = "The model finished without an answer. Try again, perhaps with a whole sentence."
 BUSY_ELSEWHERE = "An answer is being written in another chat. Stop it, or wait until it is finished."
 BUSY_HERE = "The answer is still being written. Stop it first, or wait until it is finished."
+MEASURING = "The model measures your message before it is sent \u2026"
 DROPPED_TURNS = "The chat is longer than the model's memory: the oldest messages were left out."
 SHOW_EARLIER = "Show earlier messages"
 MODELS_LINK = "Models (Ctrl+M)"  # behind the name of the model, above the chat
@@ -41,6 +42,22 @@ REMOVED_MODEL = "The model folder of last time is gone, so Dewpoint started with
 def deleted(title: str) -> str:
     """In the undo bar."""
     return f"\u201c{title}\u201d was deleted."
+
+
+def message_too_long(tokens: int, most: int, characters: int) -> str:
+    """A message that was not sent: it stands in the box, to be changed."""
+    return (
+        f"This message is too long and was not sent: it has {tokens:,} tokens, and this model can take {most:,}. "
+        f"Shorten it by about {characters:,} characters, or send it in parts."
+    )
+
+
+def question_too_long(tokens: int, most: int, characters: int) -> str:
+    """An old question that was not asked anew, since another model answers now."""
+    return (
+        f"The question is too long for this model: it has {tokens:,} tokens, about {characters:,} characters more than "
+        f"the {most:,} tokens that it can take. Choose a model with a larger memory."
+    )
 
 
 def writing_status(block: int, step: int, max_steps: int) -> str:
