@@ -34,6 +34,51 @@ def _speed(tokens_per_second: float) -> str:
     return f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
 
 
+# -- files that are dropped on the message box -----------------------------------------------------------------------
+
+
+def dropped_folder(name: str) -> str:
+    """It is no file."""
+    return f"\u201c{name}\u201d is a folder: drop the files in it."
+
+
+def dropped_no_file(name: str) -> str:
+    """It is gone, or a device."""
+    return f"\u201c{name}\u201d is no file that can be read."
+
+
+def dropped_unreadable(name: str, reason: str) -> str:
+    """The system refuses it."""
+    return f"\u201c{name}\u201d cannot be read ({reason})."
+
+
+def dropped_too_large(name: str, size: int, most: int) -> str:
+    """It is not even read."""
+    return (
+        f"\u201c{name}\u201d is too large ({size / 1e6:,.1f} MB): a message takes text files up to {most / 1e6:.0f} MB."
+    )
+
+
+def dropped_binary(name: str) -> str:
+    """A picture, a program, a document of an office program."""
+    return f"\u201c{name}\u201d holds no plain text, and nothing else can be read yet."
+
+
+def dropped_encoding(name: str) -> str:
+    """Bytes that are no UTF-8."""
+    return f"\u201c{name}\u201d is in an encoding that cannot be guessed: save it as UTF-8, and drop it again."
+
+
+def dropped_empty(name: str) -> str:
+    """Nothing in it."""
+    return f"\u201c{name}\u201d is empty."
+
+
+def too_many_files(most: int) -> str:
+    """Those beyond are not read."""
+    return f"Only the first {most} files were looked at."
+
+
 # -- saving and opening ----------------------------------------------------------------------------------------------
 
 STORE_FULL = "The chat could not be saved, because the disk is full."

@@ -20,14 +20,20 @@ class MessageBox(QPlainTextEdit):
 
     Signals:
         send_requested: Enter was pressed.
+        files_given: Files were dropped or pasted (list of paths).
         focus_changed: Whether it has the focus.
     """
 
     send_requested = Signal()
+    files_given = Signal(list)
     focus_changed = Signal(bool)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Plain text alone is pasted."""
+        """Plain text alone is pasted; files are no text yet."""
+        paths = [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
+        if paths:
+            self.files_given.emit(paths)
+            return
         self.insertPlainText(source.text())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -115,6 +121,12 @@ class Composer(QFrame):
         """Put text in, the cursor behind it."""
         self.box.setPlainText(text)
         self.box.moveCursor(self.box.textCursor().MoveOperation.End)
+
+    def insert(self, text: str) -> None:
+        """Put text where the cursor stands; Undo takes it away again."""
+        self.box.insertPlainText(text)
+        self.box.ensureCursorVisible()
+        self.box.setFocus()
 
     def clear(self) -> None:
         """Take the text away."""

@@ -16,6 +16,7 @@ from app.ui.chat.chat_list import Sidebar
 from app.ui.chat.pane import ChatPane
 from app.ui.chat.sending import Sending
 from app.ui.widgets.notices import Notices
+from app.ui.widgets.theme import ThemeManager
 from inference.events import DraftUpdated
 
 
@@ -34,6 +35,7 @@ class ChatCoordinator(QObject):
         pane: ChatPane,
         controller: ChatController,
         preferences: Preferences,
+        themes: ThemeManager,
         notices: Notices,
     ) -> None:
         super().__init__(window)
@@ -41,7 +43,7 @@ class ChatCoordinator(QObject):
         self._controller, self._preferences, self._notices = controller, preferences, notices
         self._deleted: list[str] = []
         self._conversations: tuple[Conversation, ...] = ()
-        self.sending = Sending(pane.composer, controller, notices, self)
+        self.sending = Sending(pane.composer, controller, themes, notices, self)
         self._connect_actions()
         self._connect_panels()
         self._connect_controller()

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 from PySide6.QtCore import QObject, QTimer
 
 from app.bridge.chat import ChatController
 from app.bridge.length import TooLong
+from app.chats.dropped import dropped_text
 from app.ui.chat import words
 from app.ui.chat.composer import Composer
 from app.ui.widgets.notices import Notices
+from app.ui.widgets.question import Question
+from app.ui.widgets.theme import ThemeManager
 
 MEASURING_MS = 500
+LONG_TEXT = 20_000  # characters; ten pages
 
 
 class Sending(QObject):
     """Brings the box's text to the controller, and keeps one draft a chat."""
 
-    def __init__(self, composer: Composer, controller: ChatController, notices: Notices, parent: QObject) -> None:
+    def __init__(
+        self,
+        composer: Composer,
+        controller: ChatController,
+        themes: ThemeManager,
+        notices: Notices,
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
-        self._composer, self._controller, self._notices = composer, controller, notices
+        self._composer, self._controller, self._themes, self._notices = composer, controller, themes, notices
         self._drafts = controller.drafts
         self._chat_id: str | None = None  # whose text the box holds
         self._shown = False
@@ -28,6 +42,7 @@ class Sending(QObject):
         controller.sent_late.connect(self.on_sent_late)
         controller.length.too_long.connect(self.on_too_long)
         controller.length.failed.connect(self.on_measured)
+        composer.box.files_given.connect(self.on_files_given)
         self._measuring = QTimer(self)
         self._measuring.setSingleShot(True)
         self._measuring.setInterval(MEASURING_MS)
@@ -61,6 +76,21 @@ class Sending(QObject):
             self._after_sending(text)
         elif self._controller.length.asking is not None:
             self._measuring.start()
+
+    def on_files_given(self, paths: list[str]) -> None:
+        """Put the text of files into the box; much of it only after a question."""
+        found = dropped_text([Path(path) for path in paths])
+        if found.refused:
+            self._notices.show(words.refused_files(found.refused), stays=True)
+        if len(found.text) <= LONG_TEXT:
+            self._composer.insert(found.text)
+            return
+        detail = words.long_file_detail(found.names, len(found.text))
+        question = Question(
+            words.LONG_FILE, words.LONG_FILE_TITLE, detail, words.LONG_FILE_AGREE, self._themes.theme, self._composer
+        )
+        question.accepted.connect(partial(self._composer.insert, found.text))
+        question.open()
 
     def on_measuring_takes_long(self) -> None:
         """The model is still being loaded, or the text is very long: say why nothing happens."""

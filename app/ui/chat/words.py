@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.chats import texts
 from app.chats.messages import Message, MessageState
 from app.chats.unfinished import cut_off
@@ -33,6 +35,10 @@ BUSY_ELSEWHERE = "An answer is being written in another chat. Stop it, or wait u
 BUSY_HERE = "The answer is still being written. Stop it first, or wait until it is finished."
 MEASURING = "The model measures your message before it is sent \u2026"
 DROPPED_TURNS = "The chat is longer than the model's memory: the oldest messages were left out."
+LONG_FILE = "Long text"
+LONG_FILE_TITLE = "Put all of this text into the message?"
+LONG_FILE_AGREE = "Put it in"
+_MOST_REFUSALS = 3
 SHOW_EARLIER = "Show earlier messages"
 MODELS_LINK = "Models (Ctrl+M)"  # behind the name of the model, above the chat
 JUMP_TO_LATEST = "Go to the newest message"
@@ -42,6 +48,22 @@ REMOVED_MODEL = "The model folder of last time is gone, so Dewpoint started with
 def deleted(title: str) -> str:
     """In the undo bar."""
     return f"\u201c{title}\u201d was deleted."
+
+
+def long_file_detail(names: Sequence[str], characters: int) -> str:
+    """What a click on "Put it in" does."""
+    what = f"\u201c{names[0]}\u201d has" if len(names) == 1 else f"These {len(names)} files have"
+    pages = max(1, round(characters / 2000))
+    return f"{what} {characters:,} characters, about {pages:,} pages. All of it goes into your message."
+
+
+def refused_files(sentences: Sequence[str]) -> str:
+    """Files whose text was not put into the box, the first few by name."""
+    more = len(sentences) - _MOST_REFUSALS
+    said = list(sentences[:_MOST_REFUSALS])
+    if more > 0:
+        said.append(f"{more} more could not be read.")
+    return " ".join(said)
 
 
 def message_too_long(tokens: int, most: int, characters: int) -> str:
