@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
@@ -47,9 +48,10 @@ class TooLong:
 
     @property
     def characters_over(self) -> int:
-        """About how many characters must go."""
-        share = (self.tokens - self.most) / max(1, self.tokens)
-        return max(1, round(len(self.asking.text) * share))
+        """About how many characters must go, in two digits, and rather more than less."""
+        exact = len(self.asking.text) * (self.tokens - self.most) / max(1, self.tokens)
+        unit = 10 ** max(0, len(str(int(exact))) - 2)
+        return max(1, math.ceil(exact / unit) * unit)
 
 
 class LengthCheck(QObject):

@@ -16,19 +16,22 @@ from app.chats.messages import Message, MessageState
 from inference.events import BlockCommitted, DraftUpdated, Finished
 
 SETTLED_NATS = 0.12
-GAP = " \N{HORIZONTAL ELLIPSIS} "
+GAP = "\N{HORIZONTAL ELLIPSIS}"
 _CUT_OFF = ("max_new_tokens", "context_full")
 
 
 def settled_words(pieces: Sequence[str], settled: Sequence[bool]) -> str:
-    """The settled pieces, and one gap for every run of others."""
-    words: list[str] = []
+    """The settled pieces, and a gap between spaces for every run of others."""
+    text, gap = "", False
     for piece, firm in zip(pieces, settled, strict=True):
-        if firm:
-            words.append(piece)
-        elif piece and (not words or words[-1] != GAP):
-            words.append(GAP)
-    return "".join(words)
+        if not piece:
+            continue
+        if firm and gap and not piece[0].isspace():
+            text += " "
+        if not firm and not gap:
+            text += GAP if not text or text[-1].isspace() else f" {GAP}"
+        text, gap = text + (piece if firm else ""), not firm
+    return text
 
 
 def kept_text(draft: DraftUpdated) -> str:
@@ -62,8 +65,9 @@ def cut_off(message: Message) -> str:
 def start_of(message: Message) -> str:
     """The text from which an answer goes on; half a character at its end is left out."""
     draft = message.body[len(message.committed) :]
-    start = message.committed + draft.partition(GAP)[0]
-    return start if draft else start.rstrip("\N{REPLACEMENT CHARACTER}")
+    if not draft:
+        return message.committed.rstrip("\N{REPLACEMENT CHARACTER}")
+    return message.committed + draft.partition(GAP)[0].rstrip(" ")
 
 
 def numbered_on(event: BlockCommitted, before: Message) -> BlockCommitted:

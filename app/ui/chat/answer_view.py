@@ -15,7 +15,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.chats.messages import Message, MessageState
-from app.chats.unfinished import can_continue
+from app.chats.unfinished import can_continue, cut_off
 from app.ui.chat import words
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.canvas import CanvasView
@@ -119,6 +119,8 @@ class AnswerView(QFrame):
         self._keep_height(self.height())
         self.canvas.clear()
         self.set_message(message, last)
+        if message.state != MessageState.DONE or cut_off(message):
+            self.release_height()  # less is left than was seen, and the room would hold nothing
 
     def release_height(self) -> None:
         """Take only the room that is needed."""

@@ -30,7 +30,7 @@ def draft(*pieces: str, block: int = 0) -> DraftUpdated:
 
 
 LINE = ("One", " two", " three", "( fowr)", " five", ".")
-KEPT = "One two three …  five."
+KEPT = "One two three … five."
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def stored(session: ChatSession, ask: Ask) -> Message:
 
 def test_settled_words_are_kept_and_gaps_are_seen() -> None:
     assert kept_text(draft(*LINE)) == KEPT
-    assert kept_text(draft(" and", " so", "(x)", "(y)", " on", "\n")) == " and so …  on"
+    assert kept_text(draft(" and", " so", "(x)", "(y)", " on", "\n")) == " and so … on"
+    assert kept_text(draft("a", " b", "(x)", "c", "\n", "(y)", " d", "e")) == "a b … c\n… de"
 
 
 def test_noise_is_not_kept() -> None:

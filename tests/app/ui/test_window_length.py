@@ -153,4 +153,5 @@ def test_a_model_that_cannot_say_leaves_the_text_in_the_box(
 
 def test_how_much_is_too_much() -> None:
     assert TooLong(Asking("x" * 1000, None), 500, 400).characters_over == 200
+    assert TooLong(Asking("x" * 100_000, None), 52_013, 32_512).characters_over == 38_000
     assert TooLong(Asking("x", None), 500, 499).characters_over == 1

@@ -54,6 +54,20 @@ def test_stop_keeps_what_had_settled(qtbot: QtBot, parts: Parts, process: Script
     assert parts.window.pane.status.text() == "stopped in block 1 \u00b7 3.1 s"
 
 
+def test_a_stopped_answer_takes_no_more_room_than_its_text(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess
+) -> None:
+    """The canvas was higher: the view, which stands at its bottom, would show nothing at all."""
+    noise = [f"{word}\n" for word in "abcdefghijklmnopqrstuvwxyz"]
+    write_until_draft(qtbot, parts, process, draft([*PIECES[:4], *noise], [0.01] * 4 + [0.5] * 26))
+    answer = parts.window.pane.chat.last_answer
+    assert answer is not None
+    qtbot.waitUntil(lambda: answer.height() > 400, timeout=WAIT_MS)
+    parts.controller.stop()
+    wait_for_answer(qtbot, parts)
+    qtbot.waitUntil(lambda: answer.height() < 200, timeout=WAIT_MS)
+
+
 def test_closing_keeps_what_had_settled(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
     write_until_draft(qtbot, parts, process, draft(PIECES))
     chat = parts.controller.chat_id or ""
