@@ -17,7 +17,7 @@ from app.chats.session import AnswerRecorder, Ask
 from inference.events import BlockCommitted, Event, Failed, Finished, PromptEncoded
 
 RETRY_MS = 5000
-KEEP_SECONDS = 2.0  # what a window that is killed may lose of a draft
+KEEP_SECONDS = 1.0  # what a window that is killed may lose of a draft
 
 
 class Answering(QObject):
