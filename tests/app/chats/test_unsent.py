@@ -13,6 +13,7 @@ from sqlite_utils import Database
 import app.chats.history as history
 import app.chats.migrations as migrations
 from app.chats.history import HistoryStore
+from app.chats.messages import Conversation, times_of_use
 from tests.app.chats.support import fill, sql
 
 YEAR_MS = 365 * 24 * 3600 * 1000
@@ -141,6 +142,12 @@ def test_a_chat_that_recovery_puts_together_stands_where_its_time_says(data_file
     with HistoryStore.open(data_file) as store:
         assert store.recovery is not None
         assert titles(store) == order
+
+
+def test_times_follow_the_order_and_not_a_wrong_clock() -> None:
+    now = 1000
+    chats = [Conversation("", "", "user", None, 0, at, None) for at in (990, 5000, 980, 3, 970, 4000)]
+    assert times_of_use(chats, now) == [990, 980, 980, 970, 970, 0]
 
 
 # -- the migration -----------------------------------------------------------------------------------------------------
