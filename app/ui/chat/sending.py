@@ -55,8 +55,9 @@ class Sending(QObject):
             return
         self._drafts.flush()
         typed_first = "" if self._shown else self._composer.text
-        self._chat_id, self._shown = chat_id, True
+        self._chat_id, self._shown = chat_id, bool(typed_first)  # what is only shown is no news for the disk
         self._composer.set_text(typed_first or self._drafts.text_of(chat_id))
+        self._shown = True
 
     def on_text_changed(self) -> None:
         """Something was typed."""

@@ -43,6 +43,16 @@ def test_text_never_follows_into_another_chat(qtbot: QtBot, parts: Parts) -> Non
         assert composer.text == text
 
 
+def test_looking_at_chats_writes_nothing(qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = two_chats(qtbot, parts)
+    qtbot.keyClicks(parts.window.pane.composer.box, "for two")
+    parts.controller.open_chat(one)
+    monkeypatch.delattr(HistoryStore, "keep_draft")
+    for chat in (two, None, one):
+        parts.controller.open_chat(chat)
+    parts.controller.drafts.flush()
+
+
 def test_drafts_outlive_the_window(qtbot: QtBot, make_window: MakeWindow) -> None:
     first = make_window()
     one, two = two_chats(qtbot, first)
