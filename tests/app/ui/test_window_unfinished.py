@@ -65,7 +65,7 @@ def test_a_stopped_answer_takes_no_more_room_than_its_text(
     qtbot.waitUntil(lambda: answer.height() > 400, timeout=WAIT_MS)
     parts.controller.stop()
     wait_for_answer(qtbot, parts)
-    qtbot.waitUntil(lambda: answer.height() < 200, timeout=WAIT_MS)
+    assert answer.sizeHint().height() < 200
 
 
 def test_closing_keeps_what_had_settled(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
