@@ -50,7 +50,7 @@ class TooLong:
     def characters_over(self) -> int:
         """About how many characters must go, in two digits, and rather more than less."""
         exact = len(self.asking.text) * (self.tokens - self.most) / max(1, self.tokens)
-        unit = 10 ** max(0, len(str(int(exact))) - 2)
+        unit = int("1".ljust(len(str(int(exact))) - 1, "0"))
         return max(1, math.ceil(exact / unit) * unit)
 
 

@@ -15,6 +15,11 @@ from app.ui.widgets.theme import Theme, ThemeManager
 MOST_LINES = 8
 
 
+def local_files(source: QMimeData) -> list[str]:
+    """Paths of the files of this computer that are dropped or pasted."""
+    return [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
+
+
 class MessageBox(QPlainTextEdit):
     """The text field.
 
@@ -30,7 +35,7 @@ class MessageBox(QPlainTextEdit):
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Plain text alone is pasted; files are no text yet."""
-        paths = [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
+        paths = local_files(source)
         if paths:
             self.files_given.emit(paths)
             return

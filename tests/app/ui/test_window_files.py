@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.chats import texts
 from app.main import Parts
@@ -15,17 +15,16 @@ from app.ui.chat.sending import LONG_TEXT
 from app.ui.widgets.question import Question
 
 
-def drop(parts: Parts, *paths: Path) -> None:
-    """Drop files on the box, as a file manager does."""
+def drop(parts: Parts, *paths: Path, target: QWidget | None = None) -> None:
+    """Drop files on the box (or another widget), as a file manager does."""
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    box = parts.window.pane.composer.box
-    assert box.canInsertFromMimeData(data)
+    target = target or parts.window.pane.composer.box.viewport()
     actions, button, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     entered = QDragEnterEvent(QPoint(5, 5), actions, data, button, keys)
-    QApplication.sendEvent(box.viewport(), entered)
+    QApplication.sendEvent(target, entered)
     assert entered.isAccepted()
-    QApplication.sendEvent(box.viewport(), QDropEvent(QPointF(5, 5), actions, data, button, keys))
+    QApplication.sendEvent(target, QDropEvent(QPointF(5, 5), actions, data, button, keys))
 
 
 def file(folder: Path, name: str, text: str) -> Path:
@@ -41,6 +40,11 @@ def test_a_dropped_file_is_its_text(parts: Parts, tmp_path: Path) -> None:
     assert composer.text == "Dew on \N{DROPLET} grass"
     composer.box.undo()
     assert composer.text == ""
+
+
+def test_a_file_may_be_dropped_anywhere_on_the_chat(parts: Parts, tmp_path: Path) -> None:
+    drop(parts, file(tmp_path, "notes.txt", "from above"), target=parts.window.pane)
+    assert parts.window.pane.composer.text == "from above"
 
 
 def test_a_pasted_file_is_its_text(parts: Parts, tmp_path: Path) -> None:
