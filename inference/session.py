@@ -152,7 +152,8 @@ class Session:
         canvas_length = self.config.canvas_length
         wanted = request.max_new_tokens or DEFAULT_BLOCKS * canvas_length
         blocks = -(-wanted // canvas_length)
-        fitted = self._fit(request, blocks * canvas_length)
+        # Old turns make room for the usual answer, not for the longest one that is allowed.
+        fitted = self._fit(request, min(blocks, DEFAULT_BLOCKS) * canvas_length)
         # 2.
         settings = self.config.sampler.merged(request.sampler)
         seed = fresh_seed() if request.seed is None else request.seed

@@ -137,6 +137,15 @@ def test_the_context_ends_an_answer() -> None:
     assert 1 <= len(end.steps_per_block) < 5
 
 
+def test_a_great_length_makes_the_model_forget_no_more_than_the_usual_one() -> None:
+    turns = (ChatTurn("user", "a" * 60), ChatTurn("assistant", "b"))
+    for wanted in (None, 64, 160):
+        session, _ = fake_session(LONG_ANSWER, canvas_length=16, max_context=200)
+        events = list(session.generate(ask("Hi", *turns, max_new_tokens=wanted)))
+        assert of_kind(events, PromptEncoded)[0].dropped_turns == 0
+    assert finished(events).reason == "context_full"
+
+
 def test_an_answer_goes_on_behind_its_start() -> None:
     session, backend = fake_session(ANSWER, canvas_length=16)
     whole = list(session.generate(ask(max_new_tokens=16)))
