@@ -16,6 +16,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent, QStaticText
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.chats.unfinished import settled_words
 from app.ui.chat.canvas_flow import CanvasFlow, Flow, Level, Word, is_complex, level_from_entropy
 from app.ui.chat.canvas_line import Cell, ShapedLine
 from app.ui.widgets.theme import Theme
@@ -239,14 +240,8 @@ class CanvasView(QWidget):
 
     def settled_text(self) -> str:
         """The settled words; gaps are three dots."""
-        words: list[str] = []
         pieces = self._draft.pieces if self._draft else ()
-        for piece, level in zip(pieces, self._levels, strict=True):
-            if level == Level.SETTLED:
-                words.append(piece)
-            elif piece and (not words or words[-1] != " \u2026 "):
-                words.append(" \u2026 ")
-        return "".join(words).strip()
+        return settled_words(pieces, [level == Level.SETTLED for level in self._levels]).strip()
 
     @property
     def draft(self) -> DraftUpdated | None:

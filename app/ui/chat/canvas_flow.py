@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from app.chats.unfinished import SETTLED_NATS
 from app.ui.chat.canvas_line import Cell, ShapedLine
 from app.ui.chat.direction import runs_leftward
 
-SETTLED_NATS = 0.12
 FIRM_NATS = 0.6
 LOOSE_NATS = 1.8
 TAIL_LINES = 2

@@ -16,19 +16,30 @@ from app.ui.widgets.theme import Theme, ThemeManager
 MOST_LINES = 8
 
 
+def local_files(source: QMimeData) -> list[str]:
+    """Paths of the files of this computer that are dropped or pasted."""
+    return [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
+
+
 class MessageBox(QPlainTextEdit):
     """The text field.
 
     Signals:
         send_requested: Enter was pressed.
+        files_given: Files were dropped or pasted (list of paths).
         focus_changed: Whether it has the focus.
     """
 
     send_requested = Signal()
+    files_given = Signal(list)
     focus_changed = Signal(bool)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Plain text alone is pasted; its long lines in pieces."""
+        """Plain text alone is pasted, its long lines in pieces; files are given on."""
+        paths = local_files(source)
+        if paths:
+            self.files_given.emit(paths)
+            return
         self.insertPlainText(softened(source.text()))
 
     def createMimeDataFromSelection(self) -> QMimeData:
@@ -122,6 +133,12 @@ class Composer(QFrame):
         """Put text in, the cursor behind it."""
         self.box.setPlainText(softened(text))
         self.box.moveCursor(self.box.textCursor().MoveOperation.End)
+
+    def insert(self, text: str) -> None:
+        """Put text where the cursor stands; Undo takes it away again."""
+        self.box.insertPlainText(softened(text))
+        self.box.ensureCursorVisible()
+        self.box.setFocus()
 
     def clear(self) -> None:
         """Take the text away."""

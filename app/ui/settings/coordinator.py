@@ -42,7 +42,7 @@ class SettingsCoordinator(QObject):
 
     def on_settings(self) -> None:
         """The settings dialog."""
-        SettingsDialog(self._preferences, self._window).open()
+        SettingsDialog(self._preferences, self._themes, self._window).open()
 
     def switch_chat_list(self) -> None:
         """Hide or show the chat list."""

@@ -50,6 +50,11 @@ class Notices(QObject):
         """Above the message box; with `stays`, until a button is pressed; `do` is what the button `action` does."""
         self._toast.show_text(text, stays, action, do)
 
+    def withdraw(self, *texts: str) -> None:
+        """Take these sentences away if one of them stands above the message box: they are no longer true."""
+        if self._toast.text in texts:
+            self._toast.dismiss()
+
     def report(self, report: ErrorReport) -> None:
         """Say what went wrong, once and plainly."""
         if report.kind == "known":

@@ -150,7 +150,7 @@ def test_the_height_never_shrinks_within_a_block(canvas: CanvasView) -> None:
 def test_screen_readers_get_settled_text_alone(canvas: CanvasView) -> None:
     pieces, entropy = ("Dew", " xx", " forms", ""), (0.01, 3.0, 0.02, 0.0)
     canvas.set_draft(DraftUpdated(0, 1, 48, (1, 2, 3, 4), pieces, entropy, (True, False, True, True)))
-    assert canvas.settled_text() == "Dew \u2026  forms"
+    assert canvas.settled_text() == "Dew \u2026 forms"
     assert "xx" not in canvas.accessibleDescription()
 
 
