@@ -27,6 +27,7 @@ from inference.stats import RunStats
 from inference.text.answer import AnswerBuilder, BlockText
 from inference.text.chat_template import ChatTemplate
 from inference.text.context import FittedPrompt, common_prefix, fit_turns
+from inference.text.prompt import PromptEncoder
 from inference.text.tokenizer import TextTokenizer
 
 DEFAULT_BLOCKS = 4
@@ -65,7 +66,7 @@ class Session:
         self.name = name
         self.tokenizer = tokenizer
         self._backend = backend
-        self._template = template
+        self._prompt = PromptEncoder(template, tokenizer)
         # None: a call failed half-way, and nobody knows what the KV cache holds.
         self._held: list[int] | None = None if backend.length else []
 
@@ -164,7 +165,7 @@ class Session:
 
     def _fit(self, request: GenerationRequest, wanted_tokens: int) -> FittedPrompt:
         def encode(turns: Sequence[ChatTurn]) -> list[int]:
-            return self.tokenizer.encode(self._template.render(turns, thinking=request.thinking))
+            return self._prompt.ids(turns, thinking=request.thinking)
 
         config = self.config
         return fit_turns(request.turns, encode, config.max_context, wanted_tokens, config.canvas_length)
