@@ -64,6 +64,8 @@ def list_models(options: argparse.Namespace) -> int:
         say(f"  {model.title}\n  {model.fit.text}")
         if model.problem is not None:
             say(f"  {model.problem.text} {model.problem.hint}".rstrip())
+        if model.note:
+            say(f"  {model.note}")
     say(f"\n{found.advice.text}")
     for leftover in found.leftovers:
         say(texts.leftover_line(leftover.text, leftover.size, leftover.path))
@@ -92,6 +94,7 @@ def show_model(options: argparse.Namespace) -> int:
         "engines": texts.engines_line(model.engines, model.fit.engine_bytes, model.fit.build_seconds),
         "good for": model.entry.good_for if model.entry is not None else "",
         "problem": f"{model.problem.text} {model.problem.hint}".strip() if model.problem is not None else "",
+        "note": model.note,
     }
     say("\n".join(f"{key + ':':12} {value}" for key, value in facts.items() if value))
     return 0

@@ -23,9 +23,10 @@ from app.transfers.existing import bytes_present
 from inference.checkpoint.folder import inspect_folder
 from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import InferenceError
-from trt_engines.errors import EngineError
+from trt_engines.errors import EngineError, WeightsError
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import PUBLISHED
+from trt_engines.weights.index import weight_files
 
 
 def library_status(services: LibraryServices) -> LibraryStatus:
@@ -75,6 +76,15 @@ def config_in(folder: Path) -> ModelConfig | None:
         return model_config_from_folder(folder)
     except InferenceError:
         return None
+
+
+def note_of(folder: Path) -> str:
+    """Which weights count where a folder holds several; "" where nothing is ambiguous."""
+    try:
+        chosen = weight_files(folder)
+    except WeightsError:
+        return ""  # told as what is wrong with the model
+    return texts.weights_unread(chosen.source, chosen.unread) if chosen.files and chosen.unread else ""
 
 
 def engines_of(folder: Path, sets: Iterable[ListedSet]) -> tuple[ListedSet, ...]:
@@ -127,7 +137,7 @@ def _of_record(
     return ModelStatus(
         record.id, record.kind, record.title, state, fit, record.folder, record.repo, size, True, done,
         sum(each.size for each in built), entry, manifest.licence if manifest is not None else "",
-        manifest.revision if manifest is not None else "", problem, manifest is not None,
+        manifest.revision if manifest is not None else "", problem, manifest is not None, note_of(record.folder),
     )  # fmt: skip
 
 

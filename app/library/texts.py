@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.base import units
 from app.base.units import amount, duration, gibibytes, size
 
@@ -297,6 +299,12 @@ def manifest_gone(title: str) -> tuple[str, str]:
     """Without its manifest nobody knows which files belong to a model."""
     text = f"The folder of {title} has lost its list of files (dewpoint-model.json)."
     return text, "Download it again; files that are right are kept."
+
+
+def weights_unread(source: str, unread: Sequence[str]) -> str:
+    """A folder in which more than one set of weights lies."""
+    names = ", ".join(unread[:2]) + (f" and {len(unread) - 2} more" if len(unread) > 2 else "")
+    return f"{source} decides which weights are read, as in transformers; also in the folder, and not read: {names}."
 
 
 # -- moving and merging ----------------------------------------------------------------------------------------------

@@ -19,10 +19,12 @@ from app.base.paths import AppPaths, starter_model_folder
 from app.commands import models_choice
 from app.commands.dispatch import run_command
 from app.library.services import LibraryServices
+from tests.helpers.checkpoints import random_tensors, shard, small_config, write_model
 from tests.helpers.hub_behaviour import Repo, stall, status
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, MemoryKeyring
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
+from tests.helpers.weight_files import write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARD = "model-00002-of-00002.safetensors"
@@ -171,6 +173,21 @@ def test_import_uses_a_folder_where_it_lies(capsys: pytest.CaptureFixture[str], 
     before = sorted(file.name for file in folder.iterdir())
     assert run(capsys, "remove", str(folder), "--yes")[0] == 0
     assert sorted(file.name for file in folder.iterdir()) == before
+
+
+def test_a_folder_with_two_sets_of_weights_says_which_one_counts(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tensors = random_tensors(small_config())
+    folder = write_model(tmp_path / "tuned", tensors)
+    shard(folder, tensors, 2)
+    write_checkpoint(folder, tensors)
+    words = "model.safetensors decides which weights are read"
+    assert words in run(capsys, "import", str(folder))[1]
+    for arguments in (("list",), ("show", str(folder))):
+        text = run(capsys, *arguments)[1]
+        assert words in text
+        assert "model-00001-of-00002.safetensors" in text
 
 
 def test_move(capsys: pytest.CaptureFixture[str], repo: Repo, tmp_path: Path, dewpoint_home: Path) -> None:

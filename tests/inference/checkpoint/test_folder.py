@@ -23,6 +23,7 @@ from tests.helpers.checkpoints import STARTER, Tensors, random_tensors, shard, s
 from tests.helpers.published import published_config
 from tests.helpers.weight_files import write_checkpoint
 from trt_engines.weights.index import DECODER, EMBEDDING, ENCODER
+from trt_engines.weights.source import WeightSource
 
 LAYER = "model.decoder.layers.1."
 
@@ -107,6 +108,20 @@ def test_types_and_shards(tmp_path: Path, dtype: Any, index: bool | None) -> Non
     facts = inspect_folder(folder)
     assert facts.sharded == (index is not None)
     assert facts.bytes == sum(tensor.nbytes for tensor in tensors.values())
+
+
+def test_weights_saved_whole_over_shards_are_the_new_ones(tmp_path: Path, tensors: Tensors) -> None:
+    folder = write_model(tmp_path / "m", tensors)
+    shard(folder, tensors, 3)
+    newer = random_tensors(small_config(), seed=9)
+    write_checkpoint(folder, newer)
+    for gone in (False, True):
+        if gone:
+            (folder / "model-00002-of-00003.safetensors").unlink()
+        assert not inspect_folder(folder).sharded
+        source = WeightSource.open(folder)
+        for name in (EMBEDDING, f"{DECODER}norm.weight"):
+            np.testing.assert_array_equal(source.array(name), newer[name])
 
 
 def to_encoder(name: str) -> str:
