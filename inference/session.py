@@ -7,6 +7,7 @@ set from another one.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,16 +19,28 @@ from numpy.typing import NDArray
 
 from inference.backends.base import Backend, DenoiseStep, Floats, Ids
 from inference.config import ModelConfig, SamplerDefaults
-from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas
+from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
-from inference.events import BlockCommitted, DraftUpdated, Event, Finished, FinishReason, ModelReady, PromptEncoded
+from inference.denoising.words_first import WordsFirst
+from inference.events import (
+    BlockCommitted,
+    DraftUpdated,
+    Event,
+    Finished,
+    FinishReason,
+    ModelReady,
+    NothingWritten,
+    PromptEncoded,
+)
 from inference.params import ChatTurn, GenerationRequest
 from inference.stats import RunStats
 from inference.text.answer import AnswerBuilder, BlockText
 from inference.text.chat_template import ChatTemplate
 from inference.text.context import FittedPrompt, common_prefix, fit_turns
+from inference.text.draft_text import is_readable
 from inference.text.prompt import PromptEncoder
+from inference.text.thinking import SplitText
 from inference.text.tokenizer import TextTokenizer
 
 DEFAULT_BLOCKS = 4
@@ -46,11 +59,13 @@ class _Run:
     stats: RunStats
     cancel: CancelFlag
     pace: Pace
+    again: bool = False
 
     def finished(self, reason: FinishReason) -> Finished:
         text, tokens = self.answer.text, self.answer.tokens
         steps = self.settings.max_denoising_steps
-        return self.stats.finished(reason, text.answer, text.thinking, self.draws.seed, steps, tokens)
+        answer = text.answer if self.answer.readable else ""
+        return self.stats.finished(reason, answer, text.thinking, self.draws.seed, steps, tokens)
 
 
 class Session:
@@ -121,8 +136,9 @@ class Session:
         1. Render and tokenise the chat; leave out its oldest exchanges if it is too long.
         2. Settle seed, sampler values and the number of blocks.
         3. Bring the KV cache to the prompt; what it already holds of it is not computed again.
-        4. Write block after block (`_write_blocks`).
-        5. Report why it ended, the whole text, and times.
+        4. Write block after block (`_write_blocks`). If nothing comes of it, try once more with other draws and with
+           words in the first places; the same seed leads to the same second try.
+        5. Report why it ended, the whole text, and times; and first, if there is still nothing to read.
 
         A cancel takes effect between denoising steps (or parts of the prompt); then committed blocks alone count.
 
@@ -131,7 +147,8 @@ class Session:
             cancel: Looked at between steps; a `threading.Event`, for example.
 
         Yields:
-            PromptEncoded, then for each block DraftUpdated after each step and BlockCommitted, at last Finished.
+            PromptEncoded, then for each block DraftUpdated after each step and BlockCommitted, at last Finished; before
+            that, NothingWritten where it applies. Drafts of a first try that came to nothing have no BlockCommitted.
 
         Raises:
             KnownError: The environment is to blame (ContextFullError, OutOfMemoryError, ...).
@@ -160,7 +177,13 @@ class Session:
         yield PromptEncoded(total, total - reused, reused, fitted.dropped_turns, stats.seconds() - began)
         # 4.
         reason = yield from self._write_blocks(run)
+        if reason is None:
+            again = AnswerBuilder(self.tokenizer, fitted.ids, wanted)
+            run = dataclasses.replace(run, answer=again, again=True)
+            reason = (yield from self._write_blocks(run)) or "end_of_text"
         # 5.
+        if reason != "cancelled" and not run.answer.readable:
+            yield NothingWritten()
         yield run.finished(reason)
 
     def _fit(self, request: GenerationRequest, wanted_tokens: int) -> FittedPrompt:
@@ -200,15 +223,17 @@ class Session:
             self.encode(ids[start : start + PREFILL_TOKENS])
         return True
 
-    def _write_blocks(self, run: _Run) -> Generator[Event, None, FinishReason]:
-        """Write blocks until the answer ends; returns why it did.
+    def _write_blocks(self, run: _Run) -> Generator[Event, None, FinishReason | None]:
+        """Write blocks until the answer ends; returns why it did, None if a first try came to nothing.
 
         1. Encode the canvas committed before, whole, so that the new block can read it. (The last one is not
            encoded: the next prompt holds it as text, perhaps in other tokens.)
         2. Denoise a canvas; every step is a draft.
-        3. Commit the argmax canvas (not the sampled one): its text, its event.
+        3. Commit the argmax canvas (not the sampled one): its text, its event. A first canvas without a word, or that
+           ends the answer without one, is not committed at the first try: what follows it would be no better.
         4. End at an end-of-text id, at the limit of new tokens, or where the context is full.
         """
+        adjust = WordsFirst(self.tokenizer.has_words) if run.again else unchanged
         room = (self.config.max_context - self.length) // self.config.canvas_length
         blocks = min(run.blocks, room)
         committed: Ids | None = None
@@ -222,7 +247,10 @@ class Session:
                     self.encode(committed)
             # 2.
             last: CanvasStep | None = None
-            for last in run.stats.decoded(denoise_canvas(self._backend, run.settings, run.draws, run.cancel)):
+            steps = denoise_canvas(
+                self._backend, run.settings, run.draws, run.cancel, adjust if block == 0 else unchanged
+            )
+            for last in run.stats.decoded(steps):
                 run.stats.note_step()
                 run.pace.wait(run.cancel)
                 yield self._draft(run, block, last)
@@ -231,6 +259,11 @@ class Session:
             # 3.
             committed = last.argmax
             text = run.answer.add(committed.tolist(), last=block + 1 == blocks)
+            thinks_on = text.ended is None and is_readable(text.text.thinking)
+            if block == 0 and not run.answer.readable and not thinks_on:
+                if not run.again:
+                    return None
+                text = BlockText(SplitText(thinking=text.text.thinking), text.ended or "end_of_text")
             run.stats.note_block(last.step)
             yield _committed_event(run, block, last, text, run.stats.seconds() - began)
             # 4.

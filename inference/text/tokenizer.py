@@ -19,7 +19,7 @@ import tokenizers
 
 from inference.config import ModelConfig
 from inference.errors import ModelFolderError
-from inference.text.draft_text import decode_prefix, pieces_from_bytes
+from inference.text.draft_text import decode_prefix, is_readable, pieces_from_bytes
 from inference.text.special_tokens import complete_tokenizer, special_tokens
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
@@ -115,6 +115,10 @@ class TextTokenizer:
         if token_id not in self._bytes:
             self._bytes[token_id] = self._find_bytes(token_id)
         return self._bytes[token_id]
+
+    def has_words(self, token_id: int) -> bool:
+        """Whether a token is text that can be read by itself: no control token, white space or piece of a character."""
+        return is_readable((self.token_bytes(token_id) or b"").decode("utf-8", "replace"))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of committed ids; ids without text are left out, broken bytes become U+FFFD."""

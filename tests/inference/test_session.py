@@ -126,7 +126,7 @@ def test_typed_control_tokens_are_words(typed: str) -> None:
     assert spelled.prompt_tokens > plain.prompt_tokens
 
 
-def test_an_empty_answer_is_fine() -> None:
+def test_an_empty_answer_is_no_error() -> None:
     session, _ = fake_session("")
     end = finished(list(session.generate(ask())))
     assert (end.reason, end.answer, end.answer_tokens) == ("end_of_text", "", 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.chats import texts
 from app.chats.messages import Message
-from inference.events import Finished
+from inference.events import Finished, NothingWritten
 
 PLACEHOLDER = "Write a message"
 PLACEHOLDER_BUSY = "Write the next message; it can be sent when this answer is finished"
@@ -20,7 +20,7 @@ WRITING = "Writing \u2026"
 NOT_LOADED = "No model is loaded"
 STOPPING = "Stopping \u2026"
 STOPPED_NOTE = "Stopped. What was finished is kept."
-EMPTY_ANSWER = "The model finished without an answer. Try again, perhaps with a whole sentence."
+EMPTY_ANSWER = f"{NothingWritten().user_text} {NothingWritten().hint}"
 BUSY_ELSEWHERE = "An answer is being written in another chat. Stop it, or wait until it is finished."
 BUSY_HERE = "The answer is still being written. Stop it first, or wait until it is finished."
 DROPPED_TURNS = "The chat is longer than the model's memory: the oldest messages were left out."
