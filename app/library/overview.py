@@ -15,6 +15,7 @@ from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import advice_for, fit_of, fit_of_config
 from app.library.folders import is_downloading, leftovers_in
+from app.library.hub import asked_of
 from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
 from app.library.records import DownloadState, ModelRecord
 from app.library.services import LibraryServices
@@ -40,7 +41,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     records = services.library.models()
     entries = catalogue.entries(services.paths.base)
     mine = [_of_record(services, record, _entry(entries, record), card, machine, sets) for record in records]
-    here = {record.repo for record in records if record.kind == "download"}
+    here = {record.repo for record in records if record.kind == "download" and not asked_of(record.title)}
     fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries}
     offered = [_of_entry(services, entry, fits[entry]) for entry in entries if entry.repo not in here]
     leftovers = leftovers_in(
@@ -188,4 +189,6 @@ def _layout(folder: Path) -> str:
 
 
 def _entry(entries: Iterable[CatalogueEntry], record: ModelRecord) -> CatalogueEntry | None:
-    return next((entry for entry in entries if entry.repo == record.repo and record.kind == "download"), None)
+    if record.kind != "download" or asked_of(record.title):
+        return None
+    return next((entry for entry in entries if entry.repo == record.repo), None)
