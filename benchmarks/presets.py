@@ -1,8 +1,8 @@
-"""What presets do to a model: right answers and steps over the starter's held-out questions, one line for each preset.
+"""What presets do to a model: right answers and steps over the starter's held-out questions, a line for each preset.
 
-Every preset answers the same questions with the same seeds, so what differs between two lines is theirs: the last columns
-count the questions that only this preset, or only Balanced, gets right, and the chance that a coin would do as much
-(sign test). `--others` also tries values that no preset has.
+Every preset answers the same questions with the same seeds, so what differs between two lines is theirs: the last
+columns count the questions that only this preset, or only Balanced, gets right, and the chance that a coin would do as
+much (sign test). `--others` also tries values that no preset has.
 
     python benchmarks/presets.py [--per-kind 60] [--seeds 1] [--others] [--json FILE]
 """

@@ -107,8 +107,8 @@ class Settings:
     preset: str = _setting(
         "balanced",
         title="Preset",
-        description="Fast takes at most a third of the model's steps, Balanced the model's own values, Careful looks "
-        "at each block for two more steps before it is finished. On the starter model all three are right equally often.",
+        description="Fast takes at most a third of the model's steps, Balanced the model's own values; "
+        "with Careful the model must be five times as sure before a block ends.",
         choices=_choices(fast="Fast", balanced="Balanced", careful="Careful"),
     )
     seed_mode: str = _setting(
@@ -183,8 +183,8 @@ def _allowed(declaration: Declaration) -> str:
 def preset_params(preset: str, defaults: SamplerDefaults) -> SamplerParams:
     """Sampler parameters of a preset, for a model whose own values are `defaults`.
 
-    Fast: at most a third of the steps. Balanced: the model's own values. Careful: a block must not change for two more
-        steps. Its steps are Balanced's up to where that ends, so it cannot lose its way on them; half the entropy bound,
+    Fast: at most a third of the steps. Balanced: the model's own values. Careful: a block ends at a fifth of the mean
+        entropy. Up to where Balanced ends its steps are the same, so it cannot go astray there; half the entropy bound,
         which it was before, gave other answers and no better ones (`benchmarks/presets.py`).
     """
     match preset:
@@ -193,6 +193,6 @@ def preset_params(preset: str, defaults: SamplerDefaults) -> SamplerParams:
         case "balanced":
             return SamplerParams()
         case "careful":
-            return SamplerParams(stability_threshold=defaults.stability_threshold + 2)
+            return SamplerParams(confidence_threshold=defaults.confidence_threshold / 5)
         case _:
             raise ValueError(f"preset must be fast, balanced or careful, not {preset!r}")

@@ -315,6 +315,9 @@ WORKING_ELSEWHERE = "Another Dewpoint moves or merges a model at this moment."
 WORKING_ELSEWHERE_HINT = "Wait until it is done, and try again."
 
 
+STAYS_HINT = "Choose a drive with exFAT, NTFS or ext4; the model stays where it was."
+
+
 def in_the_way(path: object) -> tuple[str, str]:
     """The target exists."""
     return f"{path} exists already.", "Choose another place, or move that folder away."

@@ -40,7 +40,7 @@ _BASE_FILES = (
     "hf_quant_config.json", _TEMPLATE, *_TOKENIZER_FILES,
 )  # fmt: skip
 _LEGAL = ("LICENSE*", "NOTICE*", "USE_POLICY*")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,9 @@ def _disk_errors(target: Path) -> Iterator[None]:
         if exc.errno in _FULL:
             text = f"The drive of {target.parent} became full while the model was being merged."
             raise ModelFolderError(text, "Make room there, or put the merged model on another drive.") from exc
+        if exc.errno == errno.EFBIG:
+            text = f"The drive of {target.parent} cannot hold a file of this size; FAT32 ends at 4 GB a file."
+            raise ModelFolderError(text, "Put the merged model on a drive with exFAT, NTFS or ext4.") from exc
         text = f"{target} cannot be written: {exc.strerror or exc}."
         raise ModelFolderError(text, "Check the folder and its rights, or choose another one.") from exc
 

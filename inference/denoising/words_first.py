@@ -1,8 +1,8 @@
 """A second try after an answer of nothing: the first places of the canvas hold words.
 
-Measured on the starter model with prompts in scripts that it cannot write (`python benchmarks/empty_answers.py`): of 110,
-17 stay empty whatever is drawn; another seed gives text for none of them, hotter and stricter sampling for 12 at twice
-the steps, words in the first places for all.
+Measured on the starter model with prompts in scripts that it cannot write (`python benchmarks/empty_answers.py`): of
+110, 17 stay empty whatever is drawn; another seed gives text for none of them, hotter and stricter sampling for 12 at
+twice the steps, words in the first places for all.
 """
 
 from __future__ import annotations

@@ -183,6 +183,18 @@ def test_another_drive_is_copied(base: Path, small: Path, tmp_path: Path, monkey
     assert not copy.samefile(base / "model.safetensors")
 
 
+def test_a_drive_that_cannot_hold_the_file_is_named(
+    base: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: Any) -> Any:
+        raise OSError(errno.EFBIG, "File too large")
+        yield
+
+    monkeypatch.setattr(adapters, "write_tensors", too_large)
+    with pytest.raises(ModelFolderError, match="FAT32 ends at 4 GB a file"):
+        merged(base, small, tmp_path / "out")
+
+
 def test_no_room(base: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(adapters, "free_bytes", lambda path: 10**6)
