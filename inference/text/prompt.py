@@ -40,7 +40,8 @@ class PromptEncoder:
             if token.content and (token.special or (token.content in written and not token.content.isspace()))
         }
         self._tokenizer = tokenizer
-        self._spelled = _any_of(self._control, re.IGNORECASE)
+        pattern = _any_of(self._control)
+        self._written, self._spelled = re.compile(pattern), re.compile(pattern, re.IGNORECASE)
         tokenizer.protect(self._control.values())
         end = self._end_of_turn()
         if end is not None:
@@ -69,7 +70,7 @@ class PromptEncoder:
         # 2.
         rendered = self._template.render(marked, thinking, add_generation_prompt)
         # 3.
-        return self._tokenizer.encode_parts(_parts(rendered, self._control, mark))
+        return self._tokenizer.encode_parts(self._parts(rendered, mark))
 
     def _marked(self, text: str, mark: str) -> str:
         return self._spelled.sub(lambda found: "".join(char + mark for char in found[0]), text)
@@ -82,22 +83,28 @@ class PromptEncoder:
         except ModelFolderError:
             return None
         _, answer, rest = rendered.rpartition(_PROBE * 2)
-        found = _any_of(self._control).search(rest) if answer else None
+        found = self._written.search(rest) if answer else None
         return self._control[found[0]] if found else None
 
+    def _parts(self, rendered: str, mark: str) -> list[str | int]:
+        """The rendered chat as plain texts and ids of the template's own control tokens, in order."""
+        parts: list[str | int] = []
+        end = 0
+        for found in self._written.finditer(rendered):
+            if rendered.startswith(mark, found.end()) and len(found[0]) == 1:
+                continue  # a control token of a single character has no inside for a mark
+            parts += [rendered[end : found.start()].replace(mark, ""), self._control[found[0]]]
+            end = found.end()
+        return [*parts, rendered[end:].replace(mark, "")]
 
-def _any_of(tokens: Iterable[str], flags: int = 0, behind_one: str = "") -> re.Pattern[str]:
-    """Matches any of the tokens, the longest first; `behind_one` is what follows those of a single character."""
-    longest_first = sorted(tokens, key=len, reverse=True)
-    patterns = (re.escape(token) + (behind_one if len(token) == 1 else "") for token in longest_first)
-    return re.compile("|".join(patterns) or "(?!)", flags)
 
-
-def _parts(rendered: str, control: dict[str, int], mark: str) -> list[str | int]:
-    """The rendered chat as plain texts and ids of the template's own control tokens, in order."""
-    parts: list[str | int] = []
-    end = 0
-    for found in _any_of(control, behind_one=f"(?!{mark})").finditer(rendered):
-        parts += [rendered[end : found.start()].replace(mark, ""), control[found[0]]]
-        end = found.end()
-    return [*parts, rendered[end:].replace(mark, "")]
+def _any_of(tokens: Iterable[str]) -> str:
+    """A pattern for any of the tokens, the longest that fits; written as a tree, for vocabularies have thousands."""
+    by_first: dict[str, list[str]] = {}
+    for token in tokens:
+        by_first.setdefault(token[0], []).append(token[1:])
+    branches = []
+    for first, rests in by_first.items():
+        longer = _any_of(rest for rest in rests if rest) if any(rests) else ""
+        branches.append(re.escape(first) + longer + ("?" if longer and "" in rests else ""))
+    return f"(?:{'|'.join(branches)})" if branches else "(?!)"

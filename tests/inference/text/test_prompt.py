@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import tempfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from app.base.paths import starter_model_folder
 from inference.config import model_config_from_folder
 from inference.params import ChatTurn, Role
 from inference.text.chat_template import ChatTemplate, template_from_folder
-from inference.text.prompt import PromptEncoder
+from inference.text.prompt import PromptEncoder, _any_of
 from inference.text.tokenizer import TextTokenizer, tokenizer_from_folder
 from tests.helpers.text_folders import KINDS, SPECIAL, TURNS, text_folder
 
@@ -122,3 +123,16 @@ def test_a_template_that_ends_nothing_changes_nothing(template: str) -> None:
     own = tokenizer_from_folder(folder, model_config_from_folder(folder))
     PromptEncoder(ChatTemplate(template), own)
     assert own.eos_ids == {1}
+
+
+TOKENS = st.lists(st.text("<|>ab", min_size=1, max_size=6), min_size=1, max_size=12, unique=True)
+
+
+@given(tokens=TOKENS, text=st.text("<|>ab", max_size=40))
+def test_the_longest_token_that_fits_is_found(tokens: list[str], text: str) -> None:
+    longest_first = "|".join(re.escape(token) for token in sorted(tokens, key=len, reverse=True))
+    assert re.findall(_any_of(tokens), text) == re.findall(longest_first, text)
+
+
+def test_no_tokens_match_nothing() -> None:
+    assert re.search(_any_of([]), "anything") is None

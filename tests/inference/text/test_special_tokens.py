@@ -136,14 +136,17 @@ def our_prompt(folder: Path) -> tuple[PromptEncoder, TextTokenizer]:
     return PromptEncoder(template_from_folder(folder), tokenizer), tokenizer
 
 
-@pytest.mark.parametrize("kind", ["gemma", "byte-level"])
-@pytest.mark.parametrize("place", PLACES)
+# Without a class in tokenizer_config.json transformers would make a Gemma tokenizer of the byte-level one.
+CASES = [
+    (kind, place) for place in PLACES for kind in ("gemma", "byte-level") if kind == "gemma" or "class" not in place
+]
+
+
+@pytest.mark.parametrize(("kind", "place"), CASES)
 def test_prompts_are_those_of_transformers(kind: str, place: str, tmp_path: Path) -> None:
     folder = text_folder(tmp_path, kind, TEMPLATE)
     for change in PLACES[place]:
         change(folder)
-    if kind == "byte-level" and "class" in place:
-        pytest.skip("transformers would build a Gemma tokenizer of it")
     prompt, _ = our_prompt(folder)
     turns = [ChatTurn(role, text) for role, text in TURNS]  # type: ignore[arg-type]
     assert prompt.ids(turns) == transformers_ids(folder, TURNS)
