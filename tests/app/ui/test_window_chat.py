@@ -59,7 +59,7 @@ def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, process: Scrip
 
 def test_an_answer_of_nothing_is_said_in_its_place(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
     process.answer = [draft([""]), committed(""), NothingWritten(), finished("")]
-    ask(qtbot, parts, "\u4f60\u597d")
+    ask(qtbot, parts, "Ni hao")
     answer = wait_for_answer(qtbot, parts)
     shown = " ".join(label.text() for label in answer.findChildren(QLabel) if label.isVisible())
     assert "nothing that can be read, also at a second try" in shown
