@@ -13,6 +13,7 @@ from app.commands.models_choice import chosen_model, new_services
 from app.library import texts
 from app.library.catalogue import entries
 from app.library.fit import fit_of
+from app.library.hub import typed_name
 from app.library.overview import card_and_machine, library_status
 from app.library.values import ModelStatus
 from app.network.client import Network
@@ -134,4 +135,8 @@ def show_network(options: argparse.Namespace) -> int:
 
 
 def _name(model: ModelStatus) -> str:
-    return model.repo or model.id.removeprefix("catalogue:") if model.kind != "folder" else str(model.folder)
+    return (
+        typed_name(model.repo, model.title) or model.id.removeprefix("catalogue:")
+        if model.kind != "folder"
+        else str(model.folder)
+    )

@@ -139,6 +139,12 @@ def asked_of(title: str) -> str:
     return title.partition(REVISION_MARK)[2]
 
 
+def typed_name(repo: str, title: str) -> str:
+    """How a download is named on a command line: "owner/name", or "owner/name@revision"."""
+    asked = asked_of(title)
+    return f"{repo}@{asked}" if repo and asked else repo
+
+
 class Hub:
     """Asks about models; holds no connection between two questions."""
 

@@ -20,9 +20,9 @@ from app.commands import models_choice
 from app.commands.dispatch import run_command
 from app.library.services import LibraryServices
 from tests.helpers.checkpoints import random_tensors, shard, small_config, write_model
-from tests.helpers.hub_behaviour import Repo, stall, status
+from tests.helpers.hub_behaviour import Repo, repo_of, stall, status
 from tests.helpers.hub_server import Hub
-from tests.helpers.tiny_models import NAME, MemoryKeyring
+from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
 from tests.helpers.weight_files import write_checkpoint
 
@@ -128,6 +128,20 @@ def test_download_verify_remove(
     assert result == 0
     assert "came free" in text
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_a_revision_is_a_model_of_its_own(capsys: pytest.CaptureFixture[str], hub: Hub) -> None:
+    hub.add(repo_of(NAME, tiny_contents(), revisions=("main", "refs/pr/1")))
+    address = f"https://huggingface.co/{NAME}/tree/refs%2Fpr%2F1"
+    result, text, _ = run(capsys, "download", address, "--accept-licence")
+    assert result == 0
+    assert f"{NAME} @ refs/pr/1" in text
+    assert f"{NAME}@refs/pr/1\n" in run(capsys, "list")[1]
+    result, text, _ = run(capsys, "download", NAME, "--accept-licence")
+    assert (result, text.splitlines()[0]) == (0, NAME)
+    assert run(capsys, "verify", f"{NAME}@refs/pr/1")[0] == 0
+    assert run(capsys, "remove", f"{NAME}@refs/pr/1", "--yes")[0] == 0
+    assert run(capsys, "verify", NAME)[0] == 0
 
 
 def test_json_names_every_event(capsys: pytest.CaptureFixture[str], repo: Repo) -> None:
