@@ -108,8 +108,8 @@ class Settings:
         "balanced",
         title="Preset",
         description="Fast takes at most a third of the model's steps, Balanced the model's own values; "
-        "with Careful the model must be five times as sure before a block ends. The starter model answers about equally "
-        "well with each.",
+        "with Careful the model must be five times as sure before a block ends. The starter model answers about "
+        "equally well with each.",
         choices=_choices(fast="Fast", balanced="Balanced", careful="Careful"),
     )
     seed_mode: str = _setting(
