@@ -18,6 +18,7 @@ from pathlib import Path
 
 from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import weights_errors
+from inference.config import read_object
 from inference.errors import ModelFolderError
 from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.files import free_bytes, sync_file, write_whole
@@ -141,6 +142,7 @@ def _merged(
     # 4.
     _write_index(folder, changed, kept, links)
     copy_texts(base, adapter, folder)
+    _drop_named_weights(folder)
     report = MergeReport(len(changed), links.linked, read.left_out, read.notes)
     _write_note(folder, base, adapter, digest, read)
     inspect_folder(folder)
@@ -192,6 +194,13 @@ def _write_index(
     size = sum(record.length for record in (*kept.values(), *changed.values()))
     content = {"metadata": {"total_size": size}, "weight_map": dict(sorted(weight_map.items()))}
     _write_json(folder / INDEX, content)
+
+
+def _drop_named_weights(folder: Path) -> None:
+    """The configuration of a base may name its weights; of the merged model the index alone decides."""
+    config = read_object(folder / "config.json")
+    if config.pop("transformers_weights", None) is not None:
+        _write_json(folder / "config.json", config)
 
 
 def _write_note(folder: Path, base: Path, adapter: Path, digest: str, read: Adapter) -> None:
