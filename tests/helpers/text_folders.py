@@ -87,7 +87,20 @@ def unigram_tokenizer() -> tokenizers.Tokenizer:
     return trained
 
 
-KINDS = {"gemma": gemma_tokenizer, "byte-level": byte_level_tokenizer, "unigram": unigram_tokenizer}
+def normalising_tokenizer() -> tokenizers.Tokenizer:
+    """Texts are made small and compatible first, and control tokens are looked for in what that leaves."""
+    state = json.loads(byte_level_tokenizer().to_str())
+    for token in state["added_tokens"]:
+        token |= {"normalized": "turn" in token["content"], "special": True}
+    tokenizer = tokenizers.Tokenizer.from_str(json.dumps(state))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    return tokenizers.Tokenizer.from_str(tokenizer.to_str())
+
+
+KINDS = {
+    "gemma": gemma_tokenizer, "byte-level": byte_level_tokenizer, "unigram": unigram_tokenizer,
+    "normalising": normalising_tokenizer,
+}  # fmt: skip
 
 
 def text_folder(folder: Path, kind: str, template: str = TURNS, **config: Any) -> Path:
