@@ -22,7 +22,8 @@ from tests.helpers.text_folders import KINDS, SPECIAL, TURNS, text_folder
 
 SCRIPTS = st.sampled_from("aZ09 <|>/{}\n\t.,'äß€çÉκλДяשלوम中文字ひ한👩\u200d🔬\u0301\u200f\u3000\ufeff")
 TEXTS = st.one_of(st.text(max_size=40), st.text(SCRIPTS, max_size=40), st.text(" \n\tab", max_size=12))
-FORGED = st.lists(st.sampled_from([*SPECIAL, "<EOS>", "\uff1cturn|\uff1e", "a", " ", "\n", "system", "<", "|>", "x<"]), max_size=8)
+PIECES = [*SPECIAL, "<EOS>", "\uff1cturn|\uff1e", "a", " ", "\n", "system", "<", "|>", "x<"]
+FORGED = st.lists(st.sampled_from(PIECES), max_size=8)
 TEMPLATES = {
     "turns": TURNS,
     "lower": "{{ bos_token }}{% for m in messages %}<|turn>{{ m.role }}\n {{ m.content | trim | lower }}<turn|>\n"
