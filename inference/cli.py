@@ -27,6 +27,7 @@ from inference.events import (
     Finished,
     ModelLoading,
     ModelReady,
+    NothingWritten,
     PromptEncoded,
     event_as_dict,
 )
@@ -140,6 +141,8 @@ class _PlainWriter:
         """One event has happened."""
         if isinstance(event, Finished):
             self._finished = event
+        elif isinstance(event, NothingWritten):
+            print(f"{event.user_text} {event.hint}", file=sys.stderr)
         self._write(event)
 
     def close(self) -> int:

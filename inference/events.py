@@ -134,6 +134,19 @@ class BlockCommitted:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingWritten:
+    """The answer holds nothing that can be read, also after a second try; `Finished` follows.
+
+    Attributes:
+        user_text: One sentence: what happened.
+        hint: One sentence: what to do.
+    """
+
+    user_text: str = "The model wrote nothing that can be read, also at a second try."
+    hint: str = "It may not know this language or script: ask in other words, or in English."
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The answer is complete (or was stopped).
 
@@ -189,7 +202,17 @@ class Failed:
     engine_lost: bool = False
 
 
-Event = ModelLoading | ModelReady | PromptEncoded | PromptMeasured | DraftUpdated | BlockCommitted | Finished | Failed
+Event = (
+    ModelLoading
+    | ModelReady
+    | PromptEncoded
+    | PromptMeasured
+    | DraftUpdated
+    | BlockCommitted
+    | NothingWritten
+    | Finished
+    | Failed
+)
 
 
 def event_as_dict(event: Event) -> dict[str, Any]:

@@ -7,6 +7,7 @@ set from another one.
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 
 from inference.backends.base import Backend, DenoiseStep, Floats, Ids
 from inference.config import ModelConfig, SamplerDefaults
-from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas
+from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
+from inference.denoising.words_first import WordsFirst
 from inference.events import (
     BlockCommitted,
     DraftUpdated,
@@ -28,6 +30,7 @@ from inference.events import (
     Finished,
     FinishReason,
     ModelReady,
+    NothingWritten,
     PromptEncoded,
     PromptMeasured,
 )
@@ -36,6 +39,9 @@ from inference.stats import RunStats
 from inference.text.answer import AnswerBuilder, BlockText
 from inference.text.chat_template import ChatTemplate
 from inference.text.context import FittedPrompt, common_prefix, fit_turns, newest_alone
+from inference.text.draft_text import is_readable
+from inference.text.prompt import PromptEncoder
+from inference.text.thinking import SplitText
 from inference.text.tokenizer import TextTokenizer
 
 DEFAULT_BLOCKS = 4
@@ -45,7 +51,12 @@ PREFILL_TOKENS = 512
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What stays the same while one request is answered."""
+    """What stays the same while one request is answered.
+
+    Attributes:
+        goes_on: Whether the answer has text already; then it may end at once.
+        again: Whether this is the second try.
+    """
 
     settings: SamplerDefaults
     draws: Draws
@@ -54,11 +65,14 @@ class _Run:
     stats: RunStats
     cancel: CancelFlag
     pace: Pace
+    goes_on: bool
+    again: bool = False
 
     def finished(self, reason: FinishReason) -> Finished:
         text, tokens = self.answer.text, self.answer.tokens
         steps = self.settings.max_denoising_steps
-        return self.stats.finished(reason, text.answer, text.thinking, self.draws.seed, steps, tokens)
+        answer = text.answer if self.answer.readable else ""
+        return self.stats.finished(reason, answer, text.thinking, self.draws.seed, steps, tokens)
 
 
 class Session:
@@ -74,7 +88,7 @@ class Session:
         self.name = name
         self.tokenizer = tokenizer
         self._backend = backend
-        self._template = template
+        self._prompt = PromptEncoder(template, tokenizer)
         # None: a call failed half-way, and nobody knows what the KV cache holds.
         self._held: list[int] | None = None if backend.length else []
 
@@ -130,8 +144,9 @@ class Session:
            it is too long.
         2. Settle seed, sampler values and the number of blocks.
         3. Bring the KV cache to the prompt; what it already holds of it is not computed again.
-        4. Write block after block (`_write_blocks`).
-        5. Report why it ended, the whole text, and times.
+        4. Write block after block (`_write_blocks`). If nothing comes of it, try once more with other draws and with
+           words in the first places; the same seed leads to the same second try.
+        5. Report why it ended, the whole text, and times; and first, if there is still nothing to read.
 
         A cancel takes effect between denoising steps (or parts of the prompt); then committed blocks alone count.
 
@@ -140,7 +155,8 @@ class Session:
             cancel: Looked at between steps; a `threading.Event`, for example.
 
         Yields:
-            PromptEncoded, then for each block DraftUpdated after each step and BlockCommitted, at last Finished.
+            PromptEncoded, then for each block DraftUpdated after each step and BlockCommitted, at last Finished; before
+            that, NothingWritten where it applies. Drafts of a first try that came to nothing have no BlockCommitted.
 
         Raises:
             KnownError: The environment is to blame (ContextFullError, OutOfMemoryError, ...).
@@ -159,7 +175,9 @@ class Session:
         seed = fresh_seed() if request.seed is None else request.seed
         draws = Draws(seed, self.config.vocab_size, canvas_length)
         answer = AnswerBuilder(self.tokenizer, fitted.ids, wanted)
-        run = _Run(settings, draws, blocks, answer, stats, cancel, Pace(request.step_seconds))
+        run = _Run(
+            settings, draws, blocks, answer, stats, cancel, Pace(request.step_seconds), bool(request.answer_start)
+        )
         # 3.
         reused = self._reuse(fitted.ids)
         began = stats.seconds()
@@ -170,7 +188,13 @@ class Session:
         yield PromptEncoded(total, total - reused, reused, fitted.dropped_turns, stats.seconds() - began)
         # 4.
         reason = yield from self._write_blocks(run)
+        if reason is None:
+            again = AnswerBuilder(self.tokenizer, fitted.ids, wanted)
+            run = dataclasses.replace(run, answer=again, again=True)
+            reason = (yield from self._write_blocks(run)) or "end_of_text"
         # 5.
+        if reason != "cancelled" and not run.answer.readable and not run.goes_on:
+            yield NothingWritten()
         yield run.finished(reason)
 
     def measure(self, request: GenerationRequest) -> PromptMeasured:
@@ -179,17 +203,14 @@ class Session:
         Raises:
             ModelFolderError: The template refuses the turns.
         """
-        tokens = len(self._encoded(newest_alone(request.turns), request.thinking))
+        tokens = len(self._prompt.ids(newest_alone(request.turns), thinking=request.thinking))
         return PromptMeasured(tokens, max(0, self.config.max_context - self.config.canvas_length))
-
-    def _encoded(self, turns: Sequence[ChatTurn], thinking: bool) -> list[int]:
-        return self.tokenizer.encode(self._template.render(turns, thinking=thinking))
 
     def _fit(self, request: GenerationRequest, wanted_tokens: int) -> FittedPrompt:
         def encode(turns: Sequence[ChatTurn]) -> list[int]:
-            return self._encoded(turns, request.thinking)
+            return self._prompt.ids(turns, thinking=request.thinking)
 
-        start = self.tokenizer.encode(request.answer_start)
+        start = self.tokenizer.encode_parts([request.answer_start])
         config = self.config
         return fit_turns(request.turns, encode, config.max_context, wanted_tokens, config.canvas_length, start)
 
@@ -223,15 +244,18 @@ class Session:
             self.encode(ids[start : start + PREFILL_TOKENS])
         return True
 
-    def _write_blocks(self, run: _Run) -> Generator[Event, None, FinishReason]:
-        """Write blocks until the answer ends; returns why it did.
+    def _write_blocks(self, run: _Run) -> Generator[Event, None, FinishReason | None]:
+        """Write blocks until the answer ends; returns why it did, None if a first try came to nothing.
 
         1. Encode the canvas committed before, whole, so that the new block can read it. (The last one is not
            encoded: the next prompt holds it as text, perhaps in other tokens.)
         2. Denoise a canvas; every step is a draft.
-        3. Commit the argmax canvas (not the sampled one): its text, its event.
+        3. Commit the argmax canvas (not the sampled one): its text, its event. A first canvas without a word, or that
+           ends the answer without one, is not committed at the first try: what follows it would be no better.
+           An answer that goes on may end so.
         4. End at an end-of-text id, at the limit of new tokens, or where the context is full.
         """
+        adjust = WordsFirst(self.tokenizer.has_words) if run.again else unchanged
         room = (self.config.max_context - self.length) // self.config.canvas_length
         blocks = min(run.blocks, room)
         committed: Ids | None = None
@@ -245,7 +269,10 @@ class Session:
                     self.encode(committed)
             # 2.
             last: CanvasStep | None = None
-            for last in run.stats.decoded(denoise_canvas(self._backend, run.settings, run.draws, run.cancel)):
+            steps = denoise_canvas(
+                self._backend, run.settings, run.draws, run.cancel, adjust if block == 0 else unchanged
+            )
+            for last in run.stats.decoded(steps):
                 run.stats.note_step()
                 run.pace.wait(run.cancel)
                 yield self._draft(run, block, last)
@@ -254,6 +281,11 @@ class Session:
             # 3.
             committed = last.argmax
             text = run.answer.add(committed.tolist(), last=block + 1 == blocks)
+            thinks_on = text.ended is None and is_readable(text.text.thinking)
+            if block == 0 and not run.goes_on and not run.answer.readable and not thinks_on:
+                if not run.again:
+                    return None
+                text = BlockText(SplitText(thinking=text.text.thinking), text.ended or "end_of_text")
             run.stats.note_block(last.step)
             yield _committed_event(run, block, last, text, run.stats.seconds() - began)
             # 4.

@@ -54,7 +54,7 @@ class Library(QObject):
         adapter_found: A `FoundAdapter`: ask for its base, then call `merge`.
         removal_known: A `Removal`: ask the user, then call `remove`.
         transfer_changed: A `Transferring`, or None when no download runs.
-        download_ended: An `Ended` of `app.library.queue`.
+        download_ended: An `Ended` of `app.library.queue`, when `status` knows of it.
         work_changed: A `ModelWork`, or None.
         work_ended: A `ModelWorkEnd`.
         added: Id of a model that is new in the list.
@@ -91,6 +91,7 @@ class Library(QObject):
         self._questions: set[int] = set()
         self._closing = threading.Event()
         self._task: Task | None = None
+        self._ended: dict[int, Ended] = {}  # by the look that comes before they are told
         self._quick.event_arrived.connect(self.on_quick_event)
         self._downloads.event_arrived.connect(self.on_download_event)
         self._long.event_arrived.connect(self.on_work_event)
@@ -221,6 +222,7 @@ class Library(QObject):
             case LibraryStatus() as status:
                 self.status = status
                 self.status_changed.emit(status)
+                self._tell_end(arrived.number)
             case DownloadOffer() as offer:
                 self.offered.emit(offer)
             case FoundAdapter() as adapter:
@@ -236,6 +238,7 @@ class Library(QObject):
             case DownloadQueued():
                 self._downloads.do(self._new_task(lambda: self._tasks().downloads(self._queue, self._closing)))
             case TaskEnded(_, report):
+                self._tell_end(arrived.number)  # where the look failed
                 if arrived.number in self._questions:
                     self._questions.discard(arrived.number)
                     self.asking_changed.emit(bool(self._questions))
@@ -251,8 +254,8 @@ class Library(QObject):
                 self._set_transfer(transfer)
             case Ended() as ended:
                 self._set_transfer(None)
-                self.download_ended.emit(ended)
-                self.look()
+                # Whoever hears of the end asks what can be done with the model now: only a look knows.
+                self._ended[self._do(lambda: self._tasks().look()).number] = ended
             case TaskEnded(_, report):
                 self._set_transfer(None)
                 if report is not None:
@@ -273,6 +276,10 @@ class Library(QObject):
                 self.look()
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _tell_end(self, look: int) -> None:
+        if look in self._ended:
+            self.download_ended.emit(self._ended.pop(look))
 
     def _tasks(self) -> LibraryTasks:
         """Called in a thread alone: numpy and an HTTP client come with it."""

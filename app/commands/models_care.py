@@ -17,6 +17,7 @@ from app.commands.console import INTERRUPTED, TextReporter, agreed, new_reporter
 from app.commands.models_choice import chosen_model, chosen_record, new_services
 from app.commands.models_download import follow_transfer
 from app.library import adding, care, texts
+from app.library.overview import note_of
 from app.library.records import ModelRecord
 from app.library.values import Removal, Step
 
@@ -99,7 +100,7 @@ def import_model(options: argparse.Namespace) -> int:
     services, folder = new_services(), Path(options.folder)
     if options.base is None:
         record = adding.add_folder(services, folder)
-        say(texts.added(record.title, record.folder))
+        say(" ".join(filter(None, (texts.added(record.title, record.folder), note_of(record.folder)))))
         return 0
     base = chosen_model(services, options.base)
     if base.folder is None or not base.usable:

@@ -8,6 +8,7 @@ from app.base.errors import KnownAppError
 from app.base.paths import AppPaths
 from app.base.settings_file import SettingsFile
 from app.library import texts
+from app.library.hub import typed_name
 from app.library.overview import library_status
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
@@ -33,7 +34,8 @@ def find_model(services: LibraryServices, name: str) -> ModelStatus | None:
     """The model of the library that `name` means: its id, repository, title or folder, in any letter case."""
     wanted = name.strip().lower()
     for model in library_status(services).models:
-        names = {model.id, model.id.removeprefix("catalogue:"), model.repo, model.title, str(model.folder or "")}
+        names = {model.id, model.id.removeprefix("catalogue:"), model.title, str(model.folder or "")}
+        names.add(typed_name(model.repo, model.title))
         if wanted in {each.lower() for each in names if each}:
             return model
     folder = Path(name).expanduser()

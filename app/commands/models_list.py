@@ -13,6 +13,7 @@ from app.commands.models_choice import chosen_model, new_services
 from app.library import texts
 from app.library.catalogue import entries
 from app.library.fit import fit_of
+from app.library.hub import typed_name
 from app.library.overview import card_and_machine, library_status
 from app.library.values import ModelStatus
 from app.network.client import Network
@@ -64,6 +65,8 @@ def list_models(options: argparse.Namespace) -> int:
         say(f"  {model.title}\n  {model.fit.text}")
         if model.problem is not None:
             say(f"  {model.problem.text} {model.problem.hint}".rstrip())
+        if model.note:
+            say(f"  {model.note}")
     say(f"\n{found.advice.text}")
     for leftover in found.leftovers:
         say(texts.leftover_line(leftover.text, leftover.size, leftover.path))
@@ -92,6 +95,7 @@ def show_model(options: argparse.Namespace) -> int:
         "engines": texts.engines_line(model.engines, model.fit.engine_bytes, model.fit.build_seconds),
         "good for": model.entry.good_for if model.entry is not None else "",
         "problem": f"{model.problem.text} {model.problem.hint}".strip() if model.problem is not None else "",
+        "note": model.note,
     }
     say("\n".join(f"{key + ':':12} {value}" for key, value in facts.items() if value))
     return 0
@@ -131,4 +135,8 @@ def show_network(options: argparse.Namespace) -> int:
 
 
 def _name(model: ModelStatus) -> str:
-    return model.repo or model.id.removeprefix("catalogue:") if model.kind != "folder" else str(model.folder)
+    return (
+        typed_name(model.repo, model.title) or model.id.removeprefix("catalogue:")
+        if model.kind != "folder"
+        else str(model.folder)
+    )

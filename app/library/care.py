@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import shutil
 import threading
@@ -21,7 +22,7 @@ from app.library.records import ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import Leftover, ModelStatus, Removal, Step
 from app.transfers.disk import translated
-from app.transfers.errors import DiskFullError
+from app.transfers.errors import DiskFullError, TransferError
 from app.transfers.hashing import FileHasher
 from app.transfers.names import final_path
 from app.transfers.values import FileDamaged, TransferEvent, TransferFinished
@@ -105,7 +106,10 @@ def move(
         with working(services.paths.base):
             yield from _copied(services, record, manifest, target, cancel)
     except OSError as exc:
-        full = isinstance(translated(exc), DiskFullError)
+        meaning = translated(exc)
+        if exc.errno == errno.EFBIG and isinstance(meaning, TransferError):
+            raise KnownAppError(meaning.user_text, texts.STAYS_HINT) from exc
+        full = isinstance(meaning, DiskFullError)
         raise KnownAppError(*texts.move_failed(target, "" if full else exc.strerror or type(exc).__name__)) from exc
 
 

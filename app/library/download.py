@@ -20,7 +20,7 @@ from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import fit_of_config
 from app.library.folders import is_downloading, remove_files
-from app.library.hub import HubError, RemoteModel, UnreachableError, repo_name
+from app.library.hub import HubError, RemoteModel, UnreachableError, asked_of, repo_address
 from app.library.manifest import ModelFile, ModelManifest, read_manifest, write_manifest
 from app.library.overview import card_and_machine
 from app.library.records import DownloadState, ModelRecord
@@ -50,13 +50,14 @@ def offer(services: LibraryServices, text: str, revision: str | None = None) -> 
         HubError: It cannot be told, there is no such model, or it is of another kind.
         OfflineError: The program stays offline.
     """
-    remote = services.hub.look(repo_name(text), revision)
+    address = repo_address(text)
+    remote = services.hub.look(address.repo, revision or address.revision or None)
     if remote.config is None:
         raise HubError(texts.adapter(remote.repo, remote.base), texts.ADAPTER_HINT)
-    entry = entry_of(services, remote.repo)
-    folder = services.folder_for(remote.repo)
+    entry = entry_of(services, remote.repo) if not remote.asked else None
+    folder = services.folder_for(remote.name)
     for record in services.library.models():
-        if record.repo == remote.repo and record.kind == "download":
+        if record.repo == remote.repo and record.kind == "download" and asked_of(record.title) == remote.asked:
             folder = record.folder  # it may have been moved
             if record.download is DownloadState.RUNNING and is_downloading(folder):
                 raise KnownAppError(*texts.being_downloaded(record.title))
@@ -68,7 +69,7 @@ def offer(services: LibraryServices, text: str, revision: str | None = None) -> 
     problem = None
     if missing > free - services.options.reserve_bytes:
         problem = ErrorReport("known", *texts.no_room(missing, free, folder))
-    title = entry.title if entry is not None else remote.repo
+    title = entry.title if entry is not None else remote.name
     terms = entry.terms if entry is not None else ""
     return DownloadOffer(remote, title, services.hub.licence_text(remote), terms, fit, folder, missing, free, problem)
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from app.base.errors import KnownAppError
 from app.base.paths import resources_folder
@@ -26,16 +26,27 @@ from app.network.errors import foreign_trouble, status_trouble, trouble
 from app.transfers.values import Digest, RemoteFile
 from inference.config import ModelConfig, model_config_from_dicts
 from inference.errors import ModelFolderError
+from trt_engines.weights.index import WHOLE
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
-_ADDRESS = re.compile(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/", re.IGNORECASE)
-_WANTED = re.compile(
-    r"(\.safetensors|\.json|\.jinja|\.model|\.md)$|(^|/)(LICENSE|NOTICE|USE_POLICY)[^/]*$", re.IGNORECASE
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_REVISION = re.compile(r"[\w./+-]{0,200}")
+REVISION_MARK = " @ "  # between a repository and what of it was asked for, in titles
+_ADDRESS = re.compile(
+    r"^(?:hf://|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/|(?:ssh://)?git@hf\.co[:/])", re.IGNORECASE
 )
-_LEFT_OUT = re.compile(r"(^|/)(\.|consolidated|original/|metal/|onnx/|optimizer|trainer_state)", re.IGNORECASE)
+# Parts of an address behind owner and name that a revision follows, "/" in it written as "%2F" or not.
+_BEFORE_REVISION = ("tree", "blob", "resolve", "raw", "commits", "commit", "blame")
+_REFERENCE = re.compile(r"refs/(?:pr/\d+|[\w.-]+/[\w.-]+)")
+# Nothing in folders is read, nor what trainers leave for themselves, nor a Dewpoint's own notes and graphs of others.
+_WANTED = re.compile(
+    r"[^/]+(\.safetensors|\.json|\.jinja|\.model|\.md)|(LICENSE|NOTICE|USE_POLICY)[^/]*", re.IGNORECASE
+)
+_LEFT_OUT = re.compile(r"\.|consolidated|optimizer|trainer_state|adapter_model|dewpoint-", re.IGNORECASE)
+_WEIGHTS = re.compile(r"\.safetensors(\.index\.json)?$")
 _LICENCE_FILE = re.compile(r"^(LICENSE|LICENCE)(\.txt|\.md)?$", re.IGNORECASE)
 _SMALL = 4_000_000  # bytes of a file that is read at once
 
@@ -62,6 +73,7 @@ class RemoteModel:
         gated: Whether the Hub wants an account that accepted the terms.
         config: The configuration; None for an adapter.
         base: For a LoRA adapter, the model it belongs to as its configuration says; else "".
+        asked: The branch, tag or pull request that was asked for; "" for the main branch.
     """
 
     repo: str
@@ -73,6 +85,12 @@ class RemoteModel:
     gated: bool
     config: ModelConfig | None
     base: str = ""
+    asked: str = ""
+
+    @property
+    def name(self) -> str:
+        """Repository and what of it was asked for: what tells two downloads apart."""
+        return f"{self.repo}{REVISION_MARK}{self.asked}" if self.asked else self.repo
 
     @property
     def size(self) -> int:
@@ -80,18 +98,51 @@ class RemoteModel:
         return sum(file.size for file in self.files)
 
 
-def repo_name(text: str) -> str:
-    """ "owner/name" from what a user typed or pasted, a web address too.
+@dataclass(frozen=True, slots=True)
+class RepoAddress:
+    """What a user typed or pasted.
+
+    Attributes:
+        repo: "owner/name".
+        revision: Branch, tag, commit or pull request; "" for the main branch.
+    """
+
+    repo: str
+    revision: str = ""
+
+
+def repo_address(text: str) -> RepoAddress:
+    """Repository and revision from "owner/name", "owner/name@revision", a web address, or an address for git.
 
     Raises:
         HubError: It names no repository.
     """
     plain = _ADDRESS.sub("", text.strip()).split("?")[0].split("#")[0].strip("/")
-    parts = plain.split("/")
-    plain = "/".join(parts[:2]) if len(parts) > 2 and parts[2] in ("tree", "blob", "resolve", "main") else plain
-    if not _REPO.fullmatch(plain) or ".." in plain or "--" in plain:
+    plain, _, revision = plain.partition("@")
+    owner, name, *rest = (*plain.split("/"), "", "")
+    repo = f"{owner}/{name.removesuffix('.git')}"
+    where, rest = rest[0], rest[1:]
+    if where in _BEFORE_REVISION and rest and rest[0]:
+        whole = unquote("/".join(rest)).strip("/")
+        reference = _REFERENCE.match(whole)
+        revision = reference[0] if reference else unquote(rest[0])
+    elif where and where not in (*_BEFORE_REVISION, "main", "discussions"):
+        repo = ""
+    good = _REPO.fullmatch(repo) and ".." not in repo and "--" not in repo and _REVISION.fullmatch(revision)
+    if not good or ".." in revision:
         raise HubError(texts.not_a_repo(text.strip()), texts.NOT_A_REPO_HINT)
-    return plain
+    return RepoAddress(repo, "" if revision == "main" else revision)
+
+
+def asked_of(title: str) -> str:
+    """The branch, tag or pull request that a download's title names; "" for the main branch."""
+    return title.partition(REVISION_MARK)[2]
+
+
+def typed_name(repo: str, title: str) -> str:
+    """How a download is named on a command line: "owner/name", or "owner/name@revision"."""
+    asked = asked_of(title)
+    return f"{repo}@{asked}" if repo and asked else repo
 
 
 class Hub:
@@ -131,11 +182,14 @@ class Hub:
         """
         info = self._info(repo, revision)
         files, left_out = _files(info)
+        asked = "" if revision in (None, "main") else str(revision)
+        asked = asked[:12] if _COMMIT.fullmatch(asked) else asked
         names = {file.path for file in files}
         commit = str(info.sha)
-        if "adapter_config.json" in names:
+        weights = any(name.endswith(".safetensors") for name in names)
+        if "adapter_config.json" in names and not (weights and "config.json" in names):
             base = str(self._json(repo, commit, "adapter_config.json").get("base_model_name_or_path") or "")
-            return self._model(info, files, left_out, None, base)
+            return self._model(info, files, left_out, None, base, asked)
         if "config.json" not in names:
             raise HubError(texts.no_config(repo), texts.no_config_hint(_other_format(info)))
         raw = self._json(repo, commit, "config.json")
@@ -147,9 +201,11 @@ class Hub:
             if raw.get("model_type") != "diffusion_gemma":
                 raise HubError(texts.other_architecture(repo, str(found)), texts.OTHER_ARCHITECTURE_HINT) from exc
             raise HubError(exc.user_text, exc.hint) from exc
-        if not any(name.endswith(".safetensors") for name in names):
+        if not weights:
             raise HubError(texts.no_weights(repo), texts.no_config_hint(_other_format(info)))
-        return self._model(info, files, left_out, config, "")
+        if raw.get("transformers_weights"):  # it names its weights itself
+            files, left_out = _files(info, all_weights=True)
+        return self._model(info, files, left_out, config, "", asked)
 
     def licence_text(self, remote: RemoteModel) -> str:
         """The licence as the user has to read it: the repository's own file, else the shipped text, else its name.
@@ -168,14 +224,21 @@ class Hub:
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _model(
-        self, info: ModelInfo, files: tuple[ModelFile, ...], left_out: int, config: ModelConfig | None, base: str
+        self,
+        info: ModelInfo,
+        files: tuple[ModelFile, ...],
+        left_out: int,
+        config: ModelConfig | None,
+        base: str,
+        asked: str,
     ) -> RemoteModel:
         card: Any = info.card_data
         licence = str((card.get("license") if card else "") or "")
         named = str((card.get("license_name") if card else "") or "")
         link = str((card.get("license_link") if card else "") or "")
         licence = named if licence == "other" and named else licence
-        return RemoteModel(str(info.id), str(info.sha), files, left_out, licence, link, _gated(info), config, base)
+        gated = _gated(info)
+        return RemoteModel(str(info.id), str(info.sha), files, left_out, licence, link, gated, config, base, asked)
 
     def _info(self, repo: str, revision: str | None) -> ModelInfo:
         token = self._tokens.get()
@@ -209,9 +272,12 @@ class Hub:
             return response.content[:_SMALL].decode("utf-8", "replace")
 
 
-def _files(info: ModelInfo) -> tuple[tuple[ModelFile, ...], int]:
+def _files(info: ModelInfo, all_weights: bool = False) -> tuple[tuple[ModelFile, ...], int]:
+    """What a download takes, and how many files it leaves out; `all_weights` also takes those that rarely count."""
     siblings = info.siblings or []
-    taken = [one for one in siblings if _WANTED.search(one.rfilename) and not _LEFT_OUT.search(one.rfilename)]
+    taken = [one for one in siblings if _WANTED.fullmatch(one.rfilename) and not _LEFT_OUT.match(one.rfilename)]
+    if not all_weights and any(one.rfilename == WHOLE for one in taken):  # what is read then, as transformers does
+        taken = [one for one in taken if one.rfilename == WHOLE or not _WEIGHTS.search(one.rfilename)]
     files = []
     for one in taken:
         if one.lfs is not None:
@@ -240,6 +306,8 @@ def _other_format(info: ModelInfo) -> str:
 def _check_status(status: int, endpoint: str, repo: str, path: str, code: str, with_token: bool) -> None:
     if status == 200:
         return
+    if code == "RepoNotFound":
+        raise HubError(*texts.repo_missing(repo, with_token))
     if status in (401, 403):
         raise HubError(*(texts.gated(repo, with_token) if code == "GatedRepo" else texts.refused(repo, with_token)))
     if status == 404:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from app.base.files import write_whole
 from app.transfers.names import final_path
 from app.transfers.values import Digest
+from inference.graphs.manifest import MANIFEST as GRAPHS
 
 MANIFEST = "dewpoint-model.json"
 VERSION = 1
@@ -91,6 +92,7 @@ def read_manifest(folder: Path) -> ModelManifest | None:
                 str(one["path"]), int(one["size"]), Digest(_kind(one), str(one["digest"])), one["verified"] is True
             )
             for one in raw["files"]
+            if one["path"] != GRAPHS  # ours to write, whatever a repository put there when this was downloaded
         )
         title, repo, revision, licence, accepted = (
             str(raw[name]) for name in ("display_name", "repo", "revision", "licence", "accepted")

@@ -15,6 +15,7 @@ from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import advice_for, fit_of, fit_of_config
 from app.library.folders import is_downloading, leftovers_in
+from app.library.hub import asked_of
 from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
 from app.library.records import DownloadState, ModelRecord
 from app.library.services import LibraryServices
@@ -23,9 +24,10 @@ from app.transfers.existing import bytes_present
 from inference.checkpoint.folder import inspect_folder
 from inference.config import ModelConfig, model_config_from_folder
 from inference.errors import InferenceError
-from trt_engines.errors import EngineError
+from trt_engines.errors import EngineError, WeightsError
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import PUBLISHED
+from trt_engines.weights.index import weight_files
 
 
 def library_status(services: LibraryServices) -> LibraryStatus:
@@ -39,7 +41,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     records = services.library.models()
     entries = catalogue.entries(services.paths.base)
     mine = [_of_record(services, record, _entry(entries, record), card, machine, sets) for record in records]
-    here = {record.repo for record in records if record.kind == "download"}
+    here = {record.repo for record in records if record.kind == "download" and not asked_of(record.title)}
     fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries}
     offered = [_of_entry(services, entry, fits[entry]) for entry in entries if entry.repo not in here]
     leftovers = leftovers_in(
@@ -75,6 +77,15 @@ def config_in(folder: Path) -> ModelConfig | None:
         return model_config_from_folder(folder)
     except InferenceError:
         return None
+
+
+def note_of(folder: Path) -> str:
+    """Which weights count where a folder holds several; "" where nothing is ambiguous."""
+    try:
+        chosen = weight_files(folder)
+    except WeightsError:
+        return ""  # told as what is wrong with the model
+    return texts.weights_unread(chosen.source, chosen.unread) if chosen.files and chosen.unread else ""
 
 
 def engines_of(folder: Path, sets: Iterable[ListedSet]) -> tuple[ListedSet, ...]:
@@ -127,7 +138,7 @@ def _of_record(
     return ModelStatus(
         record.id, record.kind, record.title, state, fit, record.folder, record.repo, size, True, done,
         sum(each.size for each in built), entry, manifest.licence if manifest is not None else "",
-        manifest.revision if manifest is not None else "", problem, manifest is not None,
+        manifest.revision if manifest is not None else "", problem, manifest is not None, note_of(record.folder),
     )  # fmt: skip
 
 
@@ -178,4 +189,6 @@ def _layout(folder: Path) -> str:
 
 
 def _entry(entries: Iterable[CatalogueEntry], record: ModelRecord) -> CatalogueEntry | None:
-    return next((entry for entry in entries if entry.repo == record.repo and record.kind == "download"), None)
+    if record.kind != "download" or asked_of(record.title):
+        return None
+    return next((entry for entry in entries if entry.repo == record.repo), None)

@@ -64,4 +64,4 @@ class LibraryServices:
 
     def folder_for(self, name: str) -> Path:
         """Where a model of this name lies: "owner/name" becomes "owner--name" in the models folder."""
-        return self.paths.models / name.replace("/", "--")
+        return self.paths.models / name.replace("/", "--").replace(" ", "")

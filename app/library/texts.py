@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.base import units
 from app.base.units import amount, duration, gibibytes, size
 
@@ -299,12 +301,21 @@ def manifest_gone(title: str) -> tuple[str, str]:
     return text, "Download it again; files that are right are kept."
 
 
+def weights_unread(source: str, unread: Sequence[str]) -> str:
+    """A folder in which more than one set of weights lies."""
+    names = ", ".join(unread[:2]) + (f" and {len(unread) - 2} more" if len(unread) > 2 else "")
+    return f"{source} decides which weights are read, as in transformers; also in the folder, and not read: {names}."
+
+
 # -- moving and merging ----------------------------------------------------------------------------------------------
 
 NOT_OURS = "Dewpoint moves only models that it downloaded or merged itself."
 NOT_OURS_HINT = "Move the folder with your file manager, then add it again."
 WORKING_ELSEWHERE = "Another Dewpoint moves or merges a model at this moment."
 WORKING_ELSEWHERE_HINT = "Wait until it is done, and try again."
+
+
+STAYS_HINT = "Choose a drive with exFAT, NTFS or ext4; the model stays where it was."
 
 
 def in_the_way(path: object) -> tuple[str, str]:

@@ -90,6 +90,7 @@ class ModelStatus:
         revision: Commit; "" if unknown.
         problem: Why it is paused or damaged; None where the user paused it.
         checkable: Whether its files can be verified against known hashes.
+        note: What is ambiguous about its files, in one sentence; "" if nothing is.
     """
 
     id: str
@@ -108,6 +109,7 @@ class ModelStatus:
     revision: str = ""
     problem: ErrorReport | None = None
     checkable: bool = False
+    note: str = ""
 
     @property
     def usable(self) -> bool:

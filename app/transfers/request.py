@@ -200,10 +200,15 @@ class Requester:
 
     def _refusal(self, state: FileState, response: httpx2.Response, url: str) -> TransferError | TryAgainError:
         path, status = state.file.path, response.status_code
+        code = response.headers.get("X-Error-Code", "")
+        if code == "RepoNotFound":  # with 401 to who has no token, with 404 to who has one
+            return TransferError("missing", *texts.repository_gone(path))
+        if code == "RevisionNotFound":
+            return TransferError("missing", *texts.revision_gone(path))
         if status == 401:
             return TransferError("unauthorized", *texts.unauthorized(path))
         if status == 403:
-            gated = response.headers.get("X-Error-Code") == "GatedRepo" or b"GatedRepo" in _body(response)
+            gated = code == "GatedRepo" or b"GatedRepo" in _body(response)
             return (
                 TransferError("gated", *texts.gated(path))
                 if gated

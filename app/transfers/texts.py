@@ -48,6 +48,30 @@ def forbidden(path: str) -> tuple[str, str]:
     return f"The server does not allow {path} to be fetched.", _ENTER_TOKEN
 
 
+def repository_gone(path: str) -> tuple[str, str]:
+    """Deleted, renamed or made private since the download was accepted."""
+    return (
+        f"The repository that {path} comes from is gone: it was deleted, renamed or made private.",
+        f"Look for it under another name; only its owner can bring it back. {_KEPT}",
+    )
+
+
+def revision_gone(path: str) -> tuple[str, str]:
+    """The history was rewritten since the download was accepted."""
+    return (
+        f"The state of the repository that {path} comes from is gone: its owner rewrote it.",
+        f"Ask for the model again to take its newest state. {_KEPT}",
+    )
+
+
+def file_too_large(reason: str) -> tuple[str, str]:
+    """FAT32 ends at 4 GiB."""
+    return (
+        f"The drive cannot hold a file of this size ({reason}); FAT32, as on many USB sticks, ends at 4 GB a file.",
+        f"Choose a folder on another drive, or format this one as exFAT or NTFS. {_KEPT}",
+    )
+
+
 def missing(path: str) -> tuple[str, str]:
     """There is no such file."""
     return f"The server has no file {path}.", "Look whether there is a newer version."

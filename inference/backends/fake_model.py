@@ -88,7 +88,8 @@ def raw_tokenizer() -> tokenizers.Tokenizer:
 
 def fake_tokenizer() -> TextTokenizer:
     """The fake model's tokenizer."""
-    return TextTokenizer(raw_tokenizer(), (EOS_ID, TURN_END_ID), PAD_ID)
+    # A copy: each gets private names for its control tokens.
+    return TextTokenizer(tokenizers.Tokenizer.from_str(raw_tokenizer().to_str()), (EOS_ID, TURN_END_ID), PAD_ID)
 
 
 def fake_template() -> ChatTemplate:

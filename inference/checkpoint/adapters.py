@@ -18,6 +18,7 @@ from pathlib import Path
 
 from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import weights_errors
+from inference.config import read_object
 from inference.errors import ModelFolderError
 from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.files import free_bytes, sync_file, write_whole
@@ -40,7 +41,7 @@ _BASE_FILES = (
     "hf_quant_config.json", _TEMPLATE, *_TOKENIZER_FILES,
 )  # fmt: skip
 _LEGAL = ("LICENSE*", "NOTICE*", "USE_POLICY*")
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,7 @@ def _merged(
     # 4.
     _write_index(folder, changed, kept, links)
     copy_texts(base, adapter, folder)
+    _drop_named_weights(folder)
     report = MergeReport(len(changed), links.linked, read.left_out, read.notes)
     _write_note(folder, base, adapter, digest, read)
     inspect_folder(folder)
@@ -169,6 +171,9 @@ def _disk_errors(target: Path) -> Iterator[None]:
         if exc.errno in _FULL:
             text = f"The drive of {target.parent} became full while the model was being merged."
             raise ModelFolderError(text, "Make room there, or put the merged model on another drive.") from exc
+        if exc.errno == errno.EFBIG:
+            text = f"The drive of {target.parent} cannot hold a file of this size; FAT32 ends at 4 GB a file."
+            raise ModelFolderError(text, "Put the merged model on a drive with exFAT, NTFS or ext4.") from exc
         text = f"{target} cannot be written: {exc.strerror or exc}."
         raise ModelFolderError(text, "Check the folder and its rights, or choose another one.") from exc
 
@@ -189,6 +194,13 @@ def _write_index(
     size = sum(record.length for record in (*kept.values(), *changed.values()))
     content = {"metadata": {"total_size": size}, "weight_map": dict(sorted(weight_map.items()))}
     _write_json(folder / INDEX, content)
+
+
+def _drop_named_weights(folder: Path) -> None:
+    """The configuration of a base may name its weights; of the merged model the index alone decides."""
+    config = read_object(folder / "config.json")
+    if config.pop("transformers_weights", None) is not None:
+        _write_json(folder / "config.json", config)
 
 
 def _write_note(folder: Path, base: Path, adapter: Path, digest: str, read: Adapter) -> None:

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inference.checkpoint.foreign import ADAPTER_CONFIG, ADAPTER_WEIGHTS, ARCHITECTURE, is_adapter, refuse_foreign
-from inference.checkpoint.name import model_name
+from inference.checkpoint.foreign import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    ARCHITECTURE,
+    is_adapter,
+    refuse_foreign,
+    refuse_pointers,
+)
+from inference.checkpoint.name import folder_name, model_name
 from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
 from inference.config import ModelConfig, model_config_from_folder, read_object
 from inference.errors import ModelFolderError
@@ -140,6 +147,7 @@ def _sample(record: TensorRecord) -> tuple[str, tuple[int, ...], bytes]:
 
 
 def _adapter(folder: Path) -> FolderFacts:
+    refuse_pointers(folder)
     config = read_object(folder / ADAPTER_CONFIG)
     weights = folder / ADAPTER_WEIGHTS
     if not weights.is_file():
@@ -150,7 +158,7 @@ def _adapter(folder: Path) -> FolderFacts:
     base, rank = config.get("base_model_name_or_path"), config.get("r")
     facts = AdapterFacts(str(base or ""), rank if type(rank) is int else 0, _targets(config))
     return FolderFacts(
-        "adapter", folder.resolve().name, str(config.get("peft_type") or "an adapter of no named kind"),
+        "adapter", folder_name(folder), str(config.get("peft_type") or "an adapter of no named kind"),
         sum(math.prod(record.shape) for record in records.values()), sum(r.length for r in records.values()), "plain",
         next((record.dtype for record in records.values()), ""), False, facts,
     )  # fmt: skip

@@ -25,6 +25,8 @@ _FOREIGN_FILES = {
     ".onnx": ("an ONNX graph", "Take the checkpoint that it was made of, in Hugging Face layout."),
     ".zip": ("an archive", "Unpack it, and choose the folder that holds config.json."),
 }
+_MODEL_FILES = (".safetensors", ".json", ".jinja", ".model")
+_POINTER, _LARGEST_POINTER = b"version https://git-lfs.github.com/spec/", 1024
 _PLAIN = "Take the BF16 checkpoint, or one in NVFP4 or FP8 (NVIDIA ModelOpt, compressed-tensors)."
 # "quant_method" of config.json: what people call it. The two layouts that we read are told by their tensors.
 _METHODS = {
@@ -35,8 +37,11 @@ _METHODS = {
 
 
 def is_adapter(folder: Path) -> bool:
-    """True for a PEFT adapter without a model beside it."""
-    return (folder / ADAPTER_CONFIG).is_file() and not (folder / "config.json").is_file()
+    """True for a PEFT adapter without a model beside it; some bring the configuration of their base."""
+    if not (folder / ADAPTER_CONFIG).is_file():
+        return False
+    weights = any(not file.name.startswith("adapter_") for file in folder.glob("*.safetensors"))
+    return not (weights and (folder / "config.json").is_file())
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -46,6 +51,7 @@ def refuse_foreign(folder: Path) -> None:
         ModelFolderError: No folder, an empty one, or one that holds something else than a DiffusionGemma checkpoint.
     """
     names = _names(folder)
+    refuse_pointers(folder)
     if "config.json" not in names:
         _refuse_files(folder, names)
         raise ModelFolderError(f"{folder} holds no config.json.", _LAYOUT_HINT)
@@ -54,6 +60,31 @@ def refuse_foreign(folder: Path) -> None:
     _refuse_quantisation(config)
     if not any(name.endswith(".safetensors") for name in names):
         _refuse_files(folder, names)
+
+
+def refuse_pointers(folder: Path) -> None:
+    """A clone without Git LFS holds a few lines in place of each large file.
+
+    Raises:
+        ModelFolderError: A file of the model is only such lines.
+    """
+    pointers = [file.name for file in sorted(folder.iterdir()) if file.suffix in _MODEL_FILES and _is_pointer(file)]
+    if pointers:
+        more = f" (and {len(pointers) - 1} more files)" if len(pointers) > 1 else ""
+        raise ModelFolderError(
+            f"{folder / pointers[0]}{more} is only a pointer of Git LFS, not the file itself.",
+            "Run `git lfs pull` in that folder, or download the model again.",
+        )
+
+
+def _is_pointer(file: Path) -> bool:
+    try:
+        if not file.is_file() or file.stat().st_size > _LARGEST_POINTER:
+            return False
+        with file.open("rb") as stream:
+            return stream.read(len(_POINTER)) == _POINTER
+    except OSError:
+        return False  # told where the file is read
 
 
 def _names(folder: Path) -> list[str]:
@@ -76,6 +107,12 @@ def _refuse_files(folder: Path, names: list[str]) -> None:
         found = [name for name in names if name.lower().endswith(suffix)]
         if found:
             raise ModelFolderError(f"{folder / found[0]} is {what}, which cannot be opened.", hint)
+    if "snapshots" in names and folder.name.startswith("models--"):
+        found = sorted(entry.name for entry in (folder / "snapshots").iterdir())
+        raise ModelFolderError(
+            f"{folder} is a folder of Hugging Face's cache; the models lie in its folder snapshots.",
+            f"Choose {folder / 'snapshots' / (found[-1] if found else '')}.",
+        )
     if {"weights", "context"} <= set(names) or "model_weights" in names or "model_config.yaml" in names:
         hint = "Export it to Hugging Face layout with NeMo's own exporter, and open that folder."
         raise ModelFolderError(f"{folder} is a NeMo checkpoint, which cannot be opened.", hint)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+_CACHED = re.compile(r"models--(?P<owner>[^/]+?)--(?P<name>[^/]+)")
 _NAME_FILES = ("dewpoint.json", "dewpoint-model.json", "config.json")
 
 
@@ -18,4 +20,13 @@ def model_name(folder: Path) -> str:
         name = value.get("display_name") if isinstance(value, dict) else None
         if isinstance(name, str) and name.strip():
             return name.strip()
-    return folder.resolve().name
+    return folder_name(folder)
+
+
+def folder_name(folder: Path) -> str:
+    """The folder's name; of a snapshot in the cache of Hugging Face, which is named by its commit, the repository's."""
+    place = folder.resolve()
+    cached = _CACHED.fullmatch(place.parent.parent.name)
+    if cached and place.parent.name == "snapshots":
+        return f"{cached['owner']}/{cached['name']}"
+    return place.name

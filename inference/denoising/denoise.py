@@ -6,7 +6,7 @@ never calls upward.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,14 +50,24 @@ class CanvasStep:
     settled_step: Ids
 
 
+def unchanged(step: DenoiseStep) -> DenoiseStep:
+    """The step as the model gave it."""
+    return step
+
+
 def denoise_canvas(
-    backend: Backend, settings: SamplerDefaults, draws: Draws, cancel: CancelFlag
+    backend: Backend,
+    settings: SamplerDefaults,
+    draws: Draws,
+    cancel: CancelFlag,
+    adjust: Callable[[DenoiseStep], DenoiseStep] = unchanged,
 ) -> Iterator[CanvasStep]:
     """Denoise one canvas over what the backend's KV cache holds.
 
     1. Draw the starting canvas: pure noise.
     2. For each step, N remaining down to 1, unless cancelled:
-        a. Run the model on the canvas at the step's temperature, with the state of the step before (self-conditioning).
+        a. Run the model on the canvas at the step's temperature, with the state of the step before (self-conditioning),
+           and `adjust` what it proposes.
         b. Accept the most certain positions within the entropy bound, put new noise everywhere else.
         c. Ask the stopping criterion; yield the step; end if settled.
 
@@ -79,7 +89,7 @@ def denoise_canvas(
         # a.
         temperature = step_temperature(cur_step, settings.max_denoising_steps, settings.t_min, settings.t_max)
         state = None if previous is None else previous.state
-        result = backend.denoise(canvas, state, temperature, draws.uniforms())
+        result = adjust(backend.denoise(canvas, state, temperature, draws.uniforms()))
         _check_numbers(result.entropy)
         # b.
         accepted = accept_mask(result.entropy, settings.entropy_bound)

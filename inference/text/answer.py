@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.events import FinishReason
+from inference.text.draft_text import is_readable
 from inference.text.thinking import ChannelSplitter, SplitText
 from inference.text.tokenizer import TextTokenizer, first_index
 
@@ -38,6 +39,11 @@ class AnswerBuilder:
         self._left = max_new_tokens
         self.text = SplitText()
         self.tokens = 0
+
+    @property
+    def readable(self) -> bool:
+        """Whether the answer so far holds something that can be read; thinking is no answer."""
+        return is_readable(self.text.answer)
 
     @property
     def pending(self) -> bytes:

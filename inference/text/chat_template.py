@@ -5,19 +5,20 @@ The template is never copied into this program: the newest one lies in the model
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import jinja2.exceptions
+import jinja2.nodes
 
+from inference.config import read_object
 from inference.errors import ModelFolderError
 from inference.params import ChatTurn
+from inference.text.special_tokens import CONFIG, special_tokens
 from inference.text.template_sandbox import make_environment
 
-_SPECIAL_NAMES = ("bos_token", "eos_token", "pad_token", "unk_token")
 # What third-party template code may raise while it runs; all of it means "this template does not work here".
 _TEMPLATE_ERRORS = (
     jinja2.TemplateError,
@@ -46,6 +47,7 @@ class ChatTemplate:
             ModelFolderError: The source is no valid template.
         """
         self._special_tokens = dict(special_tokens or {})
+        self._source = source
         try:
             self._template = make_environment().from_string(source)
         except jinja2.TemplateSyntaxError as exc:
@@ -53,6 +55,13 @@ class ChatTemplate:
             raise ModelFolderError(text, _HINT) from exc
         except (RecursionError, MemoryError) as exc:
             raise ModelFolderError("The model's chat template is nested too deeply.", _HINT) from exc
+
+    def literals(self) -> str:
+        """Everything that the template writes itself: its text and its constants, joined by null characters."""
+        tree = make_environment().parse(self._source)
+        texts = {node.data for node in tree.find_all(jinja2.nodes.TemplateData)}
+        texts |= {node.value for node in tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
+        return "\0".join(sorted(texts))
 
     def render(self, turns: Sequence[ChatTurn], thinking: bool = False, add_generation_prompt: bool = True) -> str:
         """Prompt text of the turns.
@@ -87,14 +96,14 @@ def template_from_folder(folder: Path) -> ChatTemplate:
     Raises:
         ModelFolderError: There is no template, or a file is damaged.
     """
-    config = _tokenizer_config(folder / "tokenizer_config.json")
-    special = {name: text for name in _SPECIAL_NAMES if (text := _token_text(config.get(name))) is not None}
+    special = special_tokens(folder).named
     file = folder / "chat_template.jinja"
     if file.is_file():
         try:
             return ChatTemplate(file.read_text(encoding="utf-8"), special)
         except (OSError, UnicodeDecodeError) as exc:
             raise ModelFolderError(f"{file} cannot be read: {exc}.", "Download this file again.") from exc
+    config = read_object(folder / CONFIG) if (folder / CONFIG).is_file() else {}
     return ChatTemplate(_configured_template(config.get("chat_template"), folder), special)
 
 
@@ -111,21 +120,3 @@ def _configured_template(value: Any, folder: Path) -> str:
         text = f"{folder / 'tokenizer_config.json'} has no chat template named default, only: {found}."
         raise ModelFolderError(text, _HINT)
     raise ModelFolderError(f"{folder} holds no chat template.", "Choose a chat model (its name often ends in -it).")
-
-
-def _tokenizer_config(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        return {}
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as exc:
-        raise ModelFolderError(f"{file} is damaged: {exc}.", "Download this file again.") from exc
-    if not isinstance(value, dict):
-        raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
-    return value
-
-
-def _token_text(value: Any) -> str | None:
-    """A special token is written as its text or as an object with "content"."""
-    text = value.get("content") if isinstance(value, dict) else value
-    return text if isinstance(text, str) else None

@@ -101,6 +101,11 @@ def showable(text: str) -> str:
     return shown
 
 
+def is_readable(text: str) -> bool:
+    """Whether a text holds a letter, number, sign or symbol: no white space, control or broken character alone."""
+    return any(unicodedata.category(char)[0] in "LNPS" and char != "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
 def _is_harmless(char: str) -> bool:
     if char in "\n\t" or unicodedata.category(char) == "Zs":
         return True

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,9 +19,11 @@ import tokenizers
 
 from inference.config import ModelConfig
 from inference.errors import ModelFolderError
-from inference.text.draft_text import decode_prefix, pieces_from_bytes
+from inference.text.draft_text import decode_prefix, is_readable, pieces_from_bytes
+from inference.text.special_tokens import complete_tokenizer, special_tokens
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+_UNKNOWN = "\U0010ffff"  # a character that no vocabulary has
 # Reserved slots of Gemma vocabularies: they have a name but no text.
 _UNUSED_TOKEN = re.compile(r"<unused\d+>")
 
@@ -39,14 +42,68 @@ class TextTokenizer:
         self.pad_id = pad_id
         self._tokenizer = tokenizer
         self._byte_level = _is_byte_level(tokenizer)
-        added = tokenizer.get_added_tokens_decoder()
-        self._added = {token_id: token.content for token_id, token in added.items()}
-        self._special = {token_id for token_id, token in added.items() if token.special}
+        self._added = self.added_tokens()
+        self._special = {token_id for token_id, token in self._added.items() if token.special}
         self._bytes: dict[int, bytes | None] = {}
+        self._secret = secrets.token_hex(8)
+        self._private: dict[int, str] = {}
+        self._public: dict[int, int] = {}
+
+    def added_tokens(self) -> dict[int, tokenizers.AddedToken]:
+        """The tokens that are found in a text before anything else, by id."""
+        return dict(self._tokenizer.get_added_tokens_decoder())
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a rendered prompt; the template writes every special token itself, so none are added."""
+        """Ids of a text in which every control token is meant as one; none are added."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def protect(self, control: Iterable[int]) -> None:
+        """Give control tokens private names, under which alone `encode_parts` knows them.
+
+        Nobody can type a name: it holds 64 random bits. The names have ids of their own behind all others, which never
+        leave this class. Everything else about a token stays, such as the spaces that it takes with it. Asking again
+        changes nothing.
+        """
+        promoted, names = [], []
+        for token_id in control:
+            token = self._added[token_id]
+            flags = {name: getattr(token, name) for name in ("single_word", "lstrip", "rstrip", "normalized")}
+            self._private[token_id] = f"\ufdd0{self._secret}{token_id}\ufdd1"
+            names.append(tokenizers.AddedToken(self._private[token_id], special=False, **flags))
+            if not token.special:
+                promoted.append(tokenizers.AddedToken(token.content, special=True, **flags))
+        # `encode_special_tokens` hides the special ones alone.
+        self._tokenizer.add_special_tokens(promoted)
+        self._tokenizer.add_tokens(names)
+        ids = {token.content: token_id for token_id, token in self.added_tokens().items()}
+        self._public = {ids[name]: token_id for token_id, name in self._private.items()}
+
+    def encode_parts(self, parts: Iterable[str | int]) -> list[int]:
+        """Ids of texts and protected control tokens; what a text spells is never a control token.
+
+        It is one text to the tokenizer, so borders change nothing: without spelled control tokens the ids are those of
+        `encode` with the tokens' own names.
+        """
+        text = "".join(part if isinstance(part, str) else self._private[part] for part in parts)
+        self._tokenizer.encode_special_tokens = True
+        try:
+            found = self._encode_plain(text)
+        finally:
+            self._tokenizer.encode_special_tokens = False
+        return [self._public.get(token_id, token_id) for token_id in found]
+
+    def _encode_plain(self, text: str) -> list[int]:
+        """Some vocabularies make a control token of plain characters (SentencePiece's "</s>"): it is cut there."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        spans = zip(encoding.ids, encoding.offsets, strict=True)
+        spelled = (span for token_id, span in spans if token_id in self._private and self._spells(token_id, text, span))
+        start, end = next(spelled, (-1, -1))
+        if start < 0:
+            return list(encoding.ids)
+        rest = text[start + 1 :]
+        # A single character that is a control token has no other spelling: it is left out.
+        before = text[: start + 1] if end - start > 1 else text[:start]
+        return self._encode_plain(before) + self._encode_plain(rest)
 
     def token_id(self, token: str) -> int | None:
         """Id of a token given by its exact name, None if there is none."""
@@ -58,6 +115,10 @@ class TextTokenizer:
         if token_id not in self._bytes:
             self._bytes[token_id] = self._find_bytes(token_id)
         return self._bytes[token_id]
+
+    def has_words(self, token_id: int) -> bool:
+        """Whether a token is text that can be read by itself: no control token, white space or piece of a character."""
+        return is_readable((self.token_bytes(token_id) or b"").decode("utf-8", "replace"))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of committed ids; ids without text are left out, broken bytes become U+FFFD."""
@@ -77,6 +138,15 @@ class TextTokenizer:
         end = first_index(ids, self.eos_ids)
         shown = pieces_from_bytes([self.token_bytes(token_id) for token_id in ids[:end]], carry)
         return (*shown, *("" for _ in range(len(ids) - end)))
+
+    def _spells(self, token_id: int, text: str, span: tuple[int, int]) -> bool:
+        """False for the token that stands for any unknown character."""
+        return token_id != self._unknown_id or self._added[token_id].content in text[slice(*span)]
+
+    @functools.cached_property
+    def _unknown_id(self) -> int | None:
+        ids = self._tokenizer.encode(_UNKNOWN, add_special_tokens=False).ids
+        return next((token_id for token_id in ids if token_id in self._special), None)
 
     def _find_bytes(self, token_id: int) -> bytes | None:
         if token_id == self.pad_id or token_id in self.eos_ids or token_id in self._special:
@@ -118,7 +188,7 @@ class StreamDecoder:
 
 
 def tokenizer_from_folder(folder: Path, config: ModelConfig) -> TextTokenizer:
-    """Load `tokenizer.json` of a checkpoint folder.
+    """Load `tokenizer.json` of a checkpoint folder, and what the files beside it say of special tokens.
 
     Raises:
         ModelFolderError: The file is missing, damaged, or does not fit the model's vocabulary.
@@ -136,6 +206,10 @@ def tokenizer_from_folder(folder: Path, config: ModelConfig) -> TextTokenizer:
             f"{file} holds {found} tokens, but config.json says vocab_size {config.vocab_size}.",
             "The files belong to different models: download the model again.",
         )
+    # Settings for training: a prompt is never cut or filled up.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    complete_tokenizer(tokenizer, special_tokens(folder), config.vocab_size)
     return TextTokenizer(tokenizer, config.eos_ids, config.pad_id)
 
 

@@ -188,8 +188,10 @@ def as_written(role: str, text: str) -> str:
 
 @lru_cache(maxsize=1 << 15)
 def _ids_of(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Encodes a text that holds no special token, keeping recent results."""
+    """Encodes a text, keeping recent results; a special token that it spells is plain characters, as in a prompt."""
+    tokenizer.encode_special_tokens = True
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    tokenizer.encode_special_tokens = False
     return ids
 
 

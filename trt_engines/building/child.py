@@ -110,6 +110,9 @@ def _os_error(job: PartJob, exc: OSError) -> tuple[str, str]:
     if exc.errno == errno.ENOSPC:
         text = f"The disk became full while {job.name} was being built."
         return text, "Make room and build again: what is finished is kept."
+    if exc.errno == errno.EFBIG:
+        text = f"The drive cannot hold a file as large as {job.name}; FAT32 ends at 4 GB a file."
+        return text, "Put the data folder on a drive with exFAT, NTFS or ext4, and build again."
     return f"{job.name} could not be built: {exc}.", f"See {job.log.name} in {job.folder}."
 
 

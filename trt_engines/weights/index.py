@@ -22,7 +22,7 @@ ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
     "F8_E4M3": 1, "F8_E5M2": 1,
 }  # fmt: skip
-INDEX = "model.safetensors.index.json"
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _AGAIN = "Download this file again, or choose another copy of the model."
 _LARGEST_HEADER = 100_000_000
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
@@ -50,6 +50,45 @@ class TensorRecord:
     length: int
 
 
+@dataclass(frozen=True, slots=True)
+class WeightFiles:
+    """Which files of a folder hold its weights.
+
+    Attributes:
+        files: Those that are read; empty if there are none.
+        source: The file that decides: the only one, or an index; "" where every file counts.
+        weight_map: Name of the file of every tensor, if an index decides.
+        unread: Names of other weight files in the folder, which are not read.
+    """
+
+    files: tuple[Path, ...]
+    source: str
+    weight_map: Mapping[str, str] | None
+    unread: tuple[str, ...]
+
+
+def weight_files(folder: Path) -> WeightFiles:
+    """The files that count, in the order of transformers (`modeling_utils.py`, `_get_resolved_checkpoint_files`).
+
+    1. The file or the index that config.json names (`transformers_weights`).
+    2. `model.safetensors`: trainers leave an older index and its shards beside it.
+    3. `model.safetensors.index.json`.
+    4. All other weight files: transformers takes none, but shards without their index are complete all the same.
+
+    Raises:
+        WeightsError: A shard is missing, or the index is damaged.
+    """
+    found = [file for file in sorted(folder.glob("*.safetensors")) if not file.name.startswith("adapter_")]
+    source = next((name for name in (_named_weights(folder), WHOLE, INDEX) if name and (folder / name).exists()), "")
+    weight_map = read_weight_map(folder / source) if source.endswith(".json") else None
+    if weight_map is not None:
+        files = _present([folder / name for name in sorted(set(weight_map.values()))])
+    else:
+        files = [folder / source] if source else _with_shards(folder, found)
+    unread = tuple(file.name for file in found if file not in files)
+    return WeightFiles(tuple(files), source, weight_map, unread)
+
+
 def index_checkpoint(folder: Path) -> dict[str, TensorRecord]:
     """All tensors of the safetensors files in `folder`, sharded or not, under the names that we ask for.
 
@@ -57,28 +96,42 @@ def index_checkpoint(folder: Path) -> dict[str, TensorRecord]:
     in which some tensors are out of date.
 
     Raises:
-        WeightsError: No weights, a shard is missing, a file is damaged, or the index names what is not there.
+        WeightsError: No weights, a shard is missing, a file is damaged, the index names what is not there, or two files
+            hold a tensor and nothing says which one counts.
     """
-    index_file = folder / INDEX
-    if index_file.exists():
-        weight_map = read_weight_map(index_file)
-        files = _present([index_file.parent / name for name in sorted(set(weight_map.values()))])
-    else:
-        weight_map, files = None, _files_without_index(folder)
-    if not files:
+    chosen = weight_files(folder)
+    if not chosen.files:
         hint = "Choose a folder in Hugging Face layout; other formats (GGUF, .bin) cannot be used."
         raise WeightsError(f"{folder} holds no weights (*.safetensors).", hint)
     records: dict[str, TensorRecord] = {}
-    for file in files:
+    for file in chosen.files:
         found = index_file_tensors(file)
-        if weight_map is not None:
-            found = {name: record for name, record in found.items() if weight_map.get(name) == file.name}
+        if chosen.weight_map is not None:
+            found = {name: record for name, record in found.items() if chosen.weight_map.get(name) == file.name}
+        twice = next((name for name in found if name in records), None)
+        if twice is not None:
+            text = f"{records[twice].file.name} and {file.name} both hold {twice}, and no index says which one counts."
+            raise WeightsError(text, "Leave only the files of one model in the folder, or add their index.")
         records.update(found)
-    lost = [name for name in weight_map or () if name not in records]
-    if weight_map is not None and lost:
-        text = f"{weight_map[lost[0]]} holds no {lost[0]}, but {INDEX} says so of it ({len(lost)} tensors are missing)."
+    lost = [name for name in chosen.weight_map or () if name not in records]
+    if chosen.weight_map is not None and lost:
+        named, source = chosen.weight_map[lost[0]], chosen.source
+        text = f"{named} holds no {lost[0]}, but {source} says so of it ({len(lost)} tensors are missing)."
         raise WeightsError(text, _AGAIN)
     return canonical(records)
+
+
+def _named_weights(folder: Path) -> str:
+    try:
+        named = json.loads((folder / "config.json").read_text(encoding="utf-8"))["transformers_weights"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    good = (
+        isinstance(named, str)
+        and Path(named).name == named
+        and named.endswith((".safetensors", ".safetensors.index.json"))
+    )
+    return named if good else ""
 
 
 def read_weight_map(index_file: Path) -> dict[str, str]:
@@ -97,11 +150,7 @@ def read_weight_map(index_file: Path) -> dict[str, str]:
     return dict(weight_map)
 
 
-def _files_without_index(folder: Path) -> list[Path]:
-    whole = folder / "model.safetensors"
-    if whole.exists():
-        return [whole]
-    files = [file for file in sorted(folder.glob("*.safetensors")) if not file.name.startswith("adapter_")]
+def _with_shards(folder: Path, files: list[Path]) -> list[Path]:
     wanted = {file.name: file for file in files}
     for match in filter(None, (_SHARD.fullmatch(file.name) for file in files)):
         for number in range(1, min(int(match["count"]), _MOST_SHARDS) + 1):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from app.chats import texts
 from app.chats.messages import Message, MessageState
 from app.chats.unfinished import cut_off
+from inference.events import NothingWritten
 
 PLACEHOLDER = "Write a message"
 PLACEHOLDER_BUSY = "Write the next message; it can be sent when this answer is finished"
@@ -30,7 +31,7 @@ CONTEXT_FULL_NOTE = (
 TRY_AGAIN_HINT = "Try again: ask for a new answer"
 CONTINUE = "Continue"
 CONTINUE_HINT = "Continue: let this answer go on from where it stands"
-EMPTY_ANSWER = "The model finished without an answer. Try again, perhaps with a whole sentence."
+EMPTY_ANSWER = f"{NothingWritten().user_text} {NothingWritten().hint}"
 BUSY_ELSEWHERE = "An answer is being written in another chat. Stop it, or wait until it is finished."
 BUSY_HERE = "The answer is still being written. Stop it first, or wait until it is finished."
 MEASURING = "The model measures your message before it is sent \u2026"

@@ -60,7 +60,7 @@ class RowStatus:
         state: In words, and its tone: "calm", "good", "busy", "warn" or "bad".
         mark: "In use" or "Suits this computer"; may be empty.
         fit: Verdict, sentence and tone.
-        about: What it is good for; only where somebody may choose it.
+        about: What it is good for, where somebody may choose it; what is ambiguous about its files, where it is here.
         sizes: One line.
         bar: Progress; None if there is none.
         problem: What is wrong.
@@ -104,7 +104,7 @@ def row_status(model: ModelStatus, state: ModelState, now: Now, details: bool = 
             f"{fit.text} {fit.hint}".strip(),
             "warn" if _slow(model) else FIT_TONES[fit.verdict],
         ),
-        about=entry.good_for if entry is not None and state == ModelState.AVAILABLE else "",
+        about=entry.good_for if entry is not None and state == ModelState.AVAILABLE else model.note,
         sizes=_sizes(model, state, now),
         bar=_bar(model, state, now),
         problem=None if _moves(model, state, now) else model.problem,

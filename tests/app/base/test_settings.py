@@ -121,9 +121,9 @@ def test_an_unreadable_file_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("steps", "fast"), [(48, 16), (47, 15), (2, 1), (1, 1)])
 def test_presets(steps: int, fast: int) -> None:
-    defaults = SamplerDefaults(max_denoising_steps=steps, entropy_bound=0.3)
+    defaults = SamplerDefaults(max_denoising_steps=steps, confidence_threshold=0.01)
     assert preset_params("fast", defaults) == SamplerParams(max_denoising_steps=fast)
     assert preset_params("balanced", defaults) == SamplerParams()
-    assert preset_params("careful", defaults) == SamplerParams(entropy_bound=0.15)
+    assert preset_params("careful", defaults) == SamplerParams(confidence_threshold=0.002)
     with pytest.raises(ValueError, match="preset"):
         preset_params("wild", defaults)

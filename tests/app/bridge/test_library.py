@@ -73,6 +73,22 @@ def offer(qtbot: QtBot, library: Library, heard: Listener, name: str = NAME) -> 
     return heard.offers[-1]
 
 
+def test_the_end_of_a_download_is_told_when_its_state_is_known(
+    qtbot: QtBot, library: Library, heard: Listener, repo: Repo
+) -> None:
+    known: list[ModelState] = []
+
+    def look(ended: Ended) -> None:
+        model = library.status.model(ended.model_id) if library.status is not None else None
+        assert model is not None
+        known.append(model.state)
+
+    library.download_ended.connect(look)
+    library.accept(offer(qtbot, library, heard))
+    qtbot.waitUntil(lambda: bool(known), timeout=WAIT_MS)
+    assert known[0] in (ModelState.INSTALLED, ModelState.READY)
+
+
 def test_from_a_question_to_an_installed_model(qtbot: QtBot, library: Library, heard: Listener, repo: Repo) -> None:
     asked = offer(qtbot, library, heard)
     qtbot.waitUntil(lambda: heard.asking == [True, False], timeout=WAIT_MS)

@@ -19,10 +19,12 @@ from app.base.paths import AppPaths, starter_model_folder
 from app.commands import models_choice
 from app.commands.dispatch import run_command
 from app.library.services import LibraryServices
-from tests.helpers.hub_behaviour import Repo, stall, status
+from tests.helpers.checkpoints import random_tensors, shard, small_config, write_model
+from tests.helpers.hub_behaviour import Repo, repo_of, stall, status
 from tests.helpers.hub_server import Hub
-from tests.helpers.tiny_models import NAME, MemoryKeyring
+from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
+from tests.helpers.weight_files import write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 SHARD = "model-00002-of-00002.safetensors"
@@ -128,6 +130,20 @@ def test_download_verify_remove(
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
+def test_a_revision_is_a_model_of_its_own(capsys: pytest.CaptureFixture[str], hub: Hub) -> None:
+    hub.add(repo_of(NAME, tiny_contents(), revisions=("main", "refs/pr/1")))
+    address = f"https://huggingface.co/{NAME}/tree/refs%2Fpr%2F1"
+    result, text, _ = run(capsys, "download", address, "--accept-licence")
+    assert result == 0
+    assert f"{NAME} @ refs/pr/1" in text
+    assert f"{NAME}@refs/pr/1\n" in run(capsys, "list")[1]
+    result, text, _ = run(capsys, "download", NAME, "--accept-licence")
+    assert (result, text.splitlines()[0]) == (0, NAME)
+    assert run(capsys, "verify", f"{NAME}@refs/pr/1")[0] == 0
+    assert run(capsys, "remove", f"{NAME}@refs/pr/1", "--yes")[0] == 0
+    assert run(capsys, "verify", NAME)[0] == 0
+
+
 def test_json_names_every_event(capsys: pytest.CaptureFixture[str], repo: Repo) -> None:
     result, text, _ = run(capsys, "download", NAME, "--json", "--accept-licence", "--limit", "1000")
     names = [event["event"] for event in events(text)]
@@ -171,6 +187,21 @@ def test_import_uses_a_folder_where_it_lies(capsys: pytest.CaptureFixture[str], 
     before = sorted(file.name for file in folder.iterdir())
     assert run(capsys, "remove", str(folder), "--yes")[0] == 0
     assert sorted(file.name for file in folder.iterdir()) == before
+
+
+def test_a_folder_with_two_sets_of_weights_says_which_one_counts(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tensors = random_tensors(small_config())
+    folder = write_model(tmp_path / "tuned", tensors)
+    shard(folder, tensors, 2)
+    write_checkpoint(folder, tensors)
+    words = "model.safetensors decides which weights are read"
+    assert words in run(capsys, "import", str(folder))[1]
+    for arguments in (("list",), ("show", str(folder))):
+        text = run(capsys, *arguments)[1]
+        assert words in text
+        assert "model-00001-of-00002.safetensors" in text
 
 
 def test_move(capsys: pytest.CaptureFixture[str], repo: Repo, tmp_path: Path, dewpoint_home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import threading
 from contextlib import closing
@@ -12,7 +13,7 @@ import pytest
 from app.base.errors import KnownAppError
 from app.library import catalogue, download
 from app.library.hub import HubError
-from app.library.manifest import MANIFEST, read_manifest
+from app.library.manifest import MANIFEST, ModelFile, read_manifest, write_manifest
 from app.library.overview import library_status
 from app.library.queue import Began, DownloadQueue, Ended
 from app.library.records import DownloadState, ModelRecord
@@ -21,10 +22,11 @@ from app.library.values import ModelState
 from app.network.client import OfflineError
 from app.transfers.errors import TransferError
 from app.transfers.values import FileFinished, Progress, TransferFinished
+from inference.graphs.manifest import MANIFEST as GRAPHS
 from tests.app.conftest import MakeServices
 from tests.helpers.hub_behaviour import GATED, Repo, drop, repo_of, stall, status
 from tests.helpers.hub_server import Hub
-from tests.helpers.tiny_models import NAME, accepted, downloaded, tiny_contents
+from tests.helpers.tiny_models import NAME, MemoryKeyring, accepted, downloaded, tiny_contents
 
 SHARD = "model-00002-of-00002.safetensors"
 
@@ -289,3 +291,58 @@ def test_a_download_that_fails_before_it_begins_does_not_begin_for_ever(
     assert [type(event) for event in news] == [Began, Ended]
     kept = services.library.find(record.id)
     assert (kept.download, kept.error is not None and kept.error.text) == (DownloadState.PAUSED, "No luck.")
+
+
+def test_a_repository_that_vanished_while_paused_is_named(
+    services: LibraryServices, repo: Repo, hub: Hub, memory_keyring: MemoryKeyring
+) -> None:
+    record = accepted(services)
+    hub.repos.clear()
+    for token in ("", "hf_any"):
+        if token:
+            services.tokens.set(token)
+        with pytest.raises(TransferError) as caught:
+            run(services, record)
+        assert caught.value.kind == "missing"
+        assert "is gone: it was deleted, renamed or made private" in caught.value.user_text
+        assert "access token" not in caught.value.user_text + caught.value.hint
+    problem = library_status(services).model(record.id)
+    assert problem is not None
+    assert problem.problem is not None
+    assert "is gone" in problem.problem.text
+
+
+def test_a_state_that_was_rewritten_while_paused_is_named(services: LibraryServices, repo: Repo, hub: Hub) -> None:
+    record = accepted(services)
+    hub.add(repo_of(NAME, tiny_contents(seed=5)))  # another commit; the old one is gone
+    with pytest.raises(TransferError) as caught:
+        run(services, record)
+    assert "its owner rewrote it" in caught.value.user_text
+
+
+def test_terms_that_came_while_paused_are_named(
+    services: LibraryServices, repo: Repo, hub: Hub, memory_keyring: MemoryKeyring
+) -> None:
+    record = accepted(services)
+    hub.add(dataclasses.replace(repo, gated="manual"))
+    services.tokens.set("hf_other")
+    with pytest.raises(TransferError) as caught:
+        run(services, record)
+    assert caught.value.kind == "gated"
+
+
+def test_graphs_of_our_own_do_not_damage_a_model_whose_repository_had_some(services: LibraryServices, hub: Hub) -> None:
+    hub.add(repo_of(NAME, tiny_contents() | {GRAPHS: b"{}"}))
+    record = downloaded(services)
+    (record.folder / GRAPHS).write_text('{"files": {}, "version": 3}')
+    assert state(services, record) in (ModelState.INSTALLED, ModelState.READY)
+
+
+def test_a_manifest_of_before_that_lists_graphs_of_the_repository(services: LibraryServices, repo: Repo) -> None:
+    record = downloaded(services)
+    manifest = read_manifest(record.folder)
+    assert manifest is not None
+    listed = ModelFile(GRAPHS, 2, manifest.files[0].digest, True)
+    write_manifest(record.folder, dataclasses.replace(manifest, files=(*manifest.files, listed)))
+    (record.folder / GRAPHS).write_text('{"files": {}, "version": 3}')
+    assert state(services, record) in (ModelState.INSTALLED, ModelState.READY)

@@ -13,7 +13,7 @@ import pytest
 
 from app.base.errors import KnownAppError
 from app.library import download
-from app.library.hub import HubError, repo_name
+from app.library.hub import HubError, RepoAddress, repo_address
 from app.library.services import LibraryServices
 from app.network.client import Network, OfflineError
 from app.updates.source import shown_address
@@ -21,7 +21,7 @@ from inference.engines.planning import model_shape
 from tests.app.conftest import MakeServices
 from tests.helpers.hub_behaviour import Repo, repo_of, status
 from tests.helpers.hub_server import Hub
-from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
+from tests.helpers.tiny_models import NAME, MemoryKeyring, accepted, tiny_contents
 
 
 @pytest.mark.parametrize(
@@ -29,20 +29,45 @@ from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
     [
         "owner/tiny", " owner/tiny\n", "https://huggingface.co/owner/tiny", "huggingface.co/owner/tiny/",
         "https://hf.co/owner/tiny/tree/main", "https://huggingface.co/owner/tiny?library=transformers#files",
-        "https://huggingface.co/owner/tiny/blob/main/config.json",
+        "https://huggingface.co/owner/tiny/blob/main/config.json", "https://huggingface.co/owner/tiny.git",
+        "git@hf.co:owner/tiny.git", "hf://owner/tiny", "https://huggingface.co/owner/tiny/discussions/3",
+        "https://huggingface.co/owner/tiny/tree/main/sub/folder", "https://huggingface.co/owner/tiny/main",
     ],
 )  # fmt: skip
 def test_a_name_or_an_address(text: str) -> None:
-    assert repo_name(text) == "owner/tiny"
+    assert repo_address(text) == RepoAddress("owner/tiny")
+
+
+@pytest.mark.parametrize(
+    ("text", "revision"),
+    [
+        ("https://huggingface.co/owner/tiny/tree/refs%2Fpr%2F1", "refs/pr/1"),
+        ("https://huggingface.co/owner/tiny/tree/refs/pr/1", "refs/pr/1"),
+        ("https://huggingface.co/owner/tiny/blob/refs%2Fpr%2F1/config.json", "refs/pr/1"),
+        ("https://huggingface.co/owner/tiny/blob/v2/config.json", "v2"),
+        ("https://huggingface.co/owner/tiny/resolve/v2/model.safetensors?download=true", "v2"),
+        ("https://huggingface.co/owner/tiny/raw/v2/config.json", "v2"),
+        ("https://huggingface.co/owner/tiny/commits/dev", "dev"),
+        ("https://huggingface.co/owner/tiny/commit/" + "a1" * 20, "a1" * 20),
+        ("https://huggingface.co/owner/tiny/tree/feature%2Fnew/sub", "feature/new"),
+        ("owner/tiny@v2.1", "v2.1"),
+        ("hf://owner/tiny@refs/pr/2", "refs/pr/2"),
+        ("owner/tiny@main", ""),
+    ],
+)
+def test_an_address_with_a_revision(text: str, revision: str) -> None:
+    assert repo_address(text) == RepoAddress("owner/tiny", revision)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "tiny", "a/b/c/d", "owner/ti ny", "../etc/passwd", "owner/..", "https://example.org/owner/tiny", "o/a--b"],
-)
+    ["", "tiny", "a/b/c/d", "owner/ti ny", "../etc/passwd", "owner/..", "https://example.org/owner/tiny", "o/a--b",
+     "https://huggingface.co/owner/tiny/tree/../x", "https://huggingface.co/owner/tiny/tree/a b",
+     "https://huggingface.co/datasets/owner/tiny", "owner/tiny@a@b"],
+)  # fmt: skip
 def test_what_is_no_name(text: str) -> None:
     with pytest.raises(HubError) as caught:
-        repo_name(text)
+        repo_address(text)
     assert "name of a repository" in caught.value.user_text
     assert "owner/name" in caught.value.hint
 
@@ -134,6 +159,82 @@ def test_an_adapter_names_its_base(services: LibraryServices, hub: Hub) -> None:
         download.offer(services, NAME)
     assert "is an adapter (LoRA) for google/x" in caught.value.user_text
     assert "add that folder" in caught.value.hint
+
+
+WEIGHTS = b"w" * 300_000
+
+
+def test_an_adapter_configuration_beside_full_weights_is_a_model(services: LibraryServices, hub: Hub) -> None:
+    config = json.dumps({"peft_type": "LORA", "base_model_name_or_path": "google/x"}).encode()
+    extra: dict[str, bytes | Path] = {"adapter_config.json": config, "adapter_model.safetensors": WEIGHTS}
+    hub.add(repo_of(NAME, tiny_contents() | extra))
+    remote = services.hub.look(NAME)
+    assert remote.config is not None
+    assert "adapter_model.safetensors" not in {file.path for file in remote.files}
+
+
+def test_an_adapter_that_brings_the_configuration_of_its_base_is_an_adapter(
+    services: LibraryServices, hub: Hub
+) -> None:
+    config = json.dumps({"peft_type": "LORA", "base_model_name_or_path": "google/x"}).encode()
+    small = {path: data for path, data in tiny_contents().items() if not path.endswith(".safetensors")}
+    hub.add(repo_of(NAME, small | {"adapter_config.json": config, "adapter_model.safetensors": WEIGHTS}))
+    assert (services.hub.look(NAME).config, services.hub.look(NAME).base) == (None, "google/x")
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "last-checkpoint/model.safetensors", "checkpoint-500/config.json", "checkpoint-500/model.safetensors",
+        "runs/notes.md", "dewpoint-graphs.json", "dewpoint-model.json", "optimizer.safetensors",
+        "onnx/config.json", "adapter_model.safetensors",
+    ],
+)  # fmt: skip
+def test_what_nobody_reads_is_not_fetched(services: LibraryServices, hub: Hub, left: str) -> None:
+    hub.add(repo_of(NAME, tiny_contents() | {left: WEIGHTS}))
+    remote = services.hub.look(NAME)
+    assert {file.path for file in remote.files} == set(tiny_contents())
+    assert remote.left_out == 1
+
+
+def test_of_weights_saved_twice_those_are_fetched_that_are_read(services: LibraryServices, hub: Hub) -> None:
+    extra: dict[str, bytes | Path] = {"model.safetensors": WEIGHTS, "model.safetensors.index.json": b"{}"}
+    hub.add(repo_of(NAME, tiny_contents() | extra))
+    found = {file.path for file in services.hub.look(NAME).files if "safetensors" in file.path}
+    assert found == {"model.safetensors"}
+    hub.add(
+        repo_of(
+            NAME,
+            with_config(transformers_weights="tuned.safetensors")(
+                tiny_contents() | extra | {"tuned.safetensors": WEIGHTS}
+            ),
+        )
+    )
+    assert "tuned.safetensors" in {file.path for file in services.hub.look(NAME).files}
+
+
+@pytest.mark.parametrize("typed", ["https://huggingface.co/owner/tiny/tree/refs%2Fpr%2F1", "owner/tiny@refs/pr/1"])
+def test_a_revision_is_asked_for_and_shown(services: LibraryServices, hub: Hub, typed: str) -> None:
+    hub.add(repo_of(NAME, tiny_contents(), revisions=("main", "refs/pr/1")))
+    offer = download.offer(services, typed)
+    assert (offer.title, offer.remote.asked) == ("owner/tiny @ refs/pr/1", "refs/pr/1")
+    assert any("/revision/refs%2Fpr%2F1" in seen.path for seen in hub.behaviour.seen)
+    assert offer.folder != download.offer(services, NAME).folder
+
+
+def test_a_revision_that_is_gone_is_said(services: LibraryServices, repo: Repo) -> None:
+    with pytest.raises(HubError) as caught:
+        download.offer(services, "https://huggingface.co/owner/tiny/blob/v9/config.json")
+    assert "no such revision" in caught.value.user_text
+
+
+def test_two_revisions_are_two_models(services: LibraryServices, hub: Hub) -> None:
+    hub.add(repo_of(NAME, tiny_contents(), revisions=("main", "v2")))
+    main, second = accepted(services, NAME), accepted(services, "owner/tiny@v2")
+    assert main.folder != second.folder
+    assert (main.title, second.title) == (NAME, "owner/tiny @ v2")
+    assert accepted(services, NAME).id == main.id
+    assert accepted(services, "owner/tiny@v2").id == second.id
 
 
 def test_no_such_model(services: LibraryServices, hub: Hub) -> None:

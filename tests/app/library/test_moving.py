@@ -120,6 +120,21 @@ def full_disk(handle: int) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+@pytest.mark.usefixtures("across")
+def test_a_drive_that_cannot_hold_a_file_is_named(
+    services: LibraryServices, record: ModelRecord, other_drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(handle: int) -> None:
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(care.os, "fsync", too_large)
+    with pytest.raises(KnownAppError) as caught:
+        list(care.move(services, record, other_drive, threading.Event()))
+    assert "FAT32" in caught.value.user_text
+    assert "stays where it was" in caught.value.hint
+    assert services.library.find(record.id).folder == record.folder
+
+
 def test_what_cannot_be_moved(services: LibraryServices, record: ModelRecord, other_drive: Path, repo: Repo) -> None:
     (other_drive / record.folder.name).mkdir()
     own = services.library.add("folder", other_drive, "mine")

@@ -123,6 +123,20 @@ def test_any_other_error_of_the_disk_is_one_sentence(
     assert caught.value.user_text == "The files cannot be written or read: Input/output error."
 
 
+def test_a_file_that_is_too_large_for_the_drive_names_its_limit(
+    hub: Hub, repo: Repo, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*args: object) -> None:
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(part.PartFile, "write", failing)
+    with pytest.raises(TransferError) as caught:
+        run(remote_files(hub, repo), folder)
+    assert caught.value.kind == "disk"
+    assert "FAT32, as on many USB sticks, ends at 4 GB a file" in caught.value.user_text
+    assert "exFAT or NTFS" in caught.value.hint
+
+
 def test_a_folder_that_is_none(hub: Hub, repo: Repo, folder: Path) -> None:
     folder.parent.mkdir(parents=True)
     folder.write_text("a file")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QEvent, QObject, QRect, Qt
 from PySide6.QtGui import QGuiApplication, QPaintEvent
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.base.paths import AppPaths
@@ -20,7 +20,7 @@ from app.main import Parts
 from app.ui.chat import words
 from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.user_message import UserMessage
-from inference.events import DraftUpdated, Failed, ModelLoading
+from inference.events import DraftUpdated, Failed, ModelLoading, NothingWritten
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.scripted_process import READY, ScriptedModelProcess, committed, draft, finished, simple_answer
 from tests.helpers.waiting import WAIT_MS, steady
@@ -55,6 +55,15 @@ def test_send_and_receive_with_drafts(qtbot: QtBot, parts: Parts, process: Scrip
     assert process.requests[0].turns[-1].text == "Hi there"
     stored = parts.store.messages(parts.controller.chat_id or "")
     assert [message.body for message in stored] == ["Hi there", "Hello **there**."]
+
+
+def test_an_answer_of_nothing_is_said_in_its_place(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
+    process.answer = [draft([""]), committed(""), NothingWritten(), finished("")]
+    ask(qtbot, parts, "Ni hao")
+    answer = wait_for_answer(qtbot, parts)
+    shown = " ".join(label.text() for label in answer.findChildren(QLabel) if label.isVisible())
+    assert "nothing that can be read, also at a second try" in shown
+    assert "in English" in shown
 
 
 def test_the_text_is_stored_before_the_answer_begins(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:

@@ -23,7 +23,7 @@ from inference.errors import ModelFolderError
 from tests.helpers.adapters import OUTPUT, QUERY, factors, write_adapter
 from tests.helpers.checkpoints import BF16, random_tensors, shard, tiny_config, write_model
 from tests.inference.golden import names
-from trt_engines.weights.index import EMBEDDING
+from trt_engines.weights.index import EMBEDDING, weight_files
 from trt_engines.weights.source import WeightSource
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -181,6 +181,35 @@ def test_another_drive_is_copied(base: Path, small: Path, tmp_path: Path, monkey
     copy = tmp_path / "out" / "model-base-00001.safetensors"
     assert copy.read_bytes() == (base / "model.safetensors").read_bytes()
     assert not copy.samefile(base / "model.safetensors")
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "tuned.safetensors", "model.safetensors"])
+def test_a_base_that_names_its_weights_or_has_a_stale_index(base: Path, small: Path, tmp_path: Path, name: str) -> None:
+    stale = random_tensors(tiny_config(), seed=4, dtype=np.float32)
+    right = (base / "model.safetensors").read_bytes()
+    shard(base, stale, 2)
+    (base / name).write_bytes(right)
+    if name != "model.safetensors":
+        config = json.loads((base / "config.json").read_text())
+        (base / "config.json").write_text(json.dumps(config | {"transformers_weights": name}))
+    before = arrays(base)
+    merged(base, small, tmp_path / "out")
+    after = arrays(tmp_path / "out")
+    changed = {key for key in before if not np.array_equal(before[key], after[key])}
+    assert len(changed) == 2
+    assert not weight_files(tmp_path / "out").unread
+
+
+def test_a_drive_that_cannot_hold_the_file_is_named(
+    base: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(*_: Any) -> Any:
+        raise OSError(errno.EFBIG, "File too large")
+        yield
+
+    monkeypatch.setattr(adapters, "write_tensors", too_large)
+    with pytest.raises(ModelFolderError, match="FAT32 ends at 4 GB a file"):
+        merged(base, small, tmp_path / "out")
 
 
 def test_no_room(base: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

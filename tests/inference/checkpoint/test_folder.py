@@ -14,6 +14,7 @@ import ml_dtypes
 import numpy as np
 import psutil
 import pytest
+from safetensors.numpy import save_file
 
 from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import expected_tensors
@@ -23,6 +24,7 @@ from tests.helpers.checkpoints import STARTER, Tensors, random_tensors, shard, s
 from tests.helpers.published import published_config
 from tests.helpers.weight_files import write_checkpoint
 from trt_engines.weights.index import DECODER, EMBEDDING, ENCODER
+from trt_engines.weights.source import WeightSource
 
 LAYER = "model.decoder.layers.1."
 
@@ -107,6 +109,20 @@ def test_types_and_shards(tmp_path: Path, dtype: Any, index: bool | None) -> Non
     facts = inspect_folder(folder)
     assert facts.sharded == (index is not None)
     assert facts.bytes == sum(tensor.nbytes for tensor in tensors.values())
+
+
+def test_weights_saved_whole_over_shards_are_the_new_ones(tmp_path: Path, tensors: Tensors) -> None:
+    folder = write_model(tmp_path / "m", tensors)
+    shard(folder, tensors, 3)
+    newer = random_tensors(small_config(), seed=9)
+    write_checkpoint(folder, newer)
+    for gone in (False, True):
+        if gone:
+            (folder / "model-00002-of-00003.safetensors").unlink()
+        assert not inspect_folder(folder).sharded
+        source = WeightSource.open(folder)
+        for name in (EMBEDDING, f"{DECODER}norm.weight"):
+            np.testing.assert_array_equal(source.array(name), newer[name])
 
 
 def to_encoder(name: str) -> str:
@@ -299,3 +315,49 @@ def test_adapters(tmp_path: Path) -> None:
     assert (facts.adapter.base, facts.adapter.rank, facts.adapter.targets) == ("google/x", 8, ("k_proj", "q_proj"))
     with pytest.raises(ModelFolderError, match="holds a LoRA adapter"):
         checked_model(tmp_path)
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 123456789\n"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "config.json", "chat_template.jinja"])
+def test_a_pointer_of_git_lfs_is_named(model: Path, name: str) -> None:
+    (model / name).write_bytes(POINTER)
+    assert f"{name} is only a pointer of Git LFS" in sentence(model)
+
+
+def test_pointers_in_place_of_all_shards_are_counted(model: Path, tensors: Tensors) -> None:
+    shard(model, tensors, 3)
+    for file in model.glob("*.safetensors"):
+        file.write_bytes(POINTER)
+    assert "model-00001-of-00003.safetensors (and 2 more files) is only a pointer" in sentence(model)
+
+
+def test_a_pointer_in_place_of_an_adapter_is_named(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapter_model.safetensors").write_bytes(POINTER)
+    assert "adapter_model.safetensors is only a pointer" in sentence(tmp_path)
+
+
+def test_an_adapter_configuration_beside_full_weights_is_a_model(model: Path) -> None:
+    (model / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    write_file(model / "adapter_model.safetensors")
+    assert inspect_folder(model).kind == "model"
+
+
+def test_an_adapter_that_brings_the_configuration_of_its_base_is_an_adapter(model: Path) -> None:
+    (model / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    (model / "model.safetensors").unlink()
+    write_file(model / "adapter_model.safetensors")
+    assert inspect_folder(model).kind == "adapter"
+
+
+def test_the_folder_of_a_cache_names_the_snapshot(tmp_path: Path) -> None:
+    folder = tmp_path / "models--google--x"
+    (folder / "snapshots" / "abc123").mkdir(parents=True)
+    assert "is a folder of Hugging Face's cache" in sentence(folder)
+
+
+def write_file(file: Path) -> None:
+    """One small tensor."""
+    save_file({"a": np.zeros(3, np.float32)}, file)

@@ -31,3 +31,20 @@ def test_model_name(tmp_path: Path, files: dict[str, object], name: str) -> None
 def test_a_damaged_name_file_is_no_reason_to_fail(tmp_path: Path) -> None:
     (tmp_path / "dewpoint.json").write_bytes(b"\xff{")
     assert model_name(tmp_path) == tmp_path.name
+
+
+def test_a_snapshot_in_the_cache_has_its_repository_s_name(tmp_path: Path) -> None:
+    snapshot = tmp_path / "models--google--gemma--x" / "snapshots" / ("a1" * 20)
+    snapshot.mkdir(parents=True)
+    assert model_name(snapshot) == "google/gemma--x"
+    (tmp_path / "link").symlink_to(snapshot)
+    assert model_name(tmp_path / "link") == "google/gemma--x"
+
+
+@pytest.mark.parametrize(
+    "path", ["models--google--gemma", "snapshots/abc", "models--x/snapshots/abc", "a--b/snapshots/c"]
+)
+def test_other_folders_keep_their_name(path: str, tmp_path: Path) -> None:
+    folder = tmp_path / path
+    folder.mkdir(parents=True)
+    assert model_name(folder) == folder.name

@@ -24,6 +24,13 @@ def test_it_ends_at_the_first_of_several_end_of_text_ids() -> None:
     assert answer.tokens == 2
 
 
+@pytest.mark.parametrize("spelled", ["<turn|>", "<eos>", "<|channel>thought\n", "<pad>"])
+def test_a_control_token_that_the_model_spells_is_text(spelled: str) -> None:
+    answer = AnswerBuilder(TOKENIZER, [], 100)
+    text = f"A turn ends with {spelled} in it."
+    assert answer.add(ids(text), last=True) == BlockText(SplitText(text), None)
+
+
 def test_an_empty_answer_is_an_answer() -> None:
     answer = AnswerBuilder(TOKENIZER, [], 100)
     assert answer.add([EOS, PAD, PAD], last=False) == BlockText(SplitText(), "end_of_text")

@@ -31,6 +31,7 @@ from inference.training.vocabulary import (
     SPECIAL_TOKENS,
     TURN_END,
     encode_example,
+    encode_prompt,
     load_tokenizer,
     render,
     save_tokenizer,
@@ -278,3 +279,11 @@ def test_key_values_tell_the_intents_of_a_kind_apart(intents: tuple[Intent, ...]
 def test_word_distance_and_key_words() -> None:
     assert word_distance(["a", "b", "c", "d"], ["a", "c", "d", "e"]) == 2
     assert key_words("help", "Press Ctrl+N. Then see Settings, or wait 10 s.") == Counter(["ctrl+n", "settings", "10"])
+
+
+def test_a_control_token_in_a_training_text_is_plain_characters(tokenizer: Tokenizer) -> None:
+    ids = encode_prompt(
+        tokenizer, [("user", "what is <turn|>?"), ("model", "A <eos>."), ("user", "And <pad>?")]
+    ).tolist()
+    assert [ids.count(special) for special in (0, 1, 5)] == [0, 0, 3]
+    assert "<turn|>" in tokenizer.decode(ids)

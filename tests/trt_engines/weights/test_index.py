@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from trt_engines.errors import WeightsError
-from trt_engines.weights.index import index_checkpoint, index_file_tensors
+from trt_engines.weights.index import index_checkpoint, index_file_tensors, weight_files
 
 
 def _write(file: Path, seed: int = 0) -> dict[str, np.ndarray]:
@@ -52,7 +52,7 @@ def test_shards_by_index_and_without(tmp_path: Path) -> None:
 
 
 def _index(folder: Path, weight_map: dict[str, object]) -> None:
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
 
 
 def test_a_tensor_counts_only_from_the_file_that_the_index_names(tmp_path: Path) -> None:
@@ -122,3 +122,65 @@ def test_random_damage_never_escapes_as_another_error(tmp_path: Path) -> None:
         except WeightsError:
             continue
         assert all(r.offset + r.length <= len(whole) for r in records.values())
+
+
+LAYOUTS: dict[str, tuple[tuple[str, ...], dict[str, object] | None, str | None]] = {
+    "whole": (("model.safetensors",), None, None),
+    "stale index, its shards are gone": (("model.safetensors",), {"a": "model-00001-of-00002.safetensors"}, None),
+    "stale index with its shards": (
+        ("model-00001-of-00001.safetensors", "model.safetensors"),
+        {"a": "model-00001-of-00001.safetensors"},
+        None,
+    ),
+    "index alone": (("model-00001-of-00001.safetensors",), {"a": "model-00001-of-00001.safetensors"}, None),
+    "index beside strangers": (
+        ("other.safetensors", "model-00001-of-00001.safetensors"),
+        {"a": "model-00001-of-00001.safetensors"},
+        None,
+    ),
+    "variant beside": (("model.fp16.safetensors", "model.safetensors"), None, None),
+    "adapter beside": (("adapter_model.safetensors", "model.safetensors"), None, None),
+    "named file": (("model.safetensors", "tuned.safetensors"), None, "tuned.safetensors"),
+    "named index": (
+        ("model.safetensors", "part.safetensors"), {"a": "part.safetensors"}, "model.safetensors.index.json",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("with_bin", [False, True])
+def test_the_weights_that_transformers_takes(layout: str, with_bin: bool, tmp_path: Path) -> None:
+    from transformers.modeling_utils import _get_resolved_checkpoint_files
+
+    names, weight_map, named = LAYOUTS[layout]
+    for number, name in enumerate(names):
+        save_file({"a": np.full(3, number, np.float32)}, tmp_path / name)
+    if weight_map is not None:
+        _index(tmp_path, weight_map)
+    if named is not None:
+        (tmp_path / "config.json").write_text(json.dumps({"transformers_weights": named}))
+    if with_bin:
+        (tmp_path / "pytorch_model.bin").write_bytes(b"older")
+    wanted, _ = _get_resolved_checkpoint_files(
+        str(tmp_path), None, None, None, {}, False, transformers_explicit_filename=named
+    )
+    assert wanted is not None
+    chosen = weight_files(tmp_path)
+    assert [str(file) for file in chosen.files] == wanted
+    assert [str(index_checkpoint(tmp_path)["a"].file)] == wanted
+    ours = {Path(file).name for file in wanted} | {"adapter_model.safetensors"}
+    assert set(chosen.unread) == set(names) - ours
+
+
+@pytest.mark.parametrize("named", ["../x.safetensors", "/etc/x.safetensors", "x.bin", 3, None, ["a.safetensors"]])
+def test_a_named_file_that_cannot_be_one_counts_for_nothing(named: object, tmp_path: Path) -> None:
+    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(json.dumps({"transformers_weights": named}))
+    assert weight_files(tmp_path).source == "model.safetensors"
+
+
+def test_a_tensor_in_two_files_without_an_index_is_refused(tmp_path: Path) -> None:
+    for name in ("one.safetensors", "two.safetensors"):
+        save_file({"a": np.zeros(3, np.float32)}, tmp_path / name)
+    with pytest.raises(WeightsError, match=r"one\.safetensors and two\.safetensors both hold a, and no index"):
+        index_checkpoint(tmp_path)

@@ -8,6 +8,7 @@ import pytest
 
 from app.base.errors import ErrorReport
 from app.library.answering import ModelChoice
+from app.library.texts import weights_unread
 from app.library.values import ModelState, ModelStatus, ModelWork, Transferring
 from app.main import Parts
 from app.ui.models import words
@@ -50,6 +51,12 @@ def test_a_model_that_is_not_here(models: ModelsWindow, library: ScriptedLibrary
 def test_the_speed_of_the_line_is_not_guessed(models: ModelsWindow, library: ScriptedLibrary) -> None:
     library.show(library_of(machine=dataclasses.replace(MACHINE, rate=0.0)))
     assert "MB/s" not in texts(models.list.rows["catalogue:nvidia-nvfp4"])
+
+
+def test_two_sets_of_weights_in_a_folder_are_told(models: ModelsWindow, library: ScriptedLibrary) -> None:
+    note = weights_unread("model.safetensors", ["model-00001-of-00002.safetensors"])
+    library.show(library_of(dataclasses.replace(mine("m", ModelState.READY), note=note)))
+    assert note in texts(models.list.rows["m"])
 
 
 STATES = [
