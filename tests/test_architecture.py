@@ -206,6 +206,42 @@ def test_one_place_opens_connections() -> None:
     assert places == {"app/network/client.py"}
 
 
+BY_HAND = {
+    "open", "os.open", "mmap.mmap", "shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copytree", "sync_file",
+    "sqlite3.connect", "read_bytes", "write_bytes", "read_text", "write_text",
+}  # fmt: skip
+# Where files of the history's kind are opened but through `connect`: by the module that knows which of them are open in
+# this process, and where the file is a copy that has no connection any more.
+MAY_OPEN = {
+    "app/chats/connections.py": {"open", "os.open", "shutil.copyfile", "sqlite3.connect"},
+    "app/chats/backup.py": {"sync_file"},
+    "app/chats/recovery/pages.py": {"open", "mmap.mmap"},
+    "app/chats/recovery/recover.py": {"open", "sync_file"},
+}
+KNOW_THE_FILE = {"app/base/paths.py", "app/main.py", "app/library/services.py", "app/doctor/checks.py"}
+
+
+def opened_by_hand(path: Path) -> set[str]:
+    """Calls that open a file, by their names: with the module's name, or a method's name alone."""
+    names = {ast.unparse(call.func) for call in calls(path)} - {"HistoryStore.open", "LibraryServices.open"}
+    modules = ("os.", "shutil.", "sqlite3.", "mmap.")
+    return {name if name.startswith(modules) else name.rpartition(".")[2] for name in names} & BY_HAND
+
+
+def test_no_database_is_opened_by_hand() -> None:
+    """Closing a file drops the locks that SQLite holds on it in this process: see app/chats/connections.py."""
+    found = {
+        name_of(path): opened
+        for path in in_packages("app")
+        if name_of(path).startswith("app/chats/") or "sqlite" in path.read_text("utf-8")
+        if name_of(path) not in KNOW_THE_FILE and (opened := opened_by_hand(path))
+    }
+    assert found == MAY_OPEN
+    knowing = {name_of(path) for path in in_packages("app") if "data_file" in path.read_text("utf-8")}
+    assert knowing == KNOW_THE_FILE
+    assert not {name: opened_by_hand(ROOT / name) for name in KNOW_THE_FILE if opened_by_hand(ROOT / name)}
+
+
 def test_locks_pin_everything_and_name_no_host() -> None:
     for name in ("run.txt", "dev.txt"):
         lines = (ROOT / "requirements" / name).read_text("utf-8").splitlines()

@@ -15,7 +15,8 @@ from typing import Literal
 
 from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
-from app.chats.database import Health, connect, examine
+from app.chats.connections import connect
+from app.chats.database import Health, examine
 
 BackupKind = Literal["daily", "migration"]
 KEPT = 3

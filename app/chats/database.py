@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,15 +18,20 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from app.base.log import get_logger
+from app.chats.connections import BUSY_SECONDS, CountedConnection, connect, first_bytes, make_private
 from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, primary_code
 from app.chats.migrations import MIGRATION_SET, SCHEMA_VERSION, apply_migrations, migration_names, schema_of
 
+_log = get_logger("store")
+
 MAGIC = b"SQLite format 3\x00"
-BUSY_SECONDS = 5.0
 PLAUSIBLE_VERSIONS = 1_000
 FULL_CHECK_BYTES = 16 * 1024 * 1024
 ALWAYS_CHECK_BYTES = 64 * 1024 * 1024
-SIDE_FILES = ("-wal", "-shm")
+LOG = "wal"
+# What SQLite says where a log's index cannot be mapped into memory.
+NO_MEMORY_CODES = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PROTOCOL})
 # SQLite has no checksums: a changed id is no damage to it, but would hide messages. And it looks at no CHECK of a
 # database that is open read-only.
 _ODD_ROWS = (
@@ -38,33 +44,73 @@ _ODD_ROWS = (
 )
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """A plain connection in autocommit mode; text that is no UTF-8 is read with replacement characters.
-
-    Args:
-        path: The file.
-        read_only: Change nothing. Without a log beside it nobody has the file open, and then not even a log is made.
-    """
-    mode = "rwc"
-    if read_only:
-        mode = "ro" if path.with_name(path.name + "-wal").exists() else "ro&immutable=1"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    connection.text_factory = lambda data: data.decode("utf-8", "replace")
-    return connection
-
-
 def open_database(path: Path) -> Database:
-    """The connection of the history: WAL, foreign keys, deleted text overwritten with zeros."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # chats are for this user's eyes
-    connection = connect(path)
+    """The connection of the history: WAL or a rollback journal, foreign keys, deleted text overwritten with zeros.
+
+    A drive whose files cannot be mapped into shared memory (SMB, 9p, some of FUSE) holds no log: there the file is
+    written with a rollback journal.
+    """
+    make_private(path)
+    connection = _connection_with_journal(path)
     try:
-        for pragma in ("journal_mode = WAL", "foreign_keys = ON", "secure_delete = ON", "trusted_schema = OFF"):
+        for pragma in ("foreign_keys = ON", "secure_delete = ON", "trusted_schema = OFF"):
             connection.execute(f"PRAGMA {pragma}")
         return Database(connection, execute_plugins=False)
     except BaseException:
         connection.close()
         raise
+
+
+def _connection_with_journal(path: Path) -> CountedConnection:
+    connection = connect(path)
+    try:
+        try:
+            mode = _journal_mode(connection)
+        except sqlite3.OperationalError:  # a log that was made on another drive, perhaps
+            if shares_memory(path.parent):
+                raise
+            connection.close()
+            _leave_log(path)
+            connection = connect(path)
+            mode = _journal_mode(connection)
+        if mode != LOG and shares_memory(path.parent):
+            mode = _journal_mode(connection, LOG)
+        connection.keeps_log = mode == LOG
+        return connection
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _journal_mode(connection: sqlite3.Connection, wanted: str = "") -> str:
+    return str(connection.execute(f"PRAGMA journal_mode{' = ' if wanted else ''}{wanted}").fetchone()[0])
+
+
+def _leave_log(path: Path) -> None:
+    """Bring a log into its file where no memory can be shared: alone, SQLite needs none."""
+    with contextlib.closing(connect(path)) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        _journal_mode(connection, "DELETE")
+
+
+@lru_cache(maxsize=16)
+def shares_memory(folder: Path) -> bool:
+    """Whether a log can be kept in `folder`; tried once, on a file that is made for it."""
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="probe-", dir=folder, ignore_cleanup_errors=True) as name,
+            contextlib.closing(connect(Path(name) / "probe.sqlite3")) as probe,
+        ):
+            probe.execute("PRAGMA synchronous = OFF")
+            if _journal_mode(probe, LOG) != LOG:
+                return False
+            probe.execute("CREATE TABLE tried (it)")
+            return True
+    except sqlite3.OperationalError as exc:
+        _log.info("no log can be kept in the data folder: %s", exc)
+        return primary_code(exc) not in NO_MEMORY_CODES
+    except OSError:
+        return True  # nothing can be made there: whoever writes will say so
 
 
 @contextlib.contextmanager
@@ -86,7 +132,8 @@ def transaction(db: Database, *, durable: bool) -> Iterator[None]:
 
 
 def _outer_transaction(db: Database, durable: bool) -> Iterator[None]:
-    db.conn.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    logged = isinstance(db.conn, CountedConnection) and db.conn.keeps_log
+    db.conn.execute(f"PRAGMA synchronous = {'NORMAL' if logged and not durable else 'FULL'}")
     db.conn.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -143,39 +190,66 @@ def examine(path: Path, *, whole: bool | None = None) -> Examination:
         sqlite3.Error: It cannot be read for a reason other than damage (locked, no permission).
         OSError: The same, from the file system.
     """
-    wal = path.with_name(path.name + "-wal")
-    size = path.stat().st_size if path.exists() else 0
+    logged = _size(path.with_name(path.name + "-wal"))  # before the file: a log is made after it
+    size = _size(path)
     if size == 0:
-        if wal.exists() and wal.stat().st_size:
+        if logged:
             return Examination(Health.DAMAGED, reason="the file is empty and its log is not")
         return Examination(Health.ABSENT)
-    with path.open("rb") as file:
-        header = file.read(20)
-    if header[: len(MAGIC)] != MAGIC or not {*header[18:20]} <= {1, 2}:
+    header = first_bytes(path, 20)
+    if header is not None and (header[: len(MAGIC)] != MAGIC or not {*header[18:20]} <= {1, 2}):
         return Examination(Health.DAMAGED, reason="the file is not a database")
-    logged = wal.exists()
-    found = _examine_content(path, size, whole)
-    if found.health is Health.DAMAGED and wal.exists() and not logged:  # someone opened it meanwhile
-        found = _examine_content(path, size, whole)
-    return found
-
-
-def _examine_content(path: Path, size: int, whole: bool | None) -> Examination:
-    connection = connect(path, read_only=True)
     try:
-        connection.execute("PRAGMA cell_size_check = ON")
-        found = _examine_version(connection)
-        if found.health in (Health.GOOD, Health.OLDER) and (check_is_due(path, size) if whole is None else whole):
-            found = _examine_pages(connection, size, found)
-        return found
+        with contextlib.closing(open_for_reading(path)) as connection:
+            found = _examine_version(connection)
+            if found.health in (Health.GOOD, Health.OLDER) and (check_is_due(path, size) if whole is None else whole):
+                found = _examine_pages(connection, size, found)
+            return found
     except sqlite3.DatabaseError as exc:
         if primary_code(exc) in ENVIRONMENT_CODES:
             raise
         return Examination(Health.DAMAGED, reason=str(exc))
     except UnicodeDecodeError as exc:  # SQLite's message quotes the damaged schema, and Python cannot read that
         return Examination(Health.DAMAGED, reason=exc.object.decode("utf-8", "replace"))
-    finally:
-        connection.close()
+
+
+def open_for_reading(path: Path) -> CountedConnection:
+    """A connection that stands in a transaction: all that it reads was there at one moment, whoever writes meanwhile.
+
+    1. A log that is there is read and left as it is; without one there is nothing that reading could change.
+    2. Where no memory can be shared, a log can be read only by one that has the file alone.
+    3. In a folder that may not be written nobody writes.
+
+    Raises:
+        sqlite3.Error: It is no database, is locked, or cannot be opened.
+    """
+    logged = _size(path.with_name(path.name + "-wal")) > 0
+    first = "ro" if logged else "rw"
+    ways = [(first, "NORMAL"), ("rw", "EXCLUSIVE")]
+    if not logged and not os.access(path.parent, os.W_OK):
+        ways = [(first, "NORMAL"), ("ro&immutable=1", "NORMAL")]
+    for mode, locking in ways:
+        connection = connect(path, mode)
+        try:
+            for statement in (f"PRAGMA locking_mode = {locking}", "PRAGMA cell_size_check = ON", "BEGIN"):
+                connection.execute(statement)
+            connection.execute("PRAGMA schema_version").fetchone()
+            return connection
+        except sqlite3.OperationalError as exc:
+            connection.close()
+            if (mode, locking) == ways[-1] or primary_code(exc) not in NO_MEMORY_CODES:
+                raise
+        except BaseException:
+            connection.close()
+            raise
+    raise AssertionError("one of the ways returns or raises")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _examine_version(connection: sqlite3.Connection) -> Examination:

@@ -21,7 +21,8 @@ from app.base import texts as base_texts
 from app.base.errors import AppError
 from app.base.files import free_bytes
 from app.chats import texts as chats_texts
-from app.chats.database import Health, examine
+from app.chats.database import Health, examine, shares_memory
+from app.chats.errors import StoreBusyError, translated
 from app.doctor import texts
 from app.engines.texts import FLAVOURS
 from app.gpu import texts as gpu_texts
@@ -150,7 +151,11 @@ def _folder(folder: Path) -> Finding:
 
 
 def _database(path: Path) -> Finding:
-    found = examine(path)
+    try:
+        with translated(path):
+            found = examine(path)
+    except StoreBusyError:
+        return Finding(texts.CHATS, "note", texts.CHATS_IN_USE, texts.CHATS_IN_USE_HINT)
     match found.health:
         case Health.ABSENT:
             return Finding(texts.CHATS, "pass", texts.NO_CHATS)
@@ -158,7 +163,10 @@ def _database(path: Path) -> Finding:
             return Finding(texts.CHATS, "fail", chats_texts.STORE_DAMAGED, chats_texts.STORE_DAMAGED_HINT)
         case Health.NEWER:
             return Finding(texts.CHATS, "fail", texts.NEWER_CHATS, chats_texts.STORE_NEWER_HINT)
-    return Finding(texts.CHATS, "pass", texts.chats_found(path.stat().st_size))
+    size = path.stat().st_size
+    if not shares_memory(path.parent):
+        return Finding(texts.CHATS, "note", texts.chats_found(size), texts.NO_LOG_HINT)
+    return Finding(texts.CHATS, "pass", texts.chats_found(size))
 
 
 def _keyring() -> Finding:

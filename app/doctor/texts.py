@@ -28,6 +28,12 @@ OTHER_PYTHON_HINT = "Use Python 3.11, 3.12 or 3.13."
 LITTLE_MEMORY_HINT = "Only the starter model fits."
 LITTLE_DISK_HINT = "Chats need little, models many gigabytes: make room on this drive."
 NO_CHATS = "There are none yet."
+CHATS_IN_USE = "Another program holds the chat file at this moment, so it was not looked at."
+CHATS_IN_USE_HINT = "Look again in a minute; close other windows of Dewpoint if it stays so."
+NO_LOG_HINT = (
+    "The drive of the data folder cannot share memory between programs, so Dewpoint saves with a rollback journal "
+    "there: as safe, and slower."
+)
 NEWER_CHATS = "A newer Dewpoint wrote the chat file."
 NO_KEYRING = "This system has none."
 NO_KEYRING_HINT = "An access token for gated models then holds only until Dewpoint ends; all else works without it."

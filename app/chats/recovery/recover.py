@@ -16,19 +16,25 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
+from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
 from app import __version__
 from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
+from app.chats import texts
 from app.chats.backup import newest_sound_backup
-from app.chats.database import SIDE_FILES, connect
-from app.chats.errors import CHECK_MARK
+from app.chats.connections import BUSY_SECONDS, SIDE_FILES, connect, copy_side_file, held_alone
+from app.chats.database import open_for_reading
+from app.chats.errors import CHECK_MARK, StoreBusyError
 from app.chats.messages import RecoveryReport
 from app.chats.migrations import CHAT_TABLES, apply_migrations
 from app.chats.recovery.links import count_lost, mend_links
@@ -36,6 +42,7 @@ from app.chats.recovery.pages import Columns, PageCarver, Row
 from app.chats.recovery.rows import READ_ERRORS, fit_row, readable_rows
 
 RECOVERED = ".recovered"
+RECOVERY_LOCK = ".lock"
 WORK_PREFIX = "recovery-"
 
 _log = get_logger("store")
@@ -65,10 +72,10 @@ class _Filling:
         with contextlib.suppress(sqlite3.IntegrityError, sqlite3.DataError, OverflowError):
             self.db.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", list(fitted.values()))
 
-    def read_from(self, path: Path, *, read_only: bool) -> None:
+    def read_from(self, opened: Callable[[], sqlite3.Connection], path: Path) -> None:
         """Add all rows that SQLite reads."""
         try:
-            with contextlib.closing(connect(path, read_only=read_only)) as source:
+            with contextlib.closing(opened()) as source:
                 source.execute("PRAGMA writable_schema = ON")  # go on where one entry of the schema is damaged
                 for table in CHAT_TABLES:
                     for row in readable_rows(source, table, self.columns[table]):
@@ -90,36 +97,51 @@ class _Filling:
 
 
 def finish_interrupted_recovery(path: Path) -> None:
-    """Complete or forget what a crash left of an earlier recovery."""
+    """Complete or forget what a crash left of an earlier recovery.
+
+    Raises:
+        StoreBusyError: It is no leftover: another program recovers the history at this moment.
+    """
     ready = path.with_name(path.name + RECOVERED)
-    if ready.exists():
-        if path.exists():
-            ready.unlink()
-        else:
-            _set_aside(path)  # a log that is left over must never meet the new file
-            os.replace(ready, path)
-    for leftover in path.parent.glob(f"{WORK_PREFIX}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    if not ready.exists() and not any(path.parent.glob(f"{WORK_PREFIX}*")):
+        return
+    with _one_at_a_time(path):
+        if ready.exists():
+            if path.exists():
+                ready.unlink()
+            else:
+                _set_aside(path)  # a log that is left over must never meet the new file
+                os.replace(ready, path)
+        for leftover in path.parent.glob(f"{WORK_PREFIX}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def recover(path: Path, backups: Path, reason: str) -> RecoveryReport:
     """Put a new history in the place of `path`, with everything that can be read of the old one and its newest backup.
 
     Raises:
+        StoreDamagedError: This process has the file open, and would go on to write to what was set aside.
+        StoreBusyError: Another program has it open, or recovers it.
         sqlite3.Error: The new file cannot be written; the old one is as it was.
         OSError: The same, from the file system.
     """
     _log.info("the history is recovered: %s", reason)
-    backup = newest_sound_backup(backups)
+    with _one_at_a_time(path), held_alone(path) as damaged:
+        return _recovered(path, damaged, newest_sound_backup(backups), reason)
+
+
+def _recovered(path: Path, damaged: BinaryIO | None, backup: Path | None, reason: str) -> RecoveryReport:
     ready = path.with_name(path.name + RECOVERED)
     with tempfile.TemporaryDirectory(prefix=WORK_PREFIX, dir=path.parent) as name:
         new_file = Path(name) / "new.sqlite3"
         with contextlib.closing(Database(connect(new_file), execute_plugins=False)) as db:
-            filling = _filled(db, _copied(path, Path(name)), backup)
+            filling = _filled(db, _copied(path, damaged, Path(name)), backup)
             chats, messages = filling.count("conversation WHERE deleted_at IS NULL"), filling.count("message")
         new_file.chmod(0o600)
         sync_file(new_file)
         os.replace(new_file, ready)
+    if sys.platform == "win32" and damaged is not None:
+        damaged.close()  # what is open cannot be renamed there
     kept_as = _set_aside(path)
     os.replace(ready, path)
     path.with_name(path.name + CHECK_MARK).unlink(missing_ok=True)
@@ -127,15 +149,30 @@ def recover(path: Path, backups: Path, reason: str) -> RecoveryReport:
     return RecoveryReport(kept_as, reason, chats, messages, filling.from_backup, filling.lost, backup)
 
 
-def _copied(path: Path, work: Path) -> Path | None:
+@contextlib.contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """Of two programs that start over a damaged file one recovers it, and the other says that it waits."""
+    lock = FileLock(path.with_name(path.name + RECOVERY_LOCK), timeout=BUSY_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as exc:
+        raise StoreBusyError(texts.STORE_BUSY, texts.STORE_BUSY_HINT) from exc
+    except NotImplementedError:
+        _log.info("this drive has no locks")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _copied(path: Path, damaged: BinaryIO | None, work: Path) -> Path | None:
     """A copy of the damaged file and its log, or None if there is no file."""
-    if not path.exists():
+    if damaged is None:
         return None
     copy = work / "damaged.sqlite3"
-    shutil.copyfile(path, copy)
-    log = path.with_name(path.name + "-wal")
-    if log.exists():
-        shutil.copyfile(log, copy.with_name(copy.name + "-wal"))
+    with copy.open("wb") as target:
+        shutil.copyfileobj(damaged, target)
+    copy_side_file(path, "-wal", copy)
     return copy
 
 
@@ -146,11 +183,12 @@ def _filled(db: Database, damaged: Path | None, backup: Path | None) -> _Filling
     filling = _Filling(db)
     with db.atomic():
         if damaged is not None:
-            filling.read_from(damaged, read_only=False)  # with its log, which goes into the copy when it is closed
+            # With its log, which goes into the copy when it is closed.
+            filling.read_from(lambda: connect(damaged), damaged)
             filling.carve(damaged)
         before = filling.count("message")
         if backup is not None:
-            filling.read_from(backup, read_only=True)
+            filling.read_from(lambda: open_for_reading(backup), backup)
         filling.from_backup = filling.count("message") - before
         for table, row in filling.partial:
             filling.insert(table, row)

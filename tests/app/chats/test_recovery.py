@@ -12,6 +12,7 @@ from app.chats import texts
 from app.chats.database import Health, examine
 from app.chats.errors import NewerDatabaseError, StoreFullError
 from app.chats.history import HistoryStore
+from app.chats.recovery.recover import RECOVERY_LOCK
 from tests.app.chats.support import bodies_in, fill, open_damaged, sql
 
 PAGE = 4096
@@ -258,7 +259,7 @@ def test_a_full_disk_during_recovery_leaves_the_file_as_it_was(
     monkeypatch.setattr("app.chats.recovery.recover.sync_file", full)
     with pytest.raises(StoreFullError):
         HistoryStore.open(data_file)
-    assert [file.name for file in data_file.parent.iterdir()] == [data_file.name]
+    assert {file.name for file in data_file.parent.iterdir()} == {data_file.name, data_file.name + RECOVERY_LOCK}
     assert data_file.read_bytes() == b"damaged" * 1000
 
 

@@ -144,7 +144,7 @@ def test_many_threads(library: LibraryStore, tmp_path: Path) -> None:
 
 def test_a_locked_file_is_one_sentence(library: LibraryStore, data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library.models()
-    monkeypatch.setattr("app.chats.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("app.chats.connections.BUSY_SECONDS", 0.1)
     with sqlite3.connect(data_file, isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError) as caught:
