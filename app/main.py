@@ -23,6 +23,7 @@ from app.base.paths import AppPaths
 from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
 from app.bridge.engines import Engines
+from app.bridge.first_window import FirstWindow, StartRequest, first_window
 from app.bridge.gpu import GpuAddon
 from app.bridge.library import Library
 from app.bridge.model_process import ModelProcess
@@ -171,14 +172,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.smoke is not None and base is None:
             base = stack.enter_context(tempfile.TemporaryDirectory(prefix="dewpoint-", ignore_cleanup_errors=True))
         try:
-            parts = build(application, AppPaths.resolve(base), stack, options.model, options.backend)
+            paths = AppPaths.resolve(base).ensure()
+            asked = StartRequest.of_this_start(options.model, options.backend) if options.smoke is None else None
+            first = first_window(paths.base, asked)
+            if first is None:
+                return 0  # the window that is open has taken over
+            stack.callback(first.close)
+            parts = build(application, paths, stack, options.model, options.backend)
         except AppError as exc:
             return _refuse(report_from_exception(exc), options.smoke is not None)
-        return _run(application, parts, options, started, stack)
+        return _run(application, parts, first, options, started, stack)
 
 
-def _run(application: QApplication, parts: Parts, options: argparse.Namespace, started: float, stack: ExitStack) -> int:
+def _run(
+    application: QApplication,
+    parts: Parts,
+    first: FirstWindow,
+    options: argparse.Namespace,
+    started: float,
+    stack: ExitStack,
+) -> int:
     window = parts.window
+    first.asked.connect(window.on_started_again)
     reports = _Reports()
     reports.arrived.connect(window.notices.report)
     stack.callback(install_exception_hooks(reports.arrived.emit))

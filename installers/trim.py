@@ -19,7 +19,7 @@ FORBIDDEN = re.compile(
     re.IGNORECASE,
 )
 ALL = ("*",)
-QT = ("Core", "Gui", "Svg", "Widgets")
+QT = ("Core", "Gui", "Network", "Svg", "Widgets")
 QT_PLUGINS = (
     "platforms/qwindows.dll", "platforms/qoffscreen.dll", "platforms/qminimal.dll", "styles/qmodernwindowsstyle.dll",
     "iconengines/qsvgicon.dll", *(f"imageformats/q{kind}.dll" for kind in ("gif", "ico", "jpeg", "svg", "webp")),

@@ -197,13 +197,23 @@ CLIENTS = re.compile(
 SPEAKERS = {"requests", "aiohttp", "urllib3", "ftplib", "smtplib", "websockets", "asyncio", "xmlrpc", "telnetlib"}
 
 
+LOCAL_TALK = "app/bridge/first_window.py"
+
+
 def test_one_place_opens_connections() -> None:
     """The network promise: `app/network/client.py` and nothing else makes a client."""
     places = set()
     for path in in_packages("app", "inference", "trt_engines"):
         if CLIENTS.search(path.read_text("utf-8")) or imported_packages(path) & SPEAKERS:
             places.add(path.relative_to(ROOT).as_posix())
-    assert places == {"app/network/client.py"}
+    assert places == {"app/network/client.py", LOCAL_TALK}
+    names = {
+        alias.name
+        for node in ast.walk(tree_of(ROOT / LOCAL_TALK))
+        if isinstance(node, ast.ImportFrom) and node.module == "PySide6.QtNetwork"
+        for alias in node.names
+    }
+    assert names == {"QLocalServer", "QLocalSocket"}, "pipes of this machine, which reach no other one"
 
 
 BY_HAND = {

@@ -43,6 +43,16 @@ def log_not_writable(folder: Path, reason: str) -> str:
     return f"Dewpoint goes on without a log file, because {folder} cannot be written ({reason})."
 
 
+# -- a second start --------------------------------------------------------------------------------------------------
+
+WINDOW_OPEN = "A window of Dewpoint is open on this data folder."
+WINDOW_OPEN_HINT = "Close it first, or name another folder with --base-dir."
+WINDOW_HANGS = "Dewpoint is open already, and its window does not answer."
+WINDOW_HANGS_HINT = (
+    "Wait a moment and start it again. If that does not help, end the one that hangs, which may also run on another "
+    "computer that uses the same data folder."
+)
+
 # -- settings --------------------------------------------------------------------------------------------------------
 
 SETTINGS_NOT_SAVED_HINT = "They hold until you quit. Check that the data folder is writable and the disk is not full."

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+from pathlib import Path
+
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QSplitter
@@ -10,10 +14,12 @@ from app.base import texts
 from app.base.paths import AppPaths
 from app.bridge.chat import ChatController
 from app.bridge.engines import Engines
+from app.bridge.first_window import StartRequest
 from app.bridge.gpu import GpuAddon
 from app.bridge.library import Library
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
+from app.library.answering import ModelChoice
 from app.ui.actions import make_actions
 from app.ui.chat.chat_list import Sidebar
 from app.ui.chat.coordinator import ChatCoordinator
@@ -121,6 +127,22 @@ class MainWindow(QMainWindow):
         saved = QByteArray.fromBase64(self._preferences.settings.window_geometry.encode("ascii", "ignore"))
         if saved.isEmpty() or not self.restoreGeometry(saved):
             resize_within_screen(self, *FIRST_SIZE)
+
+    def on_started_again(self, request: StartRequest) -> None:
+        """The program was started once more: come to the front, and do what that start was asked for."""
+        os.environ.update(request.activation)
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+        model = self._controller.model
+        wanted = model.choice
+        if request.model:
+            wanted = ModelChoice(Path(request.model), request.backend, Path(request.model).name)
+        elif request.backend != "auto":
+            wanted = dataclasses.replace(wanted, backend=request.backend)
+        if (wanted.folder, wanted.backend) != (model.choice.folder, model.choice.backend):
+            model.load(wanted)
 
     # -- Qt ---------------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ STDLIB_LEFT_OUT = {
     "antigravity", "crypt", "distutils", "ensurepip", "idlelib", "lib2to3", "msilib", "msvcrt", "nis", "nt", "ntpath",
     "pydoc_data", "test", "this", "tkinter", "turtle", "turtledemo", "venv", "winreg", "winsound",
 }  # fmt: skip
-QT_MODULES = ("Core", "DBus", "Gui", "Svg", "Widgets")
+QT_MODULES = ("Core", "DBus", "Gui", "Network", "Svg", "Widgets")
 QT_LIBRARIES = [
     *(f"libQt6{name}.so*" for name in (*QT_MODULES, "OpenGL", "XcbQpa", "Wayland*", "WlShell*")),
     "libicu*.so*",
