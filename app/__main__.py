@@ -8,7 +8,16 @@ import sys
 
 def main() -> int:
     """Run the program; returns the exit status."""
-    # Imported here: the model process, being spawned, imports this module again and needs neither.
+    # Imported here, as all the rest: the model process, being spawned, imports this module again and needs none of it.
+    try:
+        from trt_engines.streams import run_program
+    except KeyboardInterrupt:
+        return 130
+
+    return run_program(_run)
+
+
+def _run() -> int:
     if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
         from app.commands.dispatch import run_command
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -11,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QMessageBox
 
@@ -162,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     options = arguments_parser().parse_args(arguments)
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
-    application = QApplication([texts.APP_NAME])
+    application = new_application()
     application.setApplicationName(texts.APP_NAME)
     application.setApplicationVersion(__version__)
     application.setDesktopFileName("dewpoint")
@@ -182,6 +183,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except AppError as exc:
             return _refuse(report_from_exception(exc), options.smoke is not None)
         return _run(application, parts, first, options, started, stack)
+
+
+def new_application() -> QApplication:
+    """Qt's application. Without a screen Qt aborts the process; here it ends with a sentence."""
+    said: list[str] = []
+
+    def listen(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+        if kind == QtMsgType.QtFatalMsg:
+            sys.stderr.write(f"{texts.NO_SCREEN} {texts.NO_SCREEN_HINT}\n{said[0] if said else ''}".rstrip() + "\n")
+            sys.stderr.flush()
+            os._exit(1)
+        said.append(message)
+
+    before = qInstallMessageHandler(listen)
+    try:
+        return QApplication([texts.APP_NAME])
+    finally:
+        qInstallMessageHandler(before)
+        for message in said:
+            sys.stderr.write(f"{message}\n")
 
 
 def _run(

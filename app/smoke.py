@@ -70,7 +70,7 @@ class SmokeRun(QObject):
         if self._error or not self._facts["ok"]:
             sys.stderr.write((self._error or "The window was closed before the answer was finished.") + "\n")
             return 1
-        sys.stdout.write(json.dumps(self._facts, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(self._facts) + "\n")
         return 0
 
     # -- slots ------------------------------------------------------------------------------------------------------

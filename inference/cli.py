@@ -1,8 +1,8 @@
 """Command line of the core: `python -m inference generate --prompt TEXT`.
 
 Exit codes: 0 the answer is there (where it was cut off at a limit, standard error says so); 1 it failed or was stopped,
-and standard error says why in a sentence; 2 the command line is wrong. Standard output carries nothing but the answer
-or JSON.
+and standard error says why in a sentence; 2 the command line is wrong; 141 the reader of the output has gone. Standard
+output carries nothing but the answer or JSON.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import io
 import json
-import os
 import signal
 import sys
 import threading
@@ -56,8 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 writer.take(event)
         return writer.close()
     except BrokenPipeError:  # the reader (head, for example) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
     except Exception as error:  # the process's border
         failed = failed_from_error(error)
         if options.events:

@@ -35,11 +35,22 @@ class AppPaths:
 
     @classmethod
     def resolve(cls, base_dir: str | Path | None = None) -> AppPaths:
-        """The paths for `--base-dir`, else for DEWPOINT_HOME, else for this platform; nothing is made yet."""
+        """The paths for `--base-dir`, else for DEWPOINT_HOME, else for this platform; nothing is made yet.
+
+        Raises:
+            FolderError: The system knows no home folder of this user.
+        """
         chosen = base_dir or os.environ.get(BASE_DIR_VARIABLE)
-        if not chosen:
-            chosen = platformdirs.user_data_path(texts.APP_NAME, appauthor=False, roaming=False)
-        return cls(Path(chosen).expanduser().absolute())
+        try:
+            if not chosen:
+                chosen = platformdirs.user_data_path(texts.APP_NAME, appauthor=False, roaming=False)
+            folder = Path(chosen).expanduser()
+        except RuntimeError as exc:
+            raise FolderError(texts.NO_HOME, texts.NO_HOME_HINT) from exc
+        try:
+            return cls(folder.absolute())
+        except OSError as exc:  # a relative path, in a folder that is gone
+            raise _folder_error(folder, exc) from exc
 
     @property
     def data_file(self) -> Path:
@@ -105,6 +116,14 @@ class AppPaths:
 def _folder_error(folder: Path, exc: OSError) -> FolderError:
     reason = exc.strerror or type(exc).__name__
     return FolderError(texts.folder_not_usable(folder, reason), texts.FOLDER_NOT_USABLE_HINT)
+
+
+def named_path(name: str | Path) -> Path:
+    """A path as the user wrote it, with the home folder for "~"; where the system knows none, "~" is but a name."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 def resources_folder() -> Path:

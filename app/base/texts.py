@@ -30,6 +30,8 @@ def file_trouble(reason: str) -> str:
 
 # -- the data folder and the log -------------------------------------------------------------------------------------
 
+NO_HOME = "This user has no home folder, so there is no place for the data folder."
+NO_HOME_HINT = "Name a folder with --base-dir or the environment variable DEWPOINT_HOME, or set HOME."
 FOLDER_NOT_USABLE_HINT = "Make the folder writable, or name another one with --base-dir or DEWPOINT_HOME."
 
 
@@ -42,6 +44,9 @@ def log_not_writable(folder: Path, reason: str) -> str:
     """The log file cannot be written; the program goes on without it."""
     return f"Dewpoint goes on without a log file, because {folder} cannot be written ({reason})."
 
+
+NO_SCREEN = "Dewpoint cannot open a window, because there is no screen that it could use."
+NO_SCREEN_HINT = "Start it in a desktop session; `python -m app COMMAND` needs no screen."
 
 # -- a second start --------------------------------------------------------------------------------------------------
 

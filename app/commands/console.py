@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 
 Facts: TypeAlias = Any  # the fields of an object: a dictionary, or a dataclass that has them
 
-INTERRUPTED = 130  # exit status after Ctrl+C
 YES = ("y", "yes")
 
 

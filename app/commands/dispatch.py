@@ -28,6 +28,8 @@ def run_command(arguments: Sequence[str]) -> int:
     except (AppError, EngineError, InferenceError) as exc:
         sys.stderr.write(f"{exc.user_text} {exc.hint}".strip() + "\n")
         return 1
+    except BrokenPipeError:
+        raise  # the reader has seen enough: nothing to complain about
     except OSError as exc:
         reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
         sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")

@@ -10,11 +10,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.commands.console import INTERRUPTED, Reporter, new_reporter
+from app.commands.console import Reporter, new_reporter
 from app.commands.engines_choice import add_choice_arguments, chosen, new_service, recommended
 from app.engines import texts
 from app.engines.service import EngineEvent
 from app.engines.values import EngineOffer, EngineStatus
+from trt_engines.streams import INTERRUPTED
 
 if TYPE_CHECKING:
     from trt_engines.building.builder import BuildProgress

@@ -8,10 +8,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from app.base.errors import KnownAppError
-from app.commands.console import INTERRUPTED, TextReporter
+from app.commands.console import TextReporter
 from app.commands.engines_build import check_facts, check_text, verdict
 from app.commands.engines_choice import COMPLETE, add_choice_arguments, chosen, finished, new_service
 from app.engines import texts
+from trt_engines.streams import INTERRUPTED
 
 if TYPE_CHECKING:
     from trt_engines.building.state import Check

@@ -12,11 +12,12 @@ from typing import Any
 
 from app.base import texts as base_texts
 from app.base.errors import KnownAppError
-from app.commands.console import INTERRUPTED, Reporter, accepted, agreed, new_reporter
+from app.commands.console import Reporter, accepted, agreed, new_reporter
 from app.commands.models_choice import new_services
 from app.gpu import texts
 from app.gpu.service import GpuService
 from app.gpu.values import GpuState, GpuStatus, GpuStep
+from trt_engines.streams import INTERRUPTED
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -13,13 +13,15 @@ from typing import Any
 
 from app.base import texts as base_texts
 from app.base.errors import KnownAppError
-from app.commands.console import INTERRUPTED, TextReporter, agreed, new_reporter, say
+from app.base.paths import named_path
+from app.commands.console import TextReporter, agreed, new_reporter, say
 from app.commands.models_choice import chosen_model, chosen_record, new_services
 from app.commands.models_download import follow_transfer
 from app.library import adding, care, texts
 from app.library.overview import note_of
 from app.library.records import ModelRecord
 from app.library.values import Removal, Step
+from trt_engines.streams import INTERRUPTED
 
 
 def add_verify(commands: Any) -> None:
@@ -138,7 +140,7 @@ def move_model(options: argparse.Namespace) -> int:
     """
     services = new_services()
     record = chosen_record(services, options.model)
-    parent = Path(options.parent).expanduser().resolve()
+    parent = named_path(options.parent).resolve()
     cancel = threading.Event()
     try:
         _followed(care.move(services, record, parent, cancel))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from app.base.errors import KnownAppError
-from app.base.paths import AppPaths
+from app.base.paths import AppPaths, named_path
 from app.base.settings_file import SettingsFile
 from app.library import texts
 from app.library.hub import typed_name
@@ -38,7 +36,7 @@ def find_model(services: LibraryServices, name: str) -> ModelStatus | None:
         names.add(typed_name(model.repo, model.title))
         if wanted in {each.lower() for each in names if each}:
             return model
-    folder = Path(name).expanduser()
+    folder = named_path(name)
     if folder.is_dir():
         place = folder.resolve()
         return next((model for model in library_status(services).models if model.folder == place), None)

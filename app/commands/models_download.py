@@ -11,7 +11,7 @@ from typing import Any
 
 from app.base import units
 from app.base.errors import KnownAppError
-from app.commands.console import INTERRUPTED, Reporter, accepted, new_reporter, say
+from app.commands.console import Reporter, accepted, new_reporter, say
 from app.commands.models_choice import find_model, new_services
 from app.library import download, texts
 from app.library.records import ModelRecord
@@ -28,6 +28,7 @@ from app.transfers.values import (
     Verifying,
     Waiting,
 )
+from trt_engines.streams import INTERRUPTED
 
 BAR = 24
 # What programs read: these names stay, whatever the classes are called.
@@ -139,4 +140,4 @@ def _show(offer: DownloadOffer) -> None:
 
 def _bar(done: int, total: int) -> str:
     filled = round(BAR * done / total) if total else BAR
-    return f"[{'#' * filled}{'.' * (BAR - filled)}] {done / total if total else 1:4.0%}"
+    return f"[{'#' * filled}{'.' * (BAR - filled)}] {units.percent(done / total if total else 1):>5}"

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from app import __version__
-from app.commands.console import INTERRUPTED, new_reporter
+from app.commands.console import new_reporter
 from app.commands.models_choice import new_services
 from app.commands.models_download import follow_transfer
 from app.transfers import texts as transfer_texts
 from app.updates import texts
 from app.updates.service import UpdateService
 from app.updates.values import Found
+from trt_engines.streams import INTERRUPTED
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -102,7 +102,10 @@ def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
 
 
 def _without_names(check: Finding) -> Finding:
-    home = str(Path.home())
+    try:
+        home = str(Path.home())
+    except RuntimeError:
+        return check  # this user has none
     if len(home) < 4:
         return check
     return dataclasses.replace(check, text=check.text.replace(home, "~"), hint=check.hint.replace(home, "~"))

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.base.errors import KnownAppError
+from app.base.paths import named_path
 from app.library import texts
 from app.library.folders import working
 from app.library.manifest import ModelFile, ModelManifest, read_manifest, write_manifest
@@ -45,7 +46,7 @@ def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
         ModelFolderError: It is no model that runs here.
         KnownAppError: It is an adapter, which needs its base.
     """
-    place = folder.expanduser().resolve()
+    place = named_path(folder).resolve()
     facts = inspect_folder(place)
     if facts.adapter is not None:
         raise KnownAppError(*texts.adapter_needs_base(facts.adapter.base))

@@ -283,4 +283,4 @@ class Transfer:
         rate = self._meter.rate(done, time.monotonic())
         running = self._scheduler.running()
         path = running[0].state.file.path if running else next((state.file.path for state in self._open), "")
-        return Progress(done, total, rate, (total - done) / rate if rate > 0 else None, path)
+        return Progress(done, total, rate, (total - done) / rate if rate > 0 and done < total else None, path)

@@ -72,4 +72,4 @@ def _known_from_outside(file: RemoteFile, path: Path) -> str:
 
 def _progress(meter: RateMeter, done: int, total: int, path: str) -> Progress:
     rate = meter.rate(done, time.monotonic())
-    return Progress(done, total, rate, (total - done) / rate if rate > 0 else None, path)
+    return Progress(done, total, rate, (total - done) / rate if rate > 0 and done < total else None, path)

@@ -15,6 +15,7 @@ from inference.backends.fake_model import SHORT_ANSWER
 from inference.cli import main
 from inference.errors import KnownError
 from tests.helpers.waiting import WAIT_SECONDS
+from trt_engines.streams import PIPE_CLOSED
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -176,5 +177,5 @@ def test_a_reader_that_leaves_early_is_no_crash() -> None:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(WAIT_SECONDS) == 1
+        assert process.wait(WAIT_SECONDS) == PIPE_CLOSED
         assert process.stderr.read() == ""

@@ -107,7 +107,7 @@ def test_download_verify_remove(
     assert result == 0
     folder = dewpoint_home / "models" / "owner--tiny"
     assert f"is installed in {folder}: every file was found right." in text
-    assert "100%" in text
+    assert "100 %" in text
     result, text, _ = run(capsys, "verify", NAME)
     assert (result, text.splitlines()[-1]) == (0, "Every file is there and right.")
     data = bytearray((folder / SHARD).read_bytes())
