@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from app.base.graphemes import ELLIPSIS, LONGEST, graphemes, one_line
 from app.chats import texts
 from app.chats.ids import storable
 from inference.params import Role, SamplerParams
@@ -203,11 +204,16 @@ def times_of_use(conversations: Sequence[Conversation], now: int) -> list[int]:
 
 
 def title_from_text(text: str, limit: int = TITLE_LENGTH) -> str:
-    """`text` as one line of at most `limit` characters, cut between words where possible; "" for a blank text."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in storable(text)).split())
-    if len(line) <= limit:
+    """`text` as one line of at most `limit` characters (as a reader counts them), cut between words where possible.
+
+    "" for a text of which nothing can be seen.
+    """
+    words = storable(text).split(None, 2 * limit)[: 2 * limit]  # a pasted book is not read to its end for this
+    line = one_line(" ".join(words)[: limit * LONGEST])
+    characters = list(graphemes(line))
+    if len(characters) <= limit:
         return line
-    cut = line[: limit - 1]
-    if line[limit - 1] != " " and " " in cut[limit // 2 :]:
-        cut = cut[: cut.rindex(" ")]
-    return cut.rstrip(" ,;:.-") + "…"
+    cut = characters[: limit - 1]
+    if characters[limit - 1] != " " and " " in cut[limit // 2 :]:
+        cut = cut[: len(cut) - 1 - cut[::-1].index(" ")]
+    return "".join(cut).rstrip(" ,;:.-") + ELLIPSIS

@@ -12,6 +12,8 @@ import shutil
 import sys
 from typing import Any, TypeAlias
 
+from app.base.graphemes import shortened
+
 Facts: TypeAlias = Any  # the fields of an object: a dictionary, or a dataclass that has them
 
 YES = ("y", "yes")
@@ -52,7 +54,7 @@ class TextReporter:
             subject: What it is about: elsewhere than on a terminal, its first line is the only one; "" has none.
         """
         if self._terminal:
-            text = text[: shutil.get_terminal_size().columns - 1]
+            text = shortened(text, shutil.get_terminal_size().columns - 1)
             sys.stdout.write(("" if self._wipes else "\r") + text.ljust(self._shown))
             sys.stdout.flush()
             self._shown = len(text)

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.base import texts as base_texts
 from app.base.errors import KnownAppError
+from app.base.graphemes import shortened
 from app.base.paths import named_path
 from app.commands.console import TextReporter, agreed, new_reporter, say
 from app.commands.models_choice import chosen_model, chosen_record, new_services
@@ -178,7 +179,7 @@ def _followed(steps: Generator[Step, None, ModelRecord | None]) -> ModelRecord |
                 return end.value if isinstance(end.value, ModelRecord) else None
             for note in step.notes:
                 report.note(note)
-            report.progress("step", step, f"{step.fraction:4.0%} {step.detail[:60]:60}", subject="")
+            report.progress("step", step, f"{step.fraction:4.0%} {shortened(step.detail, 60):60}", subject="")
 
 
 def _summary(removal: Removal, with_engines: bool) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.base.errors import KnownAppError
+from app.base.graphemes import shortened
 from app.gpu import texts
 from app.gpu.recipe import Recipe
 
@@ -119,4 +120,5 @@ def trouble(output: str, needed: int) -> KnownAppError:
     if _ABSENT.search(output) or "No matching distribution" in output:
         return KnownAppError(texts.NOT_OFFERED, texts.NOT_OFFERED_HINT)
     lines = [line.strip() for line in output.splitlines() if line.strip() and not line.startswith("WARNING")]
-    return KnownAppError(texts.failed(lines[-1][:300] if lines else "it gave no reason."), texts.UNREACHABLE_HINT)
+    reason = shortened(lines[-1], 300) if lines else "it gave no reason."
+    return KnownAppError(texts.failed(reason), texts.UNREACHABLE_HINT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.base import units
+from app.base.graphemes import shortened
 from app.base.units import amount, duration, gibibytes, size
 
 # -- models and this computer ----------------------------------------------------------------------------------------
@@ -120,7 +121,9 @@ _TOKEN_HINT = (
 
 def not_a_repo(text: str) -> str:
     """Something else was typed."""
-    return f"\u201c{text[:80]}\u201d is no name of a repository." if text else "There is no name of a repository."
+    if not text:
+        return "There is no name of a repository."
+    return f"\u201c{shortened(text, 80)}\u201d is no name of a repository."
 
 
 def no_config(repo: str) -> str:

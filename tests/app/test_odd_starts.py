@@ -169,7 +169,7 @@ def test_without_a_screen(environment: dict[str, str]) -> None:
     assert len(done.stderr.splitlines()) == 2, "and Qt's own reason"
 
 
-# -- how far something is -----------------------------------------------------------------------------------------------
+# -- how far something is ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("done", "said"), [(0, "0 %"), (996, "99 %"), (999, "99 %"), (1000, "100 %")])

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.chats import texts
+from app.base.graphemes import graphemes
+from app.chats import messages, texts
 from app.chats.history import HistoryStore
 from app.chats.ids import new_id, storable
 from app.chats.messages import MessageState, title_from_text
@@ -94,6 +95,12 @@ def test_ids_rise() -> None:
     assert made == sorted(set(made))
 
 
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
+GERMANY = "\U0001f1e9\U0001f1ea"
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u0628\u0631\u0648\u0645"
+
+
 @pytest.mark.parametrize(
     ("text", "title"),
     [
@@ -106,11 +113,35 @@ def test_ids_rise() -> None:
         ("x" * 100, "x" * 47 + "…"),
         (" \n\x00 ", ""),
         ("a" * 48, "a" * 48),
+        (f"{FAMILY} at the sea", f"{FAMILY} at the sea"),
+        (PERSIAN, PERSIAN),
+        (FAMILY * 60, FAMILY * 47 + "\u2026"),
+        (GERMANY * 60, GERMANY * 47 + "\u2026"),
+        (ENGLAND * 48, ENGLAND * 48),
+        ("e\u0301" * 60, "e\u0301" * 47 + "\u2026"),
+        ("zero\u200bwidth, so\u00adft, \ufeffmarked, \u202eback\u202c", "zerowidth, soft, marked, back"),
+        ("\u200d\u200c\u200f \u200b", ""),
+        ("\U0001fae8 new", "\U0001fae8 new"),  # newer than the tables of Python 3.11
+        ("hi" + " " * 500_000 + "there", "hi there"),
     ],
 )
 def test_titles(text: str, title: str) -> None:
     assert title_from_text(text) == title
-    assert len(title) <= 48
+    assert len(list(graphemes(title))) <= 48
+
+
+def test_a_title_is_found_without_reading_a_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    real = messages.one_line
+
+    def counted(text: str) -> str:
+        seen.append(len(text))
+        return real(text)
+
+    monkeypatch.setattr(messages, "one_line", counted)
+    for text in ("x" * 1_000_000, "word " * 200_000, "\u0301" * 1_000_000):
+        title_from_text(text)
+    assert max(seen) < 10_000
 
 
 def test_the_first_message_titles_the_chat_unless_the_user_did(store: HistoryStore) -> None:

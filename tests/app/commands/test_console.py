@@ -40,7 +40,7 @@ def test_a_terminal_has_one_line_that_is_rewritten(
     report.progress("step", {}, "a line that is too long for it", "a")
     report.progress("step", {}, "short", "a")
     report.note("Done.")
-    assert capsys.readouterr().out == f"\ra line that is too \r{'short':19}\nDone.\n"
+    assert capsys.readouterr().out == f"\ra line that is too\u2026\r{'short':19}\nDone.\n"
 
 
 def test_a_line_may_be_wiped(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
