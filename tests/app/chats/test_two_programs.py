@@ -37,20 +37,26 @@ ORDERS = [
     ("history", "close", "history", "library"),
     ("history", "damaged"),
 ]
+MODEL = str(ROOT / "resources" / "starter")  # as a folder of the user's
 # Each way that a command takes into the data folder; what it says of models that are not there is no matter.
 COMMANDS = [
     ("doctor",),
     ("doctor", "--json"),
     ("models", "list"),
     ("models", "list", "--json"),
-    ("models", "verify", "no such model"),
-    ("models", "remove", "no such model", "--yes"),
-    ("models", "move", "no such model", "elsewhere"),
-    ("models", "resume"),
-    ("models", "add", "no such folder"),
+    ("models", "show", "starter"),
+    ("models", "plan"),
+    ("models", "import", MODEL),
+    ("models", "verify", MODEL),
+    ("models", "move", MODEL, "elsewhere"),
+    ("models", "remove", MODEL, "--yes"),
+    ("models", "download", "owner/no-such-model", "--accept-licence"),
     ("models", "network"),
     ("engines", "list"),
+    ("engines", "plan"),
+    ("engines", "prune"),
     ("gpu", "status"),
+    ("update",),
 ]
 WINDOW = """
 import sys
@@ -173,7 +179,7 @@ def test_a_message_survives_in_every_order_of_opening(window: OpenWindow, data_f
 @pytest.mark.slow
 def test_a_message_survives_every_command(window: OpenWindow, data_file: Path) -> None:
     first = window("history", "library", "doctor")
-    environment = os.environ | {"DEWPOINT_HOME": str(data_file.parent), "HF_HUB_OFFLINE": "1"}
+    environment = os.environ | {"DEWPOINT_HOME": str(data_file.parent), "HF_ENDPOINT": "http://127.0.0.1:9"}
     for command in COMMANDS:
         first.write(" ".join(command))
         done = subprocess.run(
@@ -181,6 +187,7 @@ def test_a_message_survives_every_command(window: OpenWindow, data_file: Path) -
             capture_output=True, text=True, timeout=WAIT_SECONDS, check=False,
         )  # fmt: skip
         assert "Traceback" not in done.stderr, done.stderr
+        assert "usage:" not in done.stderr, done.stderr
         first.check()
     first.write("last")
     first.kill()
