@@ -267,7 +267,7 @@ def test_an_unfinished_write_without_a_log_is_rolled_back(data_file: Path) -> No
         "import os, sqlite3, sys\n"
         "db = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
         "db.execute('PRAGMA journal_mode = DELETE'); db.execute('PRAGMA cache_size = 1')\n"
-        "db.execute('BEGIN');\n"
+        "db.execute('BEGIN')\n"
         "[db.execute('INSERT INTO app_meta VALUES (?, ?)', [str(n), 'x' * 3000]) for n in range(200)]\n"
         "[db.execute(\"UPDATE app_meta SET value = value || 'y'\") for n in range(3)]\n"
         "os._exit(0)"
