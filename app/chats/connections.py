@@ -139,8 +139,10 @@ def _lock(file: BinaryIO) -> None:
 
 
 def _is_open_here(path: Path) -> bool:
-    key = _key_of(path)
-    return key is not None and _connections[key] > 0
+    """Whether this process has a connection to the file, or to the one that it lies beside (an index has locks)."""
+    real = Path(os.path.realpath(path))
+    owners = [real.with_name(real.name.removesuffix(side)) for side in SIDE_FILES if real.name.endswith(side)]
+    return any(_connections[key] > 0 for key in map(_key_of, [real, *owners]) if key is not None)
 
 
 def _key_of(path: Path) -> _FileKey | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.base.errors import KnownAppError
 from app.chats import texts
+from app.chats.connections import first_bytes
 from app.chats.ids import storable
 
 MOST_BYTES = 2_000_000
@@ -73,10 +74,11 @@ def text_of_file(path: Path) -> str:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise DroppedFileError(texts.dropped_too_large(name, size, MOST_BYTES))
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)[:MOST_BYTES]
+        data = first_bytes(path, MOST_BYTES)
     except OSError as exc:
         raise DroppedFileError(texts.dropped_unreadable(name, exc.strerror or str(exc))) from exc
+    if data is None:  # the history itself, which this window has open
+        raise DroppedFileError(texts.dropped_binary(name))
     encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding)

@@ -36,6 +36,7 @@ ORDERS = [
     ("history", "history", "doctor", "library"),
     ("history", "close", "history", "library"),
     ("history", "damaged"),
+    ("history", "dropped"),
 ]
 MODEL = str(ROOT / "resources" / "starter")  # as a folder of the user's
 # Each way that a command takes into the data folder; what it says of models that are not there is no matter.
@@ -64,6 +65,7 @@ from pathlib import Path
 from app.chats import connections
 from app.chats.connections import SIDE_FILES
 from app.chats.database import examine
+from app.chats.dropped import dropped_text
 from app.chats.errors import StoreError
 from app.chats.history import HistoryStore
 from app.chats.recovery.recover import recover
@@ -76,6 +78,11 @@ stores = []
 def watch(event, arguments):
     if event == "open" and str(arguments[0]) in files and any(connections._connections.values()):
         raise SystemExit(f"{arguments[0]} was opened by hand")
+
+def dropped():
+    (path.parent / "link").symlink_to(path)
+    found = dropped_text([path, *map(Path, sorted(files)), path.parent / "link"])
+    assert not found.names, found
 
 def damaged():
     try:
@@ -91,6 +98,7 @@ steps = {
     "doctor": lambda: examine(path, whole=True),
     "backup": lambda: stores[0].backup_if_due(),
     "damaged": damaged,
+    "dropped": dropped,
 }
 for step in sys.argv[2:]:
     steps[step]()
