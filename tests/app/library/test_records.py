@@ -88,7 +88,9 @@ def test_an_old_file_is_migrated_with_a_backup(data_file: Path, tmp_path: Path) 
     with HistoryStore.open(data_file) as store:
         fill(store, 1, 2)
     for statement in (
-        "DROP TABLE download", "DROP TABLE model", "DELETE FROM _sqlite_migrations WHERE name = 'm002_models'",
+        "DROP TABLE unsent", "DROP INDEX conversation_used", "ALTER TABLE generation DROP COLUMN draft_length",
+        "ALTER TABLE conversation DROP COLUMN used_no", "DROP TABLE download", "DROP TABLE model",
+        "DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats'",
         "PRAGMA user_version = 1", "UPDATE app_meta SET value = '1' WHERE key = 'schema_version'",
     ):  # fmt: skip
         sql(data_file, statement)
