@@ -12,7 +12,7 @@ floor goes into the size hints: a minimum height would take the place of what th
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.chats import texts
 from app.chats.messages import Message, MessageState
@@ -23,6 +23,7 @@ from app.ui.chat.problem_box import ProblemBox
 from app.ui.chat.sibling_switch import SiblingSwitch
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.plain import PlainLabel, set_tip
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
 
@@ -50,16 +51,14 @@ class AnswerView(QFrame):
         self.body = AnswerBody(theme)
         self.canvas = CanvasView(theme, calm, reduce_motion)
         self.canvas.grown.connect(self.grown)
-        self._note = QLabel()
-        self._note.setProperty("role", "muted")
-        self._note.setWordWrap(True)
+        self._note = PlainLabel(role="muted", wrap=True)
         self._problem = ProblemBox()
         self._actions = QWidget()
         self._copy = CopyButton(self.source, "answer", theme)
         self._again = QPushButton("Try again")
         self._again.setProperty("role", "quiet")
         self._again.setAccessibleName("Try again: ask for a new answer")
-        self._again.setToolTip("Try again: ask for a new answer")
+        set_tip(self._again, "Try again: ask for a new answer")
         self._again.setCursor(Qt.CursorShape.PointingHandCursor)
         self._again.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._again.clicked.connect(self.on_try_again_clicked)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.chats.messages import Conversation
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.plain import set_tip, tip
 from app.ui.widgets.theme import ThemeManager
 
 ID_ROLE = Qt.ItemDataRole.UserRole
@@ -87,7 +88,7 @@ class ConversationList(QListWidget):
             item = QListWidgetItem(conversation.title)
             item.setData(ID_ROLE, conversation.id)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            item.setToolTip(conversation.title)
+            item.setToolTip(tip(conversation.title))
             self.addItem(item)
         self._filling = False
         self.select(current)
@@ -209,7 +210,7 @@ class Sidebar(QWidget):
         self.new_chat = QPushButton("New chat")
         self.new_chat.setObjectName("new_chat")
         self.new_chat.setAccessibleName("New chat")
-        self.new_chat.setToolTip("New chat (Ctrl+N)")
+        set_tip(self.new_chat, "New chat (Ctrl+N)")
         self.new_chat.setCursor(Qt.CursorShape.PointingHandCursor)
         self.list = ConversationList()
         column = QVBoxLayout(self)

@@ -6,11 +6,12 @@ import math
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFontMetricsF, QWheelEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.ui.chat.highlight import CodeHighlighter, Span, spans_from_code
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
+from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.theme import Theme
 
 _NAMES = {
@@ -51,8 +52,7 @@ class CodeBlock(QFrame):
         self._code = Code("")
         self._spans: list[list[Span]] = []
         self._theme = theme
-        self._language = QLabel()
-        self._language.setProperty("role", "faint")
+        self._language = PlainLabel(role="faint")
         self._copy = CopyButton(self.source, "code", theme)
         self._text = CodeText()
         self._text.setObjectName("code_text")

@@ -14,6 +14,7 @@ from PySide6.QtGui import QDesktopServices, QPalette, QTextDocument, QTextOption
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip
 
 from app.ui.chat.markdown import html_from_markdown
+from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme
 
 SAFE_SCHEMES = ("http", "https", "mailto")
@@ -104,7 +105,7 @@ class FlowText(QTextBrowser):
 
     def on_link_highlighted(self, url: QUrl) -> None:
         """Say where a link leads before it is clicked."""
-        self.setToolTip(url.toString() if url.isValid() and not url.isEmpty() else "")
+        set_tip(self, url.toString() if url.isValid() and not url.isEmpty() else "")
         if url.isEmpty():
             QToolTip.hideText()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.base.settings import Settings
 from app.ui.chat import words
@@ -12,6 +12,7 @@ from app.ui.chat.composer import Composer
 from app.ui.chat.empty_state import EmptyState
 from app.ui.chat.header import Header
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.plain import PlainLabel, set_tip
 from app.ui.widgets.theme import ThemeManager
 from app.ui.widgets.toast import NOTICE_MS, UNDO_MS, Toast
 
@@ -30,7 +31,7 @@ class ChatPane(QWidget):
         self.chat = ChatView(themes, settings.drafts == "calm", settings.reduce_motion)
         self.empty = EmptyState(themes)
         self.composer = Composer(themes)
-        self.status = QLabel()
+        self.status = PlainLabel()
         self.status.setObjectName("status_line")
         self.status.setAccessibleName("Status")
         self.status.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -40,7 +41,7 @@ class ChatPane(QWidget):
         self.latest = QToolButton()
         self.latest.setObjectName("latest")
         self.latest.setAccessibleName(words.JUMP_TO_LATEST)
-        self.latest.setToolTip(words.JUMP_TO_LATEST)
+        set_tip(self.latest, words.JUMP_TO_LATEST)
         self.latest.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.latest.hide()
         for floating in (self.undo_bar, self.notice, self.latest):

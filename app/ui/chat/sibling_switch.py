@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from app.chats.messages import Message
 from app.ui.chat import words
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.plain import PlainLabel, set_tip
 from app.ui.widgets.theme import Theme
 
 
@@ -31,8 +32,7 @@ class SiblingSwitch(QWidget):
         self._next = self._button(f"Next {what}")
         self._previous.clicked.connect(self.on_previous_clicked)
         self._next.clicked.connect(self.on_next_clicked)
-        self._place = QLabel()
-        self._place.setProperty("role", "faint")
+        self._place = PlainLabel(role="faint")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
@@ -68,7 +68,7 @@ class SiblingSwitch(QWidget):
         button = QPushButton()
         button.setProperty("role", "quiet")
         button.setAccessibleName(name)
-        button.setToolTip(name)
+        set_tip(button, name)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button

@@ -11,6 +11,7 @@ from app.gpu import texts
 from app.gpu.values import GpuState, GpuStatus
 from app.ui.gpu import words
 from app.ui.widgets.labels import Sentence, set_tone
+from app.ui.widgets.plain import set_tip
 
 if TYPE_CHECKING:
     from app.bridge.gpu import GpuAddon
@@ -109,7 +110,7 @@ class GpuPanel(QFrame):
         install = self.buttons["install"]
         install.setText(words.INSTALL if status.state is GpuState.ABSENT else words.AGAIN)
         install.setEnabled(not status.offline)
-        install.setToolTip(words.OFFLINE_WHY if status.offline else "")
+        set_tip(install, words.OFFLINE_WHY if status.offline else "")
         set_tone(self, tone)
         self.setAccessibleName(f"{text} {hint}".strip())
 

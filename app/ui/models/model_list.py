@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QApplication, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.library.values import LibraryStatus, ModelState, ModelStatus
 from app.ui.models import words
@@ -11,6 +11,7 @@ from app.ui.models.buttons import Now
 from app.ui.models.row import ModelRow
 from app.ui.models.row_status import row_status
 from app.ui.widgets.labels import Sentence
+from app.ui.widgets.plain import PlainLabel
 
 
 class MachinePanel(QFrame):
@@ -60,7 +61,7 @@ class ModelList(QScrollArea):
         self._details: set[str] = set()
         self._wanted = ""
         self._order: tuple[str, ...] = ()
-        self._headings = {True: QLabel(words.HERE), False: QLabel(words.TO_DOWNLOAD)}
+        self._headings = {True: PlainLabel(words.HERE), False: PlainLabel(words.TO_DOWNLOAD)}
         body = QWidget()
         body.setObjectName("model_body")
         self._column = QVBoxLayout(body)

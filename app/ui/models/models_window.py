@@ -22,6 +22,7 @@ from app.ui.models.model_list import ModelList
 from app.ui.widgets import words as common_words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import ElidedLabel, Sentence, Strip
+from app.ui.widgets.plain import set_tip, tip
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
@@ -139,9 +140,9 @@ class ModelsWindow(QDialog):
         offline = status is not None and status.offline
         why = words.OFFLINE_WHY if offline else words.ASKING_WHY if self._asking else ""
         self.refresh_list.setEnabled(not why)
-        self.refresh_list.setToolTip(why)
+        set_tip(self.refresh_list, why)
         self.by_name.setEnabled(not why)
-        self.by_name.setToolTip(why)
+        self.by_name.setToolTip(tip(why))
         asked = host(self._library.services.network.endpoint)
         self.asking.set_full_text(words.asking(asked) if self._asking else "")
         self.offline.setVisible(offline)

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from app.base.settings import DECLARATIONS, Declaration, Settings, Value
 from app.bridge.preferences import Preferences
 from app.ui.widgets.first_size import resize_within_screen
+from app.ui.widgets.plain import PlainLabel
 
 _UNITS = {"text_scale": " %", "speed_limit": " MB/s"}
 _NOTHING = {"speed_limit": "No limit"}  # instead of 0
@@ -100,7 +100,7 @@ class SettingsDialog(QDialog):
         editor.setAccessibleName(declaration.title)
         editor.setAccessibleDescription(declaration.description)
         self.editors[declaration.name] = editor
-        title = QLabel(declaration.title)
+        title = PlainLabel(declaration.title)
         title.setBuddy(editor)
         font = title.font()
         font.setBold(True)
@@ -108,9 +108,7 @@ class SettingsDialog(QDialog):
         line = QHBoxLayout()
         line.addWidget(title, 1)
         line.addWidget(editor)
-        description = QLabel(declaration.description)
-        description.setProperty("role", "muted")
-        description.setWordWrap(True)
+        description = PlainLabel(declaration.description, "muted", wrap=True)
         row = QVBoxLayout()
         row.setSpacing(3)
         row.addLayout(line)

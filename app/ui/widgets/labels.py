@@ -6,25 +6,22 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.base.errors import ErrorReport
+from app.ui.widgets.plain import PlainLabel, one_line, tip, without_keys
 
 LEAST_WIDTH = 60  # of a sentence
 PADDING = 8  # of an elided button, on each side; the style sheet says the same with its border
 
 
-class Sentence(QLabel):
+class Sentence(PlainLabel):
     """Plain text over as many lines as it needs; one long word (a path) does not make the window wider."""
 
     def __init__(self, text: str = "", role: str = "") -> None:
-        super().__init__(text)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
+        super().__init__(text, role, wrap=True)
         self.setMinimumWidth(LEAST_WIDTH)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        if role:
-            self.setProperty("role", role)
 
     def show_text(self, text: str) -> None:
         """Say it; nothing is shown if there is nothing to say."""
@@ -32,13 +29,12 @@ class Sentence(QLabel):
         self.setVisible(bool(text))
 
 
-class Pill(QLabel):
+class Pill(PlainLabel):
     """A word or two on a tinted ground."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("pill")
-        self.setTextFormat(Qt.TextFormat.PlainText)
 
     def show_text(self, text: str, tone: str) -> None:
         """Say it in one of the tones "calm", "good", "busy", "warn", "bad", "strong"."""
@@ -125,13 +121,12 @@ def set_tone(widget: QWidget, tone: str, name: str = "tone") -> None:
         widget.style().polish(widget)
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(PlainLabel):
     """Shows as much of its text as fits; the tool tip and screen readers get all of it."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__()
-        self._full = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._full, self._more = "", ""
         self.set_full_text(text)
 
     @property
@@ -139,16 +134,18 @@ class ElidedLabel(QLabel):
         """All of it."""
         return self._full
 
-    def set_full_text(self, text: str) -> None:
-        """Show a text."""
-        self._full = text
-        self.setAccessibleName(text)
+    def set_full_text(self, text: str, more: str = "") -> None:
+        """Show a text; `more` stands in the tool tip alone."""
+        self._full, self._more = one_line(text), more
+        self.setAccessibleName(self._full)
         self._elide()
+        self.updateGeometry()
 
     def _elide(self) -> None:
         shown = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, max(self.width(), 40))
         self.setText(shown)
-        self.setToolTip("" if shown == self._full else self._full)
+        said = "" if shown == self._full else self._full
+        self.setToolTip(tip("\n".join(dict.fromkeys(part for part in (said, self._more) if part))))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit anew."""
@@ -182,16 +179,16 @@ class ElidedButton(QPushButton):
 
     def set_full_text(self, text: str) -> None:
         """Show a text."""
-        self._full = text
-        self.setAccessibleName(f"{text}. {self._hint}".strip(". "))
+        self._full = one_line(text)
+        self.setAccessibleName(f"{self._full}. {self._hint}".strip(". "))
         self._elide()
         self.updateGeometry()
 
     def _elide(self) -> None:
         room = max(self.width() - self._frame(), 40)
         shown = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, room)
-        self.setText(shown)
-        self.setToolTip(self._hint if shown == self._full else f"{self._full}\n{self._hint}")
+        self.setText(without_keys(shown))
+        self.setToolTip(tip(self._hint if shown == self._full else f"{self._full}\n{self._hint}"))
 
     def _frame(self) -> int:
         """What stands beside the text: padding, border and icon."""

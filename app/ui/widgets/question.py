@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from app.ui.widgets import words
+from app.ui.widgets.labels import Sentence
 from app.ui.widgets.theme import Theme
 
 
@@ -19,12 +20,8 @@ class Question(QDialog):
         self.setWindowTitle(subject)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setAccessibleName(title)
-        head = QLabel(title)
+        head, text = Sentence(title), Sentence(detail)
         head.setObjectName("dialog_title")
-        text = QLabel(detail)
-        for label in (head, text):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
         buttons = QDialogButtonBox()
         self.agree = buttons.addButton(agree, QDialogButtonBox.ButtonRole.AcceptRole)
         self.cancel = buttons.addButton(words.CANCEL, QDialogButtonBox.ButtonRole.RejectRole)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
+
+from app.ui.widgets.plain import PlainLabel
 
 UNDO_MS = 10_000
 NOTICE_MS = 9_000
@@ -25,9 +27,7 @@ class Toast(QFrame):
     def __init__(self, name: str, button: str, milliseconds: int) -> None:
         super().__init__()
         self.setObjectName(name)
-        self._label = QLabel()
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self._label.setWordWrap(True)
+        self._label = PlainLabel(wrap=True)
         self.button = QPushButton(button)
         self.button.setAccessibleName(button)
         self.action = QPushButton()
