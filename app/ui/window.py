@@ -18,6 +18,7 @@ from app.ui.actions import make_actions
 from app.ui.chat.chat_list import Sidebar
 from app.ui.chat.coordinator import ChatCoordinator
 from app.ui.chat.pane import ChatPane
+from app.ui.chat.type_ahead import TypeAhead
 from app.ui.engines import words as engine_words
 from app.ui.engines.coordinator import EnginesCoordinator
 from app.ui.gpu.coordinator import GpuCoordinator
@@ -91,6 +92,7 @@ class MainWindow(QMainWindow):
         self.help = HelpCoordinator(self, actions, gpu, network, preferences, themes, paths)
         self._restore_geometry()
         self.settings = SettingsCoordinator(self, actions, preferences, themes, notices)
+        TypeAhead(self, self.pane.composer, self.sidebar.list)
         self._route()
         self.pane.composer.setFocus()
 

@@ -3,7 +3,10 @@
     body      committed text, as Markdown
     canvas    the block that is being denoised; no height otherwise
     problem   one sentence if something went wrong
-    actions   Copy, Try again, "2 of 3"
+    actions   Copy, Try again
+
+Above all of them stands "2 of 3" where there are several answers: there the arrows stay under the pointer, however
+long each answer is.
 
 When a block is committed the view keeps the height it had, so that nothing jumps; `release_height` gives it back. That
 floor goes into the size hints: a minimum height would take the place of what the text needs, not only add to it.
@@ -62,8 +65,8 @@ class AnswerView(QFrame):
         self._again.setCursor(Qt.CursorShape.PointingHandCursor)
         self._again.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._again.clicked.connect(self.on_try_again_clicked)
-        self._siblings = SiblingSwitch("answer", theme)
-        self._siblings.sibling_requested.connect(self.sibling_requested)
+        self.siblings = SiblingSwitch("answer", theme)
+        self.siblings.sibling_requested.connect(self.sibling_requested)
         self.setAccessibleName("Answer")
         self._lay_out()
         self.set_theme(theme)
@@ -86,9 +89,10 @@ class AnswerView(QFrame):
         writing = message.state in (MessageState.STREAMING, MessageState.DRAFT)
         self._show_end(message)
         self._actions.setEnabled(not writing)
+        self.siblings.setEnabled(not writing)
         self._actions.setVisible(not writing)
         self.set_last(last)
-        self._siblings.set_message(message)
+        self.siblings.set_message(message)
 
     def set_last(self, last: bool) -> None:
         """Only the newest answer can be tried again."""
@@ -125,7 +129,7 @@ class AnswerView(QFrame):
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
-        for part in (self.body, self.canvas, self._copy, self._problem, self._siblings):
+        for part in (self.body, self.canvas, self._copy, self._problem, self.siblings):
             part.set_theme(theme)
         edge = round(theme.ui_points * 1.5)
         self._again.setIcon(themed_icon("retry", theme.color("muted"), edge))
@@ -178,7 +182,7 @@ class AnswerView(QFrame):
         row = QHBoxLayout(self._actions)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
-        for widget in (self._copy, self._again, self._siblings):
+        for widget in (self._copy, self._again):
             row.addWidget(widget)
         row.addStretch(1)
         policy = self._actions.sizePolicy()
@@ -192,6 +196,7 @@ class AnswerView(QFrame):
         texts_column.setSpacing(6)
         for part in (self.body, self.canvas, self._note, self._problem):
             texts_column.addWidget(part)
+        column.addWidget(self.siblings, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(texts_column)
         column.addWidget(self._actions)
         column.addStretch(1)

@@ -54,11 +54,13 @@ class ConversationList(QListWidget):
         chosen: Id of a chat.
         renamed: Id and new title.
         deletion_requested: Id.
+        typed: Letters, which are none of the list's: they are the beginning of a message.
     """
 
     chosen = Signal(str)
     renamed = Signal(str, str)
     deletion_requested = Signal(str)
+    typed = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,6 +164,10 @@ class ConversationList(QListWidget):
             self.delete_current()
             return
         super().keyPressEvent(event)
+
+    def keyboardSearch(self, search: str) -> None:
+        """Qt would open the next chat that begins with these letters, by keys or by an input method."""
+        self.typed.emit(search)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Qt would make the first row current, and so open a chat that nobody chose."""

@@ -122,6 +122,16 @@ class Composer(QFrame):
         self.box.clear()
         self.box.document().clearUndoRedoStacks()
 
+    def type_text(self, text: str) -> None:
+        """Go on with what was typed elsewhere."""
+        self.box.setFocus()
+        self.box.insertPlainText(text)
+
+    def paste(self) -> None:
+        """The same with the clipboard."""
+        self.box.setFocus()
+        self.box.paste()
+
     def set_busy(self, busy: bool) -> None:
         """Swap Send and Stop."""
         self._busy = busy

@@ -52,6 +52,8 @@ class ChatCoordinator(QObject):
             ("try_again", self._controller.try_again),
             ("stop", self._controller.stop),
             ("message_box", self.on_message_box),
+            ("earlier_version", self.on_earlier_version),
+            ("later_version", self.on_later_version),
             ("next_chat", self.on_next_chat),
             ("previous_chat", self.on_previous_chat),
         ):
@@ -203,6 +205,14 @@ class ChatCoordinator(QObject):
         """Go to the message box."""
         self._pane.composer.setFocus()
 
+    def on_earlier_version(self) -> None:
+        """The version before, of a message that has several."""
+        self._pane.chat.step_version(-1)
+
+    def on_later_version(self) -> None:
+        """The version after."""
+        self._pane.chat.step_version(1)
+
     def on_next_chat(self) -> None:
         """The chat below."""
         self._step_chat(1)
@@ -238,6 +248,8 @@ class ChatCoordinator(QObject):
             "try_again": known and not busy,
             "stop": busy,
             "copy_answer": answer is not None and bool(answer.source()),
+            "earlier_version": self._pane.chat.has_versions and not busy,
+            "later_version": self._pane.chat.has_versions and not busy,
             "next_chat": bool(self._conversations),
             "previous_chat": bool(self._conversations),
         }

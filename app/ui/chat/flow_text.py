@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from PySide6.QtCore import QEvent, QSize, QSizeF, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QPalette, QTextDocument, QTextOption, QWheelEvent
+from PySide6.QtGui import QDesktopServices, QFocusEvent, QPalette, QTextDocument, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip
 
 from app.ui.chat.markdown import html_from_markdown
@@ -64,6 +64,12 @@ class FlowText(QTextBrowser):
         width = math.ceil(probe.idealWidth())
         probe.deleteLater()
         return width + 1
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Who comes by Tab is at the first link, or backwards at the last one, and sees it."""
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.focusNextPrevChild(event.reason() == Qt.FocusReason.TabFocusReason)
 
     def _render(self) -> None:
         palette = self.palette()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.base.settings import Settings
 from app.ui.chat import words
@@ -55,7 +55,10 @@ class ChatPane(QWidget):
         self.on_theme_changed()
 
     def show_empty(self, empty: bool) -> None:
-        """The empty state or the chat."""
+        """The empty state or the chat; who pressed an example goes on in the message box."""
+        focused = QApplication.focusWidget()
+        if focused is not None and not empty and self.empty.isAncestorOf(focused):
+            self.composer.setFocus()
         self._stack.setCurrentWidget(self.empty if empty else self.chat)
         if empty:
             self.latest.hide()

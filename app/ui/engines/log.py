@@ -26,7 +26,6 @@ class EngineLog(QDialog):
         self._engines = engines
         self._offer = offer
         self.box = QPlainTextEdit()
-        self.box.setObjectName("engine_log")
         self.box.setReadOnly(True)
         self.box.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.box.setAccessibleName("Log")

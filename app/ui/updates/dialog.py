@@ -45,7 +45,6 @@ class UpdateDialog(Sheet):
         self._preferences = preferences
         self._shown: UpdateState | None = None
         self.state, self.trouble, self.news = self.add_text(""), TroubleFrame(), QPlainTextEdit()
-        self.news.setObjectName("licence_text")
         self.news.setReadOnly(True)
         self.news.setTabChangesFocus(True)
         self.news.setAccessibleName(words.NEWS)

@@ -61,11 +61,11 @@ QPushButton#new_chat {
 }
 QPushButton#new_chat:hover { background: $raised; border-color: $border_strong; }
 QPushButton#new_chat:focus { border: 2px solid $focus; padding: 7px 11px; }
-QListWidget#chat_list { background: transparent; border: none; outline: none; padding: 0; }
+QListWidget#chat_list { background: transparent; border: 2px solid transparent; border-radius: 9px; outline: none; padding: 0; }
+QListWidget#chat_list:focus { border-color: $focus; }
 QListWidget#chat_list::item { border-radius: 7px; padding: 6px 9px; margin: 1px 0; color: $text; border: 2px solid transparent; }
 QListWidget#chat_list::item:hover { background: $hover; }
 QListWidget#chat_list::item:selected { background: $selected; color: $text; }
-QListWidget#chat_list:focus::item:selected { border-color: $focus; }
 QListWidget#chat_list::item:disabled { color: $muted; background: transparent; padding: 12px 9px 3px 9px; }
 QListWidget#chat_list QLineEdit { padding: 3px 6px; border: 2px solid $focus; border-radius: 6px; background: $surface; }
 
@@ -77,7 +77,11 @@ QLabel#model_state { color: $muted; font-size: ${small}pt; padding-left: 5px; }
 QLabel#model_state[tone="error"] { color: $danger; }
 QLabel#model_state[tone="busy"] { color: $accent; }
 
-QScrollArea#chat_view, QWidget#chat_canvas, QWidget#chat_column, QWidget#chat_area { background: $window; border: none; }
+QScrollArea#chat_view { background: $window; border: 2px solid $window; }
+QScrollArea#chat_view:focus { border-color: $focus; }
+QWidget#chat_canvas, QWidget#chat_column, QWidget#chat_area { background: $window; border: none; }
+QDialog QScrollArea { border: 2px solid transparent; border-radius: 6px; }
+QDialog QScrollArea:focus { border-color: $focus; }
 QFrame#bubble { background: $bubble; border: none; border-radius: 14px; }
 QTextBrowser { background: transparent; border: none; color: $text; selection-background-color: $selection; selection-color: $text; }
 QLabel[role="muted"] { color: $muted; }
@@ -151,7 +155,6 @@ QFrame#engine_banner QPushButton#link:focus { text-decoration: underline; }
 QLabel#engine_part { font-weight: 600; color: $text; }
 QProgressBar { background: $border; border: none; border-radius: 3px; min-height: 6px; max-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
-QPlainTextEdit#engine_log { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
 
 QScrollArea#model_area, QWidget#model_body { background: $window; border: none; }
 QFrame#machine_panel { background: $accent_soft; border: none; border-radius: 12px; }
@@ -173,8 +176,8 @@ QFrame#trouble, QFrame#strip[tone="bad"] { background: $danger_soft; border: non
 QFrame#strip { background: $code_header; border: none; border-radius: 9px; }
 QFrame#strip[tone="good"] { background: $accent_soft; }
 QLabel#offline_line { background: $code_header; color: $text; border-radius: 9px; padding: 8px 14px; }
-QPlainTextEdit#licence_text { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
-QPlainTextEdit#licence_text:focus { border: 2px solid $focus; padding: 5px; }
+QDialog QPlainTextEdit { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
+QDialog QPlainTextEdit:focus { border: 2px solid $focus; padding: 5px; }
 QPushButton::menu-indicator { image: url("$arrow"); width: 12px; height: 12px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }
 
 QScrollBar:vertical { background: transparent; width: 11px; margin: 2px; }

@@ -18,9 +18,7 @@ from pytestqt.qtbot import QtBot
 from app.main import Parts
 from app.ui.widgets.labels import ElidedButton
 from app.ui.widgets.plain import LONGEST_TIP, PlainLabel, message_box, one_line, shown, tip, without_keys
-from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.every_window import every_window
-from tests.helpers.scripted_gpu import ScriptedGpu
 from tests.helpers.scripted_library import ScriptedLibrary
 from tests.helpers.waiting import WAIT_MS, steady
 
@@ -68,14 +66,6 @@ def faults(name: str, window: QWidget) -> Iterator[str]:
     for view in window.findChildren(QAbstractItemView):
         if "\u202e" in view.accessibleName():
             yield f"{name}: {view.accessibleName()[:40]!r}"
-
-
-@pytest.fixture
-def everything(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> Parts:
-    """A window whose models and add-on are scripted."""
-    monkeypatch.setattr("app.main.Library", ScriptedLibrary)
-    monkeypatch.setattr("app.main.GpuAddon", ScriptedGpu)
-    return make_window()
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=[text[:12].strip().replace("\n", " ") for text in HOSTILE])
