@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -37,6 +37,10 @@ def day_group(milliseconds: int, today: date) -> str:
 class _RenameDelegate(QStyledItemDelegate):
     """A line edit that tells who is being renamed."""
 
+    def __init__(self, view: QListWidget) -> None:
+        super().__init__(view)
+        self._view = view
+
     def createEditor(
         self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> QWidget:
@@ -45,6 +49,15 @@ class _RenameDelegate(QStyledItemDelegate):
         editor.setAccessibleName("Title of the chat")
         editor.setMaxLength(200)
         return editor
+
+    def updateEditorGeometry(
+        self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """The whole row: Qt would take the room of the text alone, too low for a border and its letters."""
+        row: QRect = option.rect
+        height = max(row.height(), editor.sizeHint().height())
+        width = min(row.width(), self._view.viewport().width() - row.left())
+        editor.setGeometry(row.left(), row.center().y() - height // 2, width, height)
 
 
 class ConversationList(QListWidget):
@@ -78,8 +91,9 @@ class ConversationList(QListWidget):
         self.itemChanged.connect(self.on_item_changed)
 
     def fill(self, conversations: tuple[Conversation, ...], current: str | None, today: date) -> None:
-        """Show these chats."""
+        """Show these chats; what is in view stays where it is."""
         self._filling = True
+        place, before = self.verticalScrollBar().value(), self.current_id
         self.clear()
         group = ""
         for conversation in conversations:
@@ -93,7 +107,11 @@ class ConversationList(QListWidget):
             item.setToolTip(tip(conversation.title))
             self.addItem(item)
         self._filling = False
+        self.doItemsLayout()
+        self.verticalScrollBar().setValue(place)
         self.select(current)
+        if current == before:
+            self.verticalScrollBar().setValue(place)
 
     def select(self, conversation_id: str | None) -> None:
         """Mark a chat without asking for it."""
@@ -202,9 +220,11 @@ class Sidebar(QWidget):
 
     Signals:
         new_chat_requested: The button was pressed.
+        needed: The list must be seen: something in it is edited.
     """
 
     new_chat_requested = Signal()
+    needed = Signal()
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()

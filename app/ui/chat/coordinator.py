@@ -155,7 +155,6 @@ class ChatCoordinator(QObject):
         """Settings hold at once."""
         self._pane.chat.set_calm(settings.drafts == "calm")
         self._pane.chat.set_reduce_motion(settings.reduce_motion)
-        self._sidebar.setVisible(settings.show_chat_list)
 
     # -- what the user does -----------------------------------------------------------------------------------------
 
@@ -166,7 +165,7 @@ class ChatCoordinator(QObject):
 
     def on_rename(self) -> None:
         """Edit the chat's title in the list."""
-        self._preferences.set(show_chat_list=True)
+        self._sidebar.needed.emit()
         self._sidebar.list.setFocus()
         self._sidebar.list.rename_current()
 

@@ -30,7 +30,6 @@ class SettingsCoordinator(QObject):
         self._window, self._actions = window, actions
         self._preferences, self._themes = preferences, themes
         actions["settings"].triggered.connect(self.on_settings)
-        actions["chat_list"].triggered.connect(self.switch_chat_list)
         actions["larger"].triggered.connect(self.on_larger)
         actions["smaller"].triggered.connect(self.on_smaller)
         actions["normal"].triggered.connect(self.on_normal)
@@ -43,10 +42,6 @@ class SettingsCoordinator(QObject):
     def on_settings(self) -> None:
         """The settings dialog."""
         SettingsDialog(self._preferences, self._window).open()
-
-    def switch_chat_list(self) -> None:
-        """Hide or show the chat list."""
-        self._preferences.set(show_chat_list=not self._settings.show_chat_list)
 
     def on_larger(self) -> None:
         """Larger text."""
@@ -73,7 +68,6 @@ class SettingsCoordinator(QObject):
         self._themes.set_appearance(settings.appearance)
         self._themes.set_text_scale(settings.text_scale)
         for name, checked in (
-            ("chat_list", settings.show_chat_list),
             ("calm", settings.drafts == "calm"),
             ("reduce_motion", settings.reduce_motion),
         ):

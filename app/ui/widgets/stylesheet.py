@@ -67,7 +67,7 @@ QListWidget#chat_list::item { border-radius: 7px; padding: 6px 9px; margin: 1px 
 QListWidget#chat_list::item:hover { background: $hover; }
 QListWidget#chat_list::item:selected { background: $selected; color: $text; }
 QListWidget#chat_list::item:disabled { color: $muted; background: transparent; padding: 12px 9px 3px 9px; }
-QListWidget#chat_list QLineEdit { padding: 3px 6px; border: 2px solid $focus; border-radius: 6px; background: $surface; }
+QListWidget#chat_list QLineEdit { padding: 0 7px; border: 2px solid $focus; border-radius: 7px; background: $surface; }
 
 QWidget#header { background: $window; border-bottom: 1px solid $border; }
 QPushButton#model_name { color: $text; font-weight: 600; background: transparent; border: 2px solid transparent; padding: 1px 6px; text-align: left; }
@@ -131,12 +131,16 @@ QComboBox, QSpinBox, QLineEdit {
 QComboBox:focus, QSpinBox:focus, QLineEdit:focus { border: 2px solid $focus; padding: 4px 8px; }
 QSpinBox::up-button, QSpinBox::down-button { width: 0; border: none; }
 QSpinBox QLineEdit { border: none; padding: 0 7px; background: transparent; }
+QComboBox { combobox-popup: 0; }
 QComboBox::drop-down { border: none; width: 24px; }
-QComboBox::down-arrow { image: url("$arrow"); width: 12px; height: 12px; }
+QComboBox::down-arrow { image: url("$arrow"); width: ${mark}px; height: ${mark}px; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $border_strong; selection-background-color: $accent_soft; selection-color: $text; }
+QComboBox QAbstractItemView { outline: none; }
+QComboBox QAbstractItemView::item { padding: 4px 7px; color: $text; }
+QComboBox QAbstractItemView::item:selected { background: $accent_soft; }
 QCheckBox { spacing: 0; }
 QCheckBox[role="text"] { spacing: 8px; }
-QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px; background: $surface; }
+QCheckBox::indicator { width: ${box}px; height: ${box}px; border: 1px solid $border_strong; border-radius: 4px; background: $surface; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
 QCheckBox::indicator:focus { border: 2px solid $focus; }
 QLabel#dialog_title { font-size: ${lead}pt; font-weight: 600; }
@@ -178,7 +182,7 @@ QFrame#strip[tone="good"] { background: $accent_soft; }
 QLabel#offline_line { background: $code_header; color: $text; border-radius: 9px; padding: 8px 14px; }
 QDialog QPlainTextEdit { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
 QDialog QPlainTextEdit:focus { border: 2px solid $focus; padding: 5px; }
-QPushButton::menu-indicator { image: url("$arrow"); width: 12px; height: 12px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }
+QPushButton::menu-indicator { image: url("$arrow"); width: ${mark}px; height: ${mark}px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }
 
 QScrollBar:vertical { background: transparent; width: 11px; margin: 2px; }
 QScrollBar::handle:vertical { background: $border_strong; border-radius: 3px; min-height: 36px; }
@@ -203,6 +207,8 @@ def stylesheet_from_tokens(tokens: Tokens, ui_points: float, body_points: float,
         lead=f"{ui_points * 1.25:.2f}",
         title=f"{ui_points * 2.0:.2f}",
         round=round_size,
+        box=round(ui_points * 1.6),
+        mark=round(ui_points * 1.2),
         round_radius=round_size // 2 + 2,
         arrow=arrow,
         check=check,
