@@ -8,7 +8,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -31,6 +30,7 @@ from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import ElidedLabel, Sentence
 from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.question import Question
+from app.ui.widgets.sheet import PanelHost
 from app.ui.widgets.theme import ThemeManager
 
 # -- the three panels: the state in one glance, the facts, and the build that runs -------------------------------------
@@ -259,7 +259,7 @@ SIZE, SMALL = (640, 660), (640, 300)  # small while there is only a sentence to 
 TONES = {"ready": "good", "failed": "bad", "damaged": "bad"}
 
 
-class EngineCard(QDialog):
+class EngineCard(PanelHost):
     """One model, one card."""
 
     def __init__(self, engines: Engines, themes: ThemeManager, parent: QWidget | None = None) -> None:
@@ -294,7 +294,7 @@ class EngineCard(QDialog):
 
     def _lay_out(self) -> None:
         body = QWidget()
-        column = QVBoxLayout(body)
+        column = self.page_column = QVBoxLayout(body)
         column.setContentsMargins(24, 20, 24, 12)
         column.setSpacing(14)
         for widget in (self.subject, self.banner, self.work, self.facts):

@@ -16,6 +16,7 @@ from app.base import texts
 from app.ui.help import words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.icons import pixmap_from_svg
+from app.ui.widgets.labels import Sentence
 from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.sheet import close_below
 from app.ui.widgets.theme import Theme
@@ -61,8 +62,8 @@ class AboutDialog(QDialog):
         name.setObjectName("empty_title")
         tagline = PlainLabel(texts.TAGLINE)
         tagline.setObjectName("empty_tagline")
-        about = PlainLabel(words.ABOUT, wrap=True)
-        small = PlainLabel(f"{words.LICENSE_LINE} \u00b7 Qt {qVersion()} (LGPL)", "muted")
+        about = Sentence(words.ABOUT)
+        small = Sentence(f"{words.LICENSE_LINE} \u00b7 Qt {qVersion()} (LGPL)", "muted")
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(36, 28, 36, 12)
@@ -75,4 +76,5 @@ class AboutDialog(QDialog):
         column.addSpacing(4)
         column.addWidget(small)
         close_below(self, body)
-        self.setFixedWidth(round(theme.ui_points * 44))
+        width = round(theme.ui_points * 44)
+        resize_within_screen(self, width, column.totalHeightForWidth(width) + round(theme.ui_points * 8))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from app.library.values import LibraryStatus
 from app.network.errors import host
@@ -23,6 +23,7 @@ from app.ui.widgets import words as common_words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import ElidedLabel, Sentence, Strip
 from app.ui.widgets.plain import set_tip, tip
+from app.ui.widgets.sheet import PanelHost
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 SIZE = (760, 760)
 
 
-class ModelsWindow(QDialog):
+class ModelsWindow(PanelHost):
     """All models.
 
     Signals:
@@ -59,6 +60,7 @@ class ModelsWindow(QDialog):
         self._pausing: set[str] = set()
         self.strip = Strip(common_words.CLOSE)
         self.list = ModelList()
+        self.page_column = self.list.column
         self.asking = ElidedLabel()
         self.asking.setProperty("role", "faint")
         self.asking.setMinimumWidth(1)

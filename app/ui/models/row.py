@@ -19,11 +19,10 @@ from PySide6.QtWidgets import (
 from app.ui.models import words
 from app.ui.models.buttons import Button
 from app.ui.models.row_status import Bar, RowStatus
-from app.ui.widgets.labels import ElidedLabel, Pill, Sentence, TroubleFrame, set_tone
+from app.ui.widgets.labels import ElidedLabel, Pill, Sentence, TroubleFrame, set_tone, turn
 from app.ui.widgets.plain import PlainLabel, set_tip, tip
 
 STEPS = 1000  # of the progress bar
-NARROW_EMS = 75
 MOST_BUTTONS = 2  # beside "More"
 
 
@@ -192,10 +191,7 @@ class ModelRow(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Buttons stand beside the last lines, or below them where there is no room."""
         super().resizeEvent(event)
-        wide = self.width() > NARROW_EMS * self.fontMetrics().averageCharWidth()
-        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
-        if self._foot.direction() != direction:
-            self._foot.setDirection(direction)
+        turn(self._foot, self)
 
     # -- pressing ---------------------------------------------------------------------------------------------------
 

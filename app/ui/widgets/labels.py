@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.base.errors import ErrorReport
+from app.ui.widgets import words
 from app.ui.widgets.plain import PlainLabel, one_line, tip, without_keys
 
 LEAST_WIDTH = 60  # of a sentence
+NARROW_EMS = 75  # below that, buttons stand under their text
 PADDING = 8  # of an elided button, on each side; the style sheet says the same with its border
 
 
 class Sentence(PlainLabel):
-    """Plain text over as many lines as it needs; one long word (a path) does not make the window wider."""
+    """Plain text over as many lines as it needs, to select and copy; one long word (a path) does not make it wider."""
 
     def __init__(self, text: str = "", role: str = "") -> None:
         super().__init__(text, role, wrap=True)
@@ -27,6 +29,34 @@ class Sentence(PlainLabel):
         """Say it; nothing is shown if there is nothing to say."""
         self.setText(text)
         self.setVisible(bool(text))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy as the menu does."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selected()
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Copy what is selected: as it was said, without the places where Qt may break it."""
+        if self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse:
+            menu = QMenu(self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.setAccessibleName(words.COPY)
+            copy = menu.addAction(words.COPY)
+            copy.setEnabled(self.hasSelectedText())
+            copy.triggered.connect(self.copy_selected)
+            menu.addAction(words.SELECT_ALL).triggered.connect(self.select_all)
+            menu.popup(event.globalPos())
+
+    def copy_selected(self) -> None:
+        """Into the clipboard."""
+        if self.hasSelectedText():
+            QGuiApplication.clipboard().setText(self.selectedText())
+
+    def select_all(self) -> None:
+        """All that it says."""
+        self.setSelection(0, len(super().text()))
 
 
 class Pill(PlainLabel):
@@ -82,11 +112,10 @@ class Strip(QFrame):
         column.setSpacing(2)
         column.addWidget(self.text)
         column.addWidget(self.hint)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 8, 8, 8)
-        row.addLayout(column, 1)
-        row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(14, 8, 8, 8)
+        self._row.addLayout(column, 1)
+        self._row.addLayout(beside(self.action, self.close_button))
         self._do: Callable[[], None] | None = None
         self.close_button.clicked.connect(self.hide)
         self.action.clicked.connect(self.on_action_clicked)
@@ -106,11 +135,33 @@ class Strip(QFrame):
         set_tone(self, tone)
         self.show()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons beside or below the text."""
+        super().resizeEvent(event)
+        turn(self._row, self)
+
     def on_action_clicked(self) -> None:
         """Do what belongs to this news."""
         self.hide()
         if self._do is not None:
             self._do()
+
+
+def beside(*buttons: QPushButton) -> QHBoxLayout:
+    """Buttons at the right end of a row, at its head."""
+    row = QHBoxLayout()
+    row.addStretch(1)
+    for button in buttons:
+        row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+    return row
+
+
+def turn(row: QBoxLayout, widget: QWidget, ems: int = NARROW_EMS) -> None:
+    """Let the parts of a row stand below each other where `widget` is narrower than so many characters."""
+    wide = widget.width() > ems * widget.fontMetrics().averageCharWidth()
+    direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+    if row.direction() != direction:
+        row.setDirection(direction)
 
 
 def set_tone(widget: QWidget, tone: str, name: str = "tone") -> None:

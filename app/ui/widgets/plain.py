@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QLabel, QMessageBox, QWidget
 LONGEST = 2_000  # characters in a label
 LONGEST_TIP = 700
 TIP_LINE = 72  # characters of a tool tip that need no second line
-_RUN = 30  # characters of one word, after which a tool tip may break it
+_RUN = 30  # characters of one word (a path), after which it may break; Qt cuts off what is longer than a line
+_BREAK = "\u200b"
 # Overrides and embeddings turn what follows them around, also the rest of our sentence.
 _TURNING = re.compile("[\u202a-\u202e]")
 _ISOLATES = re.compile("[\u2066-\u2069]")
@@ -46,8 +47,12 @@ def tip(text: str) -> str:
     text = shown(text.strip(), LONGEST_TIP)
     if "<" not in text and "&" not in text and all(len(line) <= TIP_LINE for line in text.split("\n")):
         return text
-    breakable = re.sub(rf"(\S{{{_RUN}}})(?=\S)", "\\1\u200b", text)
-    return f'<p style="white-space: pre-wrap">{html.escape(breakable)}</p>'
+    return f'<p style="white-space: pre-wrap">{html.escape(breakable(text))}</p>'
+
+
+def breakable(text: str) -> str:
+    """`text` with places in its very long words where a line may end; they cannot be seen."""
+    return re.sub(rf"(\S{{{_RUN}}})(?=\S)", rf"\1{_BREAK}", text)
 
 
 def set_tip(widget: QWidget, text: str) -> None:
@@ -86,4 +91,12 @@ class PlainLabel(QLabel):
 
     def setText(self, text: str) -> None:
         """Say it; a label of one line keeps to one."""
-        super().setText(shown(text) if self.wordWrap() else one_line(text))
+        super().setText(breakable(shown(text)) if self.wordWrap() else one_line(text))
+
+    def text(self) -> str:
+        """What it says."""
+        return super().text().replace(_BREAK, "")
+
+    def selectedText(self) -> str:
+        """What is selected of it."""
+        return super().selectedText().replace(_BREAK, "")

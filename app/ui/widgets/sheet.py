@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QDialogButtonBox,
+    QFrame,
     QHBoxLayout,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
+from app.ui.widgets.first_size import FRAME
 from app.ui.widgets.labels import Sentence
 from app.ui.widgets.theme import Theme
 
+GAP = 6  # above the buttons
+
+
+class _PageArea(QScrollArea):
+    """A page that scrolls where it is higher than its window; then, and only then, it is a Tab stop."""
+
+    def __init__(self, page: QWidget, name: str) -> None:
+        super().__init__()
+        self.setObjectName("page_area")
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName(name)
+        self.setWidget(page)
+        self.verticalScrollBar().rangeChanged.connect(self.on_range_changed)
+
+    def on_range_changed(self, least: int, most: int) -> None:
+        """What does not fit can be scrolled by key, too."""
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus if most > least else Qt.FocusPolicy.NoFocus)
+
+    def minimumSizeHint(self) -> QSize:
+        """A page of one line is no higher than that."""
+        return QSize(0, self.fontMetrics().height())
+
 
 class Sheet(QDialog):
-    """A dialog that is gone when it is closed; as high as its texts need, unless it has a size of its own."""
+    """A dialog that is gone when it is closed; as high as its texts need, unless it has a size of its own.
+
+    What is higher than the screen scrolls.
+    """
 
     own_size = False
     width_ems = 44
@@ -35,14 +66,17 @@ class Sheet(QDialog):
         self.buttons = QDialogButtonBox()
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
-        self.column = QVBoxLayout()
+        body = QWidget()
+        self.column = QVBoxLayout(body)
+        self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(10)
+        self._area = _PageArea(body, head)
         page = QVBoxLayout(self)
         page.setContentsMargins(24, 20, 24, 16)
         page.setSpacing(10)
         page.addWidget(self.head)
-        page.addLayout(self.column, 1)
-        page.addSpacing(6)
+        page.addWidget(self._area, 1)
+        page.addSpacing(GAP)
         page.addWidget(self.buttons)
         self.setMinimumWidth(
             min(round(theme.ui_points * self.width_ems), self.screen().availableGeometry().width() - 40)
@@ -75,9 +109,12 @@ class Sheet(QDialog):
     def fit_height(self) -> None:
         """As high as its texts need at this width."""
         page = self.layout()
-        if page is not None and not self.own_size:
-            page.activate()
-            self.resize(self.width(), page.totalHeightForWidth(self.width()))
+        if page is None or self.own_size:
+            return
+        page.activate()
+        around = self.height() - self.head.height() - self._area.height()
+        inner = self.head.heightForWidth(self.head.width()) + self.column.totalHeightForWidth(self._area.width())
+        self.resize(self.width(), min(around + inner, self.screen().availableGeometry().height() - FRAME.height()))
 
     def showEvent(self, event: QShowEvent) -> None:
         """The texts have their fonts now."""
@@ -91,8 +128,20 @@ class Sheet(QDialog):
         return label
 
 
+class PanelHost(QDialog):
+    """A dialog to which other subjects add their lines, at the head of what scrolls."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.page_column = QVBoxLayout()
+
+    def add_panel(self, panel: QWidget) -> None:
+        """Above everything else."""
+        self.page_column.insertWidget(0, panel)
+
+
 def close_below(dialog: QDialog, body: QWidget) -> None:
-    """Lay a dialog out: its body, and Close below it."""
+    """Lay a dialog out: its body, which scrolls where it has to, and Close below it."""
     buttons = QDialogButtonBox()
     close: QPushButton = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
     close.setDefault(True)
@@ -103,5 +152,5 @@ def close_below(dialog: QDialog, body: QWidget) -> None:
     row.addWidget(buttons)
     page = QVBoxLayout(dialog)
     page.setContentsMargins(0, 0, 0, 0)
-    page.addWidget(body, 1)
+    page.addWidget(body if isinstance(body, QScrollArea) else _PageArea(body, dialog.windowTitle()), 1)
     page.addLayout(row)

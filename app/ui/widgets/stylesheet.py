@@ -82,6 +82,8 @@ QScrollArea#chat_view:focus { border-color: $focus; }
 QWidget#chat_canvas, QWidget#chat_column, QWidget#chat_area { background: $window; border: none; }
 QDialog QScrollArea { border: 2px solid transparent; border-radius: 6px; }
 QDialog QScrollArea:focus { border-color: $focus; }
+QDialog QScrollArea#page_area { border: none; }
+QDialog QScrollArea#page_area:focus { border: 2px solid $focus; }
 QFrame#bubble { background: $bubble; border: none; border-radius: 14px; }
 QTextBrowser { background: transparent; border: none; color: $text; selection-background-color: $selection; selection-color: $text; }
 QLabel[role="muted"] { color: $muted; }

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 CANCEL = "Cancel"
 CLOSE = "Close"
+COPY = "Copy"
+SELECT_ALL = "Select all"
 LICENCE = "Licence"

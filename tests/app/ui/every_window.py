@@ -91,7 +91,7 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
     def doctor() -> QWidget:
         dialog = DoctorDialog(parts.gpu, theme, window)
         for status in ("pass", "note", "fail"):
-            parts.gpu.check_arrived.emit(Finding(text, status, text, text))  # type: ignore[arg-type]
+            parts.gpu.check_arrived.emit(Finding("Graphics card", status, text, text))  # type: ignore[arg-type]
         parts.gpu.checks_ended.emit()
         return dialog
 

@@ -137,7 +137,7 @@ def test_every_control_has_a_name(models: ModelsWindow, library: ScriptedLibrary
 def test_headings_tell_what_is_here(models: ModelsWindow, library: ScriptedLibrary) -> None:
     library.show(library_of(mine("m", ModelState.INSTALLED)))
     here, there = (models.list._headings[one] for one in (True, False))
-    order = [models.list._column.itemAt(at).widget() for at in range(models.list._column.count() - 1)]
+    order = [models.list.column.itemAt(at).widget() for at in range(models.list.column.count() - 1)]
     assert order.index(here) < order.index(models.list.rows["m"]) < order.index(there)
     assert order.index(there) < order.index(models.list.rows["catalogue:google-bf16"])
 
