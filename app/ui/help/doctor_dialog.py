@@ -27,6 +27,7 @@ class DoctorDialog(Sheet):
     """Asks when it is made; checks come one after another."""
 
     own_size = True
+    scrolls = False
 
     def __init__(self, gpu: GpuAddon, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(help_words.DOCTOR, help_words.DOCTOR, theme, parent)

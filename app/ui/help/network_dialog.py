@@ -25,6 +25,7 @@ class NetworkDialog(Sheet):
     """A card for each reason."""
 
     own_size = True
+    scrolls = False
 
     def __init__(
         self, uses: Sequence[NetworkUse], preferences: Preferences, theme: Theme, parent: QWidget | None = None

@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.base.errors import ErrorReport
 from app.ui.widgets import words
@@ -56,7 +66,7 @@ class Sentence(PlainLabel):
 
     def select_all(self) -> None:
         """All that it says."""
-        self.setSelection(0, len(super().text()))
+        self.setSelection(0, len(QLabel.text(self)))  # with the places to break
 
 
 class Pill(PlainLabel):

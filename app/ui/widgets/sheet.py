@@ -53,6 +53,7 @@ class Sheet(QDialog):
     """
 
     own_size = False
+    scrolls = True  # False for dialogs with a list of their own that scrolls
     width_ems = 44
 
     def __init__(self, title: str, head: str, theme: Theme, parent: QWidget | None = None) -> None:
@@ -70,7 +71,7 @@ class Sheet(QDialog):
         self.column = QVBoxLayout(body)
         self.column.setContentsMargins(0, 0, 0, 0)
         self.column.setSpacing(10)
-        self._area = _PageArea(body, head)
+        self._area = _PageArea(body, head) if self.scrolls else body
         page = QVBoxLayout(self)
         page.setContentsMargins(24, 20, 24, 16)
         page.setSpacing(10)
