@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QLabel, QMessageBox, QWidget
 LONGEST = 2_000  # characters in a label
 LONGEST_TIP = 700
 TIP_LINE = 72  # characters of a tool tip that need no second line
-_RUN = 30  # characters of one word (a path), after which it may break; Qt cuts off what is longer than a line
+_LONG_WORD = re.compile(r"\S{16,}")  # Qt cuts off a word (a path) that is longer than a line
+_PIECE = re.compile(r"[^\W_]{14}(?=\w)|[^\w\s]+(?=\w)|_+(?=[^\W_])")  # behind which it may break
 _BREAK = "\u200b"
 # Overrides and embeddings turn what follows them around, also the rest of our sentence.
 _TURNING = re.compile("[\u202a-\u202e]")
@@ -52,7 +53,7 @@ def tip(text: str) -> str:
 
 def breakable(text: str) -> str:
     """`text` with places in its very long words where a line may end; they cannot be seen."""
-    return re.sub(rf"(\S{{{_RUN}}})(?=\S)", rf"\1{_BREAK}", text)
+    return _LONG_WORD.sub(lambda word: _PIECE.sub(lambda piece: piece.group() + _BREAK, word.group()), text)
 
 
 def set_tip(widget: QWidget, text: str) -> None:

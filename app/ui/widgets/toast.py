@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QPushButton
 
+from app.ui.widgets.labels import beside, turn
 from app.ui.widgets.plain import PlainLabel
 
 UNDO_MS = 10_000
 NOTICE_MS = 9_000
+LEAST_EMS = 50  # below that, the buttons stand under the text
 
 
 class Toast(QFrame):
@@ -35,11 +38,10 @@ class Toast(QFrame):
         self.action.hide()
         for each in (self.action, self.button):
             each.setCursor(Qt.CursorShape.PointingHandCursor)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 5, 6, 5)
-        row.addWidget(self._label, 1)
-        row.addWidget(self.action)
-        row.addWidget(self.button)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(16, 5, 6, 5)
+        self._row.addWidget(self._label, 1)
+        self._row.addLayout(beside(self.action, self.button))
         self._do: Callable[[], None] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -66,6 +68,11 @@ class Toast(QFrame):
         self._timer.stop()
         if not stays:
             self._timer.start()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons beside or below the text."""
+        super().resizeEvent(event)
+        turn(self._row, self, LEAST_EMS)
 
     def on_pressed(self) -> None:
         """The button."""

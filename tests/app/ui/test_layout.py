@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +50,10 @@ def cut(window: QWidget) -> Iterator[str]:
                 continue
             name = f"label {widget.text()[:30]!r}"
             if widget.wordWrap():
+                pieces = re.split(r"[\s\u200b/-]", QLabel.text(widget))
+                longest = max(widget.fontMetrics().horizontalAdvance(piece) for piece in pieces)
+                if longest > widget.width():
+                    yield f"{name} has a word of {longest} in {widget.width()}"
                 need = widget.heightForWidth(widget.width())
             elif widget.fontMetrics().horizontalAdvance(widget.text()) > widget.width():
                 yield f"{name} is {widget.width()} wide"
