@@ -104,6 +104,7 @@ class MainWindow(QMainWindow):
         chat_list.triggered.connect(self.panels.toggle)
         self.panels.sidebar_shown.connect(chat_list.setChecked)
         self.pane.header.name_clicked.connect(self.models.show_page)
+        self.models.advice.check_wanted.connect(self.help.on_doctor)
         self.models.engines_wanted.connect(self.engines.open_card)
         self.models.buttons.network_wanted.connect(self.help.show_network)
         self.models.opened.connect(self.gpu.on_dialog_opened)

@@ -48,7 +48,7 @@ class UpdatesCoordinator(QObject):
 
     def on_updates(self) -> None:
         """Whoever opens the dialog asks, unless there is more to tell already."""
-        if self._updates.status.state in (UpdateState.IDLE, UpdateState.CURRENT, UpdateState.NEWER, UpdateState.ASKING):
+        if self._updates.status.found is None or self._updates.status.state is UpdateState.NEWER:
             self._updates.ask()
         self._show_dialog()
 

@@ -140,6 +140,8 @@ def state_text(status: UpdateStatus) -> str:
             return words.ASKING
         case UpdateState.CURRENT:
             return texts.newest(__version__)
+        case UpdateState.NOBODY:
+            return f"{texts.GIT_UPDATES} {texts.GIT_UPDATES_HINT}"
         case UpdateState.CHECKING:
             return words.CHECKING
         case UpdateState.IDLE:

@@ -47,7 +47,7 @@ def test_no_card_says_why_once(models: ModelsWindow, library: ScriptedLibrary) -
     machine = models.list.machine
     assert machine.card.text() == "No graphics card in use"
     shown = f"{machine.around.text()} {machine.advice.text()}"
-    assert shown.count("No NVIDIA driver answers on this computer.") == 1
+    assert shown.count("No NVIDIA card found.") == 1
     row = models.list.rows["catalogue:nvidia-nvfp4"]
     assert "It needs an NVIDIA card." in row.fit.text()
     assert "The starter model runs on every computer" in row.fit.text()
