@@ -131,7 +131,7 @@ class ModelsCoordinator(QObject):
         """What goes on is said in the header from now on."""
         self.buttons.host = self._window
         if self.page is not None:
-            self.page.strip.hide()
+            self.page.strip.pass_by()
         self._show_link()
 
     def on_open_model(self) -> None:

@@ -162,14 +162,14 @@ class ModelsWindow(PanelHost):
             self.list.toggle_details(model_id)
             self._refresh_rows()
         elif model is not None:
-            self.strip.hide()
+            self.strip.pass_by()
             self.wanted.emit(name, model)
 
     def on_button_clicked(self) -> None:
         """A button of the window, or a line of its menu."""
         sender = self.sender()
         if sender is not None:
-            self.strip.hide()
+            self.strip.pass_by()
             self.wanted.emit(sender.property("does"), None)
 
     # -- inside -----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.base.errors import ErrorReport
 from app.ui.widgets import words
+from app.ui.widgets.news import News, NewsStack
 from app.ui.widgets.plain import PlainLabel, one_line, tip, without_keys
 
 LEAST_WIDTH = 60  # of a sentence
@@ -107,7 +108,7 @@ class TroubleFrame(QFrame):
 
 
 class Strip(QFrame):
-    """News at the head of a window, until it is closed or something else is said."""
+    """News at the head of a window, until it is closed; what has a button waits below what is said later."""
 
     def __init__(self, close: str) -> None:
         super().__init__()
@@ -126,8 +127,8 @@ class Strip(QFrame):
         self._row.setContentsMargins(14, 8, 8, 8)
         self._row.addLayout(column, 1)
         self._row.addLayout(beside(self.action, self.close_button))
-        self._do: Callable[[], None] | None = None
-        self.close_button.clicked.connect(self.hide)
+        self._news = NewsStack()
+        self.close_button.clicked.connect(self.close_shown)
         self.action.clicked.connect(self.on_action_clicked)
         self.hide()
 
@@ -135,15 +136,30 @@ class Strip(QFrame):
         self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Callable[[], None] | None = None
     ) -> None:
         """Say it, with a button if there is something to do."""
-        self._do = do
-        self.text.setText(text)
-        self.hint.show_text(hint)
-        self.action.setText(action)
-        self.action.setAccessibleName(action or "Action")
-        self.action.setVisible(bool(action))
-        self.setAccessibleName(f"{text} {hint}".strip())
-        set_tone(self, tone)
-        self.show()
+        self._news.put(News(text, hint, tone, action, do))
+        self._refresh()
+
+    def close_shown(self) -> None:
+        """The user has read it."""
+        self._news.close()
+        self._refresh()
+
+    def pass_by(self) -> None:
+        """The user does something else: what has no button of its own is read."""
+        if self._news.pass_by():
+            self._refresh()
+
+    def _refresh(self) -> None:
+        news = self._news.shown
+        self.setVisible(news is not None)
+        if news is not None:
+            self.text.setText(news.text)
+            self.hint.show_text(news.hint)
+            self.action.setText(news.action)
+            self.action.setAccessibleName(news.action or "Action")
+            self.action.setVisible(bool(news.action))
+            self.setAccessibleName(f"{news.text} {news.hint}".strip())
+            set_tone(self, news.tone)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Buttons beside or below the text."""
@@ -152,9 +168,10 @@ class Strip(QFrame):
 
     def on_action_clicked(self) -> None:
         """Do what belongs to this news."""
-        self.hide()
-        if self._do is not None:
-            self._do()
+        do = self._news.shown.do if self._news.shown is not None else None
+        self.close_shown()
+        if do is not None:
+            do()
 
 
 def beside(*buttons: QPushButton) -> QHBoxLayout:

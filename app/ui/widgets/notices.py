@@ -47,7 +47,7 @@ class Notices(QObject):
         return self.place is not None and self.place.isVisible()
 
     def show(self, text: str, stays: bool = False, action: str = "", do: Do | None = None) -> None:
-        """Above the message box; with `stays`, until a button is pressed; `do` is what the button `action` does."""
+        """Above the message box; with `stays` or a button `action`, which does `do`, until a button is pressed."""
         self._toast.show_text(text, stays, action, do)
 
     def report(self, report: ErrorReport) -> None:
@@ -61,8 +61,6 @@ class Notices(QObject):
         self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Do | None = None, stays: bool = False
     ) -> None:
         """In the open dialog that has a place for it, else above the message box."""
-        if action:
-            self.dismiss()  # one such button at a time
         if self.place is not None and self.place_is_open:
             self.place.say(text, hint, tone, action, do)
         else:
@@ -74,7 +72,3 @@ class Notices(QObject):
             self.place.say(report.text, report.hint, "bad")
         else:
             self.report(report)
-
-    def dismiss(self) -> None:
-        """Take the news above the message box away."""
-        self._toast.dismiss()

@@ -9,6 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QPushButton
 
 from app.ui.widgets.labels import beside, turn
+from app.ui.widgets.news import News, NewsStack
 from app.ui.widgets.plain import PlainLabel
 
 UNDO_MS = 10_000
@@ -18,6 +19,8 @@ LEAST_EMS = 50  # below that, the buttons stand under the text
 
 class Toast(QFrame):
     """A text and one button, for some seconds; a second one where there is something to do.
+
+    What stands comes back when what was said after it is gone.
 
     Signals:
         pressed: The button was pressed.
@@ -42,7 +45,7 @@ class Toast(QFrame):
         self._row.setContentsMargins(16, 5, 6, 5)
         self._row.addWidget(self._label, 1)
         self._row.addLayout(beside(self.action, self.button))
-        self._do: Callable[[], None] | None = None
+        self._news = NewsStack()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(milliseconds)
@@ -57,17 +60,10 @@ class Toast(QFrame):
         return self._label.text()
 
     def show_text(self, text: str, stays: bool = False, action: str = "", do: Callable[[], None] | None = None) -> None:
-        """Appear; with `stays`, until a button is pressed; `do` is what the second button, `action`, does."""
-        self._label.setText(text)
-        self._do = do
-        self.action.setText(action)
-        self.action.setAccessibleName(action or "Action")
-        self.action.setVisible(bool(action))
-        self.setAccessibleName(text)
-        self.show()
-        self._timer.stop()
-        if not stays:
-            self._timer.start()
+        """Appear; with `stays` or an `action`, until a button is pressed; `do` is what the second button does."""
+        news = News(text, action=action, do=do, stays=stays)
+        self._news.put(news)
+        self._show(news)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Buttons beside or below the text."""
@@ -81,14 +77,29 @@ class Toast(QFrame):
 
     def on_acted(self) -> None:
         """The second button does what belongs to this text, whatever was said elsewhere since."""
-        do = self._do
+        do = self._news.shown.do if self._news.shown is not None else None
         self.dismiss()
         if do is not None:
             do()
 
     def dismiss(self) -> None:
-        """Go."""
+        """Go; what stands below is shown again."""
         self._timer.stop()
-        if not self.isHidden():
+        below = self._news.close()
+        if below is not None:
+            self._show(below)
+        elif not self.isHidden():
             self.hide()
             self.closed.emit()
+
+    def _show(self, news: News) -> None:
+        self._label.setText(news.text)
+        self.action.setText(news.action)
+        self.action.setAccessibleName(news.action or "Action")
+        self.action.setVisible(bool(news.action))
+        self.setAccessibleName(news.text)
+        self.show()
+        self.updateGeometry()
+        self._timer.stop()
+        if not news.stands:
+            self._timer.start()
