@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self.gpu = GpuCoordinator(self, gpu, preferences, themes, notices)
         self.updates = UpdatesCoordinator(self, actions, updates, preferences, themes, notices)
         network = library.services.network
-        self.help = HelpCoordinator(self, actions, gpu, network, preferences, themes, paths)
+        self.help = HelpCoordinator(self, actions, gpu, network, preferences, themes, notices, paths)
         self._restore_geometry()
         self.settings = SettingsCoordinator(self, actions, preferences, themes, notices)
         TypeAhead(self, self.pane.composer, self.sidebar.list)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from app.ui.chat.chat_list import ConversationList
 from app.ui.chat.composer import Composer
+from app.ui.widgets.sheet import pressed_by_return
 
 _CTRL_ALT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 
@@ -38,6 +39,8 @@ class TypeAhead(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """A key that came up to the window."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            if pressed_by_return(event, self._window):
+                return True
             if event.matches(QKeySequence.StandardKey.Paste):
                 self._composer.paste()
                 return True

@@ -30,7 +30,7 @@ from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import ElidedLabel, Sentence
 from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.question import Question
-from app.ui.widgets.sheet import PanelHost
+from app.ui.widgets.sheet import PanelHost, show_beside
 from app.ui.widgets.theme import ThemeManager
 
 # -- the three panels: the state in one glance, the facts, and the build that runs -------------------------------------
@@ -435,7 +435,7 @@ class EngineCard(PanelHost):
         work = self._engines.work
         offer = work.offer if work is not None else self.offer
         if offer is not None:
-            EngineLog(self._engines, offer, self._themes.theme, self).open()
+            show_beside(self, EngineLog, lambda: EngineLog(self._engines, offer, self._themes.theme, self))
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

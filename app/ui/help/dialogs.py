@@ -28,6 +28,7 @@ class ShortcutsDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         rows = QWidget()
         grid = QGridLayout(rows)
         grid.setContentsMargins(24, 18, 24, 8)
@@ -55,6 +56,7 @@ class AboutDialog(QDialog):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(f"About {texts.APP_NAME}")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         drop = PlainLabel()
         edge = round(theme.ui_points * 6.4)
         drop.setPixmap(pixmap_from_svg("dewpoint", QSize(edge, edge), self.devicePixelRatioF()))

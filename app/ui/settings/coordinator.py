@@ -10,6 +10,7 @@ from app.base.settings import Settings
 from app.bridge.preferences import Preferences
 from app.ui.settings.dialog import SettingsDialog
 from app.ui.widgets.notices import Notices
+from app.ui.widgets.sheet import show_beside
 from app.ui.widgets.theme import ThemeManager
 
 TEXT_STEP = 10
@@ -41,7 +42,7 @@ class SettingsCoordinator(QObject):
 
     def on_settings(self) -> None:
         """The settings dialog."""
-        SettingsDialog(self._preferences, self._window).open()
+        show_beside(self._window, SettingsDialog, lambda: SettingsDialog(self._preferences, self._window))
 
     def on_larger(self) -> None:
         """Larger text."""

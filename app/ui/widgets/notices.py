@@ -55,7 +55,7 @@ class Notices(QObject):
         if report.kind == "known":
             self.show(f"{report.text} {report.hint}".strip(), stays=True)
         elif report.kind == "bug":
-            BugDialog(report, self._themes.theme, self._window).open()
+            BugDialog(report, self._themes.theme, self._window).show()
 
     def say(
         self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Do | None = None, stays: bool = False

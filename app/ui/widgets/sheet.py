@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QCheckBox,
     QDialog,
     QDialogButtonBox,
@@ -122,6 +126,11 @@ class Sheet(QDialog):
         super().showEvent(event)
         self.fit_height()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Return presses the button that has the focus."""
+        if not pressed_by_return(event, self):
+            super().keyPressEvent(event)
+
     def add_text(self, text: str, role: str = "") -> Sentence:
         """A paragraph."""
         label = Sentence(text, role)
@@ -136,9 +145,39 @@ class PanelHost(QDialog):
         super().__init__(parent)
         self.page_column = QVBoxLayout()
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Return presses the button that has the focus."""
+        if not pressed_by_return(event, self):
+            super().keyPressEvent(event)
+
     def add_panel(self, panel: QWidget) -> None:
         """Above everything else."""
         self.page_column.insertWidget(0, panel)
+
+
+AnyDialog = TypeVar("AnyDialog", bound=QDialog)
+
+
+def show_beside(host: QWidget, kind: type[AnyDialog], make: Callable[[], AnyDialog]) -> AnyDialog:
+    """Open a dialog that asks nothing beside its window, or bring the open one to the front.
+
+    A modal one would keep the desktop from closing the window: Qt drops that wish without a word.
+    """
+    dialog = next((each for each in host.findChildren(kind) if each.isVisible()), None) or make()
+    dialog.show()
+    dialog.raise_()
+    dialog.activateWindow()
+    return dialog
+
+
+def pressed_by_return(event: QKeyEvent, window: QWidget) -> bool:
+    """Press the button that has the focus, as Space does; Qt would press the default button of a dialog, or none."""
+    button = window.focusWidget()
+    wanted = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(button, QAbstractButton)
+    if wanted and isinstance(button, QAbstractButton) and not isinstance(button, QCheckBox):
+        button.click()
+        return True
+    return False
 
 
 def close_below(dialog: QDialog, body: QWidget) -> None:
