@@ -30,7 +30,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is opened in other programs."""
     seen: list[str] = []
     monkeypatch.setattr(
-        "app.ui.updates.coordinator.QDesktopServices.openUrl", lambda url: seen.append(QUrl(url).toString())
+        "app.ui.widgets.outside.QDesktopServices.openUrl", lambda url: seen.append(QUrl(url).toString())
     )
     return seen
 
