@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.chats.messages import Message, MessageState
@@ -306,9 +307,13 @@ class ChatView(QScrollArea):
 
     def _hold_height(self, height: int) -> None:
         """Keep the page at least that high, so that it need not scroll when a message becomes shorter."""
-        page = self.widget()
-        if page is not None:
-            page.setMinimumHeight(height)
+        self._floor.setFixedHeight(height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What was kept for another height is room for nothing."""
+        super().resizeEvent(event)
+        if event.oldSize().height() != event.size().height():  # not where a scroll bar comes or goes
+            self._hold_height(0)
 
     def _mark_last(self) -> None:
         for item in self._items:
@@ -351,8 +356,11 @@ class ChatView(QScrollArea):
         self._column.setSpacing(22)
         self._column.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addStretch(1)
+        self._floor = QWidget()  # beside the column: a minimum height of the page would take the place of what it needs
+        self._floor.setFixedSize(0, 0)
         row = QHBoxLayout(page)
         row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._floor, 0, Qt.AlignmentFlag.AlignTop)
         row.addStretch(1)
         row.addWidget(column, 1000)
         row.addStretch(1)

@@ -12,7 +12,8 @@ from app.ui.chat.composer import Composer
 from app.ui.chat.empty_state import EmptyState
 from app.ui.chat.header import Header
 from app.ui.widgets.icons import themed_icon
-from app.ui.widgets.plain import PlainLabel, set_tip
+from app.ui.widgets.labels import ElidedLabel
+from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import ThemeManager
 from app.ui.widgets.toast import NOTICE_MS, UNDO_MS, Toast
 
@@ -31,9 +32,8 @@ class ChatPane(QWidget):
         self.chat = ChatView(themes, settings.drafts == "calm", settings.reduce_motion)
         self.empty = EmptyState(themes)
         self.composer = Composer(themes)
-        self.status = PlainLabel()
+        self.status = ElidedLabel()
         self.status.setObjectName("status_line")
-        self.status.setAccessibleName("Status")
         self.status.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._lay_out()
         self.undo_bar = Toast("undo_bar", "Undo", UNDO_MS)
@@ -70,7 +70,8 @@ class ChatPane(QWidget):
 
     def set_status(self, text: str) -> None:
         """The line at the very bottom."""
-        self.status.setText(text)
+        self.status.set_full_text(text)
+        self.status.setAccessibleName(f"Status: {text}" if text else "Status")
 
     def on_bottom_reached(self, reached: bool) -> None:
         """Offer the way to the newest message."""

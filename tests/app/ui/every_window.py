@@ -73,7 +73,7 @@ def fill(parts: Parts, text: str, library: ScriptedLibrary) -> None:
     header.show_status(AnsweringStatus(ModelPhase.FAILED, text, text, text, 0.5, text, text))
     for link in (window.models.link, window.engines.link):
         link.show_text("50 % of a download")
-    window.pane.set_status("settled in 14 of 48 steps")
+    window.pane.set_status("stopped by you \u00b7 settled in 14 of 48 steps \u00b7 3.1 s \u00b7 82 tokens/s")
     window.notices.show(text, stays=True, action="Do it", do=window.close)
     window.pane.undo_bar.show_text(text)
 
