@@ -265,7 +265,7 @@ class HistoryStore:
             return self._writer.fail(message_id, event)
 
     def stop_answer(self, message_id: str) -> Message:
-        """The answer ends here without a word from the model; one that has ended already stays as it is."""
+        """The answer ends here without a word from the engine; one that has ended already stays as it is."""
         with translated(self.path), transaction(self._db, durable=True):
             return self._writer.stop(message_id)
 

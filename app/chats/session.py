@@ -105,7 +105,7 @@ class AnswerRecorder:
         self.retry()
 
     def stop(self) -> None:
-        """End the answer without a word from the model (the window closes); what is committed stays.
+        """End the answer without a word from the engine (the window closes); what is committed stays.
 
         Raises:
             StoreError: It could not be stored now; see `apply`.
@@ -154,13 +154,13 @@ class AskedModel:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question that is stored and ready for the model.
+    """A question that is stored and ready for the engine.
 
     Attributes:
         conversation: The chat, as it is now.
         user: The user's message.
         answer: The answer, still empty.
-        request: What to ask the model for.
+        request: What to ask the engine for.
         recorder: To be given every event of the answer.
     """
 

@@ -53,6 +53,7 @@ class CodeBlock(QFrame):
         self._spans: list[list[Span]] = []
         self._theme = theme
         self._language = PlainLabel(role="faint")
+        self._language.setMaximumWidth(round(30 * theme.ui_points))  # a name that is no name makes nothing wider
         self._copy = CopyButton(self.source, "code", theme)
         self._text = CodeText()
         self._text.setObjectName("code_text")

@@ -45,6 +45,7 @@ class EngineLog(QDialog):
         page.setSpacing(12)
         page.addWidget(self.box, 1)
         page.addLayout(row)
+        close.setFocus()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.on_refresh_due)

@@ -93,6 +93,8 @@ class Sheet(QDialog):
         button.setAccessibleName(text)
         button.setAutoDefault(False)
         button.setDefault(primary)
+        if primary:
+            button.setFocus()  # unless the dialog has an input that is filled in first
         return button
 
     def add_accept(self, text: str, primary: bool = False) -> QPushButton:
@@ -194,3 +196,4 @@ def close_below(dialog: QDialog, body: QWidget) -> None:
     page.setContentsMargins(0, 0, 0, 0)
     page.addWidget(body if isinstance(body, QScrollArea) else _PageArea(body, dialog.windowTitle()), 1)
     page.addLayout(row)
+    close.setFocus()

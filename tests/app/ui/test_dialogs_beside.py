@@ -66,6 +66,15 @@ def test_return_presses_the_button_that_has_the_focus(
     assert ends == [int(agreed)]
 
 
+@pytest.mark.parametrize("name", ["doctor", "keys", "about", "network", "leftovers", "bug"])
+def test_what_asks_nothing_begins_at_its_button(qtbot: QtBot, everything: Parts, name: str) -> None:
+    OPENERS[name](everything)
+    (dialog,) = dialogs(everything)
+    button = dialog.focusWidget()
+    assert isinstance(button, QPushButton)
+    assert button.text() == words.CLOSE
+
+
 def test_return_presses_buttons_of_the_window_and_of_its_pages(qtbot: QtBot, everything: Parts) -> None:
     pressed: list[str] = []
     everything.window.notices.show("News.", action="Do it", do=lambda: pressed.append("news"))
