@@ -259,6 +259,7 @@ class ModelsCoordinator(QObject):
         choice = self._controller.model.choice
         if choice.backend == "auto":
             self._preferences.set(model_folder="" if choice.starter else str(choice.folder))
+        self._notices.withdraw(words.installed(choice.name))  # and the offer to use it
         self.show_possible()
 
     def on_network_settings_changed(self, settings: Settings) -> None:

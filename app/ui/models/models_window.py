@@ -97,6 +97,10 @@ class ModelsWindow(PanelHost):
         """News above the list."""
         self.strip.say(text, hint, tone, action, do)
 
+    def withdraw(self, *texts: str) -> None:
+        """Take news away that is no longer true."""
+        self.strip.withdraw(*texts)
+
     def show_model(self, model_id: str) -> None:
         """Bring a model into view as soon as it is in the list."""
         self.list.reveal(model_id)

@@ -144,6 +144,11 @@ class Strip(QFrame):
         self._news.close()
         self._refresh()
 
+    def withdraw(self, *texts: str) -> None:
+        """These sentences are no longer true."""
+        if self._news.withdraw(*texts):
+            self.close_shown()
+
     def pass_by(self) -> None:
         """The user does something else: what has no button of its own is read."""
         if self._news.pass_by():

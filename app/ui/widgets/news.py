@@ -59,6 +59,11 @@ class NewsStack:
             self.close()
         return passing
 
+    def withdraw(self, *texts: str) -> bool:
+        """Forget pieces that are no longer true; whether the shown one is among them, which is to be closed then."""
+        self._below = [each for each in self._below if each.text not in texts]
+        return self.shown is not None and self.shown.text in texts
+
     def close(self) -> News | None:
         """The shown one is done: the one that is shown now."""
         self.shown = self._below.pop() if self._below else None

@@ -28,6 +28,9 @@ class NewsPlace(Protocol):
     def say(self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Do | None = None) -> None:
         """Say it there."""
 
+    def withdraw(self, *texts: str) -> None:
+        """Take these away."""
+
 
 class Notices(QObject):
     """Says news and problems where the user looks.
@@ -49,6 +52,12 @@ class Notices(QObject):
     def show(self, text: str, stays: bool = False, action: str = "", do: Do | None = None) -> None:
         """Above the message box; with `stays` or a button `action`, which does `do`, until a button is pressed."""
         self._toast.show_text(text, stays, action, do)
+
+    def withdraw(self, *texts: str) -> None:
+        """Take these sentences away, wherever they stand: they are no longer true."""
+        self._toast.withdraw(*texts)
+        if self.place is not None:
+            self.place.withdraw(*texts)
 
     def report(self, report: ErrorReport) -> None:
         """Say what went wrong, once and plainly."""

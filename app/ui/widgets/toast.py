@@ -82,6 +82,11 @@ class Toast(QFrame):
         if do is not None:
             do()
 
+    def withdraw(self, *texts: str) -> None:
+        """These sentences are no longer true."""
+        if self._news.withdraw(*texts):
+            self.dismiss()
+
     def dismiss(self) -> None:
         """Go; what stands below is shown again."""
         self._timer.stop()

@@ -94,6 +94,16 @@ def test_what_has_a_button_comes_back_after_what_was_said_later(scripted: Parts)
     assert notice.isHidden()
 
 
+def test_an_offer_goes_when_it_was_taken_elsewhere(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
+    library.show(library_of(SMALL))
+    library.download_ended.emit(Ended("m", True, None))
+    scripted.window.notices.show("Something else.", stays=True)
+    scripted.window.models.use_model(SMALL)
+    in_use(qtbot, scripted, SMALL.folder)
+    scripted.window.pane.notice.button.click()
+    assert scripted.window.pane.notice.isHidden()
+
+
 def test_the_same_news_is_kept_once(scripted: Parts) -> None:
     for _ in range(3):
         scripted.window.notices.show("The same.", stays=True)
