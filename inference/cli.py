@@ -1,7 +1,8 @@
 """Command line of the core: `python -m inference generate --prompt TEXT`.
 
-Exit codes: 0 the answer is complete; 1 it failed or was stopped, and standard error says why in a sentence; 2 the
-command line is wrong. Standard output carries nothing but the answer or JSON.
+Exit codes: 0 the answer is there (where it was cut off at a limit, standard error says so); 1 it failed or was stopped,
+and standard error says why in a sentence; 2 the command line is wrong. Standard output carries nothing but the answer
+or JSON.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ from inference.opening import open_model
 from inference.params import ChatTurn, GenerationRequest, SamplerParams
 
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "starter"
+
+_CUT_OFF = {
+    "max_new_tokens": "The answer was cut off at --max-new-tokens; --answer-start with this text lets it go on.",
+    "context_full": "The answer was cut off: the model's memory is full; --answer-start with this text lets it go on.",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--backend", default="auto", metavar="NAME", help=", ".join(BACKEND_NAMES))
     generate.add_argument("--seed", type=_whole_from(0), metavar="N", help="same seed, same answer (default: random)")
     generate.add_argument("--max-new-tokens", type=_whole_from(1), metavar="N", help="default: 4 blocks")
+    generate.add_argument(
+        "--answer-start", default="", metavar="TEXT", help="beginning of the answer; only what follows it is written"
+    )
     generate.add_argument("--steps", type=_whole_from(1), metavar="N", help="upper limit of denoising steps a block")
     generate.add_argument("--thinking", action="store_true", help="ask for a thinking channel")
     output = generate.add_mutually_exclusive_group()
@@ -109,6 +118,7 @@ def _generated(
         sampler=SamplerParams(max_denoising_steps=options.steps),
         max_new_tokens=options.max_new_tokens,
         thinking=options.thinking,
+        answer_start=options.answer_start,
     )
     began = time.perf_counter()
 
@@ -137,6 +147,8 @@ class _PlainWriter:
         if self._finished is None or self._finished.reason == "cancelled":
             print("Stopped before the answer was complete.", file=sys.stderr)
             return 1
+        if self._finished.reason in _CUT_OFF:
+            print(_CUT_OFF[self._finished.reason], file=sys.stderr)
         return 0
 
     def _write(self, event: Event) -> None:

@@ -67,6 +67,19 @@ class PromptEncoded:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptMeasured:
+    """How long a message is, to be known before it is asked.
+
+    Attributes:
+        tokens: Tokens of the rendered system turns and the newest message, without which there is no prompt.
+        most: The most that leave room for a block of answer.
+    """
+
+    tokens: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class DraftUpdated:
     """One denoising step is done; every tuple has one entry per canvas position.
 
@@ -176,7 +189,7 @@ class Failed:
     engine_lost: bool = False
 
 
-Event = ModelLoading | ModelReady | PromptEncoded | DraftUpdated | BlockCommitted | Finished | Failed
+Event = ModelLoading | ModelReady | PromptEncoded | PromptMeasured | DraftUpdated | BlockCommitted | Finished | Failed
 
 
 def event_as_dict(event: Event) -> dict[str, Any]:

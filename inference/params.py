@@ -70,6 +70,7 @@ class GenerationRequest:
         max_new_tokens: Upper limit of new tokens; None means "as many blocks as fit the context, 4 at the most".
         thinking: Ask the chat template for a thinking channel (for checkpoints that have one).
         step_seconds: Least time from one draft to the next, so that it can be watched; 0 is full speed.
+        answer_start: Beginning of the answer, which is given and goes on; events and limits count only what is new.
     """
 
     turns: tuple[ChatTurn, ...]
@@ -78,6 +79,7 @@ class GenerationRequest:
     max_new_tokens: int | None = None
     thinking: bool = False
     step_seconds: float = 0.0
+    answer_start: str = ""
 
     def __post_init__(self) -> None:
         if not self.turns:

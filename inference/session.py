@@ -21,12 +21,21 @@ from inference.config import ModelConfig, SamplerDefaults
 from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
-from inference.events import BlockCommitted, DraftUpdated, Event, Finished, FinishReason, ModelReady, PromptEncoded
+from inference.events import (
+    BlockCommitted,
+    DraftUpdated,
+    Event,
+    Finished,
+    FinishReason,
+    ModelReady,
+    PromptEncoded,
+    PromptMeasured,
+)
 from inference.params import ChatTurn, GenerationRequest
 from inference.stats import RunStats
 from inference.text.answer import AnswerBuilder, BlockText
 from inference.text.chat_template import ChatTemplate
-from inference.text.context import FittedPrompt, common_prefix, fit_turns
+from inference.text.context import FittedPrompt, common_prefix, fit_turns, newest_alone
 from inference.text.tokenizer import TextTokenizer
 
 DEFAULT_BLOCKS = 4
@@ -117,7 +126,8 @@ class Session:
     def generate(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
         """Answer a request.
 
-        1. Render and tokenise the chat; leave out its oldest exchanges if it is too long.
+        1. Render and tokenise the chat, and behind it the given start of the answer; leave out the oldest exchanges if
+           it is too long.
         2. Settle seed, sampler values and the number of blocks.
         3. Bring the KV cache to the prompt; what it already holds of it is not computed again.
         4. Write block after block (`_write_blocks`).
@@ -142,7 +152,8 @@ class Session:
         canvas_length = self.config.canvas_length
         wanted = request.max_new_tokens or DEFAULT_BLOCKS * canvas_length
         blocks = -(-wanted // canvas_length)
-        fitted = self._fit(request, blocks * canvas_length)
+        # Old turns make room for the usual answer, not for the longest one that is allowed.
+        fitted = self._fit(request, min(blocks, DEFAULT_BLOCKS) * canvas_length)
         # 2.
         settings = self.config.sampler.merged(request.sampler)
         seed = fresh_seed() if request.seed is None else request.seed
@@ -162,12 +173,25 @@ class Session:
         # 5.
         yield run.finished(reason)
 
+    def measure(self, request: GenerationRequest) -> PromptMeasured:
+        """How long the newest message is, as `generate` would refuse it or not; nothing is computed.
+
+        Raises:
+            ModelFolderError: The template refuses the turns.
+        """
+        tokens = len(self._encoded(newest_alone(request.turns), request.thinking))
+        return PromptMeasured(tokens, max(0, self.config.max_context - self.config.canvas_length))
+
+    def _encoded(self, turns: Sequence[ChatTurn], thinking: bool) -> list[int]:
+        return self.tokenizer.encode(self._template.render(turns, thinking=thinking))
+
     def _fit(self, request: GenerationRequest, wanted_tokens: int) -> FittedPrompt:
         def encode(turns: Sequence[ChatTurn]) -> list[int]:
-            return self.tokenizer.encode(self._template.render(turns, thinking=request.thinking))
+            return self._encoded(turns, request.thinking)
 
+        start = self.tokenizer.encode(request.answer_start)
         config = self.config
-        return fit_turns(request.turns, encode, config.max_context, wanted_tokens, config.canvas_length)
+        return fit_turns(request.turns, encode, config.max_context, wanted_tokens, config.canvas_length, start)
 
     def _reuse(self, prompt: Sequence[int]) -> int:
         """Cut the KV cache back to what it shares with the prompt; returns the number of tokens kept.

@@ -21,11 +21,14 @@ TEXT_FILE = re.compile(r"^(licen[cs]e|copying|copyright|notice|authors|third.?pa
 # Packages whose wheels hold no licence text: their licence, and the files of licence_texts/ that hold it.
 KNOWN = {
     "flatbuffers": ("Apache-2.0", ["Apache-2.0.txt"]),
+    "latex2mathml": ("MIT", ["latex2mathml.txt"]),
     "nvidia-ml-py": ("BSD-3-Clause", ["nvidia-ml-py.txt"]),
     "pyside6-essentials": ("LGPL-3.0-only", ["Qt.txt", "LGPL-3.0.txt", "GPL-3.0.txt"]),
     "shiboken6": ("LGPL-3.0-only", ["Qt.txt", "LGPL-3.0.txt", "GPL-3.0.txt"]),
     "tokenizers": ("Apache-2.0", ["Apache-2.0.txt"]),
 }
+# Fonts inside of packages whose own text does not speak of them.
+FONTS = {"ziafont": "DejaVu.txt", "ziamath": "STIX-OFL-1.1.txt"}
 HEADER = """Dewpoint is licensed under Apache-2.0; see dewpoint/LICENSE.
 It comes with the following parts, each in a folder of its own here.
 
@@ -69,6 +72,8 @@ def collect_licences(site_packages: Path, target: Path, without: Collection[str]
     for package in packages:
         base = TEXTS if package.texts[0].parent == TEXTS else site_packages
         _copy(list(package.texts), target / package.name, base)
+        if package.name in FONTS:
+            _copy([TEXTS / FONTS[package.name]], target / package.name, TEXTS)
         rows.append((package.name, package.version, package.licence))
     table = "".join(f"{f'{name} {version}'.strip():<40} {licence}\n" for name, version, licence in sorted(rows))
     (target / INDEX).write_text(HEADER + table, encoding="utf-8", newline="\n")

@@ -39,10 +39,12 @@ KEPT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((
         "_yaml", "anyio", "backports", "click", "click_default_group.py", "colorama", "dateutil", "filelock",
         "flatbuffers", "fsspec", "google", "h11", "httpcore2", "httpx2", "huggingface_hub", "idna",
-        "importlib_metadata", "jaraco", "jinja2", "keyring", "lazy_importer", "markupsafe", "ml_dtypes",
+        "importlib_metadata", "jaraco", "jinja2", "keyring", "latex2mathml", "lazy_importer", "linkify_it",
+        "markdown_it", "markupsafe", "mdit_py_plugins", "mdurl", "ml_dtypes",
         "ml_dtypes.libs", "more_itertools", "numpy.libs", "onnx.libs", "packaging", "platformdirs", "pluggy",
         "psutil", "pygments", "pynvml.py", "safetensors", "sqlite_fts4", "sqlite_utils", "tabulate",
-        "tokenizers", "tqdm", "truststore", "typing_extensions.py", "tzdata", "win32ctypes", "yaml", "zipp",
+        "tokenizers", "tqdm", "truststore", "typing_extensions.py", "tzdata", "win32ctypes", "yaml", "ziafont",
+        "ziamath", "zipp",
     ), ALL),
 }  # fmt: skip
 # pip: sqlite-utils names it for its own plugins. hf_xet: Dewpoint's downloads are its own. uv: payload.py takes its

@@ -111,6 +111,14 @@ class Settings:
         "Careful lets fewer words settle in each step.",
         choices=_choices(fast="Fast", balanced="Balanced", careful="Careful"),
     )
+    answer_tokens: int = _setting(
+        0,
+        title="Answer length",
+        description="The most tokens that an answer may take (a token is about three quarters of a word). What is cut "
+        "off there goes on with Continue. Four blocks are 1,024 tokens with most models.",
+        least=0,
+        most=65_536,
+    )
     seed_mode: str = _setting(
         "new",
         title="Seed",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from contextlib import suppress
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -15,6 +17,7 @@ from app.chats.session import AnswerRecorder, Ask
 from inference.events import BlockCommitted, Event, Failed, Finished, PromptEncoded
 
 RETRY_MS = 5000
+KEEP_SECONDS = 1.0  # what a window that is killed may lose of a draft
 
 
 class Answering(QObject):
@@ -44,6 +47,7 @@ class Answering(QObject):
         self._ask: Ask | None = None
         self._task: AnswerTask | None = None
         self._started = False
+        self._kept_at = 0.0
         self._unsaved: list[AnswerRecorder] = []
         self._retry = QTimer(self)
         self._retry.setInterval(RETRY_MS)
@@ -61,7 +65,7 @@ class Answering(QObject):
 
     @property
     def source(self) -> str:
-        """The committed text of the answer that is being made."""
+        """The committed text of the answer that is being made, and what it goes on from."""
         return self._ask.recorder.answer if self._ask else ""
 
     @property
@@ -71,13 +75,13 @@ class Answering(QObject):
 
     def begin(self, ask: Ask) -> None:
         """Make the answer that `ask` stands for."""
-        self._ask, self._started = ask, False
+        self._ask, self._started, self._kept_at = ask, False, time.monotonic()
         self._task = self._thread.answer(ask.request)
         self._model.show_writing()
         self.began.emit(ask)
 
     def stop(self) -> None:
-        """End the answer; what is committed stays."""
+        """End the answer; what is committed or has settled stays."""
         if self._ask is None or self._task is None:
             return
         self._task.cancel.set()
@@ -97,9 +101,17 @@ class Answering(QObject):
         self._retry.stop()
 
     def on_draft(self, arrived: NewestDraft) -> None:
-        """A draft came."""
-        if self._task is not None and arrived.number == self._task.number and not self._task.cancel.is_set():
-            self.draft_updated.emit(arrived.draft)
+        """A draft came; its block is numbered as in the whole answer."""
+        ask, task = self._ask, self._task
+        if ask is None or task is None or arrived.number != task.number or task.cancel.is_set():
+            return
+        ask.recorder.apply(arrived.draft)
+        if time.monotonic() - self._kept_at >= KEEP_SECONDS:
+            self._kept_at = time.monotonic()
+            with suppress(AppError):  # its end is stored with care
+                ask.recorder.keep_draft()
+        block = arrived.draft.block + ask.recorder.first_block
+        self.draft_updated.emit(dataclasses.replace(arrived.draft, block=block))
 
     def on_event(self, arrived: ModelEvent) -> bool:
         """Take an event; True if it was one of this answer."""
@@ -155,5 +167,7 @@ class Answering(QObject):
                 return self._store.message(ask.answer.id)
             except AppError as exc:
                 self.problem.emit(report_from_exception(exc))
-        state = MessageState.DONE if isinstance(event, Finished) else MessageState.STOPPED
-        return dataclasses.replace(ask.answer, body=ask.recorder.answer, state=state)
+        whole = isinstance(event, Finished) and event.reason != "cancelled"
+        body, draft = ask.recorder.answer + ask.recorder.draft, len(ask.recorder.draft)
+        state = MessageState.DONE if whole else MessageState.STOPPED
+        return dataclasses.replace(ask.answer, body=body, state=state, draft_length=draft)

@@ -13,9 +13,11 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.base.errors import AppError, report_from_exception
 from app.bridge.answer import Answering
+from app.bridge.length import Asking, LengthCheck
 from app.bridge.model import AnsweringModel
 from app.bridge.model_process import ModelEvent, ModelProcessFactory, ModelThread
 from app.bridge.preferences import Preferences
+from app.bridge.unsent import UnsentTexts
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message
 from app.chats.session import Ask, ChatSession
@@ -33,10 +35,12 @@ class ChatController(QObject):
         chat_shown: Id of the chat that is shown now (or None for a new one), and its messages.
         message_added: A `Message` at the end of the shown chat.
         answer_replaced: A new answer (`Message`) in the place of the last one.
+        answer_resumed: The last answer (`Message`), which goes on.
         draft_updated: A `DraftUpdated` of the shown chat's answer.
         answer_grown: The committed text so far of the shown chat's answer.
         answer_ended: The stored `Message`, and the `Finished` or None; of any chat.
         chat_deleted: The `Conversation` that was deleted.
+        sent_late: A text that was sent after it had been measured.
         busy_changed: Whether an answer is being made.
         problem: An `ErrorReport` to show.
     """
@@ -45,10 +49,12 @@ class ChatController(QObject):
     chat_shown = Signal(object, object)
     message_added = Signal(object)
     answer_replaced = Signal(object)
+    answer_resumed = Signal(object)
     draft_updated = Signal(object)
     answer_grown = Signal(str)
     answer_ended = Signal(object, object)
     chat_deleted = Signal(object)
+    sent_late = Signal(str)
     busy_changed = Signal(bool)
     problem = Signal(object)
 
@@ -62,6 +68,8 @@ class ChatController(QObject):
         self._thread = ModelThread(factory, self)
         self.model = AnsweringModel(self._thread, choice, self)
         self.answering = Answering(store, self._thread, self.model, self)
+        self.unsent = UnsentTexts(store, self)
+        self.length = LengthCheck(self._thread, self.model, self)
         self.chat_id: str | None = None
         self._closed = False
         self._thread.event_arrived.connect(self.on_model_event)
@@ -70,6 +78,9 @@ class ChatController(QObject):
         self.answering.committed.connect(self.on_committed)
         self.answering.ended.connect(self.on_ended)
         self.answering.problem.connect(self.problem)
+        self.unsent.problem.connect(self.problem)
+        self.length.fits.connect(self.on_fits)
+        self.length.failed.connect(self.problem)
         self._upkeep = QTimer(self)
         self._upkeep.setInterval(UPKEEP_FIRST_MS)
         self._upkeep.timeout.connect(self.on_upkeep_due)
@@ -90,6 +101,7 @@ class ChatController(QObject):
             return
         self._closed = True
         self._upkeep.stop()
+        self.unsent.flush()
         self.answering.abandon()
         self._thread.shut_down()
 
@@ -112,6 +124,7 @@ class ChatController(QObject):
 
     def open_chat(self, conversation_id: str | None) -> None:
         """Show a chat; None is a new, empty one."""
+        self.length.forget()
         with self._reporting():
             messages = self._store.messages(conversation_id) if conversation_id else ()
             self.chat_id = conversation_id
@@ -157,9 +170,19 @@ class ChatController(QObject):
     # -- answers ----------------------------------------------------------------------------------------------------
 
     def send(self, text: str) -> bool:
-        """Store the user's text and ask for an answer; False if that is not possible now."""
+        """Store the user's text and ask for an answer; False if that is not possible now.
+
+        A text that may be too long for the model is measured first (`length`), and `sent_late` or
+        `length.too_long` follows.
+        """
         if not text.strip() or self.busy:
             return False
+        if not self.length.surely_fits(text):
+            self.length.ask(Asking(text, self.chat_id))
+            return False
+        return self._send(text)
+
+    def _send(self, text: str) -> bool:
         sent = False
         with self._reporting():
             ask = self._session.send(self.chat_id, text, self._preferences.settings, self.model.asked())
@@ -181,16 +204,33 @@ class ChatController(QObject):
         return possible
 
     def try_again(self) -> None:
-        """Ask the last question anew; the answers it has are kept."""
+        """Ask the last question anew; the answers it has are kept. One that may be too long is measured first."""
         if self.chat_id is None or not self.can_try_again():
             return
         with self._reporting():
-            ask = self._session.try_again(self.chat_id, self._preferences.settings, self.model.asked())
+            text = self._session.question(self.chat_id)
+            if self.length.surely_fits(text):
+                self._try_again(self.chat_id)
+            else:
+                self.length.ask(Asking(text, self.chat_id, again=True))
+
+    def _try_again(self, chat_id: str) -> None:
+        with self._reporting():
+            ask = self._session.try_again(chat_id, self._preferences.settings, self.model.asked())
             self.answer_replaced.emit(ask.answer)
             self._begin(ask)
 
+    def continue_answer(self) -> None:
+        """Let the last answer go on from where it stood."""
+        if self.chat_id is None or self.busy:
+            return
+        with self._reporting():
+            ask = self._session.continue_answer(self.chat_id, self._preferences.settings, self.model.asked())
+            self.answer_resumed.emit(ask.answer)
+            self._begin(ask)
+
     def stop(self) -> None:
-        """Stop the answer; what is committed stays."""
+        """Stop the answer; what is committed or has settled stays."""
         self.answering.stop()
 
     def _begin(self, ask: Ask) -> None:
@@ -205,9 +245,20 @@ class ChatController(QObject):
         if self._closed:
             return
         if not self.model.on_event(arrived):
-            self.answering.on_event(arrived)
+            if not self.length.on_event(arrived):
+                self.answering.on_event(arrived)
         elif self.busy:
             self.model.show_writing()
+
+    def on_fits(self, asking: Asking) -> None:
+        """The model can take a message that was measured."""
+        if self.busy or asking.chat_id != self.chat_id:
+            return
+        if not asking.again:
+            if self._send(asking.text):
+                self.sent_late.emit(asking.text)
+        elif asking.chat_id is not None:
+            self._try_again(asking.chat_id)
 
     def on_draft(self, draft: object) -> None:
         """Pass a draft on if its chat is in view."""

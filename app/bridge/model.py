@@ -51,6 +51,13 @@ class AnsweringModel(QObject):
         """The model that answers, or that is loaded as the first one."""
         return self._choice
 
+    @property
+    def room(self) -> int | None:
+        """Tokens that a question may have, so that a block of answer fits; None if that is not known now."""
+        if self._ready is None or self._task is not None:
+            return None
+        return self._ready.max_context - self._ready.canvas_length
+
     def load(self, choice: ModelChoice) -> None:
         """Load a model; the one that is there stays until the new one is ready."""
         if self._task is not None:

@@ -22,7 +22,7 @@ from app.bridge.background import BackgroundThread, Task, TaskEnded, TaskEvent
 from app.bridge.latest import LatestSlot
 from app.chats import texts as chat_texts
 from app.library.answering import ModelChoice
-from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, ModelReady
+from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, ModelReady, PromptMeasured
 from inference.params import GenerationRequest
 from inference.stats import RunStats
 
@@ -46,6 +46,9 @@ class ModelProcess(Protocol):
 
     def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
         """Answer a request; the last event is Finished or Failed."""
+
+    def measure(self, request: GenerationRequest) -> Iterator[Event]:
+        """Say how long the newest message is; the last event is PromptMeasured or Failed."""
 
     def kill(self) -> None:
         """End the process by force, from any thread."""
@@ -79,7 +82,16 @@ class AnswerTask:
     cancel: threading.Event
 
 
-ModelTask = LoadTask | AnswerTask
+@dataclass(frozen=True, slots=True)
+class MeasureTask:
+    """Say how long a message is."""
+
+    number: int
+    request: GenerationRequest
+    cancel: threading.Event
+
+
+ModelTask = LoadTask | AnswerTask | MeasureTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,7 @@ class ModelWorker:
         match task:
             case LoadTask():
                 yield from self._load(task)
-            case AnswerTask():
+            case AnswerTask() | MeasureTask():
                 yield from self._answer(task)
 
     def close(self) -> None:
@@ -145,11 +157,14 @@ class ModelWorker:
         if process is not self._process:
             process.close(CLOSE_SECONDS)
 
-    def _answer(self, task: AnswerTask) -> Generator[Event, None, None]:
+    def _answer(self, task: AnswerTask | MeasureTask) -> Generator[Event, None, None]:
         if self._process is None:
             yield Failed(chat_texts.NO_MODEL, chat_texts.NO_MODEL_HINT, known=True)
             return
-        yield from self._whole(task, self._process.generate(task.request, task.cancel))
+        if isinstance(task, MeasureTask):  # nobody waits for it; a cancel would kill a process that measures for long
+            yield from self._whole(task, self._process.measure(task.request))
+        else:
+            yield from self._whole(task, self._process.generate(task.request, task.cancel))
 
     def _whole(self, task: ModelTask, events: Iterator[Event]) -> Generator[Event, None, Event | None]:
         """All events but drafts; the last one is a closing event even if the iterator breaks."""
@@ -165,8 +180,7 @@ class ModelWorker:
             _log.exception("task %d", task.number)
             last = _failed(report_from_exception(exc))
             yield last
-        closing = (ModelReady, Failed, Finished) if isinstance(task, LoadTask) else (Failed, Finished)
-        if not isinstance(last, closing):
+        if not isinstance(last, _closing(task)):
             last = Failed(texts.BUG, texts.BUG_HINT, known=False, detail=f"the model process ended with {last!r}")
             yield last
         return last
@@ -213,6 +227,12 @@ class ModelThread(QObject):
         self._poll.start()
         return task
 
+    def measure(self, request: GenerationRequest) -> MeasureTask:
+        """Ask how long a message is."""
+        task = MeasureTask(next(self._numbers), request, threading.Event())
+        self._request(task)
+        return task
+
     def cancel_all(self) -> None:
         """Let every task end soon."""
         for task in self._tasks.values():
@@ -247,8 +267,9 @@ class ModelThread(QObject):
         assert isinstance(event, Event)
         if isinstance(event, BlockCommitted):
             self._flush(event.block)
-        if isinstance(event, ModelReady | Finished | Failed):
-            self._end(arrived.number, event)
+        task = self._tasks.get(arrived.number)
+        if task is not None and isinstance(event, _closing(task)):
+            self._end(arrived.number)
         self.event_arrived.emit(ModelEvent(arrived.number, event))
 
     def _request(self, task: ModelTask) -> None:
@@ -265,13 +286,21 @@ class ModelThread(QObject):
         else:
             self._drafts.put(draft)
 
-    def _end(self, number: int, event: Event) -> None:
-        task = self._tasks.get(number)
-        if isinstance(event, ModelReady) and isinstance(task, AnswerTask):
-            return  # a model that was loaded anew on the way to an answer
+    def _end(self, number: int) -> None:
         self._tasks.pop(number, None)
         if not any(isinstance(each, AnswerTask) for each in self._tasks.values()):
             self._poll.stop()
+
+
+def _closing(task: ModelTask) -> tuple[type[Event], ...]:
+    """Events that end a task; ModelReady comes on the way to an answer, too, if the model is loaded anew."""
+    match task:
+        case LoadTask():
+            return (ModelReady, Failed, Finished)
+        case MeasureTask():
+            return (PromptMeasured, Failed, Finished)
+        case AnswerTask():
+            return (Failed, Finished)
 
 
 def _failed(report: ErrorReport) -> Failed:

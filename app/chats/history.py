@@ -31,6 +31,7 @@ from app.chats.messages import (
     RecoveryReport,
     title_from_text,
 )
+from app.chats.migrations import NEW_SLOT
 from app.chats.opening import open_history
 from app.chats.rows import (
     BLOCK_COLUMNS,
@@ -47,6 +48,7 @@ from inference.events import BlockCommitted, Failed, Finished
 from inference.params import ChatTurn, Role, SamplerParams
 
 KEEP_DELETED = timedelta(days=30)
+NEXT_USE = "(SELECT COALESCE(MAX(used_no), 0) + 1 FROM conversation)"
 # Columns of `generation` that are the fields of `Finished` of the same name.
 _FIGURES = (
     "reason",
@@ -68,6 +70,7 @@ WITH RECURSIVE branch (id, parent_id) AS (
 )
 {MESSAGE_SQL} WHERE m.id IN (SELECT id FROM branch)
 """
+_TITLE_SOURCE = 2_000  # characters of the first message that its title is made from
 
 
 class HistoryStore:
@@ -117,8 +120,8 @@ class HistoryStore:
     # -- chats -------------------------------------------------------------------------------------------------------
 
     def list_conversations(self) -> tuple[Conversation, ...]:
-        """All chats that are not deleted, the one asked last first."""
-        order = "ORDER BY updated_at DESC, id DESC"
+        """All chats that are not deleted, the one asked last first, whatever the clock said then."""
+        order = "ORDER BY used_no DESC, updated_at DESC, id DESC"
         sql = f"SELECT {CONVERSATION_COLUMNS} FROM conversation WHERE deleted_at IS NULL {order}"
         with translated(self.path):
             return tuple(conversation_from_row(row) for row in self._db.execute(sql))
@@ -154,10 +157,15 @@ class HistoryStore:
         Returns:
             How many chats were removed. Backups that hold them go as newer ones take their places.
         """
-        limit = now_ms() - int(older_than.total_seconds() * 1000)
+        now = now_ms()
+        limit = now - int(older_than.total_seconds() * 1000)
         with translated(self.path):
             with transaction(self._db, durable=True):
+                # Deleted while the clock was ahead: its time begins now.
+                self._db.execute("UPDATE conversation SET deleted_at = ? WHERE deleted_at > ?", [now, now])
                 cursor = self._db.execute("DELETE FROM conversation WHERE deleted_at <= ?", [limit])
+                sql = "DELETE FROM unsent WHERE slot <> ? AND slot NOT IN (SELECT id FROM conversation)"
+                self._db.execute(sql, [NEW_SLOT])
             if cursor.rowcount:
                 checkpoint(self._db, truncate=True)
         return cursor.rowcount
@@ -165,8 +173,8 @@ class HistoryStore:
     def _insert_conversation(self) -> str:
         now, new = now_ms(), new_id()
         self._db.execute(
-            """INSERT INTO conversation (id, title, title_source, created_at, updated_at)
-               VALUES (?, ?, 'default', ?, ?)""",
+            f"""INSERT INTO conversation (id, title, title_source, created_at, updated_at, used_no)
+               VALUES (?, ?, 'default', ?, ?, {NEXT_USE})""",
             [new, texts.NEW_CHAT_TITLE, now, now],
         )
         return new
@@ -224,18 +232,42 @@ class HistoryStore:
     def add_user_message(self, conversation_id: str | None, text: str) -> Message:
         """Append what the user wrote to the branch that is shown; it is on the disk when this returns.
 
-        None as the chat makes a new one, in the same transaction. The first message titles a chat that the user has
-        not renamed.
+        None as the chat makes a new one, in the same transaction, in which it ceases to be unsent, too. The first
+        message titles a chat that the user has not renamed.
         """
         text = storable(text)
         with translated(self.path), transaction(self._db, durable=True):
             chat = self._reader.conversation(conversation_id or self._insert_conversation())
             message = self._writer.insert(chat.id, chat.head_message_id, "user", MessageState.DONE, text)
-            title = title_from_text(text)
+            sql = "DELETE FROM unsent WHERE slot = ? AND TRIM(body, char(10)) = ?"
+            self._db.execute(sql, [conversation_id or NEW_SLOT, text.strip("\n")])
+            title = title_from_text(text.lstrip()[:_TITLE_SOURCE])
             if chat.title_source == "default" and title:
                 sql = "UPDATE conversation SET title = ?, title_source = 'first_message' WHERE id = ?"
                 self._db.execute(sql, [title, chat.id])
             return message
+
+    # -- what is typed and not sent ----------------------------------------------------------------------------------
+
+    def unsent_text(self, conversation_id: str | None) -> str:
+        """What was typed in a chat and not sent; None as the chat is the one that is not stored yet."""
+        with translated(self.path):
+            sql = "SELECT body FROM unsent WHERE slot = ?"
+            row = self._db.execute(sql, [conversation_id or NEW_SLOT]).fetchone()
+        return str(row[0]) if row else ""
+
+    def keep_unsent(self, conversation_id: str | None, text: str) -> None:
+        """Remember what is typed in a chat; "" forgets it. It survives a crash, and a power cut but for the newest."""
+        slot, body = conversation_id or NEW_SLOT, storable(text)
+        with translated(self.path), transaction(self._db, durable=False):
+            if not body:
+                self._db.execute("DELETE FROM unsent WHERE slot = ?", [slot])
+                return
+            self._db.execute(
+                """INSERT INTO unsent (slot, updated_at, body) VALUES (?, ?, ?)
+                   ON CONFLICT (slot) DO UPDATE SET updated_at = excluded.updated_at, body = excluded.body""",
+                [slot, now_ms(), body],
+            )
 
     # -- answers -----------------------------------------------------------------------------------------------------
 
@@ -245,6 +277,19 @@ class HistoryStore:
         """A new answer to `parent_id`, empty and streaming, beside those it already has; it becomes the head."""
         with translated(self.path), transaction(self._db, durable=False):
             return self._writer.begin(conversation_id, parent_id, seed, params, model, backend)
+
+    def resume_answer(self, message_id: str, start: int) -> Message:
+        """An answer that ended goes on behind its first `start` characters; the rest stays until a block replaces it.
+
+        It is a streaming one again, and its chat the one used last.
+        """
+        with translated(self.path), transaction(self._db, durable=False):
+            return self._writer.resume(message_id, start)
+
+    def keep_unfinished(self, message_id: str, text: str) -> None:
+        """Keep `text`, of an unfinished block, at the end of an answer, in the place of what was kept before."""
+        with translated(self.path), transaction(self._db, durable=False):
+            self._writer.keep_unfinished(message_id, text)
 
     def commit_block(self, message_id: str, event: BlockCommitted) -> None:
         """Store a committed block and append its text; a block that is already there is left as it is."""
@@ -313,7 +358,7 @@ class AnswerWriter:
                 "body": body,
             },
         )
-        sql = "UPDATE conversation SET head_message_id = ?, updated_at = ? WHERE id = ?"
+        sql = f"UPDATE conversation SET head_message_id = ?, updated_at = ?, used_no = {NEXT_USE} WHERE id = ?"
         self._db.execute(sql, [new, now, conversation_id])
         return self._reader.message(new)
 
@@ -338,21 +383,47 @@ class AnswerWriter:
         done = self._db.execute(f"INSERT OR IGNORE INTO block ({names}) VALUES ({marks})", row)
         if done.rowcount != 1:
             return
+        self._set_body(message_id, self._reader.message(message_id).committed + row["answer"], 0)
         self._db.execute(
-            """UPDATE message SET body = body || ?, thinking = thinking || ?, updated_at = ?,
+            """UPDATE message SET thinking = thinking || ?,
                    state = CASE state WHEN 'stopped' THEN 'streaming' ELSE state END
                WHERE id = ?""",
-            [row["answer"], row["thinking"], now_ms(), message_id],
+            [row["thinking"], message_id],
         )
 
+    def resume(self, message_id: str, start: int) -> Message:
+        """An ended answer is written again."""
+        message = self._reader.message(message_id)
+        now, rest = now_ms(), len(message.body) - start
+        sql = "UPDATE message SET state = 'streaming', error_json = NULL, updated_at = ? WHERE id = ?"
+        self._db.execute(sql, [now, message_id])
+        sql = "UPDATE generation SET reason = NULL, draft_length = ? WHERE message_id = ?"
+        self._db.execute(sql, [rest, message_id])
+        sql = f"UPDATE conversation SET updated_at = ?, used_no = {NEXT_USE} WHERE id = ?"
+        self._db.execute(sql, [now, message.conversation_id])
+        return self._reader.message(message_id)
+
+    def keep_unfinished(self, message_id: str, text: str) -> None:
+        """Put a draft's text behind what is committed."""
+        text = storable(text)
+        self._set_body(message_id, self._reader.message(message_id).committed + text, len(text))
+
+    def _set_body(self, message_id: str, body: str, draft_length: int) -> None:
+        self._db.execute("UPDATE message SET body = ?, updated_at = ? WHERE id = ?", [body, now_ms(), message_id])
+        sql = "UPDATE generation SET draft_length = ? WHERE message_id = ?"
+        self._db.execute(sql, [draft_length, message_id])
+
     def finish(self, message_id: str, event: Finished) -> Message:
-        """Store the whole answer, how it ended and its figures."""
+        """Store how an answer ended, its figures, and the whole of it; after a cancel it is there already."""
         self._require(message_id)
-        state = MessageState.STOPPED if event.reason == "cancelled" else MessageState.DONE
-        self._db.execute(
-            "UPDATE message SET state = ?, body = ?, thinking = ?, error_json = NULL, updated_at = ? WHERE id = ?",
-            [state.value, storable(event.answer), storable(event.thinking), now_ms(), message_id],
-        )
+        cancelled = event.reason == "cancelled"
+        state = MessageState.STOPPED if cancelled else MessageState.DONE
+        sql = "UPDATE message SET state = ?, error_json = NULL, updated_at = ? WHERE id = ?"
+        self._db.execute(sql, [state.value, now_ms(), message_id])
+        if not cancelled:
+            self._set_body(message_id, storable(event.answer), 0)
+            sql = "UPDATE message SET thinking = ? WHERE id = ?"
+            self._db.execute(sql, [storable(event.thinking), message_id])
         assignments = ", ".join(f"{name} = ?" for name in _FIGURES)
         values = [getattr(event, name) for name in _FIGURES]
         sql = f"UPDATE generation SET seed = ?, {assignments} WHERE message_id = ?"

@@ -5,6 +5,7 @@ Times are whole milliseconds since 1970 UTC. Ids are text that sorts by time (se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -112,6 +113,7 @@ class Message:
         generation: How it was made, for answers.
         created_at: Milliseconds since 1970 UTC.
         updated_at: Milliseconds since 1970 UTC.
+        draft_length: How many characters at the end of `body` come from a block that was not finished.
     """
 
     id: str
@@ -127,6 +129,12 @@ class Message:
     generation: GenerationRecord | None
     created_at: int
     updated_at: int
+    draft_length: int = 0
+
+    @property
+    def committed(self) -> str:
+        """The text without what comes from an unfinished block."""
+        return self.body[: len(self.body) - self.draft_length]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,21 @@ class RecoveryReport:
     def hint(self) -> str:
         """Where the damaged file is and what is lost, for the user."""
         return texts.store_recovered_hint(self.kept_as.name if self.kept_as else "", self.lost)
+
+
+def times_of_use(conversations: Sequence[Conversation], now: int) -> list[int]:
+    """When each chat was used, as far as the clock was right: never before a chat below it, and never after `now`.
+
+    The chats come in the order of their use, the last one first, which is known for certain. A time in the future says
+    nothing, and one that is too early gives way to that of the chat below. All times are milliseconds since 1970 UTC.
+    """
+    times: list[int] = []
+    latest = 0
+    for conversation in reversed(conversations):
+        if conversation.updated_at <= now:
+            latest = max(latest, conversation.updated_at)
+        times.append(latest)
+    return times[::-1]
 
 
 def title_from_text(text: str, limit: int = TITLE_LENGTH) -> str:

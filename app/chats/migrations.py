@@ -5,6 +5,10 @@ sibling of the first, and `conversation.head_message_id` says which branch is sh
 (with what it was made) and one *block* per committed canvas. `seq` is the row number for good, so that a search index
 can be built on it. Large columns stand last, so that a damaged one leaves the rest of its row readable.
 
+*Unsent* text was typed and not sent: one a chat, and one for the chat that is not stored yet (`NEW_SLOT`). The last
+`generation.draft_length` characters of an answer's body come from a block that was not finished; the next block takes
+their place. `conversation.used_no` grows with every use of a chat: clocks are set back, counters are not.
+
 Beside the chats stand the *models* of this machine and the queue of their *downloads*. Both can be found again on the
 disk, so no recovery looks for them.
 
@@ -19,7 +23,8 @@ import sqlite3
 from sqlite_utils import Database, Migrations
 
 MIGRATION_SET = "dewpoint"
-CHAT_TABLES = ("conversation", "message", "generation", "block")
+CHAT_TABLES = ("conversation", "message", "generation", "block", "unsent")
+NEW_SLOT = "new"
 
 migrations = Migrations(MIGRATION_SET)
 
@@ -127,6 +132,27 @@ def m002_models(db: Database) -> None:
             error_json TEXT
         ) STRICT"""
     )
+
+
+@migrations()
+def m003_unsent(db: Database) -> None:
+    """What is typed and not sent; how much of an answer is a draft; in which order chats were used."""
+    db.execute(
+        """CREATE TABLE unsent (
+            seq INTEGER PRIMARY KEY,
+            slot TEXT NOT NULL UNIQUE,
+            updated_at INTEGER NOT NULL,
+            body TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("ALTER TABLE generation ADD COLUMN draft_length INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE conversation ADD COLUMN used_no INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        """UPDATE conversation SET used_no = ranked.number FROM (
+               SELECT id, ROW_NUMBER() OVER (ORDER BY updated_at, id) AS number FROM conversation
+           ) AS ranked WHERE ranked.id = conversation.id"""
+    )
+    db.execute("CREATE INDEX conversation_used ON conversation (used_no)")
 
 
 def migration_names() -> tuple[str, ...]:

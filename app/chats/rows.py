@@ -26,6 +26,7 @@ MESSAGE_SQL = """
 SELECT m.id, m.conversation_id, m.parent_id, m.sibling_no,
     (SELECT COUNT(*) FROM message s WHERE s.conversation_id = m.conversation_id AND s.parent_id IS m.parent_id),
     m.role, m.state, m.body, m.thinking, m.error_json, m.created_at, m.updated_at,
+    COALESCE(g.draft_length, 0),
     g.seq, g.seed, g.params_json, g.backend, g.model,
     (SELECT group_concat(steps, ' ') FROM (SELECT steps FROM block WHERE message_id = m.id ORDER BY ord)),
     COALESCE(g.max_steps, (SELECT MAX(max_steps) FROM block WHERE message_id = m.id)),
@@ -42,7 +43,7 @@ def conversation_from_row(row: tuple[Any, ...]) -> Conversation:
 
 def message_from_row(row: tuple[Any, ...]) -> Message:
     """The message of a row of `MESSAGE_SQL`."""
-    message, generation = row[:12], row[12:]
+    message, generation = row[:13], row[13:]
     return Message(
         id=message[0],
         conversation_id=message[1],
@@ -57,6 +58,7 @@ def message_from_row(row: tuple[Any, ...]) -> Message:
         generation=None if generation[0] is None else _generation_from_row(generation[1:]),
         created_at=message[10],
         updated_at=message[11],
+        draft_length=min(max(message[12], 0), len(message[7])),
     )
 
 

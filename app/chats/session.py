@@ -8,7 +8,8 @@ the bridge needs. `AnswerRecorder` then takes every event of that answer:
     WAITING | WRITING --Failed--> FAILED
     WAITING | WRITING --stop()--> STOPPED
 
-Loading, prompt and draft events change nothing; after an end all events are ignored.
+Of drafts the recorder keeps the newest, and stores what is to be kept of it (`app.chats.unfinished`) now and then, and
+when the answer ends before its end. Loading and prompt events change nothing; after an end all events are ignored.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from app.base.log import get_logger
 from app.base.settings import Settings, preset_params
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message
+from app.chats.unfinished import added_up, block_count, can_continue, kept_text, numbered_on, start_of
 from inference.config import SamplerDefaults
-from inference.events import BlockCommitted, Event, Failed, Finished
+from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished
 from inference.params import GenerationRequest
 
 SEEDS = 2**31
@@ -47,6 +49,16 @@ class _Stop:
     """Stands for `stop()` among the events that wait to be stored."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """Stands for the text of a draft among them."""
+
+    text: str
+
+
+_Stored = BlockCommitted | Finished | Failed | _Stop | _Unfinished
+
+
 class AnswerRecorder:
     """Stores one answer as its events come in.
 
@@ -56,19 +68,26 @@ class AnswerRecorder:
     Attributes:
         conversation_id: The chat.
         message_id: The answer.
+        first_block: The number that the model's block 0 has in the answer.
         state: See the module's table.
         answer: Text committed so far; in the end, the whole answer.
         thinking: The same for the thinking channel.
+        draft: Text of the newest draft that is stored behind `answer`, or waits to be.
     """
 
-    def __init__(self, store: HistoryStore, conversation_id: str, message_id: str) -> None:
-        self.conversation_id = conversation_id
-        self.message_id = message_id
+    def __init__(self, store: HistoryStore, answer: Message) -> None:
+        """Begin to record `answer`, which is empty or goes on."""
+        self.conversation_id = answer.conversation_id
+        self.message_id = answer.id
+        self.first_block = block_count(answer)
         self.state = RecorderState.WAITING
-        self.answer = ""
-        self.thinking = ""
+        self.answer = start_of(answer)
+        self.thinking = answer.thinking
+        self.draft = answer.body[len(self.answer) :]
+        self._before = answer
         self._store = store
-        self._waiting: list[BlockCommitted | Finished | Failed | _Stop] = []
+        self._newest: DraftUpdated | None = None
+        self._waiting: list[_Stored] = []
 
     @property
     def ended(self) -> bool:
@@ -86,6 +105,8 @@ class AnswerRecorder:
         Raises:
             StoreError: It could not be stored now; it is kept, and `unsaved` is True.
         """
+        if isinstance(event, DraftUpdated):
+            self._newest = event
         if not isinstance(event, (BlockCommitted, Finished, Failed)):
             return
         if self.ended:
@@ -96,21 +117,35 @@ class AnswerRecorder:
                 self.state = RecorderState.WRITING
                 self.answer += event.answer
                 self.thinking += event.thinking
+                self.draft, self._newest = "", None
+                event = numbered_on(event, self._before)
             case Finished():
-                self.state = RecorderState.STOPPED if event.reason == "cancelled" else RecorderState.DONE
-                self.answer, self.thinking = event.answer, event.thinking
+                event = added_up(event, self._before)
+                self._end(event)
             case Failed():
+                self._note_draft()
                 self.state = RecorderState.FAILED
         self._waiting.append(event)
         self.retry()
 
-    def stop(self) -> None:
-        """End the answer without a word from the engine (the window closes); what is committed stays.
+    def keep_draft(self) -> None:
+        """Store what can be read of the newest draft, so that not even a killed program loses it.
 
         Raises:
             StoreError: It could not be stored now; see `apply`.
         """
         if not self.ended:
+            self._note_draft()
+        self.retry()
+
+    def stop(self) -> None:
+        """End the answer without a word from the engine (the window closes); what is committed or has settled stays.
+
+        Raises:
+            StoreError: It could not be stored now; see `apply`.
+        """
+        if not self.ended:
+            self._note_draft()
             self.state = RecorderState.STOPPED
             self._waiting.append(_Stop())
         self.retry()
@@ -125,7 +160,26 @@ class AnswerRecorder:
             self._save(self._waiting[0])
             self._waiting.pop(0)
 
-    def _save(self, event: BlockCommitted | Finished | Failed | _Stop) -> None:
+    def _end(self, event: Finished) -> None:
+        if event.reason == "cancelled":
+            self._note_draft()
+            self.state = RecorderState.STOPPED
+        else:
+            self.draft = ""
+            self.answer, self.thinking = event.answer, event.thinking
+            self.state = RecorderState.DONE
+
+    def _note_draft(self) -> None:
+        """The newest draft shall be stored; what an earlier run left is given up only for more."""
+        text = kept_text(self._newest) if self._newest is not None else ""
+        fresh = self.state is RecorderState.WAITING
+        if not text or text == self.draft or (fresh and len(text) < len(self.draft)):
+            return
+        self.draft = text
+        self._waiting = [each for each in self._waiting if not isinstance(each, _Unfinished)]
+        self._waiting.append(_Unfinished(text))
+
+    def _save(self, event: _Stored) -> None:
         match event:
             case BlockCommitted():
                 self._store.commit_block(self.message_id, event)
@@ -135,6 +189,8 @@ class AnswerRecorder:
                 self._store.fail_answer(self.message_id, event)
             case _Stop():
                 self._store.stop_answer(self.message_id)
+            case _Unfinished(text):
+                self._store.keep_unfinished(self.message_id, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +215,7 @@ class Ask:
     Attributes:
         conversation: The chat, as it is now.
         user: The user's message.
-        answer: The answer, still empty.
+        answer: The answer, still empty, or one that goes on.
         request: What to ask the engine for.
         recorder: To be given every event of the answer.
     """
@@ -195,6 +251,11 @@ class ChatSession:
         """Whether the shown branch has a question to ask anew."""
         return self._last_question(conversation_id) is not None
 
+    def question(self, conversation_id: str) -> str:
+        """The last question of the shown branch; "" if there is none."""
+        user = self._last_question(conversation_id)
+        return user.body if user is not None else ""
+
     def try_again(self, conversation_id: str, settings: Settings, model: AskedModel) -> Ask:
         """Ask the last question of the shown branch anew; the answers it has are kept beside the new one.
 
@@ -207,20 +268,48 @@ class ChatSession:
             raise ValueError(f"conversation_id must name a chat with a question, not {conversation_id!r}")
         return self._ask(user, settings, model)
 
+    def continue_answer(self, conversation_id: str, settings: Settings, model: AskedModel) -> Ask:
+        """Let the last answer of the shown branch go on from where it stood; it keeps its text whatever happens.
+
+        Raises:
+            ValueError: There is no answer, or it came to its end (`can_continue`).
+            StoreError: Nothing can be stored; nothing was changed.
+        """
+        branch = self._store.messages(conversation_id)
+        if len(branch) < 2 or not can_continue(branch[-1]):
+            raise ValueError(f"conversation_id must name a chat with an unfinished answer, not {conversation_id!r}")
+        user, answer = branch[-2:]
+        start = start_of(answer)
+        request = self._request(user, settings, model, start)
+        return self._asked(user, self._store.resume_answer(answer.id, len(start)), request)
+
     def _last_question(self, conversation_id: str) -> Message | None:
         branch = self._store.messages(conversation_id)
         return next((message for message in reversed(branch) if message.role == "user"), None)
 
     def _ask(self, user: Message, settings: Settings, model: AskedModel) -> Ask:
-        seed = settings.fixed_seed
-        if seed is None:
-            seed = secrets.randbelow(SEEDS)
-        chat = user.conversation_id
-        params = preset_params(settings.preset, model.sampler)
-        turns = self._store.turns(chat, upto=user.id)
-        request = GenerationRequest(turns, seed=seed, sampler=params, step_seconds=settings.step_seconds)
+        request = self._request(user, settings, model)
         answer = self._store.begin_answer(
-            chat, user.id, seed=seed, params=params, model=model.name, backend=model.backend
+            user.conversation_id,
+            user.id,
+            seed=request.seed,
+            params=request.sampler,
+            model=model.name,
+            backend=model.backend,
         )
-        recorder = AnswerRecorder(self._store, chat, answer.id)
-        return Ask(self._store.conversation(chat), user, answer, request, recorder)
+        return self._asked(user, answer, request)
+
+    def _request(self, user: Message, settings: Settings, model: AskedModel, start: str = "") -> GenerationRequest:
+        seed = settings.fixed_seed
+        return GenerationRequest(
+            self._store.turns(user.conversation_id, upto=user.id),
+            seed=secrets.randbelow(SEEDS) if seed is None else seed,
+            sampler=preset_params(settings.preset, model.sampler),
+            max_new_tokens=settings.answer_tokens or None,
+            step_seconds=settings.step_seconds,
+            answer_start=start,
+        )
+
+    def _asked(self, user: Message, answer: Message, request: GenerationRequest) -> Ask:
+        conversation = self._store.conversation(user.conversation_id)
+        return Ask(conversation, user, answer, request, AnswerRecorder(self._store, answer))

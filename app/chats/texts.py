@@ -10,17 +10,73 @@ from pathlib import Path
 NO_MODEL = "No model is loaded."
 NO_MODEL_HINT = "Choose one in the menu Model."
 NEW_CHAT_TITLE = "New chat"
-NO_ANSWER_YET = "This answer was stopped before its first block was finished."
+NO_ANSWER_YET = "This answer was stopped before any of it could be read."
 
 
 def status_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per_second: float) -> str:
     """Such as "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"; with several blocks, the steps of each."""
-    if not steps:
-        return f"stopped before the first block · {seconds:.1f} s"
     total, limit = sum(steps), max_steps * len(steps)
     each = f" ({' + '.join(str(number) for number in steps)})" if len(steps) > 1 else ""
-    speed = f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
-    return f"settled in {total} of {limit} steps{each} · {seconds:.1f} s · {speed} tokens/s"
+    return f"settled in {total} of {limit} steps{each} · {seconds:.1f} s · {_speed(tokens_per_second)} tokens/s"
+
+
+def ended_early(how: str, blocks: int, seconds: float | None, tokens_per_second: float) -> str:
+    """Such as "stopped in block 2 · 3.1 s · 82 tokens/s": of an answer with so many whole blocks."""
+    parts = [f"{how} in block {blocks + 1}"]
+    if seconds is not None:
+        parts.append(f"{seconds:.1f} s")
+    if blocks and tokens_per_second > 0:
+        parts.append(f"{_speed(tokens_per_second)} tokens/s")
+    return " · ".join(parts)
+
+
+def _speed(tokens_per_second: float) -> str:
+    return f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
+
+
+# -- files that are dropped on the message box -----------------------------------------------------------------------
+
+
+def dropped_folder(name: str) -> str:
+    """It is no file."""
+    return f"\u201c{name}\u201d is a folder: drop the files in it."
+
+
+def dropped_no_file(name: str) -> str:
+    """It is gone, or a device."""
+    return f"\u201c{name}\u201d is no file that can be read."
+
+
+def dropped_unreadable(name: str, reason: str) -> str:
+    """The system refuses it."""
+    return f"\u201c{name}\u201d cannot be read ({reason})."
+
+
+def dropped_too_large(name: str, size: int, most: int) -> str:
+    """It is not even read."""
+    return (
+        f"\u201c{name}\u201d is too large ({size / 1e6:,.1f} MB): a message takes text files up to {most / 1e6:.0f} MB."
+    )
+
+
+def dropped_binary(name: str) -> str:
+    """A picture, a program, a document of an office program."""
+    return f"\u201c{name}\u201d holds no plain text, and nothing else can be read yet."
+
+
+def dropped_encoding(name: str) -> str:
+    """Bytes that are no UTF-8."""
+    return f"\u201c{name}\u201d is in an encoding that cannot be guessed: save it as UTF-8, and drop it again."
+
+
+def dropped_empty(name: str) -> str:
+    """Nothing in it."""
+    return f"\u201c{name}\u201d is empty."
+
+
+def too_many_files(most: int) -> str:
+    """Those beyond are not read."""
+    return f"Only the first {most} files were looked at."
 
 
 # -- saving and opening ----------------------------------------------------------------------------------------------

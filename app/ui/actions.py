@@ -43,6 +43,7 @@ MENUS: dict[str, tuple[MenuEntry | None, ...]] = {
         None,
         MenuEntry("copy_answer", "&Copy last answer", ("Ctrl+Shift+C",)),
         MenuEntry("try_again", "&Try again", ("Ctrl+R",)),
+        MenuEntry("continue_answer", "C&ontinue the answer"),
         MenuEntry("stop", "&Stop", ("Esc",)),
     ),
     "&View": (

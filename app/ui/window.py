@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         engine_link = self.pane.header.add_link(engine_words.ENGINES)
         advice = FirstAdvice()
         self.pane.empty.add_below(advice)
-        self.chats = ChatCoordinator(self, actions, self.sidebar, self.pane, controller, preferences, notices)
+        self.chats = ChatCoordinator(self, actions, self.sidebar, self.pane, controller, preferences, themes, notices)
         self.engines = EnginesCoordinator(self, actions, engine_link, engines, controller.model, themes, notices, paths)
         self.models = ModelsCoordinator(
             self, actions, model_link, advice, library, engines, controller, preferences, themes, notices

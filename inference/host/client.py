@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 
 from inference.errors import ModelProcessError
-from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady
+from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady, PromptMeasured
 from inference.failures import failed_from_error
 from inference.host.link import ProcessLink
-from inference.host.messages import Cancel, Generate, LoadModel
+from inference.host.messages import Cancel, Generate, LoadModel, Measure
 from inference.params import GenerationRequest
 from inference.stats import RunStats
 
@@ -113,6 +113,19 @@ class ModelProcessClient:
         Yields:
             Events of loading, if needed, then those of `Session.generate`; the last one is Finished or Failed.
         """
+        yield from self._requested(Generate, request, cancel)
+
+    def measure(self, request: GenerationRequest) -> Iterator[Event]:
+        """Say how long a request's newest message is; that cannot be cancelled.
+
+        Yields:
+            Events of loading, if needed; the last one is PromptMeasured or Failed.
+        """
+        yield from self._requested(Measure, request, None)
+
+    def _requested(
+        self, kind: type[Generate] | type[Measure], request: GenerationRequest, cancel: threading.Event | None
+    ) -> Iterator[Event]:
         # 1.
         self._settle()
         if not self._loaded or self.pid is None:
@@ -122,7 +135,7 @@ class ModelProcessClient:
         link = self._link
         # 2. and 3.
         number = self._next_number()
-        link.send(Generate(number, request))
+        link.send(kind(number, request))
         hung = Failed("The model did not react to Stop and was ended.", _AGAIN, known=True, engine_lost=True)
         yield from self._follow(link, number, cancel, grace=self.cancel_grace, overdue=hung)
 
@@ -162,7 +175,7 @@ class ModelProcessClient:
                 # 3.
                 if waiting:
                     event = waiting.popleft()
-                    if isinstance(event, ModelReady | Finished | Failed):
+                    if isinstance(event, ModelReady | PromptMeasured | Finished | Failed):
                         self._open = None
                         yield event
                         return

@@ -48,6 +48,14 @@ class Generate:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """Say how long a request's newest message is; answered by PromptMeasured or Failed."""
+
+    number: int
+    request: GenerationRequest
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Stop request `number` between two steps; it then ends with Finished(reason="cancelled")."""
 
@@ -59,7 +67,7 @@ class Shutdown:
     """Stop what is running and end the process."""
 
 
-Command = LoadModel | Generate | Cancel | Shutdown
+Command = LoadModel | Generate | Measure | Cancel | Shutdown
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from inference.errors import ModelProcessError
 from inference.events import Event, ModelLoading
 from inference.failures import failed_from_error
 from inference.host.lifeline import die_with_parent
-from inference.host.messages import Cancel, Command, Generate, LoadModel, ModelProcessOptions, Reply, Shutdown
+from inference.host.messages import Cancel, Command, Generate, LoadModel, Measure, ModelProcessOptions, Reply, Shutdown
 from inference.opening import open_session
 from inference.params import GenerationRequest
 from inference.session import Session
@@ -54,7 +54,7 @@ class ModelServer:
         self._commands = commands
         self._replies = replies
         self._options = options
-        self._waiting: queue.SimpleQueue[LoadModel | Generate | Shutdown] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[LoadModel | Generate | Measure | Shutdown] = queue.SimpleQueue()
         # Highest number that was cancelled; written by the reader thread, read between steps.
         self._cancelled = 0
         self._stopping = False
@@ -84,12 +84,14 @@ class ModelServer:
                     self._stopping = self._stopping or isinstance(command, Shutdown)
                     self._waiting.put(command)
 
-    def _answer(self, command: LoadModel | Generate) -> None:
+    def _answer(self, command: LoadModel | Generate | Measure) -> None:
         """Send all events of one command; whatever goes wrong becomes its last event."""
         try:
             match command:
                 case LoadModel(number=number):
                     self._load(number)
+                case Measure(number=number, request=request):
+                    self._send(number, self._loaded().measure(request))
                 case Generate(number=number, request=request):
                     for event in self._generate(request, _CancelFlag(self, number)):
                         self._send(number, event)
@@ -113,9 +115,12 @@ class ModelServer:
         self._send(number, self._session.ready_event(time.perf_counter() - began))
 
     def _generate(self, request: GenerationRequest, cancel: _CancelFlag) -> Iterator[Event]:
+        return self._loaded().generate(request, cancel)
+
+    def _loaded(self) -> Session:
         if self._session is None:
             raise ModelProcessError("No model is loaded.", "Choose a model.")
-        return self._session.generate(request, cancel)
+        return self._session
 
     def _send(self, number: int, event: Event) -> None:
         try:

@@ -29,12 +29,14 @@ def fit_turns(
     max_context: int,
     wanted_tokens: int,
     canvas_length: int,
+    start: Sequence[int] = (),
 ) -> FittedPrompt:
     """Leave out the oldest exchanges until prompt and answer fit into the context.
 
     1. Group the turns into exchanges: a user's turn and the answers after it. System turns belong to none and stay.
     2. Leave out as few of the oldest exchanges as make room for the wanted answer; the newest always stays.
-    3. If even the newest alone leaves no room for the whole answer, one block must do.
+    3. If even the newest alone leaves no room for the whole answer, one block must do; of a start of the answer that
+       leaves no room for that, its end is read.
 
     Args:
         turns: The chat, oldest first.
@@ -42,6 +44,7 @@ def fit_turns(
         max_context: Longest prompt plus answer, in tokens.
         wanted_tokens: Room that the answer would like, in tokens.
         canvas_length: Room that it needs at least, in tokens.
+        start: Token ids of an answer that goes on; they follow the rendered turns.
 
     Raises:
         ContextFullError: System turn and newest message alone leave no room for one block.
@@ -52,7 +55,7 @@ def fit_turns(
     def prompt_without(dropped: int) -> FittedPrompt:
         gone = {index for exchange in exchanges[:dropped] for index in exchange}
         kept = [turn for index, turn in enumerate(turns) if index not in gone]
-        return FittedPrompt(tuple(encode(kept)), len(gone))
+        return FittedPrompt((*encode(kept), *start), len(gone))
 
     # 2. The usual chat fits whole; only then is every further try worth its tokenising.
     whole = prompt_without(0)
@@ -60,7 +63,9 @@ def fit_turns(
         return whole
     least = prompt_without(len(exchanges) - 1)
     room = wanted_tokens if len(least.ids) + wanted_tokens <= max_context else canvas_length
-    if len(least.ids) + room > max_context:  # 3.
+    if len(least.ids) + room > max_context and start:  # 3.
+        return _with_end_of_start(least, len(start), max_context, wanted_tokens, canvas_length)
+    if len(least.ids) + room > max_context:
         raise ContextFullError(
             f"This message has {len(least.ids)} tokens; with room for an answer the model can take"
             f" {max(0, max_context - canvas_length)}.",
@@ -69,6 +74,28 @@ def fit_turns(
     tries = range(len(exchanges) - 1)
     dropped = bisect.bisect_left(tries, True, key=lambda drop: len(prompt_without(drop).ids) + room <= max_context)
     return prompt_without(dropped)
+
+
+def newest_alone(turns: Sequence[ChatTurn]) -> list[ChatTurn]:
+    """What of a chat is never left out: its system turns, and its newest exchange."""
+    gone = {index for exchange in _exchanges(turns)[:-1] for index in exchange}
+    return [turn for index, turn in enumerate(turns) if index not in gone]
+
+
+def _with_end_of_start(
+    least: FittedPrompt, start: int, max_context: int, wanted_tokens: int, canvas_length: int
+) -> FittedPrompt:
+    """The newest message, and as much of the end of an answer of `start` tokens as leaves room for its going on."""
+    asked = len(least.ids) - start
+    left = max_context - asked
+    kept = max(left - wanted_tokens, min(canvas_length, left - canvas_length))
+    if kept <= 0:
+        raise ContextFullError(
+            f"This answer cannot go on: the message before it has {asked} tokens, and the model can take"
+            f" {max_context} for all.",
+            "Ask for the rest in a new chat.",
+        )
+    return FittedPrompt((*least.ids[:asked], *least.ids[-kept:]), least.dropped_turns)
 
 
 def common_prefix(held: Sequence[int], wanted: Sequence[int]) -> int:

@@ -70,10 +70,19 @@ def test_a_package_without_a_text_is_named(site: Path, tmp_path: Path) -> None:
 
 def test_the_table_of_known_texts_is_complete() -> None:
     files = {file for _licence, texts in licences.KNOWN.values() for file in texts}
-    assert files | {"Python.txt"} == {path.name for path in licences.TEXTS.iterdir()}
+    assert files | set(licences.FONTS.values()) | {"Python.txt"} == {path.name for path in licences.TEXTS.iterdir()}
 
 
 def test_qt_comes_with_the_licence_it_is_used_under() -> None:
     for package in ("pyside6-essentials", "shiboken6"):
         assert licences.KNOWN[package][1] == ["Qt.txt", "LGPL-3.0.txt", "GPL-3.0.txt"]
     assert "GNU LESSER GENERAL PUBLIC LICENSE" in (licences.TEXTS / "LGPL-3.0.txt").read_text("utf-8")
+
+
+def test_fonts_inside_of_packages_come_with_their_licence(site: Path, tmp_path: Path) -> None:
+    distribution(site, "ziamath", {"ziamath-1.0.dist-info/LICENSE.txt": "of the program"})
+    distribution(site, "ziafont", {"ziafont-1.0.dist-info/LICENSE.txt": "of the program"})
+    collect_licences(site, tmp_path / "licences")
+    assert "SIL OPEN FONT LICENSE" in (tmp_path / "licences" / "ziamath" / "STIX-OFL-1.1.txt").read_text("utf-8")
+    assert "Bitstream" in (tmp_path / "licences" / "ziafont" / "DejaVu.txt").read_text("utf-8")
+    assert (tmp_path / "licences" / "ziamath" / "LICENSE.txt").is_file()

@@ -6,7 +6,16 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, ModelLoading, ModelReady
+from inference.events import (
+    BlockCommitted,
+    DraftUpdated,
+    Event,
+    Failed,
+    Finished,
+    ModelLoading,
+    ModelReady,
+    PromptMeasured,
+)
 from inference.params import GenerationRequest
 
 CANVAS = 32
@@ -51,6 +60,7 @@ class ScriptedModelProcess:
         loading: Events of loading.
         gate: Waited for before each event after the first draft; set from the start unless a test clears it.
         load_gate: Waited for before loading ends.
+        measured: Tokens of every message.
         requests: All requests so far.
         closed: Whether it was closed.
     """
@@ -59,6 +69,7 @@ class ScriptedModelProcess:
     loading: list[Event] = field(default_factory=lambda: [ModelLoading("Loading", 0.4), READY])
     gate: threading.Event = field(default_factory=threading.Event)
     load_gate: threading.Event = field(default_factory=threading.Event)
+    measured: int = 100
     requests: list[GenerationRequest] = field(default_factory=list)
     closed: bool = False
 
@@ -92,6 +103,11 @@ class ScriptedModelProcess:
                 done = event if isinstance(event, Finished | Failed) else finished("", (), "cancelled")
                 yield done
                 return
+
+    def measure(self, request: GenerationRequest) -> Iterator[Event]:
+        """Say the length that the script has."""
+        _wait(self.gate, None)
+        yield PromptMeasured(self.measured, READY.max_context - CANVAS)
 
     def kill(self) -> None:
         """Let every gate open."""

@@ -41,6 +41,18 @@ def test_events_are_lines_of_json_in_order() -> None:
     assert result.stderr == ""
 
 
+def test_an_answer_that_was_cut_off_says_so_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["generate", "--prompt", "Hi", "--backend", "fake:long", "--max-new-tokens", "40"]
+    assert main(asked) == 0
+    first = capsys.readouterr()
+    assert "cut off at --max-new-tokens" in first.err
+    assert main([*asked, "--answer-start", first.out.strip("\n"), "--json"]) == 0
+    longer, plain = json.loads(capsys.readouterr().out), len(first.out)
+    assert longer["prompt"]["prompt_tokens"] > plain // 8
+    assert main([*asked[:5], "--max-new-tokens", "4000"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_no_heavy_module_is_imported() -> None:
     code = (
         "import sys; from inference.cli import main\n"

@@ -16,7 +16,7 @@ def all_events() -> list[Event]:
     """One whole run, and the events that it does not have."""
     session, _ = fake_session("Text with \N{DROPLET} and \u4e2d.", canvas_length=8)
     others = [ModelLoading("Reading", 0.5), session.ready_event(1.0), Failed("No.", "Try.", known=True)]
-    return [*others, *session.generate(ask())]
+    return [*others, session.measure(ask()), *session.generate(ask())]
 
 
 def test_json_and_back_gives_an_equal_event() -> None:

@@ -137,11 +137,56 @@ def test_the_context_ends_an_answer() -> None:
     assert 1 <= len(end.steps_per_block) < 5
 
 
+def test_a_great_length_makes_the_model_forget_no_more_than_the_usual_one() -> None:
+    turns = (ChatTurn("user", "a" * 60), ChatTurn("assistant", "b"))
+    for wanted in (None, 64, 160):
+        session, _ = fake_session(LONG_ANSWER, canvas_length=16, max_context=200)
+        events = list(session.generate(ask("Hi", *turns, max_new_tokens=wanted)))
+        assert of_kind(events, PromptEncoded)[0].dropped_turns == 0
+    assert finished(events).reason == "context_full"
+
+
+def test_an_answer_goes_on_behind_its_start() -> None:
+    session, backend = fake_session(ANSWER, canvas_length=16)
+    whole = list(session.generate(ask(max_new_tokens=16)))
+    start, tokens = finished(whole).answer, session.length
+    events = list(session.generate(ask(max_new_tokens=16, answer_start=start)))
+    encoded = of_kind(events, PromptEncoded)[0]
+    assert encoded.reused_tokens == tokens, "the question is not computed again"
+    assert session._held is not None
+    assert session.tokenizer.decode(session._held).endswith(start)
+    assert finished(events).answer_tokens == 16, "only what is new is counted"
+    assert backend.length == encoded.prompt_tokens
+
+
+def test_an_answer_that_filled_the_context_goes_on() -> None:
+    session, _ = fake_session(LONG_ANSWER, canvas_length=16, max_context=80)
+    end = finished(list(session.generate(ask("Hi", max_new_tokens=1000))))
+    for _ in range(3):
+        more = finished(list(session.generate(ask("Hi", max_new_tokens=1000, answer_start=end.answer * 2))))
+        assert more.reason == "context_full"
+        assert more.answer
+
+
 def test_a_message_that_is_too_long_says_so_before_anything_runs() -> None:
     session, backend = fake_session(max_context=60)
     with pytest.raises(ContextFullError, match="This message has"):
         list(session.generate(ask("long " * 100)))
     assert backend.encoded_tokens == backend.denoise_calls == 0
+
+
+@pytest.mark.parametrize("letters", range(20, 60, 3))
+def test_measuring_says_what_generating_would(letters: int) -> None:
+    """Earlier turns do not count, since they can be left out; the system turn does."""
+    session, _ = fake_session(max_context=80)
+    turns = (ChatTurn("system", "Be brief."), ChatTurn("user", "a" * 60), ChatTurn("assistant", "b"))
+    request = ask("x" * letters, *turns, max_new_tokens=16)
+    found = session.measure(request)
+    if found.tokens <= found.most:
+        finished(list(session.generate(request)))
+    else:
+        with pytest.raises(ContextFullError, match=f"has {found.tokens} tokens.*can take {found.most}"):
+            list(session.generate(request))
 
 
 def test_dropped_turns_are_told() -> None:

@@ -8,6 +8,7 @@ from sqlite_utils import Database
 
 from app.chats import texts
 from app.chats.messages import title_from_text
+from app.chats.migrations import NEW_SLOT
 
 
 @dataclass(slots=True)
@@ -39,14 +40,21 @@ def _unreadable(db: Database) -> int:
 def mend_links(db: Database) -> None:
     """Make all references valid.
 
-    1. Generations and blocks without a message go.
-    2. A chat that only its messages know comes back, titled by its first message.
+    1. Generations and blocks without a message go, and so does unsent text that was sent since.
+    2. A chat that only its messages or its unsent text know comes back, titled by its first message or by that text.
     3. A message whose parent is lost follows the one before it in time; circles are cut.
     4. Siblings are numbered anew.
     5. A chat whose shown branch is lost shows its newest message.
+    6. A chat of which nobody knows when it was used stands where its time says.
     """
     for table in ("generation", "block"):  # 1
         db.execute(f"DELETE FROM {table} WHERE message_id NOT IN (SELECT id FROM message)")
+    db.execute(
+        """DELETE FROM unsent WHERE EXISTS (
+               SELECT 1 FROM message m WHERE m.role = 'user' AND m.body = TRIM(unsent.body, char(10))
+               AND (m.conversation_id = unsent.slot OR unsent.slot = ? AND m.parent_id IS NULL))""",
+        [NEW_SLOT],
+    )
     _bring_back_chats(db)  # 2
     for (conversation,) in db.execute("SELECT id FROM conversation").fetchall():
         rows = db.execute(
@@ -66,6 +74,11 @@ def mend_links(db: Database) -> None:
                    SELECT 1 FROM message m WHERE m.id = head_message_id AND m.conversation_id = :chat)""",
             {"last": last, "chat": conversation},
         )
+    db.execute(  # 6
+        """UPDATE conversation SET used_no = COALESCE((
+               SELECT MAX(o.used_no) FROM conversation o WHERE o.updated_at <= conversation.updated_at), 0)
+           WHERE used_no = 0"""
+    )
 
 
 def _bring_back_chats(db: Database) -> None:
@@ -82,6 +95,13 @@ def _bring_back_chats(db: Database) -> None:
             """INSERT INTO conversation (id, title_source, created_at, updated_at, title)
                VALUES (?, 'first_message', ?, ?, ?)""",
             [conversation, first, last, title],
+        )
+    sql = "SELECT slot, updated_at, body FROM unsent WHERE slot <> ? AND slot NOT IN (SELECT id FROM conversation)"
+    for slot, at, body in db.execute(sql, [NEW_SLOT]).fetchall():
+        db.execute(
+            """INSERT INTO conversation (id, title_source, created_at, updated_at, title)
+               VALUES (?, 'default', ?, ?, ?)""",
+            [slot, at, at, title_from_text(body) or texts.RECOVERED_CHAT_TITLE],
         )
 
 

@@ -16,6 +16,7 @@ KEYS = {
     "message": ("id", "conversation_id"),
     "generation": ("message_id",),
     "block": ("message_id", "ord"),
+    "unsent": ("slot",),
 }
 ALLOWED: dict[str, tuple[str, ...]] = {
     "title_source": ("user", "first_message", "default"),

@@ -1,15 +1,58 @@
-"""The rendered part of an answer: prose and code blocks under each other."""
+"""The rendered part of an answer: prose, code blocks and tables under each other."""
 
 from __future__ import annotations
 
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
-from app.ui.chat.markdown import Code, Prose, segments_from_markdown
+from app.ui.chat.long_text import LongText
+from app.ui.chat.markdown import Code, Plain, Prose, Segment, Table, segments_from_markdown
+from app.ui.chat.markdown_html import list_inset
+from app.ui.chat.table_text import TableText
 from app.ui.widgets.theme import Theme
 
 _SPACING = 12
+_BAR, _BAR_ROOM = 3, 15
+_KINDS: dict[type, type[CodeBlock] | type[FlowText] | type[LongText]] = {
+    Code: CodeBlock,
+    Table: TableText,
+    Plain: LongText,
+    Prose: FlowText,
+}
+
+
+class FramedPart(QWidget):
+    """A part that stands in lists and quotes: moved in, with the bars of the quotes before it."""
+
+    def __init__(self, part: QWidget, frames: tuple[str, ...], theme: Theme) -> None:
+        super().__init__()
+        self._frames = frames
+        column = QVBoxLayout(self)
+        column.addWidget(part)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """New colours and sizes."""
+        self._color = theme.color("accent")
+        self._steps = [list_inset(theme) if frame == "list" else _BAR_ROOM for frame in self._frames]
+        layout = self.layout()
+        if layout is not None:
+            layout.setContentsMargins(sum(self._steps), 0, 0, 0)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the bars."""
+        painter = QPainter(self)
+        left = 0
+        for frame, step in zip(self._frames, self._steps, strict=True):
+            if frame == "quote":
+                painter.fillRect(QRect(left, 0, _BAR, self.height()), self._color)
+            left += step
+        painter.end()
 
 
 class AnswerBody(QWidget):
@@ -18,8 +61,8 @@ class AnswerBody(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._segments: list[Prose | Code] = []
-        self._widgets: list[FlowText | CodeBlock] = []
+        self._segments: tuple[Segment, ...] = ()
+        self._parts: list[CodeBlock | FlowText | LongText] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(_SPACING)
@@ -30,49 +73,57 @@ class AnswerBody(QWidget):
         segments = segments_from_markdown(text)
         for index, segment in enumerate(segments):
             self._show_segment(index, segment)
-        while len(self._widgets) > len(segments):
-            self._remove(len(self._widgets) - 1)
+        self._cut(len(segments))
         self._segments = segments
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
-        for widget in self._widgets:
-            widget.set_theme(theme)
+        for part in self._parts:
+            part.set_theme(theme)
+            frame = part.parent()
+            if isinstance(frame, FramedPart):
+                frame.set_theme(theme)
 
     @property
     def parts(self) -> tuple[QWidget, ...]:
-        """The widgets, in order."""
-        return tuple(self._widgets)
+        """The widgets, in order, without what they stand in."""
+        return tuple(self._parts)
 
-    def _show_segment(self, index: int, segment: Prose | Code) -> None:
-        widget = self._widgets[index] if index < len(self._widgets) else None
-        if widget is not None and self._segments[index] == segment:
-            return
-        if isinstance(segment, Code) and isinstance(widget, CodeBlock):
-            widget.set_code(segment)
-        elif isinstance(segment, Prose) and isinstance(widget, FlowText):
-            widget.set_markdown(segment.text)
-        else:
-            while len(self._widgets) > index:
-                self._remove(len(self._widgets) - 1)
-            self._append(segment)
+    def _show_segment(self, index: int, segment: Segment) -> None:
+        if index < len(self._parts):
+            known = self._segments[index]
+            if known == segment:
+                return
+            if known.frames == segment.frames and type(known.content) is type(segment.content):
+                _show(self._parts[index], segment)
+                return
+            self._cut(index)
+        part = _KINDS[type(segment.content)](self._theme)
+        _show(part, segment)
+        self._parts.append(part)
+        shown = FramedPart(part, segment.frames, self._theme) if segment.frames else part
+        self._column.addWidget(shown)
+        shown.show()
 
-    def _append(self, segment: Prose | Code) -> None:
-        widget: FlowText | CodeBlock
-        if isinstance(segment, Code):
-            widget = CodeBlock(segment, self._theme)
-        else:
-            widget = FlowText(self._theme)
-            widget.set_markdown(segment.text)
-            widget.setAccessibleName("Answer text")
-        self._widgets.append(widget)
-        self._column.addWidget(widget)
-        widget.show()
+    def _cut(self, length: int) -> None:
+        """Take away what follows the first `length` parts."""
+        while len(self._parts) > length:
+            part = self._parts.pop()
+            frame = part.parent()
+            shown = frame if isinstance(frame, FramedPart) else part
+            self._column.removeWidget(shown)
+            shown.hide()
+            shown.setParent(None)
+            shown.deleteLater()
 
-    def _remove(self, index: int) -> None:
-        widget = self._widgets.pop(index)
-        self._column.removeWidget(widget)
-        widget.hide()
-        widget.setParent(None)
-        widget.deleteLater()
+
+def _show(part: CodeBlock | FlowText | LongText, segment: Segment) -> None:
+    match part, segment.content:
+        case CodeBlock(), Code() as code:
+            part.set_code(code)
+        case LongText(), Plain(text):
+            part.set_content(text)
+        case FlowText(), (Prose() | Table()) as content:
+            part.set_content(content)
+            part.setAccessibleName("Table" if isinstance(content, Table) else "Answer text")

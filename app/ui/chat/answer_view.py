@@ -3,7 +3,7 @@
     body      committed text, as Markdown
     canvas    the block that is being denoised; no height otherwise
     problem   one sentence if something went wrong
-    actions   Copy, Try again
+    actions   Copy, Continue, Try again
 
 Above all of them stands "2 of 3" where there are several answers: there the arrows stay under the pointer, however
 long each answer is.
@@ -17,8 +17,8 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from app.chats import texts
 from app.chats.messages import Message, MessageState
+from app.chats.unfinished import can_continue, cut_off
 from app.ui.chat import words
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.canvas import CanvasView
@@ -38,11 +38,13 @@ class AnswerView(QFrame):
 
     Signals:
         try_again_requested: The user wants another answer.
+        continue_requested: The user wants this one to go on.
         sibling_requested: The user wants to see another of several answers (message id, -1 or +1).
         grown: The live canvas has become higher.
     """
 
     try_again_requested = Signal()
+    continue_requested = Signal()
     sibling_requested = Signal(str, int)
     grown = Signal()
 
@@ -58,13 +60,11 @@ class AnswerView(QFrame):
         self._problem = ProblemBox()
         self._actions = QWidget()
         self._copy = CopyButton(self.source, "answer", theme)
-        self._again = QPushButton("Try again")
-        self._again.setProperty("role", "quiet")
-        self._again.setAccessibleName("Try again: ask for a new answer")
-        set_tip(self._again, "Try again: ask for a new answer")
-        self._again.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._again.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.can_continue = False
+        self._again = self._button("Try again", words.TRY_AGAIN_HINT)
         self._again.clicked.connect(self.on_try_again_clicked)
+        self._on = self._button(words.CONTINUE, words.CONTINUE_HINT)
+        self._on.clicked.connect(self.on_continue_clicked)
         self.siblings = SiblingSwitch("answer", theme)
         self.siblings.sibling_requested.connect(self.sibling_requested)
         self.setAccessibleName("Answer")
@@ -85,8 +85,9 @@ class AnswerView(QFrame):
     def set_message(self, message: Message, last: bool) -> None:
         """Show a stored answer as far as it is known."""
         self._message_id = message.id
-        self._set_source(message.body)
         writing = message.state in (MessageState.STREAMING, MessageState.DRAFT)
+        self._set_source(message.committed if writing else message.body)
+        self.can_continue = can_continue(message)
         self._show_end(message)
         self._actions.setEnabled(not writing)
         self.siblings.setEnabled(not writing)
@@ -95,8 +96,9 @@ class AnswerView(QFrame):
         self.siblings.set_message(message)
 
     def set_last(self, last: bool) -> None:
-        """Only the newest answer can be tried again."""
+        """Only the newest answer can be tried again, or go on."""
         self._again.setVisible(last)
+        self._on.setVisible(last and self.can_continue)
 
     def set_waiting(self, text: str) -> None:
         """A quiet line before the first draft."""
@@ -120,6 +122,8 @@ class AnswerView(QFrame):
         self._keep_height(self.height())
         self.canvas.clear()
         self.set_message(message, last)
+        if message.state != MessageState.DONE or cut_off(message):
+            self.release_height()  # less is left than was seen, and the room would hold nothing
 
     def release_height(self) -> None:
         """Take only the room that is needed."""
@@ -132,8 +136,9 @@ class AnswerView(QFrame):
         for part in (self.body, self.canvas, self._copy, self._problem, self.siblings):
             part.set_theme(theme)
         edge = round(theme.ui_points * 1.5)
-        self._again.setIcon(themed_icon("retry", theme.color("muted"), edge))
-        self._again.setIconSize(QSize(edge, edge))
+        for button, icon in ((self._again, "retry"), (self._on, "next")):
+            button.setIcon(themed_icon(icon, theme.color("muted"), edge))
+            button.setIconSize(QSize(edge, edge))
         self._note.setFont(theme.body_font())
         self.release_height()
 
@@ -142,6 +147,10 @@ class AnswerView(QFrame):
     def on_try_again_clicked(self) -> None:
         """Ask for another answer."""
         self.try_again_requested.emit()
+
+    def on_continue_clicked(self) -> None:
+        """Let it go on."""
+        self.continue_requested.emit()
 
     def copy(self) -> None:
         """Copy the source."""
@@ -172,17 +181,26 @@ class AnswerView(QFrame):
     def _show_end(self, message: Message) -> None:
         note = ""
         if message.state == MessageState.STOPPED:
-            note = words.STOPPED_NOTE if message.body.strip() else texts.NO_ANSWER_YET
-        elif message.state == MessageState.DONE and not message.body.strip():
-            note = words.EMPTY_ANSWER
+            note = words.stopped_note(message)
+        elif message.state == MessageState.DONE:
+            note = words.cut_off_note(message) if message.body.strip() else words.EMPTY_ANSWER
         self.set_waiting(note)
         self._problem.set_error(message.error)
+
+    def _button(self, text: str, hint: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setProperty("role", "quiet")
+        button.setAccessibleName(hint)
+        set_tip(button, hint)
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        return button
 
     def _lay_out(self) -> None:
         row = QHBoxLayout(self._actions)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
-        for widget in (self._copy, self._again):
+        for widget in (self._copy, self._on, self._again):
             row.addWidget(widget)
         row.addStretch(1)
         policy = self._actions.sizePolicy()

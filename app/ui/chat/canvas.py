@@ -1,6 +1,6 @@
 """The block that is being denoised, shown live in the place of the answer.
 
-`CanvasFlow` says where each word of a draft stands (pure arithmetic over measured widths), `CanvasPainter` how a word
+`CanvasFlow` says where each word of a draft stands (`app.ui.chat.canvas_flow`), `CanvasPainter` how a word
 looks at each level and how it gets from one look to the next, and `CanvasView` is the widget: it keeps its height
 within a block (it grows, never shrinks), repaints only for a new draft or while a word fades, and tells screen readers
 of settled text only.
@@ -10,232 +10,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent, QStaticText
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from app.chats.unfinished import settled_words
+from app.ui.chat.canvas_flow import CanvasFlow, Flow, Level, Word, is_complex, level_from_entropy
+from app.ui.chat.canvas_line import Cell, ShapedLine
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
-
-# -- where each word stands --------------------------------------------------------------------------------------------
-
-SETTLED_NATS = 0.12
-FIRM_NATS = 0.6
-LOOSE_NATS = 1.8
-TAIL_LINES = 2
-FIRST_LINES = 3
-FIRM_WORDS_A_LINE = 2
-BLANK_LINE = 0.42
-_PLACEHOLDER_EMS = (1.7, 2.8, 1.1, 2.1, 3.5, 1.4, 2.5, 0.9, 3.1, 1.9, 1.3)
-
-
-class Level(IntEnum):
-    """How settled a position is."""
-
-    NOISE = 0
-    LOOSE = 1
-    FIRM = 2
-    SETTLED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One piece at its place.
-
-    Attributes:
-        index: Position on the canvas.
-        text: What is painted; without the spaces around it.
-        level: How settled it is.
-        line: Number of the line.
-        x: Left edge in pixels.
-        width: Room it takes, in pixels.
-    """
-
-    index: int
-    text: str
-    level: Level
-    line: int
-    x: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A laid-out canvas.
-
-    Attributes:
-        words: The visible pieces, in order.
-        tops: Top of each line, in units of the line height.
-        firm_lines: Lines that firm words fill.
-        height: Height in units of the line height that the canvas needs now.
-    """
-
-    words: tuple[Word, ...]
-    tops: tuple[float, ...]
-    firm_lines: int
-    height: float
-
-
-def level_from_entropy(entropy: float) -> Level:
-    """Level of one position; `entropy` in nats."""
-    if entropy < SETTLED_NATS:
-        return Level.SETTLED
-    if entropy < FIRM_NATS:
-        return Level.FIRM
-    return Level.LOOSE if entropy < LOOSE_NATS else Level.NOISE
-
-
-@dataclass(slots=True)
-class _Part:
-    """What goes into one line without a break inside."""
-
-    index: int
-    text: str
-    level: Level
-    lead: float
-    width: float
-    opens: bool
-    breaks: int = 0
-
-
-class CanvasFlow:
-    """Lays out one block, step after step, as running text.
-
-    What has settled takes the room it needs; what has not is a placeholder of a fixed width, so that noise which
-    changes in every step moves nothing. A position that melts again keeps the width it had.
-
-        1. Each position gets a level from its entropy.
-        2. Noise is cut to the placeholder's width; a loose word may widen its place, a firm one gets what it needs.
-        3. Words are broken into lines; only firm line breaks break.
-        4. The noise behind the last firm words is cut off after some lines, and the height never falls.
-
-    Args:
-        measure: Width of a text in pixels.
-        em: Width of an "m" in pixels.
-    """
-
-    def __init__(self, measure: Callable[[str], float], em: float) -> None:
-        self._measure = measure
-        self._em = em
-        self._space = measure(" ")
-        self._held: dict[int, float] = {}
-        self._cuts: dict[tuple[str, int], str] = {}
-
-    def reset(self) -> None:
-        """A new block begins."""
-        self._held.clear()
-
-    def lay_out(self, pieces: tuple[str, ...], levels: list[Level], width: float) -> Flow:
-        """Place all pieces in lines of `width` pixels."""
-        parts: list[_Part] = []
-        after_noise = True
-        for index, (piece, level) in enumerate(zip(pieces, levels, strict=True)):
-            if not piece:
-                self._held.pop(index, None)
-                continue
-            firm = level >= Level.FIRM
-            parts.extend(
-                self._firm_parts(index, piece, level, after_noise) if firm else self._placeholder(index, piece, level)
-            )
-            after_noise = not firm
-        return self._break_lines(parts, width)
-
-    def _placeholder(self, index: int, piece: str, level: Level) -> list[_Part]:
-        room = self._held.get(index) or _PLACEHOLDER_EMS[index * 7 % len(_PLACEHOLDER_EMS)] * self._em
-        text = " ".join(piece.split())
-        if level == Level.LOOSE:  # close to a word: all of it can be read, and the room that it took is kept
-            room = self._held[index] = max(room, self._measure(text))
-        return [_Part(index, self._cut(text, room), level, self._space, room, True)]
-
-    def _cut(self, text: str, room: float) -> str:
-        """As much of the text as fits; nobody misses the end of noise."""
-        key = (text, round(room))
-        if key not in self._cuts:
-            if len(self._cuts) > 8000:
-                self._cuts.clear()
-            end = len(text)
-            while end > 1 and self._measure(text[:end]) > room + 0.5:
-                end -= 1
-            self._cuts[key] = text[:end]
-        return self._cuts[key]
-
-    def _firm_parts(self, index: int, piece: str, level: Level, after_noise: bool) -> list[_Part]:
-        parts = []
-        for number, chunk in enumerate(piece.split("\n")):
-            text = chunk.strip(" ")
-            lead = self._measure(" " * (len(chunk) - len(chunk.lstrip(" ")))) if chunk else 0.0
-            opens = after_noise or lead > 0 or _breaks_anywhere(text)
-            room = self._measure(text) if text else 0.0
-            lead = max(lead, self._space) if after_noise and number == 0 else lead
-            parts.append(_Part(index, text, level, lead, room, opens or number > 0, breaks=int(number > 0)))
-        self._held[index] = max(sum(part.width for part in parts), self._em * 0.5)
-        return parts
-
-    def _break_lines(self, parts: list[_Part], width: float) -> Flow:
-        words: list[Word] = []
-        tops = [0.0]
-        x, blank = 0.0, True
-        for start, end in _groups(parts):
-            if parts[start].breaks:
-                tops.append(tops[-1] + (BLANK_LINE if blank else 1.0))
-                x, blank = 0.0, True
-            lead = 0.0 if blank else parts[start].lead
-            total = lead + sum(part.width + (part.lead if at else 0.0) for at, part in enumerate(parts[start:end]))
-            if not blank and x + total > width:
-                tops.append(tops[-1] + 1.0)
-                x, lead, blank = 0.0, 0.0, True
-            for at, part in enumerate(parts[start:end]):
-                if not blank and total > width and x + part.width > width:  # one word alone is longer than a line
-                    tops.append(tops[-1] + 1.0)
-                    x, lead = 0.0, 0.0
-                x += part.lead if at and x else lead
-                if part.text:
-                    words.append(Word(part.index, part.text, part.level, len(tops) - 1, x, min(part.width, width)))
-                    blank = False
-                x += part.width
-        return _shorten(words, tops)
-
-
-def _groups(parts: list[_Part]) -> list[tuple[int, int]]:
-    """Runs of parts that stay on one line."""
-    starts = [at for at, part in enumerate(parts) if at == 0 or part.opens or part.breaks]
-    return list(zip(starts, [*starts[1:], len(parts)], strict=True)) if parts else []
-
-
-def _breaks_anywhere(text: str) -> bool:
-    """Scripts without spaces between words."""
-    return bool(text) and ord(text[0]) >= 0x2E80
-
-
-def _shorten(words: list[Word], tops: list[float]) -> Flow:
-    firm: dict[int, int] = {}
-    filled: dict[int, int] = {}
-    for word in words:
-        filled[word.line] = filled.get(word.line, 0) + 1
-        if word.level >= Level.FIRM:
-            firm[word.line] = firm.get(word.line, 0) + 1
-    firm_lines = 0
-    for line, count in firm.items():
-        if count >= min(FIRM_WORDS_A_LINE, filled[line]):
-            firm_lines = max(firm_lines, line + 1)
-    # Words of an answer come from its beginning on: a few firm ones far down do not pull the noise between into view.
-    shown = (
-        min(len(tops), max(firm_lines + TAIL_LINES, FIRST_LINES))
-        if _unsettled_behind(words, firm_lines)
-        else firm_lines
-    )
-    visible = tuple(word for word in words if word.line < shown)
-    last = max((word.line for word in visible), default=-1)
-    return Flow(visible, tuple(tops), firm_lines, tops[last] + 1.0 if last >= 0 else 0.0)
-
-
-def _unsettled_behind(words: list[Word], firm_lines: int) -> bool:
-    return any(word.line >= firm_lines for word in words)
-
 
 # -- how it looks ------------------------------------------------------------------------------------------------------
 
@@ -292,6 +77,10 @@ class CanvasPainter:
         """Width of settled text."""
         return self._metrics.horizontalAdvance(text)
 
+    def shape(self, cells: list[Cell], leftward: bool, width: float) -> ShapedLine:
+        """Lay out one line as Qt does."""
+        return ShapedLine(cells, leftward, width, self._fonts[Level.SETTLED], self._ascent)
+
     def paint(self, painter: QPainter, look: Look, top: float, top_before: float, now: float, strength: float) -> None:
         """Paint one position; `strength` fades out the noise at the end."""
         part = min(1.0, (now - look.changed) / FADE_SECONDS)
@@ -329,8 +118,13 @@ class CanvasPainter:
         pen = QColor(color)
         pen.setAlphaF(min(1.0, alpha))
         painter.setPen(pen)
-        font = self._fonts[word.level]
+        # Slanted and light letters are missing in most fonts of scripts whose letters join.
+        font = self._fonts[Level.FIRM if is_complex(word.text) else word.level]
         painter.setFont(font)
+        if word.shaped is not None:
+            line, cell = word.shaped
+            line.paint(painter, cell, x - word.x, top, self.line_height)
+            return
         painter.drawStaticText(QPointF(x, top), self._static(word.text, font))
         if word.level < Level.FIRM:
             self._dots(painter, x, top, word.width, pen)
@@ -386,7 +180,7 @@ class CanvasView(QWidget):
     def __init__(self, theme: Theme, calm: bool = False, reduce_motion: bool = False) -> None:
         super().__init__()
         self._painter = CanvasPainter(theme)
-        self._flow_maker = CanvasFlow(self._painter.measure, self._painter.em)
+        self._flow_maker = CanvasFlow(self._painter.measure, self._painter.em, self._painter.shape)
         self._calm, self._reduce_motion = calm, reduce_motion
         self._flow = Flow((), (0.0,), 0, 0.0)
         self._tops_before: tuple[float, ...] = (0.0,)
@@ -432,7 +226,7 @@ class CanvasView(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._painter = CanvasPainter(theme)
-        self._flow_maker = CanvasFlow(self._painter.measure, self._painter.em)
+        self._flow_maker = CanvasFlow(self._painter.measure, self._painter.em, self._painter.shape)
         self._lay_out_again()
 
     def clear(self) -> None:
@@ -446,14 +240,8 @@ class CanvasView(QWidget):
 
     def settled_text(self) -> str:
         """The settled words; gaps are three dots."""
-        words: list[str] = []
         pieces = self._draft.pieces if self._draft else ()
-        for piece, level in zip(pieces, self._levels, strict=True):
-            if level == Level.SETTLED:
-                words.append(piece)
-            elif piece and (not words or words[-1] != " \u2026 "):
-                words.append(" \u2026 ")
-        return "".join(words).strip()
+        return settled_words(pieces, [level == Level.SETTLED for level in self._levels]).strip()
 
     @property
     def draft(self) -> DraftUpdated | None:
@@ -505,6 +293,7 @@ class CanvasView(QWidget):
         for key in {**newest, **{key: None for key, _ in _keyed(before.words)}}:
             word, old = newest.get(key), self._looks.get(key)
             if old is not None and old.word == word:
+                old.word = word  # its neighbours may give it another form
                 looks[key] = old
                 continue
             settles = word is not None and word.level == Level.SETTLED

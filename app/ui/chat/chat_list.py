@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.chats.messages import Conversation
+from app.chats.ids import now_ms
+from app.chats.messages import Conversation, times_of_use
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip, tip
 from app.ui.widgets.theme import ThemeManager
@@ -96,8 +97,8 @@ class ConversationList(QListWidget):
         place, before = self.verticalScrollBar().value(), self.current_id
         self.clear()
         group = ""
-        for conversation in conversations:
-            here = day_group(conversation.updated_at, today)
+        for conversation, used_at in zip(conversations, times_of_use(conversations, now_ms()), strict=True):
+            here = day_group(used_at, today)
             if here != group:
                 group = here
                 self._add_heading(here)

@@ -49,11 +49,13 @@ class ChatView(QScrollArea):
 
     Signals:
         try_again_requested: From the newest answer.
+        continue_requested: From the newest answer.
         sibling_requested: Message id, -1 or +1.
         bottom_reached: Whether the newest message is in view.
     """
 
     try_again_requested = Signal()
+    continue_requested = Signal()
     sibling_requested = Signal(str, int)
     bottom_reached = Signal(bool)
 
@@ -159,6 +161,13 @@ class ChatView(QScrollArea):
         last.hide()
         last.deleteLater()
         self.add_message(message)
+
+    def resume_last(self, message: Message) -> None:
+        """The newest answer goes on."""
+        self._messages = tuple(message if old.id == message.id else old for old in self._messages)
+        if self.last_answer is not None and self.last_answer.message_id == message.id:
+            self._without_flicker(lambda answer: answer.set_message(message, last=True))
+            self.scroll_to_bottom()
 
     def show_draft(self, draft: DraftUpdated) -> None:
         """Pass a draft on to the answer that is being written."""
@@ -286,6 +295,7 @@ class ChatView(QScrollArea):
         if message.state == MessageState.STREAMING:
             answer.set_waiting(words.READING)
         answer.try_again_requested.connect(self.try_again_requested)
+        answer.continue_requested.connect(self.continue_requested)
         answer.sibling_requested.connect(self.on_sibling_wanted)
         return answer
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QEvent, Qt
+from PySide6.QtCore import QEvent, QMimeData, Qt
 from PySide6.QtGui import QFontMetricsF, QWheelEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.ui.chat.highlight import CodeHighlighter, Span, spans_from_code
+from app.ui.chat.long_text import hardened, softened
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.plain import PlainLabel
@@ -34,6 +35,12 @@ _PADDING = 12
 class CodeText(QPlainTextEdit):
     """The code itself; wheel turns go to the chat unless they go sideways."""
 
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """What is copied: long lines as they were."""
+        data = QMimeData()
+        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        return data
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Sideways here, else the chat."""
         sideways = abs(event.angleDelta().x()) > abs(event.angleDelta().y())
@@ -46,10 +53,11 @@ class CodeText(QPlainTextEdit):
 class CodeBlock(QFrame):
     """One code block of an answer."""
 
-    def __init__(self, code: Code, theme: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("code")
         self._code = Code("")
+        self._widest: float | None = None
         self._spans: list[list[Span]] = []
         self._theme = theme
         self._language = PlainLabel(role="faint")
@@ -68,7 +76,7 @@ class CodeBlock(QFrame):
         self._text.setTabChangesFocus(True)
         self._highlighter = CodeHighlighter(self._text.document(), theme)
         self._lay_out()
-        self.set_code(code)
+        self._show_code()
 
     def source(self) -> str:
         """The code, as it was written."""
@@ -76,19 +84,25 @@ class CodeBlock(QFrame):
 
     def set_code(self, code: Code) -> None:
         """Show other code."""
-        if code == self._code:
-            return
-        self._code = code
+        if code != self._code:
+            self._code = code
+            self._show_code()
+
+    def _show_code(self) -> None:
+        code = self._code
         name = _NAMES.get(code.language.lower(), code.language.capitalize() if code.language else "Text")
         self._language.setText(name)
         self._text.setAccessibleName(f"{name} code")
-        self._text.setPlainText(code.text)
-        self._spans = spans_from_code(code.text, code.language)
+        text = softened(code.text)
+        self._highlighter.set_spans([], self._theme)  # lines are coloured when all of them are there
+        self._text.setPlainText(text)
+        self._spans = spans_from_code(text, code.language)
         self.set_theme(self._theme)
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
+        self._widest = None
         self._copy.set_theme(theme)
         self._text.setFont(theme.mono_font())
         self._text.setTabStopDistance(QFontMetricsF(theme.mono_font()).horizontalAdvance(" ") * 4)
@@ -115,8 +129,10 @@ class CodeBlock(QFrame):
     def _fit(self) -> None:
         metrics = QFontMetricsF(self._text.font())
         lines = max(1, self._text.document().blockCount())
-        widest = max((metrics.horizontalAdvance(line) for line in self._code.text.split("\n")), default=0.0)
-        scroll_bar = 18 if widest + 4 > self._text.viewport().width() else 0
+        if self._widest is None:
+            longest = sorted(softened(self._code.text).expandtabs(4).split("\n"), key=len)[-20:]
+            self._widest = max(metrics.horizontalAdvance(line) for line in longest)
+        scroll_bar = 18 if self._widest + 4 > self._text.viewport().width() else 0
         self._text.setFixedHeight(math.ceil(lines * metrics.lineSpacing()) + 4 + scroll_bar)
 
     # -- Qt ---------------------------------------------------------------------------------------------------------

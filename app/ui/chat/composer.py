@@ -9,6 +9,7 @@ from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
 
 from app.ui.chat import words
+from app.ui.chat.long_text import hardened, softened
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme, ThemeManager
@@ -16,20 +17,37 @@ from app.ui.widgets.theme import Theme, ThemeManager
 MOST_LINES = 8
 
 
+def local_files(source: QMimeData) -> list[str]:
+    """Paths of the files of this computer that are dropped or pasted."""
+    return [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
+
+
 class MessageBox(QPlainTextEdit):
     """The text field.
 
     Signals:
         send_requested: Enter was pressed.
+        files_given: Files were dropped or pasted (list of paths).
         focus_changed: Whether it has the focus.
     """
 
     send_requested = Signal()
+    files_given = Signal(list)
     focus_changed = Signal(bool)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Plain text alone is pasted."""
-        self.insertPlainText(source.text())
+        """Plain text alone is pasted, its long lines in pieces; files are given on."""
+        paths = local_files(source)
+        if paths:
+            self.files_given.emit(paths)
+            return
+        self.insertPlainText(softened(source.text()))
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """What is copied: long lines as they were."""
+        data = QMimeData()
+        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        return data
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter sends, Shift+Enter breaks the line."""
@@ -105,7 +123,7 @@ class Composer(QFrame):
     @property
     def text(self) -> str:
         """What is typed."""
-        return self.box.toPlainText()
+        return hardened(self.box.toPlainText())
 
     @property
     def busy(self) -> bool:
@@ -114,8 +132,14 @@ class Composer(QFrame):
 
     def set_text(self, text: str) -> None:
         """Put text in, the cursor behind it."""
-        self.box.setPlainText(text)
+        self.box.setPlainText(softened(text))
         self.box.moveCursor(self.box.textCursor().MoveOperation.End)
+
+    def insert(self, text: str) -> None:
+        """Put text where the cursor stands; Undo takes it away again."""
+        self.box.insertPlainText(softened(text))
+        self.box.ensureCursorVisible()
+        self.box.setFocus()
 
     def clear(self) -> None:
         """Take the text away."""

@@ -14,12 +14,18 @@ from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.chat import words
 from app.ui.chat.chat_list import Sidebar
 from app.ui.chat.pane import ChatPane
+from app.ui.chat.sending import Sending
 from app.ui.widgets.notices import Notices
-from inference.events import DraftUpdated, Finished
+from app.ui.widgets.theme import ThemeManager
+from inference.events import DraftUpdated
 
 
 class ChatCoordinator(QObject):
-    """Brings what the user does in the two panels to the controller, and what comes back to the panels."""
+    """Brings what the user does in the two panels to the controller, and what comes back to the panels.
+
+    Attributes:
+        sending: The message box.
+    """
 
     def __init__(
         self,
@@ -29,6 +35,7 @@ class ChatCoordinator(QObject):
         pane: ChatPane,
         controller: ChatController,
         preferences: Preferences,
+        themes: ThemeManager,
         notices: Notices,
     ) -> None:
         super().__init__(window)
@@ -36,6 +43,7 @@ class ChatCoordinator(QObject):
         self._controller, self._preferences, self._notices = controller, preferences, notices
         self._deleted: list[str] = []
         self._conversations: tuple[Conversation, ...] = ()
+        self.sending = Sending(pane.composer, controller, themes, notices, self)
         self._connect_actions()
         self._connect_panels()
         self._connect_controller()
@@ -50,6 +58,7 @@ class ChatCoordinator(QObject):
             ("undo", self.on_undo),
             ("copy_answer", self.on_copy_answer),
             ("try_again", self._controller.try_again),
+            ("continue_answer", self._controller.continue_answer),
             ("stop", self._controller.stop),
             ("message_box", self.on_message_box),
             ("earlier_version", self.on_earlier_version),
@@ -65,10 +74,10 @@ class ChatCoordinator(QObject):
         rows.chosen.connect(self.on_chat_chosen)
         rows.renamed.connect(controller.rename, Qt.ConnectionType.QueuedConnection)  # the editor closes first
         rows.deletion_requested.connect(controller.delete)
-        pane.empty.example_chosen.connect(self.on_send)
-        pane.composer.sent.connect(self.on_send)
+        pane.empty.example_chosen.connect(self.sending.on_send)
         pane.composer.stop_requested.connect(controller.stop)
         pane.chat.try_again_requested.connect(controller.try_again)
+        pane.chat.continue_requested.connect(controller.continue_answer)
         pane.chat.sibling_requested.connect(controller.show_sibling)
         pane.undo_bar.pressed.connect(self.on_undo)
         pane.undo_bar.closed.connect(self.on_undo_bar_closed)
@@ -80,6 +89,7 @@ class ChatCoordinator(QObject):
         controller.chat_shown.connect(self.on_chat_shown)
         controller.message_added.connect(self.on_message_added)
         controller.answer_replaced.connect(self._pane.chat.replace_last)
+        controller.answer_resumed.connect(self._pane.chat.resume_last)
         controller.draft_updated.connect(self.on_draft_updated)
         controller.answer_grown.connect(self._pane.chat.commit)
         controller.answer_ended.connect(self.on_answer_ended)
@@ -118,11 +128,11 @@ class ChatCoordinator(QObject):
         self._pane.chat.show_draft(draft)
         self._pane.set_status(words.writing_status(draft.block, draft.step, draft.max_steps))
 
-    def on_answer_ended(self, message: Message, finished: Finished | None) -> None:
+    def on_answer_ended(self, message: Message) -> None:
         """The answer is complete, or was ended."""
         if message.conversation_id == self._controller.chat_id:
             self._pane.chat.end_answer(message)
-            self._pane.set_status(words.finished_status(finished) if finished else words.stored_status(message))
+            self._pane.set_status(words.stored_status(message))
 
     def on_chat_deleted(self, conversation: Conversation) -> None:
         """Offer to bring it back."""
@@ -137,6 +147,8 @@ class ChatCoordinator(QObject):
         if busy:
             self._pane.set_status("")
             self._show_waiting()
+        else:
+            self._notices.withdraw(words.BUSY_HERE, words.BUSY_ELSEWHERE)
         self._show_possible()
 
     def on_model_status_changed(self, status: AnsweringStatus) -> None:
@@ -188,13 +200,6 @@ class ChatCoordinator(QObject):
         if answer is not None and answer.source():
             answer.copy()
 
-    def on_send(self, text: str) -> None:
-        """Send a message; it stays in the box if that is not possible now."""
-        if self._controller.busy:
-            self._notices.show(words.BUSY_HERE if self._controller.busy_here else words.BUSY_ELSEWHERE)
-        elif self._controller.send(text) and self._pane.composer.text.strip("\n") == text:
-            self._pane.composer.clear()
-
     def on_chat_chosen(self, chat_id: str) -> None:
         """Show a chat of the list."""
         if chat_id != self._controller.chat_id:
@@ -234,7 +239,7 @@ class ChatCoordinator(QObject):
     def _show_waiting(self) -> None:
         waiting = self._controller.answering.waiting_for_model
         answer = self._pane.chat.last_answer
-        if self._controller.busy_here and answer is not None and not answer.source() and answer.canvas.draft is None:
+        if self._controller.busy_here and answer is not None and answer.canvas.draft is None:
             self._pane.chat.set_waiting(words.WAITING_FOR_MODEL if waiting else words.READING)
 
     def _show_possible(self) -> None:
@@ -245,6 +250,7 @@ class ChatCoordinator(QObject):
             "rename": known,
             "delete": known,
             "try_again": known and not busy,
+            "continue_answer": not busy and answer is not None and answer.can_continue,
             "stop": busy,
             "copy_answer": answer is not None and bool(answer.source()),
             "earlier_version": self._pane.chat.has_versions and not busy,

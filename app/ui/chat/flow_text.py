@@ -1,23 +1,38 @@
 """Text that takes the height it needs: one paragraph group of an answer, or one message of the user.
 
-It never loads anything: `loadResource` answers every request with nothing, and a link opens only after a click, in the
-system's browser.
+It never loads anything: pictures are formulas, painted from memory, `loadResource` answers every request with nothing,
+and a link opens only after a click, in the system's browser.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
-from PySide6.QtCore import QEvent, QSize, QSizeF, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QFocusEvent, QPalette, QTextDocument, QTextOption, QWheelEvent
+from PySide6.QtCore import QEvent, QMimeData, QSize, QSizeF, Qt, QUrl
+from PySide6.QtGui import (
+    QDesktopServices,
+    QFocusEvent,
+    QPalette,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextOption,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip
 
-from app.ui.chat.markdown import html_from_markdown
+from app.ui.chat.formulas import NAME, Formula, FormulaObject, Wanted, formula_setter
+from app.ui.chat.markdown import Prose, Table
+from app.ui.chat.markdown_html import MarkdownHtml, list_inset
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme
 
 SAFE_SCHEMES = ("http", "https", "mailto")
+_PICTURE = re.compile(rf'<img[^>]*src="{NAME}[^>]*>')
+_ALT = re.compile(r'alt="([^"]*)"')
+_OBJECT = "\ufffc"
 
 
 class FlowText(QTextBrowser):
@@ -26,8 +41,11 @@ class FlowText(QTextBrowser):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._markdown: str | None = None
-        self._plain: str | None = None
+        self._content: Prose | Table | str = ""
+        self._waits = False
+        self._links = False
+        self._formulas = FormulaObject(self)
+        self._formulas.attach(self.document())
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -42,14 +60,9 @@ class FlowText(QTextBrowser):
         self.highlighted.connect(self.on_link_highlighted)
         self.setAccessibleName("Message text")
 
-    def set_markdown(self, text: str) -> None:
-        """Show Markdown."""
-        self._markdown, self._plain = text, None
-        self._render()
-
-    def set_plain(self, text: str) -> None:
-        """Show text as it is."""
-        self._markdown, self._plain = None, text
+    def set_content(self, content: Prose | Table | str) -> None:
+        """Show blocks of Markdown, or a text as it is."""
+        self._content = content
         self._render()
 
     def set_theme(self, theme: Theme) -> None:
@@ -77,13 +90,35 @@ class FlowText(QTextBrowser):
         self.setPalette(palette)
         self.setFont(self._theme.body_font())
         self.document().setDefaultFont(self._theme.body_font())
-        if self._markdown is not None:
-            self.setHtml(html_from_markdown(self._markdown, self._theme))
-        elif self._plain is not None:
-            self.setPlainText(self._plain)
+        if isinstance(self._content, str):
+            self.setPlainText(self._content)
             self._space_lines()
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if self._has_links() else Qt.FocusPolicy.ClickFocus)
+        else:
+            self._show_blocks(self._content)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if self._links else Qt.FocusPolicy.ClickFocus)
         self._fit()
+
+    def _show_blocks(self, content: Prose | Table) -> None:
+        self._waits = False
+        maker = MarkdownHtml(self._theme, self._formula)
+        text = maker.prose(content) if isinstance(content, Prose) else maker.table(content)
+        self._links = "<a href" in text
+        self._formulas.formulas = maker.formulas
+        self.document().setIndentWidth(list_inset(self._theme))
+        self.setHtml(text)
+        # Screen readers meet a picture as nothing.
+        self.setAccessibleDescription(self._plain(self._whole()) if maker.formulas else "")
+
+    def _formula(self, wanted: Wanted) -> Formula | None:
+        setter = formula_setter()
+        if not setter.is_done(wanted) and not self._waits:
+            self._waits = True
+            setter.progressed.connect(self.on_formulas_set, Qt.ConnectionType.SingleShotConnection)
+        return setter.formula(wanted)
+
+    def on_formulas_set(self) -> None:
+        """Formulas that were shown as they were written may be shown as formulas now."""
+        self._render()
 
     def _space_lines(self) -> None:
         cursor = self.textCursor()
@@ -92,8 +127,16 @@ class FlowText(QTextBrowser):
         block_format.setLineHeight(self._theme.line_percent(), block_format.LineHeightTypes.ProportionalHeight.value)
         cursor.setBlockFormat(block_format)
 
-    def _has_links(self) -> bool:
-        return self._markdown is not None and "<a href" in html_from_markdown(self._markdown, self._theme)
+    def _whole(self) -> QTextCursor:
+        cursor = QTextCursor(self.document())
+        cursor.select(QTextCursor.SelectionType.Document)
+        return cursor
+
+    def _plain(self, selection: QTextCursor) -> str:
+        """The selected text; formulas as they were written."""
+        text = selection.selection().toPlainText()
+        sources = iter(_sources(selection))
+        return re.sub(_OBJECT, lambda _: next(sources, ""), text)
 
     def _fit(self) -> None:
         self.on_document_size_changed(self.document().documentLayout().documentSize())
@@ -121,6 +164,16 @@ class FlowText(QTextBrowser):
         """Nothing is ever loaded, from nowhere."""
         return "" if type != QTextDocument.ResourceType.ImageResource.value else None
 
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """What is copied: formulas as they were written."""
+        copied = super().createMimeDataFromSelection()
+        if not self._formulas.formulas:
+            return copied
+        data = QMimeData()  # Qt's own makes its text when it is asked for it, and takes no other
+        data.setText(self._plain(self.textCursor()))
+        data.setHtml(_PICTURE.sub(_written, copied.html()))
+        return data
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         """The chat scrolls, not the message."""
         event.ignore()
@@ -138,3 +191,25 @@ class FlowText(QTextBrowser):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self.document().setDocumentMargin(0)
+
+
+def _written(picture: re.Match[str]) -> str:
+    alt = _ALT.search(picture[0])
+    return alt[1] if alt else ""
+
+
+def _sources(selection: QTextCursor) -> list[str]:
+    """The formulas of a selection, as they were written, in order."""
+    found: list[str] = []
+    start, end = selection.selectionStart(), selection.selectionEnd()
+    block = selection.document().findBlock(start)
+    while block.isValid() and block.position() < end:
+        pieces = block.begin()
+        while not pieces.atEnd():
+            piece = pieces.fragment()
+            if piece.charFormat().isImageFormat():
+                inside = max(0, min(end, piece.position() + piece.length()) - max(start, piece.position()))
+                found += [piece.charFormat().stringProperty(QTextFormat.Property.ImageAltText)] * inside
+            pieces += 1
+        block = block.next()
+    return found

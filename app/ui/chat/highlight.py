@@ -6,7 +6,7 @@ from PySide6.QtGui import QFont, QSyntaxHighlighter, QTextCharFormat, QTextDocum
 
 from app.ui.widgets.theme import Theme
 
-MAX_CHARACTERS = 60_000
+MAX_CHARACTERS = 30_000
 # Name of the Pygments token type, from the most special to the most general, and the theme's colour for it.
 _COLORS: tuple[tuple[str, str], ...] = (
     ("Comment", "syntax_comment"),
@@ -66,13 +66,19 @@ class CodeHighlighter(QSyntaxHighlighter):
 
     def __init__(self, document: QTextDocument, theme: Theme) -> None:
         super().__init__(document)
+        self.setDocument(None)  # until there is something to colour
+        self._document = document
         self._theme = theme
         self._spans: list[list[Span]] = []
 
     def set_spans(self, spans: list[list[Span]], theme: Theme) -> None:
         """New spans, or new colours for them."""
         self._spans, self._theme = spans, theme
-        self.rehighlight()
+        wanted = self._document if any(spans) else None  # Qt asks for every line, also where no line has a colour
+        if self.document() is not wanted:
+            self.setDocument(wanted)
+        if wanted is not None:
+            self.rehighlight()
 
     def highlightBlock(self, text: str) -> None:
         """Called by Qt for each line."""

@@ -1,41 +1,54 @@
-"""Answers are Markdown; this module cuts them into parts and turns these into what Qt's text documents show.
+"""Answers are Markdown; this module reads them into a small tree of frozen blocks, with markdown-it's parser.
 
-`segments_from_markdown` splits an answer into prose and fenced code (code becomes a widget of its own),
-`blocks_from_markdown` parses prose into a small tree of frozen blocks, `html_from_inline` makes safe HTML of a line,
-and `html_from_markdown` of all of it, in the colours of a theme. Nothing is ever loaded from anywhere, and every text
-is a valid document: what is not understood stays literal.
+`segments_from_markdown` cuts an answer into what gets a widget of its own (code, tables, text that is too much to be
+set) and the prose between. `app.ui.chat.markdown_html` makes HTML of the prose. Every text is a valid document: what is
+not understood stays literal, and what would take too long to read is shown as plain text.
 """
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from app.ui.widgets.theme import PARAGRAPH_GAP, Theme
+from app.ui.chat.long_text import LONG_LINE
 
-# -- blocks ------------------------------------------------------------------------------------------------------------
+if TYPE_CHECKING:
+    from markdown_it.tree import SyntaxTreeNode
 
-MAX_DEPTH = 6
-_FENCE = re.compile(r"^( {0,3})(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*$")
-_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
-_RULE = re.compile(r"^ {0,3}([-*_])[ \t]*(?:\1[ \t]*){2,}$")
-_QUOTE = re.compile(r"^ {0,3}> ?(.*)$")
-_ITEM = re.compile(r"^( {0,9})([-*+]|\d{1,9}[.)])([ \t]+)(.*)$")
-_TABLE_RULE = re.compile(r"^ {0,3}\|?[ \t]*:?-+:?[ \t]*(\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*$")
+MAX_CHARACTERS = 40_000  # of one answer that are read as Markdown; the rest is plain text
+MAX_LINES = 500
+CODE_LINE = 0.25
+MAX_CELL = 1_000
+SAFE_LINK = re.compile(r"(?i)^(https?://|mailto:)")
+_BREAK = re.compile(r"(?i)<br[ \t]*/?>")
+_PRICE = re.compile(r"\d[\d.,]*\s[^\\^_=+{}<>]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Prose:
-    """Markdown without fenced code."""
+class Inline:
+    """A piece of a line.
 
-    text: str
+    Attributes:
+        kind: "text", "break", "code", "math", "note" (a footnote's number), or "bold", "italic", "strike" and "link",
+            which begin something that the same word with a "/" before it ends.
+        text: What is shown; the source of a formula without its marks.
+        mark: The address of a link; the mark before a formula.
+    """
+
+    kind: str
+    text: str = ""
+    mark: str = ""
+
+
+Line = tuple[Inline, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A fenced code block; `closed` is False while its end is missing."""
+    """A code block; `closed` is False while its end is missing."""
 
     text: str
     language: str = ""
@@ -44,17 +57,25 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """`#` to `######`."""
+    """`#` to `######`, or an underlined line."""
 
     level: int
-    text: str
+    line: Line
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     """Running text; line breaks are kept."""
 
-    text: str
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class FormulaBlock:
+    """A formula on lines of its own; `mark` stands before it in the source."""
+
+    source: str
+    mark: str = "$$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +91,27 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a list.
+
+    Attributes:
+        blocks: What stands in it.
+        task: Whether it is done, for a task; None for others.
+        marked: False for what follows in an item behind something with a widget of its own.
+    """
+
+    blocks: tuple[Block, ...]
+    task: bool | None = None
+    marked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ListBlock:
-    """A list; `start` is None for bullets."""
+    """A list; `start` is None for bullets; the items of a tight one stand close."""
 
     start: int | None
-    items: tuple[tuple[Block, ...], ...]
+    items: tuple[Item, ...]
+    tight: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,395 +119,297 @@ class Table:
     """A table; `align` holds "left", "right" or "center" for each column."""
 
     align: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Line, ...], ...]
 
 
-Block = Heading | Paragraph | Rule | Quote | ListBlock | Table | Code
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """Blocks that flow as one text."""
+
+    blocks: tuple[Block, ...]
 
 
-def segments_from_markdown(text: str) -> list[Prose | Code]:
-    """Prose and fenced code blocks in their order."""
-    segments: list[Prose | Code] = []
-    lines = text.replace("\r\n", "\n").split("\n")
-    prose: list[str] = []
-    index = 0
-    while index < len(lines):
-        if _FENCE.match(lines[index]):
-            _append_prose(segments, prose)
-            code, index = _read_fence(lines, index)
-            segments.append(code)
-        else:
-            prose.append(lines[index])
-            index += 1
-    _append_prose(segments, prose)
-    return segments
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Text that is shown as it was written, because setting it would take too long."""
+
+    text: str
 
 
-def _append_prose(segments: list[Prose | Code], lines: list[str]) -> None:
-    text = "\n".join(lines).strip("\n")
-    if text.strip():
-        segments.append(Prose(text))
-    lines.clear()
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One widget of an answer.
 
-
-def _read_fence(lines: list[str], index: int) -> tuple[Code, int]:
-    opening = _FENCE.match(lines[index])
-    assert opening is not None
-    indent, fence, language = len(opening[1]), opening[2], opening[3]
-    closing = re.compile(rf"^ {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$")
-    body: list[str] = []
-    for at in range(index + 1, len(lines)):
-        if closing.match(lines[at]):
-            return Code("\n".join(body), language), at + 1
-        line = lines[at]
-        body.append(line[min(indent, len(line) - len(line.lstrip(" "))) :])
-    return Code("\n".join(body), language, closed=False), len(lines)
-
-
-def blocks_from_markdown(text: str, depth: int = 0) -> tuple[Block, ...]:
-    """Parse prose into blocks."""
-    lines = text.replace("\r\n", "\n").replace("\t", "    ").split("\n")
-    if depth >= MAX_DEPTH:
-        return (Paragraph(text.strip()),) if text.strip() else ()
-    blocks: list[Block] = []
-    index = 0
-    while index < len(lines):
-        if not lines[index].strip():
-            index += 1
-            continue
-        block, index = _read_block(lines, index, depth)
-        blocks.append(block)
-    return tuple(blocks)
-
-
-def _read_block(lines: list[str], index: int, depth: int) -> tuple[Block, int]:
-    line = lines[index]
-    if _FENCE.match(line):
-        return _read_fence(lines, index)
-    if heading := _HEADING.match(line):
-        return Heading(len(heading[1]), heading[2]), index + 1
-    if _RULE.match(line):
-        return Rule(), index + 1
-    if _QUOTE.match(line):
-        return _read_quote(lines, index, depth)
-    if _starts_table(lines, index):
-        return _read_table(lines, index)
-    if _ITEM.match(line):
-        return _read_list(lines, index, depth)
-    end = index + 1
-    while end < len(lines) and not _ends_paragraph(lines, end):
-        end += 1
-    return Paragraph("\n".join(each.strip() for each in lines[index:end])), end
-
-
-def _ends_paragraph(lines: list[str], index: int) -> bool:
-    line = lines[index]
-    if not line.strip() or _starts_table(lines, index):
-        return True
-    if item := _ITEM.match(line):
-        return len(item[1]) < 4 and bool(item[4].strip())
-    return any(pattern.match(line) for pattern in (_FENCE, _HEADING, _RULE, _QUOTE))
-
-
-def _read_quote(lines: list[str], index: int, depth: int) -> tuple[Block, int]:
-    inner: list[str] = []
-    while index < len(lines) and lines[index].strip():
-        match = _QUOTE.match(lines[index])
-        if match is None and _ends_paragraph(lines, index):
-            break
-        inner.append(match[1] if match else lines[index])
-        index += 1
-    return Quote(blocks_from_markdown("\n".join(inner), depth + 1)), index
-
-
-def _starts_table(lines: list[str], index: int) -> bool:
-    if index + 1 >= len(lines) or "|" not in lines[index] or "|" not in lines[index + 1]:
-        return False
-    return bool(_TABLE_RULE.match(lines[index + 1])) and len(_cells(lines[index])) == len(_cells(lines[index + 1]))
-
-
-def _cells(line: str) -> list[str]:
-    body = line.strip().removeprefix("|")
-    if body.endswith("|") and not body.endswith("\\|"):
-        body = body[:-1]
-    return [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", body)]
-
-
-def _read_table(lines: list[str], index: int) -> tuple[Block, int]:
-    align = tuple(_alignment(cell) for cell in _cells(lines[index + 1]))
-    rows = [tuple(_cells(lines[index]))]
-    index += 2
-    while index < len(lines) and lines[index].strip() and "|" in lines[index]:
-        cells = _cells(lines[index])[: len(align)]
-        rows.append(tuple(cells + [""] * (len(align) - len(cells))))
-        index += 1
-    return Table(align, tuple(rows)), index
-
-
-def _alignment(rule: str) -> str:
-    if rule.endswith(":"):
-        return "center" if rule.startswith(":") else "right"
-    return "left"
-
-
-def _read_list(lines: list[str], index: int, depth: int) -> tuple[Block, int]:
-    first = _ITEM.match(lines[index])
-    assert first is not None
-    ordered = first[2][-1] in ".)"
-    items: list[tuple[Block, ...]] = []
-    while index < len(lines):
-        item = _ITEM.match(lines[index])
-        if item is None or (item[2][-1] in ".)") != ordered or _RULE.match(lines[index]):
-            break
-        body, index = _read_item(lines, index, item)
-        items.append(blocks_from_markdown(body, depth + 1))
-    return ListBlock(int(first[2][:-1]) if ordered else None, tuple(items)), index
-
-
-def _read_item(lines: list[str], index: int, item: re.Match[str]) -> tuple[str, int]:
-    """The item's text without its indent, and the index of the first line after it (blank lines skipped)."""
-    offset = len(item[1]) + len(item[2]) + min(len(item[3]), 4)
-    least = len(item[1]) + 2
-    body = [item[4]]
-    index += 1
-    blank = False
-    while index < len(lines):
-        line = lines[index]
-        indent = len(line) - len(line.lstrip(" "))
-        if not line.strip():
-            blank = True
-        elif indent >= least:
-            body.extend([""] if blank else [])
-            body.append(line[min(indent, offset) :])
-            blank = False
-        elif blank or _ends_paragraph(lines, index):
-            break
-        else:
-            body.append(line.strip())
-        index += 1
-    return "\n".join(body), index
-
-
-# -- inside a line -----------------------------------------------------------------------------------------------------
-
-MARK = "\x00"
-_MARKED = re.compile(f"{MARK}(\\d+){MARK}")
-_CODE = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-_MATH = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$", re.DOTALL)
-_ESCAPE = re.compile(r"\\([\\`*_{}#+\-.!|<>~])")
-_IMAGE = re.compile(r"!\[([^\[\]]*)\](?:\([^()\s]*(?:\s+\"[^\"]*\")?\)|\[[^\[\]]*\])")
-_LINK = re.compile(r"\[([^\[\]]+)\]\(<?((?:[^()\s<>]|\([^()\s<>]*\))+)>?(?:\s+\"[^\"]*\")?\)")
-_BARE = re.compile(r"<?\b(https?://[^\s<>\x00\"]+[^\s<>\x00\".,;:!?'*_)\]])>?")
-_SAFE = re.compile(r"(?i)^(https?://|mailto:)")
-_EMPHASIS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\*\*\*(?=\S)(.+?)(?<=\S)\*\*\*", re.DOTALL), r"<b><i>\1</i></b>"),
-    (re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL), r"<b>\1</b>"),
-    (re.compile(r"(?<!\w)__(?=\S)(.+?)(?<=\S)__(?!\w)", re.DOTALL), r"<b>\1</b>"),
-    (re.compile(r"(?<![\w*])\*(?=[^\s*])(.+?)(?<=[^\s*])\*(?![\w*])", re.DOTALL), r"<i>\1</i>"),
-    (re.compile(r"(?<!\w)_(?=[^\s_])(.+?)(?<=[^\s_])_(?!\w)", re.DOTALL), r"<i>\1</i>"),
-    (re.compile(r"~~(?=\S)(.+?)(?<=\S)~~", re.DOTALL), r"<s>\1</s>"),
-)
-
-
-def html_from_inline(text: str, code_style: str = "") -> str:
-    """HTML of one paragraph's text; `code_style` is the CSS of inline code.
-
-    It holds only `<b> <i> <s> <a> <br> <span>` and escaped text: an image becomes its alternative text, HTML in the
-    source stays literal, LaTeX stays as written, and links are http, https or mailto.
-
-        1. What must stay as it is (code, maths, escapes, links, images) is taken out and replaced by numbered marks.
-        2. The rest is escaped, then emphasis is found in it.
-        3. The marks are replaced by what they stand for.
+    Attributes:
+        content: What it shows.
+        frames: What it stands in, from the outside in: "list" or "quote".
     """
-    kept: list[str] = []
-    text = text.replace(MARK, "")
-    for pattern, render in _takers(code_style):
-        text = pattern.sub(_taker(kept, render), text)
-    text = html.escape(text, quote=False)
-    for pattern, replacement in _EMPHASIS:
-        text = pattern.sub(replacement, text)
-    return _restore(text.replace("\n", "<br/>"), kept)
+
+    content: Prose | Code | Table | Plain
+    frames: tuple[str, ...] = ()
 
 
-def _takers(code_style: str) -> list[tuple[re.Pattern[str], Callable[[re.Match[str]], str]]]:
-    def code(match: re.Match[str]) -> str:
-        body = match[2].replace("\n", " ")
-        if body.startswith(" ") and body.endswith(" ") and body.strip():
-            body = body[1:-1]
-        return f'<span style="{code_style}">{_spaces(html.escape(body, quote=False))}</span>'
-
-    return [
-        (_CODE, code),
-        (_MATH, _escaped_whole),
-        (_ESCAPE, _escaped_char),
-        (_IMAGE, _image),
-        (_LINK, _link),
-        (_BARE, _bare_link),
-    ]
+Block = Heading | Paragraph | FormulaBlock | Rule | Quote | ListBlock | Table | Code | Plain
 
 
-def _taker(kept: list[str], render: Callable[[re.Match[str]], str]) -> Callable[[re.Match[str]], str]:
-    def take(match: re.Match[str]) -> str:
-        kept.append(render(match))
-        return f"{MARK}{len(kept) - 1}{MARK}"
-
-    return take
-
-
-def _restore(text: str, kept: list[str]) -> str:
-    while MARK in text:
-        text = _MARKED.sub(lambda match: kept[int(match[1])], text)
-    return text
+def segments_from_markdown(text: str) -> tuple[Segment, ...]:
+    """What is shown of an answer, one widget after the other."""
+    text = text.replace("\r\n", "\n")
+    end = _readable_end(text)
+    segments = tuple(_split(blocks_from_markdown(text[:end])))
+    rest = text[end:].strip("\n")
+    return (*segments, Segment(Plain(rest))) if rest.strip() else segments
 
 
-def _escaped_whole(match: re.Match[str]) -> str:
-    return html.escape(match[0], quote=False).replace("\n", "<br/>")
+def _readable_end(text: str) -> int:
+    """Where reading ends: at a line's beginning, if the text is too long. A line of code costs less than others."""
+    at, cost, fenced = 0, 0.0, False
+    for line in text.splitlines(keepends=True):
+        at += len(line)
+        fenced ^= line.lstrip(" >").startswith(("```", "~~~"))
+        cost += CODE_LINE if fenced else 1.0
+        if at > MAX_CHARACTERS or cost > MAX_LINES:
+            return at - len(line)
+    return at
 
 
-def _escaped_char(match: re.Match[str]) -> str:
-    return html.escape(match[1], quote=False)
+@lru_cache(maxsize=64)
+def blocks_from_markdown(text: str) -> tuple[Block, ...]:
+    """Parse a text into blocks."""
+    # Imported here: an empty chat reads no Markdown, and the window is there sooner.
+    from markdown_it.tree import SyntaxTreeNode
+
+    from app.ui.chat.markdown_rules import make_parser
+
+    root = SyntaxTreeNode(make_parser().parse(text))
+    return _blocks(root.children)
 
 
-def _image(match: re.Match[str]) -> str:
-    return f"<i>{html.escape(match[1].strip() or 'image', quote=False)}</i>"
+# -- the tree ----------------------------------------------------------------------------------------------------------
 
 
-def _link(match: re.Match[str]) -> str:
-    label = html.escape(match[1], quote=False)
-    for pattern, replacement in _EMPHASIS:
-        label = pattern.sub(replacement, label)
-    if not _SAFE.match(match[2]) or MARK in match[2]:
-        return html.escape(match[0], quote=False)
-    return f'<a href="{html.escape(match[2])}">{label}</a>'
+def _blocks(nodes: Sequence[SyntaxTreeNode]) -> tuple[Block, ...]:
+    return tuple(block for node in nodes if (block := _block(node)) is not None)
 
 
-def _bare_link(match: re.Match[str]) -> str:
-    return f'<a href="{html.escape(match[1])}">{html.escape(match[1], quote=False)}</a>'
+def _block(node: SyntaxTreeNode) -> Block | None:
+    match node.type:
+        case "heading" | "paragraph" if len(node.children[0].content) > LONG_LINE:
+            return Plain(node.children[0].content)
+        case "heading":
+            return Heading(int(node.tag[1]), _line(node))
+        case "paragraph":
+            line = _line(node)
+            # A formula alone in a paragraph that is written inside of its dollars or brackets.
+            if len(line) == 1 and line[0].kind == "math" and line[0].mark in ("$$", "\\["):
+                return FormulaBlock(line[0].text, line[0].mark)
+            return Paragraph(line) if line else None
+        case "math_block":
+            return FormulaBlock(node.content.strip(), node.markup or "$$")
+        case "hr":
+            return Rule()
+        case "blockquote":
+            return Quote(_blocks(node.children))
+        case "bullet_list" | "ordered_list":
+            return _list(node)
+        case "table":
+            return _table(node)
+        case "fence":
+            language = node.info.split()[0] if node.info.split() else ""
+            return Code(node.content.removesuffix("\n"), language, bool(node.meta.get("closed", True)))
+        case "code_block":
+            return Code(node.content.removesuffix("\n"))
+        case "footnote_block":
+            items = tuple(Item(_blocks(note.children)) for note in node.children)
+            return ListBlock(1, items)
+    return None
 
 
-def _spaces(text: str) -> str:
-    """Keep runs of spaces in inline code."""
-    return re.sub(r"  +", lambda match: "&nbsp;" * len(match[0]), text)
+def _list(node: SyntaxTreeNode) -> Block:
+    start = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
+    tight = not any(child.type == "paragraph" and not child.hidden for item in node.children for child in item.children)
+    return ListBlock(start, tuple(_item(item) for item in node.children), tight)
 
 
-# -- to HTML -----------------------------------------------------------------------------------------------------------
+def _item(node: SyntaxTreeNode) -> Item:
+    blocks = _blocks(node.children)
+    if "task-list-item" not in str(node.attrs.get("class", "")):
+        return Item(blocks)
+    first = blocks[0]
+    assert isinstance(first, Paragraph)
+    box, rest = first.line[0], first.line[1:]
+    if rest and rest[0].kind == "text":
+        rest = (replace(rest[0], text=rest[0].text.lstrip()), *rest[1:])
+    return Item((Paragraph(rest), *blocks[1:]), task="checked" in box.text)
 
-_HEADING_FACTORS = {1: 1.45, 2: 1.25, 3: 1.1, 4: 1.0, 5: 1.0, 6: 1.0}
-_TASKS = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}
+
+def _table(node: SyntaxTreeNode) -> Block:
+    rows = [row for part in node.children for row in part.children]
+    align = tuple(str(cell.attrs.get("style", "text-align:left")).partition(":")[2] for cell in rows[0].children)
+    return Table(align, tuple(tuple(_cell(cell) for cell in row.children) for row in rows))
 
 
-def html_from_markdown(text: str, theme: Theme) -> str:
-    """HTML of prose; see `app.ui.chat.markdown_inline` for what it may hold."""
-    return _Renderer(theme).document(text)
+def _cell(node: SyntaxTreeNode) -> Line:
+    """A cell's line; the only way to break it is HTML's, so that is understood."""
+    pieces: list[Inline] = []
+    for piece in _line(node):
+        if piece.kind != "text":
+            pieces.append(piece)
+            continue
+        for number, text in enumerate(_BREAK.split(piece.text)):
+            pieces.extend([Inline("break")] if number else [])
+            pieces.extend([Inline("text", text)] if text else [])
+    return tuple(pieces)
 
 
-class _Renderer:
-    """Renders blocks with one theme."""
+def _line(node: SyntaxTreeNode) -> Line:
+    pieces = [piece for child in node.children for piece in _inlines(child.children)]
+    return tuple(_joined(_without_prices(pieces)))
 
-    def __init__(self, theme: Theme) -> None:
-        self._theme = theme
-        tokens = theme.tokens
-        family = html.escape(theme.mono_font().family())
-        self._code_style = (
-            f"font-family:'{family}'; font-size:{theme.body_points * 0.92:.2f}pt;"
-            f" background-color:{tokens.code_header};"
-        )
-        self._gap = round(theme.body_points * 96 / 72 * PARAGRAPH_GAP)
-        self._line = f"line-height:{theme.line_percent()}%;"
 
-    def document(self, text: str) -> str:
-        """All blocks of one text."""
-        return self._blocks(blocks_from_markdown(text))
+_PAIRS = {"strong": "bold", "em": "italic", "s": "strike"}
 
-    def _blocks(self, blocks: tuple[Block, ...], tight: bool = False) -> str:
-        last = len(blocks) - 1
-        return "".join(self._block(block, index == 0, index == last, tight) for index, block in enumerate(blocks))
 
-    def _block(self, block: Block, first: bool, last: bool, tight: bool) -> str:
-        bottom = 0 if last or tight else self._gap
-        match block:
-            case Paragraph(text):
-                return f'<p style="margin:0 0 {bottom}px 0; {self._line}">{self._inline(text)}</p>'
-            case Heading(level, text):
-                return self._heading(level, text, first)
-            case Rule():
-                return self._rule()
-            case Quote(blocks):
-                return self._quote(blocks)
-            case ListBlock(start, items):
-                return self._list(start, items, bottom)
-            case Table(align, rows):
-                return self._table(align, rows)
-            case Code(text):
-                return self._nested_code(text, bottom)
+def _inlines(nodes: Sequence[SyntaxTreeNode]) -> Iterator[Inline]:
+    for node in nodes:
+        if node.type in _PAIRS:
+            yield Inline(_PAIRS[node.type])
+            yield from _inlines(node.children)
+            yield Inline("/" + _PAIRS[node.type])
+        elif node.type == "link":
+            yield from _link(node)
+        elif node.type == "image":
+            yield from (Inline("italic"), Inline("text", node.content.strip() or "image"), Inline("/italic"))
+        elif node.type in ("softbreak", "hardbreak"):
+            yield Inline("break")
+        elif node.type == "code_inline":
+            yield Inline("code", node.content)
+        elif node.type.startswith("math_inline"):
+            yield Inline("math", node.content, node.markup)
+        elif node.type == "footnote_ref":
+            yield Inline("note", str(int(node.meta["id"]) + 1))
+        elif node.type == "html_inline":  # the box of a task, from the plugin: the parser itself makes no HTML
+            yield Inline("box", node.content)
+        elif node.type != "footnote_anchor":
+            yield Inline("text", node.content)
 
-    def _inline(self, text: str) -> str:
-        return html_from_inline(text, self._code_style)
 
-    def _heading(self, level: int, text: str, first: bool) -> str:
-        points = self._theme.body_points * _HEADING_FACTORS[level]
-        top = 0 if first else round(self._gap * 0.8)
-        style = f"font-size:{points:.2f}pt; font-weight:600;"
-        return (
-            f'<p style="margin:{top}px 0 {round(self._gap * 0.7)}px 0; line-height:125%;">'
-            f'<span style="{style}">{self._inline(text)}</span></p>'
-        )
+def _link(node: SyntaxTreeNode) -> Iterator[Inline]:
+    target = str(node.attrs.get("href", ""))
+    inner = _inlines(node.children)
+    if SAFE_LINK.match(target):
+        yield from (Inline("link", mark=target), *inner, Inline("/link"))
+    else:
+        yield from (Inline("text", "["), *inner, Inline("text", f"]({target})"))
 
-    def _rule(self) -> str:
-        """Qt's own <hr> is black in the light look."""
-        color = self._theme.tokens.border_strong
-        return (
-            f'<table width="100%" cellspacing="0" cellpadding="0" style="margin:{self._gap}px 0 {self._gap * 2}px 0;">'
-            f'<tr><td height="1" style="background-color:{color}; font-size:1px;"></td></tr></table>'
-        )
 
-    def _quote(self, blocks: tuple[Block, ...]) -> str:
-        tokens = self._theme.tokens
-        inner = self._blocks(blocks)
-        return (
-            f'<table cellspacing="0" cellpadding="0" style="margin:{self._gap // 2}px 0 {self._gap}px 0;"><tr>'
-            f'<td width="3" style="background-color:{tokens.accent};"></td>'
-            f'<td style="padding-left:12px; color:{tokens.muted};">{inner}</td></tr></table>'
-        )
+def _without_prices(pieces: list[Inline]) -> Iterator[Inline]:
+    """Dollars that are prices or names of variables stay dollars."""
+    for number, piece in enumerate(pieces):
+        before = pieces[number - 1].text[-1:] if number else ""
+        after = pieces[number + 1].text[:1] if number + 1 < len(pieces) else ""
+        inside = before.isalnum() or after.isalnum()
+        if piece.kind == "math" and piece.mark == "$" and (inside or _PRICE.fullmatch(piece.text)):
+            yield Inline("text", f"${piece.text}$")
+        else:
+            yield piece
 
-    def _list(self, start: int | None, items: tuple[tuple[Block, ...], ...], bottom: int) -> str:
-        tag = "ul" if start is None else "ol"
-        attribute = "" if start is None else f' start="{start}"'
-        inset = round(self._theme.body_points * 1.9)
-        last = len(items) - 1
-        body = "".join(
-            f'<li style="{self._line} margin:0 0 {bottom if number == last else 3}px 0;">{self._item(item)}</li>'
-            for number, item in enumerate(items)
-        )
-        style = f"margin:0 0 0 {inset}px; -qt-list-indent:0;"
-        return f'<{tag}{attribute} style="{style}">{body}</{tag}>'
 
-    def _item(self, blocks: tuple[Block, ...]) -> str:
-        """An item's first paragraph stands beside the bullet, so it is no paragraph of its own."""
-        if not blocks or not isinstance(blocks[0], Paragraph):
-            return self._blocks(blocks, tight=True)
-        text = blocks[0].text
-        sign = _TASKS.get(text[:4], "")
-        return sign + self._inline(text[4:] if sign else text) + self._blocks(blocks[1:], tight=True)
+def _joined(pieces: Iterator[Inline]) -> Iterator[Inline]:
+    """Neighbouring texts as one."""
+    text = ""
+    for piece in pieces:
+        if piece.kind == "text":
+            text += piece.text
+            continue
+        if text:
+            yield Inline("text", text)
+            text = ""
+        yield piece
+    if text:
+        yield Inline("text", text)
 
-    def _table(self, align: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
-        tokens = self._theme.tokens
-        lines = []
-        for number, row in enumerate(rows):
-            tag = "th" if number == 0 else "td"
-            shade = f"background-color:{tokens.code};" if number == 0 else ""
-            cells = "".join(
-                f'<{tag} align="{side}" valign="middle" style="padding:5px 12px 5px 12px; {shade}">'
-                f"{self._inline(cell)}</{tag}>"
-                for side, cell in zip(align, row, strict=True)
-            )
-            lines.append(f"<tr>{cells}</tr>")
-        style = f"border-collapse:collapse; border-style:solid; border-color:{tokens.border_strong};"
-        return (
-            f'<table border="1" cellspacing="0" cellpadding="0" style="{style} margin:4px 0 {self._gap}px 0;">'
-            f"{''.join(lines)}</table>"
-        )
 
-    def _nested_code(self, text: str, bottom: int) -> str:
-        body = html.escape(text, quote=False)
-        return f'<pre style="margin:2px 0 {bottom}px 0; {self._code_style}">{body}</pre>'
+# -- what gets a widget of its own -------------------------------------------------------------------------------------
+
+
+def _split(blocks: Sequence[Block]) -> Iterator[Segment]:
+    prose: list[Block] = []
+    for block in blocks:
+        pieces = list(_pieces(block))
+        if len(pieces) == 1 and isinstance(pieces[0].content, Prose):
+            prose.extend(pieces[0].content.blocks)
+            continue
+        if prose:
+            yield Segment(Prose(tuple(prose)))
+            prose = []
+        yield from pieces
+    if prose:
+        yield Segment(Prose(tuple(prose)))
+
+
+def _pieces(block: Block) -> Iterator[Segment]:
+    match block:
+        case Code() | Plain():
+            yield Segment(block)
+        case Table():
+            yield Segment(block if _is_settable(block) else Plain(_table_source(block)))
+        case Quote(blocks):
+            for segment in _split(blocks) if blocks else ():
+                if isinstance(segment.content, Prose) and not segment.frames:
+                    yield Segment(Prose((Quote(segment.content.blocks),)))
+                else:
+                    yield replace(segment, frames=("quote", *segment.frames))
+        case ListBlock():
+            yield from _list_pieces(block)
+        case _:
+            yield Segment(Prose((block,)))
+
+
+def _list_pieces(block: ListBlock) -> Iterator[Segment]:
+    """A list, cut where an item holds something with a widget of its own; numbers go on behind the cut."""
+    waiting: list[Item] = []
+    start, number = block.start, block.start
+    for item in block.items:
+        parts = list(_split(item.blocks)) or [Segment(Prose(()))]
+        if not (isinstance(parts[0].content, Prose) and not parts[0].frames):
+            parts.insert(0, Segment(Prose(())))
+        for index, part in enumerate(parts):
+            if isinstance(part.content, Prose) and not part.frames:
+                if not waiting:
+                    start = number if number is None or index == 0 else number + 1
+                waiting.append(replace(item, blocks=part.content.blocks, marked=index == 0))
+                continue
+            if waiting:
+                yield Segment(Prose((ListBlock(start, tuple(waiting), block.tight),)))
+                waiting = []
+            yield replace(part, frames=("list", *part.frames))
+        number = None if number is None else number + 1
+    if waiting:
+        yield Segment(Prose((ListBlock(start, tuple(waiting), block.tight),)))
+
+
+def _is_settable(table: Table) -> bool:
+    return all(len(piece.text) <= MAX_CELL for row in table.rows for cell in row for piece in cell)
+
+
+def _table_source(table: Table) -> str:
+    rows = ("| " + " | ".join(plain_from_line(cell) for cell in row) + " |" for row in table.rows)
+    return "\n".join(rows)
+
+
+def plain_from_line(line: Line) -> str:
+    """A line's text without its looks; formulas as they were written."""
+    return "".join(
+        source_of_formula(piece.text, piece.mark)
+        if piece.kind == "math"
+        else "\n"
+        if piece.kind == "break"
+        else piece.text
+        for piece in line
+    )
+
+
+def source_of_formula(source: str, mark: str) -> str:
+    """A formula with the marks around it."""
+    return mark + source + {"\\(": "\\)", "\\[": "\\]"}.get(mark, mark)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.base.settings import Settings
 from app.ui.chat import words
 from app.ui.chat.chat_view import COLUMN_WIDTH, ChatView
-from app.ui.chat.composer import Composer
+from app.ui.chat.composer import Composer, local_files
 from app.ui.chat.empty_state import EmptyState
 from app.ui.chat.header import Header
 from app.ui.widgets.icons import themed_icon
@@ -27,6 +28,7 @@ class ChatPane(QWidget):
         super().__init__()
         self.setObjectName("chat_area")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setAcceptDrops(True)
         self._themes = themes
         self.header = Header(themes)
         self.chat = ChatView(themes, settings.drafts == "calm", settings.reduce_motion)
@@ -143,3 +145,13 @@ class ChatPane(QWidget):
         if (came_or_went or resized) and hasattr(self, "latest"):
             self._place()
         return super().eventFilter(watched, event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files may be dropped anywhere on the chat."""
+        if local_files(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """They go where the message box would put them."""
+        self.composer.box.files_given.emit(local_files(event.mimeData()))
+        event.acceptProposedAction()

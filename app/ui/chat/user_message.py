@@ -1,4 +1,7 @@
-"""A message of the user: a soft bubble on the right, and above it a switch where its place has several messages."""
+"""A message of the user: a soft bubble on the right, and above it a switch where its place has several messages.
+
+A long one is folded: its beginning, and a button that shows all of it in a box that scrolls.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,19 @@ import math
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QResizeEvent
-from PySide6.QtWidgets import QFrame, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.chats.messages import Message
+from app.ui.chat import words
 from app.ui.chat.flow_text import FlowText
+from app.ui.chat.long_text import LongText
 from app.ui.chat.sibling_switch import SiblingSwitch
 from app.ui.widgets.theme import Theme
 
 _WIDEST = 0.78
 _SIDE, _TOP = 16, 10
+MOST_CHARACTERS, MOST_LINES = 4_000, 60  # of a message that is shown whole
+_SHOWN_CHARACTERS, _SHOWN_LINES = 1_000, 12
 
 
 class UserMessage(QWidget):
@@ -49,7 +56,16 @@ class UserMessage(QWidget):
         column.addWidget(self._bubble, 0, Qt.AlignmentFlag.AlignRight)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Your message")
-        self._text.set_plain(message.body)
+        self._whole: LongText | None = None
+        self._fold: QPushButton | None = None
+        if is_long(message.body):
+            self._fold = QPushButton()
+            self._fold.setProperty("role", "quiet")
+            self._fold.setCursor(Qt.CursorShape.PointingHandCursor)
+            self._fold.clicked.connect(self.on_fold_clicked)
+            self._inner.addWidget(self._fold, 0, Qt.AlignmentFlag.AlignLeft)
+            self._name_fold()
+        self._text.set_content(beginning(message.body))
         self._fit()
 
     def source(self) -> str:
@@ -60,15 +76,40 @@ class UserMessage(QWidget):
         """New colours and sizes."""
         self._theme = theme
         self._text.set_theme(theme)
+        if self._whole is not None:
+            self._whole.set_theme(theme)
         if self.siblings is not None:
             self.siblings.set_theme(theme)
         self._fit()
+
+    def on_fold_clicked(self) -> None:
+        """Show all of it, or its beginning again."""
+        if self._whole is None:
+            self._whole = LongText(self._theme)
+            self._whole.setAccessibleName("Your message")
+            self._inner.insertWidget(1, self._whole)
+            self._whole.hide()
+        folded = self._whole.isHidden()
+        self._text.setVisible(not folded)
+        self._whole.setVisible(folded)
+        if folded:
+            self._fit()
+            self._whole.set_content(self._source)
+        self._name_fold()
+
+    def _name_fold(self) -> None:
+        assert self._fold is not None
+        folded = self._whole is None or self._whole.isHidden()
+        self._fold.setText(words.show_all(len(self._source)) if folded else words.SHOW_LESS)
+        self._fold.setAccessibleName(self._fold.text())
 
     def _fit(self) -> None:
         extra = self._theme.line_height() - math.ceil(QFontMetricsF(self._theme.body_font()).height())
         self._inner.setContentsMargins(_SIDE, _TOP, _SIDE, max(2, _TOP - extra))
         room = max(120, int(self.width() * _WIDEST) - 2 * _SIDE)
         self._text.setFixedWidth(min(self._text.ideal_width(), room))
+        if self._whole is not None:
+            self._whole.setFixedWidth(room)
 
     # -- Qt ---------------------------------------------------------------------------------------------------------
 
@@ -77,3 +118,16 @@ class UserMessage(QWidget):
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self._fit()
+
+
+def is_long(text: str) -> bool:
+    """Whether a message is folded."""
+    return len(text) > MOST_CHARACTERS or text.count("\n") >= MOST_LINES
+
+
+def beginning(text: str) -> str:
+    """What is shown of a message before all of it is asked for."""
+    if not is_long(text):
+        return text
+    lines = text[:_SHOWN_CHARACTERS].split("\n")[:_SHOWN_LINES]
+    return "\n".join(lines).rstrip() + " \u2026"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.chats import texts
-from app.chats.messages import Message
-from inference.events import Finished
+from app.chats.messages import Message, MessageState
+from app.chats.unfinished import cut_off
 
 PLACEHOLDER = "Write a message"
 PLACEHOLDER_BUSY = "Write the next message; it can be sent when this answer is finished"
@@ -20,19 +22,72 @@ WRITING = "Writing \u2026"
 NOT_LOADED = "No model is loaded"
 STOPPING = "Stopping \u2026"
 STOPPED_NOTE = "Stopped. What was finished is kept."
+STOPPED_DRAFT_NOTE = "Stopped. What had settled is kept; \u2026 stands for words that had not."
+CUT_OFF_NOTE = "The answer was cut off at its greatest length. Continue lets it go on; Settings has the length."
+CONTEXT_FULL_NOTE = (
+    "The answer was cut off because the model's memory is full. Continue lets it go on without the oldest text."
+)
+TRY_AGAIN_HINT = "Try again: ask for a new answer"
+CONTINUE = "Continue"
+CONTINUE_HINT = "Continue: let this answer go on from where it stands"
 EMPTY_ANSWER = "The model finished without an answer. Try again, perhaps with a whole sentence."
 BUSY_ELSEWHERE = "An answer is being written in another chat. Stop it, or wait until it is finished."
 BUSY_HERE = "The answer is still being written. Stop it first, or wait until it is finished."
+MEASURING = "The model measures your message before it is sent \u2026"
 DROPPED_TURNS = "The chat is longer than the model's memory: the oldest messages were left out."
+LONG_FILE = "Long text"
+LONG_FILE_TITLE = "Put all of this text into the message?"
+LONG_FILE_AGREE = "Put it in"
+_MOST_REFUSALS = 3
 SHOW_EARLIER = "Show earlier messages"
 MODELS_LINK = "Models (Ctrl+M)"  # behind the name of the model, above the chat
 JUMP_TO_LATEST = "Go to the newest message"
 REMOVED_MODEL = "The model folder of last time is gone, so Dewpoint started with the starter model."
 
 
+SHOW_LESS = "Show less"
+
+
+def show_all(characters: int) -> str:
+    """Under the beginning of a long message."""
+    return f"Show all ({characters:,} characters)"
+
+
 def deleted(title: str) -> str:
     """In the undo bar."""
     return f"\u201c{title}\u201d was deleted."
+
+
+def long_file_detail(names: Sequence[str], characters: int) -> str:
+    """What a click on "Put it in" does."""
+    what = f"\u201c{names[0]}\u201d has" if len(names) == 1 else f"These {len(names)} files have"
+    pages = max(1, round(characters / 2000))
+    return f"{what} {characters:,} characters, about {pages:,} pages. All of it goes into your message."
+
+
+def refused_files(sentences: Sequence[str]) -> str:
+    """Files whose text was not put into the box, the first few by name."""
+    more = len(sentences) - _MOST_REFUSALS
+    said = list(sentences[:_MOST_REFUSALS])
+    if more > 0:
+        said.append(f"{more} more could not be read.")
+    return " ".join(said)
+
+
+def message_too_long(tokens: int, most: int, characters: int) -> str:
+    """A message that was not sent: it stands in the box, to be changed."""
+    return (
+        f"This message is too long and was not sent: it has {tokens:,} tokens, and this model can take {most:,}. "
+        f"Shorten it by about {characters:,} characters, or send it in parts."
+    )
+
+
+def question_too_long(tokens: int, most: int, characters: int) -> str:
+    """An old question that was not asked anew, since another model answers now."""
+    return (
+        f"The question is too long for this model: it has {tokens:,} tokens, about {characters:,} characters more than "
+        f"the {most:,} tokens that it can take. Choose a model with a larger memory."
+    )
 
 
 def writing_status(block: int, step: int, max_steps: int) -> str:
@@ -53,30 +108,37 @@ def ready_state(device: str, why: str = "") -> str:
     return f"Ready \u00b7 {device}{_NO_CARD if why else ''}"
 
 
-def finished_status(finished: Finished) -> str:
-    """The status line of an answer that has just ended."""
-    steps, limit = finished.steps_per_block, finished.max_steps
-    text = _status(steps, limit, finished.wall_seconds, finished.decode_tokens_per_second, finished.reason)
-    return f"stopped by you \u00b7 {text}" if finished.reason == "cancelled" and steps else text
+def stopped_note(message: Message) -> str:
+    """Under an answer that was stopped, by the user or with the program."""
+    if not message.body.strip():
+        return texts.NO_ANSWER_YET
+    return STOPPED_DRAFT_NOTE if message.draft_length else STOPPED_NOTE
+
+
+def cut_off_note(message: Message) -> str:
+    """Under an answer that looks whole and is not; "" under one that is."""
+    return {"max_new_tokens": CUT_OFF_NOTE, "context_full": CONTEXT_FULL_NOTE}.get(cut_off(message), "")
 
 
 def stored_status(message: Message) -> str:
-    """The status line of an answer from the history; "" if it is not known how it was made."""
+    """The status line of an answer: why it ended, and its figures as far as they are known; "" if nothing is."""
     made = message.generation
-    if made is None or made.max_steps is None or made.wall_seconds is None:
+    if made is None or message.state in (MessageState.STREAMING, MessageState.DRAFT):
         return ""
+    steps, limit, seconds = made.steps_per_block, made.max_steps, made.wall_seconds
     speed = made.decode_tokens_per_second or 0.0
-    return _status(made.steps_per_block, made.max_steps, made.wall_seconds, speed, made.reason or "")
-
-
-def _status(steps: tuple[int, ...], limit: int, seconds: float, speed: float, reason: str) -> str:
-    if steps and steps[-1] >= limit and reason != "cancelled":
+    if message.state in (MessageState.STOPPED, MessageState.ERROR):
+        how = "stopped" if message.state == MessageState.STOPPED else "failed"
+        return texts.ended_early(how, len(steps), seconds, speed)
+    if limit is None or seconds is None:
+        return ""
+    if any(number >= limit for number in steps):
         return _unsettled_status(steps, limit, seconds, speed)
     return texts.status_line(steps, limit, seconds, speed)
 
 
 def _unsettled_status(steps: tuple[int, ...], max_steps: int, seconds: float, tokens_per_second: float) -> str:
-    """The status line of an answer whose last block hit the limit."""
+    """The status line of an answer of which a block hit the limit."""
     each = " + ".join(str(number) for number in steps)
     speed = f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
     return f"stopped at {each} of {max_steps} steps before settling \u00b7 {seconds:.1f} s \u00b7 {speed} tokens/s"

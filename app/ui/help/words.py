@@ -22,7 +22,7 @@ class Shortcut:
 SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Enter", "Send the message"),
     Shortcut("Shift+Enter", "Begin a new line in the message"),
-    Shortcut("Esc", "Stop the answer; what is already written is kept"),
+    Shortcut("Esc", "Stop the answer; what is already written or has settled is kept"),
     Shortcut("Ctrl+R", "Try again: ask for a new answer to the last message"),
     Shortcut("Alt+Left", "The answer before, where there are several"),
     Shortcut("Alt+Right", "The answer after"),

@@ -42,7 +42,7 @@ class SettingsCoordinator(QObject):
 
     def on_settings(self) -> None:
         """The settings dialog."""
-        show_beside(self._window, SettingsDialog, lambda: SettingsDialog(self._preferences, self._window))
+        show_beside(self._window, SettingsDialog, lambda: SettingsDialog(self._preferences, self._themes, self._window))
 
     def on_larger(self) -> None:
         """Larger text."""

@@ -19,24 +19,27 @@ from PySide6.QtWidgets import (
 
 from app.base.settings import DECLARATIONS, Declaration, Settings, Value
 from app.bridge.preferences import Preferences
+from app.ui.settings import words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Sentence
+from app.ui.widgets.question import Question
+from app.ui.widgets.theme import ThemeManager
 
 SIZE = (560, 620)
 MARGINS = 80  # beside the rows: the page's own, and the scroll bar
-_UNITS = {"text_scale": " %", "speed_limit": " MB/s"}
-_NOTHING = {"speed_limit": "No limit"}  # instead of 0
-_STEPS = {"text_scale": 10}
+_UNITS = {"text_scale": " %", "speed_limit": " MB/s", "answer_tokens": " tokens"}
+_NOTHING = {"speed_limit": "No limit", "answer_tokens": "Four blocks"}  # instead of 0
+_STEPS = {"text_scale": 10, "answer_tokens": 256}
 
 
 class SettingsDialog(QDialog):
     """One row for each declared setting."""
 
-    def __init__(self, preferences: Preferences, parent: QWidget | None = None) -> None:
+    def __init__(self, preferences: Preferences, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Settings")
+        self.setWindowTitle(words.SETTINGS)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self._preferences = preferences
+        self._preferences, self._themes = preferences, themes
         self._showing = False
         self._lines: list[tuple[QBoxLayout, Sentence, QWidget]] = []
         self.editors: dict[str, QCheckBox | QComboBox | QSpinBox] = {}
@@ -54,9 +57,9 @@ class SettingsDialog(QDialog):
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(rows)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setAccessibleName("Settings")
+        area.setAccessibleName(words.SETTINGS)
         buttons = QDialogButtonBox()
-        self.defaults = buttons.addButton("Restore defaults", QDialogButtonBox.ButtonRole.ResetRole)
+        self.defaults = buttons.addButton(words.DEFAULTS, QDialogButtonBox.ButtonRole.ResetRole)
         self.close_button = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
         self.defaults.setAutoDefault(False)
         self.close_button.setDefault(True)
@@ -98,6 +101,19 @@ class SettingsDialog(QDialog):
             self._preferences.set(**{name: _value_of(editor) for name, editor in self.editors.items()})
 
     def on_defaults_clicked(self) -> None:
+        """Ask before all is as it was at first; where it is so already, nothing is to be asked."""
+        changed = [each.title for each in DECLARATIONS if each.in_dialog and self._differs(each)]
+        if changed:
+            detail = words.defaults_detail(changed)
+            theme = self._themes.theme
+            question = Question(words.SETTINGS, words.DEFAULTS_TITLE, detail, words.DEFAULTS, theme, self)
+            question.accepted.connect(self.on_defaults_agreed)
+            question.open()
+
+    def _differs(self, declaration: Declaration) -> bool:
+        return bool(getattr(self._preferences.settings, declaration.name) != declaration.default)
+
+    def on_defaults_agreed(self) -> None:
         """Back to how it was at first."""
         self._preferences.set(**{each.name: each.default for each in DECLARATIONS if each.in_dialog})
 

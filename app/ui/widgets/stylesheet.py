@@ -184,6 +184,8 @@ QFrame#strip[tone="good"] { background: $accent_soft; }
 QLabel#offline_line { background: $code_header; color: $text; border-radius: 9px; padding: 8px 14px; }
 QDialog QPlainTextEdit { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
 QDialog QPlainTextEdit:focus { border: 2px solid $focus; padding: 5px; }
+QPlainTextEdit#long_text { background: transparent; border: 1px solid transparent; color: $text; selection-background-color: $selection; selection-color: $text; }
+QPlainTextEdit#long_text:focus { border-color: $focus; }
 QPushButton::menu-indicator { image: url("$arrow"); width: ${mark}px; height: ${mark}px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }
 
 QScrollBar:vertical { background: transparent; width: 11px; margin: 2px; }

@@ -112,7 +112,7 @@ def test_uncaught_exceptions_are_logged_and_reported_once(logs: Path, log_expect
 def test_the_status_line() -> None:
     assert chats_texts.status_line([14], 48, 3.14, 82.4) == "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"
     assert chats_texts.status_line([14, 9], 48, 3, 4.25) == "settled in 23 of 96 steps (14 + 9) · 3.0 s · 4.2 tokens/s"
-    assert "first block" in chats_texts.status_line([], 48, 0.3, 0)
+    assert chats_texts.ended_early("stopped", 0, 0.3, 0) == "stopped in block 1 · 0.3 s"
 
 
 def test_shortcuts_are_unique_and_sentences_end() -> None:

@@ -100,7 +100,7 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         return UpdateDialog(parts.updates, parts.preferences, theme, window)
 
     return {
-        "settings": lambda: SettingsDialog(parts.preferences, window),
+        "settings": lambda: SettingsDialog(parts.preferences, parts.themes, window),
         "keys": lambda: ShortcutsDialog(window),
         "about": lambda: AboutDialog(theme, window),
         "doctor": doctor,

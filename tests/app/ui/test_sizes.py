@@ -86,7 +86,7 @@ def test_windows_fit_on_a_small_screen(parts: Parts, monkeypatch: pytest.MonkeyP
             parts.themes,
             AppPaths.resolve(),
         ),
-        SettingsDialog(parts.preferences, parts.window),
+        SettingsDialog(parts.preferences, parts.themes, parts.window),
         ShortcutsDialog(parts.window),
         EngineCard(parts.engines, parts.themes, parts.window),
         ModelsWindow(parts.library, parts.engines, parts.themes.theme, parts.window),

@@ -9,6 +9,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QMenu, QStyle, QStyleOptionFrame
 from pytestqt.qtbot import QtBot
 
+from app.chats.ids import now_ms
+from app.chats.messages import Conversation
 from app.main import Parts
 from app.ui.chat.chat_list import day_group
 from tests.app.ui.conftest import MakeWindow
@@ -26,6 +28,16 @@ def rows(parts: Parts) -> list[str]:
     """Texts of all rows, headings included."""
     shown = parts.window.sidebar.list
     return [shown.item(row).text() for row in range(shown.count())]
+
+
+def test_days_stand_in_order_whatever_the_clock_said(parts: Parts) -> None:
+    """The second chat was made while the clock was a hundred thousand years ahead: it is no chat of today."""
+    day = 24 * 3600 * 1000
+    now = now_ms()
+    ages = (0, -36_500_000 * day, day, 40 * day)
+    chats = tuple(Conversation(str(n), f"{n}", "user", None, 0, now - age, None) for n, age in enumerate(ages))
+    parts.window.sidebar.list.fill(chats, None, date.today())
+    assert rows(parts) == ["Today", "0", "Yesterday", "1", "2", "Earlier", "3"]
 
 
 def test_groups_by_day() -> None:

@@ -13,7 +13,16 @@ import psutil
 import pytest
 
 from inference.backends.fake_model import LONG_ANSWER, NAME, SHORT_ANSWER
-from inference.events import BlockCommitted, DraftUpdated, Failed, Finished, ModelLoading, ModelReady, PromptEncoded
+from inference.events import (
+    BlockCommitted,
+    DraftUpdated,
+    Failed,
+    Finished,
+    ModelLoading,
+    ModelReady,
+    PromptEncoded,
+    PromptMeasured,
+)
 from inference.host import link
 from inference.host.client import ModelProcessClient, newest_drafts
 from tests.helpers.waiting import wait_until
@@ -49,6 +58,15 @@ def test_load_and_answer(start: Start) -> None:
     assert events[-1].answer == SHORT_ANSWER
     # The KV cache lives on in the process.
     assert of_kind(list(process.generate(ask())), PromptEncoded)[0].prefilled_tokens == 0
+
+
+def test_a_message_is_measured_without_being_answered(start: Start) -> None:
+    process = start()
+    short, long = (list(process.measure(ask(text)))[-1] for text in ("Hi", "Hi " * 20_000))
+    assert isinstance(short, PromptMeasured)
+    assert isinstance(long, PromptMeasured)
+    assert short.tokens < short.most < long.tokens
+    assert of_kind(list(process.generate(ask())), PromptEncoded)[0].reused_tokens == 0
 
 
 def test_generating_loads_by_itself(start: Start) -> None:

@@ -56,6 +56,36 @@ def test_a_long_answer_that_never_fits_asks_for_one_block_only() -> None:
     assert (text_of(fitted.ids), fitted.dropped_turns) == ("aabbcc", 0)
 
 
+def test_an_answer_that_goes_on_follows_its_question() -> None:
+    fitted = fit_turns(chat("aa", "bb", "cc"), letters, 9 + CANVAS, CANVAS, CANVAS, letters(chat("ddd")))
+    assert (text_of(fitted.ids), fitted.dropped_turns) == ("aabbccddd", 0)
+
+
+def test_old_exchanges_make_room_for_an_answer_that_goes_on() -> None:
+    fitted = fit_turns(chat("aa", "bb", "cc"), letters, 5 + CANVAS, CANVAS, CANVAS, letters(chat("ddd")))
+    assert (text_of(fitted.ids), fitted.dropped_turns) == ("ccddd", 2)
+
+
+@pytest.mark.parametrize(
+    ("context", "wanted", "read"),
+    [
+        (22 + CANVAS, CANVAS, 20),  # room for one block is all that is wanted
+        (22 + CANVAS, 3 * CANVAS, 10),  # the last block is read, and the rest is room
+        (12 + CANVAS, 3 * CANVAS, 10),
+        (3 + CANVAS, CANVAS, 1),
+    ],
+)
+def test_of_an_answer_that_fills_the_context_the_end_is_read(context: int, wanted: int, read: int) -> None:
+    start = "".join(chr(ord("A") + number) for number in range(30))
+    fitted = fit_turns(chat("aa", "bb", "cc"), letters, context, wanted, CANVAS, letters(chat(start)))
+    assert (text_of(fitted.ids), fitted.dropped_turns) == ("cc" + start[-read:], 2)
+
+
+def test_a_question_that_leaves_no_room_to_go_on_is_an_error() -> None:
+    with pytest.raises(ContextFullError, match="cannot go on"):
+        fit_turns(chat("aa"), letters, 2 + CANVAS, CANVAS, CANVAS, letters(chat("ddd")))
+
+
 def test_a_message_that_alone_is_too_long_is_an_error() -> None:
     with pytest.raises(
         ContextFullError, match="has 12 tokens; with room for an answer the model can take 11"

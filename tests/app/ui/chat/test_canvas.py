@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QTextLayout, QTextOption
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.ui.chat.canvas import (
-    FADE_SECONDS,
-    CanvasFlow,
-    CanvasPainter,
-    CanvasView,
-    Flow,
-    Level,
-    Look,
-    Word,
-    level_from_entropy,
-)
+from app.ui.chat.canvas import FADE_SECONDS, CanvasPainter, CanvasView, Look
+from app.ui.chat.canvas_flow import CanvasFlow, Flow, Level, Word, level_from_entropy
+from app.ui.chat.canvas_line import Cell, ShapedLine
+from app.ui.chat.direction import runs_leftward
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
@@ -59,9 +52,18 @@ def canvas(qapp: QApplication, qtbot: QtBot) -> Iterator[CanvasView]:
     view.clear()
 
 
+def flow_maker() -> CanvasFlow:
+    """With letters of 10 pixels where Qt is not asked."""
+
+    def shape(cells: list[Cell], leftward: bool, width: float) -> ShapedLine:
+        return ShapedLine(cells, leftward, width, THEME.body_font(), 12.0)
+
+    return CanvasFlow(lambda text: 10.0 * len(text), 10.0, shape)
+
+
 def lay_out(pieces: list[str], levels: list[Level], width: float = 200.0) -> Flow:
     """With letters of 10 pixels."""
-    return CanvasFlow(lambda text: 10.0 * len(text), 10.0).lay_out(tuple(pieces), levels, width)
+    return flow_maker().lay_out(tuple(pieces), levels, width)
 
 
 def test_levels() -> None:
@@ -89,7 +91,7 @@ def test_settled_line_breaks_break_and_noisy_ones_do_not() -> None:
 
 
 def test_noise_that_changes_moves_nothing() -> None:
-    maker = CanvasFlow(lambda text: 10.0 * len(text), 10.0)
+    maker = flow_maker()
     levels = [Level.SETTLED, *[Level.NOISE] * 5, Level.SETTLED]
     places = []
     for noise in (["x"] * 5, ["looooooong"] * 5, ["\u0301", "  ", "\u202e", "ab", "q"]):
@@ -99,7 +101,7 @@ def test_noise_that_changes_moves_nothing() -> None:
 
 
 def test_a_melted_word_keeps_its_room() -> None:
-    maker = CanvasFlow(lambda text: 10.0 * len(text), 10.0)
+    maker = flow_maker()
     pieces = ("one", " settled", " two")
     before = maker.lay_out(pieces, [Level.SETTLED] * 3, 500.0)
     after = maker.lay_out(("one", " xy", " two"), [Level.SETTLED, Level.LOOSE, Level.SETTLED], 500.0)
@@ -112,7 +114,7 @@ def test_a_word_longer_than_a_line_is_broken() -> None:
 
 
 def test_a_loose_word_can_be_read_in_full_and_keeps_its_room() -> None:
-    maker = CanvasFlow(lambda text: 10.0 * len(text), 10.0)
+    maker = flow_maker()
     wide = maker.lay_out((" interesting", " end"), [Level.LOOSE, Level.SETTLED], 500.0)
     narrow = maker.lay_out((" it", " end"), [Level.NOISE, Level.SETTLED], 500.0)
     assert wide.words[0].text == "interesting"
@@ -148,7 +150,7 @@ def test_the_height_never_shrinks_within_a_block(canvas: CanvasView) -> None:
 def test_screen_readers_get_settled_text_alone(canvas: CanvasView) -> None:
     pieces, entropy = ("Dew", " xx", " forms", ""), (0.01, 3.0, 0.02, 0.0)
     canvas.set_draft(DraftUpdated(0, 1, 48, (1, 2, 3, 4), pieces, entropy, (True, False, True, True)))
-    assert canvas.settled_text() == "Dew \u2026  forms"
+    assert canvas.settled_text() == "Dew \u2026 forms"
     assert "xx" not in canvas.accessibleDescription()
 
 
@@ -212,3 +214,131 @@ def test_a_fading_word_covers_no_neighbour(qapp: QApplication) -> None:
     edge = int(short.width) + 2
     assert image.copy(edge, 0, 300, 60) == blank.copy(edge, 0, 300, 60)
     assert image.copy(0, 0, edge, 60) != blank.copy(0, 0, edge, 60)
+
+
+# -- scripts ---------------------------------------------------------------------------------------------------------
+
+
+def shaped_flow(pieces: list[str], levels: list[Level] | None = None, width: float = 500.0) -> Flow:
+    """With the letters of the program."""
+    painter = CanvasPainter(THEME)
+    maker = CanvasFlow(painter.measure, painter.em, painter.shape)
+    return maker.lay_out(tuple(pieces), levels or [Level.SETTLED] * len(pieces), width)
+
+
+HEBREW = ["\u05e9\u05dc\u05d5\u05dd", " \u05e2\u05d5\u05dc\u05dd", " \u05d8\u05d5\u05d1"]
+
+
+def test_hebrew_runs_from_right_to_left(qapp: QApplication) -> None:
+    words = shaped_flow(HEBREW).words
+    assert [word.x for word in words] == sorted((word.x for word in words), reverse=True)
+    assert words[0].x + words[0].width == pytest.approx(500.0, abs=1.0)
+
+
+def test_english_within_hebrew_and_hebrew_within_english(qapp: QApplication) -> None:
+    words = shaped_flow([*HEBREW, " two", " words", " \u05d6\u05d4"]).words
+    places = {word.text: word.x for word in words}
+    assert places["two"] < places["words"] < places[HEBREW[0]]
+    assert places["\u05d6\u05d4"] < places["two"]
+    words = shaped_flow(["An", *[" " + piece.strip() for piece in HEBREW[:2]], " end"]).words
+    assert [word.text for word in sorted(words, key=lambda word: word.x)] == [
+        "An", HEBREW[1].strip(), HEBREW[0], "end",
+    ]  # fmt: skip
+
+
+def test_what_has_not_settled_keeps_its_room_from_right_to_left(qapp: QApplication) -> None:
+    levels = [Level.SETTLED, Level.NOISE, Level.SETTLED]
+    places = []
+    for noise in (" xq", " \u05d0\u05d1", " 12"):
+        words = shaped_flow([HEBREW[0], noise, HEBREW[2]], levels).words
+        places.append([(word.x, word.width) for word in words])
+    assert places[0] == places[1] == places[2]
+    assert places[0][0][0] > places[0][1][0] > places[0][2][0]
+
+
+def test_a_paragraph_has_one_direction_and_the_next_its_own(qapp: QApplication) -> None:
+    words = shaped_flow([*HEBREW, "\n\n", "English", " text"]).words
+    assert words[0].x > 400
+    assert [word.x for word in words if word.text == "English"] == [0.0]
+    lines = shaped_flow([*HEBREW * 10, " 12"], width=200.0).words
+    assert all(max(w.x + w.width for w in lines if w.line == n) > 195 for n in {word.line for word in lines})
+
+
+PIECES = {
+    "arabic": ["\u0645\u0631", "\u062d\u0628", "\u0627 \u0628", "\u0627\u0644\u0639\u0627", "\u0644\u0645"],
+    "persian": ["\u0645\u06cc\u200c", "\u062e\u0648\u0627", "\u0647\u0645", " \u06f1\u06f2"],
+    "hebrew": ["\u05e9\u05dc", "\u05d5\u05dd, 1", "2", "3 ok", "ay."],
+    "mixed": ["An \u05e9", "\u05dc\u05d5\u05dd", " 45", ".6 \u05d5-4", "5 end"],
+    "marks": ["e", "\u0301", "a\u0300", "n"],
+    "families": ["a", " \U0001f469", "\u200d", "\U0001f467", " b"],
+    "hindi": ["\u0939", "\u093f\u0928", "\u094d\u0926", "\u0940"],
+    "thai": ["\u0e19", "\u0e49", "\u0e33"],
+}
+
+
+def picture(paint: Callable[[QPainter], None]) -> QImage:
+    """What is painted, on white."""
+    image = QImage(500, 40, QImage.Format.Format_ARGB32)
+    image.fill(Qt.GlobalColor.white)
+    brush = QPainter(image)
+    brush.setRenderHint(QPainter.RenderHint.TextAntialiasing)
+    paint(brush)
+    brush.end()
+    return image
+
+
+@pytest.mark.parametrize("kind", PIECES)
+def test_a_settled_draft_looks_like_the_finished_text(kind: str, qapp: QApplication) -> None:
+    """Piece by piece or as one: the same ink in the same places."""
+    painter = CanvasPainter(THEME)
+
+    def draft(pieces: list[str]) -> QImage:
+        words = shaped_flow(pieces).words
+
+        def paint(brush: QPainter) -> None:
+            for word in words:
+                painter.paint(brush, Look(word, None, -60.0, -60.0), 8.0, 8.0, 0.0, 1.0)
+
+        return picture(paint)
+
+    def finished(brush: QPainter) -> None:
+        text = "".join(PIECES[kind])
+        layout = QTextLayout(text, THEME.body_font())
+        option = QTextOption()
+        side = Qt.AlignmentFlag.AlignRight if runs_leftward(text) else Qt.AlignmentFlag.AlignLeft
+        option.setAlignment(side | Qt.AlignmentFlag.AlignAbsolute)
+        layout.setTextOption(option)
+        layout.beginLayout()
+        line = layout.createLine()
+        line.setLineWidth(500.0)
+        layout.endLayout()
+        brush.setPen(THEME.color("text"))
+        layout.draw(brush, QPointF(0, 8.0 + QFontMetricsF(THEME.body_font()).ascent() - line.ascent()))
+
+    def columns(image: QImage) -> list[int]:
+        """How dark each column is."""
+        return [sum(255 - image.pixelColor(x, y).lightness() for y in range(image.height())) for x in range(500)]
+
+    ours, theirs = columns(draft(PIECES[kind])), columns(picture(finished))
+    assert sum(theirs) > 0
+    assert sum(abs(one - two) for one, two in zip(ours, theirs, strict=True)) < 0.06 * sum(theirs)
+
+
+def test_a_piece_of_a_joined_word_has_its_own_colour(qapp: QApplication) -> None:
+    first, second = PIECES["arabic"][:2]
+    words = shaped_flow([first, second], [Level.SETTLED, Level.FIRM]).words
+    assert [word.level for word in words] == [Level.SETTLED, Level.FIRM]
+    assert words[0].shaped is not None
+    assert words[1].shaped is not None
+    assert words[0].shaped[0] is words[1].shaped[0]
+    assert words[1].x + words[1].width == pytest.approx(words[0].x, abs=1.0)
+
+
+def test_lines_from_left_to_right_are_not_asked_of_qt() -> None:
+    def never(cells: list[Cell], leftward: bool, width: float) -> ShapedLine:
+        raise AssertionError(cells)
+
+    maker = CanvasFlow(lambda text: 10.0 * len(text), 10.0, never)
+    pieces = ("Plain", " words", ",", " \u00e9t\u00e9", " \u6f22\u5b57", " \U0001f600", " xx")
+    flow = maker.lay_out(pieces, [Level.SETTLED] * 6 + [Level.NOISE], 500.0)
+    assert len(flow.words) == 7

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from app.base.settings import DECLARATIONS
 from app.main import Parts
 from app.ui.settings.dialog import SettingsDialog
+from app.ui.widgets.question import Question
 from tests.app.ui.conftest import MakeWindow
+from tests.helpers.qt_guard import delete_what_waits
 
 
 def test_the_settings_dialog_applies(parts: Parts) -> None:
-    dialog = SettingsDialog(parts.preferences, parts.window)
+    dialog = SettingsDialog(parts.preferences, parts.themes, parts.window)
     assert set(dialog.editors) == {each.name for each in DECLARATIONS if each.in_dialog}
     drafts, motion, seed = (dialog.editors[name] for name in ("drafts", "reduce_motion", "seed"))
     drafts.setCurrentIndex(drafts.findData("calm"))  # type: ignore[union-attr]
@@ -27,8 +30,43 @@ def test_the_settings_dialog_applies(parts: Parts) -> None:
     assert seed.isEnabled()
     parts.window.actions_by_name["calm"].trigger()
     assert drafts.currentData() == "full"  # type: ignore[union-attr]
+    dialog.close()
+
+
+def asked(dialog: SettingsDialog) -> Question:
+    """The question that the dialog asks."""
+    (question,) = dialog.findChildren(Question)
+    return question
+
+
+def test_restoring_the_defaults_asks_first(parts: Parts) -> None:
+    dialog = SettingsDialog(parts.preferences, parts.themes, parts.window)
+    parts.preferences.set(reduce_motion=True, answer_tokens=2048)
     dialog.defaults.click()
-    assert not parts.preferences.settings.reduce_motion
+    question = asked(dialog)
+    assert "at first: Reduce motion, Answer length." in said_by(question)
+    question.cancel.click()
+    assert parts.preferences.settings.reduce_motion
+    delete_what_waits()
+    dialog.defaults.click()
+    asked(dialog).agree.click()
+    settings = parts.preferences.settings
+    assert (settings.reduce_motion, settings.answer_tokens) == (False, 0)
+    dialog.close()
+
+
+def said_by(question: Question) -> str:
+    """All that it says."""
+    return " ".join(label.text() for label in question.findChildren(QLabel))
+
+
+def test_defaults_that_hold_already_are_not_asked_about(parts: Parts) -> None:
+    """What the dialog does not show, such as the window's place, is none of its business."""
+    dialog = SettingsDialog(parts.preferences, parts.themes, parts.window)
+    parts.preferences.set(show_chat_list=False)
+    dialog.defaults.click()
+    assert not dialog.findChildren(Question)
+    assert not parts.preferences.settings.show_chat_list
     dialog.close()
 
 

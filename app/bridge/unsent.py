@@ -1,0 +1,65 @@
+"""What is typed and not sent: one text a chat, on the disk a moment after it was typed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.base.errors import AppError, report_from_exception
+from app.chats.history import HistoryStore
+
+STORE_MS = 500
+
+
+class UnsentTexts(QObject):
+    """Keeps unsent texts; None as the chat is the new one, which is not stored yet.
+
+    What cannot be stored (a full disk) stays here, and is tried again with what is typed next.
+
+    Signals:
+        problem: Something could not be stored (an `ErrorReport`); once until it works again.
+    """
+
+    problem = Signal(object)
+
+    def __init__(self, store: HistoryStore, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._waiting: dict[str | None, str] = {}
+        self._complained = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(STORE_MS)
+        self._timer.timeout.connect(self.flush)
+
+    def note(self, chat_id: str | None, text: str) -> None:
+        """The message box of this chat holds `text`; it is stored soon, also if the typing never pauses."""
+        self._waiting[chat_id] = text
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def text_of(self, chat_id: str | None) -> str:
+        """What was typed in this chat and not sent."""
+        if chat_id in self._waiting:
+            return self._waiting[chat_id]
+        try:
+            return self._store.unsent_text(chat_id)
+        except AppError as exc:
+            self._complain(exc)
+            return ""
+
+    def flush(self) -> None:
+        """Store what waits, now."""
+        self._timer.stop()
+        for chat_id, text in list(self._waiting.items()):
+            try:
+                self._store.keep_unsent(chat_id, text)
+            except AppError as exc:
+                self._complain(exc)
+                return
+            self._complained = False
+            del self._waiting[chat_id]
+
+    def _complain(self, exc: AppError) -> None:
+        if not self._complained:
+            self._complained = True
+            self.problem.emit(report_from_exception(exc))

@@ -1,0 +1,275 @@
+"""Formulas: LaTeX is set by ziamath as a drawing of outlines, which stands on the baseline of the text around it.
+
+What ziamath cannot set, does not know or would take long for is None, and stays as it was written. Its work doubles
+with every row inside a row, so the work is counted on the tree before it is begun. `FormulaSetter` sets a few formulas
+at once and the others in later turns of the event loop: a long answer never stops the window.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from xml.etree import ElementTree
+
+from PySide6.QtCore import QByteArray, QObject, QRect, QRectF, QSizeF, QTimer, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPyTextObject, QTextDocument, QTextFormat
+from PySide6.QtSvg import QSvgRenderer
+
+MAX_SOURCE = 1_200
+MAX_WORK = 1_500  # of rows inside rows, in nodes: at most some fifty milliseconds
+MAX_EDGE = 3_000.0  # pixels at a size of 16
+SLICE_SECONDS = 0.02
+TOLD_SECONDS = 0.4
+CACHED = 600
+NAME = "formula:"
+# They define, load, address or move, or make room as large as they like.
+_REFUSED = re.compile(
+    r"\\(?:[gex]?def|let|newcommand|renewcommand|providecommand|newenvironment|require|input|include\w*|href|url|html\w*"
+    r"|rule|[hv]space|[hvm]skip|m?kern|raise\w*|lower|phantom|cssId|class|style|size|fontsize|ref|eqref)"
+    r"(?![A-Za-z])"
+)
+_TAG = re.compile(r"\\tag\{([^{}\\]{0,20})\}")
+_NUMBERED = re.compile(r"\\(begin|end)\{align\}")  # ziamath would number the lines of all answers through
+_LABEL = re.compile(r"\\label\{[^{}\\]{0,60}\}")
+_ROWS = {"math", "mrow", "mtd", "mstyle", "mfenced", "mphantom", "mpadded", "mtr"}
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A formula that is set; lengths in pixels.
+
+    Attributes:
+        drawing: Its outlines.
+        width: From left to right.
+        ascent: What stands above the baseline.
+        descent: What hangs below it.
+    """
+
+    drawing: QSvgRenderer
+    width: float
+    ascent: float
+    descent: float
+
+    @property
+    def height(self) -> float:
+        """All of it."""
+        return self.ascent + self.descent
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be set: the source without marks, on lines of its own or not, size in pixels, colour."""
+
+    source: str
+    display: bool
+    size: float
+    color: str
+
+
+def set_formula(wanted: Wanted) -> Formula | None:
+    """Set one formula; None if that cannot be done, or not in time."""
+    source = _TAG.sub(r"\\qquad (\1)", _LABEL.sub("", wanted.source)).strip()
+    source = _NUMBERED.sub(r"\\\1{align*}", source)
+    if not source or len(source) > MAX_SOURCE or _REFUSED.search(source) or not _is_flat(source):
+        return None
+    try:
+        return _drawn(source, wanted)
+    except Exception:  # ziamath and latex2mathml raise all kinds of errors for what they do not know
+        return None
+
+
+def _is_flat(source: str) -> bool:
+    """Whether braces and fences are few enough deep for the converter, which goes down by calls."""
+    depth = 0
+    for mark in re.findall(r"\\left|\\right|\\begin|\\end|[{}]", source.replace("\\{", "").replace("\\}", "")):
+        depth += 1 if mark in ("{", "\\left", "\\begin") else -1
+        if depth > 16:
+            return False
+    return source.count("^") + source.count("_") <= 200
+
+
+def _drawn(source: str, wanted: Wanted) -> Formula | None:
+    # Imported here: a chat without formulas needs none of it, and the window is there sooner.
+    from ziamath.config import config
+    from ziamath.tex import tex2mml
+    from ziamath.zmath import Math
+
+    tree = ElementTree.fromstring(_without_space(tex2mml(source, inline=not wanted.display)))
+    text = "".join(tree.itertext())
+    if "\\" in text or _work(tree, 1.0) > MAX_WORK or not _has_glyphs(text):
+        return None
+    config.svg2 = False  # Qt does not draw what is defined once and used again
+    found = Math(tree, size=wanted.size)
+    width, height = found.getsize()
+    if not 0 < width < MAX_EDGE * wanted.size / 16 or not 0 < height < MAX_EDGE * wanted.size / 16:
+        return None
+    svg = (
+        found.svg()
+        .replace('fill="black"', f'fill="{wanted.color}"')
+        .replace('stroke="black"', f'stroke="{wanted.color}"')
+    )
+    svg = svg.replace("<svg ", f'<svg fill="{wanted.color}" ', 1)
+    drawing = QSvgRenderer(QByteArray(svg.encode()))
+    if not drawing.isValid():
+        return None
+    box = drawing.viewBoxF()  # the baseline is at 0
+    return Formula(drawing, box.width(), -box.top(), box.bottom())
+
+
+def _without_space(mathml: str) -> str:
+    return re.sub(r' xmlns(:\w+)?="[^"]*"', "", mathml)
+
+
+def _work(element: ElementTree.Element, weight: float) -> float:
+    inner = weight * 2 if element.tag in _ROWS else weight
+    return weight + sum(_work(child, inner) for child in element)
+
+
+@lru_cache(maxsize=1)
+def _glyphs() -> Any:
+    from ziamath.zmath import loadedfonts
+
+    return loadedfonts["default"]
+
+
+def _has_glyphs(text: str) -> bool:
+    """Whether the font knows all characters; it would draw boxes."""
+    return all(char.isspace() or _glyphs().glyphindex(char) > 0 for char in set(text))
+
+
+class FormulaSetter(QObject):
+    """Sets formulas in slices, and keeps what it has set.
+
+    Signals:
+        progressed: Formulas that were waited for are there.
+    """
+
+    progressed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._done: OrderedDict[Wanted, Formula | None] = OrderedDict()
+        self._waiting: OrderedDict[Wanted, None] = OrderedDict()
+        self._left, self._told = SLICE_SECONDS, 0.0
+        self._next = QTimer(self)
+        self._next.setSingleShot(True)
+        self._next.timeout.connect(self.on_next_slice)
+
+    def is_done(self, wanted: Wanted) -> bool:
+        """Whether it is known what becomes of a formula; if not, it is set soon."""
+        if wanted in self._done:
+            return True
+        if self._left > 0:
+            self._set(wanted)
+            self._next.start(0)
+            return True
+        self._waiting[wanted] = None
+        self._next.start(0)
+        return False
+
+    @property
+    def waiting(self) -> int:
+        """How many are not set yet."""
+        return len(self._waiting)
+
+    def formula(self, wanted: Wanted) -> Formula | None:
+        """The formula; None while it is waited for, or if it cannot be set."""
+        return self._done.get(wanted)
+
+    def on_next_slice(self) -> None:
+        """Another turn of the event loop: set some of what waits."""
+        self._left = SLICE_SECONDS
+        waited = bool(self._waiting)
+        while self._waiting and self._left > 0:
+            wanted, _ = self._waiting.popitem(last=False)
+            self._set(wanted)
+        if self._waiting:
+            self._next.start(0)
+        if waited and (not self._waiting or time.monotonic() - self._told > TOLD_SECONDS):
+            self._told = time.monotonic()  # each time the texts are laid out anew
+            self.progressed.emit()
+
+    def _set(self, wanted: Wanted) -> None:
+        began = time.perf_counter()
+        self._done[wanted] = set_formula(wanted)
+        while len(self._done) > CACHED:
+            self._done.popitem(last=False)
+        self._left -= time.perf_counter() - began
+
+
+@lru_cache(maxsize=1)
+def formula_setter() -> FormulaSetter:
+    """The one of this program."""
+    return FormulaSetter()
+
+
+# -- in a text ---------------------------------------------------------------------------------------------------------
+
+
+class FormulaObject(QPyTextObject):
+    """Paints the pictures of a text document. Formulas are the only ones: any other takes no room and is not loaded.
+
+    Qt gives an object room below the baseline only if it is aligned to the middle, and then as much as it has above the
+    middle of its font's small letters. The font of a formula is therefore given the size at which that fits; and it is
+    painted on the baseline of its line, not in the middle.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.formulas: list[Formula] = []
+
+    def attach(self, document: QTextDocument) -> None:
+        """Paint the pictures of this document."""
+        document.documentLayout().registerHandler(QTextFormat.ObjectTypes.ImageObject.value, self)
+
+    def intrinsicSize(self, doc: QTextDocument, posInDocument: int, format: QTextFormat) -> QSizeF:
+        """The room of a formula: a wide one is made smaller until it fits."""
+        formula = self._formula(format)
+        if formula is None:
+            return QSizeF(0, 0)
+        part = self._part(formula, doc)
+        return QSizeF(formula.width * part + 2, formula.height * part)
+
+    def drawObject(
+        self, painter: QPainter, rect: QRectF | QRect, doc: QTextDocument, posInDocument: int, format: QTextFormat
+    ) -> None:
+        """Paint a formula."""
+        formula = self._formula(format)
+        if formula is not None:
+            part = self._part(formula, doc)
+            block = doc.findBlock(posInDocument)
+            line = block.layout().lineForTextPosition(posInDocument - block.position())
+            top = rect.top() - (line.height() - rect.height()) / 2  # of the line
+            top += line.ascent() - formula.ascent * part
+            box = QRectF(rect.left() + 1, top, formula.width * part, formula.height * part)
+            formula.drawing.render(painter, box)
+
+    def _part(self, formula: Formula, document: QTextDocument) -> float:
+        room = document.textWidth() - 60
+        return min(1.0, room / formula.width) if room > 0 else 1.0
+
+    def _formula(self, picture: QTextFormat) -> Formula | None:
+        name = picture.toImageFormat().name()
+        number = name.removeprefix(NAME)
+        if name == number or not number.isdigit() or int(number) >= len(self.formulas):
+            return None
+        return self.formulas[int(number)]
+
+
+@lru_cache(maxsize=400)
+def size_for_baseline(family: str, rise: int) -> int:
+    """Pixels of the font at which an object rises by `rise` more than it hangs: half of its small letters' height."""
+    font = QFont(family)
+    low, high = 1, max(4 * rise, 8)
+    while low < high:
+        middle = (low + high) // 2
+        font.setPixelSize(middle)
+        if QFontMetrics(font).xHeight() < rise * 2:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,115 @@
+"""Large texts: lines are broken in pieces, because Qt lays out a line in a time that grows with its square.
+
+The break is a mark that nobody types, so that the text can be had back as it was: `softened` puts the marks in,
+`hardened` takes them out. `LongText` shows such a text in a box of its own that scrolls.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterator
+
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
+from PySide6.QtGui import QFontMetricsF
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
+
+from app.ui.widgets.theme import Theme
+
+PIECE = 2_000
+LONG_LINE = 8_000  # a paragraph of more is shown as a large text
+_SIGN = "\u2060\u200b\u2060"  # takes no room
+MARK = _SIGN + "\n"
+MOST_LINES = 24
+_JOINS = "\u200c\u200d"
+
+
+def softened(text: str) -> str:
+    """The text with its long lines broken in pieces of at most `PIECE` characters."""
+    if len(text) <= PIECE:
+        return text
+    return "\n".join(line if len(line) <= PIECE else MARK.join(_pieces(line)) for line in text.split("\n"))
+
+
+def hardened(text: str) -> str:
+    """The text as it was, also where the user has joined pieces."""
+    return text.replace(MARK, "").replace(_SIGN, "") if _SIGN in text else text
+
+
+def _pieces(line: str) -> Iterator[str]:
+    start = 0
+    while len(line) - start > PIECE:
+        end = line.rfind(" ", start + PIECE // 2, start + PIECE) + 1 or start + PIECE
+        while end > start + PIECE // 2 and _belongs(line, end):
+            end -= 1
+        yield line[start:end]
+        start = end
+    yield line[start:]
+
+
+def _belongs(line: str, at: int) -> bool:
+    """Whether a character stands on, or is joined to, the one before it."""
+    return unicodedata.category(line[at])[0] == "M" or line[at] in _JOINS or line[at - 1] in _JOINS
+
+
+class LongText(QPlainTextEdit):
+    """A large text to be read, in a box of some lines that scrolls."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setObjectName("long_text")
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setTabChangesFocus(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.document().setDocumentMargin(0)
+        self.setAccessibleName("Long text")
+        self.set_theme(theme)
+
+    def set_content(self, text: str) -> None:
+        """Show a text as it is."""
+        self.setPlainText(softened(text))
+        self._fit()
+
+    def set_theme(self, theme: Theme) -> None:
+        """New sizes."""
+        self.setFont(theme.body_font())
+        self._fit()
+
+    def _fit(self) -> None:
+        lines, block = 0, self.document().begin()
+        while block.isValid() and lines < MOST_LINES:
+            self.document().documentLayout().blockBoundingRect(block)  # Qt lays out what is looked at alone
+            lines += block.layout().lineCount()
+            block = block.next()
+        lines = min(MOST_LINES, max(1, lines))
+        self.setFixedHeight(math.ceil(QFontMetricsF(self.font()).lineSpacing() * lines) + 4)
+
+    # -- Qt ---------------------------------------------------------------------------------------------------------
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """What is copied: the lines as they were."""
+        data = QMimeData()
+        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        return data
+
+    def sizeHint(self) -> QSize:
+        """Any width."""
+        return QSize(120, self.height())
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as need be."""
+        return QSize(40, self.height())
+
+    def event(self, event: QEvent) -> bool:
+        """A new width breaks lines anew."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.Resize:
+            self._fit()
+        elif event.type() == QEvent.Type.StyleChange:  # must not bring Qt's margins back
+            self.document().setDocumentMargin(0)
+        return done

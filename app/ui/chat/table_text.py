@@ -1,0 +1,45 @@
+"""A table of an answer: it keeps its words whole, and scrolls sideways where it is wider than the answer."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QEvent, QSizeF, Qt
+from PySide6.QtGui import QTextOption, QWheelEvent
+from PySide6.QtWidgets import QTextBrowser
+
+from app.ui.chat.flow_text import FlowText
+from app.ui.widgets.theme import Theme
+
+
+class TableText(FlowText):
+    """One table."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
+        self.setWordWrapMode(QTextOption.WrapMode.WordWrap)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.setAccessibleName("Table")
+
+    def on_document_size_changed(self, size: QSizeF) -> None:
+        """Take the height of the table, and of the scroll bar under one that is too wide."""
+        too_wide = size.width() > self.viewport().width() + 1
+        bar = self.horizontalScrollBar().sizeHint().height() if too_wide else 0
+        height = max(1, math.ceil(size.height()) + bar)
+        if height != self.height() or self.minimumHeight() != height:
+            self.setFixedHeight(height)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Sideways here, else the chat."""
+        sideways = abs(event.angleDelta().x()) > abs(event.angleDelta().y())
+        if sideways or event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            QTextBrowser.wheelEvent(self, event)
+        else:
+            event.ignore()
+
+    def event(self, event: QEvent) -> bool:
+        """A new width may need, or no longer need, a scroll bar."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.Resize:
+            self._fit()
+        return done

@@ -1,0 +1,225 @@
+"""Formulas: set where they can be, on the baseline, copied as source, and bounded whatever a model writes."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QFontMetrics, QImage, QTextFormat
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.ui.chat import formulas
+from app.ui.chat.answer_body import AnswerBody
+from app.ui.chat.flow_text import FlowText
+from app.ui.chat.formulas import Formula, FormulaSetter, Wanted, formula_setter, set_formula, size_for_baseline
+from app.ui.chat.markdown import Prose, segments_from_markdown
+from app.ui.widgets.colours import DARK, LIGHT
+from app.ui.widgets.theme import Theme
+from tests.helpers.waiting import WAIT_MS
+
+THEME = Theme(LIGHT, 1.0, 10.0)
+GOOD = [
+    "E = mc^2",
+    r"\frac{-b \pm \sqrt{b^2-4ac}}{2a}",
+    r"\sum_{i=1}^{n} i = \frac{n(n+1)}{2}",
+    r"\int_0^\infty e^{-x^2}\,dx",
+    r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}",
+    r"\begin{aligned} a &= b + c \\ &= d \end{aligned}",
+    r"f(x) = \begin{cases} 1 & x > 0 \\ 0 & \text{otherwise} \end{cases}",
+    r"\mathbb{R}^n \to \mathcal{L}(V, W)",
+    r"\left(\frac{\sum_{i=1}^n x_i}{\sqrt{\sum_{i=1}^{n} y_i^2}}\right)^2",
+    r"\text{softmax}(x_i) = \frac{e^{x_i}}{\sum_j e^{x_j}}",
+    r"x = 1 \tag{3}\label{eq:x}",
+]
+BAD = [
+    "",
+    r"\foo{x}",
+    "x^{",
+    r"\frac{1}",
+    r"\left(",
+    r"\begin{matrix}",
+    "&&&",
+    "\\text{\u65e5\u672c}",
+    r"\href{file:///etc/passwd}{x}",
+]
+HOSTILE = [
+    r"\def\a{\a\a}\a",
+    r"\newcommand{\a}{\a\a}\a",
+    "{" * 2_000 + "x" + "}" * 2_000,
+    r"\frac{1}{" * 60 + "x" + "}" * 60,
+    r"\frac{1}{" * 12 + "x" + "}" * 12,
+    r"\left(" * 12 + "x" + r"\right)" * 12,
+    r"\sqrt{" * 300 + "x" + "}" * 300,
+    "x^{" * 40 + "y" + "}" * 40,
+    "^" * 500,
+    "x+" * 100_000,
+    r"\rule{1000000px}{1000000px}",
+    r"\hspace{99999999em}x",
+]
+
+
+def wanted(source: str, display: bool = False, size: float = 16.0, color: str = "#102030") -> Wanted:
+    """A formula in a usual size."""
+    return Wanted(source, display, size, color)
+
+
+def shown(source: str, qtbot: QtBot, theme: Theme = THEME) -> FlowText:
+    """An answer of one text, with all of its formulas set."""
+    (segment,) = segments_from_markdown(source)
+    assert isinstance(segment.content, Prose)
+    text = FlowText(theme)
+    qtbot.addWidget(text)
+    text.resize(500, 100)
+    text.show()
+    text.set_content(segment.content)
+    qtbot.waitUntil(lambda: not formula_setter().waiting, timeout=WAIT_MS)
+    return text
+
+
+@pytest.mark.parametrize("source", GOOD)
+@pytest.mark.parametrize("display", [False, True])
+def test_what_models_write_is_set(source: str, display: bool, qapp: QApplication) -> None:
+    formula = set_formula(wanted(source, display))
+    assert formula is not None
+    assert 5 < formula.width < 400
+    assert formula.ascent > 0
+
+
+@pytest.mark.parametrize("source", BAD)
+def test_what_cannot_be_set_is_none(source: str, qapp: QApplication) -> None:
+    assert set_formula(wanted(source)) is None
+
+
+@pytest.mark.parametrize("source", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_formulas_are_refused_before_they_are_set(
+    source: str, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ziamath.zmath.Math", lambda *_args, **_named: pytest.fail("the work was begun"))
+    assert set_formula(wanted(source)) is None
+
+
+def test_lines_of_formulas_are_not_numbered_through_all_answers(qapp: QApplication) -> None:
+    plain = set_formula(wanted(r"\begin{align*} a &= b \\ c &= d \end{align*}", True))
+    for _ in range(2):
+        numbered = set_formula(wanted(r"\begin{align} a &= b \\ c &= d \end{align}", True))
+        assert numbered is not None
+        assert plain is not None
+        assert numbered.width == plain.width
+
+
+def test_sizes_follow_the_scale(qapp: QApplication) -> None:
+    small, large = set_formula(wanted("x^2")), set_formula(wanted("x^2", size=32.0))
+    assert small is not None
+    assert large is not None
+    assert large.width == pytest.approx(2 * small.width, rel=0.15)
+
+
+def painted(text: FlowText) -> QImage:
+    """What is seen of a text."""
+    return text.viewport().grab().toImage()
+
+
+@pytest.mark.parametrize("tokens", [LIGHT, DARK])
+def test_formulas_are_painted_in_the_colour_of_the_text(tokens: object, qtbot: QtBot) -> None:
+    theme = Theme(tokens, 1.0, 10.0)  # type: ignore[arg-type]
+    text = shown("$$\\frac{a}{b}$$", qtbot, theme)
+    assert len(text._formulas.formulas) == 1
+    image = painted(text)
+    ink = theme.color("text")
+    found = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+    assert ink.name() in found
+
+
+def test_a_new_theme_sets_them_anew(qtbot: QtBot) -> None:
+    body = AnswerBody(THEME)
+    qtbot.addWidget(body)
+    body.set_markdown("a $x_1$ b")
+    body.set_theme(Theme(DARK, 2.0, 20.0))
+    qtbot.waitUntil(lambda: not formula_setter().waiting, timeout=WAIT_MS)
+    (part,) = body.parts
+    assert isinstance(part, FlowText)
+    (formula,) = part._formulas.formulas
+    before = set_formula(wanted("x_1"))
+    assert before is not None
+    assert formula.height > before.height * 1.5
+
+
+def test_inline_formulas_stand_on_the_baseline(qtbot: QtBot) -> None:
+    """A letter of the formula ends on the pixel row where the letters around it end."""
+    text = shown("mmm $\\mathrm{m}$", qtbot)
+    line = text.document().begin().layout().lineAt(0)
+    baseline = round(line.y() + line.ascent())
+    image = painted(text)
+    left = round(line.cursorToX(4)[0])
+
+    def lowest(start: int, end: int) -> int:
+        ground = image.pixelColor(image.width() - 1, image.height() - 1)
+        rows = [y for y in range(image.height()) if any(image.pixelColor(x, y) != ground for x in range(start, end))]
+        return max(rows)
+
+    assert abs(lowest(left, left + 20) - lowest(0, left - 2)) <= 1
+    assert abs(lowest(left, left + 20) - baseline) <= 1
+
+
+def test_room_below_the_baseline(qapp: QApplication) -> None:
+    for rise in (3, 8, 13, 30):
+        font = THEME.body_font()
+        font.setPixelSize(size_for_baseline(font.family(), rise))
+        assert abs(QFontMetrics(font).xHeight() - 2 * rise) <= 1
+
+
+def test_formulas_are_copied_as_they_were_written(qtbot: QtBot) -> None:
+    text = shown("one $x^2$ two \\(y\\) three\n\n\\[\nz < 1\n\\]", qtbot)
+    text.selectAll()
+    data = text.createMimeDataFromSelection()
+    assert data.text() == "one $x^2$ two \\(y\\) three\n\\[z < 1\\]"
+    assert "<img" not in data.html()
+    assert "$x^2$" in data.html()
+    cursor = text.textCursor()
+    cursor.setPosition(6)
+    cursor.setPosition(13, cursor.MoveMode.KeepAnchor)
+    text.setTextCursor(cursor)
+    assert "\\(y\\)" in text.createMimeDataFromSelection().text()
+    assert "$x^2$" not in text.createMimeDataFromSelection().text()
+    assert "$x^2$" in text.accessibleDescription()
+
+
+def test_broken_formulas_stay_in_the_answer_as_they_were_written(qtbot: QtBot) -> None:
+    text = shown("a $\\frac{1}$ b $x$ c $\\foo$ d", qtbot)
+    assert text.toPlainText().replace("\ufffc", "*") == "a $\\frac{1}$ b * c $\\foo$ d"
+
+
+def test_a_wide_formula_fits_its_column(qtbot: QtBot) -> None:
+    text = shown("$$" + "+".join(f"x_{{{number}}}" for number in range(40)) + "$$", qtbot)
+    (formula,) = text._formulas.formulas
+    assert formula.width > 500
+    assert text.document().idealWidth() <= 500
+
+
+def test_pictures_that_are_no_formulas_take_no_room(qapp: QApplication, qtbot: QtBot) -> None:
+    text = shown("a $x$", qtbot)
+    picture = QTextFormat(QTextFormat.FormatType.CharFormat.value).toImageFormat()
+    for name in ("formula:7", "formula:-1", "formula:x", "file:///etc/passwd", "http://a.example/b.png"):
+        picture.setName(name)
+        assert text._formulas.intrinsicSize(text.document(), 0, picture).isEmpty()
+
+
+def test_many_formulas_are_set_in_slices(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first turn sets what its time allows; the others are shown as they were written until they are there."""
+    monkeypatch.setattr(formulas, "SLICE_SECONDS", 1e-9)
+    setter = FormulaSetter()
+    setter._left = 1e-9
+    all_wanted = [wanted(f"x_{{{number}}}") for number in range(6)]
+    assert [setter.is_done(each) for each in all_wanted] == [True] + [False] * 5
+    assert setter.formula(all_wanted[5]) is None
+    qtbot.waitUntil(lambda: setter.waiting == 0, timeout=WAIT_MS)
+    assert all(isinstance(setter.formula(each), Formula) for each in all_wanted)
+
+
+def test_what_was_set_is_kept_but_not_for_ever(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formulas, "CACHED", 3)
+    monkeypatch.setattr(formulas, "SLICE_SECONDS", 1e9)
+    setter = FormulaSetter()
+    for number in range(5):
+        setter.is_done(wanted(f"y_{{{number}}}"))
+    assert len(setter._done) == 3
+    setter._next.stop()

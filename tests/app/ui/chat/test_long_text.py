@@ -1,0 +1,149 @@
+"""Large texts: broken in pieces that can be put together again, folded in the chat, and never laid out as one line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import QMimeData
+from PySide6.QtGui import QTextDocument
+from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.chats.messages import Message, MessageState, title_from_text
+from app.ui.chat.code_block import CodeBlock
+from app.ui.chat.composer import Composer
+from app.ui.chat.long_text import PIECE, LongText, hardened, softened
+from app.ui.chat.markdown import Code
+from app.ui.chat.user_message import MOST_CHARACTERS, MOST_LINES, UserMessage, beginning, is_long
+from app.ui.widgets.colours import LIGHT
+from app.ui.widgets.theme import Theme, ThemeManager
+
+THEME = Theme(LIGHT, 1.0, 10.0)
+LARGE = {
+    "letters": "a" * 200_000,
+    "words": "word " * 40_000,
+    "ideographs": "\u6f22" * 60_000,
+    "marks": "e\u0301" * 50_000,
+    "families": "\U0001f469\u200d\U0001f467" * 20_000,
+    "lines": "line\n" * 20_000,
+}
+
+
+def longest_block(document: QTextDocument) -> int:
+    """UTF-16 units of the longest line that Qt lays out."""
+    longest, block = 0, document.begin()
+    while block.isValid():
+        longest = max(longest, block.length())
+        block = block.next()
+    return longest
+
+
+def user_message(body: str) -> UserMessage:
+    """A message of the user."""
+    return UserMessage(Message("m", "c", None, 0, 1, "user", MessageState.DONE, body, "", None, None, 0, 0), THEME)
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_pieces_make_the_text_again(kind: str) -> None:
+    text = LARGE[kind]
+    soft = softened(text)
+    assert hardened(soft) == text
+    assert max(len(line) for line in soft.split("\n")) <= PIECE + 3
+
+
+def test_pieces_end_between_words_and_never_inside_a_letter() -> None:
+    assert all(line.rstrip("\u2060\u200b").endswith(" ") for line in softened("word " * 4_000).split("\n")[:-1])
+    assert not any(line.startswith("\u0301") for line in softened("x" + "e\u0301" * 5_000).split("\n"))
+    assert not any(line[0] in "\u200d\U0001f467" for line in softened(LARGE["families"][1:]).split("\n")[1:-1] if line)
+
+
+@given(st.text(max_size=60), st.integers(min_value=1, max_value=200))
+def test_any_text_comes_back(text: str, times: int) -> None:
+    assert hardened(softened(text * times)) == text * times
+
+
+def test_pieces_that_the_user_joins_or_cuts_leave_no_marks(qapp: QApplication, qtbot: QtBot) -> None:
+    composer = Composer(ThemeManager(qapp, "light"))
+    qtbot.addWidget(composer)
+    composer.set_text("a" * 5_000)
+    cursor = composer.box.textCursor()
+    cursor.setPosition(composer.box.document().begin().next().position())
+    cursor.deletePreviousChar()  # the line break of the first mark
+    assert composer.text == "a" * 5_000
+    cursor.insertText("\n")
+    assert composer.text.replace("\n", "") == "a" * 5_000
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_what_is_pasted_is_sent_as_it_was(qapp: QApplication, qtbot: QtBot, kind: str) -> None:
+    composer = Composer(ThemeManager(qapp, "light"))
+    qtbot.addWidget(composer)
+    composer.show()
+    data = QMimeData()
+    data.setText(LARGE[kind])
+    composer.box.insertFromMimeData(data)
+    assert composer.text == LARGE[kind]
+    assert longest_block(composer.box.document()) <= 2 * PIECE + 8
+    composer.box.selectAll()
+    assert composer.box.createMimeDataFromSelection().text() == LARGE[kind]
+    composer.clear()
+    composer.set_text(LARGE[kind])
+    assert composer.text == LARGE[kind]
+    assert longest_block(composer.box.document()) <= 2 * PIECE + 8
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_a_large_message_is_folded(qtbot: QtBot, kind: str) -> None:
+    message = user_message(LARGE[kind])
+    qtbot.addWidget(message)
+    message.resize(600, 400)
+    message.show()
+    assert message.source() == LARGE[kind]
+    assert longest_block(message._text.document()) < MOST_CHARACTERS
+    assert message._whole is None
+    button = message.findChild(QPushButton)
+    assert f"{len(LARGE[kind]):,}" in button.text()
+    button.click()
+    whole = message.findChild(LongText)
+    assert whole.isVisible()
+    assert not message._text.isVisible()
+    assert whole.height() < 900
+    assert longest_block(whole.document()) <= 2 * PIECE + 8
+    whole.selectAll()
+    assert whole.createMimeDataFromSelection().text() == LARGE[kind]
+    assert button.text() == "Show less"
+    button.click()
+    assert message._text.isVisible()
+    assert not whole.isVisible()
+
+
+def test_ordinary_messages_are_not_folded(qtbot: QtBot) -> None:
+    body = "An ordinary message.\n" * 20
+    message = user_message(body)
+    qtbot.addWidget(message)
+    assert message.findChild(QPushButton) is None
+    assert message._text.toPlainText() == body
+    assert not is_long("x" * MOST_CHARACTERS)
+    assert is_long("x" * (MOST_CHARACTERS + 1))
+    assert is_long("\n" * MOST_LINES)
+    assert len(beginning("word " * 10_000)) < 1_100
+
+
+def test_long_lines_of_code_are_broken_and_copied_whole(qtbot: QtBot) -> None:
+    code = "x = '" + "a" * 100_000 + "'"
+    block = CodeBlock(THEME)
+    qtbot.addWidget(block)
+    block.resize(500, 200)
+    block.show()
+    block.set_code(Code(code, "py"))
+    field = block.findChild(QPlainTextEdit)
+    assert block.source() == code
+    assert longest_block(field.document()) <= 2 * PIECE + 8
+    field.selectAll()
+    assert field.createMimeDataFromSelection().text() == code
+
+
+def test_titles_of_large_messages_are_short() -> None:
+    for text in LARGE.values():
+        assert len(title_from_text(text)) <= 48
