@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QMessageLogContext, QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QMessageBox
+from PySide6.QtWidgets import QApplication
 
 from app import __version__
 from app.base import texts
@@ -40,6 +40,7 @@ from app.library.services import LibraryServices
 from app.smoke import SmokeRun
 from app.ui.chat import words
 from app.ui.widgets.icons import app_icon
+from app.ui.widgets.plain import message_box
 from app.ui.widgets.theme import ThemeManager
 from app.ui.window import MainWindow
 
@@ -238,5 +239,5 @@ def _refuse(report: ErrorReport, quiet: bool) -> int:
     text = f"{report.text}\n\n{report.hint}".strip()
     sys.stderr.write(f"{text}\n{report.detail}\n".rstrip() + "\n")
     if not quiet and QGuiApplication.platformName() not in ("offscreen", "minimal"):
-        QMessageBox.critical(None, texts.APP_NAME, text)
+        message_box(texts.APP_NAME, text).exec()
     return 1

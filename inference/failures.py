@@ -20,5 +20,5 @@ def failed_from_error(error: BaseException) -> Failed:
     detail = "".join(traceback.format_exception(error))
     if isinstance(error, DewpointError):
         return Failed(error.user_text, error.hint, known=False, detail=detail)
-    text = f"Something went wrong inside the engine ({type(error).__name__})."
+    text = f"Something went wrong inside the model process ({type(error).__name__})."
     return Failed(text, "This is a bug in this program: please report it with the details.", known=False, detail=detail)

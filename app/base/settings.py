@@ -149,6 +149,7 @@ class Settings:
         choices=_choices(click="Only when I click", weekly="Weekly"),
     )
     show_chat_list: bool = _setting(True)
+    sidebar_width: int = _setting(250, least=100, most=10_000)  # of the chat list, in device-independent pixels
     first_advice: bool = _setting(True)
     window_geometry: str = _setting("")
     model_folder: str = _setting("")

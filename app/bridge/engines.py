@@ -23,7 +23,7 @@ from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWork
 POLITE_SECONDS = 4.0  # a build looks at its cancel event twice a second
 FORCED_SECONDS = 4.0
 LOOK_SECONDS = 30.0  # a look cannot be interrupted
-ENGINE_PROCESS = "dewpoint-engine"  # of a chat; it has an owner of its own
+MODEL_PROCESS = "dewpoint-model"  # of a chat; it has an owner of its own
 
 _log = get_logger("bridge")
 
@@ -186,5 +186,5 @@ class Engines(QObject):
 def kill_children() -> None:
     """End what builds and self-tests started, by force, from any thread; what they write is whole or not there."""
     for child in multiprocessing.active_children():
-        if child.name != ENGINE_PROCESS:
+        if child.name != MODEL_PROCESS:
             child.kill()

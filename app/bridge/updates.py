@@ -20,7 +20,7 @@ from app.base.log import get_logger
 from app.base.settings import Settings
 from app.bridge.background import BackgroundThread, News, Task, TaskEnded, TaskEvent
 from app.transfers.values import Progress, TransferFinished, TransferStopped, Verifying, Waiting
-from app.updates.values import Found, UpdateState, UpdateStatus
+from app.updates.values import Found, NoReleases, UpdateState, UpdateStatus
 
 if TYPE_CHECKING:
     from app.bridge.preferences import Preferences
@@ -68,6 +68,7 @@ class Updates(QObject):
         self._thread.event_arrived.connect(self.on_event)
         self._task: Task | None = None
         self._answer: Found | None = None
+        self._nobody = False  # nobody could be asked
         self._unasked = False
         self._not_before: datetime | None = None  # the weekly look failed: not again before this
         self._weekly = preferences.settings.update_check == "weekly"
@@ -150,6 +151,8 @@ class Updates(QObject):
         match arrived.event:
             case Found() as found:
                 self._answer = found
+            case NoReleases():
+                self._nobody = True
             case Progress(done=done, rate=rate):
                 self._set(done=done, rate=rate, waiting="")
             case Waiting(text=text):
@@ -176,7 +179,7 @@ class Updates(QObject):
 
     def _ask(self) -> None:
         if self.status.state not in WORKING and not self._closed:
-            self._answer = None
+            self._answer, self._nobody = None, False
             self._set(state=UpdateState.ASKING, report=None)
             self._do(lambda: self._tasks().ask())
 
@@ -206,6 +209,10 @@ class Updates(QObject):
                 self._set(state=UpdateState.IDLE)
             else:
                 self._rest(self.status.found, report)
+            return
+        if self._nobody:
+            self._rest(None, None)
+            self._set(state=UpdateState.NOBODY)
             return
         self._preferences.set(updates_asked=datetime.now(UTC).isoformat(timespec="seconds"))
         self._rest(found, None)

@@ -49,12 +49,14 @@ class Finding:
         status: "pass", "note" (works without it, or with less) or "fail".
         text: What was found.
         hint: What to do; "" if nothing.
+        detail: A library's own words, for the report alone.
     """
 
     name: str
     status: Status
     text: str
     hint: str = ""
+    detail: str = ""
 
 
 def checks(services: LibraryServices, addon: GpuService) -> Generator[Finding | None, None, None]:
@@ -85,8 +87,7 @@ def report(found: Sequence[Finding]) -> str:
     lines = [f"{base_texts.APP_NAME} {__version__}"]
     for check in found:
         lines.append(f"[{check.status}] {check.name}: {check.text}")
-        if check.hint:
-            lines.append(f"       {check.hint}")
+        lines += [f"       {more}" for more in (check.hint, check.detail) if more]
     return "\n".join(lines)
 
 
@@ -193,7 +194,7 @@ def _card(addon: GpuService) -> tuple[DetectedGpu | None, Finding]:
     try:
         cards = addon.cards()
     except EngineError as exc:
-        return None, Finding(texts.CARD, "note", exc.user_text, exc.hint)
+        return None, Finding(texts.CARD, "note", exc.user_text, exc.hint, str(exc.__cause__ or ""))
     card = next((each for each in cards if each.gpu.sm in RTX_SM), cards[0])
     gpu = card.gpu
     text = texts.card_found(gpu.name, gpu.sm, gpu.memory, card.free, card.driver)

@@ -76,9 +76,10 @@ def advice_for(fits: dict[CatalogueEntry, Fit], machine: Computer) -> Advice:
     """
     running = {entry: fit for entry, fit in fits.items() if fit.runs}
     if not running:
+        if machine.why_no_card:
+            return Advice("", texts.NOTHING_WITHOUT_CARD)
         smallest = min(fits, key=lambda entry: entry.bytes, default=None)
-        why = machine.why_no_card or (fits[smallest].text if smallest is not None else "")
-        return Advice("", texts.nothing_runs(why))
+        return Advice("", texts.nothing_runs(fits[smallest].text if smallest is not None else ""))
     resident = {entry: fit for entry, fit in running.items() if fit.verdict == "resident"} or running
     fastest = max(fit.tokens_per_second for fit in resident.values())
     quick = {entry: fit for entry, fit in resident.items() if fit.tokens_per_second >= 0.6 * fastest}

@@ -93,8 +93,11 @@ def fits_card(card: str, precision: str, streamed: bool, share: float, rate: flo
     return f"Runs on your {card} in {name}, about {rate:.0f} tokens/s, all of it on the card."
 
 
+NOTHING_WITHOUT_CARD = "The starter model is what runs here; larger ones need an NVIDIA RTX card of 6 GB or more."
+
+
 def nothing_runs(why: str) -> str:
-    """No model of the list runs here."""
+    """No model of the list runs here, although there is a card."""
     return f"The starter model is what runs on this computer. {why}".strip()
 
 

@@ -49,6 +49,8 @@ MENUS: dict[str, tuple[MenuEntry | None, ...]] = {
     "&View": (
         MenuEntry("chat_list", "&Chat list", ("Ctrl+B",), checkable=True),
         MenuEntry("message_box", "&Message box", ("Ctrl+L",)),
+        MenuEntry("earlier_version", "&Earlier version of the answer", ("Alt+Left",)),
+        MenuEntry("later_version", "La&ter version of the answer", ("Alt+Right",)),
         MenuEntry("next_chat", "&Next chat", ("Ctrl+PgDown",)),
         MenuEntry("previous_chat", "&Previous chat", ("Ctrl+PgUp",)),
         None,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QSplitter
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow
 
 from app.base import texts
 from app.base.paths import AppPaths
@@ -24,6 +24,8 @@ from app.ui.actions import make_actions
 from app.ui.chat.chat_list import Sidebar
 from app.ui.chat.coordinator import ChatCoordinator
 from app.ui.chat.pane import ChatPane
+from app.ui.chat.panels import Panels
+from app.ui.chat.type_ahead import TypeAhead
 from app.ui.engines import words as engine_words
 from app.ui.engines.coordinator import EnginesCoordinator
 from app.ui.gpu.coordinator import GpuCoordinator
@@ -39,7 +41,6 @@ from app.ui.widgets.notices import Notices
 from app.ui.widgets.theme import ThemeManager
 
 FIRST_SIZE = (1120, 760)
-SIDEBAR_WIDTH = 250
 
 
 class MainWindow(QMainWindow):
@@ -50,7 +51,7 @@ class MainWindow(QMainWindow):
         closed: It was closed; everything is saved.
 
     Attributes:
-        sidebar, pane: The two panels.
+        sidebar, pane: The two panels; `panels` lays them out.
         actions_by_name: The actions of the menus.
         notices: Where news is said.
         chats, models, engines, gpu, updates, settings, help: One coordinator a subject.
@@ -79,7 +80,7 @@ class MainWindow(QMainWindow):
         self.setAccessibleName(texts.APP_NAME)
         self.sidebar = Sidebar(themes)
         self.pane = ChatPane(themes, preferences.settings)
-        self._lay_out()
+        self._lay_out(themes)
         actions = self.actions_by_name = make_actions(self.menuBar())
         notices = self.notices = Notices(self.pane.notice, themes, self)
         model_link = self.pane.header.add_link(model_words.TITLE)
@@ -94,17 +95,22 @@ class MainWindow(QMainWindow):
         self.gpu = GpuCoordinator(self, gpu, preferences, themes, notices)
         self.updates = UpdatesCoordinator(self, actions, updates, preferences, themes, notices)
         network = library.services.network
-        self.help = HelpCoordinator(self, actions, gpu, network, preferences, themes, paths)
+        self.help = HelpCoordinator(self, actions, gpu, network, preferences, themes, notices, paths)
         self._restore_geometry()
         self.settings = SettingsCoordinator(self, actions, preferences, themes, notices)
+        TypeAhead(self, self.pane.composer, self.sidebar.list)
         self._route()
         self.pane.composer.setFocus()
 
     def _route(self) -> None:
         """What one subject wants of another."""
         self.actions_by_name["quit"].triggered.connect(self.close)
-        self.pane.header.sidebar_toggled.connect(self.settings.switch_chat_list)
+        self.pane.header.sidebar_toggled.connect(self.panels.toggle)
+        chat_list = self.actions_by_name["chat_list"]
+        chat_list.triggered.connect(self.panels.toggle)
+        self.panels.sidebar_shown.connect(chat_list.setChecked)
         self.pane.header.name_clicked.connect(self.models.show_page)
+        self.models.advice.check_wanted.connect(self.help.on_doctor)
         self.models.engines_wanted.connect(self.engines.open_card)
         self.models.buttons.network_wanted.connect(self.help.show_network)
         self.models.opened.connect(self.gpu.on_dialog_opened)
@@ -112,15 +118,9 @@ class MainWindow(QMainWindow):
         self.gpu.changed.connect(self.engines.look_again)
         self.gpu.changed.connect(self.models.look_again)
 
-    def _lay_out(self) -> None:
-        self.splitter = QSplitter(Qt.Orientation.Horizontal)
-        self.splitter.setHandleWidth(1)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.addWidget(self.sidebar)
-        self.splitter.addWidget(self.pane)
-        self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([SIDEBAR_WIDTH, FIRST_SIZE[0] - SIDEBAR_WIDTH])
-        self.setCentralWidget(self.splitter)
+    def _lay_out(self, themes: ThemeManager) -> None:
+        self.panels = Panels(self.sidebar, self.pane, self._preferences, themes)
+        self.setCentralWidget(self.panels)
         self.setMinimumSize(560, 420)
 
     def _restore_geometry(self) -> None:

@@ -20,7 +20,7 @@ from app.library.services import LibraryServices
 from app.network.errors import status_trouble, trouble
 from app.transfers.values import RemoteFile, TransferEvent
 from app.updates import texts
-from app.updates.errors import UpdateError
+from app.updates.errors import NoReleasesError, UpdateError
 from app.updates.release import MOST_BYTES, Release, ReleaseFile, is_version, numbers, read_release
 from app.updates.source import APPIMAGE_VARIABLE, Source, find_source
 from app.updates.values import Found
@@ -52,7 +52,7 @@ class UpdateService:
         """
         source = find_source()
         if source is None:
-            raise UpdateError(texts.GIT_UPDATES, texts.GIT_UPDATES_HINT)
+            raise NoReleasesError(texts.GIT_UPDATES, texts.GIT_UPDATES_HINT)
         release = read_release(self._answer(source))
         _log.info("the newest release is %s, this is %s", release.version, self._version)
         if not release.is_newer_than(self._version):

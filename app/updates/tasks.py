@@ -11,8 +11,9 @@ from pathlib import Path
 
 from app.library.services import LibraryServices
 from app.transfers.values import TransferEvent
+from app.updates.errors import NoReleasesError
 from app.updates.service import UpdateService
-from app.updates.values import Found
+from app.updates.values import Found, NoReleases
 
 
 class UpdateTasks:
@@ -21,9 +22,13 @@ class UpdateTasks:
     def __init__(self, services: LibraryServices) -> None:
         self._service = UpdateService(services)
 
-    def ask(self) -> Generator[Found, None, None]:
-        """The newer release, if there is one."""
-        found = self._service.ask()
+    def ask(self) -> Generator[Found | NoReleases, None, None]:
+        """The newer release, if there is one; or that there is nobody to ask."""
+        try:
+            found = self._service.ask()
+        except NoReleasesError:
+            yield NoReleases()
+            return
         if found is not None:
             yield found
 

@@ -17,6 +17,7 @@ class UpdateState(enum.Enum):
     IDLE = "idle"  # nobody was asked yet, or the question failed
     ASKING = "asking"
     CURRENT = "current"
+    NOBODY = "nobody"  # this copy came from no release
     NEWER = "newer"
     FETCHING = "fetching"
     READY = "ready"  # fetched and checked
@@ -40,6 +41,11 @@ class Found:
     file: ReleaseFile | None
     page: str
     fetched: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoReleases:
+    """There is nobody to ask."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from inference.stats import RunStats
 # How often the cancel event is looked at while nothing arrives.
 _POLL_SECONDS = 0.02
 _LOG_TAIL_BYTES = 4000
-_AGAIN = 'Press "Try again": a new engine starts by itself.'
+_AGAIN = 'Press "Try again": the model is started anew.'
 
 
 class ModelProcessClient:
@@ -136,7 +136,7 @@ class ModelProcessClient:
         # 2. and 3.
         number = self._next_number()
         link.send(kind(number, request))
-        hung = Failed("The engine did not react to Stop and was ended.", _AGAIN, known=True, engine_lost=True)
+        hung = Failed("The model did not react to Stop and was ended.", _AGAIN, known=True, engine_lost=True)
         yield from self._follow(link, number, cancel, grace=self.cancel_grace, overdue=hung)
 
     def kill(self) -> None:
@@ -227,7 +227,7 @@ class ModelProcessClient:
         self._discard(0.0)
         if self._log_file is not None and self._log_file.is_file():
             detail += "\n" + self._log_file.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
-        text = "The engine that runs the model ended unexpectedly."
+        text = "The process that runs the model ended unexpectedly."
         return Failed(text, _AGAIN, known=True, detail=detail, engine_lost=True)
 
 

@@ -38,14 +38,14 @@ class ProcessLink:
         self._replies, child_replies = _SPAWN.Pipe(duplex=False)
         # daemon: an interpreter that ends without `end` being called ends the process first
         self._process = _SPAWN.Process(
-            target=run_model_process, args=(child_commands, child_replies, options), name="dewpoint-engine", daemon=True
+            target=run_model_process, args=(child_commands, child_replies, options), name="dewpoint-model", daemon=True
         )
         try:
             self._process.start()
         except OSError as exc:
             self._commands.close()
             self._replies.close()
-            text = f"The engine process could not be started: {exc.strerror}."
+            text = f"The model process could not be started: {exc.strerror}."
             raise ModelProcessError(text, "Close other programs, then try again.") from exc
         finally:
             # Only the child may hold its ends, or nobody would ever see the end of a pipe.

@@ -62,7 +62,7 @@ class ModelServer:
 
     def serve(self) -> None:
         """Work off commands until a Shutdown; the parent's end of the pipe ends the process from the reader thread."""
-        threading.Thread(target=self._read_commands, name="engine-commands", daemon=True).start()
+        threading.Thread(target=self._read_commands, name="model-commands", daemon=True).start()
         while True:
             command = self._waiting.get()
             if isinstance(command, Shutdown):

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject
 from app.base.errors import ErrorReport
 from app.base.paths import starter_model_folder
 from app.bridge.library import Library
+from app.library import texts
 from app.library.catalogue import shipped_entries
 from app.library.hub import RemoteModel
 from app.library.manifest import ModelFile
@@ -31,13 +32,12 @@ from app.library.values import (
 )
 from app.transfers.values import Digest
 from trt_engines.planning.hardware import GIB
+from trt_engines.planning.probe import NO_CARD as NO_CARD_FOUND
 
 GB = 10**9
 MODELS = Path("/data/Dewpoint/models")
 MACHINE = Computer("RTX 4070", 12 * GIB, "", 32 * GIB, 412 * GB, MODELS, Path("/data/Dewpoint/engines"), 61_300_000.0)
-NO_CARD = dataclasses.replace(
-    MACHINE, card="", vram=0, why_no_card="No NVIDIA driver answers on this computer.", rate=0.0
-)
+NO_CARD = dataclasses.replace(MACHINE, card="", vram=0, why_no_card=NO_CARD_FOUND, rate=0.0)
 STREAMED = Fit(
     "streamed",
     "Runs on your RTX 4070 in INT4, about 49 tokens/s, streamed: 50% of it stays on the card.",
@@ -49,7 +49,7 @@ RESIDENT = dataclasses.replace(
 )  # fmt: skip
 PROCESSOR = Fit("processor", "Runs on the processor, in 34 MB of memory.")
 REFUSED = Fit(
-    "no", "It needs an NVIDIA card. No NVIDIA driver answers on this computer.",
+    "no", f"It needs an NVIDIA card. {NO_CARD_FOUND}",
     "The starter model runs on every computer; this one is for an NVIDIA RTX card of 6 GB or more.",
 )  # fmt: skip
 STARTER = ModelStatus(
@@ -89,7 +89,7 @@ def library_of(*models: ModelStatus, machine: Computer = MACHINE, fit: Fit = STR
         f"catalogue:{NVIDIA.id}", f"{NVIDIA.title} suits this computer. {fit.text} The download is 18.9 GB."
     )
     if not fit.runs:
-        advice = Advice("", f"The starter model is what runs on this computer. {fit.text}")
+        advice = Advice("", texts.NOTHING_WITHOUT_CARD)
     return dataclasses.replace(LibraryStatus((STARTER, *models, *rest), machine, advice, (), False), **changes)
 
 

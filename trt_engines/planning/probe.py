@@ -17,6 +17,12 @@ CLOCK_SHARE = 0.85  # of the highest clock that a card keeps up
 PCIE_LANE = {1: 0.2, 2: 0.4, 3: 0.8, 4: 1.6, 5: 3.1, 6: 6.2}  # GB a second of a lane, as pinned copies reach it
 DATA_CENTER = frozenset({80, 90, 100, 103, 110})  # compute capabilities that TensorRT for RTX does not support
 UNIFIED = frozenset({121})
+NO_CARD = "No NVIDIA card found."
+_NO_CARD_HINT = "Models run on the processor. If this computer has such a card, install its current driver."
+_NOT_ANSWERING = (
+    "The NVIDIA card does not answer.",
+    "Restart the computer; if that does not help, install its driver.",
+)
 
 
 class NoGpuError(EngineError):
@@ -54,20 +60,30 @@ def detected_gpus() -> tuple[DetectedGpu, ...]:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as exc:
-        raise NoGpuError(
-            f"No NVIDIA driver answers on this computer ({exc}).",
-            "Without an NVIDIA card models run on the processor; with one, install its current driver.",
-        ) from exc
+        raise _no_card(pynvml, exc) from exc
     try:
         count = pynvml.nvmlDeviceGetCount()
         found = tuple(_detected(pynvml, pynvml.nvmlDeviceGetHandleByIndex(index)) for index in range(count))
     except pynvml.NVMLError as exc:
-        raise NoGpuError(f"The NVIDIA driver reports an error: {exc}.", "Restart the computer.") from exc
+        raise _no_card(pynvml, exc) from exc
     finally:
         pynvml.nvmlShutdown()
     if not found:
         raise NoGpuError("The NVIDIA driver runs but finds no card.", "Check that the card is switched on.")
     return found
+
+
+def _no_card(nvml: ModuleType, exc: Exception) -> NoGpuError:
+    """What NVML means, in words of this program; its own words are in the exception that this one comes from."""
+    match getattr(exc, "value", None):
+        case nvml.NVML_ERROR_LIBRARY_NOT_FOUND | nvml.NVML_ERROR_DRIVER_NOT_LOADED | nvml.NVML_ERROR_NOT_FOUND:
+            return NoGpuError(NO_CARD, _NO_CARD_HINT)
+        case nvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
+            return NoGpuError("The NVIDIA driver was renewed while this computer was running.", "Restart the computer.")
+        case nvml.NVML_ERROR_NO_PERMISSION:
+            return NoGpuError("This account may not use the NVIDIA card.", "Ask the administrator of this computer.")
+        case _:
+            return NoGpuError(*_NOT_ANSWERING)
 
 
 def _detected(nvml: ModuleType, handle: Any) -> DetectedGpu:

@@ -3,7 +3,10 @@
     body      committed text, as Markdown
     canvas    the block that is being denoised; no height otherwise
     problem   one sentence if something went wrong
-    actions   Copy, Continue, Try again, "2 of 3"
+    actions   Copy, Continue, Try again
+
+Above all of them stands "2 of 3" where there are several answers: there the arrows stay under the pointer, however
+long each answer is.
 
 When a block is committed the view keeps the height it had, so that nothing jumps; `release_height` gives it back. That
 floor goes into the size hints: a minimum height would take the place of what the text needs, not only add to it.
@@ -12,7 +15,7 @@ floor goes into the size hints: a minimum height would take the place of what th
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.chats.messages import Message, MessageState
 from app.chats.unfinished import can_continue, cut_off
@@ -23,6 +26,7 @@ from app.ui.chat.problem_box import ProblemBox
 from app.ui.chat.sibling_switch import SiblingSwitch
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.plain import PlainLabel, set_tip
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
 
@@ -52,9 +56,7 @@ class AnswerView(QFrame):
         self.body = AnswerBody(theme)
         self.canvas = CanvasView(theme, calm, reduce_motion)
         self.canvas.grown.connect(self.grown)
-        self._note = QLabel()
-        self._note.setProperty("role", "muted")
-        self._note.setWordWrap(True)
+        self._note = PlainLabel(role="muted", wrap=True)
         self._problem = ProblemBox()
         self._actions = QWidget()
         self._copy = CopyButton(self.source, "answer", theme)
@@ -63,8 +65,8 @@ class AnswerView(QFrame):
         self._again.clicked.connect(self.on_try_again_clicked)
         self._on = self._button(words.CONTINUE, words.CONTINUE_HINT)
         self._on.clicked.connect(self.on_continue_clicked)
-        self._siblings = SiblingSwitch("answer", theme)
-        self._siblings.sibling_requested.connect(self.sibling_requested)
+        self.siblings = SiblingSwitch("answer", theme)
+        self.siblings.sibling_requested.connect(self.sibling_requested)
         self.setAccessibleName("Answer")
         self._lay_out()
         self.set_theme(theme)
@@ -88,9 +90,10 @@ class AnswerView(QFrame):
         self.can_continue = can_continue(message)
         self._show_end(message)
         self._actions.setEnabled(not writing)
+        self.siblings.setEnabled(not writing)
         self._actions.setVisible(not writing)
         self.set_last(last)
-        self._siblings.set_message(message)
+        self.siblings.set_message(message)
 
     def set_last(self, last: bool) -> None:
         """Only the newest answer can be tried again, or go on."""
@@ -130,7 +133,7 @@ class AnswerView(QFrame):
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
-        for part in (self.body, self.canvas, self._copy, self._problem, self._siblings):
+        for part in (self.body, self.canvas, self._copy, self._problem, self.siblings):
             part.set_theme(theme)
         edge = round(theme.ui_points * 1.5)
         for button, icon in ((self._again, "retry"), (self._on, "next")):
@@ -188,7 +191,7 @@ class AnswerView(QFrame):
         button = QPushButton(text)
         button.setProperty("role", "quiet")
         button.setAccessibleName(hint)
-        button.setToolTip(hint)
+        set_tip(button, hint)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button
@@ -197,7 +200,7 @@ class AnswerView(QFrame):
         row = QHBoxLayout(self._actions)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
-        for widget in (self._copy, self._on, self._again, self._siblings):
+        for widget in (self._copy, self._on, self._again):
             row.addWidget(widget)
         row.addStretch(1)
         policy = self._actions.sizePolicy()
@@ -211,6 +214,7 @@ class AnswerView(QFrame):
         texts_column.setSpacing(6)
         for part in (self.body, self.canvas, self._note, self._problem):
             texts_column.addWidget(part)
+        column.addWidget(self.siblings, 0, Qt.AlignmentFlag.AlignLeft)
         column.addLayout(texts_column)
         column.addWidget(self._actions)
         column.addStretch(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from app.chats.ids import now_ms
 from app.chats.messages import Conversation, times_of_use
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.plain import set_tip, tip
 from app.ui.widgets.theme import ThemeManager
 
 ID_ROLE = Qt.ItemDataRole.UserRole
@@ -37,6 +38,10 @@ def day_group(milliseconds: int, today: date) -> str:
 class _RenameDelegate(QStyledItemDelegate):
     """A line edit that tells who is being renamed."""
 
+    def __init__(self, view: QListWidget) -> None:
+        super().__init__(view)
+        self._view = view
+
     def createEditor(
         self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> QWidget:
@@ -46,6 +51,15 @@ class _RenameDelegate(QStyledItemDelegate):
         editor.setMaxLength(200)
         return editor
 
+    def updateEditorGeometry(
+        self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """The whole row: Qt would take the room of the text alone, too low for a border and its letters."""
+        row: QRect = option.rect
+        height = max(row.height(), editor.sizeHint().height())
+        width = min(row.width(), self._view.viewport().width() - row.left())
+        editor.setGeometry(row.left(), row.center().y() - height // 2, width, height)
+
 
 class ConversationList(QListWidget):
     """The rows.
@@ -54,11 +68,13 @@ class ConversationList(QListWidget):
         chosen: Id of a chat.
         renamed: Id and new title.
         deletion_requested: Id.
+        typed: Letters, which are none of the list's: they are the beginning of a message.
     """
 
     chosen = Signal(str)
     renamed = Signal(str, str)
     deletion_requested = Signal(str)
+    typed = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,8 +92,9 @@ class ConversationList(QListWidget):
         self.itemChanged.connect(self.on_item_changed)
 
     def fill(self, conversations: tuple[Conversation, ...], current: str | None, today: date) -> None:
-        """Show these chats."""
+        """Show these chats; what is in view stays where it is."""
         self._filling = True
+        place, before = self.verticalScrollBar().value(), self.current_id
         self.clear()
         group = ""
         for conversation, used_at in zip(conversations, times_of_use(conversations, now_ms()), strict=True):
@@ -88,10 +105,14 @@ class ConversationList(QListWidget):
             item = QListWidgetItem(conversation.title)
             item.setData(ID_ROLE, conversation.id)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            item.setToolTip(conversation.title)
+            item.setToolTip(tip(conversation.title))
             self.addItem(item)
         self._filling = False
+        self.doItemsLayout()
+        self.verticalScrollBar().setValue(place)
         self.select(current)
+        if current == before:
+            self.verticalScrollBar().setValue(place)
 
     def select(self, conversation_id: str | None) -> None:
         """Mark a chat without asking for it."""
@@ -163,6 +184,10 @@ class ConversationList(QListWidget):
             return
         super().keyPressEvent(event)
 
+    def keyboardSearch(self, search: str) -> None:
+        """Qt would open the next chat that begins with these letters, by keys or by an input method."""
+        self.typed.emit(search)
+
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Qt would make the first row current, and so open a chat that nobody chose."""
         self._filling = True
@@ -196,9 +221,11 @@ class Sidebar(QWidget):
 
     Signals:
         new_chat_requested: The button was pressed.
+        needed: The list must be seen: something in it is edited.
     """
 
     new_chat_requested = Signal()
+    needed = Signal()
 
     def __init__(self, themes: ThemeManager) -> None:
         super().__init__()
@@ -210,7 +237,7 @@ class Sidebar(QWidget):
         self.new_chat = QPushButton("New chat")
         self.new_chat.setObjectName("new_chat")
         self.new_chat.setAccessibleName("New chat")
-        self.new_chat.setToolTip("New chat (Ctrl+N)")
+        set_tip(self.new_chat, "New chat (Ctrl+N)")
         self.new_chat.setCursor(Qt.CursorShape.PointingHandCursor)
         self.list = ConversationList()
         column = QVBoxLayout(self)

@@ -7,9 +7,11 @@ the bottom only while the user is there.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.chats.messages import Message, MessageState
 from app.ui.chat import words
@@ -23,6 +25,23 @@ PAGE = 30
 _NEAR_BOTTOM = 32
 _NEAR_TOP = 60
 SETTLE_MS = 150
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A message whose head stays where it is while another version of it is shown.
+
+    Attributes:
+        number: Its place in the chat.
+        first: The first message that had a widget.
+        top: Where its head is in the view, in pixels.
+        focused: Which of its arrows had the focus (-1, +1), or 0.
+    """
+
+    number: int
+    first: int
+    top: int
+    focused: int
 
 
 class ChatView(QScrollArea):
@@ -51,6 +70,7 @@ class ChatView(QScrollArea):
         self._items: list[UserMessage | AnswerView] = []
         self._stick, self._at_bottom = True, True
         self._from_bottom, self._moving = -1, False
+        self._kept: _Kept | None = None
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
         self._settling.setInterval(SETTLE_MS)
@@ -58,7 +78,7 @@ class ChatView(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the focus in the message box
         self._earlier = QPushButton(words.SHOW_EARLIER)
         self._earlier.setObjectName("link")
         self._earlier.setAccessibleName(words.SHOW_EARLIER)
@@ -85,19 +105,41 @@ class ChatView(QScrollArea):
     def show_messages(self, messages: tuple[Message, ...]) -> None:
         """Show another chat, or this one anew."""
         self.setUpdatesEnabled(False)
+        kept, self._kept = self._kept, None
         self._clear()
         self._messages = messages
         self._first = max(0, len(messages) - PAGE)
+        if kept is not None:
+            self._first = min(self._first, kept.first)
         for message in messages[self._first :]:
             self._append(message)
         self._mark_last()
         self._earlier.setVisible(self._first > 0)
+        self._hold_height(0)
+        if kept is not None and kept.number < len(messages):
+            self._show_kept(kept)
+            self.setUpdatesEnabled(True)
+            return
         self._stick = True
         self.setUpdatesEnabled(True)
         self.scroll_to_bottom()
 
+    def step_version(self, step: int) -> None:
+        """Show another version: of the message that has the focus, else of the newest one that has several."""
+        several = [item for item in self._items if item.siblings is not None and not item.siblings.isHidden()]
+        focused = QApplication.focusWidget()
+        here = [item for item in several if focused is not None and item.isAncestorOf(focused)]
+        if several:
+            self.on_sibling_wanted((here or several)[-1].message_id, step)
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether a message in view has several versions."""
+        return any(message.sibling_count > 1 for message in self._messages[self._first :])
+
     def add_message(self, message: Message) -> None:
         """Append one message."""
+        self._hold_height(0)
         for item in self._items:
             if isinstance(item, AnswerView):
                 item.release_height()
@@ -170,7 +212,9 @@ class ChatView(QScrollArea):
     def on_range_changed(self, least: int, most: int) -> None:
         """The content's height changed."""
         bar = self.verticalScrollBar()
-        if self._from_bottom >= 0:
+        if self._kept is not None:
+            self._place_kept(self._kept)
+        elif self._from_bottom >= 0:
             self._moving = True
             bar.setValue(most - self._from_bottom)
             self._moving = False
@@ -180,7 +224,9 @@ class ChatView(QScrollArea):
 
     def on_value_changed(self, value: int) -> None:
         """Somebody scrolled."""
-        self._stick = value >= self.verticalScrollBar().maximum() - _NEAR_BOTTOM
+        self._stick = value >= self.verticalScrollBar().maximum() - _NEAR_BOTTOM and self._kept is None
+        if not self._moving:
+            self._kept = None
         self._report_bottom()
         if self._from_bottom >= 0 and not self._moving:
             self._from_bottom = self.verticalScrollBar().maximum() - value
@@ -205,6 +251,23 @@ class ChatView(QScrollArea):
     def on_settled(self) -> None:
         """Earlier messages have got their heights, which takes some rounds of layout."""
         self._from_bottom = -1
+        if self._kept is not None:
+            self._place_kept(self._kept)
+            self._kept = None
+
+    def on_sibling_wanted(self, message_id: str, step: int) -> None:
+        """Another version of a message is wanted: its head stays where it is, and so does the focus."""
+        number = next((at for at, item in enumerate(self._items) if item.message_id == message_id), None)
+        if number is None:
+            return
+        item = self._items[number]
+        switch = item.siblings
+        top = item.y() - self.verticalScrollBar().value()
+        focused = switch.focused_step if switch is not None else 0
+        self._kept = _Kept(self._first + number, self._first, top, focused)
+        self.sibling_requested.emit(message_id, step)
+        if not self._settling.isActive():
+            self._kept = None  # there was nothing else to show
 
     def on_theme_changed(self) -> None:
         """New colours and sizes."""
@@ -225,7 +288,7 @@ class ChatView(QScrollArea):
         theme: Theme = self._themes.theme
         if message.role == "user":
             asked = UserMessage(message, theme)
-            asked.sibling_requested.connect(self.sibling_requested)
+            asked.sibling_requested.connect(self.on_sibling_wanted)
             return asked
         answer = AnswerView(theme, self._calm, self._reduce_motion)
         answer.set_message(message, last=False)
@@ -233,8 +296,34 @@ class ChatView(QScrollArea):
             answer.set_waiting(words.READING)
         answer.try_again_requested.connect(self.try_again_requested)
         answer.continue_requested.connect(self.continue_requested)
-        answer.sibling_requested.connect(self.sibling_requested)
+        answer.sibling_requested.connect(self.on_sibling_wanted)
         return answer
+
+    def _show_kept(self, kept: _Kept) -> None:
+        """Another version is there: give it the place and the focus of the one before."""
+        self._stick = False
+        self._kept = kept
+        self._hold_height(self.verticalScrollBar().value() + self.viewport().height())
+        switch = self._items[kept.number - self._first].siblings
+        if switch is not None and kept.focused:
+            switch.focus_step(kept.focused)
+        self._place_kept(kept)
+        self._settling.start()
+
+    def _place_kept(self, kept: _Kept) -> None:
+        self._moving = True
+        self.verticalScrollBar().setValue(self._items[kept.number - self._first].y() - kept.top)
+        self._moving = False
+
+    def _hold_height(self, height: int) -> None:
+        """Keep the page at least that high, so that it need not scroll when a message becomes shorter."""
+        self._floor.setFixedHeight(height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """What was kept for another height is room for nothing."""
+        super().resizeEvent(event)
+        if event.oldSize().height() != event.size().height():  # not where a scroll bar comes or goes
+            self._hold_height(0)
 
     def _mark_last(self) -> None:
         for item in self._items:
@@ -277,8 +366,11 @@ class ChatView(QScrollArea):
         self._column.setSpacing(22)
         self._column.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addStretch(1)
+        self._floor = QWidget()  # beside the column: a minimum height of the page would take the place of what it needs
+        self._floor.setFixedSize(0, 0)
         row = QHBoxLayout(page)
         row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._floor, 0, Qt.AlignmentFlag.AlignTop)
         row.addStretch(1)
         row.addWidget(column, 1000)
         row.addStretch(1)

@@ -6,12 +6,13 @@ import math
 
 from PySide6.QtCore import QEvent, QMimeData, Qt
 from PySide6.QtGui import QFontMetricsF, QWheelEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.ui.chat.highlight import CodeHighlighter, Span, spans_from_code
 from app.ui.chat.long_text import hardened, softened
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
+from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.theme import Theme
 
 _NAMES = {
@@ -59,8 +60,8 @@ class CodeBlock(QFrame):
         self._widest: float | None = None
         self._spans: list[list[Span]] = []
         self._theme = theme
-        self._language = QLabel()
-        self._language.setProperty("role", "faint")
+        self._language = PlainLabel(role="faint")
+        self._language.setMaximumWidth(round(30 * theme.ui_points))  # a name that is no name makes nothing wider
         self._copy = CopyButton(self.source, "code", theme)
         self._text = CodeText()
         self._text.setObjectName("code_text")

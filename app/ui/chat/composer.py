@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, 
 from app.ui.chat import words
 from app.ui.chat.long_text import hardened, softened
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme, ThemeManager
 
 MOST_LINES = 8
@@ -145,6 +146,16 @@ class Composer(QFrame):
         self.box.clear()
         self.box.document().clearUndoRedoStacks()
 
+    def type_text(self, text: str) -> None:
+        """Go on with what was typed elsewhere."""
+        self.box.setFocus()
+        self.box.insertPlainText(text)
+
+    def paste(self) -> None:
+        """The same with the clipboard."""
+        self.box.setFocus()
+        self.box.paste()
+
     def set_busy(self, busy: bool) -> None:
         """Swap Send and Stop."""
         self._busy = busy
@@ -193,7 +204,7 @@ class Composer(QFrame):
         self.button.setIcon(themed_icon("stop" if self._busy else "send", color, edge))
         self.button.setIconSize(QSize(edge, edge))
         self.button.setAccessibleName(name)
-        self.button.setToolTip("Stop (Esc)" if self._busy else "Send (Enter)")
+        set_tip(self.button, "Stop (Esc)" if self._busy else "Send (Enter)")
         self.button.setEnabled(enabled)
         placeholder = words.PLACEHOLDER_BUSY if self._busy else words.PLACEHOLDER
         if placeholder != self.box.placeholderText():

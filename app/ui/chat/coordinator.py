@@ -61,6 +61,8 @@ class ChatCoordinator(QObject):
             ("continue_answer", self._controller.continue_answer),
             ("stop", self._controller.stop),
             ("message_box", self.on_message_box),
+            ("earlier_version", self.on_earlier_version),
+            ("later_version", self.on_later_version),
             ("next_chat", self.on_next_chat),
             ("previous_chat", self.on_previous_chat),
         ):
@@ -165,7 +167,6 @@ class ChatCoordinator(QObject):
         """Settings hold at once."""
         self._pane.chat.set_calm(settings.drafts == "calm")
         self._pane.chat.set_reduce_motion(settings.reduce_motion)
-        self._sidebar.setVisible(settings.show_chat_list)
 
     # -- what the user does -----------------------------------------------------------------------------------------
 
@@ -176,7 +177,7 @@ class ChatCoordinator(QObject):
 
     def on_rename(self) -> None:
         """Edit the chat's title in the list."""
-        self._preferences.set(show_chat_list=True)
+        self._sidebar.needed.emit()
         self._sidebar.list.setFocus()
         self._sidebar.list.rename_current()
 
@@ -207,6 +208,14 @@ class ChatCoordinator(QObject):
     def on_message_box(self) -> None:
         """Go to the message box."""
         self._pane.composer.setFocus()
+
+    def on_earlier_version(self) -> None:
+        """The version before, of a message that has several."""
+        self._pane.chat.step_version(-1)
+
+    def on_later_version(self) -> None:
+        """The version after."""
+        self._pane.chat.step_version(1)
 
     def on_next_chat(self) -> None:
         """The chat below."""
@@ -244,6 +253,8 @@ class ChatCoordinator(QObject):
             "continue_answer": not busy and answer is not None and answer.can_continue,
             "stop": busy,
             "copy_answer": answer is not None and bool(answer.source()),
+            "earlier_version": self._pane.chat.has_versions and not busy,
+            "later_version": self._pane.chat.has_versions and not busy,
             "next_chat": bool(self._conversations),
             "previous_chat": bool(self._conversations),
         }

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.base import texts
 from app.ui.chat import words
 from app.ui.widgets.icons import pixmap_from_svg
+from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.theme import ThemeManager
 
 _WIDTH = 640
@@ -31,12 +32,12 @@ class EmptyState(QScrollArea):
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._themes = themes
-        self._drop = QLabel()
+        self._drop = PlainLabel()
         self._drop.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._drop.setAccessibleName("Dewpoint's drop")
-        title = QLabel(texts.APP_NAME)
+        title = PlainLabel(texts.APP_NAME)
         title.setObjectName("empty_title")
-        tagline = QLabel(texts.TAGLINE)
+        tagline = PlainLabel(texts.TAGLINE)
         tagline.setObjectName("empty_tagline")
         for label in (title, tagline):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -13,6 +13,7 @@ from typing import Any
 from PySide6.QtCore import QEvent, QMimeData, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
+    QFocusEvent,
     QPalette,
     QTextCursor,
     QTextDocument,
@@ -25,6 +26,7 @@ from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip
 from app.ui.chat.formulas import NAME, Formula, FormulaObject, Wanted, formula_setter
 from app.ui.chat.markdown import Prose, Table
 from app.ui.chat.markdown_html import MarkdownHtml, list_inset
+from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme
 
 SAFE_SCHEMES = ("http", "https", "mailto")
@@ -75,6 +77,12 @@ class FlowText(QTextBrowser):
         width = math.ceil(probe.idealWidth())
         probe.deleteLater()
         return width + 1
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Who comes by Tab is at the first link, or backwards at the last one, and sees it."""
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.focusNextPrevChild(event.reason() == Qt.FocusReason.TabFocusReason)
 
     def _render(self) -> None:
         palette = self.palette()
@@ -146,7 +154,7 @@ class FlowText(QTextBrowser):
 
     def on_link_highlighted(self, url: QUrl) -> None:
         """Say where a link leads before it is clicked."""
-        self.setToolTip(url.toString() if url.isValid() and not url.isEmpty() else "")
+        set_tip(self, url.toString() if url.isValid() and not url.isEmpty() else "")
         if url.isEmpty():
             QToolTip.hideText()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.chat import words
 from app.ui.widgets.icons import themed_icon
-from app.ui.widgets.labels import ElidedButton
+from app.ui.widgets.labels import ElidedButton, ElidedLabel
+from app.ui.widgets.plain import set_tip, without_keys
 from app.ui.widgets.theme import ThemeManager
 
 _BUSY = (ModelPhase.LOADING, ModelPhase.WRITING, ModelPhase.STOPPING)
@@ -27,7 +28,7 @@ class HeaderLink(QPushButton):
 
     def show_text(self, text: str) -> None:
         """Say it; nothing is shown if there is nothing to say."""
-        self.setText(text)
+        self.setText(without_keys(text))
         self.setAccessibleName(text or self._subject)
         self.setVisible(bool(text))
 
@@ -51,12 +52,12 @@ class Header(QWidget):
         self._themes = themes
         self.toggle = QToolButton()
         self.toggle.setAccessibleName("Hide or show the chat list")
-        self.toggle.setToolTip("Hide or show the chat list (Ctrl+B)")
+        set_tip(self.toggle, "Hide or show the chat list (Ctrl+B)")
         self.toggle.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.name = ElidedButton(words.MODELS_LINK)
         self.name.setObjectName("model_name")
         self.name.setLayoutDirection(Qt.LayoutDirection.RightToLeft)  # the icon stands behind the name
-        self.state = QLabel()
+        self.state = ElidedLabel()
         self.state.setObjectName("model_state")
         row = self._row = QHBoxLayout(self)
         row.setContentsMargins(10, 7, 20, 7)
@@ -79,9 +80,8 @@ class Header(QWidget):
         """Show how the model is doing."""
         self.name.set_full_text(status.name)
         text = _words_of(status)
-        self.state.setText(text)
+        self.state.set_full_text(text, status.error or status.stage or status.why)
         self.state.setAccessibleName(f"State of the model: {text}")
-        self.state.setToolTip(status.error or status.stage or status.why)
         tone = "error" if status.phase == ModelPhase.FAILED else "busy" if status.phase in _BUSY else "calm"
         if self.state.property("tone") != tone:
             self.state.setProperty("tone", tone)

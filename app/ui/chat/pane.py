@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.base.settings import Settings
 from app.ui.chat import words
@@ -13,6 +13,8 @@ from app.ui.chat.composer import Composer, local_files
 from app.ui.chat.empty_state import EmptyState
 from app.ui.chat.header import Header
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.labels import ElidedLabel
+from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import ThemeManager
 from app.ui.widgets.toast import NOTICE_MS, UNDO_MS, Toast
 
@@ -32,9 +34,8 @@ class ChatPane(QWidget):
         self.chat = ChatView(themes, settings.drafts == "calm", settings.reduce_motion)
         self.empty = EmptyState(themes)
         self.composer = Composer(themes)
-        self.status = QLabel()
+        self.status = ElidedLabel()
         self.status.setObjectName("status_line")
-        self.status.setAccessibleName("Status")
         self.status.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._lay_out()
         self.undo_bar = Toast("undo_bar", "Undo", UNDO_MS)
@@ -42,7 +43,7 @@ class ChatPane(QWidget):
         self.latest = QToolButton()
         self.latest.setObjectName("latest")
         self.latest.setAccessibleName(words.JUMP_TO_LATEST)
-        self.latest.setToolTip(words.JUMP_TO_LATEST)
+        set_tip(self.latest, words.JUMP_TO_LATEST)
         self.latest.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.latest.hide()
         for floating in (self.undo_bar, self.notice, self.latest):
@@ -56,7 +57,10 @@ class ChatPane(QWidget):
         self.on_theme_changed()
 
     def show_empty(self, empty: bool) -> None:
-        """The empty state or the chat."""
+        """The empty state or the chat; who pressed an example goes on in the message box."""
+        focused = QApplication.focusWidget()
+        if focused is not None and not empty and self.empty.isAncestorOf(focused):
+            self.composer.setFocus()
         self._stack.setCurrentWidget(self.empty if empty else self.chat)
         if empty:
             self.latest.hide()
@@ -68,7 +72,8 @@ class ChatPane(QWidget):
 
     def set_status(self, text: str) -> None:
         """The line at the very bottom."""
-        self.status.setText(text)
+        self.status.set_full_text(text)
+        self.status.setAccessibleName(f"Status: {text}" if text else "Status")
 
     def on_bottom_reached(self, reached: bool) -> None:
         """Offer the way to the newest message."""

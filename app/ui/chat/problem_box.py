@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
 from app.chats.messages import MessageError
 from app.ui.widgets.copy_button import CopyButton
+from app.ui.widgets.labels import Sentence
 from app.ui.widgets.theme import Theme
 
 
@@ -16,12 +17,7 @@ class ProblemBox(QFrame):
         super().__init__()
         self.setObjectName("problem")
         self._error: MessageError | None = None
-        self._text = QLabel()
-        self._hint = QLabel()
-        for label in (self._text, self._hint):
-            label.setWordWrap(True)
-            label.setTextInteractionFlags(label.textInteractionFlags().TextSelectableByMouse)
-        self._hint.setProperty("role", "muted")
+        self._text, self._hint = Sentence(), Sentence(role="muted")
         self._copy: CopyButton | None = None
         self._row = QHBoxLayout()
         self._row.addStretch(1)
@@ -40,8 +36,7 @@ class ProblemBox(QFrame):
         if error is None:
             return
         self._text.setText(error.user_text)
-        self._hint.setText(error.hint)
-        self._hint.setVisible(bool(error.hint))
+        self._hint.show_text(error.hint)
         self.setAccessibleName(f"Problem: {error.user_text} {error.hint}".strip())
         if self._copy is not None:
             self._copy.setVisible(_has_report(error))

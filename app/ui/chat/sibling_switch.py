@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from app.chats.messages import Message
 from app.ui.chat import words
 from app.ui.widgets.icons import themed_icon
+from app.ui.widgets.plain import PlainLabel, set_tip
 from app.ui.widgets.theme import Theme
 
 
@@ -26,13 +27,12 @@ class SiblingSwitch(QWidget):
 
     def __init__(self, what: str, theme: Theme) -> None:
         super().__init__()
-        self._message_id = ""
+        self._message_id, self._count = "", 1
         self._previous = self._button(f"Previous {what}")
         self._next = self._button(f"Next {what}")
         self._previous.clicked.connect(self.on_previous_clicked)
         self._next.clicked.connect(self.on_next_clicked)
-        self._place = QLabel()
-        self._place.setProperty("role", "faint")
+        self._place = PlainLabel(role="faint")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
@@ -45,6 +45,8 @@ class SiblingSwitch(QWidget):
         """The message that is shown."""
         self._message_id = message.id
         self._place.setText(words.sibling_label(message.sibling_no, message.sibling_count))
+        self._count = message.sibling_count
+        self._keep_width()
         self._previous.setEnabled(message.sibling_no > 0)
         self._next.setEnabled(message.sibling_no + 1 < message.sibling_count)
         self.setVisible(message.sibling_count > 1)
@@ -55,6 +57,17 @@ class SiblingSwitch(QWidget):
         for button, name in ((self._previous, "previous"), (self._next, "next")):
             button.setIcon(themed_icon(name, theme.color("muted"), edge))
             button.setIconSize(QSize(edge, edge))
+        self._keep_width()
+
+    @property
+    def focused_step(self) -> int:
+        """Which arrow has the focus: -1, +1, or 0 for none."""
+        return 1 if self._next.hasFocus() else -1 if self._previous.hasFocus() else 0
+
+    def focus_step(self, step: int) -> None:
+        """Give an arrow the focus, or the other one where there is nothing more to see."""
+        wanted, other = (self._next, self._previous) if step > 0 else (self._previous, self._next)
+        (wanted if wanted.isEnabled() else other).setFocus()
 
     def on_previous_clicked(self) -> None:
         """Show the one before."""
@@ -64,11 +77,17 @@ class SiblingSwitch(QWidget):
         """Show the one after."""
         self.sibling_requested.emit(self._message_id, 1)
 
+    def _keep_width(self) -> None:
+        """The arrows stay where they are, whatever number stands between them."""
+        metrics = self._place.fontMetrics()
+        widest = (words.sibling_label(number, self._count) for number in range(min(self._count, 200)))
+        self._place.setMinimumWidth(max(metrics.horizontalAdvance(label) for label in widest))
+
     def _button(self, name: str) -> QPushButton:
         button = QPushButton()
         button.setProperty("role", "quiet")
         button.setAccessibleName(name)
-        button.setToolTip(name)
+        set_tip(button, name)
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         return button

@@ -1,4 +1,4 @@
-"""A message of the user: a soft bubble on the right, and under it a switch where its place has several messages.
+"""A message of the user: a soft bubble on the right, and above it a switch where its place has several messages.
 
 A long one is folded: its beginning, and a button that shows all of it in a box that scrolls.
 """
@@ -47,13 +47,13 @@ class UserMessage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
-        column.addWidget(self._bubble, 0, Qt.AlignmentFlag.AlignRight)
-        self._siblings: SiblingSwitch | None = None
+        self.siblings: SiblingSwitch | None = None
         if message.sibling_count > 1:
-            self._siblings = SiblingSwitch("message", theme)
-            column.addWidget(self._siblings, 0, Qt.AlignmentFlag.AlignRight)
-            self._siblings.sibling_requested.connect(self.sibling_requested)
-            self._siblings.set_message(message)
+            self.siblings = SiblingSwitch("message", theme)
+            column.addWidget(self.siblings, 0, Qt.AlignmentFlag.AlignRight)
+            self.siblings.sibling_requested.connect(self.sibling_requested)
+            self.siblings.set_message(message)
+        column.addWidget(self._bubble, 0, Qt.AlignmentFlag.AlignRight)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Your message")
         self._whole: LongText | None = None
@@ -78,8 +78,8 @@ class UserMessage(QWidget):
         self._text.set_theme(theme)
         if self._whole is not None:
             self._whole.set_theme(theme)
-        if self._siblings is not None:
-            self._siblings.set_theme(theme)
+        if self.siblings is not None:
+            self.siblings.set_theme(theme)
         self._fit()
 
     def on_fold_clicked(self) -> None:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -29,24 +27,15 @@ from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWork
 from app.ui.engines import words
 from app.ui.engines.log import EngineLog
 from app.ui.widgets.first_size import resize_within_screen
-from app.ui.widgets.labels import ElidedLabel
+from app.ui.widgets.labels import ElidedLabel, Sentence
+from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.question import Question
+from app.ui.widgets.sheet import PanelHost, show_beside
 from app.ui.widgets.theme import ThemeManager
 
 # -- the three panels: the state in one glance, the facts, and the build that runs -------------------------------------
 
 STEPS = 1000  # of the progress bar
-
-
-def wrapped(text: str = "", role: str = "") -> QLabel:
-    """A label of plain text that takes the lines it needs and can be copied from."""
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    if role:
-        label.setProperty("role", role)
-    return label
 
 
 class Banner(QFrame):
@@ -61,9 +50,9 @@ class Banner(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("engine_banner")
-        self.headline = wrapped()
+        self.headline = Sentence()
         self.headline.setObjectName("engine_headline")
-        self.detail = wrapped()
+        self.detail = Sentence()
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(3)
@@ -105,21 +94,20 @@ class EngineFacts(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.values = {name: wrapped() for name in self.ROWS if name != "Precision"}
+        self.values = {name: Sentence() for name in self.ROWS if name != "Precision"}
         self.precision = QComboBox()
         self.precision.setAccessibleName("Precision")
         self.precision.view().setAccessibleName("Precision")
         self.precision.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.precision.setMinimumContentsLength(10)
-        self._names: dict[str, QLabel] = {}
+        self._names: dict[str, PlainLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(20)
         grid.setVerticalSpacing(9)
         grid.setColumnStretch(1, 1)
         for number, name in enumerate(self.ROWS):
-            label = QLabel(name)
-            label.setProperty("role", "muted")
+            label = PlainLabel(name, "muted")
             self._names[name] = label
             top = Qt.AlignmentFlag.AlignTop if name != "Precision" else Qt.AlignmentFlag.AlignVCenter
             grid.addWidget(label, number, 0, top)
@@ -207,14 +195,14 @@ class WorkPanel(QFrame):
         self.setObjectName("engine_work")
         self.what = ElidedLabel()
         self.what.setProperty("role", "faint")
-        self.part = wrapped()
+        self.part = Sentence()
         self.part.setObjectName("engine_part")
         self.phase = ElidedLabel()
         self.phase.setProperty("role", "muted")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress of the build")
-        self.left = wrapped(role="muted")
+        self.left = Sentence(role="muted")
         self.stop = QPushButton("Stop")
         self.log = QPushButton(words.SHOW_LOG)
         for button in (self.stop, self.log):
@@ -271,7 +259,7 @@ SIZE, SMALL = (640, 660), (640, 300)  # small while there is only a sentence to 
 TONES = {"ready": "good", "failed": "bad", "damaged": "bad"}
 
 
-class EngineCard(QDialog):
+class EngineCard(PanelHost):
     """One model, one card."""
 
     def __init__(self, engines: Engines, themes: ThemeManager, parent: QWidget | None = None) -> None:
@@ -284,12 +272,12 @@ class EngineCard(QDialog):
         self._precision = ""
         self._question = ""
         self._problem: ErrorReport | None = None
-        self.subject = wrapped()
+        self.subject = Sentence()
         self.subject.setObjectName("dialog_title")
         self.banner = Banner()
         self.work = WorkPanel()
         self.facts = EngineFacts()
-        self.disk = wrapped(role="faint")
+        self.disk = Sentence(role="faint")
         self.prune = QPushButton("Free \u2026")
         self.prune.setObjectName("link")
         self.prune.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -306,7 +294,7 @@ class EngineCard(QDialog):
 
     def _lay_out(self) -> None:
         body = QWidget()
-        column = QVBoxLayout(body)
+        column = self.page_column = QVBoxLayout(body)
         column.setContentsMargins(24, 20, 24, 12)
         column.setSpacing(14)
         for widget in (self.subject, self.banner, self.work, self.facts):
@@ -447,7 +435,7 @@ class EngineCard(QDialog):
         work = self._engines.work
         offer = work.offer if work is not None else self.offer
         if offer is not None:
-            EngineLog(self._engines, offer, self._themes.theme, self).open()
+            show_beside(self, EngineLog, lambda: EngineLog(self._engines, offer, self._themes.theme, self))
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,6 @@ class EngineLog(QDialog):
         self._engines = engines
         self._offer = offer
         self.box = QPlainTextEdit()
-        self.box.setObjectName("engine_log")
         self.box.setReadOnly(True)
         self.box.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.box.setAccessibleName("Log")
@@ -46,6 +45,7 @@ class EngineLog(QDialog):
         page.setSpacing(12)
         page.addWidget(self.box, 1)
         page.addLayout(row)
+        close.setFocus()
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self.on_refresh_due)

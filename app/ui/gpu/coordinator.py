@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QWidget
 
 from app.base.errors import ErrorReport
 from app.base.settings import Settings
@@ -16,6 +16,7 @@ from app.ui.gpu.dialog import GpuDialog
 from app.ui.gpu.panel import GpuPanel
 from app.ui.widgets.notices import Notices
 from app.ui.widgets.question import Question
+from app.ui.widgets.sheet import PanelHost
 from app.ui.widgets.theme import ThemeManager
 
 
@@ -33,14 +34,14 @@ class GpuCoordinator(QObject):
     ) -> None:
         super().__init__(window)
         self._window, self._gpu, self._themes, self._notices = window, gpu, themes, notices
-        self._hosts: list[QDialog] = []
+        self._hosts: list[PanelHost] = []
         self._asked = False
         gpu.offered.connect(self.on_offered)
         gpu.work_ended.connect(self.on_work_ended)
         gpu.problem.connect(self.on_problem)
         preferences.changed.connect(self.on_settings_changed)
 
-    def on_dialog_opened(self, dialog: QDialog) -> None:
+    def on_dialog_opened(self, dialog: PanelHost) -> None:
         """Put the line at the head of a dialog, the first time, and look how the add-on is."""
         if dialog not in self._hosts:
             self._hosts.append(dialog)
@@ -103,15 +104,10 @@ class GpuCoordinator(QObject):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _add_panel(self, dialog: QDialog) -> None:
+    def _add_panel(self, dialog: PanelHost) -> None:
         panel = GpuPanel(self._gpu)
         panel.wanted.connect(self.on_wanted)
-        page = dialog.layout()
-        if isinstance(page, QVBoxLayout):
-            row = QVBoxLayout()
-            row.setContentsMargins(24, 16, 24, 0)
-            row.addWidget(panel)
-            page.insertLayout(0, row)
+        dialog.add_panel(panel)
 
     def _ask_removal(self) -> None:
         status = self._gpu.status

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.gpu import texts
 from app.gpu.values import GpuState, GpuStatus
 from app.ui.gpu import words
-from app.ui.widgets.labels import Sentence, set_tone
+from app.ui.widgets.labels import Sentence, beside, set_tone, turn
+from app.ui.widgets.plain import set_tip
 
 if TYPE_CHECKING:
     from app.bridge.gpu import GpuAddon
@@ -38,14 +40,14 @@ class GpuPanel(QFrame):
         self.bar.setRange(0, STEPS)
         self.bar.setAccessibleName(words.PROGRESS)
         self.buttons = {name: self._button(name, label) for name, label in words.BUTTONS.items()}
-        column, row = QVBoxLayout(), QHBoxLayout(self)
+        column, row = QVBoxLayout(), QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row = row
         column.setSpacing(3)
         for widget in (self.text, self.hint, self.step, self.bar):
             column.addWidget(widget)
         row.setContentsMargins(14, 8, 8, 8)
         row.addLayout(column, 1)
-        for button in self.buttons.values():
-            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(beside(*self.buttons.values()))
         gpu.status_changed.connect(self.on_changed)
         gpu.work_changed.connect(self.on_changed)
         self.refresh()
@@ -53,6 +55,11 @@ class GpuPanel(QFrame):
     def tab_order(self) -> list[QWidget]:
         """Its buttons, as Tab goes through them."""
         return list(self.buttons.values())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons beside or below the text."""
+        super().resizeEvent(event)
+        turn(self._row, self)
 
     def on_changed(self, news: object) -> None:
         """A look, or news of what is being done."""
@@ -109,7 +116,7 @@ class GpuPanel(QFrame):
         install = self.buttons["install"]
         install.setText(words.INSTALL if status.state is GpuState.ABSENT else words.AGAIN)
         install.setEnabled(not status.offline)
-        install.setToolTip(words.OFFLINE_WHY if status.offline else "")
+        set_tip(install, words.OFFLINE_WHY if status.offline else "")
         set_tone(self, tone)
         self.setAccessibleName(f"{text} {hint}".strip())
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QUrl
-from PySide6.QtGui import QAction, QDesktopServices
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from app.base.paths import AppPaths
@@ -13,6 +13,9 @@ from app.network.client import Network
 from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
 from app.ui.help.doctor_dialog import DoctorDialog
 from app.ui.help.network_dialog import NetworkDialog
+from app.ui.widgets.notices import Notices
+from app.ui.widgets.outside import open_folder
+from app.ui.widgets.sheet import show_beside
 from app.ui.widgets.theme import ThemeManager
 from app.updates.source import shown_address
 
@@ -28,11 +31,13 @@ class HelpCoordinator(QObject):
         network: Network,
         preferences: Preferences,
         themes: ThemeManager,
+        notices: Notices,
         paths: AppPaths,
     ) -> None:
         super().__init__(window)
         self._window, self._gpu, self._network = window, gpu, network
         self._preferences, self._themes, self._paths = preferences, themes, paths
+        self._notices = notices
         actions["shortcuts"].triggered.connect(self.on_shortcuts)
         actions["data_folder"].triggered.connect(self.on_data_folder)
         actions["doctor"].triggered.connect(self.on_doctor)
@@ -41,15 +46,17 @@ class HelpCoordinator(QObject):
 
     def on_shortcuts(self) -> None:
         """All keys."""
-        ShortcutsDialog(self._window).open()
+        show_beside(self._window, ShortcutsDialog, lambda: ShortcutsDialog(self._window))
 
     def on_data_folder(self) -> None:
         """Show where the chats lie."""
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._paths.base)))
+        trouble = open_folder(self._paths.base)
+        if trouble:
+            self._notices.show(trouble, stays=True)
 
     def on_doctor(self) -> None:
         """Look at this computer."""
-        DoctorDialog(self._gpu, self._themes.theme, self._window).open()
+        show_beside(self._window, DoctorDialog, lambda: DoctorDialog(self._gpu, self._themes.theme, self._window))
 
     def on_network(self) -> None:
         """What is asked, and the switch."""
@@ -57,8 +64,9 @@ class HelpCoordinator(QObject):
 
     def show_network(self, host: QWidget) -> None:
         """The same, before another dialog."""
-        NetworkDialog(self._network.uses(shown_address()), self._preferences, self._themes.theme, host).open()
+        uses, theme = self._network.uses(shown_address()), self._themes.theme
+        show_beside(host, NetworkDialog, lambda: NetworkDialog(uses, self._preferences, theme, host))
 
     def on_about(self) -> None:
         """What this is."""
-        AboutDialog(self._themes.theme, self._window).open()
+        show_beside(self._window, AboutDialog, lambda: AboutDialog(self._themes.theme, self._window))

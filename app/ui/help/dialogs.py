@@ -6,7 +6,6 @@ from PySide6.QtCore import QSize, Qt, qVersion
 from PySide6.QtWidgets import (
     QDialog,
     QGridLayout,
-    QLabel,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -17,6 +16,8 @@ from app.base import texts
 from app.ui.help import words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.icons import pixmap_from_svg
+from app.ui.widgets.labels import Sentence
+from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.sheet import close_below
 from app.ui.widgets.theme import Theme
 
@@ -27,17 +28,16 @@ class ShortcutsDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         rows = QWidget()
         grid = QGridLayout(rows)
         grid.setContentsMargins(24, 18, 24, 8)
         grid.setHorizontalSpacing(22)
         grid.setVerticalSpacing(8)
         for number, shortcut in enumerate(words.SHORTCUTS):
-            key = QLabel(shortcut.keys)
-            key.setProperty("role", "key")
+            key = PlainLabel(shortcut.keys, "key")
             grid.addWidget(key, number, 0, Qt.AlignmentFlag.AlignLeft)
-            action = QLabel(shortcut.action)
-            action.setWordWrap(True)
+            action = PlainLabel(shortcut.action, wrap=True)
             grid.addWidget(action, number, 1)
         grid.setColumnStretch(1, 1)
         grid.setRowStretch(len(words.SHORTCUTS), 1)
@@ -56,17 +56,16 @@ class AboutDialog(QDialog):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(f"About {texts.APP_NAME}")
-        drop = QLabel()
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        drop = PlainLabel()
         edge = round(theme.ui_points * 6.4)
         drop.setPixmap(pixmap_from_svg("dewpoint", QSize(edge, edge), self.devicePixelRatioF()))
-        name = QLabel(f"{texts.APP_NAME} {__version__}")
+        name = PlainLabel(f"{texts.APP_NAME} {__version__}")
         name.setObjectName("empty_title")
-        tagline = QLabel(texts.TAGLINE)
+        tagline = PlainLabel(texts.TAGLINE)
         tagline.setObjectName("empty_tagline")
-        about = QLabel(words.ABOUT)
-        about.setWordWrap(True)
-        small = QLabel(f"{words.LICENSE_LINE} \u00b7 Qt {qVersion()} (LGPL)")
-        small.setProperty("role", "muted")
+        about = Sentence(words.ABOUT)
+        small = Sentence(f"{words.LICENSE_LINE} \u00b7 Qt {qVersion()} (LGPL)", "muted")
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(36, 28, 36, 12)
@@ -79,4 +78,5 @@ class AboutDialog(QDialog):
         column.addSpacing(4)
         column.addWidget(small)
         close_below(self, body)
-        self.setFixedWidth(round(theme.ui_points * 44))
+        width = round(theme.ui_points * 44)
+        resize_within_screen(self, width, column.totalHeightForWidth(width) + round(theme.ui_points * 8))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.ui.help import words as help_words
 from app.ui.widgets import words as common_words
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Pill, Sentence
+from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -26,6 +27,7 @@ class DoctorDialog(Sheet):
     """Asks when it is made; checks come one after another."""
 
     own_size = True
+    scrolls = False
 
     def __init__(self, gpu: GpuAddon, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(help_words.DOCTOR, help_words.DOCTOR, theme, parent)
@@ -74,10 +76,9 @@ class DoctorDialog(Sheet):
         """One more line."""
         self.checks.append(check)
         row, top = len(self.checks), Qt.AlignmentFlag.AlignTop
-        pill, name = Pill(), QLabel(check.name)
+        pill, name = Pill(), PlainLabel(check.name, "muted")
         pill.show_text(help_words.PILLS[check.status], help_words.TONES[check.status])
         pill.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        name.setProperty("role", "muted")
         text = QVBoxLayout()
         text.setSpacing(2)
         said = Sentence(check.text)

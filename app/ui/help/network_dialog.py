@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.base.settings import Settings
 from app.bridge.preferences import Preferences
@@ -14,6 +14,7 @@ from app.ui.help import words
 from app.ui.widgets import words as common_words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Sentence
+from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -24,6 +25,7 @@ class NetworkDialog(Sheet):
     """A card for each reason."""
 
     own_size = True
+    scrolls = False
 
     def __init__(
         self, uses: Sequence[NetworkUse], preferences: Preferences, theme: Theme, parent: QWidget | None = None
@@ -79,8 +81,7 @@ def _card(use: NetworkUse) -> QFrame:
     for number, (name, value) in enumerate(
         ((words.WHEN, use.when), (words.WHO, use.host), (words.SENT, use.sends)), start=1
     ):
-        label = QLabel(name)
-        label.setProperty("role", "muted")
+        label = PlainLabel(name, "muted")
         grid.addWidget(label, number, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(Sentence(value), number, 1)
     return card

@@ -24,6 +24,8 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Shift+Enter", "Begin a new line in the message"),
     Shortcut("Esc", "Stop the answer; what is already written or has settled is kept"),
     Shortcut("Ctrl+R", "Try again: ask for a new answer to the last message"),
+    Shortcut("Alt+Left", "The answer before, where there are several"),
+    Shortcut("Alt+Right", "The answer after"),
     Shortcut("Ctrl+Shift+C", "Copy the last answer"),
     Shortcut("Ctrl+L", "Go to the message box"),
     Shortcut("Ctrl+M", "Models"),

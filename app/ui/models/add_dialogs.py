@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QDialogButtonBox, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QDialogButtonBox, QLineEdit, QWidget
 
 from app.library.values import ModelStatus
 from app.ui.models import words
 from app.ui.widgets import words as common_words
+from app.ui.widgets.plain import PlainLabel, one_line, set_tip
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -71,10 +72,10 @@ class AdapterDialog(Sheet):
         self.base.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.base.setMinimumContentsLength(16)
         for model in self._models:
-            self.base.addItem(model.title, model.id)
+            self.base.addItem(one_line(model.title), model.id)
         self.base.view().setAccessibleName(words.ADAPTER_BASE)
         for text, editor in ((words.ADAPTER_BASE, self.base), (words.ADAPTER_NAME, self.edit)):
-            label = QLabel(text)
+            label = PlainLabel(text)
             label.setBuddy(editor)
             editor.setAccessibleName(text)
             self.column.addWidget(label)
@@ -86,7 +87,7 @@ class AdapterDialog(Sheet):
         self.add_reject(common_words.CANCEL)
         self.get_base.setVisible(self._named is None and "/" in adapter.base)
         self.get_base.setEnabled(not why_not_ask)
-        self.get_base.setToolTip(why_not_ask)
+        set_tip(self.get_base, why_not_ask)
         self.base.setPlaceholderText(words.CHOOSE_BASE)
         self.base.setCurrentIndex(self._models.index(self._named) if self._named is not None else -1)
         self.base.setEnabled(bool(self._models))

@@ -15,10 +15,12 @@ class FirstAdvice(QFrame):
 
     Signals:
         models_wanted: Show the models.
+        check_wanted: Look at this computer.
         refused: Not now.
     """
 
     models_wanted = Signal()
+    check_wanted = Signal()
     refused = Signal()
 
     def __init__(self) -> None:
@@ -27,11 +29,12 @@ class FirstAdvice(QFrame):
         self.card, self.advice = Sentence(), Sentence(role="muted")
         self.card.setObjectName("engine_part")
         self.show_button, self.refuse = QPushButton(words.SHOW_MODELS), QPushButton(words.NOT_NOW)
+        self.check_button = QPushButton(words.CHECK_COMPUTER)
         self.refuse.setProperty("role", "quiet")
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addStretch(1)
-        for button in (self.refuse, self.show_button):
+        for button in (self.refuse, self.check_button, self.show_button):
             button.setAccessibleName(button.text())
             row.addWidget(button)
         column = QVBoxLayout(self)
@@ -41,18 +44,22 @@ class FirstAdvice(QFrame):
         column.addWidget(self.advice)
         column.addLayout(row)
         self.show_button.clicked.connect(self.models_wanted)
+        self.check_button.clicked.connect(self.check_wanted)
         self.refuse.clicked.connect(self.refused)
         self.hide()
 
     def show_status(self, status: LibraryStatus | None) -> None:
-        """Say it; None hides the card. Without a model that would run there is one sentence and nothing to do."""
+        """Say it; None hides the card. Where no model would run, the user may look why."""
         self.setVisible(status is not None)
         if status is None:
             return
         runs = bool(status.advice.id)
-        self.card.show_text(words.found(words.machine_head(status.machine)) if status.machine.card else "")
+        machine = status.machine
+        self.card.show_text(
+            words.found(words.machine_head(machine)) if machine.card else machine.why_no_card.rstrip(".")
+        )
         self.advice.setText(status.advice.text)
-        self.show_button.setVisible(runs)
+        self.check_button.setVisible(not runs)
         self.refuse.setText(words.NOT_NOW if runs else words.HIDE)
         self.refuse.setAccessibleName(self.refuse.text())
         self.setAccessibleName(f"{self.card.text()}. {self.advice.text()}")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.library.values import DownloadOffer, ModelStatus, Removal
@@ -16,6 +15,8 @@ from app.ui.models.leftovers_dialog import LeftoversDialog
 from app.ui.models.licence_dialog import LicenceDialog
 from app.ui.models.removal_dialog import RemovalDialog
 from app.ui.models.token_dialog import TokenDialog
+from app.ui.widgets.outside import open_folder, open_page
+from app.ui.widgets.sheet import show_beside
 from app.ui.widgets.theme import Theme, ThemeManager
 
 if TYPE_CHECKING:
@@ -81,9 +82,13 @@ class ButtonActions(QObject):
             case "build" | "engines":
                 self.engines_wanted.emit(model)
             case "folder":
-                QDesktopServices.openUrl(QUrl.fromLocalFile(str(model.folder)))
+                self._say(open_folder(model.folder or Path()))
             case "page":
-                QDesktopServices.openUrl(QUrl(f"{self._library.services.network.endpoint}/{model.repo}"))
+                self._say(open_page(f"{self._library.services.network.endpoint}/{model.repo}"))
+
+    def _say(self, trouble: str) -> None:
+        if trouble:
+            self.refused.emit(trouble)
 
     # -- adding -----------------------------------------------------------------------------------------------------
 
@@ -160,7 +165,7 @@ class ButtonActions(QObject):
 
     def show_token(self) -> None:
         """The access token."""
-        TokenDialog(self._library.services.tokens, self._theme, self.host).open()
+        show_beside(self.host, TokenDialog, lambda: TokenDialog(self._library.services.tokens, self._theme, self.host))
 
     def show_network(self) -> None:
         """What is asked, and the switch."""
@@ -168,7 +173,7 @@ class ButtonActions(QObject):
 
     def show_leftovers(self) -> None:
         """What lies about."""
-        LeftoversDialog(self._library, self._theme, self.host).open()
+        show_beside(self.host, LeftoversDialog, lambda: LeftoversDialog(self._library, self._theme, self.host))
 
     @property
     def _theme(self) -> Theme:

@@ -131,7 +131,7 @@ class ModelsCoordinator(QObject):
         """What goes on is said in the header from now on."""
         self.buttons.host = self._window
         if self.page is not None:
-            self.page.strip.hide()
+            self.page.strip.pass_by()
         self._show_link()
 
     def on_open_model(self) -> None:
@@ -259,6 +259,7 @@ class ModelsCoordinator(QObject):
         choice = self._controller.model.choice
         if choice.backend == "auto":
             self._preferences.set(model_folder="" if choice.starter else str(choice.folder))
+        self._notices.withdraw(words.installed(choice.name))  # and the offer to use it
         self.show_possible()
 
     def on_network_settings_changed(self, settings: Settings) -> None:

@@ -26,6 +26,7 @@ class LeftoversDialog(Sheet):
     """A line with two buttons for each; the list follows each look."""
 
     own_size = True
+    scrolls = False
 
     def __init__(self, library: Library, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(words.LEFTOVERS, words.LEFTOVERS, theme, parent)

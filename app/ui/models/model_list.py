@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QApplication, QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.library.values import LibraryStatus, ModelState, ModelStatus
 from app.ui.models import words
@@ -11,6 +11,7 @@ from app.ui.models.buttons import Now
 from app.ui.models.row import ModelRow
 from app.ui.models.row_status import row_status
 from app.ui.widgets.labels import Sentence
+from app.ui.widgets.plain import PlainLabel
 
 
 class MachinePanel(QFrame):
@@ -60,18 +61,18 @@ class ModelList(QScrollArea):
         self._details: set[str] = set()
         self._wanted = ""
         self._order: tuple[str, ...] = ()
-        self._headings = {True: QLabel(words.HERE), False: QLabel(words.TO_DOWNLOAD)}
+        self._headings = {True: PlainLabel(words.HERE), False: PlainLabel(words.TO_DOWNLOAD)}
         body = QWidget()
         body.setObjectName("model_body")
-        self._column = QVBoxLayout(body)
-        self._column.setContentsMargins(24, 4, 24, 12)
-        self._column.setSpacing(10)
-        self._column.addWidget(self.machine)
+        self.column = QVBoxLayout(body)
+        self.column.setContentsMargins(24, 4, 24, 12)
+        self.column.setSpacing(10)
+        self.column.addWidget(self.machine)
         for heading in self._headings.values():
             heading.setObjectName("list_heading")
             heading.hide()
-            self._column.addWidget(heading)
-        self._column.addStretch(1)
+            self.column.addWidget(heading)
+        self.column.addStretch(1)
         self.setWidget(body)
         self._reveal = QTimer(self)
         self._reveal.setSingleShot(True)
@@ -127,13 +128,13 @@ class ModelList(QScrollArea):
                 row.pressed.connect(self.pressed)
         here = [model.id for model in status.models if model.kind != "catalogue"]
         there = [model.id for model in status.models if model.kind == "catalogue"]
-        place = self._column.indexOf(self.machine) + 1
+        place = self.column.indexOf(self.machine) + 1
         for local, ids in ((True, here), (False, there)):
             widgets: list[QWidget] = [self._headings[local], *(self.rows[one] for one in ids)]
             self._headings[local].setVisible(bool(ids))
             for widget in widgets:
-                if self._column.indexOf(widget) != place:
-                    self._column.insertWidget(place, widget)
+                if self.column.indexOf(widget) != place:
+                    self.column.insertWidget(place, widget)
                     if widget is not self._headings[local]:
                         widget.show()  # now, not in a later turn of the event loop
                 place += 1
@@ -144,7 +145,7 @@ class ModelList(QScrollArea):
         if row is focused and before is not None and not self._wanted:  # a download begins: its row has another id
             same = (model.id for model in status.models if before.repo and model.repo == before.repo)
             self._wanted = next(same, "")
-        self._column.removeWidget(row)
+        self.column.removeWidget(row)
         row.hide()
         row.deleteLater()
         self._details.discard(gone)

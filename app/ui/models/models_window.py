@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from app.library.values import LibraryStatus
 from app.network.errors import host
@@ -22,6 +22,8 @@ from app.ui.models.model_list import ModelList
 from app.ui.widgets import words as common_words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import ElidedLabel, Sentence, Strip
+from app.ui.widgets.plain import set_tip, tip
+from app.ui.widgets.sheet import PanelHost
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 SIZE = (760, 760)
 
 
-class ModelsWindow(QDialog):
+class ModelsWindow(PanelHost):
     """All models.
 
     Signals:
@@ -58,6 +60,7 @@ class ModelsWindow(QDialog):
         self._pausing: set[str] = set()
         self.strip = Strip(common_words.CLOSE)
         self.list = ModelList()
+        self.page_column = self.list.column
         self.asking = ElidedLabel()
         self.asking.setProperty("role", "faint")
         self.asking.setMinimumWidth(1)
@@ -93,6 +96,10 @@ class ModelsWindow(QDialog):
     ) -> None:
         """News above the list."""
         self.strip.say(text, hint, tone, action, do)
+
+    def withdraw(self, *texts: str) -> None:
+        """Take news away that is no longer true."""
+        self.strip.withdraw(*texts)
 
     def show_model(self, model_id: str) -> None:
         """Bring a model into view as soon as it is in the list."""
@@ -139,9 +146,9 @@ class ModelsWindow(QDialog):
         offline = status is not None and status.offline
         why = words.OFFLINE_WHY if offline else words.ASKING_WHY if self._asking else ""
         self.refresh_list.setEnabled(not why)
-        self.refresh_list.setToolTip(why)
+        set_tip(self.refresh_list, why)
         self.by_name.setEnabled(not why)
-        self.by_name.setToolTip(why)
+        self.by_name.setToolTip(tip(why))
         asked = host(self._library.services.network.endpoint)
         self.asking.set_full_text(words.asking(asked) if self._asking else "")
         self.offline.setVisible(offline)
@@ -159,14 +166,14 @@ class ModelsWindow(QDialog):
             self.list.toggle_details(model_id)
             self._refresh_rows()
         elif model is not None:
-            self.strip.hide()
+            self.strip.pass_by()
             self.wanted.emit(name, model)
 
     def on_button_clicked(self) -> None:
         """A button of the window, or a line of its menu."""
         sender = self.sender()
         if sender is not None:
-            self.strip.hide()
+            self.strip.pass_by()
             self.wanted.emit(sender.property("does"), None)
 
     # -- inside -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -20,10 +19,10 @@ from PySide6.QtWidgets import (
 from app.ui.models import words
 from app.ui.models.buttons import Button
 from app.ui.models.row_status import Bar, RowStatus
-from app.ui.widgets.labels import ElidedLabel, Pill, Sentence, TroubleFrame, set_tone
+from app.ui.widgets.labels import ElidedLabel, Pill, Sentence, TroubleFrame, set_tone, turn
+from app.ui.widgets.plain import PlainLabel, set_tip, tip
 
 STEPS = 1000  # of the progress bar
-NARROW_EMS = 75
 MOST_BUTTONS = 2  # beside "More"
 
 
@@ -45,7 +44,7 @@ class ModelRow(QFrame):
         self.title.setObjectName("model_title")
         self.origin.setProperty("role", "faint")
         self.state, self.mark = Pill(), Pill()
-        self.dot, self.fit = QLabel("\u25cf"), Sentence()
+        self.dot, self.fit = PlainLabel("\u25cf"), Sentence()
         self.dot.setObjectName("fit_dot")
         self.about, self.sizes = Sentence(role="muted"), Sentence(role="faint")
         self.bar = QProgressBar()
@@ -127,7 +126,7 @@ class ModelRow(QFrame):
         self.mark.show_text(status.mark, "strong" if status.mark == words.IN_USE else "good")
         verdict, text, tone = status.fit
         self.dot.setAccessibleName(verdict)
-        self.dot.setToolTip(verdict)
+        set_tip(self.dot, verdict)
         set_tone(self.dot, tone)
         self.fit.setText(text)
         self.about.show_text(status.about)
@@ -165,7 +164,7 @@ class ModelRow(QFrame):
         button.setProperty("does", spec.name)
         button.setText(spec.label)
         button.setAccessibleName(f"{spec.label}: {title}")
-        button.setToolTip(spec.why)
+        set_tip(button, spec.why)
         if spec.why and button.hasFocus():
             self.more.setFocus()
         button.setEnabled(not spec.why)
@@ -181,7 +180,7 @@ class ModelRow(QFrame):
         for action, line in zip(actions, status.menu, strict=True):
             action.setText(line.label)
             action.setEnabled(not line.why)
-            action.setToolTip(line.why)
+            action.setToolTip(tip(line.why))
 
     def _new_action(self, name: str) -> QAction:
         action = self.menu.addAction("")
@@ -192,10 +191,7 @@ class ModelRow(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Buttons stand beside the last lines, or below them where there is no room."""
         super().resizeEvent(event)
-        wide = self.width() > NARROW_EMS * self.fontMetrics().averageCharWidth()
-        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
-        if self._foot.direction() != direction:
-            self._foot.setDirection(direction)
+        turn(self._foot, self)
 
     # -- pressing ---------------------------------------------------------------------------------------------------
 
@@ -230,14 +226,13 @@ class ModelFacts(QWidget):
         self._grid.setHorizontalSpacing(18)
         self._grid.setVerticalSpacing(5)
         self._grid.setColumnStretch(1, 1)
-        self._labels: list[tuple[QLabel, Sentence]] = []
+        self._labels: list[tuple[PlainLabel, Sentence]] = []
         self.hide()
 
     def show_facts(self, facts: tuple[tuple[str, str], ...]) -> None:
         """Show these; nothing if there are none."""
         while len(self._labels) < len(facts):
-            name, value = QLabel(), Sentence()
-            name.setProperty("role", "muted")
+            name, value = PlainLabel(role="muted"), Sentence()
             self._grid.addWidget(name, len(self._labels), 0, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(value, len(self._labels), 1)
             self._labels.append((name, value))

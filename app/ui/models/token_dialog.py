@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialogButtonBox, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QLineEdit, QWidget
 
 from app.ui.models import words
 from app.ui.widgets import words as common_words
+from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -22,7 +23,7 @@ class TokenDialog(Sheet):
         super().__init__(words.TOKEN_TITLE, words.TOKEN_TITLE, theme, parent)
         self._tokens = tokens
         self.add_text(words.TOKEN_TEXT, "muted")
-        label = QLabel(words.TOKEN_LABEL)
+        label = PlainLabel(words.TOKEN_LABEL)
         self.edit = QLineEdit()
         self.edit.setEchoMode(QLineEdit.EchoMode.Password)
         self.edit.setAccessibleName(words.TOKEN_LABEL)

@@ -376,7 +376,8 @@ TOKEN_SESSION = "This system has no keyring, so the token holds until Dewpoint e
 TOKEN_FORGOTTEN = "Forgotten."
 # -- on the page of a new chat ---------------------------------------------------------------------------------------
 
-SHOW_MODELS = "Show models"
+SHOW_MODELS = "See models"
+CHECK_COMPUTER = "Check this computer"
 NOT_NOW = "Not now"
 HIDE = "Hide"
 

@@ -10,6 +10,7 @@ from app.base.settings import Settings
 from app.bridge.preferences import Preferences
 from app.ui.settings.dialog import SettingsDialog
 from app.ui.widgets.notices import Notices
+from app.ui.widgets.sheet import show_beside
 from app.ui.widgets.theme import ThemeManager
 
 TEXT_STEP = 10
@@ -30,7 +31,6 @@ class SettingsCoordinator(QObject):
         self._window, self._actions = window, actions
         self._preferences, self._themes = preferences, themes
         actions["settings"].triggered.connect(self.on_settings)
-        actions["chat_list"].triggered.connect(self.switch_chat_list)
         actions["larger"].triggered.connect(self.on_larger)
         actions["smaller"].triggered.connect(self.on_smaller)
         actions["normal"].triggered.connect(self.on_normal)
@@ -42,11 +42,7 @@ class SettingsCoordinator(QObject):
 
     def on_settings(self) -> None:
         """The settings dialog."""
-        SettingsDialog(self._preferences, self._themes, self._window).open()
-
-    def switch_chat_list(self) -> None:
-        """Hide or show the chat list."""
-        self._preferences.set(show_chat_list=not self._settings.show_chat_list)
+        show_beside(self._window, SettingsDialog, lambda: SettingsDialog(self._preferences, self._themes, self._window))
 
     def on_larger(self) -> None:
         """Larger text."""
@@ -73,7 +69,6 @@ class SettingsCoordinator(QObject):
         self._themes.set_appearance(settings.appearance)
         self._themes.set_text_scale(settings.text_scale)
         for name, checked in (
-            ("chat_list", settings.show_chat_list),
             ("calm", settings.drafts == "calm"),
             ("reduce_motion", settings.reduce_motion),
         ):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QBoxLayout,
     QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QSpinBox,
     QVBoxLayout,
@@ -20,9 +21,12 @@ from app.base.settings import DECLARATIONS, Declaration, Settings, Value
 from app.bridge.preferences import Preferences
 from app.ui.settings import words
 from app.ui.widgets.first_size import resize_within_screen
+from app.ui.widgets.labels import Sentence
 from app.ui.widgets.question import Question
 from app.ui.widgets.theme import ThemeManager
 
+SIZE = (560, 620)
+MARGINS = 80  # beside the rows: the page's own, and the scroll bar
 _UNITS = {"text_scale": " %", "speed_limit": " MB/s", "answer_tokens": " tokens"}
 _NOTHING = {"speed_limit": "No limit", "answer_tokens": "Four blocks"}  # instead of 0
 _STEPS = {"text_scale": 10, "answer_tokens": 256}
@@ -34,8 +38,10 @@ class SettingsDialog(QDialog):
     def __init__(self, preferences: Preferences, themes: ThemeManager, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(words.SETTINGS)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._preferences, self._themes = preferences, themes
         self._showing = False
+        self._lines: list[tuple[QBoxLayout, Sentence, QWidget]] = []
         self.editors: dict[str, QCheckBox | QComboBox | QSpinBox] = {}
         rows = QWidget()
         column = QVBoxLayout(rows)
@@ -48,6 +54,7 @@ class SettingsDialog(QDialog):
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QScrollArea.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(rows)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         area.setAccessibleName(words.SETTINGS)
@@ -67,7 +74,8 @@ class SettingsDialog(QDialog):
         page.setContentsMargins(0, 0, 0, 0)
         page.addWidget(area, 1)
         page.addLayout(bottom)
-        resize_within_screen(self, 560, 620)
+        scale = preferences.settings.text_scale / 100
+        resize_within_screen(self, round(SIZE[0] * scale), round(SIZE[1] * scale))
         preferences.changed.connect(self.on_settings_changed)
         self.on_settings_changed(preferences.settings)
 
@@ -116,22 +124,32 @@ class SettingsDialog(QDialog):
         editor.setAccessibleName(declaration.title)
         editor.setAccessibleDescription(declaration.description)
         self.editors[declaration.name] = editor
-        title = QLabel(declaration.title)
+        title = Sentence(declaration.title)
+        title.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
         title.setBuddy(editor)
         font = title.font()
         font.setBold(True)
         title.setFont(font)
-        line = QHBoxLayout()
+        line = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         line.addWidget(title, 1)
         line.addWidget(editor)
-        description = QLabel(declaration.description)
-        description.setProperty("role", "muted")
-        description.setWordWrap(True)
+        self._lines.append((line, title, editor))
+        description = Sentence(declaration.description, "muted")
         row = QVBoxLayout()
         row.setSpacing(3)
         row.addLayout(line)
         row.addWidget(description)
         return row
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Editors stand beside their names, or all of them below where one has no room there."""
+        super().resizeEvent(event)
+        room = self.width() - MARGINS
+        wide = all(_width_of(title) + editor.sizeHint().width() <= room for _, title, editor in self._lines)
+        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+        for line, _, editor in self._lines:
+            line.setDirection(direction)
+            line.setAlignment(editor, Qt.AlignmentFlag(0) if wide else Qt.AlignmentFlag.AlignLeft)
 
     def _editor(self, declaration: Declaration) -> QCheckBox | QComboBox | QSpinBox:
         if declaration.choices:
@@ -156,6 +174,11 @@ class SettingsDialog(QDialog):
         spin.setKeyboardTracking(False)
         spin.valueChanged.connect(self.on_editor_changed)
         return spin
+
+
+def _width_of(title: Sentence) -> int:
+    """Of the whole name in one line, and the gap behind it."""
+    return title.fontMetrics().horizontalAdvance(title.text()) + 12
 
 
 def _value_of(editor: QCheckBox | QComboBox | QSpinBox) -> Value:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QUrl
-from PySide6.QtGui import QAction, QDesktopServices
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
 from app.base.errors import ErrorReport
@@ -16,6 +16,7 @@ from app.bridge.updates import Updates
 from app.ui.updates import words
 from app.ui.updates.dialog import UpdateDialog
 from app.ui.widgets.notices import Notices
+from app.ui.widgets.outside import open_folder, open_page
 from app.ui.widgets.theme import ThemeManager
 from app.updates import texts
 from app.updates.values import Found, UpdateState
@@ -48,7 +49,7 @@ class UpdatesCoordinator(QObject):
 
     def on_updates(self) -> None:
         """Whoever opens the dialog asks, unless there is more to tell already."""
-        if self._updates.status.state in (UpdateState.IDLE, UpdateState.CURRENT, UpdateState.NEWER, UpdateState.ASKING):
+        if self._updates.status.found is None or self._updates.status.state is UpdateState.NEWER:
             self._updates.ask()
         self._show_dialog()
 
@@ -65,13 +66,13 @@ class UpdatesCoordinator(QObject):
         """In the browser."""
         found = self._updates.status.found
         if found is not None:
-            QDesktopServices.openUrl(QUrl(found.page))
+            self._say(open_page(found.page))
 
     def on_folder_wanted(self) -> None:
         """In the file manager."""
         found = self._updates.status.found
         if found is not None and found.fetched is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(found.fetched.parent)))
+            self._say(open_folder(found.fetched.parent))
 
     def on_package_checked(self, path: Path) -> None:
         """The user wants it installed, and it is right: start the setup, close the program. Chats are saved already."""
@@ -83,6 +84,10 @@ class UpdatesCoordinator(QObject):
             return
         self._window.close()
 
+    def _say(self, trouble: str) -> None:
+        if trouble:
+            self._notices.show(trouble, stays=True)
+
     def _show_dialog(self) -> None:
         if self.dialog is None:
             dialog = UpdateDialog(self._updates, self._preferences, self._themes.theme, self._window)
@@ -90,7 +95,9 @@ class UpdatesCoordinator(QObject):
             dialog.folder_wanted.connect(self.on_folder_wanted)
             dialog.finished.connect(self.on_dialog_closed)
             self.dialog = dialog
-        self.dialog.open()
+        self.dialog.show()  # beside the window: a modal one would keep it from being closed
+        self.dialog.raise_()
+        self.dialog.activateWindow()
 
 
 def start_setup(path: Path) -> None:

@@ -45,7 +45,6 @@ class UpdateDialog(Sheet):
         self._preferences = preferences
         self._shown: UpdateState | None = None
         self.state, self.trouble, self.news = self.add_text(""), TroubleFrame(), QPlainTextEdit()
-        self.news.setObjectName("licence_text")
         self.news.setReadOnly(True)
         self.news.setTabChangesFocus(True)
         self.news.setAccessibleName(words.NEWS)
@@ -141,6 +140,8 @@ def state_text(status: UpdateStatus) -> str:
             return words.ASKING
         case UpdateState.CURRENT:
             return texts.newest(__version__)
+        case UpdateState.NOBODY:
+            return f"{texts.GIT_UPDATES} {texts.GIT_UPDATES_HINT}"
         case UpdateState.CHECKING:
             return words.CHECKING
         case UpdateState.IDLE:

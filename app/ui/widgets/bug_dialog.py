@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt, qVersion
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QVBoxLayout,
     QWidget,
@@ -17,6 +16,7 @@ from app.base import texts
 from app.base.errors import ErrorReport
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.first_size import resize_within_screen
+from app.ui.widgets.labels import Sentence
 from app.ui.widgets.sheet import close_below
 from app.ui.widgets.theme import Theme
 
@@ -33,12 +33,10 @@ class BugDialog(QDialog):
         column = QVBoxLayout(body)
         column.setContentsMargins(24, 20, 24, 8)
         column.setSpacing(8)
-        title = QLabel(report.text)
+        title, hint = Sentence(report.text), Sentence(report.hint)
         title.setObjectName("dialog_title")
-        hint = QLabel(report.hint)
-        for label in (title, hint):
-            label.setWordWrap(True)
-            column.addWidget(label)
+        column.addWidget(title)
+        column.addWidget(hint)
         detail = QPlainTextEdit(report.detail)
         detail.setReadOnly(True)
         detail.setAccessibleName("Report")

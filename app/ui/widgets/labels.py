@@ -5,40 +5,77 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.base.errors import ErrorReport
+from app.ui.widgets import words
+from app.ui.widgets.news import News, NewsStack
+from app.ui.widgets.plain import PlainLabel, one_line, tip, without_keys
 
 LEAST_WIDTH = 60  # of a sentence
+NARROW_EMS = 75  # below that, buttons stand under their text
 PADDING = 8  # of an elided button, on each side; the style sheet says the same with its border
 
 
-class Sentence(QLabel):
-    """Plain text over as many lines as it needs; one long word (a path) does not make the window wider."""
+class Sentence(PlainLabel):
+    """Plain text over as many lines as it needs, to select and copy; one long word (a path) does not make it wider."""
 
     def __init__(self, text: str = "", role: str = "") -> None:
-        super().__init__(text)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
+        super().__init__(text, role, wrap=True)
         self.setMinimumWidth(LEAST_WIDTH)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        if role:
-            self.setProperty("role", role)
 
     def show_text(self, text: str) -> None:
         """Say it; nothing is shown if there is nothing to say."""
         self.setText(text)
         self.setVisible(bool(text))
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Copy as the menu does."""
+        if event.matches(QKeySequence.StandardKey.Copy):
+            self.copy_selected()
+        else:
+            super().keyPressEvent(event)
 
-class Pill(QLabel):
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Copy what is selected: as it was said, without the places where Qt may break it."""
+        if self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse:
+            menu = QMenu(self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.setAccessibleName(words.COPY)
+            copy = menu.addAction(words.COPY)
+            copy.setEnabled(self.hasSelectedText())
+            copy.triggered.connect(self.copy_selected)
+            menu.addAction(words.SELECT_ALL).triggered.connect(self.select_all)
+            menu.popup(event.globalPos())
+
+    def copy_selected(self) -> None:
+        """Into the clipboard."""
+        if self.hasSelectedText():
+            QGuiApplication.clipboard().setText(self.selectedText())
+
+    def select_all(self) -> None:
+        """All that it says."""
+        self.setSelection(0, len(QLabel.text(self)))  # with the places to break
+
+
+class Pill(PlainLabel):
     """A word or two on a tinted ground."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("pill")
-        self.setTextFormat(Qt.TextFormat.PlainText)
 
     def show_text(self, text: str, tone: str) -> None:
         """Say it in one of the tones "calm", "good", "busy", "warn", "bad", "strong"."""
@@ -71,7 +108,7 @@ class TroubleFrame(QFrame):
 
 
 class Strip(QFrame):
-    """News at the head of a window, until it is closed or something else is said."""
+    """News at the head of a window, until it is closed; what has a button waits below what is said later."""
 
     def __init__(self, close: str) -> None:
         super().__init__()
@@ -86,13 +123,12 @@ class Strip(QFrame):
         column.setSpacing(2)
         column.addWidget(self.text)
         column.addWidget(self.hint)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(14, 8, 8, 8)
-        row.addLayout(column, 1)
-        row.addWidget(self.action, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
-        self._do: Callable[[], None] | None = None
-        self.close_button.clicked.connect(self.hide)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(14, 8, 8, 8)
+        self._row.addLayout(column, 1)
+        self._row.addLayout(beside(self.action, self.close_button))
+        self._news = NewsStack()
+        self.close_button.clicked.connect(self.close_shown)
         self.action.clicked.connect(self.on_action_clicked)
         self.hide()
 
@@ -100,21 +136,64 @@ class Strip(QFrame):
         self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Callable[[], None] | None = None
     ) -> None:
         """Say it, with a button if there is something to do."""
-        self._do = do
-        self.text.setText(text)
-        self.hint.show_text(hint)
-        self.action.setText(action)
-        self.action.setAccessibleName(action or "Action")
-        self.action.setVisible(bool(action))
-        self.setAccessibleName(f"{text} {hint}".strip())
-        set_tone(self, tone)
-        self.show()
+        self._news.put(News(text, hint, tone, action, do))
+        self._refresh()
+
+    def close_shown(self) -> None:
+        """The user has read it."""
+        self._news.close()
+        self._refresh()
+
+    def withdraw(self, *texts: str) -> None:
+        """These sentences are no longer true."""
+        if self._news.withdraw(*texts):
+            self.close_shown()
+
+    def pass_by(self) -> None:
+        """The user does something else: what has no button of its own is read."""
+        if self._news.pass_by():
+            self._refresh()
+
+    def _refresh(self) -> None:
+        news = self._news.shown
+        self.setVisible(news is not None)
+        if news is not None:
+            self.text.setText(news.text)
+            self.hint.show_text(news.hint)
+            self.action.setText(news.action)
+            self.action.setAccessibleName(news.action or "Action")
+            self.action.setVisible(bool(news.action))
+            self.setAccessibleName(f"{news.text} {news.hint}".strip())
+            set_tone(self, news.tone)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons beside or below the text."""
+        super().resizeEvent(event)
+        turn(self._row, self)
 
     def on_action_clicked(self) -> None:
         """Do what belongs to this news."""
-        self.hide()
-        if self._do is not None:
-            self._do()
+        do = self._news.shown.do if self._news.shown is not None else None
+        self.close_shown()
+        if do is not None:
+            do()
+
+
+def beside(*buttons: QPushButton) -> QHBoxLayout:
+    """Buttons at the right end of a row, at its head."""
+    row = QHBoxLayout()
+    row.addStretch(1)
+    for button in buttons:
+        row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+    return row
+
+
+def turn(row: QBoxLayout, widget: QWidget, ems: int = NARROW_EMS) -> None:
+    """Let the parts of a row stand below each other where `widget` is narrower than so many characters."""
+    wide = widget.width() > ems * widget.fontMetrics().averageCharWidth()
+    direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
+    if row.direction() != direction:
+        row.setDirection(direction)
 
 
 def set_tone(widget: QWidget, tone: str, name: str = "tone") -> None:
@@ -125,13 +204,12 @@ def set_tone(widget: QWidget, tone: str, name: str = "tone") -> None:
         widget.style().polish(widget)
 
 
-class ElidedLabel(QLabel):
+class ElidedLabel(PlainLabel):
     """Shows as much of its text as fits; the tool tip and screen readers get all of it."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__()
-        self._full = ""
-        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._full, self._more = "", ""
         self.set_full_text(text)
 
     @property
@@ -139,16 +217,18 @@ class ElidedLabel(QLabel):
         """All of it."""
         return self._full
 
-    def set_full_text(self, text: str) -> None:
-        """Show a text."""
-        self._full = text
-        self.setAccessibleName(text)
+    def set_full_text(self, text: str, more: str = "") -> None:
+        """Show a text; `more` stands in the tool tip alone."""
+        self._full, self._more = one_line(text), more
+        self.setAccessibleName(self._full)
         self._elide()
+        self.updateGeometry()
 
     def _elide(self) -> None:
         shown = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, max(self.width(), 40))
         self.setText(shown)
-        self.setToolTip("" if shown == self._full else self._full)
+        said = "" if shown == self._full else self._full
+        self.setToolTip(tip("\n".join(dict.fromkeys(part for part in (said, self._more) if part))))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit anew."""
@@ -182,16 +262,16 @@ class ElidedButton(QPushButton):
 
     def set_full_text(self, text: str) -> None:
         """Show a text."""
-        self._full = text
-        self.setAccessibleName(f"{text}. {self._hint}".strip(". "))
+        self._full = one_line(text)
+        self.setAccessibleName(f"{self._full}. {self._hint}".strip(". "))
         self._elide()
         self.updateGeometry()
 
     def _elide(self) -> None:
         room = max(self.width() - self._frame(), 40)
         shown = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, room)
-        self.setText(shown)
-        self.setToolTip(self._hint if shown == self._full else f"{self._full}\n{self._hint}")
+        self.setText(without_keys(shown))
+        self.setToolTip(tip(self._hint if shown == self._full else f"{self._full}\n{self._hint}"))
 
     def _frame(self) -> int:
         """What stands beside the text: padding, border and icon."""

@@ -34,7 +34,6 @@ class LicenceSheet(Sheet):
         theme = self._theme_now
         name, accept, go, cancel = labels
         self.text = QPlainTextEdit(text)
-        self.text.setObjectName("licence_text")
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)
         self.text.setAccessibleName(name)

@@ -28,6 +28,9 @@ class NewsPlace(Protocol):
     def say(self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Do | None = None) -> None:
         """Say it there."""
 
+    def withdraw(self, *texts: str) -> None:
+        """Take these away."""
+
 
 class Notices(QObject):
     """Says news and problems where the user looks.
@@ -47,27 +50,26 @@ class Notices(QObject):
         return self.place is not None and self.place.isVisible()
 
     def show(self, text: str, stays: bool = False, action: str = "", do: Do | None = None) -> None:
-        """Above the message box; with `stays`, until a button is pressed; `do` is what the button `action` does."""
+        """Above the message box; with `stays` or a button `action`, which does `do`, until a button is pressed."""
         self._toast.show_text(text, stays, action, do)
 
     def withdraw(self, *texts: str) -> None:
-        """Take these sentences away if one of them stands above the message box: they are no longer true."""
-        if self._toast.text in texts:
-            self._toast.dismiss()
+        """Take these sentences away, wherever they stand: they are no longer true."""
+        self._toast.withdraw(*texts)
+        if self.place is not None:
+            self.place.withdraw(*texts)
 
     def report(self, report: ErrorReport) -> None:
         """Say what went wrong, once and plainly."""
         if report.kind == "known":
             self.show(f"{report.text} {report.hint}".strip(), stays=True)
         elif report.kind == "bug":
-            BugDialog(report, self._themes.theme, self._window).open()
+            BugDialog(report, self._themes.theme, self._window).show()
 
     def say(
         self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Do | None = None, stays: bool = False
     ) -> None:
         """In the open dialog that has a place for it, else above the message box."""
-        if action:
-            self.dismiss()  # one such button at a time
         if self.place is not None and self.place_is_open:
             self.place.say(text, hint, tone, action, do)
         else:
@@ -79,7 +81,3 @@ class Notices(QObject):
             self.place.say(report.text, report.hint, "bad")
         else:
             self.report(report)
-
-    def dismiss(self) -> None:
-        """Take the news above the message box away."""
-        self._toast.dismiss()

@@ -61,13 +61,13 @@ QPushButton#new_chat {
 }
 QPushButton#new_chat:hover { background: $raised; border-color: $border_strong; }
 QPushButton#new_chat:focus { border: 2px solid $focus; padding: 7px 11px; }
-QListWidget#chat_list { background: transparent; border: none; outline: none; padding: 0; }
+QListWidget#chat_list { background: transparent; border: 2px solid transparent; border-radius: 9px; outline: none; padding: 0; }
+QListWidget#chat_list:focus { border-color: $focus; }
 QListWidget#chat_list::item { border-radius: 7px; padding: 6px 9px; margin: 1px 0; color: $text; border: 2px solid transparent; }
 QListWidget#chat_list::item:hover { background: $hover; }
 QListWidget#chat_list::item:selected { background: $selected; color: $text; }
-QListWidget#chat_list:focus::item:selected { border-color: $focus; }
 QListWidget#chat_list::item:disabled { color: $muted; background: transparent; padding: 12px 9px 3px 9px; }
-QListWidget#chat_list QLineEdit { padding: 3px 6px; border: 2px solid $focus; border-radius: 6px; background: $surface; }
+QListWidget#chat_list QLineEdit { padding: 0 7px; border: 2px solid $focus; border-radius: 7px; background: $surface; }
 
 QWidget#header { background: $window; border-bottom: 1px solid $border; }
 QPushButton#model_name { color: $text; font-weight: 600; background: transparent; border: 2px solid transparent; padding: 1px 6px; text-align: left; }
@@ -77,7 +77,13 @@ QLabel#model_state { color: $muted; font-size: ${small}pt; padding-left: 5px; }
 QLabel#model_state[tone="error"] { color: $danger; }
 QLabel#model_state[tone="busy"] { color: $accent; }
 
-QScrollArea#chat_view, QWidget#chat_canvas, QWidget#chat_column, QWidget#chat_area { background: $window; border: none; }
+QScrollArea#chat_view { background: $window; border: 2px solid $window; }
+QScrollArea#chat_view:focus { border-color: $focus; }
+QWidget#chat_canvas, QWidget#chat_column, QWidget#chat_area { background: $window; border: none; }
+QDialog QScrollArea { border: 2px solid transparent; border-radius: 6px; }
+QDialog QScrollArea:focus { border-color: $focus; }
+QDialog QScrollArea#page_area { border: none; }
+QDialog QScrollArea#page_area:focus { border: 2px solid $focus; }
 QFrame#bubble { background: $bubble; border: none; border-radius: 14px; }
 QTextBrowser { background: transparent; border: none; color: $text; selection-background-color: $selection; selection-color: $text; }
 QLabel[role="muted"] { color: $muted; }
@@ -127,12 +133,16 @@ QComboBox, QSpinBox, QLineEdit {
 QComboBox:focus, QSpinBox:focus, QLineEdit:focus { border: 2px solid $focus; padding: 4px 8px; }
 QSpinBox::up-button, QSpinBox::down-button { width: 0; border: none; }
 QSpinBox QLineEdit { border: none; padding: 0 7px; background: transparent; }
+QComboBox { combobox-popup: 0; }
 QComboBox::drop-down { border: none; width: 24px; }
-QComboBox::down-arrow { image: url("$arrow"); width: 12px; height: 12px; }
+QComboBox::down-arrow { image: url("$arrow"); width: ${mark}px; height: ${mark}px; }
 QComboBox QAbstractItemView { background: $raised; border: 1px solid $border_strong; selection-background-color: $accent_soft; selection-color: $text; }
+QComboBox QAbstractItemView { outline: none; }
+QComboBox QAbstractItemView::item { padding: 4px 7px; color: $text; }
+QComboBox QAbstractItemView::item:selected { background: $accent_soft; }
 QCheckBox { spacing: 0; }
 QCheckBox[role="text"] { spacing: 8px; }
-QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $border_strong; border-radius: 4px; background: $surface; }
+QCheckBox::indicator { width: ${box}px; height: ${box}px; border: 1px solid $border_strong; border-radius: 4px; background: $surface; }
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
 QCheckBox::indicator:focus { border: 2px solid $focus; }
 QLabel#dialog_title { font-size: ${lead}pt; font-weight: 600; }
@@ -151,7 +161,6 @@ QFrame#engine_banner QPushButton#link:focus { text-decoration: underline; }
 QLabel#engine_part { font-weight: 600; color: $text; }
 QProgressBar { background: $border; border: none; border-radius: 3px; min-height: 6px; max-height: 6px; }
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
-QPlainTextEdit#engine_log { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
 
 QScrollArea#model_area, QWidget#model_body { background: $window; border: none; }
 QFrame#machine_panel { background: $accent_soft; border: none; border-radius: 12px; }
@@ -173,11 +182,11 @@ QFrame#trouble, QFrame#strip[tone="bad"] { background: $danger_soft; border: non
 QFrame#strip { background: $code_header; border: none; border-radius: 9px; }
 QFrame#strip[tone="good"] { background: $accent_soft; }
 QLabel#offline_line { background: $code_header; color: $text; border-radius: 9px; padding: 8px 14px; }
+QDialog QPlainTextEdit { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
+QDialog QPlainTextEdit:focus { border: 2px solid $focus; padding: 5px; }
 QPlainTextEdit#long_text { background: transparent; border: 1px solid transparent; color: $text; selection-background-color: $selection; selection-color: $text; }
 QPlainTextEdit#long_text:focus { border-color: $focus; }
-QPlainTextEdit#licence_text { background: $code; color: $text; border: 1px solid $border; border-radius: 9px; padding: 6px; }
-QPlainTextEdit#licence_text:focus { border: 2px solid $focus; padding: 5px; }
-QPushButton::menu-indicator { image: url("$arrow"); width: 12px; height: 12px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }
+QPushButton::menu-indicator { image: url("$arrow"); width: ${mark}px; height: ${mark}px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }
 
 QScrollBar:vertical { background: transparent; width: 11px; margin: 2px; }
 QScrollBar::handle:vertical { background: $border_strong; border-radius: 3px; min-height: 36px; }
@@ -202,6 +211,8 @@ def stylesheet_from_tokens(tokens: Tokens, ui_points: float, body_points: float,
         lead=f"{ui_points * 1.25:.2f}",
         title=f"{ui_points * 2.0:.2f}",
         round=round_size,
+        box=round(ui_points * 1.6),
+        mark=round(ui_points * 1.2),
         round_radius=round_size // 2 + 2,
         arrow=arrow,
         check=check,

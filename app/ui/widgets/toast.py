@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QPushButton
+
+from app.ui.widgets.labels import beside, turn
+from app.ui.widgets.news import News, NewsStack
+from app.ui.widgets.plain import PlainLabel
 
 UNDO_MS = 10_000
 NOTICE_MS = 9_000
+LEAST_EMS = 50  # below that, the buttons stand under the text
 
 
 class Toast(QFrame):
     """A text and one button, for some seconds; a second one where there is something to do.
+
+    What stands comes back when what was said after it is gone.
 
     Signals:
         pressed: The button was pressed.
@@ -25,9 +33,7 @@ class Toast(QFrame):
     def __init__(self, name: str, button: str, milliseconds: int) -> None:
         super().__init__()
         self.setObjectName(name)
-        self._label = QLabel()
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self._label.setWordWrap(True)
+        self._label = PlainLabel(wrap=True)
         self.button = QPushButton(button)
         self.button.setAccessibleName(button)
         self.action = QPushButton()
@@ -35,12 +41,11 @@ class Toast(QFrame):
         self.action.hide()
         for each in (self.action, self.button):
             each.setCursor(Qt.CursorShape.PointingHandCursor)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 5, 6, 5)
-        row.addWidget(self._label, 1)
-        row.addWidget(self.action)
-        row.addWidget(self.button)
-        self._do: Callable[[], None] | None = None
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(16, 5, 6, 5)
+        self._row.addWidget(self._label, 1)
+        self._row.addLayout(beside(self.action, self.button))
+        self._news = NewsStack()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(milliseconds)
@@ -55,17 +60,15 @@ class Toast(QFrame):
         return self._label.text()
 
     def show_text(self, text: str, stays: bool = False, action: str = "", do: Callable[[], None] | None = None) -> None:
-        """Appear; with `stays`, until a button is pressed; `do` is what the second button, `action`, does."""
-        self._label.setText(text)
-        self._do = do
-        self.action.setText(action)
-        self.action.setAccessibleName(action or "Action")
-        self.action.setVisible(bool(action))
-        self.setAccessibleName(text)
-        self.show()
-        self._timer.stop()
-        if not stays:
-            self._timer.start()
+        """Appear; with `stays` or an `action`, until a button is pressed; `do` is what the second button does."""
+        news = News(text, action=action, do=do, stays=stays)
+        self._news.put(news)
+        self._show(news)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons beside or below the text."""
+        super().resizeEvent(event)
+        turn(self._row, self, LEAST_EMS)
 
     def on_pressed(self) -> None:
         """The button."""
@@ -74,14 +77,34 @@ class Toast(QFrame):
 
     def on_acted(self) -> None:
         """The second button does what belongs to this text, whatever was said elsewhere since."""
-        do = self._do
+        do = self._news.shown.do if self._news.shown is not None else None
         self.dismiss()
         if do is not None:
             do()
 
+    def withdraw(self, *texts: str) -> None:
+        """These sentences are no longer true."""
+        if self._news.withdraw(*texts):
+            self.dismiss()
+
     def dismiss(self) -> None:
-        """Go."""
+        """Go; what stands below is shown again."""
         self._timer.stop()
-        if not self.isHidden():
+        below = self._news.close()
+        if below is not None:
+            self._show(below)
+        elif not self.isHidden():
             self.hide()
             self.closed.emit()
+
+    def _show(self, news: News) -> None:
+        self._label.setText(news.text)
+        self.action.setText(news.action)
+        self.action.setAccessibleName(news.action or "Action")
+        self.action.setVisible(bool(news.action))
+        self.setAccessibleName(news.text)
+        self.show()
+        self.updateGeometry()
+        self._timer.stop()
+        if not news.stands:
+            self._timer.start()

@@ -136,3 +136,8 @@ def test_the_command_tells_a_failure(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr(command, "checks", one)
     assert command.main([]) == 1
     assert "[fail] Chats: The chat file is damaged.\n       Start Dewpoint again." in capsys.readouterr().out
+
+
+def test_a_librarys_own_words_stand_in_the_report_alone() -> None:
+    text = report([Finding("Graphics card", "note", "No NVIDIA card found.", "Install it.", "Library Not Found")])
+    assert text.endswith("[note] Graphics card: No NVIDIA card found.\n       Install it.\n       Library Not Found")

@@ -18,6 +18,7 @@ from app.main import Parts, build
 from app.ui.models.models_window import ModelsWindow
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.patience import hurried, patient_threads
+from tests.helpers.scripted_gpu import ScriptedGpu
 from tests.helpers.scripted_library import ScriptedLibrary
 from tests.helpers.scripted_process import ScriptedModelProcess
 from tests.helpers.waiting import WAIT_MS
@@ -97,6 +98,14 @@ def discard(parts: Parts) -> None:
 def scripted(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> Parts:
     """One window whose list of models is scripted."""
     monkeypatch.setattr("app.main.Library", ScriptedLibrary)
+    return make_window()
+
+
+@pytest.fixture
+def everything(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> Parts:
+    """One window whose models and add-on are scripted."""
+    monkeypatch.setattr("app.main.Library", ScriptedLibrary)
+    monkeypatch.setattr("app.main.GpuAddon", ScriptedGpu)
     return make_window()
 
 

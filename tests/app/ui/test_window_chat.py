@@ -202,12 +202,12 @@ def test_several_answers_can_be_switched(qtbot: QtBot, parts: Parts, process: Sc
     process.answer = [*simple_answer("Another one.")]
     first.try_again_requested.emit()
     second = wait_for_answer(qtbot, parts)
-    assert second._siblings._place.text() == "2 of 2"
+    assert second.siblings._place.text() == "2 of 2"
     second.sibling_requested.emit(second.message_id, -1)
     shown = parts.window.pane.chat.last_answer
     assert shown is not None
     assert shown.source() == "Hello **there**."
-    assert shown._siblings._place.text() == "1 of 2"
+    assert shown.siblings._place.text() == "1 of 2"
 
 
 def test_messages_of_the_user_at_one_place_can_be_switched(make_window: MakeWindow, dewpoint_home: Path) -> None:

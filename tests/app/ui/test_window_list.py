@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit, QMenu
+from PySide6.QtWidgets import QLineEdit, QMenu, QStyle, QStyleOptionFrame
 from pytestqt.qtbot import QtBot
 
 from app.chats.ids import now_ms
 from app.chats.messages import Conversation
 from app.main import Parts
 from app.ui.chat.chat_list import day_group
-from tests.helpers.waiting import WAIT_MS
+from tests.app.ui.conftest import MakeWindow
+from tests.helpers.waiting import WAIT_MS, steady
 
 
 def add_chats(parts: Parts, *texts: str) -> list[str]:
@@ -141,3 +143,108 @@ def test_the_list_can_be_hidden(parts: Parts) -> None:
     parts.window.pane.header.toggle.click()
     assert parts.window.sidebar.isVisible()
     assert parts.window.actions_by_name["chat_list"].isChecked()
+
+
+@pytest.mark.parametrize("scale", [100, 125, 150, 200])
+def test_the_rename_editor_cuts_no_letters(qtbot: QtBot, parts: Parts, scale: int) -> None:
+    ids = add_chats(parts, "Egypt, gypsy, jug", "Two")
+    parts.preferences.set(text_scale=scale)
+    parts.controller.open_chat(ids[1])
+    parts.window.actions_by_name["rename"].trigger()
+    rows = parts.window.sidebar.list
+    editor = rows.findChild(QLineEdit)
+    assert editor is not None
+    option = QStyleOptionFrame()
+    editor.initStyleOption(option)
+    inside = editor.style().subElementRect(QStyle.SubElement.SE_LineEditContents, option, editor)
+    assert inside.height() >= editor.fontMetrics().height()
+    assert rows.viewport().rect().contains(editor.geometry())
+
+
+def test_the_list_stays_where_it_is_after_rename_delete_and_undo(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, *(f"Chat {number}" for number in range(60)))
+    rows = parts.window.sidebar.list
+    parts.controller.open_chat(ids[30])
+    bar = rows.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0, timeout=WAIT_MS)
+    place = bar.value() + rows.visualItemRect(rows.currentItem()).top() - 60  # the chosen chat is in view
+    bar.setValue(place)
+    parts.controller.rename(ids[30], "Renamed")
+    qtbot.waitUntil(steady(bar.value), timeout=WAIT_MS)
+    assert bar.value() == place
+    parts.controller.delete(ids[30])
+    qtbot.waitUntil(steady(bar.value), timeout=WAIT_MS)
+    assert bar.value() == place
+    parts.window.actions_by_name["undo"].trigger()
+    qtbot.waitUntil(steady(bar.value), timeout=WAIT_MS)
+    assert bar.value() == place
+    bar.setValue(bar.maximum())  # the user looks elsewhere: news of chats does not call him back
+    parts.controller._publish()
+    qtbot.waitUntil(steady(bar.value), timeout=WAIT_MS)
+    assert bar.value() == bar.maximum()
+
+
+def test_a_chat_that_was_brought_back_is_in_view(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, *(f"Chat {number}" for number in range(60)))
+    rows = parts.window.sidebar.list
+    parts.controller.delete(ids[50])
+    rows.verticalScrollBar().setValue(0)
+    parts.window.actions_by_name["undo"].trigger()
+    assert rows.viewport().rect().contains(rows.visualItemRect(rows.currentItem()).center())
+
+
+def shown(parts: Parts) -> tuple[bool, bool, int]:
+    """Whether the list is shown, whether the menu says so, and its width."""
+    sidebar = parts.window.sidebar
+    return sidebar.isVisible(), parts.window.actions_by_name["chat_list"].isChecked(), sidebar.width()
+
+
+def test_in_a_narrow_window_the_list_gives_way_and_can_be_brought_back(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two")
+    window = parts.window
+    assert shown(parts)[:2] == (True, True)
+    window.resize(560, 600)
+    qtbot.waitUntil(lambda: shown(parts)[:2] == (False, False), timeout=WAIT_MS)
+    assert window.width() == 560
+    window.pane.header.toggle.click()
+    assert shown(parts)[:2] == (True, True)
+    rows = window.sidebar.list
+    qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=rows.visualItemRect(rows.item(2)).center())
+    assert parts.controller.chat_id == ids[1]
+    assert shown(parts)[:2] == (False, False)  # it has done what it was asked for
+    window.actions_by_name["chat_list"].trigger()
+    assert shown(parts)[:2] == (True, True)
+    window.resize(1000, 600)
+    qtbot.waitUntil(lambda: shown(parts)[:2] == (True, True), timeout=WAIT_MS)
+    assert parts.preferences.settings.show_chat_list
+
+
+def test_a_hidden_list_comes_back_for_renaming(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, "One")
+    parts.controller.open_chat(ids[0])
+    parts.window.resize(560, 600)
+    qtbot.waitUntil(lambda: not shown(parts)[0], timeout=WAIT_MS)
+    parts.window.actions_by_name["rename"].trigger()
+    assert shown(parts)[:2] == (True, True)
+    assert parts.window.sidebar.list.findChild(QLineEdit) is not None
+
+
+def test_a_list_that_the_user_hid_stays_hidden_in_wider_windows(qtbot: QtBot, parts: Parts) -> None:
+    parts.window.actions_by_name["chat_list"].trigger()
+    parts.window.resize(560, 600)
+    parts.window.resize(1000, 600)
+    qtbot.waitUntil(lambda: parts.window.panels.width() == 1000, timeout=WAIT_MS)
+    assert shown(parts)[:2] == (False, False)
+
+
+def test_the_list_keeps_its_width(qtbot: QtBot, make_window: MakeWindow) -> None:
+    first = make_window()
+    first.window.panels.moveSplitter(333, 1)
+    assert first.preferences.settings.sidebar_width == first.window.sidebar.width() == 333
+    first.window.resize(560, 600)
+    first.window.resize(1000, 700)
+    qtbot.waitUntil(lambda: first.window.sidebar.isVisible(), timeout=WAIT_MS)
+    assert first.window.sidebar.width() == 333
+    first.window.close()
+    second = make_window()
+    assert second.window.sidebar.width() == 333

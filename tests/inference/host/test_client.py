@@ -123,7 +123,7 @@ def test_a_killed_process_is_one_clear_sentence_and_the_next_answer_works(start:
     assert isinstance(failed, Failed)
     assert failed.engine_lost
     assert failed.known
-    assert failed.user_text == "The engine that runs the model ended unexpectedly."
+    assert failed.user_text == "The process that runs the model ended unexpectedly."
     assert "Try again" in failed.hint
     assert "exit code" in failed.detail
     assert len(of_kind(after, Failed)) == 1

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from trt_engines.planning.hardware import GB, GIB, find_card
-from trt_engines.planning.probe import NoGpuError, detected_gpus
+from trt_engines.planning.probe import NO_CARD, NoGpuError, detected_gpus
+
+CODES = {
+    "NVML_ERROR_LIBRARY_NOT_FOUND": 12,
+    "NVML_ERROR_DRIVER_NOT_LOADED": 9,
+    "NVML_ERROR_NOT_FOUND": 6,
+    "NVML_ERROR_LIB_RM_VERSION_MISMATCH": 18,
+    "NVML_ERROR_NO_PERMISSION": 4,
+}
 
 
 class FakeNvmlError(Exception):
-    """What NVML raises."""
+    """What NVML raises: a text for programmers, and a number."""
+
+    def __init__(self, value: int) -> None:
+        super().__init__("NVML Shared Library Not Found")
+        self.value = value
 
 
 def nvml(**changes: Any) -> SimpleNamespace:
     """NVML of a machine with one RTX 3090."""
     values: dict[str, Any] = {
         "NVMLError": FakeNvmlError,
+        **CODES,
         "NVML_CLOCK_MEM": 2,
         "NVML_CLOCK_SM": 1,
         "nvmlInit": lambda: None,
@@ -39,9 +53,13 @@ def nvml(**changes: Any) -> SimpleNamespace:
     return SimpleNamespace(**{**values, **changes})
 
 
-def fails(*_: object) -> None:
+def fails(value: int) -> Callable[..., None]:
     """A call that NVML refuses."""
-    raise FakeNvmlError("Driver Not Loaded")
+
+    def call(*_: object) -> None:
+        raise FakeNvmlError(value)
+
+    return call
 
 
 def test_a_known_card_has_the_numbers_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,9 +84,13 @@ def test_an_unknown_card_is_worked_out_from_its_clocks(monkeypatch: pytest.Monke
     ("module", "words"),
     [
         (None, "not installed"),
-        (nvml(nvmlInit=fails), "No NVIDIA driver"),
+        (nvml(nvmlInit=fails(12)), NO_CARD),
+        (nvml(nvmlInit=fails(9)), NO_CARD),
+        (nvml(nvmlInit=fails(18)), "renewed"),
+        (nvml(nvmlInit=fails(4)), "may not use"),
+        (nvml(nvmlInit=fails(999)), "does not answer"),
         (nvml(nvmlDeviceGetCount=lambda: 0), "finds no card"),
-        (nvml(nvmlDeviceGetMemoryInfo=fails), "reports an error"),
+        (nvml(nvmlDeviceGetMemoryInfo=fails(15)), "does not answer"),
     ],
 )
 def test_no_card_is_one_sentence(monkeypatch: pytest.MonkeyPatch, module: object, words: str) -> None:
@@ -76,4 +98,10 @@ def test_no_card_is_one_sentence(monkeypatch: pytest.MonkeyPatch, module: object
     with pytest.raises(NoGpuError) as raised:
         detected_gpus()
     assert words in raised.value.user_text
+    assert "NVML" not in f"{raised.value.user_text} {raised.value.hint}"
     assert raised.value.hint
+
+
+def test_the_numbers_are_those_of_nvml() -> None:
+    pynvml = pytest.importorskip("pynvml")
+    assert {name: getattr(pynvml, name) for name in CODES} == CODES

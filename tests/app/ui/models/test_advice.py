@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtWidgets import QPushButton
 
+from app.library import texts
 from app.library.values import ModelState
 from app.main import Parts
+from app.ui.help.doctor_dialog import DoctorDialog
+from app.ui.models import words
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.scripted_library import NO_CARD, REFUSED, ScriptedLibrary, library_of, mine
 
@@ -36,9 +40,17 @@ def test_not_now_is_remembered(make_window: MakeWindow, monkeypatch: pytest.Monk
         parts.window.close()
 
 
-def test_without_a_card_there_is_one_sentence(scripted: Parts, library: ScriptedLibrary) -> None:
+def test_without_a_card_it_says_so_and_what_can_be_done(scripted: Parts, library: ScriptedLibrary) -> None:
     library.show(library_of(machine=NO_CARD, fit=REFUSED))
     card = scripted.window.models.advice
-    assert card.advice.text().startswith("The starter model is what runs on this computer.")
-    assert not card.card.isVisible()
-    assert not card.show_button.isVisible()
+    assert card.card.text() == "No NVIDIA card found"
+    assert card.advice.text() == texts.NOTHING_WITHOUT_CARD
+    buttons = [each.text() for each in card.findChildren(QPushButton) if each.isVisible()]
+    assert buttons == [words.HIDE, words.CHECK_COMPUTER, words.SHOW_MODELS]
+    card.check_button.click()
+    (doctor,) = scripted.window.findChildren(DoctorDialog)
+    assert doctor.isVisible()
+    doctor.reject()
+    card.show_button.click()
+    assert scripted.window.models.page is not None
+    assert scripted.window.models.page.isVisible()

@@ -47,7 +47,7 @@ def test_no_card_says_why_once(models: ModelsWindow, library: ScriptedLibrary) -
     machine = models.list.machine
     assert machine.card.text() == "No graphics card in use"
     shown = f"{machine.around.text()} {machine.advice.text()}"
-    assert shown.count("No NVIDIA driver answers on this computer.") == 1
+    assert shown.count("No NVIDIA card found.") == 1
     row = models.list.rows["catalogue:nvidia-nvfp4"]
     assert "It needs an NVIDIA card." in row.fit.text()
     assert "The starter model runs on every computer" in row.fit.text()
@@ -137,7 +137,7 @@ def test_every_control_has_a_name(models: ModelsWindow, library: ScriptedLibrary
 def test_headings_tell_what_is_here(models: ModelsWindow, library: ScriptedLibrary) -> None:
     library.show(library_of(mine("m", ModelState.INSTALLED)))
     here, there = (models.list._headings[one] for one in (True, False))
-    order = [models.list._column.itemAt(at).widget() for at in range(models.list._column.count() - 1)]
+    order = [models.list.column.itemAt(at).widget() for at in range(models.list.column.count() - 1)]
     assert order.index(here) < order.index(models.list.rows["m"]) < order.index(there)
     assert order.index(there) < order.index(models.list.rows["catalogue:google-bf16"])
 

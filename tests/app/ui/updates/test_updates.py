@@ -30,7 +30,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is opened in other programs."""
     seen: list[str] = []
     monkeypatch.setattr(
-        "app.ui.updates.coordinator.QDesktopServices.openUrl", lambda url: seen.append(QUrl(url).toString())
+        "app.ui.widgets.outside.QDesktopServices.openUrl", lambda url: seen.append(QUrl(url).toString())
     )
     return seen
 
@@ -145,10 +145,13 @@ def test_nothing_newer_and_asked_again(qtbot: QtBot, parts: Parts, server: Relea
 def test_a_checkout_says_how_it_is_updated(qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEWPOINT_RELEASES", raising=False)
     dialog = dialog_of(parts)
-    qtbot.waitUntil(lambda: dialog.trouble.isVisible(), timeout=WAIT_MS)
-    assert dialog.trouble.text.text() == texts.GIT_UPDATES
-    assert dialog.trouble.hint.text() == texts.GIT_UPDATES_HINT
-    assert dialog.state.isHidden()
+    reach(qtbot, parts, UpdateState.NOBODY)
+    assert dialog.state.text() == f"{texts.GIT_UPDATES} {texts.GIT_UPDATES_HINT}"
+    assert dialog.trouble.isHidden()  # nothing is wrong
+    assert shown(dialog) == []
+    parts.window.updates.on_updates()  # asked once more, it is the same
+    reach(qtbot, parts, UpdateState.NOBODY)
+    assert parts.preferences.settings.updates_asked == ""
 
 
 def test_offline_says_so(qtbot: QtBot, parts: Parts, server: ReleaseServer) -> None:

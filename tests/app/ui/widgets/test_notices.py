@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pytestqt.qtbot import QtBot
 
 from app.library.queue import Ended
@@ -68,4 +70,58 @@ def test_news_without_a_button_does_nothing(scripted: Parts) -> None:
     scripted.window.notices.show("Two.")
     scripted.window.pane.notice.on_acted()
     assert done == []
+    assert scripted.window.pane.notice.text == "One."
+
+
+def test_what_has_a_button_comes_back_after_what_was_said_later(scripted: Parts) -> None:
+    done: list[str] = []
+    notices, notice = scripted.window.notices, scripted.window.pane.notice
+    notices.show("An update.", action="Tell", do=partial(done.append, "update"))
+    notices.show("Installed.", action="Use it", do=partial(done.append, "use"))
+    notices.show("Passing.")
+    notice._timer.timeout.emit()  # its time is over
+    assert (notice.text, notice.action.text()) == ("Installed.", "Use it")
+    notices.show("Must be read.", stays=True)
+    notices.show("Also passing.")
+    notice.button.click()
+    assert notice.text == "Must be read."
+    notice.button.click()
+    notice.action.click()
+    assert (notice.text, notice.action.text()) == ("An update.", "Tell")
+    assert not notice._timer.isActive()
+    notice.action.click()
+    assert done == ["use", "update"]
+    assert notice.isHidden()
+
+
+def test_an_offer_goes_when_it_was_taken_elsewhere(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
+    library.show(library_of(SMALL))
+    library.download_ended.emit(Ended("m", True, None))
+    scripted.window.notices.show("Something else.", stays=True)
+    scripted.window.models.use_model(SMALL)
+    in_use(qtbot, scripted, SMALL.folder)
+    scripted.window.pane.notice.button.click()
     assert scripted.window.pane.notice.isHidden()
+
+
+def test_the_same_news_is_kept_once(scripted: Parts) -> None:
+    for _ in range(3):
+        scripted.window.notices.show("The same.", stays=True)
+    scripted.window.pane.notice.button.click()
+    assert scripted.window.pane.notice.isHidden()
+
+
+def test_news_of_the_models_window_waits_too(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
+    window = opened(qtbot, scripted)
+    done: list[str] = []
+    window.say("Installed.", action="Build engines", do=partial(done.append, "build"))
+    window.say("Checked.", "All is right.", "good")
+    library.show(library_of(SMALL))
+    window.refresh_list.click()  # something else is done
+    assert (window.strip.text.text(), window.strip.action.text()) == ("Installed.", "Build engines")
+    window.reject()
+    opened(qtbot, scripted)
+    assert window.strip.isVisible()
+    window.strip.action.click()
+    assert done == ["build"]
+    assert window.strip.isHidden()

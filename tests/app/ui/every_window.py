@@ -1,0 +1,166 @@
+"""Every window and dialog of the program at once, with one text in the place of every name, title, path and error."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtWidgets import QDialog, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.base.errors import ErrorReport
+from app.chats.messages import MessageError
+from app.doctor.checks import Finding
+from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
+from app.library.values import FoundAdapter, Leftover, ModelState
+from app.main import Parts
+from app.network.purposes import NetworkUse
+from app.transfers.values import Digest
+from app.ui.engines.card import EngineCard
+from app.ui.engines.log import EngineLog
+from app.ui.gpu.dialog import GpuDialog
+from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
+from app.ui.help.doctor_dialog import DoctorDialog
+from app.ui.help.network_dialog import NetworkDialog
+from app.ui.models.add_dialogs import AdapterDialog, NameDialog
+from app.ui.models.leftovers_dialog import LeftoversDialog
+from app.ui.models.licence_dialog import LicenceDialog
+from app.ui.models.removal_dialog import RemovalDialog
+from app.ui.models.token_dialog import TokenDialog
+from app.ui.settings.dialog import SettingsDialog
+from app.ui.updates.dialog import UpdateDialog
+from app.ui.widgets.bug_dialog import BugDialog
+from app.ui.widgets.question import Question
+from app.updates.release import Release, ReleaseFile
+from app.updates.source import shown_address
+from app.updates.values import Found, UpdateState, UpdateStatus
+from tests.app.ui.sample import ANSWER, add_answer
+from tests.helpers.scripted_gpu import DAMAGED, OFFER, ScriptedGpu
+from tests.helpers.scripted_library import (
+    MACHINE,
+    STARTER,
+    STREAMED,
+    ScriptedLibrary,
+    library_of,
+    mine,
+    offer_of,
+    removal_of,
+)
+from tests.helpers.waiting import WAIT_MS
+
+OTHER_SIZES = 10**9
+
+
+def fill(parts: Parts, text: str, library: ScriptedLibrary) -> None:
+    """Chats, models and news whose names, titles and errors are `text`."""
+    window = parts.window
+    chat = add_answer(parts, ANSWER)
+    parts.controller.rename(chat, text)
+    answer = window.pane.chat.last_answer
+    assert answer is not None
+    answer._problem.set_error(MessageError(text, text, False, text))
+    report = ErrorReport("known", text, text)
+    fit = dataclasses.replace(STREAMED, text=text, hint=text)
+    models = (
+        mine("here", ModelState.READY, title=text, repo=text, folder=Path("/models") / text, fit=fit),
+        mine("broken", ModelState.DAMAGED, "redhat-fp8", title=text, problem=report),
+    )
+    machine = dataclasses.replace(MACHINE, card=text, why_no_card=text)
+    left = (Leftover(Path("/models") / text, OTHER_SIZES, text, True),)
+    library.show(library_of(*models, machine=machine, leftovers=left))
+    header = window.pane.header
+    header.show_status(AnsweringStatus(ModelPhase.FAILED, text, text, text, 0.5, text, text))
+    for link in (window.models.link, window.engines.link):
+        link.show_text("50 % of a download")
+    window.pane.set_status("stopped by you \u00b7 settled in 14 of 48 steps \u00b7 3.1 s \u00b7 82 tokens/s")
+    window.notices.show(text, stays=True, action="Do it", do=window.close)
+    window.pane.undo_bar.show_text(text)
+
+
+def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Callable[[], QWidget]]:
+    """How each dialog is made; the engine card and the models window are not among them."""
+    window, theme = parts.window, parts.themes.theme
+    report = ErrorReport("bug", text, text, text)
+    model = mine("here", ModelState.READY, title=text, repo=text, folder=Path("/models") / text)
+    offer = offer_of(title=text, terms=text, folder=Path("/models") / text)
+    package = ReleaseFile("deb", "dewpoint.deb", OTHER_SIZES, Digest("sha256", "0" * 64))
+    found = Found(Release("9.0.0", "2027-01-01", (text,), (package,)), "deb", package, "", Path("/updates") / text)
+    uses = (*library.services.network.uses(shown_address()), NetworkUse(text, text, text, text))
+
+    def doctor() -> QWidget:
+        dialog = DoctorDialog(parts.gpu, theme, window)
+        for status in ("pass", "note", "fail"):
+            parts.gpu.check_arrived.emit(Finding("Graphics card", status, text, text))  # type: ignore[arg-type]
+        parts.gpu.checks_ended.emit()
+        return dialog
+
+    def update() -> QWidget:
+        parts.updates.status = UpdateStatus(UpdateState.READY, found, report=ErrorReport("known", text, text))
+        return UpdateDialog(parts.updates, parts.preferences, theme, window)
+
+    return {
+        "settings": lambda: SettingsDialog(parts.preferences, parts.themes, window),
+        "keys": lambda: ShortcutsDialog(window),
+        "about": lambda: AboutDialog(theme, window),
+        "doctor": doctor,
+        "network": lambda: NetworkDialog(uses, parts.preferences, theme, window),
+        "update": update,
+        "bug": lambda: BugDialog(report, theme, window),
+        "question": lambda: Question(text, text, text, "Delete", theme, window),
+        "licence": lambda: LicenceDialog(offer, 1.0, theme, window),
+        "licence refused": lambda: LicenceDialog(
+            dataclasses.replace(offer, problem=ErrorReport("known", text, text)), 1.0, theme, window
+        ),
+        "gpu": lambda: GpuDialog(dataclasses.replace(OFFER, card=text, folder=Path("/gpu") / text), theme, window),
+        "name": lambda: NameDialog(theme, window),
+        "adapter": lambda: AdapterDialog(
+            FoundAdapter(Path("/x") / text, text, text), (STARTER, model), text, theme, window
+        ),
+        "leftovers": lambda: LeftoversDialog(library, theme, window),
+        "removal": lambda: RemovalDialog(
+            removal_of(model, kept=(Path("/x") / text,), engines=(Path("/e") / text,), engine_size=1), theme, window
+        ),
+        "token": lambda: TokenDialog(library.services.tokens, theme, window),
+    }
+
+
+def open_models(parts: Parts, text: str) -> QDialog:
+    """The models window, with news, and the line about the add-on."""
+    parts.window.models.show_page()
+    page = parts.window.models.page
+    assert page is not None
+    page.say(text, text, "bad", "Do it", page.close)
+    if isinstance(parts.gpu, ScriptedGpu):
+        parts.gpu.show(dataclasses.replace(DAMAGED, damaged=(text,), card=text))
+    return page
+
+
+def open_card(qtbot: QtBot, parts: Parts, text: str) -> EngineCard:
+    """The engine card of a model of that name."""
+    qtbot.waitUntil(lambda: parts.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
+    parts.controller.model._choice = ModelChoice(Path("/models/x"), "fake", text)
+    parts.window.engines.on_engines()
+    card = parts.window.engines.card
+    assert card is not None
+    qtbot.waitUntil(lambda: card._status is not None, timeout=WAIT_MS)
+    return card
+
+
+def open_log(parts: Parts, card: EngineCard) -> EngineLog:
+    """The log of what the card shows."""
+    assert card.offer is not None
+    return EngineLog(parts.engines, card.offer, parts.themes.theme, card)
+
+
+def every_window(qtbot: QtBot, parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, QWidget]:
+    """All of them, open."""
+    card = open_card(qtbot, parts, text)
+    fill(parts, text, library)
+    windows: dict[str, QWidget] = {
+        "main": parts.window, "models": open_models(parts, text), "card": card, "log": open_log(parts, card)
+    }  # fmt: skip
+    windows |= {name: make() for name, make in dialogs(parts, text, library).items()}
+    for window in windows.values():
+        window.show()
+    return windows

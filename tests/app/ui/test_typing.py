@@ -1,0 +1,218 @@
+"""What is typed ends in the message box, wherever the last click was; version arrows keep their place and the focus."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.main import Parts
+from app.ui.chat.answer_view import AnswerView
+from app.ui.chat.sibling_switch import SiblingSwitch
+from inference.params import SamplerParams
+from tests.app.ui.sample import ANSWER, add_answer
+from tests.app.ui.test_window_list import add_chats
+from tests.helpers.scripted_process import committed, finished
+from tests.helpers.waiting import WAIT_MS, steady
+
+LENGTHS = ("One line.", "\n\n".join(f"Paragraph {number} of a long answer." for number in range(40)), "Two.\n\nLines.")
+
+
+def type_now(qtbot: QtBot, text: str) -> None:
+    """To whatever has the focus at each letter, as a keyboard does."""
+    for letter in text:
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        qtbot.keyClicks(focused, letter)
+
+
+def ready(qtbot: QtBot, parts: Parts) -> None:
+    """The window has the keyboard."""
+    parts.window.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is parts.window, timeout=WAIT_MS)
+    parts.window.pane.composer.setFocus()
+
+
+def click(qtbot: QtBot, widget: QWidget, place: QPoint | None = None) -> None:
+    """As a mouse does: the focus first."""
+    if widget.focusPolicy() & Qt.FocusPolicy.ClickFocus:
+        widget.setFocus(Qt.FocusReason.MouseFocusReason)
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place or widget.rect().center())
+
+
+def add_versions(parts: Parts, *bodies: str, before: int = 0) -> str:
+    """A chat whose last question has several answers, the last of them shown; `before` other questions stand above."""
+    chat, parent = None, None
+    for number in range(before + 1):
+        user = parts.store.add_user_message(chat, f"Question {number}")
+        chat = user.conversation_id
+        for body in bodies if number == before else ("Yes.",):
+            answer = parts.store.begin_answer(chat, user.id, seed=1, params=SamplerParams(), model="m", backend="fake")
+            parts.store.commit_block(answer.id, committed(body))
+            parts.store.finish_answer(answer.id, finished(body))
+            parent = answer.id
+    assert parent is not None
+    assert chat is not None
+    parts.controller.open_chat(chat)
+    return chat
+
+
+def switch_of(parts: Parts) -> SiblingSwitch:
+    """The arrows of the newest answer."""
+    answer = parts.window.pane.chat.last_answer
+    assert isinstance(answer, AnswerView)
+    return answer.siblings
+
+
+def at_rest(qtbot: QtBot, parts: Parts) -> None:
+    """The chat is laid out."""
+    chat = parts.window.pane.chat
+    qtbot.waitUntil(lambda: not chat._settling.isActive(), timeout=WAIT_MS)
+    qtbot.waitUntil(steady(lambda: [item.geometry() for item in chat.items]), timeout=WAIT_MS)
+
+
+def test_after_a_click_on_a_chat_letters_go_to_the_message_box(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two", "how are other chats found?")
+    ready(qtbot, parts)
+    rows = parts.window.sidebar.list
+    click(qtbot, rows.viewport(), rows.visualItemRect(rows.item(2)).center())
+    assert parts.controller.chat_id == ids[1]
+    rows.setFocus(Qt.FocusReason.MouseFocusReason)
+    type_now(qtbot, "how are you")
+    assert parts.window.pane.composer.text == "how are you"
+    assert parts.controller.chat_id == ids[1]
+
+
+def test_letters_of_an_input_method_go_there_too(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two")
+    ready(qtbot, parts)
+    parts.controller.open_chat(ids[0])
+    rows = parts.window.sidebar.list
+    rows.setFocus()
+    event = QInputMethodEvent()
+    event.setCommitString("\u3053\u3093")
+    QApplication.sendEvent(rows, event)
+    assert parts.window.pane.composer.text == "\u3053\u3093"
+
+
+def test_keys_of_the_list_stay_the_lists(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two")
+    ready(qtbot, parts)
+    parts.controller.open_chat(ids[0])
+    rows = parts.window.sidebar.list
+    rows.setFocus()
+    qtbot.keyClick(rows, Qt.Key.Key_Down)
+    assert parts.controller.chat_id == ids[1]
+    qtbot.keyClick(rows, Qt.Key.Key_Delete)
+    assert rows.ids() == [ids[0]]
+    type_now(qtbot, "x")
+    assert parts.window.pane.composer.text == "x"
+
+
+def test_after_every_click_letters_go_to_the_message_box(qtbot: QtBot, parts: Parts) -> None:
+    add_answer(parts, ANSWER)
+    ready(qtbot, parts)
+    pane, composer = parts.window.pane, parts.window.pane.composer
+    answer = pane.chat.last_answer
+    assert answer is not None
+    texts = [each for each in answer.findChildren(QAbstractScrollArea) if each.accessibleName()]
+    assert len(texts) > 1
+    places = [
+        answer._copy, pane.chat.viewport(), pane.chat, parts.window.sidebar, parts.window.sidebar.new_chat, pane.header,
+        pane.status, *(each.viewport() for each in texts), *texts,
+    ]  # fmt: skip
+    for place in places:
+        composer.clear()
+        composer.setFocus()
+        click(qtbot, place)
+        type_now(qtbot, "a b")
+        assert composer.text == "a b", place
+
+
+def test_text_is_pasted_where_it_belongs(qtbot: QtBot, parts: Parts) -> None:
+    add_chats(parts, "One")
+    ready(qtbot, parts)
+    QGuiApplication.clipboard().setText("from elsewhere")
+    parts.window.sidebar.list.setFocus()
+    qtbot.keyClick(parts.window.sidebar.list, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert parts.window.pane.composer.text == "from elsewhere"
+
+
+@pytest.mark.parametrize("vanishes", ["undo", "list", "example", "notice"])
+def test_the_focus_of_what_vanishes_goes_to_the_message_box(qtbot: QtBot, parts: Parts, vanishes: str) -> None:
+    """Not to the next control, which may be "New chat"."""
+    ids = add_chats(parts, "One", "Two")
+    ready(qtbot, parts)
+    window, pane = parts.window, parts.window.pane
+    if vanishes == "undo":
+        parts.controller.delete(ids[0])
+        pane.undo_bar.button.setFocus()
+        pane.undo_bar.button.click()
+    elif vanishes == "list":
+        window.sidebar.list.setFocus()
+        window.actions_by_name["chat_list"].trigger()
+    elif vanishes == "example":
+        pane.empty.examples[0].setFocus()
+        pane.empty.examples[0].click()
+    else:
+        window.notices.show("News.", stays=True)
+        pane.notice.button.setFocus()
+        pane.notice.button.click()
+    assert pane.composer.box.hasFocus()
+
+
+@pytest.mark.parametrize("before", [0, 12])
+def test_version_arrows_stay_under_the_pointer_and_keep_the_focus(qtbot: QtBot, parts: Parts, before: int) -> None:
+    add_versions(parts, *LENGTHS, before=before)
+    ready(qtbot, parts)
+    at_rest(qtbot, parts)
+    seen = []
+    for step in (-1, -1, 1, 1, -1):
+        switch = switch_of(parts)
+        arrow = switch._next if step > 0 else switch._previous
+        place = arrow.mapTo(parts.window, QPoint(0, 0))
+        click(qtbot, arrow)
+        at_rest(qtbot, parts)
+        switch = switch_of(parts)
+        arrow = switch._next if step > 0 else switch._previous
+        assert arrow.mapTo(parts.window, QPoint(0, 0)) == place
+        assert switch.focused_step != 0
+        answer = parts.window.pane.chat.last_answer
+        assert answer is not None
+        seen.append(LENGTHS.index(answer.source()))
+        assert answer.height() >= answer.sizeHint().height()  # nothing of it is cut off
+        assert answer.body.height() >= answer.body.sizeHint().height()
+    assert seen == [1, 0, 1, 2, 1]
+    type_now(qtbot, "thanks")
+    assert parts.window.pane.composer.text == "thanks"
+
+
+def test_versions_by_key(qtbot: QtBot, parts: Parts) -> None:
+    add_versions(parts, *LENGTHS)
+    ready(qtbot, parts)
+    assert parts.window.actions_by_name["earlier_version"].isEnabled()
+    for key, body in ((Qt.Key.Key_Left, 1), (Qt.Key.Key_Left, 0), (Qt.Key.Key_Left, 0), (Qt.Key.Key_Right, 1)):
+        qtbot.keyClick(parts.window.pane.composer.box, key, Qt.KeyboardModifier.AltModifier)
+        answer = parts.window.pane.chat.last_answer
+        assert answer is not None
+        assert answer.source() == LENGTHS[body]
+        assert parts.window.pane.composer.box.hasFocus()
+    add_answer(parts, ANSWER)
+    assert not parts.window.actions_by_name["earlier_version"].isEnabled()
+
+
+def test_the_next_message_takes_the_room_back(qtbot: QtBot, parts: Parts) -> None:
+    chat = add_versions(parts, *LENGTHS[1:])
+    ready(qtbot, parts)
+    at_rest(qtbot, parts)
+    view = parts.window.pane.chat
+    view.step_version(-1)
+    at_rest(qtbot, parts)
+    view.step_version(1)
+    at_rest(qtbot, parts)
+    assert view._floor.height() > 0
+    parts.controller.open_chat(None)
+    parts.controller.open_chat(chat)
+    assert view._floor.height() == 0
