@@ -50,14 +50,14 @@ PRETENDED = "RTX 4070"
 FADE_MS = 700
 LIMIT_SECONDS = 60
 QUESTION = "What happens in every step while you write an answer?"
-SAMPLE_QUESTION = "Please explain merge sort, with code and a table.\n\nThank you!"
-SAMPLE_ANSWER = """## Sorting, briefly
+SAMPLE_QUESTION = "Please explain merge sort, with code, a table and the formula.\n\nThank you!"
+SAMPLE_ANSWER = r'''## Sorting, briefly
 
 Here is a **stable merge sort**, with *notes* and `inline code`. See [the article](https://example.org/merge_sort).
 
 ```python
 def merge_sort(items: list[int]) -> list[int]:
-    \"\"\"Sort without changing the input.\"\"\"
+    """Sort without changing the input."""
     if len(items) < 2:
         return items
     half = len(items) // 2
@@ -66,9 +66,11 @@ def merge_sort(items: list[int]) -> list[int]:
 
 | Case | Steps | Memory |
 |---|---:|---:|
-| best | n log n | n |
-| worst | n log n | n |
-"""
+| best | $n \log_2 n$ | $n$ |
+| worst | $n \log_2 n$ | $n$ |
+
+$$T(n) = 2\,T\left(\frac{n}{2}\right) + n = n \log_2 n + n$$
+'''
 SAMPLE_FIGURES = Finished(
     reason="end_of_text", answer=SAMPLE_ANSWER, thinking="", seed=1, steps_per_block=(14,), max_steps=48,
     answer_tokens=180, tokens_per_step=12.9, time_to_first_draft=0.1, time_to_first_block=2.0, wall_seconds=2.2,
