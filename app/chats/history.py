@@ -70,7 +70,6 @@ WITH RECURSIVE branch (id, parent_id) AS (
 )
 {MESSAGE_SQL} WHERE m.id IN (SELECT id FROM branch)
 """
-_TITLE_SOURCE = 2_000  # characters of the first message that its title is made from
 
 
 class HistoryStore:
@@ -241,7 +240,7 @@ class HistoryStore:
             message = self._writer.insert(chat.id, chat.head_message_id, "user", MessageState.DONE, text)
             sql = "DELETE FROM unsent WHERE slot = ? AND TRIM(body, char(10)) = ?"
             self._db.execute(sql, [conversation_id or NEW_SLOT, text.strip("\n")])
-            title = title_from_text(text.lstrip()[:_TITLE_SOURCE])
+            title = title_from_text(text)
             if chat.title_source == "default" and title:
                 sql = "UPDATE conversation SET title = ?, title_source = 'first_message' WHERE id = ?"
                 self._db.execute(sql, [title, chat.id])

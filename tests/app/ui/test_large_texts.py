@@ -53,17 +53,3 @@ def test_a_large_text_is_sent_and_comes_back(
     again = make_window()
     qtbot.waitUntil(lambda: len(again.window.pane.chat.items) == 2, timeout=WAIT_MS)
     assert longest_block(again) <= MOST_CHARACTERS + 8
-
-
-def test_a_title_is_made_of_the_beginning_alone(qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[int] = []
-
-    def noting(text: str, limit: int = 48) -> str:
-        read.append(len(text))
-        return text[:limit]
-
-    monkeypatch.setattr("app.chats.history.title_from_text", noting)
-    parts.window.pane.composer.set_text("\n" * 5_000 + "a" * 1_000_000)
-    parts.window.pane.composer.on_send_requested()
-    qtbot.waitUntil(lambda: bool(read), timeout=WAIT_MS)
-    assert max(read) <= 2_000
