@@ -1,4 +1,4 @@
-"""The rendered part of an answer: prose, code blocks and tables under each other."""
+"""The rendered part of an answer: prose, code blocks, tables and formulas under each other."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.long_text import LongText
-from app.ui.chat.markdown import Code, Plain, Prose, Segment, Table, segments_from_markdown
+from app.ui.chat.markdown import Code, FormulaBlock, Plain, Prose, Segment, Table, segments_from_markdown
 from app.ui.chat.markdown_html import list_inset
-from app.ui.chat.table_text import TableText
+from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.widgets.theme import Theme
 
 _SPACING = 12
@@ -19,9 +19,12 @@ _BAR, _BAR_ROOM = 3, 15
 _KINDS: dict[type, type[CodeBlock] | type[FlowText] | type[LongText]] = {
     Code: CodeBlock,
     Table: TableText,
+    FormulaBlock: FormulaText,
     Plain: LongText,
     Prose: FlowText,
 }
+
+_NAMES: dict[type, str] = {Table: "Table", FormulaBlock: "Formula", Prose: "Answer text"}
 
 
 class FramedPart(QWidget):
@@ -124,6 +127,6 @@ def _show(part: CodeBlock | FlowText | LongText, segment: Segment) -> None:
             part.set_code(code)
         case LongText(), Plain(text):
             part.set_content(text)
-        case FlowText(), (Prose() | Table()) as content:
+        case FlowText(), (Prose() | Table() | FormulaBlock()) as content:
             part.set_content(content)
-            part.setAccessibleName("Table" if isinstance(content, Table) else "Answer text")
+            part.setAccessibleName(_NAMES[type(content)])

@@ -15,6 +15,7 @@ from PySide6.QtGui import (
     QDesktopServices,
     QFocusEvent,
     QPalette,
+    QResizeEvent,
     QTextCursor,
     QTextDocument,
     QTextFormat,
@@ -23,8 +24,16 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip
 
-from app.ui.chat.formulas import NAME, Formula, FormulaObject, Wanted, formula_setter
-from app.ui.chat.markdown import Prose, Table
+from app.ui.chat.formulas import (
+    LEAST_PART,
+    NAME,
+    Formula,
+    FormulaObject,
+    Wanted,
+    formula_setter,
+    room_for_formula,
+)
+from app.ui.chat.markdown import FormulaBlock, Prose, Table
 from app.ui.chat.markdown_html import MarkdownHtml, list_inset
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme
@@ -41,7 +50,9 @@ class FlowText(QTextBrowser):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._content: Prose | Table | str = ""
+        self._content: Prose | Table | FormulaBlock | str = ""
+        self._widths: list[float] = []
+        self._room = 0.0
         self._waits = False
         self._links = False
         self._formulas = FormulaObject(self)
@@ -60,7 +71,7 @@ class FlowText(QTextBrowser):
         self.highlighted.connect(self.on_link_highlighted)
         self.setAccessibleName("Message text")
 
-    def set_content(self, content: Prose | Table | str) -> None:
+    def set_content(self, content: Prose | Table | FormulaBlock | str) -> None:
         """Show blocks of Markdown, or a text as it is."""
         self._content = content
         self._render()
@@ -98,10 +109,18 @@ class FlowText(QTextBrowser):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if self._links else Qt.FocusPolicy.ClickFocus)
         self._fit()
 
-    def _show_blocks(self, content: Prose | Table) -> None:
+    def _show_blocks(self, content: Prose | Table | FormulaBlock) -> None:
         self._waits = False
+        self._widths = []
+        self._room = room_for_formula(self.viewport().width())
         maker = MarkdownHtml(self._theme, self._formula)
-        text = maker.prose(content) if isinstance(content, Prose) else maker.table(content)
+        match content:
+            case Prose():
+                text = maker.prose(content)
+            case Table():
+                text = maker.table(content)
+            case FormulaBlock():
+                text = maker.formula_alone(content)
         self._links = "<a href" in text
         self._formulas.formulas = maker.formulas
         self.document().setIndentWidth(list_inset(self._theme))
@@ -114,7 +133,15 @@ class FlowText(QTextBrowser):
         if not setter.is_done(wanted) and not self._waits:
             self._waits = True
             setter.progressed.connect(self.on_formulas_set, Qt.ConnectionType.SingleShotConnection)
-        return setter.formula(wanted)
+        formula = setter.formula(wanted)
+        if formula is None or not self._formulas.shrinks:
+            return formula
+        self._widths.append(formula.width)
+        return formula if self._fits(formula.width, self._room) else None
+
+    def _fits(self, width: float, room: float) -> bool:
+        """Whether a formula within a line can be read; if not, it is shown as it was written, and wraps."""
+        return width * LEAST_PART <= room
 
     def on_formulas_set(self) -> None:
         """Formulas that were shown as they were written may be shown as formulas now."""
@@ -159,6 +186,13 @@ class FlowText(QTextBrowser):
             QToolTip.hideText()
 
     # -- Qt ---------------------------------------------------------------------------------------------------------
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """At another width, formulas may have room that had none, or have it no longer."""
+        super().resizeEvent(event)
+        room = room_for_formula(self.viewport().width())
+        if any(self._fits(width, room) != self._fits(width, self._room) for width in self._widths):
+            self._render()
 
     def loadResource(self, type: int, name: QUrl | str) -> Any:
         """Nothing is ever loaded, from nowhere."""

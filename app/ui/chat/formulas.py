@@ -16,7 +16,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from PySide6.QtCore import QByteArray, QObject, QRect, QRectF, QSizeF, QTimer, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPyTextObject, QTextDocument, QTextFormat
+from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPyTextObject, QTextBlock, QTextDocument, QTextFormat
 from PySide6.QtSvg import QSvgRenderer
 
 MAX_SOURCE = 1_200
@@ -25,6 +25,7 @@ MAX_EDGE = 3_000.0  # pixels at a size of 16
 SLICE_SECONDS = 0.02
 TOLD_SECONDS = 0.4
 CACHED = 600
+LEAST_PART = 0.75  # of its size that a formula within a line is made smaller to: less cannot be read
 NAME = "formula:"
 # They define, load, address or move, or make room as large as they like.
 _REFUSED = re.compile(
@@ -221,17 +222,18 @@ class FormulaObject(QPyTextObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.formulas: list[Formula] = []
+        self.shrinks = True
 
     def attach(self, document: QTextDocument) -> None:
         """Paint the pictures of this document."""
         document.documentLayout().registerHandler(QTextFormat.ObjectTypes.ImageObject.value, self)
 
     def intrinsicSize(self, doc: QTextDocument, posInDocument: int, format: QTextFormat) -> QSizeF:
-        """The room of a formula: a wide one is made smaller until it fits."""
+        """The room of a formula: one that is a little too wide is made smaller, unless it can be scrolled."""
         formula = self._formula(format)
         if formula is None:
             return QSizeF(0, 0)
-        part = self._part(formula, doc)
+        part = self._part(formula, doc, doc.findBlock(posInDocument))
         return QSizeF(formula.width * part + 2, formula.height * part)
 
     def drawObject(
@@ -240,17 +242,21 @@ class FormulaObject(QPyTextObject):
         """Paint a formula."""
         formula = self._formula(format)
         if formula is not None:
-            part = self._part(formula, doc)
             block = doc.findBlock(posInDocument)
+            part = self._part(formula, doc, block)
             line = block.layout().lineForTextPosition(posInDocument - block.position())
             top = rect.top() - (line.height() - rect.height()) / 2  # of the line
             top += line.ascent() - formula.ascent * part
             box = QRectF(rect.left() + 1, top, formula.width * part, formula.height * part)
             formula.drawing.render(painter, box)
 
-    def _part(self, formula: Formula, document: QTextDocument) -> float:
-        room = document.textWidth() - 60
-        return min(1.0, room / formula.width) if room > 0 else 1.0
+    def _part(self, formula: Formula, document: QTextDocument, block: QTextBlock) -> float:
+        if not self.shrinks or document.textWidth() <= 0:
+            return 1.0
+        items = block.textList()
+        inset = items.format().indent() * document.indentWidth() + 8 if items is not None else 0.0
+        room = min(room_for_formula(document.textWidth()), document.textWidth() - inset)
+        return min(1.0, max(LEAST_PART * 0.8, room / formula.width))  # in deep lists it is a little smaller still
 
     def _formula(self, picture: QTextFormat) -> Formula | None:
         name = picture.toImageFormat().name()
@@ -258,6 +264,11 @@ class FormulaObject(QPyTextObject):
         if name == number or not number.isdigit() or int(number) >= len(self.formulas):
             return None
         return self.formulas[int(number)]
+
+
+def room_for_formula(width: float) -> float:
+    """Pixels that a formula may take within a text of a width: lists and quotes need some."""
+    return width - 60
 
 
 @lru_cache(maxsize=400)

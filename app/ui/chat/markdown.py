@@ -1,8 +1,9 @@
 """Answers are Markdown; this module reads them into a small tree of frozen blocks, with markdown-it's parser.
 
-`segments_from_markdown` cuts an answer into what gets a widget of its own (code, tables, text that is too much to be
-set) and the prose between. `app.ui.chat.markdown_html` makes HTML of the prose. Every text is a valid document: what is
-not understood stays literal, and what would take too long to read is shown as plain text.
+`segments_from_markdown` cuts an answer into what gets a widget of its own (code, tables, formulas on lines of their
+own, text that is too much to be set) and the prose between. `app.ui.chat.markdown_html` makes HTML of the prose. Every
+text is a valid document: what is not understood stays literal, and what would take too long to read is shown as plain
+text.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ CODE_LINE = 0.25
 MAX_CELL = 1_000
 SAFE_LINK = re.compile(r"(?i)^(https?://|mailto:)")
 _BREAK = re.compile(r"(?i)<br[ \t]*/?>")
+_OPENERS = ("bold", "italic", "strike", "link")
 _PRICE = re.compile(r"\d[\d.,]*\s[^\\^_=+{}<>]*")
 
 
@@ -145,7 +147,7 @@ class Segment:
         frames: What it stands in, from the outside in: "list" or "quote".
     """
 
-    content: Prose | Code | Table | Plain
+    content: Prose | Code | Table | FormulaBlock | Plain
     frames: tuple[str, ...] = ()
 
 
@@ -189,7 +191,44 @@ def blocks_from_markdown(text: str) -> tuple[Block, ...]:
 
 
 def _blocks(nodes: Sequence[SyntaxTreeNode]) -> tuple[Block, ...]:
-    return tuple(block for node in nodes if (block := _block(node)) is not None)
+    blocks = (block for node in nodes if (block := _block(node)) is not None)
+    return tuple(part for block in blocks for part in _without_formulas(block))
+
+
+def _without_formulas(block: Block) -> Iterator[Block]:
+    """A paragraph, cut where a formula stands on a line of its own inside of its dollars or brackets."""
+    if not isinstance(block, Paragraph) or not any(_is_display(piece) for piece in block.line):
+        yield block
+        return
+    waiting: list[Inline] = []
+    for row in _rows(block.line):
+        if len(row) == 1 and _is_display(row[0]):
+            if waiting:
+                yield Paragraph(tuple(waiting))
+                waiting = []
+            yield FormulaBlock(row[0].text, row[0].mark)
+            continue
+        waiting.extend([Inline("break"), *row] if waiting else row)
+    if waiting:
+        yield Paragraph(tuple(waiting))
+
+
+def _is_display(piece: Inline) -> bool:
+    return piece.kind == "math" and piece.mark in ("$$", "\\[")
+
+
+def _rows(line: Line) -> Iterator[list[Inline]]:
+    """Cut at the breaks that stand in no bold text, link or the like."""
+    row: list[Inline] = []
+    opened = 0
+    for piece in line:
+        if piece.kind == "break" and not opened:
+            yield row
+            row = []
+            continue
+        opened += 1 if piece.kind in _OPENERS else -1 if piece.kind.startswith("/") else 0
+        row.append(piece)
+    yield row
 
 
 def _block(node: SyntaxTreeNode) -> Block | None:
@@ -200,9 +239,6 @@ def _block(node: SyntaxTreeNode) -> Block | None:
             return Heading(int(node.tag[1]), _line(node))
         case "paragraph":
             line = _line(node)
-            # A formula alone in a paragraph that is written inside of its dollars or brackets.
-            if len(line) == 1 and line[0].kind == "math" and line[0].mark in ("$$", "\\["):
-                return FormulaBlock(line[0].text, line[0].mark)
             return Paragraph(line) if line else None
         case "math_block":
             return FormulaBlock(node.content.strip(), node.markup or "$$")
@@ -350,7 +386,7 @@ def _split(blocks: Sequence[Block]) -> Iterator[Segment]:
 
 def _pieces(block: Block) -> Iterator[Segment]:
     match block:
-        case Code() | Plain():
+        case Code() | Plain() | FormulaBlock():
             yield Segment(block)
         case Table():
             yield Segment(block if _is_settable(block) else Plain(_table_source(block)))

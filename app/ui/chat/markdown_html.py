@@ -86,6 +86,10 @@ class MarkdownHtml:
         align = ' align="right"' if leftward else ""
         return f'<table border="1" cellspacing="0" cellpadding="0"{align} style="{style}">{"".join(lines)}</table>'
 
+    def formula_alone(self, block: FormulaBlock) -> str:
+        """A formula with a widget of its own."""
+        return f'<p align="center" style="margin:0;">{self._math(block.source, block.mark, True)}</p>'
+
     def line(self, line: Line) -> str:
         """One line: `<b> <i> <s> <a> <br> <span> <sup>`, pictures of formulas, and escaped text."""
         return "".join(self._inline(piece.kind, piece.text, piece.mark) for piece in line)
@@ -105,9 +109,6 @@ class MarkdownHtml:
                 return f'<p style="margin:0 0 {bottom}px 0; {self._line}">{self.line(line)}</p>'
             case Heading(level, line):
                 return self._heading(level, line, first)
-            case FormulaBlock(source, mark):
-                edge = self._gap
-                return f'<p align="center" style="margin:{edge}px 0 {edge}px 0;">{self._math(source, mark, True)}</p>'
             case Rule():
                 return self._rule()
             case Quote(blocks):

@@ -1,4 +1,4 @@
-"""A table of an answer: it keeps its words whole, and scrolls sideways where it is wider than the answer."""
+"""Tables and formulas of an answer: they keep their size, and scroll sideways where they are wider than the answer."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from app.ui.chat.flow_text import FlowText
 from app.ui.widgets.theme import Theme
 
 
-class TableText(FlowText):
-    """One table."""
+class WideText(FlowText):
+    """Something that may be wider than the answer."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
-        self.setWordWrapMode(QTextOption.WrapMode.WordWrap)
+        self._formulas.shrinks = False
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        self.setAccessibleName("Table")
 
     def on_document_size_changed(self, size: QSizeF) -> None:
-        """Take the height of the table, and of the scroll bar under one that is too wide."""
+        """Take the height of the text, and of the scroll bar under one that is too wide."""
         too_wide = size.width() > self.viewport().width() + 1
         bar = self.horizontalScrollBar().sizeHint().height() if too_wide else 0
         height = max(1, math.ceil(size.height()) + bar)
@@ -43,3 +42,29 @@ class TableText(FlowText):
         if event.type() == QEvent.Type.Resize:
             self._fit()
         return done
+
+
+class TableText(WideText):
+    """One table; its words stay whole."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
+        self.setWordWrapMode(QTextOption.WrapMode.WordWrap)
+        self.setAccessibleName("Table")
+
+
+class FormulaText(WideText):
+    """A formula on lines of its own: in the middle where there is room, else from its beginning on."""
+
+    def _fit(self) -> None:
+        self._take_width()
+        super()._fit()
+
+    def _take_width(self) -> None:
+        """Qt would centre what is too wide, and its beginning could never be scrolled to."""
+        widest = max((math.ceil(formula.width) + 4 for formula in self._formulas.formulas), default=0)
+        if widest > self.viewport().width():
+            self.setLineWrapMode(QTextBrowser.LineWrapMode.FixedPixelWidth)
+            self.setLineWrapColumnOrWidth(widest)
+        else:
+            self.setLineWrapMode(QTextBrowser.LineWrapMode.WidgetWidth)

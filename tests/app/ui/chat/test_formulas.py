@@ -11,7 +11,8 @@ from app.ui.chat import formulas
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.formulas import Formula, FormulaSetter, Wanted, formula_setter, set_formula, size_for_baseline
-from app.ui.chat.markdown import Prose, segments_from_markdown
+from app.ui.chat.markdown import FormulaBlock, Prose, segments_from_markdown
+from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.widgets.colours import DARK, LIGHT
 from app.ui.widgets.theme import Theme
 from tests.helpers.waiting import WAIT_MS
@@ -65,8 +66,8 @@ def wanted(source: str, display: bool = False, size: float = 16.0, color: str = 
 def shown(source: str, qtbot: QtBot, theme: Theme = THEME) -> FlowText:
     """An answer of one text, with all of its formulas set."""
     (segment,) = segments_from_markdown(source)
-    assert isinstance(segment.content, Prose)
-    text = FlowText(theme)
+    assert isinstance(segment.content, Prose | FormulaBlock)
+    text = FlowText(theme) if isinstance(segment.content, Prose) else FormulaText(theme)
     qtbot.addWidget(text)
     text.resize(500, 100)
     text.show()
@@ -168,10 +169,10 @@ def test_room_below_the_baseline(qapp: QApplication) -> None:
 
 
 def test_formulas_are_copied_as_they_were_written(qtbot: QtBot) -> None:
-    text = shown("one $x^2$ two \\(y\\) three\n\n\\[\nz < 1\n\\]", qtbot)
+    text = shown("one $x^2$ two \\(y\\) three \\[z < 1\\]", qtbot)
     text.selectAll()
     data = text.createMimeDataFromSelection()
-    assert data.text() == "one $x^2$ two \\(y\\) three\n\\[z < 1\\]"
+    assert data.text() == "one $x^2$ two \\(y\\) three \\[z < 1\\]"
     assert "<img" not in data.html()
     assert "$x^2$" in data.html()
     cursor = text.textCursor()
@@ -188,11 +189,84 @@ def test_broken_formulas_stay_in_the_answer_as_they_were_written(qtbot: QtBot) -
     assert text.toPlainText().replace("\ufffc", "*") == "a $\\frac{1}$ b * c $\\foo$ d"
 
 
-def test_a_wide_formula_fits_its_column(qtbot: QtBot) -> None:
-    text = shown("$$" + "+".join(f"x_{{{number}}}" for number in range(40)) + "$$", qtbot)
+def sum_of(count: int) -> str:
+    """A formula that is as wide as one likes."""
+    return "+".join(f"x_{{{number}}}" for number in range(count))
+
+
+def painted_part(text: FlowText) -> float:
+    """Of its own size at which the first formula is painted."""
+    place = text.document().toRawText().index("\ufffc")
+    width = text._formulas.intrinsicSize(text.document(), place, _format_at(text, place)).width()
+    return (width - 2) / text._formulas.formulas[0].width
+
+
+def _format_at(text: FlowText, place: int) -> QTextFormat:
+    cursor = text.textCursor()
+    cursor.setPosition(place + 1)
+    return cursor.charFormat()
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_wide_formula_scrolls_sideways_in_its_own_size(qtbot: QtBot, scale: float) -> None:
+    text = shown(f"$${sum_of(40)}$$", qtbot, Theme(LIGHT, scale, 10.0 * scale))
     (formula,) = text._formulas.formulas
     assert formula.width > 500
+    assert painted_part(text) == pytest.approx(1.0)
+    bar = text.horizontalScrollBar()
+    assert bar.maximum() >= formula.width - text.viewport().width()
+    assert bar.maximum() <= formula.width - text.viewport().width() + 10
+    assert text.height() >= formula.height + bar.sizeHint().height()
+    text.resize(round(formula.width) + 40, text.height())
+    assert bar.maximum() == 0
+    text.resize(300, text.height())
+    assert bar.maximum() > 0
+
+
+def test_a_wide_formula_begins_at_the_edge_and_a_small_one_stands_in_the_middle(qtbot: QtBot) -> None:
+    wide, small = shown(f"$${sum_of(40)}$$", qtbot), shown("$$x$$", qtbot)
+    assert 0 <= wide.document().begin().layout().lineAt(0).naturalTextRect().left() <= 4
+    assert small.document().begin().layout().lineAt(0).naturalTextRect().center().x() == pytest.approx(250, abs=3)
+
+
+def test_a_formula_of_a_list_keeps_its_place_and_the_numbers_go_on() -> None:
+    kinds = [(type(part.content), part.frames) for part in segments_from_markdown("1. a\n\n   $$x$$\n\n2. b\n")]
+    assert kinds == [(Prose, ()), (FormulaBlock, ("list",)), (Prose, ())]
+
+
+@pytest.mark.parametrize("source", ["It is\n$$x$$\nthere", "- It is\n  $$x$$\n  there", "It is\n\\[x\\]\nthere"])
+def test_a_formula_on_a_line_of_a_paragraph_has_the_width_of_the_answer(source: str) -> None:
+    kinds = [type(part.content) for part in segments_from_markdown(source)]
+    assert kinds == [Prose, FormulaBlock, Prose]
+    assert len(segments_from_markdown("**It is\n$$x$$\nthere**")) == 1
+
+
+def test_a_wide_formula_of_a_table_keeps_its_size(qtbot: QtBot) -> None:
+    body = AnswerBody(THEME)
+    qtbot.addWidget(body)
+    body.resize(400, 200)
+    body.show()
+    body.set_markdown(f"| a |\n|---|\n| ${sum_of(40)}$ |\n")
+    qtbot.waitUntil(lambda: not formula_setter().waiting, timeout=WAIT_MS)
+    (table,) = body.parts
+    assert isinstance(table, TableText)
+    qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() > 0, timeout=WAIT_MS)
+    assert painted_part(table) == pytest.approx(1.0)
+
+
+def test_formulas_within_a_line_are_never_too_small_to_be_read(qtbot: QtBot) -> None:
+    """A little too wide: a little smaller; wider: as it was written, until there is room."""
+    text = shown(f"a ${sum_of(40)}$ b", qtbot)
+    assert text._formulas.formulas == []
+    assert "x_{39}" in text.toPlainText()
     assert text.document().idealWidth() <= 500
+    text.resize(2000, 100)
+    (formula,) = text._formulas.formulas
+    assert painted_part(text) == pytest.approx(1.0)
+    text.resize(round(formula.width * 0.9) + 60, 100)
+    assert painted_part(text) == pytest.approx(0.9, abs=0.05)
+    text.resize(round(formula.width * 0.6), 100)
+    assert "x_{39}" in text.toPlainText()
 
 
 def test_pictures_that_are_no_formulas_take_no_room(qapp: QApplication, qtbot: QtBot) -> None:
