@@ -315,7 +315,7 @@ def _inlines(nodes: Sequence[SyntaxTreeNode]) -> Iterator[Inline]:
         elif node.type == "link":
             yield from _link(node)
         elif node.type == "image":
-            yield from (Inline("italic"), Inline("text", node.content.strip() or "image"), Inline("/italic"))
+            yield from _picture(node)
         elif node.type in ("softbreak", "hardbreak"):
             yield Inline("break")
         elif node.type == "code_inline":
@@ -332,11 +332,31 @@ def _inlines(nodes: Sequence[SyntaxTreeNode]) -> Iterator[Inline]:
 
 def _link(node: SyntaxTreeNode) -> Iterator[Inline]:
     target = str(node.attrs.get("href", ""))
-    inner = _inlines(node.children)
+    if not SAFE_LINK.match(target):
+        yield from (Inline("text", "["), *_inlines(node.children), Inline("text", f"]({target})"))
+        return
+    pictures: list[Inline] = []  # no link stands in another: those to pictures follow
+    yield Inline("link", mark=target)
+    for piece in _inlines(node.children):
+        if piece.kind == "link":
+            pictures.extend(
+                (Inline("text", " ("), piece, Inline("text", piece.mark), Inline("/link"), Inline("text", ")"))
+            )
+        elif piece.kind != "/link":
+            yield piece
+    yield Inline("/link")
+    yield from pictures
+
+
+def _picture(node: SyntaxTreeNode) -> Iterator[Inline]:
+    """No picture is ever loaded: a link to it, with its text, or its address where it has none."""
+    target, text = str(node.attrs.get("src", "")), plain_from_line(tuple(_inlines(node.children))).strip()
     if SAFE_LINK.match(target):
-        yield from (Inline("link", mark=target), *inner, Inline("/link"))
+        yield from (Inline("link", mark=target), Inline("text", text or target), Inline("/link"))
+    elif target.startswith("data:") or not target:
+        yield from (Inline("italic"), Inline("text", text or "image"), Inline("/italic"))
     else:
-        yield from (Inline("text", "["), *inner, Inline("text", f"]({target})"))
+        yield Inline("text", f"![{text}]({target})")
 
 
 def _without_prices(pieces: list[Inline]) -> Iterator[Inline]:

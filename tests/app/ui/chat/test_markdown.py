@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
-from PySide6.QtCore import QUrl
+from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QTextDocument
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
@@ -297,8 +297,15 @@ def test_lists_and_quotes_from_right_to_left_keep_their_marks(qtbot: QtBot) -> N
         ("2 * 3 * 4", "2 * 3 * 4"),
         ("a < b & c", "a &lt; b &amp; c"),
         ("<b>literal</b>", "&lt;b&gt;literal&lt;/b&gt;"),
-        ("![alt](http://x.example/p.png)", "<i>alt</i>"),
-        ("![](p.png)", "<i>image</i>"),
+        ("![alt](http://x.example/p.png)", '<a href="http://x.example/p.png">alt</a>'),
+        ("![](https://x.example/p.png)", '<a href="https://x.example/p.png">https://x.example/p.png</a>'),
+        ("![plot](p.png)", "![plot](p.png)"),
+        ("![](file:///etc/passwd)", "![](file:///etc/passwd)"),
+        ("![dot](data:image/png;base64,AAAA)", "<i>dot</i>"),
+        (
+            "[![**ok**](https://x.example/p.png)](https://y.example)",
+            '<a href="https://y.example">ok</a> (<a href="https://x.example/p.png">https://x.example/p.png</a>)',
+        ),
         ("\\*not\\*", "*not*"),
         ("\\{a\\} \\\\", "{a} \\"),
         ("\\(a_b \\cdot c_d\\)", "\\(a_b \\cdot c_d\\)"),
@@ -486,6 +493,21 @@ def test_a_link_opens_outside_and_only_after_a_click(qtbot: QtBot, monkeypatch: 
     shown.anchorClicked.emit(QUrl("file:///etc/passwd"))
     assert opened == ["https://docs.example/x"]
     assert shown.toPlainText() == "docs"
+
+
+def test_a_picture_is_a_link_that_opens_on_a_click(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
+    shown = FlowText(THEME)
+    qtbot.addWidget(shown)
+    shown.resize(300, 60)
+    shown.show()
+    shown.set_content(prose_of("![a picture](https://docs.example/x.png)"))
+    assert opened == []
+    place = shown.cursorRect().center() + QPoint(8, 0)
+    assert shown.anchorAt(place) == "https://docs.example/x.png"
+    qtbot.mouseClick(shown.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert opened == ["https://docs.example/x.png"]
 
 
 def test_the_height_follows_the_text(qtbot: QtBot) -> None:
