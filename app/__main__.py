@@ -18,7 +18,10 @@ def main() -> int:
 
 
 def _run() -> int:
-    if len(sys.argv) > 1 and not sys.argv[1].startswith("-"):
+    from app.base.paths import split_base_dir
+
+    _, others = split_base_dir(sys.argv[1:])
+    if others and not others[0].startswith("-"):
         from app.commands.dispatch import run_command
 
         return run_command(sys.argv[1:])

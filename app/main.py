@@ -74,7 +74,13 @@ class _Reports(QObject):
 
 def arguments_parser() -> argparse.ArgumentParser:
     """The command line of the window."""
-    parser = argparse.ArgumentParser(prog="dewpoint", description=texts.TAGLINE)
+    parser = argparse.ArgumentParser(
+        prog="dewpoint",
+        usage="%(prog)s [options]\n       %(prog)s [--base-dir DIR] COMMAND ...",
+        description=texts.TAGLINE,
+        epilog=texts.commands_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"{texts.APP_NAME} {__version__}")
     parser.add_argument("--base-dir", metavar="DIR", help="data folder; also DEWPOINT_HOME")
     parser.add_argument(

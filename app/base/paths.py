@@ -7,6 +7,7 @@ The data folder is the platform's own (Linux ~/.local/share/Dewpoint, Windows %L
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from app.base import texts
 from app.base.errors import KnownAppError
 
 BASE_DIR_VARIABLE = "DEWPOINT_HOME"
+BASE_DIR_OPTION = "--base-dir"
 
 
 class FolderError(KnownAppError):
@@ -116,6 +118,27 @@ class AppPaths:
 def _folder_error(folder: Path, exc: OSError) -> FolderError:
     reason = exc.strerror or type(exc).__name__
     return FolderError(texts.folder_not_usable(folder, reason), texts.FOLDER_NOT_USABLE_HINT)
+
+
+def split_base_dir(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The folder that `--base-dir` names (None without one, the last of several), and the other arguments.
+
+    A `--base-dir` without a folder behind it stays among the others.
+    """
+    base: str | None = None
+    others: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if argument == "--":
+            return base, [*others, argument, *waiting]
+        if argument.startswith(BASE_DIR_OPTION + "="):
+            base = argument.partition("=")[2]
+        elif argument == BASE_DIR_OPTION and waiting and not waiting[0].startswith("-"):
+            base = waiting.pop(0)
+        else:
+            others.append(argument)
+    return base, others
 
 
 def named_path(name: str | Path) -> Path:

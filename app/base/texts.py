@@ -11,6 +11,16 @@ from pathlib import Path
 
 APP_NAME = "Dewpoint"
 TAGLINE = "Text condenses out of noise."
+COMMANDS = {
+    "doctor": "check what Dewpoint needs on this computer",
+    "engines": "plan, build, test and remove engines for the graphics card",
+    "gpu": "install or remove TensorRT for RTX",
+    "models": "find, download, verify, add and remove models",
+    "update": "ask whether there is a newer Dewpoint",
+}
+_COMMANDS_TITLE = "commands, without a window (COMMAND --help says more):"
+_BASE_DIR_EVERYWHERE = "--base-dir DIR works with every command, before and after it."
+BASE_DIR_MISSING = "--base-dir needs a folder behind it."
 
 # -- errors that can happen anywhere ---------------------------------------------------------------------------------
 
@@ -88,3 +98,10 @@ NOT_REMOVED = "Nothing was removed; add --yes to remove it."
 def no_command(name: str, known: Sequence[str]) -> str:
     """The first argument is none."""
     return f"There is no command {name!r}; known are: {', '.join(known)}."
+
+
+def commands_help() -> str:
+    """Under the options of the window: what there is besides it."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:{width}}{what}" for name, what in COMMANDS.items()]
+    return "\n".join([_COMMANDS_TITLE, *lines, "", _BASE_DIR_EVERYWHERE])

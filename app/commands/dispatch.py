@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from app.base import texts
 from app.base.errors import AppError
-from app.base.paths import AppPaths
+from app.base.paths import BASE_DIR_OPTION, BASE_DIR_VARIABLE, AppPaths, split_base_dir
 from app.gpu.start import start_addon
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 
-COMMANDS = ("doctor", "engines", "gpu", "models", "update")  # modules of this package
-
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Run the command that the first argument names; returns the exit status."""
-    if arguments[0] not in COMMANDS:
-        sys.stderr.write(texts.no_command(arguments[0], COMMANDS) + "\n")
+    """Run a command: the first argument, but for `--base-dir DIR`, names it; returns the exit status."""
+    base, (name, *others) = split_base_dir(arguments)
+    if name not in texts.COMMANDS:  # each is a module of this package
+        sys.stderr.write(texts.no_command(name, tuple(texts.COMMANDS)) + "\n")
         return 2
+    if BASE_DIR_OPTION in others:
+        sys.stderr.write(texts.BASE_DIR_MISSING + "\n")
+        return 2
+    before = os.environ.get(BASE_DIR_VARIABLE)
+    if base:
+        os.environ[BASE_DIR_VARIABLE] = base  # processes that the command starts work on the same folder
+    try:
+        return _run(name, others)
+    finally:
+        if base:
+            os.environ.pop(BASE_DIR_VARIABLE)
+            os.environ.update({} if before is None else {BASE_DIR_VARIABLE: before})
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
     try:
         start_addon(AppPaths.resolve().gpu)
-        command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{arguments[0]}").main
-        return command(arguments[1:])
+        command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{name}").main
+        return command(arguments)
     except (AppError, EngineError, InferenceError) as exc:
         sys.stderr.write(f"{exc.user_text} {exc.hint}".strip() + "\n")
         return 1

@@ -10,7 +10,7 @@ from app.library.hub import typed_name
 from app.library.overview import library_status
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
-from app.library.values import ModelStatus
+from app.library.values import STARTER_ID, ModelStatus
 
 MB = 1_000_000
 
@@ -65,4 +65,6 @@ def chosen_record(services: LibraryServices, name: str) -> ModelRecord:
     try:
         return services.library.find(model.id)
     except KeyError as exc:
+        if model.id == STARTER_ID:
+            raise KnownAppError(texts.STARTER_STAYS, texts.STARTER_STAYS_HINT) from exc
         raise KnownAppError(texts.not_here(model.title), texts.NOT_HERE_HINT) from exc
