@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -9,18 +11,21 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.long_text import LongText
-from app.ui.chat.markdown import Code, FormulaBlock, Plain, Prose, Segment, Table, segments_from_markdown
+from app.ui.chat.markdown import Code, FormulaBlock, Plain, Prose, Rest, Segment, Table, segments_from_markdown
 from app.ui.chat.markdown_html import list_inset
+from app.ui.chat.rest_text import RestText
 from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.widgets.theme import Theme
 
 _SPACING = 12
 _BAR, _BAR_ROOM = 3, 15
-_KINDS: dict[type, type[CodeBlock] | type[FlowText] | type[LongText]] = {
+_Part: TypeAlias = CodeBlock | FlowText | LongText | RestText
+_KINDS: dict[type, type[_Part]] = {
     Code: CodeBlock,
     Table: TableText,
     FormulaBlock: FormulaText,
     Plain: LongText,
+    Rest: RestText,
     Prose: FlowText,
 }
 
@@ -65,7 +70,9 @@ class AnswerBody(QWidget):
         super().__init__()
         self._theme = theme
         self._segments: tuple[Segment, ...] = ()
-        self._parts: list[CodeBlock | FlowText | LongText] = []
+        self._parts: list[_Part] = []
+        self._source = ""
+        self._slices = 1
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(_SPACING)
@@ -73,7 +80,8 @@ class AnswerBody(QWidget):
 
     def set_markdown(self, text: str) -> None:
         """Show `text`."""
-        segments = segments_from_markdown(text)
+        self._source = text
+        segments = segments_from_markdown(text, self._slices)
         for index, segment in enumerate(segments):
             self._show_segment(index, segment)
         self._cut(len(segments))
@@ -87,6 +95,13 @@ class AnswerBody(QWidget):
             frame = part.parent()
             if isinstance(frame, FramedPart):
                 frame.set_theme(theme)
+
+    def on_more_requested(self) -> None:
+        """Format more of a long answer, each time as much as takes no noticeable time."""
+        self._slices += 1
+        self.set_markdown(self._source)
+        if isinstance(last := self._parts[-1], RestText):
+            last.button.setFocus()
 
     @property
     def parts(self) -> tuple[QWidget, ...]:
@@ -104,6 +119,8 @@ class AnswerBody(QWidget):
             self._cut(index)
         part = _KINDS[type(segment.content)](self._theme)
         _show(part, segment)
+        if isinstance(part, RestText):
+            part.more_requested.connect(self.on_more_requested)
         self._parts.append(part)
         shown = FramedPart(part, segment.frames, self._theme) if segment.frames else part
         self._column.addWidget(shown)
@@ -121,11 +138,13 @@ class AnswerBody(QWidget):
             shown.deleteLater()
 
 
-def _show(part: CodeBlock | FlowText | LongText, segment: Segment) -> None:
+def _show(part: _Part, segment: Segment) -> None:
     match part, segment.content:
         case CodeBlock(), Code() as code:
             part.set_code(code)
         case LongText(), Plain(text):
+            part.set_content(text)
+        case RestText(), Rest(text):
             part.set_content(text)
         case FlowText(), (Prose() | Table() | FormulaBlock()) as content:
             part.set_content(content)

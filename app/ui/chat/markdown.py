@@ -19,13 +19,15 @@ from app.ui.chat.long_text import LONG_LINE
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
-MAX_CHARACTERS = 40_000  # of one answer that are read as Markdown; the rest is plain text
+MAX_CHARACTERS = 40_000  # of one answer that are read as Markdown at once
 MAX_LINES = 500
 CODE_LINE = 0.25
+EMPTY_LINE = 0.2
 MAX_CELL = 1_000
 SAFE_LINK = re.compile(r"(?i)^(https?://|mailto:)")
 _BREAK = re.compile(r"(?i)<br[ \t]*/?>")
 _OPENERS = ("bold", "italic", "strike", "link")
+_FENCE = re.compile(r"(?:`{3,}[^`]*|~{3,}.*)$")
 _PRICE = re.compile(r"\d[\d.,]*\s[^\\^_=+{}<>]*")
 
 
@@ -139,6 +141,13 @@ class Plain:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """The end of a long answer, which is not read yet."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One widget of an answer.
 
@@ -147,32 +156,64 @@ class Segment:
         frames: What it stands in, from the outside in: "list" or "quote".
     """
 
-    content: Prose | Code | Table | FormulaBlock | Plain
+    content: Prose | Code | Table | FormulaBlock | Plain | Rest
     frames: tuple[str, ...] = ()
 
 
 Block = Heading | Paragraph | FormulaBlock | Rule | Quote | ListBlock | Table | Code | Plain
 
 
-def segments_from_markdown(text: str) -> tuple[Segment, ...]:
-    """What is shown of an answer, one widget after the other."""
-    text = text.replace("\r\n", "\n")
-    end = _readable_end(text)
-    segments = tuple(_split(blocks_from_markdown(text[:end])))
-    rest = text[end:].strip("\n")
-    return (*segments, Segment(Plain(rest))) if rest.strip() else segments
+def segments_from_markdown(text: str, slices: int = 1) -> tuple[Segment, ...]:
+    """What is shown of an answer, one widget after the other.
+
+    Args:
+        text: The answer.
+        slices: How many pieces of a long one are read; what is behind them is a `Rest`.
+    """
+    text, opener = text.replace("\r\n", "\n"), ""
+    segments: list[Segment] = []
+    while text:
+        end, fence = _slice_end(text, opener)
+        if end == 0:  # one line is too long by itself
+            line, _, text = text.partition("\n")
+            segments.append(Segment(Plain(line)))
+            continue
+        if slices == 0:
+            break
+        slices -= 1
+        segments.extend(_split(blocks_from_markdown(opener + text[:end])))
+        text, opener = text[end:], fence
+    rest = text.strip("\n")
+    return (*segments, Segment(Rest(rest))) if rest.strip() else tuple(segments)
 
 
-def _readable_end(text: str) -> int:
-    """Where reading ends: at a line's beginning, if the text is too long. A line of code costs less than others."""
-    at, cost, fenced = 0, 0.0, False
+def _slice_end(text: str, opener: str) -> tuple[int, str]:
+    """Where a slice ends, and the line that begins the code which goes on behind it.
+
+    A slice ends between two paragraphs if there are any, else at a line's beginning. Lines of code cost less.
+
+    Args:
+        text: What is not read yet.
+        opener: The line that began the code in which `text` begins; "" in none.
+    """
+    at, cost, between = 0, 0.0, 0
     for line in text.splitlines(keepends=True):
-        at += len(line)
-        fenced ^= line.lstrip(" >").startswith(("```", "~~~"))
-        cost += CODE_LINE if fenced else 1.0
+        start, at = at, at + len(line)
+        bare = line.lstrip(" >")
+        fence = _ends_code(bare, opener) if opener else _FENCE.match(bare) is not None
+        cost += CODE_LINE if opener or fence else EMPTY_LINE if not bare.strip() else 1.0
         if at > MAX_CHARACTERS or cost > MAX_LINES:
-            return at - len(line)
-    return at
+            return (between, "") if between > start // 2 else (start, opener)
+        if fence:
+            opener = "" if opener else bare.rstrip("\n") + "\n"
+        elif not opener and not bare.strip():
+            between = at
+    return at, opener
+
+
+def _ends_code(line: str, opener: str) -> bool:
+    mark = opener[: len(opener) - len(opener.lstrip(opener[0]))]
+    return line.startswith(mark) and not line.strip().strip(mark[0])
 
 
 @lru_cache(maxsize=64)

@@ -47,6 +47,8 @@ REMOVED_MODEL = "The model folder of last time is gone, so Dewpoint started with
 
 
 SHOW_LESS = "Show less"
+NOT_FORMATTED = "This answer is very long: from here on it is shown as it was written."
+FORMAT_MORE = "Format more"
 
 
 def show_all(characters: int) -> str:
