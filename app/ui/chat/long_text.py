@@ -1,7 +1,8 @@
 """Large texts: lines are broken in pieces, because Qt lays out a line in a time that grows with its square.
 
 The break is a mark that nobody types, so that the text can be had back as it was: `softened` puts the marks in,
-`hardened` takes them out. `LongText` shows such a text in a box of its own that scrolls.
+`hardened` takes them out. `LongText` shows such a text in a box of its own that scrolls; there the pieces end where
+rows end, so that nobody sees them.
 """
 
 from __future__ import annotations
@@ -10,17 +11,19 @@ import math
 import unicodedata
 from collections.abc import Iterator
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
-from PySide6.QtGui import QFontMetricsF
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer
+from PySide6.QtGui import QFont, QFontMetricsF, QResizeEvent, QTextLayout, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 
 from app.ui.widgets.theme import Theme
 
 PIECE = 2_000
 LONG_LINE = 8_000  # a paragraph of more is shown as a large text
+REST_MS = 120  # that a width has to stay before rows are looked for
 _SIGN = "\u2060\u200b\u2060"  # takes no room
 MARK = _SIGN + "\n"
 MOST_LINES = 24
+MOST_IN_ROWS = 300_000  # characters of a text whose pieces end where rows end: finding those takes time
 _JOINS = "\u200c\u200d"
 
 
@@ -29,6 +32,12 @@ def softened(text: str) -> str:
     if len(text) <= PIECE:
         return text
     return "\n".join(line if len(line) <= PIECE else MARK.join(_pieces(line)) for line in text.split("\n"))
+
+
+def softened_in_rows(text: str, font: QFont, width: float) -> str:
+    """The same, with pieces that fill their rows at a width in pixels."""
+    lines = (line if len(line) <= PIECE else MARK.join(_row_pieces(line, font, width)) for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def hardened(text: str) -> str:
@@ -45,6 +54,37 @@ def _pieces(line: str) -> Iterator[str]:
         yield line[start:end]
         start = end
     yield line[start:]
+
+
+def _row_pieces(line: str, font: QFont, width: float) -> Iterator[str]:
+    start = 0
+    while len(line) - start > PIECE:
+        piece = next(_pieces(line[start : start + PIECE + 1]))
+        end = _rows_end(piece, font, width) or len(piece)
+        yield piece[:end]
+        start += end
+    yield line[start:]
+
+
+def _rows_end(piece: str, font: QFont, width: float) -> int:
+    """Where the last full row ends that has room for the spaces behind it, too; 0 if there is none."""
+    layout = QTextLayout(piece, font)
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    layout.setTextOption(option)
+    layout.beginLayout()
+    starts: list[int] = []
+    while (row := layout.createLine()).isValid():
+        row.setLineWidth(width)
+        starts.append(row.textStart())
+    layout.endLayout()
+    units = piece.encode("utf-16-le", "surrogatepass")
+    metrics = QFontMetricsF(font)
+    for begin, end in zip(reversed(starts[:-1]), reversed(starts[1:]), strict=True):
+        row_text = units[2 * begin : 2 * end].decode("utf-16-le", "surrogatepass")
+        if not row_text.endswith(" ") or metrics.horizontalAdvance(row_text) <= width:
+            return len(units[: 2 * end].decode("utf-16-le", "surrogatepass"))
+    return 0
 
 
 def _belongs(line: str, at: int) -> bool:
@@ -68,17 +108,40 @@ class LongText(QPlainTextEdit):
         )
         self.document().setDocumentMargin(0)
         self.setAccessibleName("Long text")
+        self._text = ""
+        self._in_rows = False
+        self._broken_for = -1
+        self._breaker = QTimer(self)
+        self._breaker.setSingleShot(True)
+        self._breaker.timeout.connect(self.on_width_settled)
         self.set_theme(theme)
 
     def set_content(self, text: str) -> None:
         """Show a text as it is."""
+        self._text, self._broken_for = text, -1
+        self._in_rows = len(text) <= MOST_IN_ROWS and any(len(line) > PIECE for line in text.split("\n"))
         self.setPlainText(softened(text))
         self._fit()
+        self._breaker.start(0)
 
     def set_theme(self, theme: Theme) -> None:
         """New sizes."""
         self.setFont(theme.body_font())
         self._fit()
+        self._broken_for = -1
+        self._breaker.start(0)
+
+    def on_width_settled(self) -> None:
+        """Break long lines where rows end; the same text stays at the top."""
+        width = self.viewport().width()
+        if not self._in_rows or width == self._broken_for or not self.isVisible():
+            return
+        self._broken_for = width
+        bar = self.verticalScrollBar()
+        part = bar.value() / max(1, bar.maximum())
+        self.setPlainText(softened_in_rows(self._text, self.font(), width))
+        self._fit()
+        bar.setValue(round(part * bar.maximum()))
 
     def _fit(self) -> None:
         lines, block = 0, self.document().begin()
@@ -97,6 +160,12 @@ class LongText(QPlainTextEdit):
         data.setText(hardened(self.textCursor().selection().toPlainText()))
         return data
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Rows end elsewhere now."""
+        super().resizeEvent(event)
+        if self._in_rows:
+            self._breaker.start(REST_MS)
+
     def sizeHint(self) -> QSize:
         """Any width."""
         return QSize(120, self.height())
@@ -110,6 +179,8 @@ class LongText(QPlainTextEdit):
         done = super().event(event)
         if event.type() == QEvent.Type.Resize:
             self._fit()
+        elif event.type() == QEvent.Type.Show:
+            self._breaker.start(0)
         elif event.type() == QEvent.Type.StyleChange:  # must not bring Qt's margins back
             self.document().setDocumentMargin(0)
         return done

@@ -19,6 +19,7 @@ from app.ui.chat.markdown import Code
 from app.ui.chat.user_message import MOST_CHARACTERS, MOST_LINES, UserMessage, beginning, is_long
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.theme import Theme, ThemeManager
+from tests.helpers.waiting import WAIT_MS
 
 THEME = Theme(LIGHT, 1.0, 10.0)
 LARGE = {
@@ -143,6 +144,34 @@ def test_long_lines_of_code_are_broken_and_copied_whole(qtbot: QtBot) -> None:
     assert longest_block(field.document()) <= 2 * PIECE + 8
     field.selectAll()
     assert field.createMimeDataFromSelection().text() == code
+
+
+def short_rows(box: LongText) -> int:
+    """Pieces of one line whose last row leaves more room than a word or two need."""
+    found, block = 0, box.document().begin()
+    while block.isValid():
+        box.document().documentLayout().blockBoundingRect(block)
+        layout = block.layout()
+        last = layout.lineAt(layout.lineCount() - 1)
+        found += block.next().isValid() and last.naturalTextWidth() < box.viewport().width() * 0.75
+        block = block.next()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["letters", "words", "ideographs", "marks", "families"])
+def test_a_long_line_fills_its_rows_at_any_width(qtbot: QtBot, kind: str) -> None:
+    box = LongText(THEME)
+    qtbot.addWidget(box)
+    box.resize(600, 400)
+    box.show()
+    box.set_content(LARGE[kind])
+    assert short_rows(box) > 0 or kind in ("marks", "ideographs")  # those fill their rows by chance
+    qtbot.waitUntil(lambda: short_rows(box) == 0, timeout=WAIT_MS)
+    box.resize(417, 400)
+    qtbot.waitUntil(lambda: box._broken_for == box.viewport().width() and short_rows(box) == 0, timeout=WAIT_MS)
+    assert longest_block(box.document()) <= 2 * PIECE + 8
+    box.selectAll()
+    assert box.createMimeDataFromSelection().text() == LARGE[kind]
 
 
 def test_titles_of_large_messages_are_short() -> None:
