@@ -53,7 +53,7 @@ class FlowText(QTextBrowser):
         self._content: Prose | Table | FormulaBlock | str = ""
         self._widths: list[float] = []
         self._room = 0.0
-        self._waits = False
+        self._awaited: list[Wanted] = []
         self._links = False
         self._formulas = FormulaObject(self)
         self._formulas.attach(self.document())
@@ -110,7 +110,7 @@ class FlowText(QTextBrowser):
         self._fit()
 
     def _show_blocks(self, content: Prose | Table | FormulaBlock) -> None:
-        self._waits = False
+        self._awaited = []
         self._widths = []
         self._room = room_for_formula(self.viewport().width())
         maker = MarkdownHtml(self._theme, self._formula)
@@ -130,9 +130,10 @@ class FlowText(QTextBrowser):
 
     def _formula(self, wanted: Wanted) -> Formula | None:
         setter = formula_setter()
-        if not setter.is_done(wanted) and not self._waits:
-            self._waits = True
-            setter.progressed.connect(self.on_formulas_set, Qt.ConnectionType.SingleShotConnection)
+        if not setter.is_done(wanted):
+            if not self._awaited:
+                setter.progressed.connect(self.on_formulas_set, Qt.ConnectionType.SingleShotConnection)
+            self._awaited.append(wanted)
         formula = setter.formula(wanted)
         if formula is None or not self._formulas.shrinks:
             return formula
@@ -145,7 +146,11 @@ class FlowText(QTextBrowser):
 
     def on_formulas_set(self) -> None:
         """Formulas that were shown as they were written may be shown as formulas now."""
-        self._render()
+        setter = formula_setter()
+        if any(setter.knows(wanted) for wanted in self._awaited):
+            self._render()
+        elif self._awaited:
+            setter.progressed.connect(self.on_formulas_set, Qt.ConnectionType.SingleShotConnection)
 
     def _space_lines(self) -> None:
         cursor = self.textCursor()

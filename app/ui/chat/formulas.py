@@ -172,6 +172,10 @@ class FormulaSetter(QObject):
         self._next.start(0)
         return False
 
+    def knows(self, wanted: Wanted) -> bool:
+        """The same, and nothing is begun."""
+        return wanted in self._done
+
     @property
     def waiting(self) -> int:
         """How many are not set yet."""

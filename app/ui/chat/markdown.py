@@ -23,6 +23,7 @@ MAX_CHARACTERS = 40_000  # of one answer that are read as Markdown at once
 MAX_LINES = 500
 CODE_LINE = 0.25
 EMPTY_LINE = 0.2
+FORMULA_LINE = 2.0
 MAX_CELL = 1_000
 SAFE_LINK = re.compile(r"(?i)^(https?://|mailto:)")
 _BREAK = re.compile(r"(?i)<br[ \t]*/?>")
@@ -201,7 +202,7 @@ def _slice_end(text: str, opener: str) -> tuple[int, str]:
         start, at = at, at + len(line)
         bare = line.lstrip(" >")
         fence = _ends_code(bare, opener) if opener else _FENCE.match(bare) is not None
-        cost += CODE_LINE if opener or fence else EMPTY_LINE if not bare.strip() else 1.0
+        cost += CODE_LINE if opener or fence else _cost(bare)
         if at > MAX_CHARACTERS or cost > MAX_LINES:
             return (between, "") if between > start // 2 else (start, opener)
         if fence:
@@ -209,6 +210,12 @@ def _slice_end(text: str, opener: str) -> tuple[int, str]:
         elif not opener and not bare.strip():
             between = at
     return at, opener
+
+
+def _cost(line: str) -> float:
+    if not line.strip():
+        return EMPTY_LINE
+    return FORMULA_LINE if line.startswith(("$$", "\\[")) else 1.0
 
 
 def _ends_code(line: str, opener: str) -> bool:

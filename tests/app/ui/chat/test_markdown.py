@@ -420,7 +420,9 @@ def test_nothing_of_a_hostile_answer_is_lost(kind: str) -> None:
     letters = re.sub(r"[^a-z]", "", source)
     shown = ""
     for part in contents(source):
-        shown += part.text if isinstance(part, Code | Plain) else html_of(source) if isinstance(part, Prose) else ""
+        shown += (
+            part.text if isinstance(part, Code | Plain | Rest) else html_of(source) if isinstance(part, Prose) else ""
+        )
     assert len(re.sub(r"<[^>]*>|[^a-z]", "", shown.replace("&nbsp;", ""))) >= len(letters)
 
 
