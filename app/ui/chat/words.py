@@ -127,22 +127,15 @@ def stored_status(message: Message) -> str:
     if made is None or message.state in (MessageState.STREAMING, MessageState.DRAFT):
         return ""
     steps, limit, seconds = made.steps_per_block, made.max_steps, made.wall_seconds
-    speed = made.decode_tokens_per_second or 0.0
+    speed = made.wall_tokens_per_second or 0.0  # by the seconds beside it
     if message.state in (MessageState.STOPPED, MessageState.ERROR):
         how = "stopped" if message.state == MessageState.STOPPED else "failed"
         return texts.ended_early(how, len(steps), seconds, speed)
     if limit is None or seconds is None:
         return ""
     if any(number >= limit for number in steps):
-        return _unsettled_status(steps, limit, seconds, speed)
+        return texts.unsettled_line(steps, limit, seconds, speed)
     return texts.status_line(steps, limit, seconds, speed)
-
-
-def _unsettled_status(steps: tuple[int, ...], max_steps: int, seconds: float, tokens_per_second: float) -> str:
-    """The status line of an answer of which a block hit the limit."""
-    each = " + ".join(str(number) for number in steps)
-    speed = f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
-    return f"stopped at {each} of {max_steps} steps before settling \u00b7 {seconds:.1f} s \u00b7 {speed} tokens/s"
 
 
 def sibling_label(number: int, count: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -187,6 +189,21 @@ def test_an_answer_stopped_in_its_second_block_says_so(
     parts.controller.stop()
     assert wait_for_answer(qtbot, parts)._note.text() == words.STOPPED_NOTE
     assert parts.window.pane.status.text() == "stopped in block 2 \u00b7 3.1 s \u00b7 82 tokens/s"
+
+
+@pytest.mark.parametrize("reason", ["end_of_text", "cancelled"])
+def test_the_rate_belongs_to_the_seconds_beside_it(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, reason: str
+) -> None:
+    """Not to the time of the steps alone, which is a part of them."""
+    end = finished("Short.", reason=reason)
+    process.answer = [committed("Short."), dataclasses.replace(
+        end, answer_tokens=25, wall_seconds=0.26, decode_seconds=0.116,
+        wall_tokens_per_second=25 / 0.26, decode_tokens_per_second=25 / 0.116,
+    )]  # fmt: skip
+    ask(qtbot, parts, "Go")
+    wait_for_answer(qtbot, parts)
+    assert parts.window.pane.status.text().endswith(" \u00b7 0.3 s \u00b7 96 tokens/s")
 
 
 def test_a_block_in_the_middle_that_did_not_settle_is_not_called_settled(
