@@ -75,19 +75,19 @@ def refused_files(sentences: Sequence[str]) -> str:
     return " ".join(said)
 
 
-def message_too_long(tokens: int, most: int, characters: int) -> str:
-    """A message that was not sent: it stands in the box, to be changed."""
+def message_too_long(tokens: int, most: int, characters: int, fit: int) -> str:
+    """A message that was not sent: it stands in the box, to be changed. So many of its characters fit."""
     return (
         f"This message is too long and was not sent: it has {tokens:,} tokens, and this model can take {most:,}. "
-        f"Shorten it by about {characters:,} characters, or send it in parts."
+        f"Shorten it from {characters:,} to about {fit:,} characters, or send it in parts."
     )
 
 
-def question_too_long(tokens: int, most: int, characters: int) -> str:
+def question_too_long(tokens: int, most: int, characters: int, fit: int) -> str:
     """An old question that was not asked anew, since another model answers now."""
     return (
-        f"The question is too long for this model: it has {tokens:,} tokens, about {characters:,} characters more than "
-        f"the {most:,} tokens that it can take. Choose a model with a larger memory."
+        f"The question is too long for this model: it has {tokens:,} tokens, and it can take {most:,}. Of the "
+        f"{characters:,} characters about {fit:,} would fit. Choose a model with a larger memory."
     )
 
 
