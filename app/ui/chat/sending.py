@@ -80,7 +80,7 @@ class Sending(QObject):
 
     def on_files_given(self, paths: list[str]) -> None:
         """Put the text of files into the box; much of it only after a question."""
-        found = dropped_text([Path(path) for path in paths])
+        found = dropped_text([Path(path) for path in paths], beside_text=bool(self._composer.text.strip()))
         if found.refused:
             self._notices.show(words.refused_files(found.refused), stays=True)
         if len(found.text) <= LONG_TEXT:

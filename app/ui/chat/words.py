@@ -11,6 +11,7 @@ from inference.events import NothingWritten
 
 PLACEHOLDER = "Write a message"
 PLACEHOLDER_BUSY = "Write the next message; it can be sent when this answer is finished"
+PLACEHOLDER_DROP = "Drop files here: their text goes into the message"
 EXAMPLES: tuple[str, ...] = (
     "What are you, and what can you do?",
     "Why do words melt again?",
