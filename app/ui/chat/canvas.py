@@ -234,6 +234,7 @@ class CanvasView(QWidget):
         """Show nothing and take no room."""
         self._stop_timers()
         self._waiting, self._draft, self._block = None, None, -1
+        self._levels = []
         self._looks.clear()
         self._flow = Flow((), (0.0,), 0, 0.0)
         self.setFixedHeight(0)

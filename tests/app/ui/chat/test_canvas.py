@@ -164,6 +164,8 @@ def test_what_stands_for_no_text_is_no_settled_word(canvas: CanvasView) -> None:
         "forms",
         "col\xb7lectiu",
     }
+    canvas.clear()
+    assert canvas.settled_text() == ""
 
 
 def test_frames_are_painted_only_while_something_fades(qtbot: QtBot, canvas: CanvasView) -> None:
