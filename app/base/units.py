@@ -57,6 +57,11 @@ def time_left(bytes_per_second: float, seconds: float | None) -> str:
     return f"at {rate(bytes_per_second)}{left}"
 
 
+def token_rate(tokens_per_second: float) -> str:
+    """ "82 tokens/s"; slow ones with a digit more."""
+    return f"{tokens_per_second:.{0 if tokens_per_second >= 9.95 else 1}f} tokens/s"
+
+
 def percent(fraction: float) -> str:
     """How far something is."""
     return f"{int(fraction * 100)} %"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from contextlib import suppress
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -17,7 +15,7 @@ from app.chats.session import AnswerRecorder, Ask
 from inference.events import BlockCommitted, Event, Failed, Finished, PromptEncoded
 
 RETRY_MS = 5000
-KEEP_SECONDS = 1.0  # what a window that is killed may lose of a draft
+KEEP_MS = 750  # how long a draft may stand on the screen before it is stored
 
 
 class Answering(QObject):
@@ -47,11 +45,13 @@ class Answering(QObject):
         self._ask: Ask | None = None
         self._task: AnswerTask | None = None
         self._started = False
-        self._kept_at = 0.0
         self._unsaved: list[AnswerRecorder] = []
         self._retry = QTimer(self)
         self._retry.setInterval(RETRY_MS)
         self._retry.timeout.connect(self.on_retry_due)
+        self._keep = QTimer(self)
+        self._keep.setSingleShot(True)
+        self._keep.timeout.connect(self.on_keep_due)
 
     @property
     def busy(self) -> bool:
@@ -75,7 +75,7 @@ class Answering(QObject):
 
     def begin(self, ask: Ask) -> None:
         """Make the answer that `ask` stands for."""
-        self._ask, self._started, self._kept_at = ask, False, time.monotonic()
+        self._ask, self._started = ask, False
         self._task = self._thread.answer(ask.request)
         self._model.show_writing()
         self.began.emit(ask)
@@ -99,6 +99,7 @@ class Answering(QObject):
             self._ask, self._task = None, None
         self.on_retry_due()
         self._retry.stop()
+        self._keep.stop()
 
     def on_draft(self, arrived: NewestDraft) -> None:
         """A draft came; its block is numbered as in the whole answer."""
@@ -106,10 +107,8 @@ class Answering(QObject):
         if ask is None or task is None or arrived.number != task.number or task.cancel.is_set():
             return
         ask.recorder.apply(arrived.draft)
-        if time.monotonic() - self._kept_at >= KEEP_SECONDS:
-            self._kept_at = time.monotonic()
-            with suppress(AppError):  # its end is stored with care
-                ask.recorder.keep_draft()
+        if not self._keep.isActive():
+            self._keep.start(KEEP_MS)
         block = arrived.draft.block + ask.recorder.first_block
         self.draft_updated.emit(dataclasses.replace(arrived.draft, block=block))
 
@@ -129,6 +128,15 @@ class Answering(QObject):
             self.encoded.emit(event)
         return True
 
+    def on_keep_due(self) -> None:
+        """A draft stands there: store the newest, for no other may come from a model that hangs."""
+        if self._ask is None:
+            return
+        try:
+            self._ask.recorder.keep_draft()
+        except AppError:  # nothing is said: the answer's end is stored with care
+            self._keep.start(RETRY_MS)
+
     def on_retry_due(self) -> None:
         """Try once more to store what could not be stored."""
         for recorder in self._unsaved[:]:
@@ -145,6 +153,7 @@ class Answering(QObject):
         self._store_safely(ask.recorder, event)
         message = self._final_message(ask, event)
         self._ask, self._task = None, None
+        self._keep.stop()
         self._model.show_ready()
         self.ended.emit(message, event if isinstance(event, Finished) else None)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
@@ -47,11 +46,11 @@ class TooLong:
     most: int
 
     @property
-    def characters_over(self) -> int:
-        """About how many characters must go, in two digits, and rather more than less."""
-        exact = len(self.asking.text) * (self.tokens - self.most) / max(1, self.tokens)
-        unit = int("1".ljust(len(str(int(exact))) - 1, "0"))
-        return max(1, math.ceil(exact / unit) * unit)
+    def characters_fit(self) -> int:
+        """About how many characters of the message the model can take, in two digits, and rather less than more."""
+        exact = len(self.asking.text) * self.most // max(1, self.tokens)
+        unit = int("1".ljust(len(str(exact)) - 1, "0"))
+        return exact // unit * unit
 
 
 class LengthCheck(QObject):

@@ -33,7 +33,7 @@ class Dropped:
     """What came of some files.
 
     Attributes:
-        text: Their text; with several of them, each below its name.
+        text: Their text; with several of them, or beside other text, each below its name.
         names: The files whose text that is.
         refused: A sentence for each of the others.
     """
@@ -43,8 +43,8 @@ class Dropped:
     refused: tuple[str, ...]
 
 
-def dropped_text(paths: Sequence[Path]) -> Dropped:
-    """The text of all files that have one."""
+def dropped_text(paths: Sequence[Path], beside_text: bool = False) -> Dropped:
+    """The text of all files that have one; it may come to stand beside other text."""
     found: list[tuple[str, str]] = []
     refused = [texts.too_many_files(MOST_FILES)] if len(paths) > MOST_FILES else []
     for path in paths[:MOST_FILES]:
@@ -52,7 +52,7 @@ def dropped_text(paths: Sequence[Path]) -> Dropped:
             found.append((storable(path.name), text_of_file(path)))
         except DroppedFileError as error:
             refused.append(error.user_text)
-    alone = len(found) == 1
+    alone = len(found) == 1 and not beside_text
     text = found[0][1] if alone else "\n\n".join(f"{name}:\n\n{content.rstrip()}" for name, content in found)
     return Dropped(text, tuple(name for name, _ in found), tuple(refused))
 

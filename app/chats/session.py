@@ -72,7 +72,8 @@ class AnswerRecorder:
         state: See the module's table.
         answer: Text committed so far; in the end, the whole answer.
         thinking: The same for the thinking channel.
-        draft: Text of the newest draft that is stored behind `answer`, or waits to be.
+        draft: What is kept of the newest draft: it is stored behind `answer`, or waits to be. Until a run that goes on
+            has more to show, the text that the run before it left there.
     """
 
     def __init__(self, store: HistoryStore, answer: Message) -> None:
@@ -83,7 +84,7 @@ class AnswerRecorder:
         self.state = RecorderState.WAITING
         self.answer = start_of(answer)
         self.thinking = answer.thinking
-        self.draft = answer.body[len(self.answer) :]
+        self.draft = self._left = answer.body[len(self.answer) :]
         self._before = answer
         self._store = store
         self._newest: DraftUpdated | None = None
@@ -117,7 +118,8 @@ class AnswerRecorder:
                 self.state = RecorderState.WRITING
                 self.answer += event.answer
                 self.thinking += event.thinking
-                self.draft, self._newest = "", None
+                self.draft = self._left = ""
+                self._newest = None
                 event = numbered_on(event, self._before)
             case Finished():
                 event = added_up(event, self._before)
@@ -170,10 +172,11 @@ class AnswerRecorder:
             self.state = RecorderState.DONE
 
     def _note_draft(self) -> None:
-        """The newest draft shall be stored; what an earlier run left is given up only for more."""
+        """The newest draft shall be stored, as it is on the screen; what an earlier run left goes only for more."""
         text = kept_text(self._newest) if self._newest is not None else ""
-        fresh = self.state is RecorderState.WAITING
-        if not text or text == self.draft or (fresh and len(text) < len(self.draft)):
+        if len(text) <= len(self._left):
+            text = self._left
+        if text == self.draft:
             return
         self.draft = text
         self._waiting = [each for each in self._waiting if not isinstance(each, _Unfinished)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.base.units import token_rate
+
 # -- chats and answers -----------------------------------------------------------------------------------------------
 
 NO_MODEL = "No model is loaded."
@@ -13,11 +15,30 @@ NEW_CHAT_TITLE = "New chat"
 NO_ANSWER_YET = "This answer was stopped before any of it could be read."
 
 
+_MOST_BLOCKS = 4  # whose steps have room in the status line
+
+
 def status_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per_second: float) -> str:
-    """Such as "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"; with several blocks, the steps of each."""
+    """Such as "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"; with several blocks, the steps of each.
+
+    `seconds` is all of the time that the answer took, and `tokens_per_second` its tokens by that time.
+    """
     total, limit = sum(steps), max_steps * len(steps)
-    each = f" ({' + '.join(str(number) for number in steps)})" if len(steps) > 1 else ""
-    return f"settled in {total} of {limit} steps{each} · {seconds:.1f} s · {_speed(tokens_per_second)} tokens/s"
+    each = f" ({_each(steps)})" if len(steps) > 1 else ""
+    return f"settled in {total} of {limit} steps{each} · {seconds:.1f} s · {token_rate(tokens_per_second)}"
+
+
+def unsettled_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per_second: float) -> str:
+    """The same of an answer of which a block hit the limit."""
+    how = f"stopped at {_each(steps)} of {max_steps} steps"
+    if len(steps) > _MOST_BLOCKS:
+        hit = sum(number >= max_steps for number in steps)
+        how = f"{hit} of {_each(steps)} stopped at {max_steps} steps"
+    return f"{how} before settling · {seconds:.1f} s · {token_rate(tokens_per_second)}"
+
+
+def _each(steps: Sequence[int]) -> str:
+    return f"{len(steps)} blocks" if len(steps) > _MOST_BLOCKS else " + ".join(str(number) for number in steps)
 
 
 def ended_early(how: str, blocks: int, seconds: float | None, tokens_per_second: float) -> str:
@@ -26,12 +47,8 @@ def ended_early(how: str, blocks: int, seconds: float | None, tokens_per_second:
     if seconds is not None:
         parts.append(f"{seconds:.1f} s")
     if blocks and tokens_per_second > 0:
-        parts.append(f"{_speed(tokens_per_second)} tokens/s")
+        parts.append(token_rate(tokens_per_second))
     return " · ".join(parts)
-
-
-def _speed(tokens_per_second: float) -> str:
-    return f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
 
 
 # -- files that are dropped on the message box -----------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Answers that are not whole: what is kept of a draft, and how an answer goes on that ended before its end.
 
 Of a block that is stopped, or lost with its model, those words are kept that had *settled*; a gap stands for the
-others. It is kept as far as most of it can be read: behind that a draft is noise with some full stops in it. This text
+others, and for positions without text, however certain the model is of them. It is kept as far as most of it can be
+read: behind that a draft is noise with some full stops in it. This text
 stands at the end of the answer's body (`Message.draft_length` is its length) until the next block takes its place.
 
 An answer goes on from its *start*: what is committed, and the draft up to its first gap.
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 
 from app.chats.messages import Message, MessageState
 from inference.events import BlockCommitted, DraftUpdated, Finished
+from inference.text.draft_text import is_placeholder
 
 SETTLED_NATS = 0.12
 GAP = "\N{HORIZONTAL ELLIPSIS}"
@@ -21,11 +23,12 @@ _CUT_OFF = ("max_new_tokens", "context_full")
 
 
 def settled_words(pieces: Sequence[str], settled: Sequence[bool]) -> str:
-    """The settled pieces, and a gap between spaces for every run of others."""
+    """The settled pieces, and a gap between spaces for every run of others and of placeholders."""
     text, gap = "", False
-    for piece, firm in zip(pieces, settled, strict=True):
+    for piece, certain in zip(pieces, settled, strict=True):
         if not piece:
             continue
+        firm = certain and not is_placeholder(piece)
         if firm and gap and not piece[0].isspace():
             text += " "
         if not firm and not gap:
@@ -39,7 +42,8 @@ def kept_text(draft: DraftUpdated) -> str:
 
     The cut is where the settled pieces before it outnumber the others by most.
     """
-    settled = [entropy < SETTLED_NATS for entropy in draft.entropy]
+    certain = zip(draft.pieces, draft.entropy, strict=True)
+    settled = [entropy < SETTLED_NATS and not is_placeholder(piece) for piece, entropy in certain]
     lead = best = end = 0
     for at, (piece, firm) in enumerate(zip(draft.pieces, settled, strict=True)):
         if piece:

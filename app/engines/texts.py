@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.base.units import duration, gibibytes, moment, size
+from app.base.units import duration, gibibytes, moment, size, token_rate
 
 if TYPE_CHECKING:
     from trt_engines.planning.planner import Plan
@@ -101,7 +101,7 @@ _ALL_ON_CARD = "all on the card"
 def speed(tokens_per_second: float, step_seconds: float) -> str:
     """What the planner expects."""
     step = step_seconds * 1000
-    return f"about {tokens_per_second:.0f} tokens/s ({step:.{0 if step >= 10 else 1}f} ms a step)"
+    return f"about {token_rate(tokens_per_second)} ({step:.{0 if step >= 10 else 1}f} ms a step)"
 
 
 def placement(resident: int, segments: int) -> str:
@@ -135,7 +135,7 @@ def plan_line(plan: Plan) -> str:
     return (
         f"{plan.precision.name:6} {where}, {gibibytes(plan.gpu_bytes)} there and {gibibytes(plan.pinned_bytes)} "
         f"streamed: {plan.step_seconds * 1000:.0f} ms a step (waits for {plan.limit}), "
-        f"{plan.tokens_per_second:.0f} tokens/s; disk {gibibytes(plan.disk_bytes)}, build "
+        f"{token_rate(plan.tokens_per_second)}; disk {gibibytes(plan.disk_bytes)}, build "
         f"{max(1, round(plan.build_seconds / 60))} min"
     )
 

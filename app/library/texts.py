@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.base import units
 from app.base.graphemes import shortened
-from app.base.units import amount, duration, gibibytes, size
+from app.base.units import amount, duration, gibibytes, size, token_rate
 
 # -- models and this computer ----------------------------------------------------------------------------------------
 
@@ -88,9 +88,9 @@ def fits_card(card: str, precision: str, streamed: bool, share: float, rate: flo
     name = precision.upper()
     if streamed:
         return (
-            f"Runs on your {card} in {name}, about {rate:.0f} tokens/s, streamed: {share:.0%} of it stays on the card."
+            f"Runs on your {card} in {name}, about {token_rate(rate)}, streamed: {share:.0%} of it stays on the card."
         )
-    return f"Runs on your {card} in {name}, about {rate:.0f} tokens/s, all of it on the card."
+    return f"Runs on your {card} in {name}, about {token_rate(rate)}, all of it on the card."
 
 
 NOTHING_WITHOUT_CARD = "The starter model is what runs here; larger ones need an NVIDIA RTX card of 6 GB or more."

@@ -101,6 +101,15 @@ def showable(text: str) -> str:
     return shown
 
 
+def is_placeholder(piece: str) -> bool:
+    """Whether a position shows neutral glyphs alone.
+
+    A middle dot that the model means, alone at its position, looks the same and counts as one, too; inside of a piece
+    (as in Catalan) it is text.
+    """
+    return NEUTRAL_GLYPH in piece and not piece.replace(NEUTRAL_GLYPH, "").strip()
+
+
 def is_readable(text: str) -> bool:
     """Whether a text holds a letter, number, sign or symbol: no white space, control or broken character alone."""
     return any(unicodedata.category(char)[0] in "LNPS" and char != "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -41,7 +41,7 @@ def committed(text: str, block: int = 0, steps: int = 14, settled: bool = True) 
 
 def finished(text: str, steps: tuple[int, ...] = (14,), reason: str = "end_of_text", seed: int = 7) -> Finished:
     """The end of an answer."""
-    return Finished(reason, text, "", seed, steps, 48, 20, 1.5, 0.1, 0.5, 3.1, 2.0, 33.0, 82.0)  # type: ignore[arg-type]
+    return Finished(reason, text, "", seed, steps, 48, 254, 18.1, 0.1, 0.5, 3.1, 2.5, 82.0, 101.6)  # type: ignore[arg-type]
 
 
 def simple_answer(text: str) -> list[Event]:

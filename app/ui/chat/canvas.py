@@ -21,6 +21,7 @@ from app.ui.chat.canvas_flow import CanvasFlow, Flow, Level, Word, is_complex, l
 from app.ui.chat.canvas_line import Cell, ShapedLine
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
+from inference.text.draft_text import is_placeholder
 
 # -- how it looks ------------------------------------------------------------------------------------------------------
 
@@ -233,6 +234,7 @@ class CanvasView(QWidget):
         """Show nothing and take no room."""
         self._stop_timers()
         self._waiting, self._draft, self._block = None, None, -1
+        self._levels = []
         self._looks.clear()
         self._flow = Flow((), (0.0,), 0, 0.0)
         self.setFixedHeight(0)
@@ -276,7 +278,8 @@ class CanvasView(QWidget):
             self._block = draft.block
             self._flow_maker.reset()
         self._draft = draft
-        self._levels = [level_from_entropy(entropy) for entropy in draft.entropy]
+        shown = zip(draft.pieces, draft.entropy, strict=True)
+        self._levels = [Level.NOISE if is_placeholder(piece) else level_from_entropy(nats) for piece, nats in shown]
         before, self._tops_before = self._flow, self._flow.tops
         self._flow = self._flow_maker.lay_out(draft.pieces, self._levels, max(self.width(), 80))
         self._note_changes(before, now)

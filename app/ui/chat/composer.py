@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QKeySequence
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QFocusEvent,
+    QFontMetricsF,
+    QKeyEvent,
+    QKeySequence,
+    QTextCursor,
+)
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
 
 from app.ui.chat import words
-from app.ui.chat.long_text import hardened, softened
+from app.ui.chat.long_text import hardened, is_piece, softened
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme, ThemeManager
@@ -29,11 +38,13 @@ class MessageBox(QPlainTextEdit):
         send_requested: Enter was pressed.
         files_given: Files were dropped or pasted (list of paths).
         focus_changed: Whether it has the focus.
+        files_above: Whether files are held above it, to be dropped.
     """
 
     send_requested = Signal()
     files_given = Signal(list)
     focus_changed = Signal(bool)
+    files_above = Signal(bool)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Plain text alone is pasted, its long lines in pieces; files are given on."""
@@ -68,6 +79,21 @@ class MessageBox(QPlainTextEdit):
             return False
         return super().event(event)
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Files may be dropped."""
+        super().dragEnterEvent(event)
+        self.files_above.emit(bool(local_files(event.mimeData())))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """They were taken away."""
+        super().dragLeaveEvent(event)
+        self.files_above.emit(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """They are dropped."""
+        self.files_above.emit(False)
+        super().dropEvent(event)
+
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show the ring."""
         super().focusInEvent(event)
@@ -77,6 +103,29 @@ class MessageBox(QPlainTextEdit):
         """Hide the ring."""
         super().focusOutEvent(event)
         self.focus_changed.emit(False)
+
+
+def _at_line_start(cursor: QTextCursor) -> bool:
+    return cursor.atBlockStart() and not is_piece(cursor.block().previous().text())
+
+
+def _around(cursor: QTextCursor) -> tuple[str, str]:
+    """The text before the cursor or its selection, and the text behind."""
+    ends = []
+    for at, end in (
+        (cursor.selectionStart(), QTextCursor.MoveOperation.Start),
+        (cursor.selectionEnd(), QTextCursor.MoveOperation.End),
+    ):
+        reach = QTextCursor(cursor)
+        reach.setPosition(at)
+        reach.movePosition(end, QTextCursor.MoveMode.KeepAnchor)
+        ends.append(reach.selection().toPlainText())
+    return ends[0], ends[1]
+
+
+def _line_breaks(text: str) -> int:
+    """How many of them it begins with; two are enough."""
+    return min(2, len(text) - len(text.lstrip("\n")))
 
 
 class Composer(QFrame):
@@ -94,7 +143,7 @@ class Composer(QFrame):
         super().__init__(parent)
         self.setObjectName("composer")
         self._themes = themes
-        self._busy = False
+        self._busy = self._files_above = False
         self.box = MessageBox()
         self.box.setObjectName("message_box")
         self.box.setAccessibleName("Message box")
@@ -115,6 +164,7 @@ class Composer(QFrame):
         self.setFocusProxy(self.box)
         self.box.send_requested.connect(self.on_send_requested)
         self.box.focus_changed.connect(self.on_focus_changed)
+        self.box.files_above.connect(self.show_files_above)
         self.box.textChanged.connect(self.on_text_changed)
         self.button.clicked.connect(self.on_button_clicked)
         themes.theme_changed.connect(self.on_theme_changed)
@@ -136,7 +186,23 @@ class Composer(QFrame):
         self.box.moveCursor(self.box.textCursor().MoveOperation.End)
 
     def insert(self, text: str) -> None:
-        """Put text where the cursor stands; Undo takes it away again."""
+        """Put text where the cursor stands, as a paragraph of its own; Undo takes it away again.
+
+        It breaks no line: inside of one, it goes below it.
+        """
+        if not text:
+            return
+        cursor = self.box.textCursor()
+        if not cursor.hasSelection() and not _at_line_start(cursor):
+            cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock)
+            while is_piece(cursor.block().text()) and cursor.movePosition(QTextCursor.MoveOperation.NextBlock):
+                cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock)
+        before, after = _around(cursor)
+        if before.strip():
+            text = "\n" * (2 - _line_breaks(before[::-1])) + text
+        if after.strip():
+            text = text.rstrip("\n") + "\n" * (2 - _line_breaks(after))
+        self.box.setTextCursor(cursor)
         self.box.insertPlainText(softened(text))
         self.box.ensureCursorVisible()
         self.box.setFocus()
@@ -161,6 +227,12 @@ class Composer(QFrame):
         self._busy = busy
         self._show_button()
 
+    def show_files_above(self, above: bool) -> None:
+        """Show where files would go that are held above the chat, or no longer."""
+        self._files_above = above
+        self._show_state("files", above)
+        self._show_button()
+
     # -- slots ------------------------------------------------------------------------------------------------------
 
     def on_send_requested(self) -> None:
@@ -178,9 +250,7 @@ class Composer(QFrame):
 
     def on_focus_changed(self, focused: bool) -> None:
         """Show where the keys go."""
-        self.setProperty("focused", focused)
-        self.style().unpolish(self)
-        self.style().polish(self)
+        self._show_state("focused", focused)
 
     def on_text_changed(self) -> None:
         """Grow, and wake the button."""
@@ -195,6 +265,11 @@ class Composer(QFrame):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
+    def _show_state(self, name: str, holds: bool) -> None:
+        self.setProperty(name, holds)
+        self.style().unpolish(self)
+        self.style().polish(self)
+
     def _show_button(self) -> None:
         theme: Theme = self._themes.theme
         name = "Stop" if self._busy else "Send"
@@ -207,6 +282,8 @@ class Composer(QFrame):
         set_tip(self.button, "Stop (Esc)" if self._busy else "Send (Enter)")
         self.button.setEnabled(enabled)
         placeholder = words.PLACEHOLDER_BUSY if self._busy else words.PLACEHOLDER
+        if self._files_above:
+            placeholder = words.PLACEHOLDER_DROP
         if placeholder != self.box.placeholderText():
             self.box.setPlaceholderText(placeholder)
             self.box.viewport().update()  # Qt does so only where a placeholder appears or goes

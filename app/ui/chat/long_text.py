@@ -45,6 +45,11 @@ def hardened(text: str) -> str:
     return text.replace(MARK, "").replace(_SIGN, "") if _SIGN in text else text
 
 
+def is_piece(line: str) -> bool:
+    """Whether a line of softened text goes on in the next one."""
+    return line.endswith(_SIGN)
+
+
 def _pieces(line: str) -> Iterator[str]:
     start = 0
     while len(line) - start > PIECE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.base.settings import Settings
@@ -150,8 +150,15 @@ class ChatPane(QWidget):
         """Files may be dropped anywhere on the chat."""
         if local_files(event.mimeData()):
             event.acceptProposedAction()
+            self.composer.show_files_above(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """They were taken away, or are above the message box."""
+        super().dragLeaveEvent(event)
+        self.composer.show_files_above(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """They go where the message box would put them."""
+        self.composer.show_files_above(False)
         self.composer.box.files_given.emit(local_files(event.mimeData()))
         event.acceptProposedAction()

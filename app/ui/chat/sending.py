@@ -80,7 +80,7 @@ class Sending(QObject):
 
     def on_files_given(self, paths: list[str]) -> None:
         """Put the text of files into the box; much of it only after a question."""
-        found = dropped_text([Path(path) for path in paths])
+        found = dropped_text([Path(path) for path in paths], beside_text=bool(self._composer.text.strip()))
         if found.refused:
             self._notices.show(words.refused_files(found.refused), stays=True)
         if len(found.text) <= LONG_TEXT:
@@ -112,7 +112,7 @@ class Sending(QObject):
         """The text stays where it is, to be changed."""
         self.on_measured()
         say = words.question_too_long if found.asking.again else words.message_too_long
-        self._notices.show(say(found.tokens, found.most, found.characters_over), stays=True)
+        self._notices.show(say(found.tokens, found.most, len(found.asking.text), found.characters_fit), stays=True)
 
     def _after_sending(self, text: str) -> None:
         """A new chat is a chat now, and so is what else was typed in it."""

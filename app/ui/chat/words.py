@@ -11,6 +11,7 @@ from inference.events import NothingWritten
 
 PLACEHOLDER = "Write a message"
 PLACEHOLDER_BUSY = "Write the next message; it can be sent when this answer is finished"
+PLACEHOLDER_DROP = "Drop files here: their text goes into the message"
 EXAMPLES: tuple[str, ...] = (
     "What are you, and what can you do?",
     "Why do words melt again?",
@@ -77,19 +78,19 @@ def refused_files(sentences: Sequence[str]) -> str:
     return " ".join(said)
 
 
-def message_too_long(tokens: int, most: int, characters: int) -> str:
-    """A message that was not sent: it stands in the box, to be changed."""
+def message_too_long(tokens: int, most: int, characters: int, fit: int) -> str:
+    """A message that was not sent: it stands in the box, to be changed. So many of its characters fit."""
     return (
         f"This message is too long and was not sent: it has {tokens:,} tokens, and this model can take {most:,}. "
-        f"Shorten it by about {characters:,} characters, or send it in parts."
+        f"Shorten it from {characters:,} to about {fit:,} characters, or send it in parts."
     )
 
 
-def question_too_long(tokens: int, most: int, characters: int) -> str:
+def question_too_long(tokens: int, most: int, characters: int, fit: int) -> str:
     """An old question that was not asked anew, since another model answers now."""
     return (
-        f"The question is too long for this model: it has {tokens:,} tokens, about {characters:,} characters more than "
-        f"the {most:,} tokens that it can take. Choose a model with a larger memory."
+        f"The question is too long for this model: it has {tokens:,} tokens, and it can take {most:,}. Of the "
+        f"{characters:,} characters about {fit:,} would fit. Choose a model with a larger memory."
     )
 
 
@@ -129,22 +130,15 @@ def stored_status(message: Message) -> str:
     if made is None or message.state in (MessageState.STREAMING, MessageState.DRAFT):
         return ""
     steps, limit, seconds = made.steps_per_block, made.max_steps, made.wall_seconds
-    speed = made.decode_tokens_per_second or 0.0
+    speed = made.wall_tokens_per_second or 0.0  # by the seconds beside it
     if message.state in (MessageState.STOPPED, MessageState.ERROR):
         how = "stopped" if message.state == MessageState.STOPPED else "failed"
         return texts.ended_early(how, len(steps), seconds, speed)
     if limit is None or seconds is None:
         return ""
     if any(number >= limit for number in steps):
-        return _unsettled_status(steps, limit, seconds, speed)
+        return texts.unsettled_line(steps, limit, seconds, speed)
     return texts.status_line(steps, limit, seconds, speed)
-
-
-def _unsettled_status(steps: tuple[int, ...], max_steps: int, seconds: float, tokens_per_second: float) -> str:
-    """The status line of an answer of which a block hit the limit."""
-    each = " + ".join(str(number) for number in steps)
-    speed = f"{tokens_per_second:.0f}" if tokens_per_second >= 10 else f"{tokens_per_second:.1f}"
-    return f"stopped at {each} of {max_steps} steps before settling \u00b7 {seconds:.1f} s \u00b7 {speed} tokens/s"
 
 
 def sibling_label(number: int, count: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
@@ -29,6 +31,7 @@ SIZE = (560, 620)
 MARGINS = 80  # beside the rows: the page's own, and the scroll bar
 _UNITS = {"text_scale": " %", "speed_limit": " MB/s", "answer_tokens": " tokens"}
 _NOTHING = {"speed_limit": "No limit", "answer_tokens": "Four blocks"}  # instead of 0
+_ONE = {"answer_tokens": " token"}
 _STEPS = {"text_scale": 10, "answer_tokens": 256}
 
 
@@ -169,7 +172,8 @@ class SettingsDialog(QDialog):
         spin.setRange(declaration.least or 0, declaration.most if declaration.most is not None else 2**31 - 1)
         spin.setSingleStep(_STEPS.get(declaration.name, 1))
         spin.setSpecialValueText(_NOTHING.get(declaration.name, ""))
-        spin.setSuffix(_UNITS.get(declaration.name, ""))
+        _show_unit(spin, declaration.name, spin.value())
+        spin.valueChanged.connect(partial(_show_unit, spin, declaration.name))
         spin.setMinimumWidth(190)
         spin.setKeyboardTracking(False)
         spin.valueChanged.connect(self.on_editor_changed)
@@ -179,6 +183,10 @@ class SettingsDialog(QDialog):
 def _width_of(title: Sentence) -> int:
     """Of the whole name in one line, and the gap behind it."""
     return title.fontMetrics().horizontalAdvance(title.text()) + 12
+
+
+def _show_unit(spin: QSpinBox, name: str, value: int) -> None:
+    spin.setSuffix((_ONE if value == 1 else _UNITS).get(name, _UNITS.get(name, "")))
 
 
 def _value_of(editor: QCheckBox | QComboBox | QSpinBox) -> Value:

@@ -114,6 +114,7 @@ QFrame#problem QLabel { color: $text; }
 
 QFrame#composer { background: $surface; border: 1px solid $border_strong; border-radius: 16px; }
 QFrame#composer[focused="true"] { border: 1px solid $focus; }
+QFrame#composer[files="true"] { background: $accent_soft; border: 1px dashed $accent; }
 QPlainTextEdit#message_box { background: transparent; border: none; color: $text; font-size: ${body}pt; selection-background-color: $selection; selection-color: $text; }
 QLabel#status_line { color: $muted; font-size: ${small}pt; }
 

@@ -54,3 +54,8 @@ def test_rate_and_time_left() -> None:
 def test_percent_never_says_that_all_is_done_before_it_is() -> None:
     assert units.percent(0.999) == "99 %"
     assert units.percent(1) == "100 %"
+
+
+def test_slow_rates_of_tokens_have_a_digit_more() -> None:
+    said = [units.token_rate(rate) for rate in (0.0, 0.4, 1.0, 9.94, 9.96, 82.4)]
+    assert said == [f"{number} tokens/s" for number in ("0.0", "0.4", "1.0", "9.9", "10", "82")]

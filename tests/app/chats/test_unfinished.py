@@ -16,6 +16,7 @@ from app.chats.session import Ask, AskedModel, ChatSession
 from app.chats.unfinished import can_continue, cut_off, kept_text, start_of
 from inference.config import SamplerDefaults
 from inference.events import DraftUpdated
+from inference.text.draft_text import NEUTRAL_GLYPH
 from tests.app.chats.support import FAILED, block, finished
 
 MODEL = AskedModel("Starter", "fake", SamplerDefaults())
@@ -63,6 +64,17 @@ def test_noise_is_not_kept() -> None:
     assert kept_text(draft(" It", " is", " so", "(a)", "(b)", ".", "(c)", "(d)", ",")) == " It is so"
 
 
+def test_what_stands_for_no_text_is_a_gap() -> None:
+    """However certain the model is of it."""
+    assert kept_text(draft(*[NEUTRAL_GLYPH] * 240)) == ""
+    assert (
+        kept_text(draft("One", " two", NEUTRAL_GLYPH, f" {NEUTRAL_GLYPH}{NEUTRAL_GLYPH}", " five", "."))
+        == "One two … five."
+    )
+    assert kept_text(draft("One", " two", "\n", *[NEUTRAL_GLYPH] * 9, " lost")) == "One two"
+    assert kept_text(draft("El", f" col{NEUTRAL_GLYPH}lectiu")) == f"El col{NEUTRAL_GLYPH}lectiu"
+
+
 def test_a_whole_draft_is_kept_whole() -> None:
     assert kept_text(draft("All", " of", " it", "", "")) == "All of it"
 
@@ -86,6 +98,45 @@ def test_what_had_settled_is_kept(session: ChatSession, end: str) -> None:
     assert message.state == (MessageState.ERROR if end == "failed" else MessageState.STOPPED)
     assert message.generation is not None
     assert message.generation.steps_per_block == ()
+
+
+@pytest.mark.parametrize("newest", [("Quite", " other"), ("Short",), ("(x)", "(y)"), (NEUTRAL_GLYPH,) * 9])
+@pytest.mark.parametrize("blocks", [0, 1])
+@pytest.mark.parametrize("end", ["stored", "cancelled", "failed", "closed"])
+def test_the_newest_draft_is_kept_and_no_longer_one(
+    session: ChatSession, newest: tuple[str, ...], blocks: int, end: str
+) -> None:
+    ask = asked(session)
+    whole = "Whole block. " * blocks
+    if blocks:
+        ask.recorder.apply(block(0, whole))
+    ask.recorder.apply(draft(*LINE, block=blocks))
+    ask.recorder.keep_draft()
+    assert stored(session, ask).body == whole + KEPT
+    ask.recorder.apply(draft(*newest, block=blocks))
+    match end:
+        case "stored":
+            ask.recorder.keep_draft()
+        case "cancelled":
+            ask.recorder.apply(finished(whole, reason="cancelled"))
+        case "failed":
+            ask.recorder.apply(FAILED)
+        case _:
+            ask.recorder.stop()
+    settled = "".join(newest) if newest[0][0].isalpha() else ""
+    assert stored(session, ask).body == whole + settled
+    assert ask.recorder.draft == settled
+
+
+def test_a_draft_that_stays_the_same_is_stored_once(session: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(session._store, "keep_unfinished", lambda _id, text: written.append(text))
+    ask = asked(session)
+    for _ in range(3):
+        ask.recorder.apply(draft(*LINE))
+        ask.recorder.keep_draft()
+        ask.recorder.keep_draft()
+    assert written == [KEPT]
 
 
 def test_committed_blocks_are_kept_as_well(session: ChatSession) -> None:
@@ -218,6 +269,25 @@ def test_a_stopped_answer_goes_on_from_its_first_gap(session: ChatSession) -> No
     last.recorder.apply(finished(" four five."))
     message = stored(session, last)
     assert (message.body, message.draft_length) == ("Block. One two three four five.", 0)
+
+
+def test_what_an_earlier_run_left_goes_for_more_alone_and_not_for_good(session: ChatSession) -> None:
+    ask = asked(session)
+    ask.recorder.apply(draft("One", " two", "(x)", " four", "."))
+    ask.recorder.apply(finished("", reason="cancelled", steps_per_block=()))
+    left = "One two … four."
+    more = session.continue_answer(ask.conversation.id, Settings(), MODEL)
+    shown = {" a": left, " three four, and more": "One two three four, and more", " b": left}
+    for text, body in {**shown, "(x)": left}.items():
+        more.recorder.apply(draft(text))
+        more.recorder.keep_draft()
+        assert stored(session, more).body == body
+    more.recorder.apply(block(0, " three four."))
+    more.recorder.apply(draft(" It", " is", block=1))
+    more.recorder.keep_draft()
+    more.recorder.apply(draft(" It", block=1))
+    more.recorder.stop()
+    assert stored(session, more).body == "One two three four. It"
 
 
 def test_half_a_character_at_the_end_is_left_out(session: ChatSession) -> None:

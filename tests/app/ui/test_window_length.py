@@ -42,7 +42,7 @@ def test_too_long_a_message_stays_in_the_box(qtbot: QtBot, parts: Parts, process
     send(qtbot, parts, LONG)
     wait_until_measured(qtbot, parts)
     assert parts.window.pane.composer.text == LONG
-    assert parts.window.pane.notice.text == words.message_too_long(5080, ROOM, 1000)
+    assert parts.window.pane.notice.text == words.message_too_long(5080, ROOM, len(LONG), 4000)
     assert parts.store.list_conversations() == ()
     assert not process.requests
     assert not parts.controller.busy
@@ -152,6 +152,9 @@ def test_a_model_that_cannot_say_leaves_the_text_in_the_box(
 
 
 def test_how_much_is_too_much() -> None:
-    assert TooLong(Asking("x" * 1000, None), 500, 400).characters_over == 200
-    assert TooLong(Asking("x" * 100_000, None), 52_013, 32_512).characters_over == 38_000
-    assert TooLong(Asking("x", None), 500, 499).characters_over == 1
+    assert TooLong(Asking("x" * 1000, None), 500, 400).characters_fit == 800
+    assert TooLong(Asking("x" * 100_000, None), 52_013, 32_512).characters_fit == 62_000
+    assert TooLong(Asking("x" * 200_000, None), 66_700, 3_840).characters_fit == 11_000  # "by 190,000" helps nobody
+    assert TooLong(Asking("x", None), 500, 499).characters_fit == 0
+    said = words.message_too_long(66_700, 3_840, 200_000, 11_000)
+    assert said.endswith("Shorten it from 200,000 to about 11,000 characters, or send it in parts.")

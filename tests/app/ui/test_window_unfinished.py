@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.bridge import answer as answering
+from app.bridge.model_process import NewestDraft
+from app.chats.errors import StoreFullError
+from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
 from app.main import Parts
 from app.ui.chat import words
@@ -88,13 +93,61 @@ def test_a_failure_keeps_what_had_settled(
     assert answer._on.isVisible()
 
 
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_draft_is_stored_also_if_no_other_comes(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """As of a model that hangs. It is written once, however long it stands."""
+    written: list[str] = []
+    store = HistoryStore.keep_unfinished
+
+    def noted(self: HistoryStore, message_id: str, text: str) -> None:
+        written.append(text)
+        store(self, message_id, text)
+
+    monkeypatch.setattr(HistoryStore, "keep_unfinished", noted)
+    whole = "First. " * block
+    if block:
+        process.answer = [committed(whole)]
+        process.gate.clear()
+        ask(qtbot, parts, "Go")
+        qtbot.waitUntil(lambda: parts.controller.answering.source == whole, timeout=WAIT_MS)
+        task = parts.controller.answering._task
+        assert task is not None
+        parts.controller.answering.on_draft(NewestDraft(task.number, draft(PIECES, block=1)))
+    else:
+        write_until_draft(qtbot, parts, process, draft(PIECES))
+    qtbot.waitUntil(lambda: state_of(parts) == (whole + KEPT, MessageState.STREAMING), timeout=WAIT_MS)
+    assert not parts.controller.answering._keep.isActive()
+    parts.controller.answering.on_keep_due()
+    assert written == [KEPT]
+
+
+def test_a_draft_that_could_not_be_stored_is_stored_later(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "RETRY_MS", 0)
+    store, failures = HistoryStore.keep_unfinished, 2
+
+    def full(self: HistoryStore, message_id: str, text: str) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise StoreFullError("The disk is full.", "Free some space.")
+        store(self, message_id, text)
+
+    monkeypatch.setattr(HistoryStore, "keep_unfinished", full)
+    write_until_draft(qtbot, parts, process, draft(PIECES))
+    qtbot.waitUntil(lambda: state_of(parts) == (KEPT, MessageState.STREAMING), timeout=WAIT_MS)
+
+
 def test_drafts_are_stored_while_the_answer_runs(
     qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answering, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(answering, "KEEP_MS", 0)
     write_until_draft(qtbot, parts, process, draft(PIECES), committed("Twelve lines, whole."))
     chat = parts.controller.chat_id
-    assert state_of(parts) == (KEPT, MessageState.STREAMING)
+    qtbot.waitUntil(lambda: state_of(parts) == (KEPT, MessageState.STREAMING), timeout=WAIT_MS)
     parts.controller.open_chat(None)
     parts.controller.open_chat(chat)
     answer = parts.window.pane.chat.last_answer
@@ -136,6 +189,21 @@ def test_an_answer_stopped_in_its_second_block_says_so(
     parts.controller.stop()
     assert wait_for_answer(qtbot, parts)._note.text() == words.STOPPED_NOTE
     assert parts.window.pane.status.text() == "stopped in block 2 \u00b7 3.1 s \u00b7 82 tokens/s"
+
+
+@pytest.mark.parametrize("reason", ["end_of_text", "cancelled"])
+def test_the_rate_belongs_to_the_seconds_beside_it(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, reason: str
+) -> None:
+    """Not to the time of the steps alone, which is a part of them."""
+    end = finished("Short.", reason=reason)
+    process.answer = [committed("Short."), dataclasses.replace(
+        end, answer_tokens=25, wall_seconds=0.26, decode_seconds=0.116,
+        wall_tokens_per_second=25 / 0.26, decode_tokens_per_second=25 / 0.116,
+    )]  # fmt: skip
+    ask(qtbot, parts, "Go")
+    wait_for_answer(qtbot, parts)
+    assert parts.window.pane.status.text().endswith(" \u00b7 0.3 s \u00b7 96 tokens/s")
 
 
 def test_a_block_in_the_middle_that_did_not_settle_is_not_called_settled(

@@ -154,6 +154,20 @@ def test_screen_readers_get_settled_text_alone(canvas: CanvasView) -> None:
     assert "xx" not in canvas.accessibleDescription()
 
 
+def test_what_stands_for_no_text_is_no_settled_word(canvas: CanvasView) -> None:
+    """Also in calm mode, which would paint it as one."""
+    pieces = ("Dew", "\xb7", "\xb7", " forms", " col\xb7lectiu")
+    canvas.set_draft(DraftUpdated(0, 1, 48, tuple(range(5)), pieces, (0.01,) * 5, (True,) * 5))
+    assert canvas.settled_text() == "Dew \u2026 forms col\xb7lectiu"
+    assert {word.text for word in canvas._flow.words if word.level == Level.SETTLED} == {
+        "Dew",
+        "forms",
+        "col\xb7lectiu",
+    }
+    canvas.clear()
+    assert canvas.settled_text() == ""
+
+
 def test_frames_are_painted_only_while_something_fades(qtbot: QtBot, canvas: CanvasView) -> None:
     canvas.set_draft(full_draft(6))
     qtbot.waitUntil(lambda: not canvas._frames.isActive(), timeout=WAIT_MS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from app.base.settings import DECLARATIONS
@@ -52,6 +52,18 @@ def test_restoring_the_defaults_asks_first(parts: Parts) -> None:
     asked(dialog).agree.click()
     settings = parts.preferences.settings
     assert (settings.reduce_motion, settings.answer_tokens) == (False, 0)
+    dialog.close()
+
+
+def test_one_token_is_no_tokens(parts: Parts) -> None:
+    dialog = SettingsDialog(parts.preferences, parts.themes, parts.window)
+    editor = dialog.editors["answer_tokens"]
+    assert isinstance(editor, QSpinBox)
+    said = []
+    for value in (1, 2, 0, 1):
+        editor.setValue(value)
+        said.append(editor.text())
+    assert said == ["1 token", "2 tokens", "Four blocks", "1 token"]
     dialog.close()
 
 
