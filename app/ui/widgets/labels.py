@@ -188,9 +188,13 @@ def beside(*buttons: QPushButton) -> QHBoxLayout:
     return row
 
 
-def turn(row: QBoxLayout, widget: QWidget, ems: int = NARROW_EMS) -> None:
-    """Let the parts of a row stand below each other where `widget` is narrower than so many characters."""
-    wide = widget.width() > ems * widget.fontMetrics().averageCharWidth()
+def turn(row: QBoxLayout, widget: QWidget, ems: int = NARROW_EMS, width: int | None = None) -> None:
+    """Let the parts of a row stand below each other where `widget` is narrower than so many characters.
+
+    `width` is the one it will have, in pixels; without it, the one that it has.
+    """
+    room = widget.width() if width is None else width
+    wide = room > ems * widget.fontMetrics().averageCharWidth()
     direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
     if row.direction() != direction:
         row.setDirection(direction)
