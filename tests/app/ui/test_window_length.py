@@ -13,6 +13,7 @@ from app.ui.chat import words
 from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.test_window_chat import wait_for_answer
+from tests.app.ui.test_window_list import add_chats
 from tests.helpers.scripted_process import ScriptedModelProcess
 from tests.helpers.waiting import WAIT_MS
 
@@ -155,3 +156,30 @@ def test_how_much_is_too_much() -> None:
     assert TooLong(Asking("x" * 1000, None), 500, 400).characters_over == 200
     assert TooLong(Asking("x" * 100_000, None), 52_013, 32_512).characters_over == 38_000
     assert TooLong(Asking("x", None), 500, 499).characters_over == 1
+
+
+@pytest.mark.parametrize("how", ["typed", "sent", "new chat", "other chat", "example"])
+def test_what_was_said_about_a_message_goes_with_it(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, how: str
+) -> None:
+    (other,) = add_chats(parts, "Other")
+    wait_until_ready(qtbot, parts)
+    process.measured = 5080
+    composer, notice = parts.window.pane.composer, parts.window.pane.notice
+    send(qtbot, parts, LONG)
+    wait_until_measured(qtbot, parts)
+    assert notice.isVisible()
+    if how == "typed":
+        qtbot.keyClick(composer.box, Qt.Key.Key_Backspace)
+    elif how == "sent":
+        send(qtbot, parts, "short")
+    elif how == "example":
+        parts.window.pane.empty.examples[0].click()
+    else:
+        if how == "new chat":
+            parts.controller.open_chat(other)
+            send(qtbot, parts, LONG)
+            wait_until_measured(qtbot, parts)
+            assert notice.isVisible()
+        parts.controller.open_chat(other if how == "other chat" else None)
+    assert not notice.isVisible()
