@@ -62,6 +62,7 @@ class CodeBlock(QFrame):
         self._theme = theme
         self._language = ElidedLabel()
         self._language.setProperty("role", "faint")
+        self._language.setMinimumWidth(1)  # where there is little room it is for Copy
         self._language.setMaximumWidth(round(30 * theme.ui_points))  # a name that is no name makes nothing wider
         self._copy = CopyButton(self.source, "code", theme)
         self._text = CodeText()
