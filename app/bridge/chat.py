@@ -130,6 +130,7 @@ class ChatController(QObject):
             self.chat_id = conversation_id
             self._preferences.set(last_chat=conversation_id or "")
             self.chat_shown.emit(conversation_id, messages)
+            self._preferences.flush()  # for the next start, also after a crash
 
     def rename(self, conversation_id: str, title: str) -> None:
         """Give a chat another title."""
@@ -191,6 +192,7 @@ class ChatController(QObject):
             self.message_added.emit(ask.user)
             self.message_added.emit(ask.answer)
             self._begin(ask)
+            self._preferences.flush()  # a crash from now on finds its way back to this chat
             sent = True
         return sent
 

@@ -45,7 +45,8 @@ class Preferences(QObject):
         if settings == self._settings:
             return
         self._settings = settings
-        self._timer.start()
+        if not self._timer.isActive():  # soon, also if the changes never pause
+            self._timer.start()
         self.changed.emit(settings)
 
     def save_now(self) -> None:

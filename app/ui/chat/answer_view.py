@@ -15,7 +15,8 @@ floor goes into the size hints: a minimum height would take the place of what th
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QFrame, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.chats.messages import Message, MessageState
 from app.chats.unfinished import can_continue, cut_off
@@ -99,6 +100,7 @@ class AnswerView(QFrame):
         """Only the newest answer can be tried again, or go on."""
         self._again.setVisible(last)
         self._on.setVisible(last and self.can_continue)
+        self._turn_actions()
 
     def set_waiting(self, text: str) -> None:
         """A quiet line before the first draft."""
@@ -140,6 +142,7 @@ class AnswerView(QFrame):
             button.setIcon(themed_icon(icon, theme.color("muted"), edge))
             button.setIconSize(QSize(edge, edge))
         self._note.setFont(theme.body_font())
+        self._turn_actions()
         self.release_height()
 
     # -- what the user does -----------------------------------------------------------------------------------------
@@ -158,6 +161,11 @@ class AnswerView(QFrame):
 
     # -- Qt ---------------------------------------------------------------------------------------------------------
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Buttons beside or below each other."""
+        super().resizeEvent(event)
+        self._turn_actions()
+
     def sizeHint(self) -> QSize:
         """What the parts need, and no less than the height that is kept."""
         return super().sizeHint().expandedTo(QSize(0, self._floor))
@@ -167,6 +175,14 @@ class AnswerView(QFrame):
         return super().minimumSizeHint().expandedTo(QSize(0, self._floor))
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _turn_actions(self) -> None:
+        buttons = [each for each in (self._copy, self._on, self._again) if not each.isHidden()]
+        need = sum(each.sizeHint().width() + self._row.spacing() for each in buttons)
+        down = need > self.width()
+        self._row.setDirection(QBoxLayout.Direction.TopToBottom if down else QBoxLayout.Direction.LeftToRight)
+        for each in buttons:
+            self._row.setAlignment(each, Qt.AlignmentFlag.AlignLeft if down else Qt.AlignmentFlag(0))
 
     def _keep_height(self, height: int) -> None:
         self._floor = max(self._floor, height)
@@ -197,7 +213,7 @@ class AnswerView(QFrame):
         return button
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout(self._actions)
+        row = self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self._actions)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(2)
         for widget in (self._copy, self._on, self._again):

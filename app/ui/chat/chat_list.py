@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from app.chats.ids import now_ms
 from app.chats.messages import Conversation, times_of_use
 from app.ui.widgets.icons import themed_icon
-from app.ui.widgets.plain import set_tip, tip
+from app.ui.widgets.plain import one_line, set_tip, shown, tip
 from app.ui.widgets.theme import ThemeManager
 
 ID_ROLE = Qt.ItemDataRole.UserRole
@@ -33,6 +33,24 @@ def day_group(milliseconds: int, today: date) -> str:
     """ "Today", "Yesterday" or "Earlier"."""
     age = (today - datetime.fromtimestamp(milliseconds / 1000).date()).days
     return "Today" if age <= 0 else "Yesterday" if age == 1 else "Earlier"
+
+
+class _TitleEdit(QLineEdit):
+    """A title without what would turn its letters around, whoever stored, typed or pasted that."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAccessibleName("Title of the chat")
+        self.setMaxLength(200)
+        self.textChanged.connect(self.on_text_changed)
+
+    def on_text_changed(self, text: str) -> None:
+        """What is seen is what is stored."""
+        plain = shown(text)
+        if plain != text:
+            place = len(shown(text[: self.cursorPosition()]))
+            self.setText(plain)
+            self.setCursorPosition(place)
 
 
 class _RenameDelegate(QStyledItemDelegate):
@@ -46,10 +64,7 @@ class _RenameDelegate(QStyledItemDelegate):
         self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> QWidget:
         """The editor in the row."""
-        editor = QLineEdit(parent)
-        editor.setAccessibleName("Title of the chat")
-        editor.setMaxLength(200)
-        return editor
+        return _TitleEdit(parent)
 
     def updateEditorGeometry(
         self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -102,7 +117,7 @@ class ConversationList(QListWidget):
             if here != group:
                 group = here
                 self._add_heading(here)
-            item = QListWidgetItem(conversation.title)
+            item = QListWidgetItem(one_line(conversation.title))
             item.setData(ID_ROLE, conversation.id)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
             item.setToolTip(tip(conversation.title))
@@ -183,6 +198,13 @@ class ConversationList(QListWidget):
             self.delete_current()
             return
         super().keyPressEvent(event)
+
+    def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
+        """Home goes to the first chat; Qt would go to the heading above it, which nobody can choose."""
+        first = self._item_of(self.ids()[0]) if self.ids() else None
+        if action == QAbstractItemView.CursorAction.MoveHome and first is not None:
+            return self.indexFromItem(first)
+        return super().moveCursor(action, modifiers)
 
     def keyboardSearch(self, search: str) -> None:
         """Qt would open the next chat that begins with these letters, by keys or by an input method."""

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.chats.messages import Message, MessageState
 from app.ui.chat import words
@@ -358,6 +367,8 @@ class ChatView(QScrollArea):
     def _lay_out(self) -> None:
         page = QWidget()
         page.setObjectName("chat_canvas")
+        # As wide as the view, whatever a message would like: else all of them would run off its edge.
+        page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         column = QWidget()
         column.setObjectName("chat_column")
         column.setMaximumWidth(COLUMN_WIDTH)

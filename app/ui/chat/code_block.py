@@ -12,7 +12,7 @@ from app.ui.chat.highlight import CodeHighlighter, Span, spans_from_code
 from app.ui.chat.long_text import hardened, softened
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
-from app.ui.widgets.plain import PlainLabel
+from app.ui.widgets.labels import ElidedLabel
 from app.ui.widgets.theme import Theme
 
 _NAMES = {
@@ -60,7 +60,9 @@ class CodeBlock(QFrame):
         self._widest: float | None = None
         self._spans: list[list[Span]] = []
         self._theme = theme
-        self._language = PlainLabel(role="faint")
+        self._language = ElidedLabel()
+        self._language.setProperty("role", "faint")
+        self._language.setMinimumWidth(1)  # where there is little room it is for Copy
         self._language.setMaximumWidth(round(30 * theme.ui_points))  # a name that is no name makes nothing wider
         self._copy = CopyButton(self.source, "code", theme)
         self._text = CodeText()
@@ -91,7 +93,7 @@ class CodeBlock(QFrame):
     def _show_code(self) -> None:
         code = self._code
         name = _NAMES.get(code.language.lower(), code.language.capitalize() if code.language else "Text")
-        self._language.setText(name)
+        self._language.set_full_text(name)
         self._text.setAccessibleName(f"{name} code")
         text = softened(code.text)
         self._highlighter.set_spans([], self._theme)  # lines are coloured when all of them are there

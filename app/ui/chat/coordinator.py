@@ -41,7 +41,7 @@ class ChatCoordinator(QObject):
         super().__init__(window)
         self._window, self._actions, self._sidebar, self._pane = window, actions, sidebar, pane
         self._controller, self._preferences, self._notices = controller, preferences, notices
-        self._deleted: list[str] = []
+        self._deleted: list[Conversation] = []
         self._conversations: tuple[Conversation, ...] = ()
         self.sending = Sending(pane.composer, controller, themes, notices, self)
         self._connect_actions()
@@ -136,7 +136,7 @@ class ChatCoordinator(QObject):
 
     def on_chat_deleted(self, conversation: Conversation) -> None:
         """Offer to bring it back."""
-        self._deleted.append(conversation.id)
+        self._deleted.append(conversation)
         self._pane.undo_bar.show_text(words.deleted(conversation.title))
         self._sidebar.list.setFocus()
         self._show_possible()
@@ -184,8 +184,11 @@ class ChatCoordinator(QObject):
     def on_undo(self) -> None:
         """Bring the chat back that was deleted last; else undo typing."""
         if self._deleted:
-            self._controller.undelete(self._deleted.pop())
-            self._pane.undo_bar.dismiss()
+            self._controller.undelete(self._deleted.pop().id)
+            if self._deleted:
+                self._pane.undo_bar.show_text(words.deleted(self._deleted[-1].title))
+            else:
+                self._pane.undo_bar.dismiss()
         elif isinstance(self._window.focusWidget(), QPlainTextEdit):
             self._pane.composer.box.undo()
 

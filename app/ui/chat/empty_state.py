@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.base import texts
 from app.ui.chat import words
 from app.ui.widgets.icons import pixmap_from_svg
+from app.ui.widgets.labels import ElidedButton
 from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.theme import ThemeManager
 
 _WIDTH = 640
 _TWO_COLUMNS = 520
+_PADDING = 17  # of an example, with its border; the style sheet says the same
 
 
 class EmptyState(QScrollArea):
@@ -30,6 +32,7 @@ class EmptyState(QScrollArea):
         self.setObjectName("chat_view")
         self.setAccessibleName("New chat")
         self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._themes = themes
         self._drop = PlainLabel()
@@ -37,7 +40,7 @@ class EmptyState(QScrollArea):
         self._drop.setAccessibleName("Dewpoint's drop")
         title = PlainLabel(texts.APP_NAME)
         title.setObjectName("empty_title")
-        tagline = PlainLabel(texts.TAGLINE)
+        tagline = PlainLabel(texts.TAGLINE, wrap=True)
         tagline.setObjectName("empty_tagline")
         for label in (title, tagline):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -46,8 +49,9 @@ class EmptyState(QScrollArea):
         self._grid.setSpacing(10)
         page = QWidget()
         page.setObjectName("chat_canvas")
+        page.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # as wide as the view
         column = QVBoxLayout(page)
-        column.setContentsMargins(28, 20, 28, 20)
+        column.setContentsMargins(4, 20, 4, 20)  # the name is large; what is below it keeps more room (`_arrange`)
         column.addStretch(2)
         for widget, space in ((self._drop, 10), (title, 2), (tagline, 26)):
             column.addWidget(widget)
@@ -91,9 +95,11 @@ class EmptyState(QScrollArea):
         self._arrange()
 
     def _example(self, text: str) -> QPushButton:
-        button = QPushButton(text)
+        button = ElidedButton("", _PADDING)
         button.setObjectName("example")
         button.setProperty("example", text)
+        button.set_full_text(text)
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.setAccessibleName(f"Ask: {text}")
         button.setCursor(Qt.CursorShape.PointingHandCursor)
         button.clicked.connect(self.on_example_clicked)

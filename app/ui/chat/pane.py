@@ -64,6 +64,7 @@ class ChatPane(QWidget):
         self._stack.setCurrentWidget(self.empty if empty else self.chat)
         if empty:
             self.latest.hide()
+        self._place()  # a page that comes lies over all else
 
     @property
     def is_empty(self) -> bool:
@@ -125,7 +126,7 @@ class ChatPane(QWidget):
             if toast.isHidden():
                 continue
             width = min(620, area.width() - 2 * _GAP)
-            height = max(toast.heightForWidth(width), toast.sizeHint().height())
+            height = toast.fit(width)
             toast.setGeometry((area.width() - width) // 2, bottom - height, width, height)
             toast.raise_()
             bottom -= height + _GAP
@@ -140,9 +141,13 @@ class ChatPane(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Floating things follow the room they float in."""
-        came_or_went = event.type() in (QEvent.Type.Show, QEvent.Type.Hide)
-        resized = event.type() == QEvent.Type.Resize and watched is self._middle
-        if (came_or_went or resized) and hasattr(self, "latest"):
+        kind = event.type()
+        changed = kind in (QEvent.Type.Show, QEvent.Type.Hide)
+        if watched is self._middle:
+            changed = changed or kind == QEvent.Type.Resize
+        else:
+            changed = changed or kind == QEvent.Type.LayoutRequest  # another text, or another size of letters
+        if changed and hasattr(self, "latest"):
             self._place()
         return super().eventFilter(watched, event)
 

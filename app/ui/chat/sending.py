@@ -36,6 +36,8 @@ class Sending(QObject):
         self._unsent = controller.unsent
         self._chat_id: str | None = None  # whose text the box holds
         self._shown = False
+        self._said: list[str] = []  # about what the box holds, or was given,
+        self._said_of = ""  # while it holds this
         composer.sent.connect(self.on_send)
         composer.box.textChanged.connect(self.on_text_changed)
         controller.chat_shown.connect(self.on_chat_shown)
@@ -53,6 +55,7 @@ class Sending(QObject):
         self.on_measured()
         if self._shown and chat_id == self._chat_id:
             return
+        self._forget_said()
         self._unsent.flush()
         typed_first = "" if self._shown else self._composer.text
         self._chat_id, self._shown = chat_id, bool(typed_first)  # what is only shown is no news for the disk
@@ -60,8 +63,10 @@ class Sending(QObject):
         self._shown = True
 
     def on_text_changed(self) -> None:
-        """Something was typed."""
+        """Something was typed; Qt tells it once more at the end of a drop."""
         text = self._composer.text
+        if text != self._said_of:
+            self._forget_said()
         asking = self._controller.length.asking
         if asking is not None and not asking.again and asking.text != text.strip("\n"):
             self._controller.length.forget()
@@ -73,7 +78,9 @@ class Sending(QObject):
         """Send a message; it stays in the box if that is not possible now."""
         if self._controller.busy:
             self._notices.show(words.BUSY_HERE if self._controller.busy_here else words.BUSY_ELSEWHERE)
-        elif self._controller.send(text):
+            return
+        self._forget_said()
+        if self._controller.send(text):
             self._after_sending(text)
         elif self._controller.length.asking is not None:
             self._measuring.start()
@@ -81,16 +88,17 @@ class Sending(QObject):
     def on_files_given(self, paths: list[str]) -> None:
         """Put the text of files into the box; much of it only after a question."""
         found = dropped_text([Path(path) for path in paths], beside_text=bool(self._composer.text.strip()))
-        if found.refused:
-            self._notices.show(words.refused_files(found.refused), stays=True)
+        say_refused = partial(self._say, words.refused_files(found.refused))
         if len(found.text) <= LONG_TEXT:
             self._composer.insert(found.text)
+            say_refused()
             return
         detail = words.long_file_detail(found.names, len(found.text))
         question = Question(
             words.LONG_FILE, words.LONG_FILE_TITLE, detail, words.LONG_FILE_AGREE, self._themes.theme, self._composer
         )
         question.accepted.connect(partial(self._composer.insert, found.text))
+        question.finished.connect(say_refused)
         question.open()
 
     def on_measuring_takes_long(self) -> None:
@@ -112,7 +120,19 @@ class Sending(QObject):
         """The text stays where it is, to be changed."""
         self.on_measured()
         say = words.question_too_long if found.asking.again else words.message_too_long
-        self._notices.show(say(found.tokens, found.most, len(found.asking.text), found.characters_fit), stays=True)
+        self._say(say(found.tokens, found.most, len(found.asking.text), found.characters_fit))
+
+    def _say(self, text: str, *_: object) -> None:
+        """Until the box holds another text, or it is sent."""
+        if text:
+            self._said.append(text)
+            self._said_of = self._composer.text
+            self._notices.show(text, stays=True)
+
+    def _forget_said(self) -> None:
+        if self._said:
+            self._notices.withdraw(*self._said)
+            self._said.clear()
 
     def _after_sending(self, text: str) -> None:
         """A new chat is a chat now, and so is what else was typed in it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QCheckBox,
@@ -25,6 +25,7 @@ from app.ui.settings import words
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Sentence
 from app.ui.widgets.question import Question
+from app.ui.widgets.sheet import pressed_by_return
 from app.ui.widgets.theme import ThemeManager
 
 SIZE = (560, 620)
@@ -143,6 +144,12 @@ class SettingsDialog(QDialog):
         row.addLayout(line)
         row.addWidget(description)
         return row
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Return takes a number, which Qt has done by now, or presses the button that has the focus."""
+        taken = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(self.focusWidget(), QSpinBox)
+        if not taken and not pressed_by_return(event, self):
+            super().keyPressEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Editors stand beside their names, or all of them below where one has no room there."""

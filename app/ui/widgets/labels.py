@@ -188,9 +188,13 @@ def beside(*buttons: QPushButton) -> QHBoxLayout:
     return row
 
 
-def turn(row: QBoxLayout, widget: QWidget, ems: int = NARROW_EMS) -> None:
-    """Let the parts of a row stand below each other where `widget` is narrower than so many characters."""
-    wide = widget.width() > ems * widget.fontMetrics().averageCharWidth()
+def turn(row: QBoxLayout, widget: QWidget, ems: int = NARROW_EMS, width: int | None = None) -> None:
+    """Let the parts of a row stand below each other where `widget` is narrower than so many characters.
+
+    `width` is the one it will have, in pixels; without it, the one that it has.
+    """
+    room = widget.width() if width is None else width
+    wide = room > ems * widget.fontMetrics().averageCharWidth()
     direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
     if row.direction() != direction:
         row.setDirection(direction)
@@ -245,12 +249,12 @@ class ElidedLabel(PlainLabel):
 
 
 class ElidedButton(QPushButton):
-    """The same as a button."""
+    """The same as a button; `padding` is that of its style, on each side, in pixels."""
 
-    def __init__(self, hint: str) -> None:
+    def __init__(self, hint: str, padding: int = PADDING) -> None:
         super().__init__()
         self._full = ""
-        self._hint = hint
+        self._hint, self._padding = hint, padding
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.set_full_text("")
@@ -276,7 +280,7 @@ class ElidedButton(QPushButton):
     def _frame(self) -> int:
         """What stands beside the text: padding, border and icon."""
         icon = self.iconSize().width() + 6 if not self.icon().isNull() else 0
-        return 2 * PADDING + icon
+        return 2 * self._padding + icon
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit anew."""

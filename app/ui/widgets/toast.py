@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QPushButton
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QPushButton
 
-from app.ui.widgets.labels import beside, turn
+from app.ui.widgets.labels import turn
 from app.ui.widgets.news import News, NewsStack
 from app.ui.widgets.plain import PlainLabel
 
@@ -44,7 +43,11 @@ class Toast(QFrame):
         self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._row.setContentsMargins(16, 5, 6, 5)
         self._row.addWidget(self._label, 1)
-        self._row.addLayout(beside(self.action, self.button))
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.action)
+        buttons.addWidget(self.button)
+        self._row.addLayout(buttons)
         self._news = NewsStack()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -65,15 +68,17 @@ class Toast(QFrame):
         self._news.put(news)
         self._show(news)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Buttons beside or below the text."""
-        super().resizeEvent(event)
-        turn(self._row, self, LEAST_EMS)
+    def fit(self, width: int) -> int:
+        """Put the buttons beside or below the text, as a width of so many pixels has room; the height it needs then."""
+        turn(self._row, self, LEAST_EMS, width)
+        return self.heightForWidth(width)
 
     def on_pressed(self) -> None:
-        """The button."""
+        """The button; whoever does what it asks may show the next text."""
+        news = self._news.shown
         self.pressed.emit()
-        self.dismiss()
+        if self._news.shown is news:
+            self.dismiss()
 
     def on_acted(self) -> None:
         """The second button does what belongs to this text, whatever was said elsewhere since."""

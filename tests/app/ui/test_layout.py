@@ -10,6 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QAbstractScrollArea,
     QApplication,
     QCheckBox,
     QComboBox,
@@ -26,6 +27,7 @@ from app.ui.settings.dialog import SettingsDialog
 from app.ui.widgets.labels import Sentence
 from app.ui.widgets.question import Question
 from tests.app.ui.every_window import every_window
+from tests.app.ui.sample import add_answer
 from tests.helpers.scripted_library import ScriptedLibrary
 from tests.helpers.waiting import WAIT_MS, steady
 
@@ -133,3 +135,55 @@ def test_what_is_higher_than_the_screen_scrolls_by_key(qtbot: QtBot, everything:
     assert area.focusPolicy() == Qt.FocusPolicy.TabFocus
     assert area.verticalScrollBar().maximum() > 0
     assert question.rect().contains(question.agree.mapTo(question, question.agree.rect().bottomRight()))
+
+
+CODE = (
+    "# Title\n\nWords with `inline_code_that_is_rather_long_without_a_break`.\n\n```javascript\n"
+    "print('a line of code that is much wider than the window', 12345678)\n```\n\n"
+    "- In a list:\n\n  > In a quote:\n  >\n  > ```bash\n  > ls\n  > ```\n\n| a | b |\n|---|---|\n| x | y |\n"
+)
+
+
+@pytest.mark.parametrize("scale", [100, 150, 200])
+@pytest.mark.parametrize("listed", [False, True], ids=["alone", "beside the list"])
+def test_nothing_runs_off_a_narrow_window(qtbot: QtBot, parts: Parts, scale: int, listed: bool) -> None:
+    parts.preferences.set(text_scale=scale)
+    window, pane = parts.window, parts.window.pane
+    window.resize(NARROW, 700)
+    qtbot.waitUntil(steady(lambda: pane.width()), timeout=WAIT_MS)
+    if window.sidebar.isVisible() != listed:
+        window.panels.toggle()
+    found = []
+    for name, view, show in (
+        ("start page", pane.empty, lambda: parts.controller.open_chat(None)),
+        ("chat", pane.chat, lambda: add_answer(parts, CODE)),
+    ):
+        show()
+        if view is pane.chat:
+            answer = pane.chat.last_answer
+            assert answer is not None
+            answer.can_continue = True
+            answer.set_last(True)
+        qtbot.waitUntil(steady(lambda: [each.geometry() for each in window.findChildren(QWidget)]), timeout=WAIT_MS)
+        found += [f"{name}: {fault}" for fault in (*cut(window), *sideways(window))]
+        assert not view.horizontalScrollBar().isVisible()
+        edge = view.viewport().width()
+        for each in view.widget().findChildren(QWidget):
+            right = each.mapTo(view.widget(), QPoint(each.width(), 0)).x()
+            inside = isinstance(each.parentWidget().parentWidget(), QAbstractScrollArea)  # what scrolls by itself
+            if each.isVisible() and right > edge and not inside:
+                found.append(f"{name}: {type(each).__name__} {each.accessibleName()!r} reaches to {right} of {edge}")
+    assert not found, "\n".join(found)
+
+
+def test_a_suggestion_that_is_cut_says_all_of_itself(qtbot: QtBot, parts: Parts) -> None:
+    parts.preferences.set(text_scale=200)
+    parts.window.resize(NARROW, 700)
+    qtbot.waitUntil(lambda: not parts.window.sidebar.isVisible(), timeout=WAIT_MS)
+    parts.window.panels.toggle()
+    button = parts.window.pane.empty.examples[0]
+    qtbot.waitUntil(lambda: button.text().endswith("\u2026"), timeout=WAIT_MS)
+    assert button.toolTip() == button.property("example")
+    assert button.accessibleName() == f"Ask: {button.property('example')}"
+    button.click()
+    assert parts.window.pane.chat.items[0].source() == button.property("example")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QLineEdit, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.main import Parts
@@ -216,3 +217,71 @@ def test_the_next_message_takes_the_room_back(qtbot: QtBot, parts: Parts) -> Non
     parts.controller.open_chat(None)
     parts.controller.open_chat(chat)
     assert view._floor.height() == 0
+
+
+def test_with_a_menu_open_nothing_is_typed(qtbot: QtBot, parts: Parts) -> None:
+    """Keys go to the window system's window, as a keyboard's do; the menu has no use for them."""
+    (chat,) = add_chats(parts, "One")
+    ready(qtbot, parts)
+    parts.controller.open_chat(chat)
+    window, rows, bar = parts.window, parts.window.sidebar.list, parts.window.menuBar()
+    QGuiApplication.clipboard().setText("from elsewhere")
+    for action in bar.actions():
+        for focused in (window.pane.composer, rows):
+            focused.setFocus()
+            title = bar.mapTo(window, bar.actionGeometry(action).center())
+            QTest.mouseClick(window.windowHandle(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, title)
+            menu = QApplication.activePopupWidget()
+            assert isinstance(menu, QMenu)
+            keys = {each.text().lower().partition("&")[2][:1] for each in menu.actions()}
+            for letter in sorted(set("abc defghi") - keys):
+                QTest.keyClick(window.windowHandle(), letter)
+            QApplication.sendEvent(rows, _committed("y"))
+            QTest.keyClick(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+            assert menu.isVisible()
+            assert window.pane.composer.text == "", menu.title()
+            menu.close()
+    window.pane.composer.setFocus()
+    type_now(qtbot, "now")
+    assert window.pane.composer.text == "now"
+
+
+@pytest.mark.parametrize("where", ["chat", "answer", "menu bar", "side", "header", "status", "list"])
+def test_a_click_elsewhere_ends_the_renaming(qtbot: QtBot, parts: Parts, where: str) -> None:
+    chat = add_answer(parts, ANSWER)
+    parts.controller._publish()
+    ready(qtbot, parts)
+    window, pane = parts.window, parts.window.pane
+    window.actions_by_name["rename"].trigger()
+    rows = window.sidebar.list
+    editor = rows.findChild(QLineEdit)
+    assert editor is not None
+    qtbot.mouseClick(editor, Qt.MouseButton.LeftButton)
+    editor.selectAll()
+    type_now(qtbot, "Garden")
+    assert rows.findChild(QLineEdit) is editor
+    bar = window.menuBar()
+    answer = pane.chat.last_answer
+    assert answer is not None
+    text = next(each for each in answer.findChildren(QAbstractScrollArea) if each.accessibleName())
+    place, point = {
+        "chat": (pane.chat.viewport(), None),
+        "answer": (text.viewport(), None),
+        "menu bar": (bar, QPoint(bar.width() - 5, bar.height() // 2)),
+        "side": (window.sidebar, QPoint(2, 2)),
+        "header": (pane.header, None),
+        "status": (pane.status, None),
+        "list": (rows.viewport(), rows.viewport().rect().bottomRight() - QPoint(5, 5)),
+    }[where]
+    qtbot.mouseClick(place, Qt.MouseButton.LeftButton, pos=point or place.rect().center())
+    qtbot.waitUntil(lambda: parts.store.conversation(chat).title == "Garden", timeout=WAIT_MS)
+    type_now(qtbot, "a b")
+    assert pane.composer.text == "a b"
+    qtbot.waitUntil(lambda: rows.findChild(QLineEdit) is None, timeout=WAIT_MS)
+    assert parts.store.conversation(chat).title == "Garden"
+
+
+def _committed(text: str) -> QInputMethodEvent:
+    event = QInputMethodEvent()
+    event.setCommitString(text)
+    return event

@@ -96,6 +96,33 @@ def test_what_has_no_text_is_said_and_the_rest_arrives(parts: Parts, tmp_path: P
     assert parts.window.pane.composer.text == "text"
 
 
+@pytest.mark.parametrize("how", ["typed", "sent", "other chat"])
+def test_what_was_refused_is_no_news_of_the_next_message(parts: Parts, tmp_path: Path, how: str) -> None:
+    chat = parts.store.add_user_message(None, "Other").conversation_id
+    composer, notice = parts.window.pane.composer, parts.window.pane.notice
+    drop(parts, file(tmp_path, "notes.txt", "text"), tmp_path)
+    assert notice.isVisible()
+    if how == "typed":
+        composer.insert("!")
+    elif how == "sent":
+        composer.on_send_requested()
+        assert parts.controller.busy
+    else:
+        parts.controller.open_chat(chat)
+    assert not notice.isVisible()
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_what_was_refused_beside_a_long_text_is_said_after_the_question(
+    parts: Parts, tmp_path: Path, agreed: bool
+) -> None:
+    drop(parts, file(tmp_path, "long.txt", "x" * (LONG_TEXT + 1)), tmp_path)
+    (question,) = (each for each in parts.window.findChildren(Question) if each.isVisible())
+    (question.agree if agreed else question.cancel).click()
+    assert parts.window.pane.notice.text == texts.dropped_folder(tmp_path.name)
+    assert parts.window.pane.notice.isVisible()
+
+
 def test_many_refusals_are_counted() -> None:
     assert words.refused_files(["A.", "B.", "C.", "D.", "E."]) == "A. B. C. 2 more could not be read."
 

@@ -13,6 +13,7 @@ from app.ui.chat import words
 from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.test_window_chat import wait_for_answer
+from tests.app.ui.test_window_list import add_chats
 from tests.helpers.scripted_process import ScriptedModelProcess
 from tests.helpers.waiting import WAIT_MS
 
@@ -158,3 +159,30 @@ def test_how_much_is_too_much() -> None:
     assert TooLong(Asking("x", None), 500, 499).characters_fit == 0
     said = words.message_too_long(66_700, 3_840, 200_000, 11_000)
     assert said.endswith("Shorten it from 200,000 to about 11,000 characters, or send it in parts.")
+
+
+@pytest.mark.parametrize("how", ["typed", "sent", "new chat", "other chat", "example"])
+def test_what_was_said_about_a_message_goes_with_it(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, how: str
+) -> None:
+    (other,) = add_chats(parts, "Other")
+    wait_until_ready(qtbot, parts)
+    process.measured = 5080
+    composer, notice = parts.window.pane.composer, parts.window.pane.notice
+    send(qtbot, parts, LONG)
+    wait_until_measured(qtbot, parts)
+    assert notice.isVisible()
+    if how == "typed":
+        qtbot.keyClick(composer.box, Qt.Key.Key_Backspace)
+    elif how == "sent":
+        send(qtbot, parts, "short")
+    elif how == "example":
+        parts.window.pane.empty.examples[0].click()
+    else:
+        if how == "new chat":
+            parts.controller.open_chat(other)
+            send(qtbot, parts, LONG)
+            wait_until_measured(qtbot, parts)
+            assert notice.isVisible()
+        parts.controller.open_chat(other if how == "other chat" else None)
+    assert not notice.isVisible()

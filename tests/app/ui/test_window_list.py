@@ -248,3 +248,43 @@ def test_the_list_keeps_its_width(qtbot: QtBot, make_window: MakeWindow) -> None
     first.window.close()
     second = make_window()
     assert second.window.sidebar.width() == 333
+
+
+@pytest.mark.parametrize(("key", "last"), [(Qt.Key.Key_Home, False), (Qt.Key.Key_End, True)])
+def test_home_and_end_go_to_the_first_and_the_last_chat(qtbot: QtBot, parts: Parts, key: Qt.Key, last: bool) -> None:
+    ids = add_chats(parts, *(f"Chat {number}" for number in range(40)))
+    rows = parts.window.sidebar.list
+    for start in (ids[20], ids[0], ids[-1]):
+        parts.controller.open_chat(start)
+        rows.setFocus()
+        qtbot.keyClick(rows, key)
+        assert parts.controller.chat_id == rows.current_id == ids[-1 if last else 0]
+        assert rows.viewport().rect().contains(rows.visualItemRect(rows.currentItem()).center())
+
+
+def test_home_in_an_empty_list_does_no_harm(qtbot: QtBot, parts: Parts) -> None:
+    parts.window.sidebar.list.setFocus()
+    qtbot.keyClick(parts.window.sidebar.list, Qt.Key.Key_Home)
+    assert parts.controller.chat_id is None
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u202a", "\u202d", "\u2067"])
+def test_a_title_turns_no_letters_around(qtbot: QtBot, parts: Parts, mark: str) -> None:
+    """Neither one that is stored (by another version), nor one that is typed or pasted."""
+    (chat,) = add_chats(parts, "One")
+    parts.store._db.execute("UPDATE conversation SET title = ? WHERE id = ?", [f"Note {mark}gpj.exe", chat])
+    parts.controller._publish()
+    parts.controller.open_chat(chat)
+    assert rows(parts) == ["Today", "Note gpj.exe"]
+    parts.window.actions_by_name["rename"].trigger()
+    editor = parts.window.sidebar.list.findChild(QLineEdit)
+    assert editor is not None
+    assert editor.text() == "Note gpj.exe"
+    editor.setCursorPosition(5)
+    editor.insert(f"{mark}a{mark}b ")
+    assert editor.text() == "Note ab gpj.exe"
+    assert editor.cursorPosition() == 8
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: parts.store.conversation(chat).title == "Note ab gpj.exe", timeout=WAIT_MS)
+    parts.controller.rename(chat, f"{mark}Other{mark}")
+    assert parts.store.conversation(chat).title == "Other"

@@ -8,6 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.base.paths import AppPaths
+from app.base.settings_file import SettingsFile
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.main import Parts
@@ -164,3 +165,25 @@ def test_a_full_disk_loses_no_unsent_text(qtbot: QtBot, parts: Parts, monkeypatc
         assert parts.window.pane.composer.text == "for two"
     parts.controller.unsent.flush()
     assert parts.store.unsent_text(two) == "for two"
+
+
+def last_chat_on_disk() -> str:
+    """The chat that a start would open now, whatever became of this window."""
+    return SettingsFile(AppPaths.resolve().settings_file).load().settings.last_chat
+
+
+def test_the_shown_chat_is_known_on_disk_at_once(parts: Parts) -> None:
+    """A kill gives no time to save; nothing here lets a timer run."""
+    assert parts.controller.send("My first message")
+    first = parts.controller.chat_id
+    assert first
+    assert last_chat_on_disk() == first
+    parts.controller.stop()
+    other = parts.store.add_user_message(None, "Another").conversation_id
+    for chat in (other, None, first):
+        parts.controller.open_chat(chat)
+        assert last_chat_on_disk() == (chat or "")
+    parts.controller.delete(first)
+    assert last_chat_on_disk() == ""
+    parts.controller.undelete(first)
+    assert last_chat_on_disk() == first

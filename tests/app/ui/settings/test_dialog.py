@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QLabel, QSpinBox
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLabel, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from app.base.settings import DECLARATIONS
@@ -13,6 +15,7 @@ from app.ui.settings.dialog import SettingsDialog
 from app.ui.widgets.question import Question
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.qt_guard import delete_what_waits
+from tests.helpers.waiting import WAIT_MS
 
 
 def test_the_settings_dialog_applies(parts: Parts) -> None:
@@ -90,3 +93,36 @@ def test_settings_survive_a_restart(qtbot: QtBot, make_window: MakeWindow, dewpo
     second = make_window()
     assert second.preferences.settings.text_scale == 120
     assert second.themes.theme.dark
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_return_takes_a_number_and_leaves_the_dialog_open(qtbot: QtBot, parts: Parts, key: Qt.Key) -> None:
+    parts.window.settings.on_settings()
+    (dialog,) = parts.window.findChildren(SettingsDialog)
+    dialog.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is dialog, timeout=WAIT_MS)
+    parts.preferences.set(seed_mode="fixed")
+    numbers = {name: each for name, each in dialog.editors.items() if isinstance(each, QSpinBox)}
+    assert len(numbers) > 3
+    for name, number in numbers.items():
+        value = number.value() + number.singleStep() * (1 if number.value() < number.maximum() else -1)
+        number.setFocus()
+        number.lineEdit().setText(number.textFromValue(value))
+        qtbot.keyClick(number, key)
+        assert dialog.isVisible(), name
+        assert getattr(parts.preferences.settings, name) == value
+
+
+def test_return_presses_the_button_that_has_the_focus(qtbot: QtBot, parts: Parts) -> None:
+    parts.window.settings.on_settings()
+    (dialog,) = parts.window.findChildren(SettingsDialog)
+    dialog.activateWindow()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is dialog, timeout=WAIT_MS)
+    parts.preferences.set(reduce_motion=True)
+    dialog.defaults.setFocus()
+    qtbot.keyClick(dialog.defaults, Qt.Key.Key_Return)
+    assert asked(dialog).isVisible()
+    asked(dialog).cancel.click()
+    dialog.close_button.setFocus()
+    qtbot.keyClick(dialog.close_button, Qt.Key.Key_Return)
+    assert not dialog.isVisible()
