@@ -149,6 +149,7 @@ CODE = (
 def test_nothing_runs_off_a_narrow_window(qtbot: QtBot, parts: Parts, scale: int, listed: bool) -> None:
     parts.preferences.set(text_scale=scale)
     window, pane = parts.window, parts.window.pane
+    window.models.advice.setParent(None)  # it comes when the models are known, at any time
     window.resize(NARROW, 700)
     qtbot.waitUntil(steady(lambda: pane.width()), timeout=WAIT_MS)
     if window.sidebar.isVisible() != listed:
