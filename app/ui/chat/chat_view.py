@@ -221,6 +221,9 @@ class ChatView(QScrollArea):
     def on_range_changed(self, least: int, most: int) -> None:
         """The content's height changed."""
         bar = self.verticalScrollBar()
+        writing = any(message.state == MessageState.STREAMING for message in self._messages[-1:])
+        if self._settling.isActive() and not writing:
+            self._settling.start()  # on a busy machine the rounds of layout take longer than one interval
         if self._kept is not None:
             self._place_kept(self._kept)
         elif self._from_bottom >= 0:
