@@ -195,10 +195,12 @@ def chats_of(folder: Path) -> list[str]:
 
 
 def with_first_format(folder: Path) -> None:
-    """Give the chats the format that they had before there was a list of models."""
+    """Give the chats the format of the first migration alone."""
     with sqlite3.connect(folder / "chats.sqlite3") as database:
         database.executescript(
-            """DROP TABLE download; DROP TABLE model; DELETE FROM _sqlite_migrations WHERE name = 'm002_models';
+            """DROP TABLE unsent; DROP INDEX conversation_used; ALTER TABLE conversation DROP COLUMN used_no;
+            ALTER TABLE generation DROP COLUMN draft_length; DROP TABLE download; DROP TABLE model;
+            DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats';
             UPDATE app_meta SET value = '1' WHERE key = 'schema_version'; PRAGMA user_version = 1;"""
         )
     database.close()
