@@ -15,6 +15,7 @@ from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import advice_for, fit_of, fit_of_config
 from app.library.folders import is_downloading, leftovers_in
+from app.library.half_moved import places_of_moves, settle_moves
 from app.library.hub import asked_of
 from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
 from app.library.records import DownloadState, ModelRecord
@@ -38,6 +39,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     """
     card, machine = card_and_machine(services)
     sets = services.engines.sets()
+    settle_moves(services)
     records = services.library.models()
     entries = catalogue.entries(services.paths.base)
     mine = [_of_record(services, record, _entry(entries, record), card, machine, sets) for record in records]
@@ -45,7 +47,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries}
     offered = [_of_entry(services, entry, fits[entry]) for entry in entries if entry.repo not in here]
     leftovers = leftovers_in(
-        services.paths.base, services.paths.models, services.library.moving_to(), {record.folder for record in records}
+        services.paths.base, services.paths.models, places_of_moves(services), {record.folder for record in records}
     )
     models = (_starter(card, machine, sets), *mine, *offered)
     return LibraryStatus(models, machine, advice_for(fits, machine), leftovers, services.network.offline)

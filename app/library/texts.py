@@ -331,6 +331,11 @@ def in_the_way(path: object) -> tuple[str, str]:
     return f"{path} exists already.", "Choose another place, or move that folder away."
 
 
+def into_itself(title: str) -> tuple[str, str]:
+    """A move into the folder that is to be moved."""
+    return f"{title} cannot be moved into its own folder.", "Choose a folder outside of it."
+
+
 def no_folder(path: object) -> tuple[str, str]:
     """The target's parent does not exist."""
     return f"There is no folder {path}.", "Choose a folder that exists."

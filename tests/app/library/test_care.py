@@ -15,7 +15,7 @@ from app.base.errors import KnownAppError
 from app.library import care, download, folders
 from app.library.manifest import MANIFEST, read_manifest
 from app.library.overview import library_status
-from app.library.records import ModelRecord
+from app.library.records import MOVING, ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import ModelState, ModelStatus
 from app.transfers.values import FileDamaged, TransferFinished, TransferStopped
@@ -245,7 +245,7 @@ def test_a_lost_database_loses_no_model(
 
 def test_leftovers_are_cleared(services: LibraryServices, record: ModelRecord, hub: Hub) -> None:
     services.library.forget(record.id)
-    unfinished = services.paths.models / f"owner--x{care.MOVING}"
+    unfinished = services.paths.models / f"owner--x{MOVING}"
     shutil.copytree(record.folder, unfinished)
     (unfinished / MANIFEST).unlink()
     (services.paths.models / "holiday").mkdir()
