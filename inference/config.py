@@ -10,13 +10,14 @@ Source of the fields: transformers `models/diffusion_gemma/configuration_diffusi
 from __future__ import annotations
 
 import dataclasses
-import json
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from inference.errors import ModelFolderError
 from inference.params import SamplerParams
+from trt_engines.files import read_json
 
 LayerKind = Literal["sliding_attention", "full_attention"]
 
@@ -247,7 +248,7 @@ _MISSING = object()
 
 def config_error(file: Path, field: str, found: Any, expected: str) -> ModelFolderError:
     """The error for a field whose value cannot be used."""
-    shown = "nothing" if found is _MISSING else repr(found)
+    shown = "nothing" if found is _MISSING else reprlib.repr(found) if isinstance(found, dict | list) else repr(found)
     return ModelFolderError(
         f"{file.name} of {file.parent} cannot be used: {field} is {shown}, expected {expected}.",
         "This is not a complete DiffusionGemma checkpoint, or a newer kind than this version knows.",
@@ -261,13 +262,13 @@ def read_object(file: Path) -> dict[str, Any]:
         ModelFolderError: It is missing, cannot be read, is no valid JSON or no object.
     """
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = read_json(file)
     except FileNotFoundError as exc:
         hint = "Choose a folder in Hugging Face layout (config.json, tokenizer.json, *.safetensors)."
         raise ModelFolderError(f"{file.parent} holds no {file.name}.", hint) from exc
     except OSError as exc:
         raise ModelFolderError(f"{file} cannot be read: {exc.strerror}.", "Check the rights of the file.") from exc
-    except (UnicodeDecodeError, json.JSONDecodeError) as exc:
+    except ValueError as exc:
         raise ModelFolderError(f"{file} is damaged: it is not valid JSON.", "Download this file again.") from exc
     if not isinstance(value, dict):
         raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")

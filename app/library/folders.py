@@ -7,13 +7,13 @@ the lock, graphs. A folder goes only when it is empty afterwards.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from app.base.errors import KnownAppError
+from app.base.files import read_json
 from app.library import texts
 from app.library.manifest import MANIFEST, ModelManifest, read_manifest, sizes_are_right
 from app.library.records import MOVING
@@ -44,7 +44,7 @@ def own_files(folder: Path, manifest: ModelManifest | None) -> tuple[Path, ...]:
 def graph_files(folder: Path) -> tuple[Path, ...]:
     """The graphs that were made beside the weights."""
     try:
-        listed = json.loads((folder / GRAPHS).read_text(encoding="utf-8"))["files"]
+        listed = read_json(folder / GRAPHS)["files"]
         names = [name for name in listed if isinstance(name, str) and Path(name).name == name]
     except (OSError, ValueError, KeyError, TypeError):
         return ()

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from sqlite_utils import Database
 
 from app.base.errors import ErrorReport
+from app.base.files import parse_json
 from app.chats.database import Health, examine, open_database, transaction
 from app.chats.errors import translated
 from app.chats.history import HistoryStore
@@ -212,8 +213,8 @@ def _moves(db: Database) -> tuple[MoveNote, ...]:
     row = db.execute("SELECT value FROM app_meta WHERE key = ?", [_MOVING]).fetchone()
     if row is None or not row[0]:
         return ()
-    with contextlib.suppress(ValueError, TypeError, RecursionError):
-        return tuple(MoveNote(Path(source) if source else None, Path(target)) for source, target in json.loads(row[0]))
+    with contextlib.suppress(ValueError, TypeError):
+        return tuple(MoveNote(Path(source) if source else None, Path(target)) for source, target in parse_json(row[0]))
     return (MoveNote(None, Path(str(row[0]).removesuffix(MOVING))),)  # as it was written until one move had two places
 
 
@@ -234,6 +235,6 @@ def _error(packed: str | None) -> ErrorReport | None:
     if packed is None:
         return None
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        found = json.loads(packed)
+        found = parse_json(packed)
         return ErrorReport("known", str(found["text"]), str(found["hint"]))
     return None

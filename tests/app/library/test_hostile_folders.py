@@ -1,0 +1,89 @@
+"""Files of a model's folder that nobody wrote for us: a bad folder is said to be bad, and hides no other one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.library import adding
+from app.library.manifest import MANIFEST
+from app.library.overview import library_status
+from app.library.services import LibraryServices
+from app.library.values import ModelState
+from inference.errors import ModelFolderError
+from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
+
+DEEP = b"[" * 100_000
+# Files without which a model runs all the same (the starter's tokenizer_config.json says all that the map could).
+NOTES = ("dewpoint.json", "dewpoint-graphs.json", "special_tokens_map.json", MANIFEST)
+UNSAFE = (
+    b'{"version": 1, "display_name": "x", "repo": "", "revision": "", "licence": "", "accepted": "", "files": '
+    b'[{"path": "%s", "size": %s, "kind": "sha256", "digest": "", "verified": true}]}'
+)
+
+
+def own_model(folder: Path) -> Path:
+    """A checkpoint of the user's."""
+    return write_model(folder, random_tensors(tiny_config(), dtype=np.float32), tiny_config())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.json",
+        "generation_config.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "model.safetensors.index.json",
+        "dewpoint.json",
+        "dewpoint-graphs.json",
+        MANIFEST,
+    ],
+)
+@pytest.mark.parametrize("content", [DEEP, b'{"a":' * 100_000, b"\xff\xfe", b"[]"])
+def test_a_bad_file_hides_no_other_model(services: LibraryServices, tmp_path: Path, name: str, content: bytes) -> None:
+    good = adding.add_folder(services, own_model(tmp_path / "good"))
+    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    (tmp_path / "bad" / name).write_bytes(content)
+    if name.endswith("index.json"):
+        (tmp_path / "bad" / "model.safetensors").unlink()
+    found = library_status(services)
+    states = {model.id: model.state for model in found.models}
+    assert states[good.id] in (ModelState.INSTALLED, ModelState.READY)
+    if name not in NOTES:
+        assert states[bad.id] == ModelState.DAMAGED
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        DEEP,
+        UNSAFE % (b"../x", b"1"),
+        UNSAFE % (b"a\\u0000", b"1"),
+        UNSAFE % (b"\\ud800", b"1"),
+        UNSAFE % (b"a", b"1e999"),
+    ],
+)
+def test_a_bad_list_of_files_in_the_models_folder_hides_nothing(services: LibraryServices, content: bytes) -> None:
+    bad = services.paths.models / "e"
+    bad.mkdir(parents=True)
+    (bad / MANIFEST).write_bytes(content)
+    assert library_status(services).leftovers == ()
+    record = services.library.add("download", bad, "e", "owner/e")
+    model = library_status(services).model(record.id)
+    assert model is not None
+    assert model.state == ModelState.DAMAGED
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "generation_config.json", "tokenizer.json"])
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_is_not_waited_for(services: LibraryServices, tmp_path: Path, name: str) -> None:
+    folder = own_model(tmp_path / "piped")
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    with pytest.raises(ModelFolderError) as caught:
+        adding.add_folder(services, folder)
+    assert name in caught.value.user_text
