@@ -87,6 +87,8 @@ def note_of(folder: Path) -> str:
         chosen = weight_files(folder)
     except WeightsError:
         return ""  # told as what is wrong with the model
+    if any(file.is_symlink() for file in chosen.files):
+        return texts.WEIGHTS_LINKED
     return texts.weights_unread(chosen.source, chosen.unread) if chosen.files and chosen.unread else ""
 
 
@@ -135,12 +137,14 @@ def _of_record(
         fit = fit_of(PUBLISHED, entry.layout, card, machine, missing)
     else:
         fit = fit_of_config(config, layout, card, machine, missing)
-    if state == ModelState.INSTALLED and (fit.verdict == "processor" or any(each.state == "ready" for each in built)):
+    note = note_of(record.folder)
+    processor = fit.verdict == "processor" and note != texts.WEIGHTS_LINKED
+    if state == ModelState.INSTALLED and (processor or any(each.state == "ready" for each in built)):
         state = ModelState.READY
     return ModelStatus(
         record.id, record.kind, record.title, state, fit, record.folder, record.repo, size, True, done,
         sum(each.size for each in built), entry, manifest.licence if manifest is not None else "",
-        manifest.revision if manifest is not None else "", problem, manifest is not None, note_of(record.folder),
+        manifest.revision if manifest is not None else "", problem, manifest is not None, note,
     )  # fmt: skip
 
 

@@ -309,6 +309,12 @@ def manifest_gone(title: str) -> tuple[str, str]:
     return text, "Download it again; files that are right are kept."
 
 
+WEIGHTS_LINKED = (
+    "Its weights are symbolic links, which ONNX Runtime refuses: on the processor it runs only as a copy that follows "
+    "links (Linux: cp -rL FROM TO); engines for an NVIDIA card can be built from it as it is."
+)
+
+
 def weights_unread(source: str, unread: Sequence[str]) -> str:
     """A folder in which more than one set of weights lies."""
     names = ", ".join(unread[:2]) + (f" and {len(unread) - 2} more" if len(unread) > 2 else "")

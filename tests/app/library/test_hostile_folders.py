@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import os
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from app.library.overview import library_status
 from app.library.services import LibraryServices
 from app.library.values import ModelState
 from inference.errors import ModelFolderError
+from inference.opening import open_session
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 
 DEEP = b"[" * 100_000
@@ -87,3 +90,55 @@ def test_a_pipe_is_not_waited_for(services: LibraryServices, tmp_path: Path, nam
     with pytest.raises(ModelFolderError) as caught:
         adding.add_folder(services, folder)
     assert name in caught.value.user_text
+
+
+@pytest.mark.parametrize("content", [b"", b"{", bytes(range(256)), b"[]", "cut", "bom", b"{}"])
+def test_a_damaged_tokenizer_is_refused_at_import(
+    services: LibraryServices, tmp_path: Path, content: bytes | str
+) -> None:
+    folder = own_model(tmp_path / "own")
+    good = (folder / "tokenizer.json").read_bytes()
+    named = {"cut": good[: len(good) // 2], "bom": codecs.BOM_UTF8 + good}
+    (folder / "tokenizer.json").write_bytes(named[content] if isinstance(content, str) else content)
+    with pytest.raises(ModelFolderError) as caught:
+        adding.add_folder(services, folder)
+    assert "tokenizer.json is damaged" in caught.value.user_text
+
+
+def test_a_tokenizer_that_is_damaged_later_is_not_called_ready(services: LibraryServices, tmp_path: Path) -> None:
+    folder = own_model(tmp_path / "own")
+    record = adding.add_folder(services, folder)
+    (folder / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes()[:-100])
+    model = library_status(services).model(record.id)
+    assert model is not None
+    assert model.state == ModelState.DAMAGED
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [("", "holds no chat template"), (" \n", "holds no chat template"), ("<bos>", "leaves out the messages")],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_template_without_messages_is_refused_at_import(
+    services: LibraryServices, tmp_path: Path, template: str, words: str, inside: bool
+) -> None:
+    folder = own_model(tmp_path / "own")
+    (folder / "chat_template.jinja").write_text(template)
+    if inside:
+        (folder / "chat_template.jinja").unlink()
+        (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
+    for attempt in (lambda: adding.add_folder(services, folder), lambda: open_session(folder, "onnx")):
+        with pytest.raises(ModelFolderError) as caught:
+            attempt()
+        assert words in caught.value.user_text
+
+
+def test_weights_that_are_links_are_said_to_be(services: LibraryServices, tmp_path: Path) -> None:
+    folder = own_model(tmp_path / "own")
+    blob = (folder / "model.safetensors").rename(tmp_path / "blob")
+    (folder / "model.safetensors").symlink_to(blob)
+    record = adding.add_folder(services, folder)
+    model = library_status(services).model(record.id)
+    assert model is not None
+    assert "cp -rL" in model.note
+    assert model.state == ModelState.INSTALLED, "not ready"
