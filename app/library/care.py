@@ -29,6 +29,7 @@ from app.transfers.hashing import FileHasher
 from app.transfers.names import final_path
 from app.transfers.values import FileDamaged, TransferEvent, TransferFinished
 from app.transfers.verify import verify as verify_files
+from inference.checkpoint.foreign import refuse_undecodable
 
 SLICE = 1 << 22
 
@@ -161,6 +162,7 @@ def _movable(record: ModelRecord, parent: Path) -> ModelManifest:
         raise KnownAppError(*texts.manifest_gone(record.title))
     if not parent.is_dir():
         raise KnownAppError(*texts.no_folder(parent))
+    refuse_undecodable(parent)
     if parent.is_relative_to(record.folder):
         raise KnownAppError(*texts.into_itself(record.title))
     return manifest

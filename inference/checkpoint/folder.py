@@ -18,6 +18,7 @@ from inference.checkpoint.foreign import (
     is_adapter,
     refuse_foreign,
     refuse_pointers,
+    refuse_undecodable,
 )
 from inference.checkpoint.name import folder_name, model_name
 from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
@@ -120,7 +121,7 @@ def inspect_folder(folder: Path, texts: bool = False) -> FolderFacts:
 
 
 def _check_tokenizer_ends(file: Path) -> None:
-    """What is no JSON object from its first to its last byte (empty, cut off, binary) is seen without reading it all."""
+    """What begins or ends as no JSON object does (empty, cut off, binary) is seen without reading all of it."""
     try:
         with file.open("rb") as stream:
             start = stream.read(_END_BYTES)
@@ -171,6 +172,7 @@ def _sample(record: TensorRecord) -> tuple[str, tuple[int, ...], bytes]:
 
 
 def _adapter(folder: Path) -> FolderFacts:
+    refuse_undecodable(folder)
     refuse_pointers(folder)
     config = read_object(folder / ADAPTER_CONFIG)
     weights = folder / ADAPTER_WEIGHTS

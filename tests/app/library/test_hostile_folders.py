@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from app.library.values import ModelState
 from inference.errors import ModelFolderError
 from inference.opening import open_session
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
+from trt_engines.streams import escaped
 
 DEEP = b"[" * 100_000
 # Files without which a model runs all the same (the starter's tokenizer_config.json says all that the map could).
@@ -142,3 +144,27 @@ def test_weights_that_are_links_are_said_to_be(services: LibraryServices, tmp_pa
     assert model is not None
     assert "cp -rL" in model.note
     assert model.state == ModelState.INSTALLED, "not ready"
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are text there")
+def test_a_path_that_is_no_text_is_refused(services: LibraryServices, tmp_path: Path) -> None:
+    folder = own_model(tmp_path / "undec\udcff")
+    for attempt in (
+        lambda: adding.add_folder(services, folder),
+        lambda: adding.look_into(folder),
+        lambda: open_session(folder, "onnx"),
+    ):
+        with pytest.raises(ModelFolderError) as caught:
+            attempt()
+        assert "undec\\xff holds bytes that are no text" in caught.value.user_text
+        assert "Rename" in caught.value.hint
+    assert not services.library.models()
+    with pytest.raises(ModelFolderError, match=r"There is no model folder at .*none\\xff"):
+        open_session(tmp_path / "none\udcff", "onnx")
+
+
+def test_an_error_can_be_written_anywhere() -> None:
+    text = escaped("a\x1b[31m\udcff\u202e\r\n\t\x9bé🙂👨‍👩‍👧")
+    assert text == "a\\x1b[31m\\xff\\u202e\\r\n\t\\x9bé🙂👨‍👩‍👧"
+    assert ModelFolderError("a\x1b\udcff", "b\x07").user_text == "a\\x1b\\xff"
+    assert ModelFolderError("a", "b\x07").hint == "b\\x07"
