@@ -18,10 +18,12 @@ from sqlite_utils import Database
 
 from app.base.errors import ErrorReport
 from app.base.files import parse_json
+from app.chats import texts as chat_texts
 from app.chats.database import Health, examine, open_database, transaction
-from app.chats.errors import translated
+from app.chats.errors import StoreBusyError, StoreFullError, StoreReadOnlyError, translated
 from app.chats.history import HistoryStore
 from app.chats.ids import new_id, now_ms, storable
+from app.library import texts
 
 ModelKind = Literal["download", "folder", "merged"]
 _RATE = "download_rate"
@@ -188,7 +190,7 @@ class LibraryStore:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Database]:
-        with translated(self.path):
+        with _about_models(), translated(self.path):
             if not self._checked and examine(self.path, whole=False).health is not Health.GOOD:
                 HistoryStore.open(self.path, self._backups).close()  # makes, migrates or recovers the file
             self._checked = True
@@ -197,6 +199,20 @@ class LibraryStore:
                 yield db
             finally:
                 db.close()
+
+
+@contextlib.contextmanager
+def _about_models() -> Iterator[None]:
+    """Sentences about a chat that could not be saved are not true of the list of models."""
+    try:
+        yield
+    except StoreFullError as exc:
+        raise StoreFullError(texts.LIST_FULL, texts.LIST_FULL_HINT) from exc
+    except StoreBusyError as exc:
+        raise StoreBusyError(texts.LIST_BUSY, exc.hint) from exc
+    except StoreReadOnlyError as exc:
+        text = texts.LIST_READ_ONLY if exc.user_text == chat_texts.STORE_READ_ONLY else exc.user_text
+        raise StoreReadOnlyError(text, exc.hint) from exc
 
 
 def _set_download(db: Database, model_id: str, state: DownloadState, error: ErrorReport | None) -> None:

@@ -54,6 +54,15 @@ def machine_line(card: str, ram: float, free: float, folder: object) -> str:
     return f"{card}\n{gibibytes(ram, 0)} of memory; {size(free)} free in {folder}"
 
 
+# -- the list itself -------------------------------------------------------------------------------------------------
+
+LIST_FULL = "The list of models cannot be kept, because the disk of the data folder is full."
+LIST_FULL_HINT = "Free some space there, and try again."
+LIST_BUSY = (
+    "The list of models cannot be read or changed, because another program is holding the chat file, in which it is."
+)
+LIST_READ_ONLY = "The list of models cannot be kept, because the data folder may not be written."
+
 # -- will it run -----------------------------------------------------------------------------------------------------
 
 FIT_UNKNOWN = "Whether it runs here is known as soon as its configuration is."

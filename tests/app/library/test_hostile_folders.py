@@ -18,8 +18,11 @@ from app.library.services import LibraryServices
 from app.library.values import ModelState
 from inference.errors import ModelFolderError
 from inference.opening import open_session
+from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
+from trt_engines.errors import WeightsError
 from trt_engines.streams import escaped
+from trt_engines.weights.lora_config import lora_config
 
 DEEP = b"[" * 100_000
 # Files without which a model runs all the same (the starter's tokenizer_config.json says all that the map could).
@@ -168,3 +171,40 @@ def test_an_error_can_be_written_anywhere() -> None:
     assert text == "a\\x1b[31m\\xff\\u202e\\r\n\t\\x9bé🙂👨‍👩‍👧"
     assert ModelFolderError("a\x1b\udcff", "b\x07").user_text == "a\\x1b\\xff"
     assert ModelFolderError("a", "b\x07").hint == "b\\x07"
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("generation_config.json", "max_denoising_steps", "100000000000"),
+        ("generation_config.json", "max_new_tokens", "100000000000"),
+        ("generation_config.json", "t_max", "1e999"),
+        ("generation_config.json", "t_max", "1" + "0" * 400),
+        ("generation_config.json", "confidence_threshold", "NaN"),
+        ("config.json", "canvas_length", "100000000000"),
+    ],
+)
+def test_numbers_beyond_any_model_are_refused(
+    services: LibraryServices, tmp_path: Path, name: str, field: str, value: str
+) -> None:
+    folder = own_model(tmp_path / "own")
+    file = folder / name
+    content = json.loads(file.read_text()) if file.exists() else {}
+    content.pop(field, None)
+    file.write_text(json.dumps(content)[:-1].rstrip() + (", " if content else "") + f'"{field}": {value}}}')
+    with pytest.raises(ModelFolderError) as caught:
+        adding.add_folder(services, folder)
+    assert field in caught.value.user_text
+
+
+@pytest.mark.parametrize("field", ["alpha_pattern", "rank_pattern", "target_parameters"])
+@pytest.mark.parametrize("value", [[1], 1, "x", {"a": []}])
+def test_an_adapter_with_an_odd_field_is_said_to_be_damaged(tmp_path: Path, field: str, value: object) -> None:
+    folder = write_adapter(tmp_path / "adapter", factors(QUERY, 16, 16))
+    content = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(content | {field: value}))
+    with pytest.raises(WeightsError) as caught:
+        lora_config(folder)
+    assert "adapter_config.json is damaged: " in caught.value.user_text
+    assert "object has no" not in caught.value.user_text
+    assert "iterable" not in caught.value.user_text
