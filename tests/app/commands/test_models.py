@@ -160,6 +160,7 @@ def test_json_names_every_event(capsys: pytest.CaptureFixture[str], repo: Repo) 
         (["download", NAME, "--limit", "-3"], "The limit must be within 0"),
         (["verify", "nvidia-nvfp4"], "is not on this computer"),
         (["verify", "nothing"], "There is no model 'nothing'"),
+        (["remove", "starter"], "comes with the program"),
         (["move", "starter", "."], "comes with the program"),
         (["import", "/nowhere/at all"], "/nowhere/at all"),
         (["import", str(ROOT), "--base", "nvidia-nvfp4"], "is not on this computer"),
