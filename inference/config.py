@@ -10,13 +10,19 @@ Source of the fields: transformers `models/diffusion_gemma/configuration_diffusi
 from __future__ import annotations
 
 import dataclasses
-import json
+import reprlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from inference.errors import ModelFolderError
 from inference.params import SamplerParams
+from trt_engines.files import read_json
+
+# Far beyond any model: what is larger is a slip or a trap, and would be computed with for ever, or fill the memory.
+_LARGEST = sys.float_info.max
+_MOST_STEPS, _MOST_TOKENS, _MOST_PARTS = 10_000, 2**31 - 1, 65_536
 
 LayerKind = Literal["sliding_attention", "full_attention"]
 
@@ -124,7 +130,7 @@ def model_config_from_dicts(config: dict[str, Any], generation: dict[str, Any], 
         if heads % layer.kv_heads:
             expected = f"a divisor of num_attention_heads ({heads})"
             raise config_error(text.file, f"key/value heads of layer {number}", layer.kv_heads, expected)
-    experts = text.whole("num_experts", least=1)
+    experts = text.whole("num_experts", least=1, most=_MOST_PARTS)
     vocab_size = text.whole("vocab_size", least=2)
     gen = Fields(generation, folder / "generation_config.json")
     return ModelConfig(
@@ -137,8 +143,8 @@ def model_config_from_dicts(config: dict[str, Any], generation: dict[str, Any], 
         moe_intermediate_size=text.whole("moe_intermediate_size", least=1),
         sliding_window=text.whole("sliding_window", least=2),
         layers=layers,
-        canvas_length=top.whole("canvas_length", least=1, default=256),
-        max_context=text.whole("max_position_embeddings", least=1, default=131_072),
+        canvas_length=top.whole("canvas_length", least=1, most=_MOST_PARTS, default=256),
+        max_context=text.whole("max_position_embeddings", least=1, most=_MOST_TOKENS, default=131_072),
         softcap=text.number("final_logit_softcapping", above=0.0, default=30.0),
         rms_eps=text.number("rms_norm_eps", above=0.0, default=1e-6),
         pad_id=_token_id(gen, text, "pad_token_id", 0, vocab_size),
@@ -151,7 +157,7 @@ def model_config_from_dicts(config: dict[str, Any], generation: dict[str, Any], 
 
 
 def _layers(text: Fields) -> tuple[LayerSpec, ...]:
-    count = text.whole("num_hidden_layers", least=1)
+    count = text.whole("num_hidden_layers", least=1, most=_MOST_PARTS)
     kinds = text.raw("layer_types", None)
     if kinds is None:
         kinds = ["full_attention" if (i + 1) % 6 == 0 or i + 1 == count else "sliding_attention" for i in range(count)]
@@ -229,13 +235,17 @@ def _sampler(gen: Fields) -> SamplerDefaults:
     if kind != "EntropyBoundSamplerConfig":
         raise config_error(gen.file, "sampler_config._cls_name", kind, '"EntropyBoundSamplerConfig"')
     values = SamplerDefaults(
-        max_denoising_steps=gen.whole("max_denoising_steps", least=1, default=base.max_denoising_steps),
+        max_denoising_steps=gen.whole(
+            "max_denoising_steps", least=1, most=_MOST_STEPS, default=base.max_denoising_steps
+        ),
         t_max=gen.number("t_max", above=0.0, default=base.t_max),
         t_min=gen.number("t_min", above=-1e-9, default=base.t_min),
         entropy_bound=sampler.number("entropy_bound", above=0.0, default=base.entropy_bound),
-        stability_threshold=gen.whole("stability_threshold", least=0, default=base.stability_threshold),
+        stability_threshold=gen.whole(
+            "stability_threshold", least=0, most=_MOST_STEPS, default=base.stability_threshold
+        ),
         confidence_threshold=gen.number("confidence_threshold", above=0.0, default=base.confidence_threshold),
-        max_new_tokens=gen.whole("max_new_tokens", least=1, default=base.max_new_tokens),
+        max_new_tokens=gen.whole("max_new_tokens", least=1, most=_MOST_TOKENS, default=base.max_new_tokens),
     )
     if values.t_max <= values.t_min:
         raise config_error(gen.file, "t_max", values.t_max, f"more than t_min ({values.t_min})")
@@ -247,7 +257,7 @@ _MISSING = object()
 
 def config_error(file: Path, field: str, found: Any, expected: str) -> ModelFolderError:
     """The error for a field whose value cannot be used."""
-    shown = "nothing" if found is _MISSING else repr(found)
+    shown = "nothing" if found is _MISSING else reprlib.repr(found) if isinstance(found, dict | list) else repr(found)
     return ModelFolderError(
         f"{file.name} of {file.parent} cannot be used: {field} is {shown}, expected {expected}.",
         "This is not a complete DiffusionGemma checkpoint, or a newer kind than this version knows.",
@@ -261,13 +271,13 @@ def read_object(file: Path) -> dict[str, Any]:
         ModelFolderError: It is missing, cannot be read, is no valid JSON or no object.
     """
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = read_json(file)
     except FileNotFoundError as exc:
         hint = "Choose a folder in Hugging Face layout (config.json, tokenizer.json, *.safetensors)."
         raise ModelFolderError(f"{file.parent} holds no {file.name}.", hint) from exc
     except OSError as exc:
         raise ModelFolderError(f"{file} cannot be read: {exc.strerror}.", "Check the rights of the file.") from exc
-    except (UnicodeDecodeError, json.JSONDecodeError) as exc:
+    except ValueError as exc:
         raise ModelFolderError(f"{file} is damaged: it is not valid JSON.", "Download this file again.") from exc
     if not isinstance(value, dict):
         raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
@@ -326,6 +336,6 @@ class Fields:
         value = self._values.get(name, _MISSING)
         if value is _MISSING or value is None:
             value = _MISSING if default is None else default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > above:
-            raise config_error(self.file, self.prefix + name, value, f"a number above {above:g}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not above < value <= _LARGEST:
+            raise config_error(self.file, self.prefix + name, value, f"a finite number above {above:g}")
         return float(value)

@@ -11,7 +11,7 @@ from inference.checkpoint.folder import checked_model
 from inference.checkpoint.name import model_name
 from inference.engines import ENGINES_VARIABLE
 from inference.session import Session
-from inference.text.chat_template import ChatTemplate, template_from_folder
+from inference.text.chat_template import ChatTemplate, tried_template
 from inference.text.tokenizer import TextTokenizer, tokenizer_from_folder
 
 # Share of the whole that tokenizer and template take; the weights are the rest.
@@ -76,7 +76,7 @@ def _text_parts(folder: Path | None, path: Path | str | None) -> tuple[TextToken
         name = fake_model.NAME if path is None else model_name(Path(path))
         return fake_model.fake_tokenizer(), fake_model.fake_template(), name
     tokenizer = tokenizer_from_folder(folder, checked_model(folder).config)
-    return tokenizer, template_from_folder(folder), model_name(folder)
+    return tokenizer, tried_template(folder), model_name(folder)
 
 
 def _never_falling(progress: Progress | None) -> Progress:

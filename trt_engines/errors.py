@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from trt_engines.streams import escaped
+
 GPU_EXTRA = "Install it in Model > Models \u2026, or with the command gpu install."
 
 
@@ -23,6 +25,7 @@ class DewpointError(Exception):
     known: ClassVar[bool] = False
 
     def __init__(self, user_text: str, hint: str = "") -> None:
+        user_text, hint = escaped(user_text), escaped(hint)
         super().__init__(f"{user_text} {hint}".strip())
         self.user_text = user_text
         self.hint = hint

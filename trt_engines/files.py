@@ -6,10 +6,14 @@ Here because this is the lowest package and all three need it; the program's own
 from __future__ import annotations
 
 import contextlib
+import errno
+import json
 import os
 import secrets
 import shutil
+import stat
 from pathlib import Path
+from typing import Any
 
 
 def write_whole(path: Path, data: bytes | str, private: bool = False) -> None:
@@ -36,6 +40,49 @@ def write_whole(path: Path, data: bytes | str, private: bool = False) -> None:
         raise
     with contextlib.suppress(OSError):  # some network drives cannot; the file is written all the same
         sync_folder(path.parent)
+
+
+def read_json(file: Path) -> Any:
+    """The value in a JSON file that anybody may have written.
+
+    Raises:
+        OSError: It is missing, cannot be read, or is no regular file: a pipe or a device would never end.
+        ValueError: It is no JSON in UTF-8, or nested more deeply than anything that is meant for us.
+    """
+    return parse_json(read_regular(file))
+
+
+def read_regular(file: Path) -> bytes:
+    """All bytes of a regular file.
+
+    Raises:
+        OSError: It is missing, cannot be read, or is no regular file.
+    """
+    check_regular(file)
+    return file.read_bytes()
+
+
+def check_regular(file: Path) -> None:
+    """Opening anything but a regular file may wait for ever.
+
+    Raises:
+        OSError: It is missing, or is a pipe, a device, a socket.
+    """
+    mode = file.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # what a folder is, is said where it is opened
+        raise OSError(errno.EINVAL, "it is no regular file", str(file))
+
+
+def parse_json(data: bytes | str) -> Any:
+    """The value in JSON text that anybody may have written.
+
+    Raises:
+        ValueError: It is no JSON in UTF-8, or nested too deeply.
+    """
+    try:
+        return json.loads(data if isinstance(data, str) else data.decode("utf-8"))
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
 
 
 def _private(name: str, flags: int) -> int:

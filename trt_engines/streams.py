@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 
 INTERRUPTED = 130  # exit status after Ctrl+C, as a shell gives it
 PIPE_CLOSED = 141  # exit status of a program whose reader (head, for one) has seen enough, as a shell gives it
+# Control characters, line separators, what turns the direction of writing, and lone surrogates.
+_STEERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def run_program(run: Callable[[], int]) -> int:
@@ -56,3 +59,19 @@ def _forget_output() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
+
+
+def escaped(text: str, kept: str = "\n\t") -> str:
+    """`text` as any terminal and any file can take it: what would steer them is shown as an escape.
+
+    Args:
+        text: May hold names that anybody chose: escape codes, line breaks, bytes that are no UTF-8 (lone surrogates).
+        kept: Control characters that are meant.
+    """
+    return "".join(char if char in kept or not _STEERS.match(char) else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # a byte of a path, as Python keeps it
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from trt_engines.files import free_bytes, sync_file, sync_folder, write_whole
+from trt_engines.files import check_regular, free_bytes, parse_json, read_json, sync_file, sync_folder, write_whole
 
-__all__ = ["free_bytes", "sync_file", "sync_folder", "write_whole"]
+__all__ = ["check_regular", "free_bytes", "parse_json", "read_json", "sync_file", "sync_folder", "write_whole"]

@@ -13,6 +13,7 @@ import sys
 from typing import Any, TypeAlias
 
 from app.base.graphemes import shortened
+from trt_engines.streams import escaped
 
 Facts: TypeAlias = Any  # the fields of an object: a dictionary, or a dataclass that has them
 
@@ -21,7 +22,12 @@ YES = ("y", "yes")
 
 def say(text: str) -> None:
     """A line, or several."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(escaped(text) + "\n")
+
+
+def visible(name: object) -> str:
+    """A name that anybody chose, in one line: a line break in it would look like a line of ours."""
+    return escaped(str(name), kept="")
 
 
 def say_object(value: object, indent: int | None = None) -> None:
@@ -53,6 +59,7 @@ class TextReporter:
             text: The line.
             subject: What it is about: elsewhere than on a terminal, its first line is the only one; "" has none.
         """
+        text = visible(text)
         if self._terminal:
             text = shortened(text, shutil.get_terminal_size().columns - 1)
             sys.stdout.write(("" if self._wipes else "\r") + text.ljust(self._shown))
@@ -71,7 +78,7 @@ class TextReporter:
     def note(self, text: str) -> None:
         """A sentence that is for people alone."""
         self.end_line()
-        sys.stdout.write(text + "\n")
+        sys.stdout.write(escaped(text) + "\n")
         if not self._buffered:
             sys.stdout.flush()
 
@@ -130,7 +137,7 @@ def accepted(question: str, licence_text: str) -> bool:
         answer = _answer(question)
         if answer != "r":
             return answer in YES
-        say(licence_text.rstrip())
+        say("\n".join(licence_text.rstrip().splitlines()))
 
 
 def _answer(question: str) -> str:

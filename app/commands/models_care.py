@@ -15,7 +15,7 @@ from app.base import texts as base_texts
 from app.base.errors import KnownAppError
 from app.base.graphemes import shortened
 from app.base.paths import named_path
-from app.commands.console import TextReporter, agreed, new_reporter, say
+from app.commands.console import TextReporter, agreed, new_reporter, say, visible
 from app.commands.models_choice import chosen_model, chosen_record, new_services
 from app.commands.models_download import follow_transfer
 from app.library import adding, care, texts
@@ -103,7 +103,9 @@ def import_model(options: argparse.Namespace) -> int:
     services, folder = new_services(), Path(options.folder)
     if options.base is None:
         record = adding.add_folder(services, folder)
-        say(" ".join(filter(None, (texts.added(record.title, record.folder), note_of(record.folder)))))
+        say(
+            " ".join(filter(None, (texts.added(visible(record.title), visible(record.folder)), note_of(record.folder))))
+        )
         return 0
     base = chosen_model(services, options.base)
     if base.folder is None or not base.usable:
@@ -112,7 +114,7 @@ def import_model(options: argparse.Namespace) -> int:
     merged = _followed(adding.merge(services, folder, base.folder, title, threading.Event()))
     if merged is None:
         return INTERRUPTED
-    say(texts.added(merged.title, merged.folder))
+    say(texts.added(visible(merged.title), visible(merged.folder)))
     return 0
 
 
@@ -147,7 +149,7 @@ def move_model(options: argparse.Namespace) -> int:
         _followed(care.move(services, record, parent, cancel))
     except KeyboardInterrupt:
         return INTERRUPTED
-    say(texts.added(record.title, services.library.find(record.id).folder))
+    say(texts.added(visible(record.title), visible(services.library.find(record.id).folder)))
     return 0
 
 
@@ -183,9 +185,13 @@ def _followed(steps: Generator[Step, None, ModelRecord | None]) -> ModelRecord |
 
 
 def _summary(removal: Removal, with_engines: bool) -> str:
-    lines = [texts.removal_line(removal.model.title, len(removal.files), removal.size, removal.model.kind == "folder")]
+    lines = [
+        texts.removal_line(
+            visible(removal.model.title), len(removal.files), removal.size, removal.model.kind == "folder"
+        )
+    ]
     if with_engines and removal.engines:
         lines.append(texts.removal_engines(len(removal.engines), removal.engine_size))
     if removal.kept:
-        lines.append(texts.removal_kept([file.name for file in removal.kept]))
+        lines.append(texts.removal_kept([visible(file.name) for file in removal.kept]))
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.base import texts as base_texts
 from app.base.units import size
-from app.commands.console import say, say_object
+from app.commands.console import say, say_object, visible
 from app.commands.models_choice import chosen_model, new_services
 from app.library import texts
 from app.library.catalogue import entries
@@ -59,17 +59,17 @@ def list_models(options: argparse.Namespace) -> int:
         return 0
     machine = found.machine
     card = texts.card_line(machine.card, machine.vram) if machine.card else machine.why_no_card
-    say(texts.machine_line(card, machine.ram, machine.free_disk, machine.models))
+    say(texts.machine_line(card, machine.ram, machine.free_disk, visible(machine.models)))
     for model in found.models:
         say(f"\n{_name(model)}\n  {texts.state_line(model.state.value, model.done, model.size)}")
-        say(f"  {model.title}\n  {model.fit.text}")
+        say(f"  {visible(model.title)}\n  {model.fit.text}")
         if model.problem is not None:
-            say(f"  {model.problem.text} {model.problem.hint}".rstrip())
+            say(f"  {visible(model.problem.text)} {model.problem.hint}".rstrip())
         if model.note:
             say(f"  {model.note}")
     say(f"\n{found.advice.text}")
     for leftover in found.leftovers:
-        say(texts.leftover_line(leftover.text, leftover.size, leftover.path))
+        say(texts.leftover_line(visible(leftover.text), leftover.size, visible(leftover.path)))
     return 0
 
 
@@ -97,7 +97,7 @@ def show_model(options: argparse.Namespace) -> int:
         "problem": f"{model.problem.text} {model.problem.hint}".strip() if model.problem is not None else "",
         "note": model.note,
     }
-    say("\n".join(f"{key + ':':12} {value}" for key, value in facts.items() if value))
+    say("\n".join(f"{key + ':':12} {visible(value)}" for key, value in facts.items() if value))
     return 0
 
 
@@ -135,8 +135,6 @@ def show_network(options: argparse.Namespace) -> int:
 
 
 def _name(model: ModelStatus) -> str:
-    return (
-        typed_name(model.repo, model.title) or model.id.removeprefix("catalogue:")
-        if model.kind != "folder"
-        else str(model.folder)
-    )
+    if model.kind == "folder":
+        return visible(model.folder)
+    return visible(typed_name(model.repo, model.title) or model.id.removeprefix("catalogue:"))

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
-from app.base.files import write_whole
+from app.base.files import read_json, write_whole
 from app.gpu.recipe import normalised
 from trt_engines.tensorrt.addon import MANIFEST
 
@@ -110,7 +110,7 @@ def write_manifest(folder: Path, manifest: AddonManifest) -> None:
 def read_manifest(folder: Path) -> AddonManifest | None:
     """The manifest of a folder; None if there is none that can be read."""
     try:
-        facts = json.loads((folder / MANIFEST).read_text("utf-8"))
+        facts = read_json(folder / MANIFEST)
         files = tuple(AddonFile(file["path"], file["size"], file["sha256"]) for file in facts["files"])
         return AddonManifest(facts["version"], dict(facts["packages"]), facts["installed"], files)
     except (OSError, ValueError, KeyError, TypeError):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from app.base.errors import ErrorReport, KnownAppError
-from app.base.files import free_bytes
+from app.base.files import free_bytes, read_json
 from app.base.paths import AppPaths
 from app.gpu import folders, texts
 from app.gpu.fetcher import Fetcher, found_fetcher
@@ -216,7 +216,7 @@ class GpuService:
     def _verdict(self) -> ErrorReport | None:
         """Why it did not work when it was tried last."""
         try:
-            facts = json.loads((self.folder / VERDICT).read_text("utf-8"))
+            facts = read_json(self.folder / VERDICT)
             return ErrorReport("known", facts["text"], facts["hint"]) if facts else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

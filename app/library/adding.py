@@ -36,7 +36,7 @@ def look_into(folder: Path) -> FolderFacts:
     Raises:
         ModelFolderError: Neither a DiffusionGemma model nor an adapter for one; the sentence says what it is.
     """
-    return inspect_folder(folder)
+    return inspect_folder(folder, texts=True)
 
 
 def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
@@ -47,7 +47,7 @@ def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
         KnownAppError: It is an adapter, which needs its base.
     """
     place = named_path(folder).resolve()
-    facts = inspect_folder(place)
+    facts = inspect_folder(place, texts=True)
     if facts.adapter is not None:
         raise KnownAppError(*texts.adapter_needs_base(facts.adapter.base))
     known = services.library.at(place)

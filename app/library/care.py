@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -16,9 +17,10 @@ from app.base.files import free_bytes, sync_folder
 from app.engines.sets import bytes_of as bytes_of_set
 from app.library import texts
 from app.library.folders import bytes_of, foreign_files, own_files, remove_files, working
-from app.library.manifest import ModelManifest, read_manifest, write_manifest
+from app.library.half_moved import settle_moves
+from app.library.manifest import ModelManifest, read_manifest, sizes_are_right, write_manifest
 from app.library.overview import engines_of
-from app.library.records import ModelRecord
+from app.library.records import ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import Leftover, ModelStatus, Removal, Step
 from app.transfers.disk import translated
@@ -27,8 +29,8 @@ from app.transfers.hashing import FileHasher
 from app.transfers.names import final_path
 from app.transfers.values import FileDamaged, TransferEvent, TransferFinished
 from app.transfers.verify import verify as verify_files
+from inference.checkpoint.foreign import refuse_undecodable
 
-MOVING = ".moving"
 SLICE = 1 << 22
 
 
@@ -38,11 +40,15 @@ def verify(
     """Hash every file again; the manifest learns which are right. It ends with `TransferFinished` or `TransferStopped`.
 
     Raises:
-        KnownAppError: There are no known hashes: it is the user's own folder.
+        KnownAppError: There are no known hashes: it is the user's own folder, or the folder is not there.
     """
     manifest = read_manifest(record.folder)
-    if manifest is None:
+    if not record.folder.is_dir():
+        raise KnownAppError(*texts.folder_gone(record.folder))
+    if manifest is None and record.kind == "folder":
         raise KnownAppError(texts.NO_HASHES, texts.NO_HASHES_HINT)
+    if manifest is None:
+        raise KnownAppError(*texts.manifest_gone(record.title))
     files, damaged = services.hub.remote_files(manifest.repo, manifest.revision, manifest.files), set[str]()
     with closing(verify_files(files, record.folder, cancel)) as events:
         for event in events:
@@ -89,22 +95,26 @@ def move(
     Raises:
         KnownAppError: There is no room, a file is damaged, or something is in the way; the model stays where it is.
     """
-    manifest = read_manifest(record.folder)
+    settle_moves(services)
+    record = services.library.find(record.id)
     target = parent / record.folder.name
-    if record.kind == "folder" or manifest is None:
-        raise KnownAppError(texts.NOT_OURS, texts.NOT_OURS_HINT)
-    if record.download is not None:
-        raise KnownAppError(texts.STILL_DOWNLOADING, texts.STILL_DOWNLOADING_HINT)
-    if target.exists() or not parent.is_dir():
-        raise KnownAppError(*(texts.in_the_way(target) if target.exists() else texts.no_folder(parent)))
+    if record.folder == target and target.is_dir():
+        _finish(services, target)
+        yield Step("moving", 1.0)
+        return
+    manifest = _movable(record, parent)
+    note = MoveNote(record.folder, target)
+    again = note in services.library.moves() and _is_ours_alone(target)
     try:
-        if os.stat(parent).st_dev == os.stat(record.folder).st_dev:
-            os.replace(record.folder, target)
-            services.library.move(record.id, target)
-            yield Step("moving", 1.0)
-            return
+        same_drive = os.stat(parent).st_dev == os.stat(record.folder).st_dev
+        if target.exists() and (same_drive or not again):
+            raise KnownAppError(*texts.in_the_way(target))
         with working(services.paths.base):
-            yield from _copied(services, record, manifest, target, cancel)
+            services.library.begin_move(note)
+            if same_drive:
+                yield from _renamed(services, record, note)
+            else:
+                yield from _copied(services, record, manifest, note, cancel, again)
     except OSError as exc:
         meaning = translated(exc)
         if exc.errno == errno.EFBIG and isinstance(meaning, TransferError):
@@ -140,50 +150,120 @@ def clear(leftover: Leftover) -> int:
 # -- moving ----------------------------------------------------------------------------------------------------------
 
 
+def _movable(record: ModelRecord, parent: Path) -> ModelManifest:
+    manifest = read_manifest(record.folder)
+    if not record.folder.is_dir():
+        raise KnownAppError(*texts.folder_gone(record.folder))
+    if record.kind == "folder":
+        raise KnownAppError(texts.NOT_OURS, texts.NOT_OURS_HINT)
+    if record.download is not None:
+        raise KnownAppError(texts.STILL_DOWNLOADING, texts.STILL_DOWNLOADING_HINT)
+    if manifest is None:
+        raise KnownAppError(*texts.manifest_gone(record.title))
+    if not parent.is_dir():
+        raise KnownAppError(*texts.no_folder(parent))
+    refuse_undecodable(parent)
+    if parent.is_relative_to(record.folder):
+        raise KnownAppError(*texts.into_itself(record.title))
+    return manifest
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    """Whether nothing but a model of ours lies in `folder`."""
+    manifest = read_manifest(folder)
+    return manifest is not None and not foreign_files(folder, own_files(folder, manifest))
+
+
+def _finish(services: LibraryServices, target: Path) -> None:
+    """A killed move may have had only its original left to delete."""
+    manifest = read_manifest(target)
+    for note in services.library.moves():
+        if note.target == target and manifest is not None and sizes_are_right(target, manifest):
+            if note.source is not None and note.source != target and services.library.at(note.source) is None:
+                remove_files(note.source, own_files(note.source, read_manifest(note.source)))
+            services.library.end_move(note)
+
+
+def _renamed(services: LibraryServices, record: ModelRecord, note: MoveNote) -> Generator[Step, None, None]:
+    try:
+        os.replace(record.folder, note.target)
+    except OSError:
+        services.library.end_move(note)
+        raise
+    services.library.move(record.id, note.target)
+    services.library.end_move(note)
+    yield Step("moving", 1.0)
+
+
 def _copied(
-    services: LibraryServices, record: ModelRecord, manifest: ModelManifest, target: Path, cancel: threading.Event
+    services: LibraryServices,
+    record: ModelRecord,
+    manifest: ModelManifest,
+    note: MoveNote,
+    cancel: threading.Event,
+    again: bool,
 ) -> Generator[Step, None, None]:
-    """Copy to a name of its own, verify, rename, tell the database, delete the original: in this order."""
+    """Copy to a name of its own, verify, rename, tell the database, delete the original: in this order.
+
+    `again`: a killed move had come as far as the rename; its copy is verified once more, for it may be old.
+    """
     files = own_files(record.folder, manifest)
-    total, free = bytes_of(files), free_bytes(target.parent)
-    if total + services.options.reserve_bytes > free:
-        raise KnownAppError(*texts.no_room(total, free, target))
-    scratch = target.with_name(target.name + MOVING)
-    shutil.rmtree(scratch, ignore_errors=True)
-    services.library.note_move(scratch)
+    total, free = bytes_of(files), free_bytes(note.target.parent)
+    if not again and total + services.options.reserve_bytes > free:
+        services.library.end_move(note)
+        raise KnownAppError(*texts.no_room(total, free, note.target))
+    shutil.rmtree(note.scratch, ignore_errors=True)
+    if again:
+        note.target.replace(note.scratch)
     expected = {final_path(record.folder, file.path): file for file in manifest.files}
-    done = 0
+    done, whole = 0, False
     try:
         for file in files:
-            place = scratch / file.relative_to(record.folder)
+            place = note.scratch / file.relative_to(record.folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             hasher = FileHasher(expected[file].digest, expected[file].size) if file in expected else None
-            for count in _copy(file, place, hasher):
+            for count in _copy(file, place, hasher, again):
                 done += count
                 yield Step("moving", done / max(1, total), file.name)
                 if cancel.is_set():
                     return
             if hasher is not None and not hasher.agrees():
                 raise KnownAppError(*texts.copy_differs(file.name))
-        sync_folder(scratch)
-        scratch.replace(target)
+        sync_folder(note.scratch)
+        note.scratch.replace(note.target)
+        with contextlib.suppress(OSError):  # some network drives cannot
+            sync_folder(note.target.parent)
+        whole = True
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        services.library.note_move(None)
-    services.library.move(record.id, target)
+        if not whole:
+            shutil.rmtree(note.scratch, ignore_errors=True)
+            services.library.end_move(note)
+    services.library.move(record.id, note.target)
     remove_files(record.folder, files)
+    services.library.end_move(note)
 
 
-def _copy(source: Path, target: Path, hasher: FileHasher | None) -> Generator[int, None, None]:
-    """Copy and sync, then read what was written back to hash it; yields the bytes that were copied since."""
+def _copy(source: Path, target: Path, hasher: FileHasher | None, again: bool) -> Generator[int, None, None]:
+    """Copy and sync, then read what was written back to hash it; yields the bytes that were copied since.
+
+    With `again`, a file that will be hashed and is there with its size is not copied once more.
+    """
+    there = again and hasher is not None and target.is_file() and target.stat().st_size == source.stat().st_size
+    if there:
+        yield target.stat().st_size
+    else:
+        yield from _written(source, target)
+    if hasher is not None:
+        with target.open("rb") as reading:
+            while block := reading.read(SLICE):
+                hasher.feed(block)
+                yield 0
+
+
+def _written(source: Path, target: Path) -> Generator[int, None, None]:
     with source.open("rb") as reading, target.open("wb") as writing:
         while block := reading.read(SLICE):
             writing.write(block)
             yield len(block)
         writing.flush()
         os.fsync(writing.fileno())
-    if hasher is not None:
-        with target.open("rb") as reading:
-            while block := reading.read(SLICE):
-                hasher.feed(block)
-                yield 0

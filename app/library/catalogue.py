@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.base.files import write_whole
+from app.base.files import read_json, write_whole
 from app.base.paths import resources_folder
 
 FILE = "catalogue.json"
@@ -60,7 +60,7 @@ def shipped_entries() -> tuple[CatalogueEntry, ...]:
 def entries(data_folder: Path) -> tuple[CatalogueEntry, ...]:
     """The list with what the last refresh learned; a damaged note of it counts as none."""
     try:
-        known: dict[str, Any] = json.loads((data_folder / FILE).read_text(encoding="utf-8"))
+        known: dict[str, Any] = read_json(data_folder / FILE)
         return tuple(_refreshed(entry, known.get(entry.repo)) for entry in shipped_entries())
     except (OSError, ValueError, AttributeError):
         return shipped_entries()
@@ -74,7 +74,7 @@ def note_refresh(data_folder: Path, repo: str, size: int, revision: str, gated: 
     """
     file = data_folder / FILE
     try:
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = read_json(file)
         known = known if isinstance(known, dict) else {}
     except (OSError, ValueError):
         known = {}
@@ -85,6 +85,6 @@ def note_refresh(data_folder: Path, repo: str, size: int, revision: str, gated: 
 def _refreshed(entry: CatalogueEntry, note: Any) -> CatalogueEntry:
     try:
         size, revision, when, gated = int(note["bytes"]), str(note["revision"]), str(note["refreshed"]), note["gated"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return entry
     return dataclasses.replace(entry, bytes=size, revision=revision, refreshed=when, gated=gated is True)

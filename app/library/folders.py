@@ -7,15 +7,16 @@ the lock, graphs. A folder goes only when it is empty afterwards.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from app.base.errors import KnownAppError
+from app.base.files import read_json
 from app.library import texts
-from app.library.manifest import MANIFEST, ModelManifest, read_manifest
+from app.library.manifest import MANIFEST, ModelManifest, read_manifest, sizes_are_right
+from app.library.records import MOVING
 from app.library.values import Leftover
 from app.transfers.existing import leftovers
 from app.transfers.names import LOCK_NAME, final_path
@@ -23,7 +24,7 @@ from inference.graphs.manifest import MANIFEST as GRAPHS
 
 WORK_LOCK = "model-work.lock"
 MERGE_NOTE = "dewpoint-merge.json"
-UNFINISHED = (".moving", ".merging")  # endings of folders that a killed program left
+UNFINISHED = (MOVING, ".merging")  # endings of folders that a killed program left
 
 
 class RemovalError(KnownAppError):
@@ -43,7 +44,7 @@ def own_files(folder: Path, manifest: ModelManifest | None) -> tuple[Path, ...]:
 def graph_files(folder: Path) -> tuple[Path, ...]:
     """The graphs that were made beside the weights."""
     try:
-        listed = json.loads((folder / GRAPHS).read_text(encoding="utf-8"))["files"]
+        listed = read_json(folder / GRAPHS)["files"]
         names = [name for name in listed if isinstance(name, str) and Path(name).name == name]
     except (OSError, ValueError, KeyError, TypeError):
         return ()
@@ -108,34 +109,36 @@ def working(base: Path) -> Iterator[None]:
         lock.release()
 
 
-def leftovers_in(base: Path, models: Path, moving: Path | None, known: Collection[Path]) -> tuple[Leftover, ...]:
+def leftovers_in(base: Path, models: Path, moved: Collection[Path], known: Collection[Path]) -> tuple[Leftover, ...]:
     """What belongs to no model of the list.
 
     Args:
         base: The data folder.
         models: The models folder.
-        moving: Where the last move was copying to, perhaps on another drive.
+        moved: Every place of a move that is not through, perhaps on another drive.
         known: Folders of the models of the list.
     """
     folders = {path for path in models.iterdir() if path.is_dir()} if models.is_dir() else set()
-    if moving is not None and moving.is_dir():
-        folders.add(moving)
-    busy, found = _is_locked(base / WORK_LOCK), []
-    for folder in sorted(folders):
-        if folder in known:
-            continue
+    folders.update(path for path in moved if path.is_dir())
+    busy, found = is_working(base), []
+    for folder in sorted(folders.difference(known)):
         manifest = read_manifest(folder)
-        if folder.name.endswith(UNFINISHED) or (manifest is None and (folder / MERGE_NOTE).exists()):
-            if busy:
-                continue
+        unfinished = folder.name.endswith(UNFINISHED) or (manifest is None and (folder / MERGE_NOTE).exists())
+        if busy and (unfinished or folder in moved):
+            continue
+        if unfinished:
             size = bytes_of(path for path in folder.rglob("*") if path.is_file())
             found.append(Leftover(folder, size, texts.leftover_unfinished(folder.name), False))
         elif manifest is not None:
             size = bytes_of(own_files(folder, manifest), only_here=True)
-            found.append(
-                Leftover(folder, size, texts.leftover_model(manifest.title, manifest.complete), manifest.complete)
-            )
+            whole = manifest.complete and sizes_are_right(folder, manifest)
+            found.append(Leftover(folder, size, texts.leftover_model(manifest.title, whole), whole))
     return tuple(found)
+
+
+def is_working(base: Path) -> bool:
+    """Whether a program moves or merges a model of this data folder at this moment."""
+    return _is_locked(base / WORK_LOCK)
 
 
 def is_downloading(folder: Path) -> bool:

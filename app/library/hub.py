@@ -7,7 +7,6 @@ file of a download belongs to the same state of the repository.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from app.base.errors import KnownAppError
+from app.base.files import parse_json
 from app.base.paths import resources_folder
 from app.library import texts
 from app.library.access_token import TokenStore
@@ -247,7 +247,7 @@ class Hub:
 
     def _json(self, repo: str, revision: str, path: str) -> dict[str, Any]:
         try:
-            found = json.loads(self._text(repo, revision, path))
+            found = parse_json(self._text(repo, revision, path))
         except ValueError as exc:
             raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT) from exc
         if not isinstance(found, dict):

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from app.base.files import write_whole
-from app.transfers.names import final_path
+from app.base.files import read_json, write_whole
+from app.transfers.errors import TransferError
+from app.transfers.names import final_path, safe_parts
 from app.transfers.values import Digest
 from inference.graphs.manifest import MANIFEST as GRAPHS
 
@@ -84,12 +85,15 @@ class ModelManifest:
 def read_manifest(folder: Path) -> ModelManifest | None:
     """The manifest of `folder`; None if it has none, or one that cannot be read."""
     try:
-        raw: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        raw: dict[str, Any] = read_json(folder / MANIFEST)
         if raw["version"] != VERSION:
             return None
         files = tuple(
             ModelFile(
-                str(one["path"]), int(one["size"]), Digest(_kind(one), str(one["digest"])), one["verified"] is True
+                "/".join(safe_parts(str(one["path"]), windows=False)),
+                int(one["size"]),
+                Digest(_kind(one), str(one["digest"])),
+                one["verified"] is True,
             )
             for one in raw["files"]
             if one["path"] != GRAPHS  # ours to write, whatever a repository put there when this was downloaded
@@ -97,7 +101,7 @@ def read_manifest(folder: Path) -> ModelManifest | None:
         title, repo, revision, licence, accepted = (
             str(raw[name]) for name in ("display_name", "repo", "revision", "licence", "accepted")
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, TransferError):
         return None
     return ModelManifest(title, repo, revision, licence, accepted, files)
 

@@ -15,6 +15,7 @@ from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import advice_for, fit_of, fit_of_config
 from app.library.folders import is_downloading, leftovers_in
+from app.library.half_moved import places_of_moves, settle_moves
 from app.library.hub import asked_of
 from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
 from app.library.records import DownloadState, ModelRecord
@@ -38,6 +39,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     """
     card, machine = card_and_machine(services)
     sets = services.engines.sets()
+    settle_moves(services)
     records = services.library.models()
     entries = catalogue.entries(services.paths.base)
     mine = [_of_record(services, record, _entry(entries, record), card, machine, sets) for record in records]
@@ -45,7 +47,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries}
     offered = [_of_entry(services, entry, fits[entry]) for entry in entries if entry.repo not in here]
     leftovers = leftovers_in(
-        services.paths.base, services.paths.models, services.library.moving_to(), {record.folder for record in records}
+        services.paths.base, services.paths.models, places_of_moves(services), {record.folder for record in records}
     )
     models = (_starter(card, machine, sets), *mine, *offered)
     return LibraryStatus(models, machine, advice_for(fits, machine), leftovers, services.network.offline)
@@ -85,6 +87,8 @@ def note_of(folder: Path) -> str:
         chosen = weight_files(folder)
     except WeightsError:
         return ""  # told as what is wrong with the model
+    if any(file.is_symlink() for file in chosen.files):
+        return texts.WEIGHTS_LINKED
     return texts.weights_unread(chosen.source, chosen.unread) if chosen.files and chosen.unread else ""
 
 
@@ -133,12 +137,14 @@ def _of_record(
         fit = fit_of(PUBLISHED, entry.layout, card, machine, missing)
     else:
         fit = fit_of_config(config, layout, card, machine, missing)
-    if state == ModelState.INSTALLED and (fit.verdict == "processor" or any(each.state == "ready" for each in built)):
+    note = note_of(record.folder)
+    processor = fit.verdict == "processor" and note != texts.WEIGHTS_LINKED
+    if state == ModelState.INSTALLED and (processor or any(each.state == "ready" for each in built)):
         state = ModelState.READY
     return ModelStatus(
         record.id, record.kind, record.title, state, fit, record.folder, record.repo, size, True, done,
         sum(each.size for each in built), entry, manifest.licence if manifest is not None else "",
-        manifest.revision if manifest is not None else "", problem, manifest is not None, note_of(record.folder),
+        manifest.revision if manifest is not None else "", problem, manifest is not None, note,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,14 +17,19 @@ from typing import Any, Literal
 from sqlite_utils import Database
 
 from app.base.errors import ErrorReport
+from app.base.files import parse_json
+from app.chats import texts as chat_texts
 from app.chats.database import Health, examine, open_database, transaction
-from app.chats.errors import translated
+from app.chats.errors import StoreBusyError, StoreFullError, StoreReadOnlyError, translated
 from app.chats.history import HistoryStore
 from app.chats.ids import new_id, now_ms, storable
+from app.library import texts
 
 ModelKind = Literal["download", "folder", "merged"]
 _RATE = "download_rate"
+MOVING = ".moving"  # ending of a folder that a move copies into
 _MOVING = "moving_to"
+_MOST_MOVES = 16  # notes of moves that were killed; those whose leftovers are gone are of no use
 _COLUMNS = "m.id, m.kind, m.repo, m.folder, m.title, m.added_at, d.state, d.error_json"
 _SELECT = f"SELECT {_COLUMNS} FROM model m LEFT JOIN download d ON d.model_id = m.id"
 
@@ -60,6 +65,29 @@ class ModelRecord:
     added_at: int
     download: DownloadState | None
     error: ErrorReport | None
+
+
+@dataclass(frozen=True, slots=True)
+class MoveNote:
+    """A move that has begun and is not through.
+
+    Attributes:
+        source: Where the model lay; None in a note of an older Dewpoint.
+        target: Where it will lie.
+    """
+
+    source: Path | None
+    target: Path
+
+    @property
+    def scratch(self) -> Path:
+        """The folder that is copied into until it is whole."""
+        return self.target.with_name(self.target.name + MOVING)
+
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """Every folder that a killed move may leave."""
+        return (self.scratch, self.target, *([self.source] if self.source is not None else []))
 
 
 class LibraryStore:
@@ -127,17 +155,20 @@ class LibraryStore:
         with self._open() as db, transaction(db, durable=True):
             db.execute("UPDATE model SET folder = ? WHERE id = ?", [storable(str(folder)), model_id])
 
-    def moving_to(self) -> Path | None:
-        """Where a move copies to, or copied to when the program was killed."""
+    def moves(self) -> tuple[MoveNote, ...]:
+        """The moves that have begun and are not through, or were not when the program was killed."""
         with self._open() as db:
-            row = db.execute("SELECT value FROM app_meta WHERE key = ?", [_MOVING]).fetchone()
-        return Path(row[0]) if row is not None and row[0] else None
+            return _moves(db)
 
-    def note_move(self, folder: Path | None) -> None:
-        """A move begins to copy there; None: it has ended."""
+    def begin_move(self, note: MoveNote) -> None:
+        """Written before anything is touched, so that whatever a killed move leaves is found."""
         with self._open() as db, transaction(db, durable=True):
-            where = storable(str(folder)) if folder is not None else ""
-            db.execute("INSERT OR REPLACE INTO app_meta (key, value) VALUES (?, ?)", [_MOVING, where])
+            _set_moves(db, [*(each for each in _moves(db) if each != note), note][-_MOST_MOVES:])
+
+    def end_move(self, note: MoveNote) -> None:
+        """It is through, or has left nothing."""
+        with self._open() as db, transaction(db, durable=True):
+            _set_moves(db, [each for each in _moves(db) if each != note])
 
     def forget(self, model_id: str) -> None:
         """Take a model off the list; no file is touched."""
@@ -159,7 +190,7 @@ class LibraryStore:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Database]:
-        with translated(self.path):
+        with _about_models(), translated(self.path):
             if not self._checked and examine(self.path, whole=False).health is not Health.GOOD:
                 HistoryStore.open(self.path, self._backups).close()  # makes, migrates or recovers the file
             self._checked = True
@@ -170,6 +201,20 @@ class LibraryStore:
                 db.close()
 
 
+@contextlib.contextmanager
+def _about_models() -> Iterator[None]:
+    """Sentences about a chat that could not be saved are not true of the list of models."""
+    try:
+        yield
+    except StoreFullError as exc:
+        raise StoreFullError(texts.LIST_FULL, texts.LIST_FULL_HINT) from exc
+    except StoreBusyError as exc:
+        raise StoreBusyError(texts.LIST_BUSY, exc.hint) from exc
+    except StoreReadOnlyError as exc:
+        text = texts.LIST_READ_ONLY if exc.user_text == chat_texts.STORE_READ_ONLY else exc.user_text
+        raise StoreReadOnlyError(text, exc.hint) from exc
+
+
 def _set_download(db: Database, model_id: str, state: DownloadState, error: ErrorReport | None) -> None:
     packed = json.dumps({"text": storable(error.text), "hint": storable(error.hint)}) if error is not None else None
     db.execute(
@@ -178,6 +223,20 @@ def _set_download(db: Database, model_id: str, state: DownloadState, error: Erro
            SET state = excluded.state, updated_at = excluded.updated_at, error_json = excluded.error_json""",
         [model_id, state.value, now_ms(), packed],
     )
+
+
+def _moves(db: Database) -> tuple[MoveNote, ...]:
+    row = db.execute("SELECT value FROM app_meta WHERE key = ?", [_MOVING]).fetchone()
+    if row is None or not row[0]:
+        return ()
+    with contextlib.suppress(ValueError, TypeError):
+        return tuple(MoveNote(Path(source) if source else None, Path(target)) for source, target in parse_json(row[0]))
+    return (MoveNote(None, Path(str(row[0]).removesuffix(MOVING))),)  # as it was written until one move had two places
+
+
+def _set_moves(db: Database, notes: Iterable[MoveNote]) -> None:
+    packed = json.dumps([[storable(str(each.source or "")), storable(str(each.target))] for each in notes])
+    db.execute("INSERT OR REPLACE INTO app_meta (key, value) VALUES (?, ?)", [_MOVING, packed])
 
 
 def _record(row: tuple[Any, ...]) -> ModelRecord:
@@ -192,6 +251,6 @@ def _error(packed: str | None) -> ErrorReport | None:
     if packed is None:
         return None
     with contextlib.suppress(ValueError, KeyError, TypeError):
-        found = json.loads(packed)
+        found = parse_json(packed)
         return ErrorReport("known", str(found["text"]), str(found["hint"]))
     return None

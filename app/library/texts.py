@@ -54,6 +54,15 @@ def machine_line(card: str, ram: float, free: float, folder: object) -> str:
     return f"{card}\n{gibibytes(ram, 0)} of memory; {size(free)} free in {folder}"
 
 
+# -- the list itself -------------------------------------------------------------------------------------------------
+
+LIST_FULL = "The list of models cannot be kept, because the disk of the data folder is full."
+LIST_FULL_HINT = "Free some space there, and try again."
+LIST_BUSY = (
+    "The list of models cannot be read or changed, because another program is holding the chat file, in which it is."
+)
+LIST_READ_ONLY = "The list of models cannot be kept, because the data folder may not be written."
+
 # -- will it run -----------------------------------------------------------------------------------------------------
 
 FIT_UNKNOWN = "Whether it runs here is known as soon as its configuration is."
@@ -309,6 +318,12 @@ def manifest_gone(title: str) -> tuple[str, str]:
     return text, "Download it again; files that are right are kept."
 
 
+WEIGHTS_LINKED = (
+    "Its weights are symbolic links, which ONNX Runtime refuses: on the processor it runs only as a copy that follows "
+    "links (Linux: cp -rL FROM TO); engines for an NVIDIA card can be built from it as it is."
+)
+
+
 def weights_unread(source: str, unread: Sequence[str]) -> str:
     """A folder in which more than one set of weights lies."""
     names = ", ".join(unread[:2]) + (f" and {len(unread) - 2} more" if len(unread) > 2 else "")
@@ -329,6 +344,11 @@ STAYS_HINT = "Choose a drive with exFAT, NTFS or ext4; the model stays where it 
 def in_the_way(path: object) -> tuple[str, str]:
     """The target exists."""
     return f"{path} exists already.", "Choose another place, or move that folder away."
+
+
+def into_itself(title: str) -> tuple[str, str]:
+    """A move into the folder that is to be moved."""
+    return f"{title} cannot be moved into its own folder.", "Choose a folder outside of it."
 
 
 def no_folder(path: object) -> tuple[str, str]:

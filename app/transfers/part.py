@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from app.base.files import parse_json
 from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, beside
 from app.transfers.ranges import Spans
 from app.transfers.values import MIB, RemoteFile
@@ -63,7 +64,7 @@ def read_journal(path: Path, file: RemoteFile) -> Journal | None:
     except FileNotFoundError:
         return None
     try:
-        header = json.loads(head)
+        header = parse_json(head)
     except ValueError:
         return None
     if not isinstance(header, dict) or not isinstance(header.get("etag"), str):

@@ -21,7 +21,7 @@ from inference.checkpoint.tensors import weights_errors
 from inference.config import read_object
 from inference.errors import ModelFolderError
 from inference.text.tokenizer import tokenizer_from_folder
-from trt_engines.files import free_bytes, sync_file, write_whole
+from trt_engines.files import free_bytes, read_json, sync_file, write_whole
 from trt_engines.weights.index import INDEX, TensorRecord, shared_name
 from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
 from trt_engines.weights.lora_math import merged_pieces
@@ -312,7 +312,7 @@ def copy_texts(base: Path, adapter: Path, folder: Path) -> None:
 
 def _has_template(file: Path) -> bool:
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = read_json(file)
     except (OSError, ValueError):
         return False
     return isinstance(value, dict) and bool(value.get("chat_template"))

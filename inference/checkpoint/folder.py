@@ -18,17 +18,20 @@ from inference.checkpoint.foreign import (
     is_adapter,
     refuse_foreign,
     refuse_pointers,
+    refuse_undecodable,
 )
 from inference.checkpoint.name import folder_name, model_name
 from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
 from inference.config import ModelConfig, model_config_from_folder, read_object
 from inference.errors import ModelFolderError
-from inference.text.chat_template import template_from_folder
+from inference.text.chat_template import template_from_folder, tried_template
+from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.weights.index import EMBEDDING, TensorRecord, index_checkpoint, index_file_tensors, second_copies
 from trt_engines.weights.layout import Layout, layout_of
 
 # Two copies of a tensor are compared in one place of this many bytes: who trained them apart changed nearly all of it.
 _SAMPLE_BYTES = 256
+_END_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +91,12 @@ class CheckedModel:
     layout: Layout
 
 
-def inspect_folder(folder: Path) -> FolderFacts:
+def inspect_folder(folder: Path, texts: bool = False) -> FolderFacts:
     """What lies in `folder`.
+
+    Args:
+        folder: What the user points at.
+        texts: Load the tokenizer and try the template, too, as opening does: a second for a large vocabulary.
 
     Raises:
         ModelFolderError: Nothing that can be used; one sentence says what it is instead, or what is missing or damaged.
@@ -99,13 +106,31 @@ def inspect_folder(folder: Path) -> FolderFacts:
     model = checked_model(folder)
     if not (folder / "tokenizer.json").is_file():
         raise ModelFolderError(f"{folder} holds no tokenizer.json.", "Download the model again.")
-    template_from_folder(folder)
+    if texts:
+        tokenizer_from_folder(folder, model.config)
+        tried_template(folder)
+    else:
+        _check_tokenizer_ends(folder / "tokenizer.json")
+        template_from_folder(folder)
     files = {record.file for record in model.records.values()}
     return FolderFacts(
         "model", model_name(folder), ARCHITECTURE, sum(map(math.prod, expected_tensors(model.config).values())),
         sum(record.length for record in model.records.values()), model.layout, model.records[EMBEDDING].dtype,
         len(files) > 1,
     )  # fmt: skip
+
+
+def _check_tokenizer_ends(file: Path) -> None:
+    """What begins or ends as no JSON object does (empty, cut off, binary) is seen without reading all of it."""
+    try:
+        with file.open("rb") as stream:
+            start = stream.read(_END_BYTES)
+            stream.seek(max(0, file.stat().st_size - _END_BYTES))
+            end = stream.read(_END_BYTES)
+    except OSError as exc:
+        raise ModelFolderError(f"{file} cannot be read: {exc.strerror}.", "Check the file's rights.") from exc
+    if not start.lstrip().startswith(b"{") or not end.rstrip().endswith(b"}"):
+        raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
 
 
 def checked_model(folder: Path) -> CheckedModel:
@@ -147,6 +172,7 @@ def _sample(record: TensorRecord) -> tuple[str, tuple[int, ...], bytes]:
 
 
 def _adapter(folder: Path) -> FolderFacts:
+    refuse_undecodable(folder)
     refuse_pointers(folder)
     config = read_object(folder / ADAPTER_CONFIG)
     weights = folder / ADAPTER_WEIGHTS

@@ -62,6 +62,20 @@ def refuse_foreign(folder: Path) -> None:
         _refuse_files(folder, names)
 
 
+def refuse_undecodable(folder: Path) -> None:
+    """Tokenizer and runtime take paths as text, and the list of models holds text.
+
+    Raises:
+        ModelFolderError: The name of a folder on the path is no UTF-8.
+    """
+    try:
+        str(folder.absolute()).encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise ModelFolderError(
+            f"The path {folder} holds bytes that are no text in UTF-8.", "Rename that folder, and choose it again."
+        ) from exc
+
+
 def refuse_pointers(folder: Path) -> None:
     """A clone without Git LFS holds a few lines in place of each large file.
 
@@ -93,6 +107,7 @@ def _names(folder: Path) -> list[str]:
         raise ModelFolderError(f"{folder} is a file, not a model's folder.", "Choose the folder that holds it.")
     if not folder.is_dir():
         raise ModelFolderError(f"There is no model folder at {folder}.", "Choose the folder that holds config.json.")
+    refuse_undecodable(folder)
     try:
         names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as exc:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
+
+from trt_engines.files import read_json
 
 _CACHED = re.compile(r"models--(?P<owner>[^/]+?)--(?P<name>[^/]+)")
 _NAME_FILES = ("dewpoint.json", "dewpoint-model.json", "config.json")
@@ -14,7 +15,7 @@ def model_name(folder: Path) -> str:
     """What the window calls a model: "display_name" of Dewpoint's notes or of config.json, else the folder's name."""
     for file_name in _NAME_FILES:
         try:
-            value = json.loads((folder / file_name).read_text(encoding="utf-8"))
+            value = read_json(folder / file_name)
         except (OSError, ValueError):
             continue  # a damaged file is reported where its content matters
         name = value.get("display_name") if isinstance(value, dict) else None

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from inference.config import ModelConfig
 from inference.errors import GraphError, ModelFolderError
 from trt_engines.errors import EngineError, WeightsError
-from trt_engines.files import write_whole
+from trt_engines.files import read_json, write_whole
 from trt_engines.weights.index import TensorRecord
 
 GRAPH_VERSION = 3
@@ -80,7 +80,7 @@ def shape_fingerprint(config: ModelConfig) -> str:
 def valid_manifest(folder: Path, config: ModelConfig, records: dict[str, TensorRecord]) -> GraphManifest | None:
     """The manifest of the graphs in `folder` if they can be used as they are, else None."""
     try:
-        raw: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        raw: dict[str, Any] = read_json(folder / MANIFEST)
         raw["segments"] = tuple((int(a), int(b)) for a, b in raw["segments"])
         manifest = GraphManifest(**raw)
     except (OSError, ValueError, KeyError, TypeError):

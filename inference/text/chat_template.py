@@ -30,6 +30,7 @@ _TEMPLATE_ERRORS = (
     TypeError,
     ValueError,
 )
+_QUESTION = "dewpoint"
 _HINT = "Download the newest chat template of this model, or choose another model."
 
 
@@ -100,11 +101,34 @@ def template_from_folder(folder: Path) -> ChatTemplate:
     file = folder / "chat_template.jinja"
     if file.is_file():
         try:
-            return ChatTemplate(file.read_text(encoding="utf-8"), special)
+            return ChatTemplate(_filled(file.read_text(encoding="utf-8"), folder), special)
         except (OSError, UnicodeDecodeError) as exc:
             raise ModelFolderError(f"{file} cannot be read: {exc}.", "Download this file again.") from exc
     config = read_object(folder / CONFIG) if (folder / CONFIG).is_file() else {}
-    return ChatTemplate(_configured_template(config.get("chat_template"), folder), special)
+    return ChatTemplate(_filled(_configured_template(config.get("chat_template"), folder), folder), special)
+
+
+def tried_template(folder: Path) -> ChatTemplate:
+    """As `template_from_folder`, and one question was written with it: its code runs, so only for whoever chose it.
+
+    Raises:
+        ModelFolderError: Also if the template fails, or leaves out what was asked.
+    """
+    template = template_from_folder(folder)
+    if _QUESTION not in template.render((ChatTurn("user", _QUESTION),)).lower():
+        text = f"The chat template in {folder} leaves out the messages, so that the model would never see a question."
+        raise ModelFolderError(text, _HINT)
+    return template
+
+
+def _filled(source: str, folder: Path) -> str:
+    if not source.strip():
+        raise ModelFolderError(*_none(folder))
+    return source
+
+
+def _none(folder: Path) -> tuple[str, str]:
+    return f"{folder} holds no chat template.", "Choose a chat model (its name often ends in -it)."
 
 
 def _configured_template(value: Any, folder: Path) -> str:
@@ -119,4 +143,4 @@ def _configured_template(value: Any, folder: Path) -> str:
         found = ", ".join(str(name) for name in named) or "none"
         text = f"{folder / 'tokenizer_config.json'} has no chat template named default, only: {found}."
         raise ModelFolderError(text, _HINT)
-    raise ModelFolderError(f"{folder} holds no chat template.", "Choose a chat model (its name often ends in -it).")
+    raise ModelFolderError(*_none(folder))

@@ -83,7 +83,7 @@ _DELETE = object()
         ("text_config.rope_parameters.full_attention.rope_type", "yarn", ["full_attention.rope_type", "'yarn'"]),
         ("text_config.rope_parameters.sliding_attention.rope_theta", 0, ["rope_theta", "0", "above 0"]),
         ("tie_word_embeddings", False, ["tie_word_embeddings", "True".lower()]),
-        ("canvas_length", 0, ["canvas_length", "0", "1 or more"]),
+        ("canvas_length", 0, ["canvas_length", "0", "from 1 to"]),
         ("eos_token_id", [999_999], ["eos_token_id", "999999", "from 0 to 262143"]),
     ],
 )

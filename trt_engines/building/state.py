@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from trt_engines.building.identity import Identity
 from trt_engines.building.store import CERTIFICATE, EngineManifest, EngineSet, EngineStore, same_size, write_json
+from trt_engines.files import read_json
 
 StateName = Literal["absent", "stale", "partial", "damaged", "untested", "failed", "ready"]
 
@@ -76,7 +76,7 @@ class SetState:
 def read_certificate(found: EngineSet) -> Certificate | None:
     """The certificate of a set, None if it has none that can be read."""
     try:
-        raw: dict[str, Any] = json.loads((found.folder / CERTIFICATE).read_text(encoding="utf-8"))
+        raw: dict[str, Any] = read_json(found.folder / CERTIFICATE)
         checks = tuple(Check(**check) for check in raw.pop("checks"))
         return Certificate(checks=checks, **raw)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

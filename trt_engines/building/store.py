@@ -15,7 +15,7 @@ from typing import Any
 from trt_engines.building.identity import Identity
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import EngineError
-from trt_engines.files import write_whole
+from trt_engines.files import read_json, write_whole
 
 MANIFEST, CERTIFICATE = "engines.json", "certificate.json"
 _BLOCK = 1 << 22
@@ -147,7 +147,7 @@ def own_files(folder: Path) -> list[Path]:
 def read_manifest(folder: Path) -> EngineManifest | None:
     """The manifest in `folder`, None if there is none that can be read."""
     try:
-        raw: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        raw: dict[str, Any] = read_json(folder / MANIFEST)
         identity = raw.pop("identity")
         limits = Limits(**identity.pop("limits"))
         cuts = tuple((int(first), int(last)) for first, last in identity.pop("cuts"))

@@ -16,7 +16,7 @@ from typing import Any
 import onnx
 
 from trt_engines.errors import EngineError
-from trt_engines.files import write_whole
+from trt_engines.files import read_json, write_whole
 
 TEMPLATE_VERSION = 1
 MANIFEST = "templates.json"
@@ -96,7 +96,7 @@ class Templates:
             TemplateError: There is none, it is damaged, or it belongs to another version or configuration.
         """
         try:
-            raw: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            raw: dict[str, Any] = read_json(folder / MANIFEST)
             layers = tuple(LayerTemplate(**layer) for layer in raw.pop("layers"))
             manifest = TemplateSet(layers=layers, **raw)
         except FileNotFoundError as exc:

@@ -7,7 +7,6 @@ little-endian header length, the header as JSON, then the data.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import struct
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_engines.errors import WeightsError
+from trt_engines.files import check_regular, parse_json, read_json
 
 ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
@@ -123,7 +123,7 @@ def index_checkpoint(folder: Path) -> dict[str, TensorRecord]:
 
 def _named_weights(folder: Path) -> str:
     try:
-        named = json.loads((folder / "config.json").read_text(encoding="utf-8"))["transformers_weights"]
+        named = read_json(folder / "config.json")["transformers_weights"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     good = (
@@ -141,7 +141,7 @@ def read_weight_map(index_file: Path) -> dict[str, str]:
         WeightsError: It is damaged, or names a file outside its folder.
     """
     try:
-        weight_map = json.loads(index_file.read_text(encoding="utf-8"))["weight_map"]
+        weight_map = read_json(index_file)["weight_map"]
         good = all(isinstance(file, str) and Path(file).name == file for file in weight_map.values())
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as exc:
         raise WeightsError(f"{index_file} is damaged: it has no usable weight_map.", _AGAIN) from exc
@@ -177,7 +177,7 @@ def index_file_tensors(file: Path) -> dict[str, TensorRecord]:
         try:
             dtype, shape = str(entry["dtype"]), tuple(int(n) for n in entry["shape"])
             begin, end = (int(n) for n in entry["data_offsets"])
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
             raise WeightsError(f"{file.name} is damaged: the entry of {name} cannot be read.", _AGAIN) from exc
         expected = math.prod(shape) * ITEM_BYTES.get(dtype, 0)
         if dtype not in ITEM_BYTES or end - begin != expected or begin < 0:
@@ -193,15 +193,16 @@ def index_file_tensors(file: Path) -> dict[str, TensorRecord]:
 def _read_header(file: Path) -> tuple[dict[str, Any], int, int]:
     try:
         size = file.stat().st_size
+        check_regular(file)
         with file.open("rb") as stream:
             start = stream.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else _LARGEST_HEADER + 1
             if length > min(_LARGEST_HEADER, size - 8):
                 raise WeightsError(f"{file.name} is damaged: it has no valid safetensors header.", _AGAIN)
-            header = json.loads(stream.read(length))
+            header = parse_json(stream.read(length))
     except OSError as exc:
         raise WeightsError(f"{file} cannot be read: {exc.strerror}.", "Check the file and its rights.") from exc
-    except (UnicodeDecodeError, json.JSONDecodeError) as exc:
+    except ValueError as exc:
         raise WeightsError(f"{file.name} is damaged: its header is not valid JSON.", _AGAIN) from exc
     if not isinstance(header, dict):
         raise WeightsError(f"{file.name} is damaged: its header is no JSON object.", _AGAIN)

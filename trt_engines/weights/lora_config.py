@@ -5,7 +5,6 @@ Checked against peft 0.21 (tuners/lora/model.py and layer.py).
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_engines.errors import WeightsError
+from trt_engines.files import read_json
 
 CONFIG = "adapter_config.json"
 _OTHER = "Merge it with PEFT (merge_and_unload) where it was trained, and open the result."
@@ -75,7 +75,7 @@ def lora_config(folder: Path) -> LoraConfig:
     """
     file = folder / CONFIG
     try:
-        raw = json.loads(file.read_text(encoding="utf-8"))
+        raw = read_json(file)
     except FileNotFoundError as exc:
         raise WeightsError(f"{folder} holds no {CONFIG}.", "Choose the folder of a PEFT adapter.") from exc
     except (OSError, ValueError) as exc:
@@ -86,8 +86,8 @@ def lora_config(folder: Path) -> LoraConfig:
     try:
         rank, alpha = _number(raw["r"], whole=True), _number(raw.get("lora_alpha", 8))
         ranks, alphas = _pattern(raw.get("rank_pattern"), whole=True), _pattern(raw.get("alpha_pattern"))
-        parameters = raw.get("target_parameters") or ()
-        if isinstance(parameters, str) or not all(isinstance(name, str) for name in parameters):
+        parameters = raw.get("target_parameters") or []
+        if not isinstance(parameters, list) or not all(isinstance(name, str) for name in parameters):
             raise ValueError(f"target_parameters is {parameters!r}")
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise WeightsError(f"{file} is damaged: {exc}.", "Download this file again.") from exc
@@ -120,4 +120,6 @@ def _number(value: Any, whole: bool = False) -> float:
 
 
 def _pattern(value: Any, whole: bool = False) -> dict[str, float]:
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"it says {value!r} where an object must be")
     return {str(key): _number(each, whole) for key, each in (value or {}).items()}

@@ -160,7 +160,8 @@ def test_json_names_every_event(capsys: pytest.CaptureFixture[str], repo: Repo) 
         (["download", NAME, "--limit", "-3"], "The limit must be within 0"),
         (["verify", "nvidia-nvfp4"], "is not on this computer"),
         (["verify", "nothing"], "There is no model 'nothing'"),
-        (["remove", "starter"], "is not on this computer"),
+        (["remove", "starter"], "comes with the program"),
+        (["move", "starter", "."], "comes with the program"),
         (["import", "/nowhere/at all"], "/nowhere/at all"),
         (["import", str(ROOT), "--base", "nvidia-nvfp4"], "is not on this computer"),
         (["move", "nothing", "/tmp"], "There is no model 'nothing'"),
@@ -272,3 +273,19 @@ def test_ctrl_c_keeps_what_is_fetched(hub: Hub, repo: Repo, dewpoint_home: Path)
     list(download.download(services, record, threading.Event()))
     assert hub.behaviour.total_sent < repo.size
     assert before < repo.size
+
+
+def test_names_that_would_steer_a_terminal_are_shown_as_they_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = write_model(tmp_path / "a\x1b[31m\nb", random_tensors(small_config()))
+    shown = str(folder).replace("\x1b", "\\x1b").replace("\n", "\\n")
+    for arguments in (["import", str(folder)], ["list"], ["show", str(folder)], ["remove", str(folder), "--yes"]):
+        result, text, _ = run(capsys, *arguments)
+        assert result == 0
+        assert "\x1b" not in text
+        assert "a\\x1b[31m\\nb" in text
+        assert arguments[0] == "remove" or shown in text
+    result, _, text = run(capsys, "import", str(tmp_path / "no\x1b[31m"))
+    assert result == 1
+    assert "\x1b" not in text

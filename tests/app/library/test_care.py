@@ -15,7 +15,7 @@ from app.base.errors import KnownAppError
 from app.library import care, download, folders
 from app.library.manifest import MANIFEST, read_manifest
 from app.library.overview import library_status
-from app.library.records import ModelRecord
+from app.library.records import MOVING, ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import ModelState, ModelStatus
 from app.transfers.values import FileDamaged, TransferFinished, TransferStopped
@@ -167,8 +167,13 @@ def test_a_damaged_manifest_never_names_files_outside(
     precious.write_text("keep", encoding="utf-8")
     text = (record.folder / MANIFEST).read_text(encoding="utf-8")
     (record.folder / MANIFEST).write_text(text.replace(f'"{SHARD}"', '"../precious.txt"'), encoding="utf-8")
-    with pytest.raises(KnownAppError):
-        care.removal(services, dataclasses.replace(status_without_look(record), folder=record.folder))
+    model = library_status(services).model(record.id)
+    assert model is not None
+    assert model.state == ModelState.DAMAGED
+    removal = care.removal(services, dataclasses.replace(status_without_look(record), folder=record.folder))
+    assert precious not in removal.files
+    assert record.folder / "config.json" in removal.kept, "what nobody can tell to be ours stays"
+    care.remove(services, removal)
     assert precious.exists()
 
 
@@ -245,7 +250,7 @@ def test_a_lost_database_loses_no_model(
 
 def test_leftovers_are_cleared(services: LibraryServices, record: ModelRecord, hub: Hub) -> None:
     services.library.forget(record.id)
-    unfinished = services.paths.models / f"owner--x{care.MOVING}"
+    unfinished = services.paths.models / f"owner--x{MOVING}"
     shutil.copytree(record.folder, unfinished)
     (unfinished / MANIFEST).unlink()
     (services.paths.models / "holiday").mkdir()

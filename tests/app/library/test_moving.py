@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shutil
+import sqlite3
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +17,7 @@ import pytest
 from app.base.errors import KnownAppError
 from app.library import care, download
 from app.library.overview import library_status
-from app.library.records import ModelRecord
+from app.library.records import MOVING, ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import ModelState
 from tests.helpers.hub_behaviour import Repo
@@ -100,7 +105,7 @@ def test_a_move_that_fails_leaves_the_model_where_it_was(
     if case in ("cancel", "closed"):
         next(steps)
         assert not library_status(services).leftovers, "what is being copied is no leftover"
-        assert (other_drive / f"{record.folder.name}{care.MOVING}").is_dir()
+        assert (other_drive / f"{record.folder.name}{MOVING}").is_dir()
         if case == "closed":
             steps.close()
         else:
@@ -156,13 +161,118 @@ def test_what_cannot_be_moved(services: LibraryServices, record: ModelRecord, ot
 def test_what_a_killed_move_left_on_the_other_drive_is_found(
     services: LibraryServices, record: ModelRecord, other_drive: Path
 ) -> None:
-    scratch = other_drive / f"{record.folder.name}{care.MOVING}"
+    scratch = other_drive / f"{record.folder.name}{MOVING}"
     scratch.mkdir()
     (scratch / SHARD).write_bytes(b"half")
-    services.library.note_move(scratch)  # as a killed program leaves it
+    services.library.begin_move(MoveNote(record.folder, other_drive / record.folder.name))  # killed
     (leftover,) = library_status(services).leftovers
     assert (leftover.path, leftover.size, leftover.whole) == (scratch, 4, False)
     assert care.clear(leftover) == 4
     assert not list(other_drive.iterdir())
     assert not library_status(services).leftovers
     assert state(services, record) == ModelState.INSTALLED
+
+
+@pytest.mark.usefixtures("across")
+def test_the_note_of_an_older_dewpoint_is_understood(
+    services: LibraryServices, record: ModelRecord, other_drive: Path
+) -> None:
+    scratch = other_drive / f"{record.folder.name}{MOVING}"
+    scratch.mkdir()
+    (scratch / SHARD).write_bytes(b"half")
+    services.library.begin_move(MoveNote(None, other_drive))
+    with contextlib.closing(sqlite3.connect(services.library.path)) as db, db:
+        db.execute("UPDATE app_meta SET value = ? WHERE key = 'moving_to'", [str(scratch)])
+    (leftover,) = library_status(services).leftovers
+    assert leftover.path == scratch
+
+
+# Whatever changes a file or a folder: a kill before each of these is a kill at every step.
+CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "sqlite3.connect")
+
+
+def killed(act: Callable[[], None], step: int) -> bool:
+    """Run `act` in a process of its own that is killed before its change number `step`; whether it came so far."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    left = step
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal left
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if event in CHANGES or writes:
+            left -= 1
+            if left < 0:
+                os._exit(9)
+
+    sys.addaudithook(hook)
+    try:
+        act()
+    except BaseException:  # the child must never go on as a second pytest
+        os._exit(1)
+    os._exit(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("drives", [1, 2])
+def test_a_move_that_is_killed_at_any_step_is_found_and_goes_on(
+    services: LibraryServices, record: ModelRecord, other_drive: Path, request: pytest.FixtureRequest, drives: int
+) -> None:
+    if drives == 2:
+        request.getfixturevalue("across")
+    target, base, kept = other_drive / record.folder.name, services.paths.base, other_drive.with_name("kept")
+    shutil.copytree(base, kept)
+
+    def move() -> None:
+        list(care.move(services, services.library.find(record.id), other_drive, threading.Event()))
+
+    step = 0
+    while killed(move, step):
+        status = library_status(services)
+        now = services.library.find(record.id).folder
+        assert whole(now), f"step {step}: the model in the list is whole"
+        assert state(services, record) == ModelState.INSTALLED
+        lying = {path for path in (*other_drive.iterdir(), *services.paths.models.iterdir()) if any(path.iterdir())}
+        listed = {each.path for each in status.leftovers}
+        assert lying - {now} <= listed, f"step {step}: all that lies about is listed"
+        assert all(each.whole == whole_if_there(each.path) for each in status.leftovers)
+        move()
+        assert services.library.find(record.id).folder == target
+        assert whole(target)
+        assert [path for path in (*other_drive.iterdir(), *services.paths.models.iterdir())] == [target]
+        assert not services.library.moves()
+        shutil.rmtree(base)
+        shutil.rmtree(target)
+        shutil.copytree(kept, base)
+        step += 1
+    assert step > (4 if drives == 1 else 20)
+
+
+def whole_if_there(folder: Path) -> bool:
+    """Whether it is a complete model; a copy that is being made is none."""
+    files = {path.name for path in folder.iterdir()}
+    return files.issuperset(tiny_contents()) and not folder.name.endswith(MOVING)
+
+
+def test_a_move_to_where_it_is(services: LibraryServices, record: ModelRecord) -> None:
+    inner = record.folder / "inner"
+    inner.mkdir()
+    for parent in (record.folder, inner):
+        with pytest.raises(KnownAppError) as caught:
+            list(care.move(services, record, parent, threading.Event()))
+        assert "its own folder" in caught.value.user_text
+    list(care.move(services, record, record.folder.parent, threading.Event()))
+    assert state(services, record) == ModelState.INSTALLED
+    assert not services.library.moves()
+
+
+def test_a_folder_that_is_gone_is_named(services: LibraryServices, record: ModelRecord, other_drive: Path) -> None:
+    record.folder.rename(other_drive / "unplugged")
+    for steps in (
+        care.move(services, record, other_drive, threading.Event()),
+        care.verify(services, record, threading.Event()),
+    ):
+        with pytest.raises(KnownAppError) as caught:
+            list(steps)
+        assert caught.value.user_text == f"The folder {record.folder} is not there."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 from app.base.errors import ErrorReport
 from app.chats.errors import StoreError
 from app.chats.history import HistoryStore
+from app.library import records
 from app.library.records import DownloadState, LibraryStore
 from tests.app.chats.support import fill, sql
 
@@ -154,3 +157,22 @@ def test_a_locked_file_is_one_sentence(library: LibraryStore, data_file: Path, m
         other.execute("ROLLBACK")
     other.close()
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(errno.ENOSPC, "disk of the data folder is full"), (errno.EROFS, "written")]
+)
+def test_sentences_are_about_models_not_about_a_chat(
+    library: LibraryStore, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    library.models()
+
+    def fail(path: Path) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(records, "open_database", fail)
+    with pytest.raises(StoreError) as caught:
+        library.models()
+    assert caught.value.user_text.startswith("The list of models")
+    assert words in caught.value.user_text
+    assert "window" not in caught.value.hint
