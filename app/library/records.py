@@ -20,7 +20,8 @@ from app.base.errors import ErrorReport
 from app.chats.database import Health, examine, open_database, transaction
 from app.chats.errors import translated
 from app.chats.history import HistoryStore
-from app.chats.ids import new_id, now_ms, storable
+from app.chats.ids import new_id, now_ms
+from inference.text.surrogates import storable
 
 ModelKind = Literal["download", "folder", "merged"]
 _RATE = "download_rate"

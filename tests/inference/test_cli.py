@@ -100,6 +100,13 @@ def test_known_errors_are_one_sentence(arguments: list[str], sentence: str, caps
     assert captured.out == ""
 
 
+@pytest.mark.parametrize("option", ["--prompt", "--system", "--answer-start"])
+def test_bytes_that_are_no_text_are_replaced(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["generate", "--prompt", "Hi", "--backend", "fake", "--seed", "1"]
+    assert main([*asked, option, "\udcff"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_the_environment_names_the_engines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
