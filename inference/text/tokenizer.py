@@ -208,7 +208,7 @@ def tokenizer_from_folder(folder: Path, config: ModelConfig) -> TextTokenizer:
     try:
         tokenizer = tokenizers.Tokenizer.from_file(str(file))
     except Exception as exc:  # tokenizers raises plain Exception for every kind of damage
-        raise ModelFolderError(f"{file} is damaged: {exc}.", "Download this file again.") from exc
+        raise ModelFolderError(f"{file} is damaged: {str(exc).rstrip('.')}.", "Download this file again.") from exc
     found = tokenizer.get_vocab_size(with_added_tokens=True)
     if found > config.vocab_size:
         raise ModelFolderError(
