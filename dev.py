@@ -325,4 +325,11 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        status = main(sys.argv[1:])
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):  # else the reader (head, for one) has seen enough
+            sys.stderr.write(f"This step failed: {error}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = 141 if isinstance(error, BrokenPipeError) else 1
+    sys.exit(status)

@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import sys
 
-from inference.cli import main
-from trt_engines.streams import run_program
+
+def main() -> int:
+    """Run the program; returns the exit status."""
+    # Imported here, as all the rest, so that Ctrl+C is quiet from the beginning on.
+    try:
+        from trt_engines.streams import run_program
+    except KeyboardInterrupt:
+        return 130
+
+    return run_program(_run)
+
+
+def _run() -> int:
+    from inference.cli import main as run
+
+    return run()
+
 
 if __name__ == "__main__":
-    sys.exit(run_program(main))
+    sys.exit(main())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import signal
 import sys
@@ -36,6 +35,7 @@ from inference.params import ChatTurn, GenerationRequest, SamplerParams
 
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "starter"
 
+_MOST_DIGITS = 1000  # Python reads no number of more than 4,300
 _CUT_OFF = {
     "max_new_tokens": "The answer was cut off at --max-new-tokens; --answer-start with this text lets it go on.",
     "context_full": "The answer was cut off: the model's memory is full; --answer-start with this text lets it go on.",
@@ -46,8 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code (see the head of this file)."""
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")  # Windows consoles may be set to something that has no emoji
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(encoding="utf-8")  # Windows consoles may be set to something that has no emoji
     writer = _EventWriter() if options.events else _JsonWriter() if options.json else _PlainWriter()
     try:
         with _cancel_on_ctrl_c() as cancel:
@@ -93,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _whole_from(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
+        if len(text) > _MOST_DIGITS:
+            raise argparse.ArgumentTypeError(f"must have at most {_MOST_DIGITS} digits, not {len(text)} characters")
         try:
             value = int(text)
         except ValueError:

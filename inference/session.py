@@ -253,7 +253,7 @@ class Session:
         3. Commit the argmax canvas (not the sampled one): its text, its event. A first canvas without a word, or that
            ends the answer without one, is not committed at the first try: what follows it would be no better.
            An answer that goes on may end so.
-        4. End at an end-of-text id, at the limit of new tokens, or where the context is full.
+        4. End at an end-of-text id, at a canvas of nothing, at the limit of new tokens, or where the context is full.
         """
         adjust = WordsFirst(self.tokenizer.has_words) if run.again else unchanged
         room = (self.config.max_context - self.length) // self.config.canvas_length

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import namedtuple
@@ -276,3 +277,24 @@ def test_the_installers_are_tested_only_when_asked_for(
     assert ran[-2][-2:] == ["pytest", "-x"]
     assert ran[-1][-3:] == ["pytest", "installers/tests", "-x"]
     assert "installers     FAILED" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_gone_is_no_trouble(unbuffered: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, dev.__file__, "--help"], stdout=writing, stderr=subprocess.PIPE, check=False,
+        env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+def test_an_output_that_is_full() -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, dev.__file__, "--help"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "This step failed: [Errno 28] No space left on device\n")

@@ -1,4 +1,4 @@
-"""What a program prints to: a standard output that exists, takes every character, and may be closed by its reader."""
+"""What a program prints to: an output that takes every character, and may be full, closed, or left by its reader."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TextIO, cast
 
 INTERRUPTED = 130  # exit status after Ctrl+C, as a shell gives it
 PIPE_CLOSED = 141  # exit status of a program whose reader (head, for one) has seen enough, as a shell gives it
@@ -15,24 +16,44 @@ PIPE_CLOSED = 141  # exit status of a program whose reader (head, for one) has s
 _STEERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+CANNOT_WRITE = "The output cannot be written: "
+CLOSED = "it is closed"
+
+
+class OutputError(BrokenPipeError):
+    """The standard output takes nothing; from `print` to `run_program` it counts as a reader that has gone."""
+
+
 def run_program(run: Callable[[], int]) -> int:
     """Run a whole program; returns its exit status.
 
-    Without a standard output (`pythonw`, `>&-`) what it prints goes nowhere. What the output's encoding does not have
-    is written as an escape. A reader that has gone, and Ctrl+C, end it without a word.
+    Without a console (`pythonw`) what it prints goes nowhere. What the output's encoding does not have is written as an
+    escape. An output that is full or closed ends it with a sentence and status 1 as soon as something is printed. A
+    reader that has gone, and Ctrl+C, end it without a word.
     """
+    closed = sys.stdout is None and os.name == "posix"
     _fill_descriptors()
     _prepare_streams()
+    stdout = sys.stdout
+    sys.stdout = cast("TextIO", _Output(stdout, closed))
     try:
-        status = run()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        return status
+        try:
+            return run()
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+    except OutputError as error:
+        _forget_output()
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{CANNOT_WRITE}{error}.\n")
+        return 1
     except BrokenPipeError:
         _forget_output()
         return PIPE_CLOSED
     except KeyboardInterrupt:
         return INTERRUPTED
+    finally:
+        sys.stdout = stdout
 
 
 def _fill_descriptors() -> None:
@@ -42,6 +63,47 @@ def _fill_descriptors() -> None:
             while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
                 os.set_inheritable(opened, True)
             os.close(opened)
+
+
+class _Output:
+    """A standard output whose failures are told from those of files; all else is the stream's own.
+
+    A failure stays: argparse, for one, says nothing of it, so the last `flush` has to.
+    """
+
+    def __init__(self, stream: TextIO, closed: bool) -> None:
+        self._stream = stream
+        self._closed = closed
+        self._failure = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._told():
+            if self._closed:
+                raise OutputError(CLOSED)
+            return self._stream.write(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        with self._told():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        if self._failure:
+            raise OutputError(self._failure)
+        try:
+            yield
+        except OSError as exc:
+            if isinstance(exc, BrokenPipeError) and not isinstance(exc, OutputError):
+                raise
+            self._failure = exc.strerror or str(exc)
+            raise OutputError(self._failure) from exc
 
 
 def _prepare_streams() -> None:

@@ -123,7 +123,8 @@ class Settings:
     seed_mode: str = _setting(
         "new",
         title="Seed",
-        description="The start of all randomness. With a fixed number the same chat gives the same answer again.",
+        description="The start of all randomness. With a fixed number a question that is tried again gets the "
+        "same answer; after other questions a few words may differ.",
         choices=_choices(new="New for every answer", fixed="Fixed number"),
     )
     seed: int = _setting(

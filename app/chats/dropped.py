@@ -10,7 +10,7 @@ from pathlib import Path
 from app.base.errors import KnownAppError
 from app.chats import texts
 from app.chats.connections import first_bytes
-from app.chats.ids import storable
+from inference.text.surrogates import storable
 
 MOST_BYTES = 2_000_000
 MOST_FILES = 20

@@ -21,7 +21,7 @@ from app.chats import texts
 from app.chats.backup import daily_backup_is_due, make_backup
 from app.chats.database import checkpoint, transaction
 from app.chats.errors import translated
-from app.chats.ids import new_id, now_ms, storable
+from app.chats.ids import new_id, now_ms
 from app.chats.messages import (
     RENAMED_LENGTH,
     BlockRecord,
@@ -46,6 +46,7 @@ from app.chats.rows import (
 )
 from inference.events import BlockCommitted, Failed, Finished
 from inference.params import ChatTurn, Role, SamplerParams
+from inference.text.surrogates import storable
 
 KEEP_DELETED = timedelta(days=30)
 NEXT_USE = "(SELECT COALESCE(MAX(used_no), 0) + 1 FROM conversation)"

@@ -13,8 +13,8 @@ from typing import Literal
 
 from app.base.graphemes import ELLIPSIS, LONGEST, graphemes, one_line
 from app.chats import texts
-from app.chats.ids import storable
 from inference.params import Role, SamplerParams
+from inference.text.surrogates import storable
 
 TITLE_LENGTH = 48  # of a title that is made from the first message
 RENAMED_LENGTH = 200

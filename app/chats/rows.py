@@ -11,10 +11,10 @@ import json
 import struct
 from typing import Any
 
-from app.chats.ids import storable
 from app.chats.messages import BlockRecord, Conversation, GenerationRecord, Message, MessageError, MessageState
 from inference.events import BlockCommitted, Failed
 from inference.params import ROLES, SamplerParams
+from inference.text.surrogates import storable
 
 _STATES = frozenset(MessageState)
 

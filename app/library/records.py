@@ -22,8 +22,9 @@ from app.chats import texts as chat_texts
 from app.chats.database import Health, examine, open_database, transaction
 from app.chats.errors import StoreBusyError, StoreFullError, StoreReadOnlyError, translated
 from app.chats.history import HistoryStore
-from app.chats.ids import new_id, now_ms, storable
+from app.chats.ids import new_id, now_ms
 from app.library import texts
+from inference.text.surrogates import storable
 
 ModelKind = Literal["download", "folder", "merged"]
 _RATE = "download_rate"

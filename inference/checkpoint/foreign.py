@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,20 @@ _METHODS = {
 
 
 def is_adapter(folder: Path) -> bool:
-    """True for a PEFT adapter without a model beside it; some bring the configuration of their base."""
-    if not (folder / ADAPTER_CONFIG).is_file():
-        return False
+    """True for a PEFT adapter without a model beside it; some bring the configuration of their base.
+
+    Raises:
+        ModelFolderError: The folder's name is longer than names may be, or nobody may look into it.
+    """
+    try:
+        if not (folder / ADAPTER_CONFIG).is_file():
+            return False
+    except OSError as exc:
+        too_long = exc.errno == errno.ENAMETOOLONG
+        text = (
+            "The name of the model's folder is too long." if too_long else f"{folder} cannot be read: {exc.strerror}."
+        )
+        raise ModelFolderError(text, "Choose the folder that holds config.json.") from exc
     weights = any(not file.name.startswith("adapter_") for file in folder.glob("*.safetensors"))
     return not (weights and (folder / "config.json").is_file())
 

@@ -53,7 +53,8 @@ class AnswerBuilder:
     def add(self, canvas: Sequence[int], last: bool) -> BlockText:
         """Take in a committed canvas.
 
-        1. Cut it at the first end-of-text id, or where the limit of new tokens is reached.
+        1. Cut it at the first end-of-text id, or where the limit of new tokens is reached. A canvas of nothing is an
+           end, too, at whatever limit: the next one would hold no more, and an answer could go on so for ever.
         2. Split the rest into thinking and answer.
         3. If nothing follows, give out what was held back for the next block.
 
@@ -68,6 +69,8 @@ class AnswerBuilder:
             ended = "end_of_text"
         elif len(canvas) >= self._left:
             ended = "max_new_tokens"
+        if not any(map(self._says_something, canvas[:end])):
+            ended = "end_of_text"
         kept = canvas[: min(end, self._left)]
         self._left -= len(kept)
         self.tokens += sum(token_id != self._tokenizer.pad_id for token_id in kept)
@@ -78,3 +81,8 @@ class AnswerBuilder:
             added += self._splitter.finish()
         self.text += added
         return BlockText(added, ended)
+
+    def _says_something(self, token_id: int) -> bool:
+        """Whether an id is text, a piece of a character or a channel's marker: no padding and no white space."""
+        text = (self._tokenizer.token_bytes(token_id) or b"").decode("utf-8", "replace")
+        return is_readable(text) or "\N{REPLACEMENT CHARACTER}" in text or token_id in self._splitter.markers

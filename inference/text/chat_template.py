@@ -52,7 +52,7 @@ class ChatTemplate:
         try:
             self._template = make_environment().from_string(source)
         except jinja2.TemplateSyntaxError as exc:
-            text = f"The model's chat template has an error in line {exc.lineno}: {exc.message}."
+            text = f"The model's chat template has an error in line {exc.lineno}: {_reason(exc)}."
             raise ModelFolderError(text, _HINT) from exc
         except (RecursionError, MemoryError) as exc:
             raise ModelFolderError("The model's chat template is nested too deeply.", _HINT) from exc
@@ -86,9 +86,17 @@ class ChatTemplate:
         try:
             return self._template.render(variables)
         except jinja2.exceptions.SecurityError as exc:
-            raise ModelFolderError(f"The model's chat template does something forbidden: {exc}.", _HINT) from exc
+            raise ModelFolderError(
+                f"The model's chat template does something forbidden: {_reason(exc)}.", _HINT
+            ) from exc
         except _TEMPLATE_ERRORS as exc:
-            raise ModelFolderError(f"The model's chat template cannot write this chat: {exc}.", _HINT) from exc
+            raise ModelFolderError(f"The model's chat template cannot write this chat: {_reason(exc)}.", _HINT) from exc
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, without the full stop that some of them bring."""
+    said = error.message if isinstance(error, jinja2.TemplateSyntaxError) else str(error)
+    return (said or type(error).__name__).rstrip(".")
 
 
 def template_from_folder(folder: Path) -> ChatTemplate:

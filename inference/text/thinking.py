@@ -41,6 +41,9 @@ class ChannelSplitter:
     """Incremental parser; a channel that is never closed is thinking to its end.
 
     The markers and names never reach either text, nor do line breaks around them.
+
+    Attributes:
+        markers: The ids that open and close a channel.
     """
 
     def __init__(self, tokenizer: TextTokenizer, prompt_ids: Sequence[int] = ()) -> None:
@@ -48,6 +51,7 @@ class ChannelSplitter:
         self._tokenizer = tokenizer
         self._open_id = tokenizer.token_id(CHANNEL_OPEN)
         self._close_id = tokenizer.token_id(CHANNEL_CLOSE)
+        self.markers = frozenset((self._open_id, self._close_id)) - {None}
         self._decoder = StreamDecoder(tokenizer)
         self._state = _State.ANSWER
         self._name = ""

@@ -21,6 +21,7 @@ from inference.config import ModelConfig
 from inference.errors import ModelFolderError
 from inference.text.draft_text import decode_prefix, is_readable, pieces_from_bytes
 from inference.text.special_tokens import complete_tokenizer, special_tokens
+from inference.text.surrogates import storable
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _UNKNOWN = "\U0010ffff"  # a character that no vocabulary has
@@ -55,7 +56,7 @@ class TextTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of a text in which every control token is meant as one; none are added."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return list(self._tokenizer.encode(storable(text), add_special_tokens=False).ids)
 
     def protect(self, control: Iterable[int]) -> None:
         """Give control tokens private names, under which alone `encode_parts` knows them.
@@ -87,23 +88,31 @@ class TextTokenizer:
         text = "".join(part if isinstance(part, str) else self._private[part] for part in parts)
         self._tokenizer.encode_special_tokens = True
         try:
-            found = self._encode_plain(text)
+            found = self._encode_plain(storable(text))
         finally:
             self._tokenizer.encode_special_tokens = False
         return [self._public.get(token_id, token_id) for token_id in found]
 
     def _encode_plain(self, text: str) -> list[int]:
-        """Some vocabularies make a control token of plain characters (SentencePiece's "</s>"): it is cut there."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        spans = zip(encoding.ids, encoding.offsets, strict=True)
-        spelled = (span for token_id, span in spans if token_id in self._private and self._spells(token_id, text, span))
-        start, end = next(spelled, (-1, -1))
-        if start < 0:
-            return list(encoding.ids)
-        rest = text[start + 1 :]
-        # A single character that is a control token has no other spelling: it is left out.
-        before = text[: start + 1] if end - start > 1 else text[:start]
-        return self._encode_plain(before) + self._encode_plain(rest)
+        """Ids of a text without private names and with no control token.
+
+        Some vocabularies make a control token of plain characters (SentencePiece's "</s>"): the text is cut behind the
+        first character of each, and its parts are looked at again, since they may spell others.
+        """
+        ids: list[int] = []
+        parts = [text]  # the next one is the last
+        while parts:
+            part = parts.pop()
+            encoding = self._tokenizer.encode(part, add_special_tokens=False)
+            spans = zip(encoding.ids, encoding.offsets, strict=True)
+            spelled = [
+                span for token_id, span in spans if token_id in self._private and self._spells(token_id, part, span)
+            ]
+            if spelled:
+                parts += reversed(_cut(part, spelled))
+            else:
+                ids += encoding.ids
+        return ids
 
     def token_id(self, token: str) -> int | None:
         """Id of a token given by its exact name, None if there is none."""
@@ -199,7 +208,7 @@ def tokenizer_from_folder(folder: Path, config: ModelConfig) -> TextTokenizer:
     try:
         tokenizer = tokenizers.Tokenizer.from_file(str(file))
     except Exception as exc:  # tokenizers raises plain Exception for every kind of damage
-        raise ModelFolderError(f"{file} is damaged: {exc}.", "Download this file again.") from exc
+        raise ModelFolderError(f"{file} is damaged: {str(exc).rstrip('.')}.", "Download this file again.") from exc
     found = tokenizer.get_vocab_size(with_added_tokens=True)
     if found > config.vocab_size:
         raise ModelFolderError(
@@ -211,6 +220,18 @@ def tokenizer_from_folder(folder: Path, config: ModelConfig) -> TextTokenizer:
     tokenizer.no_padding()
     complete_tokenizer(tokenizer, special_tokens(folder), config.vocab_size)
     return TextTokenizer(tokenizer, config.eos_ids, config.pad_id)
+
+
+def _cut(text: str, spelled: Sequence[tuple[int, int]]) -> list[str]:
+    """The text in parts, each of which ends with the first character of a span of [start, end), save the last.
+
+    A single character that is a control token has no other spelling: it is left out.
+    """
+    parts, begin = [], 0
+    for start, end in spelled:
+        parts.append(text[begin : start + 1] if end - start > 1 else text[begin:start])
+        begin = start + 1
+    return [*parts, text[begin:]]
 
 
 def first_index(ids: Sequence[int], wanted: frozenset[int]) -> int:

@@ -19,7 +19,7 @@ from app.commands.models_download import follow_transfer
 from app.doctor import checks
 from app.transfers import verify
 from app.transfers.pace import RateMeter
-from trt_engines.streams import INTERRUPTED, PIPE_CLOSED, run_program
+from trt_engines.streams import CANNOT_WRITE, CLOSED, INTERRUPTED, PIPE_CLOSED, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
@@ -58,10 +58,34 @@ def test_a_reader_that_has_gone_is_no_trouble(command: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
 @pytest.mark.parametrize("arguments", ["models list --json", "no-such-command", "--version", "--no-such-option"])
 def test_without_an_output(closed: str, arguments: str) -> None:
-    known = 0 if arguments in ("models list --json", "--version") else 2
+    prints = arguments in ("models list --json", "--version")
     done = started("sh", "-c", f'exec "$0" -m app {arguments} {closed}', sys.executable)
-    assert done.returncode == known, done.stderr
+    assert done.returncode == (2 if not prints else 1 if ">&-" in closed.split() else 0), done.stderr
     assert "Traceback" not in done.stderr
+    if prints and closed == ">&-":
+        assert done.stderr == f"{CANNOT_WRITE}{CLOSED}.\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments",
+    ["app models list", "app doctor --json", "app --version", "inference --help"]
+    + [f"inference generate --prompt Hi --backend fake:long {form}" for form in ("", "--json", "--events")],
+)
+def test_an_output_that_is_full(arguments: str, unbuffered: str) -> None:
+    command = f'exec "$0" -m {arguments} > /dev/full'
+    done = started("sh", "-c", command, sys.executable, PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stderr) == (1, f"{CANNOT_WRITE}No space left on device.\n")
+
+
+def test_a_file_that_cannot_be_written_is_not_taken_for_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing() -> int:
+        raise OSError(28, "No space left on device", "history.db")
+
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO()))
+    with pytest.raises(OSError, match="history"):
+        run_program(failing)
 
 
 @posix
@@ -146,15 +170,25 @@ def test_a_home_that_is_not_there(tmp_path: Path) -> None:
 # -- Ctrl+C, and no screen ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arguments", [("models", "list"), ("doctor",), ("--backend", "fake")])
-@pytest.mark.parametrize("module", ["trt_engines.streams", "app.base.paths", "app.gpu.start"])
-def test_interrupted_while_it_is_still_importing(tmp_path: Path, arguments: tuple[str, ...], module: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "modules"),
+    [
+        *((("app", *each), "trt_engines.streams app.base.paths app.gpu.start") for each in
+          (("models", "list"), ("doctor",), ("--backend", "fake"))),
+        (("inference", "generate", "--prompt", "Hi"), "trt_engines.streams inference.cli inference.text.tokenizer"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", range(3))
+def test_interrupted_while_it_is_still_importing(
+    tmp_path: Path, arguments: tuple[str, ...], modules: str, place: int
+) -> None:
+    module = modules.split()[place]
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nclass Finder:\n    def find_spec(self, name, path=None, target=None):\n"
         f"        if name == {module!r}: raise KeyboardInterrupt\nsys.meta_path.insert(0, Finder())\n",
         encoding="utf-8",
     )
-    done = started(sys.executable, "-m", "app", *arguments, PYTHONPATH=str(tmp_path))
+    done = started(sys.executable, "-m", *arguments, PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")
 
 

@@ -90,6 +90,8 @@ def test_the_same_seed_gives_the_same_tokens(capsys: pytest.CaptureFixture[str])
         (["--backend", "fake:unloadable"], "The fake model cannot be loaded. Choose another model.\n"),
         (["--backend", "fake:oom"], "The memory is not enough for this model. Close other programs, then try again.\n"),
         (["--model", "/nowhere/at/all"], "There is no model folder at"),
+        (["--model", "a" * 5_000], "The name of the model's folder is too long"),
+        (["--model", f"/tmp/{'a' * 300}/model"], "The name of the model's folder is too long"),
     ],
 )
 def test_known_errors_are_one_sentence(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,6 +100,13 @@ def test_known_errors_are_one_sentence(arguments: list[str], sentence: str, caps
     assert captured.err.startswith(sentence)
     assert len(captured.err.splitlines()) == 1
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("option", ["--prompt", "--system", "--answer-start"])
+def test_bytes_that_are_no_text_are_replaced(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["generate", "--prompt", "Hi", "--backend", "fake", "--seed", "1"]
+    assert main([*asked, option, "\udcff"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_the_environment_names_the_engines(
@@ -142,6 +151,14 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], capsys: pytest.Capture
         main(arguments)
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--seed", "--steps", "--max-new-tokens"])
+def test_a_number_of_thousands_of_digits(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["generate", "--prompt", "Hi", option, "1" * 5_000])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith(f"argument {option}: must have at most 1000 digits, not 5000 characters")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one child")

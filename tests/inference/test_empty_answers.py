@@ -127,3 +127,40 @@ def test_an_answer_that_goes_on_may_end_at_once() -> None:
     end = of_kind(events, Finished)[0]
     assert (end.answer, end.reason) == ("", "end_of_text")
     assert len(end.steps_per_block) == 1, "there was no second try"
+
+
+BLANK = {"padding": "<pad>", "white space": " \n", "control tokens": "<pad><bos>"}
+
+
+@pytest.mark.parametrize("limit", [None, CANVAS // 2, CANVAS])
+@pytest.mark.parametrize("blank", BLANK)
+def test_an_answer_that_goes_on_with_nothing_ends(blank: str, limit: int | None) -> None:
+    backend = FakeBackend(BLANK[blank] * (6 * CANVAS), config=fake_config(CANVAS, 512))
+    request = ask(answer_start="It was said already.", max_new_tokens=limit)
+    events = list(Session(backend, fake_tokenizer(), fake_template(), "Test model").generate(request))
+    end = of_kind(events, Finished)[0]
+    assert (end.answer.strip(), end.reason) == ("", "end_of_text")
+    assert len(end.steps_per_block) == 1
+    assert not of_kind(events, NothingWritten)
+
+
+@pytest.mark.parametrize("blank", BLANK)
+def test_a_later_block_of_nothing_ends_the_answer(blank: str) -> None:
+    script = "A" * CANVAS + BLANK[blank] * (6 * CANVAS)
+    backend = FakeBackend(script, config=fake_config(CANVAS, 512))
+    events = list(Session(backend, fake_tokenizer(), fake_template(), "Test model").generate(ask()))
+    end = of_kind(events, Finished)[0]
+    assert (end.answer.rstrip(), end.reason) == ("A" * CANVAS, "end_of_text")
+    assert len(end.steps_per_block) == 2
+
+
+@pytest.mark.slow
+def test_the_starter_does_not_go_on_with_nothing_for_ever() -> None:
+    with open_session(starter_model_folder()) as starter:
+        question = "Tell me a long story"
+        start = list(starter.generate(ask(question, seed=4, max_new_tokens=100)))[-1]
+        assert isinstance(start, Finished)
+        starter.reset()
+        end = list(starter.generate(ask(question, seed=4, answer_start=start.answer.rstrip())))[-1]
+    assert isinstance(end, Finished)
+    assert end.answer.strip() or end.reason == "end_of_text"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from app.base.graphemes import graphemes
 from app.chats import messages, texts
 from app.chats.history import HistoryStore
-from app.chats.ids import new_id, storable
+from app.chats.ids import new_id
 from app.chats.messages import MessageState, title_from_text
 from inference.params import ChatTurn, SamplerParams
+from inference.text.surrogates import storable
 from tests.app.chats.support import FAILED, begin, block, bodies_in, finished, sql
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)

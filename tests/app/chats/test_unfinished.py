@@ -252,6 +252,17 @@ def test_nothing_is_lost_if_going_on_ends_at_once(session: ChatSession, end: str
     assert can_continue(message)
 
 
+@pytest.mark.parametrize("reason", ["max_new_tokens", "context_full", "cancelled"])
+def test_an_answer_is_complete_if_going_on_adds_nothing(session: ChatSession, reason: str) -> None:
+    first = cut(session, reason)
+    more = session.continue_answer(first.conversation.id, Settings(), MODEL)
+    more.recorder.apply(block(0, ""))
+    more.recorder.apply(finished(""))
+    message = stored(session, more)
+    assert (message.body, message.state) == ("The first half", MessageState.DONE)
+    assert (cut_off(message), can_continue(message)) == ("", False)
+
+
 def test_a_stopped_answer_goes_on_from_its_first_gap(session: ChatSession) -> None:
     ask = asked(session)
     ask.recorder.apply(block(0, "Block. "))

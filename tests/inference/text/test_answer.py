@@ -72,3 +72,15 @@ def test_half_a_character_waits_for_the_next_block_or_the_end() -> None:
     assert answer.pending == "\U0001f4a7".encode()[:2]
     assert answer.add(droplet[2:], last=False).text.answer == "\U0001f4a7"
     assert answer.add(droplet[:2], last=True).text.answer == "\ufffd"
+
+
+@pytest.mark.parametrize("limit", [2, 3, 100])
+def test_a_canvas_of_nothing_is_an_end(limit: int) -> None:
+    assert AnswerBuilder(TOKENIZER, [], limit).add([PAD, PAD, PAD], last=False) == BlockText(SplitText(), "end_of_text")
+
+
+def test_half_a_character_and_a_marker_are_no_canvas_of_nothing() -> None:
+    droplet = ids("\U0001f4a7")
+    for canvas in ([PAD, droplet[0]], [TOKENIZER.token_id("<channel|>") or 0, PAD], [*ids("\n"), *ids("a")]):
+        assert AnswerBuilder(TOKENIZER, [], 100).add(canvas, last=False).ended is None
+    assert AnswerBuilder(TOKENIZER, [], 1).add([*ids("\n"), *ids("a")], last=True).ended == "max_new_tokens"

@@ -149,3 +149,18 @@ def test_a_damaged_configuration_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "chat_template.jinja").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(ModelFolderError, match="cannot be read"):
         template_from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{{ f(1 }}", "has an error in line 1: unexpected '}', expected ')'."),
+        ("{{ raise_exception('Roles must alternate.') }}", "cannot write this chat: Roles must alternate."),
+        ("{{ ''.__class__.__mro__ }}", "is unsafe."),
+    ],
+)
+def test_a_reason_ends_in_one_full_stop(source: str, said: str) -> None:
+    with pytest.raises(ModelFolderError) as caught:
+        ChatTemplate(source).render([ChatTurn("user", "Hi")])
+    assert caught.value.user_text.endswith(said)
+    assert not caught.value.user_text.endswith("..")

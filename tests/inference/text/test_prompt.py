@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import tokenizers
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
@@ -97,6 +98,38 @@ def test_an_old_answer_that_spells_a_channel_is_no_thinking() -> None:
     prompt, tokenizer, _ = encoder("gemma", "turns")
     answer = "Write <|channel>thought and <channel|> around it."
     assert answer in tokenizer.decode(prompt.ids(chat("", "How?", answer, "Thanks")))
+
+
+@pytest.mark.parametrize("spelled", ["<turn|>", "<turn|", "<", "<eos><turn|>"])
+def test_control_tokens_in_their_thousands_are_cut_in_few_rounds(monkeypatch: pytest.MonkeyPatch, spelled: str) -> None:
+    prompt, tokenizer, _ = encoder("unigram", "turns")
+    seen: list[int] = []
+
+    class Counted:
+        def encode(self, text: str, **options: bool) -> tokenizers.Encoding:
+            seen.append(len(text))
+            return inner.encode(text, **options)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(inner, name)
+
+        def __setattr__(self, name: str, value: bool) -> None:
+            setattr(inner, name, value)
+
+    inner = tokenizer._tokenizer
+    monkeypatch.setattr(tokenizer, "_tokenizer", Counted())
+    text = spelled * 5_000
+    ids = prompt.ids(chat("", text))
+    assert ids.count(tokenizer.token_id("<turn|>")) == prompt.ids(chat("", "word")).count(tokenizer.token_id("<turn|>"))
+    assert sum(seen) < 5 * len(text) + 1000
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "starter"])
+def test_halves_of_characters_are_replaced(kind: str) -> None:
+    prompt, tokenizer, _ = encoder(kind, "turns")
+    assert prompt.ids(chat("a\udcff", "b\ud800")) == prompt.ids(chat("a\ufffd", "b\ufffd"))
+    assert prompt.ids(chat("", "\ud83d\ude00")) == prompt.ids(chat("", "\U0001f600"))
+    assert tokenizer.encode("\udcff") == tokenizer.encode("\ufffd")
 
 
 def test_private_names_and_marks_cannot_be_typed() -> None:
