@@ -136,7 +136,7 @@ def test_an_argument_that_is_no_utf8(tmp_path: Path, arguments: tuple[str, ...])
     done = started(sys.executable, "-m", "app", *arguments, name)
     assert done.returncode in (1, 2)
     assert "Traceback" not in done.stderr
-    assert "\\udcff" in done.stderr
+    assert "\\xff" in done.stderr or "\\udcff" in done.stderr
 
 
 def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

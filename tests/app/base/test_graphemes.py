@@ -92,7 +92,7 @@ def test_a_progress_line_and_a_name_keep_their_characters(monkeypatch: pytest.Mo
     out = io.StringIO()
     out.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stdout", out)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda: os.terminal_size((6, 24)))
+    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_, **__: os.terminal_size((6, 24)))
     TextReporter().progress("x", {}, family * 10, "")
     assert out.getvalue() == "\r" + family * 4 + "\u2026"
     assert texts.not_a_repo(family * 100).count(family) == 79

@@ -215,6 +215,7 @@ def killed(act: Callable[[], None], step: int) -> bool:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # 3.12 warns of threads; the child uses none
 @pytest.mark.parametrize("drives", [1, 2])
 def test_a_move_that_is_killed_at_any_step_is_found_and_goes_on(
     services: LibraryServices, record: ModelRecord, other_drive: Path, request: pytest.FixtureRequest, drives: int
