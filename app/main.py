@@ -25,6 +25,7 @@ from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
 from app.bridge.engines import Engines
 from app.bridge.first_window import FirstWindow, StartRequest, first_window
+from app.bridge.garbage import GarbageCollector
 from app.bridge.gpu import GpuAddon
 from app.bridge.library import Library
 from app.bridge.model_process import ModelProcess
@@ -176,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     application.setDesktopFileName("dewpoint")
     application.setWindowIcon(app_icon())
     with ExitStack() as stack:
+        stack.callback(GarbageCollector(application).stop)
         base = options.base_dir
         if options.smoke is not None and base is None:
             base = stack.enter_context(tempfile.TemporaryDirectory(prefix="dewpoint-", ignore_cleanup_errors=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,7 @@ from app.main import Parts, build
 from app.ui.models.models_window import ModelsWindow
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.patience import hurried, patient_threads
+from tests.helpers.qt_guard import delete_what_waits
 from tests.helpers.scripted_gpu import ScriptedGpu
 from tests.helpers.scripted_library import ScriptedLibrary
 from tests.helpers.scripted_process import ScriptedModelProcess
@@ -30,7 +32,15 @@ MakeWindow = Callable[..., Parts]
 @pytest.fixture(scope="session", autouse=True)
 def application(qapp: QApplication) -> QApplication:
     """Fonts and colours need one, whatever test comes first; without it Qt aborts the interpreter."""
+    gc.freeze()  # modules live on: collecting after each test need not look at them
     return qapp
+
+
+@pytest.fixture(autouse=True)
+def no_garbage() -> Iterator[None]:
+    """What a test leaves of Qt is deleted here, and not by a thread of a later test (see `app.bridge.garbage`)."""
+    yield
+    delete_what_waits()
 
 
 @pytest.fixture
