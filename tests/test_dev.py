@@ -279,7 +279,7 @@ def test_the_installers_are_tested_only_when_asked_for(
     assert "installers     FAILED" in capsys.readouterr().out
 
 
-@pytest.mark.skipif(os.name != "posix", reason="POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends no program for a closed pipe")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_gone_is_no_trouble(unbuffered: str) -> None:
     reading, writing = os.pipe()
@@ -292,7 +292,7 @@ def test_a_reader_that_has_gone_is_no_trouble(unbuffered: str) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_an_output_that_is_full() -> None:
     with open("/dev/full", "w") as full:
         command = [sys.executable, dev.__file__, "--help"]

@@ -80,5 +80,5 @@ def _ready(choices: Sequence[EngineChoice | Refusal], store: EngineStore, card: 
         return max(ready, key=lambda choice: (choice.plan.context, choice.plan.tokens_per_second))
     built = [state for _, state in states if state.name not in ("absent", "stale")] or [state for _, state in states]
     why = "; ".join(built[0].reasons)
-    todo = "Verify" if built[0].name == "untested" else "Build"
-    raise EngineError(f"The engines for {card.gpu.name} are not ready: {why}.", f"{todo} them in Model > Engines.")
+    remedy = "Verify" if built[0].name == "untested" else "Build"
+    raise EngineError(f"The engines for {card.gpu.name} are not ready: {why}.", f"{remedy} them in Model > Engines.")

@@ -26,7 +26,7 @@ COMMANDS = [
     ("models", "list"), ("models", "list", "--json"), ("models", "network"), ("doctor", "--json"), ("engines", "list"),
     ("gpu", "status"), ("gpu", "status", "--json"),
 ]  # fmt: skip
-posix = pytest.mark.skipif(os.name != "posix", reason="POSIX")
+posix = pytest.mark.skipif(os.name != "posix", reason="closed descriptors and early signals are POSIX's")
 
 
 def started(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -66,7 +66,7 @@ def test_without_an_output(closed: str, arguments: str) -> None:
         assert done.stderr == f"{CANNOT_WRITE}{CLOSED}.\n"
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
     "arguments",

@@ -156,7 +156,7 @@ def test_the_socket_of_another_user_is_not_trusted(base: Path, tmp_path: Path, m
         assert not subject._is_ours(str(place)), "in a folder that anybody may write"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows an address is a pipe without a folder")
 def test_without_a_folder_of_its_own_it_makes_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "gone"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

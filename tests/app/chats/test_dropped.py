@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -72,10 +73,13 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert dropped_text([tmp_path / "pipe"]).refused == (texts.dropped_no_file("pipe"),)
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="rights")
-def test_a_file_that_may_not_be_read_is_said(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, "secret", b"text")
-    path.chmod(0)
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "open", refused)  # rights would not do: root may read everything
     assert "cannot be read" in dropped_text([path]).refused[0]
 
 

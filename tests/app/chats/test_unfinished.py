@@ -177,7 +177,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_a_killed_program_keeps_what_was_stored_on_the_way(data_file: Path) -> None:
     child = subprocess.run([sys.executable, "-c", _CHILD, str(data_file)], capture_output=True, text=True, check=False)
     with HistoryStore.open(data_file) as store:

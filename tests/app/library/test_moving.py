@@ -214,7 +214,7 @@ def killed(act: Callable[[], None], step: int) -> bool:
     os._exit(0)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # 3.12 warns of threads; the child uses none
 @pytest.mark.parametrize("drives", [1, 2])
 def test_a_move_that_is_killed_at_any_step_is_found_and_goes_on(
