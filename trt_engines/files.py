@@ -13,7 +13,10 @@ import secrets
 import shutil
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+# Bytes of a JSON file for which nobody names a limit, and levels of one inside another.
+LARGEST_JSON, DEEPEST_JSON = 32 << 20, 100
 
 
 def write_whole(path: Path, data: bytes | str, private: bool = False) -> None:
@@ -42,47 +45,124 @@ def write_whole(path: Path, data: bytes | str, private: bool = False) -> None:
         sync_folder(path.parent)
 
 
-def read_json(file: Path) -> Any:
+def read_json(file: Path, most: int = LARGEST_JSON) -> Any:
     """The value in a JSON file that anybody may have written.
 
+    Args:
+        file: The file.
+        most: Bytes that it may have.
+
     Raises:
-        OSError: It is missing, cannot be read, or is no regular file: a pipe or a device would never end.
+        OSError: It is missing, cannot be read, is too large, or is no regular file: a pipe or a device would never end.
         ValueError: It is no JSON in UTF-8, or nested more deeply than anything that is meant for us.
     """
-    return parse_json(read_regular(file))
+    return parse_json(read_regular(file, most))
 
 
-def read_regular(file: Path) -> bytes:
-    """All bytes of a regular file.
+def read_regular(file: Path, most: int = LARGEST_JSON) -> bytes:
+    """All bytes of a regular file; never more than `most`, whatever the system says of its size.
 
     Raises:
-        OSError: It is missing, cannot be read, or is no regular file.
+        OSError: It is missing, cannot be read, is no regular file, or has more bytes (EFBIG).
     """
-    check_regular(file)
-    return file.read_bytes()
+    with open_regular(file) as stream:
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most / 1e6:,.0f} MB", str(file))
+    return data
+
+
+def open_regular(file: Path) -> BinaryIO:
+    """Open a file for reading, at once: what is opened is looked at, not what lay there before.
+
+    Raises:
+        OSError: It is missing, cannot be read, or is no regular file (EINVAL).
+    """
+    check_regular(file)  # to open a device may do something to it
+    handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _no_regular_file(file)
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
 
 
 def check_regular(file: Path) -> None:
     """Opening anything but a regular file may wait for ever.
 
     Raises:
-        OSError: It is missing, or is a pipe, a device, a socket.
-    """
-    mode = file.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # what a folder is, is said where it is opened
-        raise OSError(errno.EINVAL, "it is no regular file", str(file))
-
-
-def parse_json(data: bytes | str) -> Any:
-    """The value in JSON text that anybody may have written.
-
-    Raises:
-        ValueError: It is no JSON in UTF-8, or nested too deeply.
+        OSError: It is missing, or is a folder, a pipe, a device, a socket.
     """
     try:
-        return json.loads(data if isinstance(data, str) else data.decode("utf-8"))
+        mode = file.stat().st_mode
+    except ValueError as exc:  # a name with a null character
+        raise FileNotFoundError(errno.ENOENT, "there is no such file", str(file)) from exc
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(file))
+    if not stat.S_ISREG(mode):
+        raise _no_regular_file(file)
+
+
+def _no_regular_file(file: Path) -> OSError:
+    return OSError(errno.EINVAL, "it is no regular file", str(file))
+
+
+def there(file: Path) -> bool:
+    """Whether something is there under this name; what can be no name is not there.
+
+    Raises:
+        OSError: The system cannot be asked: no rights, a drive that does not answer.
+    """
+    try:
+        return file.exists()
+    except OSError as exc:
+        if exc.errno == errno.ENAMETOOLONG:
+            return False
+        raise
+
+
+def parse_json(data: bytes | str, unique: bool = False) -> Any:
+    """The value in JSON text that anybody may have written.
+
+    Args:
+        data: The text.
+        unique: Two fields of an object must not have one name; two readers might take different ones.
+
+    Raises:
+        ValueError: It is no JSON in UTF-8, is nested too deeply, or holds a number of thousands of digits.
+    """
+    text = data if isinstance(data, str) else data.decode("utf-8")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique if unique else None)
     except RecursionError as exc:
         raise ValueError("nested too deeply") from exc
+    _check_depth(value)
+    return value
+
+
+def _unique(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(fields)
+    if len(made) != len(fields):
+        raise ValueError("two fields of one name")
+    return made
+
+
+def _check_depth(value: Any) -> None:
+    """What was read may be written, compared and shown elsewhere, with less room on the stack."""
+    level = [value]
+    for _ in range(DEEPEST_JSON):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
 
 
 def _private(name: str, flags: int) -> int:

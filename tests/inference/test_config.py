@@ -70,7 +70,7 @@ _DELETE = object()
     [
         ("model_type", "gemma4", ["config.json", "model_type", "'gemma4'", "'diffusion_gemma'"]),
         ("text_config", _DELETE, ["text_config", "nothing", "a JSON object"]),
-        ("text_config.hidden_size", _DELETE, ["text_config.hidden_size", "nothing", "1 or more"]),
+        ("text_config.hidden_size", _DELETE, ["text_config.hidden_size", "nothing", "from 1 to"]),
         ("text_config.hidden_size", "2816", ["text_config.hidden_size", "'2816'", "whole number"]),
         ("text_config.num_experts", None, ["text_config.num_experts", "nothing"]),
         ("text_config.top_k_experts", 129, ["text_config.top_k_experts", "129", "from 1 to 128"]),

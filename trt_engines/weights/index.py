@@ -8,6 +8,7 @@ little-endian header length, the header as JSON, then the data.
 from __future__ import annotations
 
 import math
+import os
 import re
 import struct
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from trt_engines.errors import WeightsError
-from trt_engines.files import check_regular, parse_json, read_json
+from trt_engines.files import open_regular, parse_json, read_json, read_regular, there
 
 ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
@@ -24,7 +25,11 @@ ITEM_BYTES = {
 }  # fmt: skip
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _AGAIN = "Download this file again, or choose another copy of the model."
-_LARGEST_HEADER = 100_000_000
+# Four times the largest that is known (experts apart, quantised: 46,000 tensors). The library takes 100 MB, which can
+# become gigabytes in memory.
+_LARGEST_HEADER = 32 << 20
+_MOST_AXES, _MOST_NUMBERS = 16, 2**60
+_LARGEST_CONFIG = 4 << 20
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
 _MOST_SHARDS = 10_000
 
@@ -79,7 +84,7 @@ def weight_files(folder: Path) -> WeightFiles:
         WeightsError: A shard is missing, or the index is damaged.
     """
     found = [file for file in sorted(folder.glob("*.safetensors")) if not file.name.startswith("adapter_")]
-    source = next((name for name in (_named_weights(folder), WHOLE, INDEX) if name and (folder / name).exists()), "")
+    source = next((name for name in (_named_weights(folder), WHOLE, INDEX) if name and _exists(folder / name)), "")
     weight_map = read_weight_map(folder / source) if source.endswith(".json") else None
     if weight_map is not None:
         files = _present([folder / name for name in sorted(set(weight_map.values()))])
@@ -121,17 +126,22 @@ def index_checkpoint(folder: Path) -> dict[str, TensorRecord]:
     return canonical(records)
 
 
+def _exists(file: Path) -> bool:
+    try:
+        return there(file)
+    except OSError as exc:
+        raise WeightsError(f"{file} cannot be read: {exc.strerror}.", "Check the file and its rights.") from exc
+
+
 def _named_weights(folder: Path) -> str:
     try:
-        named = read_json(folder / "config.json")["transformers_weights"]
+        named = read_json(folder / "config.json", _LARGEST_CONFIG)["transformers_weights"]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    good = (
-        isinstance(named, str)
-        and Path(named).name == named
-        and named.endswith((".safetensors", ".safetensors.index.json"))
-    )
-    return named if good else ""
+    if not isinstance(named, str):
+        return ""
+    index = named.removesuffix(".index.json") if named.endswith(".safetensors.index.json") else named
+    return named if _plain_name(index) else ""
 
 
 def read_weight_map(index_file: Path) -> dict[str, str]:
@@ -141,8 +151,8 @@ def read_weight_map(index_file: Path) -> dict[str, str]:
         WeightsError: It is damaged, or names a file outside its folder.
     """
     try:
-        weight_map = read_json(index_file)["weight_map"]
-        good = all(isinstance(file, str) and Path(file).name == file for file in weight_map.values())
+        weight_map = parse_json(read_regular(index_file), unique=True)["weight_map"]
+        good = all(_plain_name(file) for file in set(weight_map.values()))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as exc:
         raise WeightsError(f"{index_file} is damaged: it has no usable weight_map.", _AGAIN) from exc
     if not good or not weight_map:
@@ -150,17 +160,27 @@ def read_weight_map(index_file: Path) -> dict[str, str]:
     return dict(weight_map)
 
 
+def _plain_name(name: Any) -> bool:
+    """A name of a weight file in the same folder; what is no name at all leads out of it."""
+    return isinstance(name, str) and Path(name).name == name and name.endswith(".safetensors") and "\0" not in name
+
+
 def _with_shards(folder: Path, files: list[Path]) -> list[Path]:
     wanted = {file.name: file for file in files}
+    sets: dict[tuple[str, int, str], None] = {}
     for match in filter(None, (_SHARD.fullmatch(file.name) for file in files)):
-        for number in range(1, min(int(match["count"]), _MOST_SHARDS) + 1):
-            name = f"{match['stem']}-{number:0{len(match['number'])}}-of-{match['count']}.safetensors"
+        sets[match["stem"], len(match["number"]), match["count"]] = None
+    for stem, digits, count in sets:
+        for number in range(1, min(int(count), _MOST_SHARDS) + 1):
+            name = f"{stem}-{number:0{digits}}-of-{count}.safetensors"
             wanted.setdefault(name, folder / name)
+        if len(wanted) > len(files) + _MOST_SHARDS:
+            break  # enough is missing
     return _present(list(wanted.values()))
 
 
 def _present(files: list[Path]) -> list[Path]:
-    missing = [file.name for file in files if not file.exists()]
+    missing = [file.name for file in files if not _exists(file)]
     if missing:
         shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
         raise WeightsError(f"{len(missing)} of {len(files)} weight files are missing: {shown}.", "Download them again.")
@@ -168,38 +188,65 @@ def _present(files: list[Path]) -> list[Path]:
 
 
 def index_file_tensors(file: Path) -> dict[str, TensorRecord]:
-    """The tensors of one safetensors file; every offset is checked against the file's size."""
+    """The tensors of one safetensors file.
+
+    Raises:
+        WeightsError: It cannot be read, or its header is not what safetensors allows: whole numbers, each tensor of as
+            many bytes as its shape says, none outside the file, no two in one place.
+    """
     header, data_start, size = _read_header(file)
     records = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
         try:
-            dtype, shape = str(entry["dtype"]), tuple(int(n) for n in entry["shape"])
-            begin, end = (int(n) for n in entry["data_offsets"])
-        except (KeyError, TypeError, ValueError, OverflowError) as exc:
-            raise WeightsError(f"{file.name} is damaged: the entry of {name} cannot be read.", _AGAIN) from exc
-        expected = math.prod(shape) * ITEM_BYTES.get(dtype, 0)
-        if dtype not in ITEM_BYTES or end - begin != expected or begin < 0:
-            raise WeightsError(f"{file.name} is damaged: {name} ({dtype}, {shape}) does not fit its bytes.", _AGAIN)
+            dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        except (KeyError, TypeError, ValueError) as exc:
+            raise _unreadable(file, name) from exc
+        if not isinstance(dtype, str) or not _are_whole(shape) or not _are_whole([begin, end]):
+            raise _unreadable(file, name)
+        elements = math.prod(shape)
+        if dtype not in ITEM_BYTES or elements > _MOST_NUMBERS or end - begin != elements * ITEM_BYTES[dtype]:
+            text = f"{file.name} is damaged: {name} ({dtype}, {tuple(shape)}) does not fit its bytes."
+            raise WeightsError(text, _AGAIN)
         if data_start + end > size:
             raise WeightsError(
                 f"{file.name} is incomplete: {size:,} bytes, but {name} ends at byte {data_start + end:,}.", _AGAIN
             )
-        records[name] = TensorRecord(name, file, dtype, shape, data_start + begin, end - begin)
+        records[name] = TensorRecord(name, file, dtype, tuple(shape), data_start + begin, end - begin)
+    _refuse_overlaps(file, records)
     return records
+
+
+def _are_whole(numbers: Any) -> bool:
+    """A few whole numbers as files and arrays can have them."""
+    if not isinstance(numbers, list) or len(numbers) > _MOST_AXES:
+        return False
+    return all(type(number) is int and 0 <= number <= _MOST_NUMBERS for number in numbers)
+
+
+def _unreadable(file: Path, name: str) -> WeightsError:
+    return WeightsError(f"{file.name} is damaged: the entry of {name} cannot be read.", _AGAIN)
+
+
+def _refuse_overlaps(file: Path, records: Mapping[str, TensorRecord]) -> None:
+    before: TensorRecord | None = None
+    for record in sorted(records.values(), key=lambda record: (record.offset, record.length)):
+        if before is not None and record.offset < before.offset + before.length:
+            text = f"{file.name} is damaged: {before.name} and {record.name} lie in one place."
+            raise WeightsError(text, _AGAIN)
+        before = record
 
 
 def _read_header(file: Path) -> tuple[dict[str, Any], int, int]:
     try:
-        size = file.stat().st_size
-        check_regular(file)
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
             start = stream.read(8)
             length = struct.unpack("<Q", start)[0] if len(start) == 8 else _LARGEST_HEADER + 1
             if length > min(_LARGEST_HEADER, size - 8):
                 raise WeightsError(f"{file.name} is damaged: it has no valid safetensors header.", _AGAIN)
-            header = parse_json(stream.read(length))
+            header = parse_json(stream.read(length), unique=True)
     except OSError as exc:
         raise WeightsError(f"{file} cannot be read: {exc.strerror}.", "Check the file and its rights.") from exc
     except ValueError as exc:

@@ -6,7 +6,7 @@ Checked against peft 0.21 (tuners/lora/model.py and layer.py).
 from __future__ import annotations
 
 import math
-import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,12 @@ from typing import Any
 
 from trt_engines.errors import WeightsError
 from trt_engines.files import read_json
+from trt_engines.weights.name_patterns import NamePatterns
 
 CONFIG = "adapter_config.json"
+_LARGEST_CONFIG, _LARGEST_RANK, _LARGEST_ALPHA, _MOST_PARAMETERS = 4 << 20, 65_536, 1e9, 10_000
 _OTHER = "Merge it with PEFT (merge_and_unload) where it was trained, and open the result."
+_PATTERNS = ("rank_pattern", "alpha_pattern")
 # Variants whose effect is no fixed change of the weights, or another one than b @ a.
 _UNSUPPORTED = (
     "layer_replication", "alora_invocation_tokens", "use_qalora", "use_bdlora", "arrow_config", "kasa_config",
@@ -34,7 +37,7 @@ class LoraConfig:
         rank: Usual rank.
         alpha: Usual alpha.
         rslora: Whether products are scaled by alpha / sqrt(rank) instead of alpha / rank.
-        ranks: Ranks of single modules, by a regular expression that the end of their name must match.
+        ranks: Ranks of single modules.
         alphas: The same for alpha.
         dora: Whether rows get a magnitude.
         parameters: `target_parameters`: ends of names of parameters, for fused experts.
@@ -44,27 +47,20 @@ class LoraConfig:
     rank: int
     alpha: float
     rslora: bool
-    ranks: Mapping[str, float]
-    alphas: Mapping[str, float]
+    ranks: NamePatterns
+    alphas: NamePatterns
     dora: bool
     parameters: tuple[str, ...]
     base: str
 
     def scale(self, name: str) -> float:
         """Factor of the product for the module or parameter `name` (in the model that was trained)."""
-        rank, alpha = self.rank_of(name), _by_pattern(self.alphas, name, self.alpha)
+        rank, alpha = self.rank_of(name), self.alphas.find(name, self.alpha)
         return alpha / (math.sqrt(rank) if self.rslora else rank)
 
     def rank_of(self, name: str) -> int:
         """Its rank."""
-        return int(_by_pattern(self.ranks, name, self.rank))
-
-
-def _by_pattern(patterns: Mapping[str, float], name: str, usual: float) -> float:
-    try:
-        return next((value for key, value in patterns.items() if re.match(rf"(.*\.)?({key})$", name)), usual)
-    except re.error as exc:
-        raise WeightsError(f"{CONFIG} holds a pattern that is none: {exc}.", "Choose another adapter.") from exc
+        return int(self.ranks.find(name, self.rank))
 
 
 def lora_config(folder: Path) -> LoraConfig:
@@ -75,21 +71,25 @@ def lora_config(folder: Path) -> LoraConfig:
     """
     file = folder / CONFIG
     try:
-        raw = read_json(file)
+        raw = read_json(file, _LARGEST_CONFIG)
     except FileNotFoundError as exc:
         raise WeightsError(f"{folder} holds no {CONFIG}.", "Choose the folder of a PEFT adapter.") from exc
-    except (OSError, ValueError) as exc:
+    except OSError as exc:
+        raise WeightsError(f"{file} cannot be read: {exc.strerror}.", "Check the file and its rights.") from exc
+    except ValueError as exc:
         raise WeightsError(f"{file} is damaged: it is not valid JSON.", "Download this file again.") from exc
     if not isinstance(raw, dict):
         raise WeightsError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
     _refuse(raw)
     try:
-        rank, alpha = _number(raw["r"], whole=True), _number(raw.get("lora_alpha", 8))
-        ranks, alphas = _pattern(raw.get("rank_pattern"), whole=True), _pattern(raw.get("alpha_pattern"))
+        rank, alpha = _number(raw.get("r"), "r", whole=True), _number(raw.get("lora_alpha", 8), "lora_alpha")
+        ranks, alphas = (_pattern(raw.get(name), name, whole=name == "rank_pattern") for name in _PATTERNS)
         parameters = raw.get("target_parameters") or []
         if not isinstance(parameters, list) or not all(isinstance(name, str) for name in parameters):
-            raise ValueError(f"target_parameters is {parameters!r}")
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            raise ValueError(f"target_parameters is {reprlib.repr(parameters)}")
+        if len(parameters) > _MOST_PARAMETERS:
+            raise ValueError(f"target_parameters has {len(parameters):,} entries")
+    except ValueError as exc:
         raise WeightsError(f"{file} is damaged: {exc}.", "Download this file again.") from exc
     return LoraConfig(
         int(rank), alpha, bool(raw.get("use_rslora")), ranks, alphas, bool(raw.get("use_dora")), tuple(parameters),
@@ -112,14 +112,17 @@ def _refuse(raw: Mapping[str, Any]) -> None:
         raise WeightsError(text, "Let PEFT convert it to a plain LoRA adapter when it is saved, or merge it there.")
 
 
-def _number(value: Any, whole: bool = False) -> float:
+def _number(value: Any, name: str, whole: bool = False) -> float:
     good = isinstance(value, int) or (isinstance(value, float) and not whole)
-    if isinstance(value, bool) or not good or not math.isfinite(value) or (whole and value < 1):
-        raise ValueError(f"it says {value!r} where a {'whole ' if whole else ''}number must be")
+    most = _LARGEST_RANK if whole else _LARGEST_ALPHA
+    if isinstance(value, bool) or not good or not (1 if whole else -most) <= value <= most:
+        kind = f"a whole number from 1 to {most}" if whole else "a number of a sensible size"
+        raise ValueError(f"{name} is {reprlib.repr(value)}, not {kind}")
     return float(value)
 
 
-def _pattern(value: Any, whole: bool = False) -> dict[str, float]:
+def _pattern(value: Any, name: str, whole: bool = False) -> NamePatterns:
     if value is not None and not isinstance(value, dict):
-        raise ValueError(f"it says {value!r} where an object must be")
-    return {str(key): _number(each, whole) for key, each in (value or {}).items()}
+        raise ValueError(f"{name} is {reprlib.repr(value)}, not an object")
+    numbers = {key: _number(each, f"{name} of {key[:80]}", whole) for key, each in (value or {}).items()}
+    return NamePatterns(numbers, name)

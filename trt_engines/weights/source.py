@@ -40,7 +40,7 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2), "I64": np.dtype(np.int64), "I32": np.dtype(np.int32),
     "I16": np.dtype(np.int16), "I8": np.dtype(np.int8), "U8": np.dtype(np.uint8), "BOOL": np.dtype(np.bool_),
 }  # fmt: skip
-_EXPERT = re.compile(r"model\.decoder\.layers\.(\d+)\.experts\.(\d+)\.")
+_EXPERT = re.compile(r"model\.decoder\.layers\.(\d{1,5})\.experts\.(\d{1,5})\.")
 _AGAIN = "Download this model again, or choose another copy of it."
 
 

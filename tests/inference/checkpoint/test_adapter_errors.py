@@ -60,7 +60,7 @@ CONFIGS: dict[str, tuple[dict[str, Any], str]] = {
     "rank zero": ({"r": 0}, "adapter_config.json is damaged"),
     "rank that does not fit": ({"r": 3}, r"which is not rank 3"),
     "alpha NaN": ({"lora_alpha": float("nan")}, "adapter_config.json is damaged"),
-    "broken pattern": ({"alpha_pattern": {"(": 3}}, "holds a pattern that is none"),
+    "broken pattern": ({"alpha_pattern": {"(": 3}}, "holds the pattern '(', which ends in the middle"),
     "patterns of another kind": ({"rank_pattern": [3]}, "adapter_config.json is damaged"),
     "dora without magnitudes": ({"use_dora": True}, "use_dora is True, which does not fit"),
 }
