@@ -13,24 +13,17 @@ import jinja2
 import jinja2.exceptions
 import jinja2.nodes
 
-from inference.config import read_object
+from inference.config import LARGEST_TOKENS, read_object, unreadable
 from inference.errors import ModelFolderError
 from inference.params import ChatTurn
 from inference.text.special_tokens import CONFIG, special_tokens
-from inference.text.template_sandbox import make_environment
+from inference.text.template_limits import TemplateLimitError
+from inference.text.template_sandbox import TemplateEnvironment
+from trt_engines.files import read_regular
 
-# What third-party template code may raise while it runs; all of it means "this template does not work here".
-_TEMPLATE_ERRORS = (
-    jinja2.TemplateError,
-    ArithmeticError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
+FILE = "chat_template.jinja"
 _QUESTION = "dewpoint"
+_LARGEST = 200_000  # bytes; the published one has a tenth of it, and to compile this much may take ten seconds
 _HINT = "Download the newest chat template of this model, or choose another model."
 
 
@@ -47,19 +40,25 @@ class ChatTemplate:
         Raises:
             ModelFolderError: The source is no valid template.
         """
+        if len(source) > _LARGEST:
+            raise ModelFolderError(f"The model's chat template is longer than {_LARGEST:,} characters.", _HINT)
         self._special_tokens = dict(special_tokens or {})
         self._source = source
+        self._environment = TemplateEnvironment()
         try:
-            self._template = make_environment().from_string(source)
+            self._template = self._environment.from_string(source)
         except jinja2.TemplateSyntaxError as exc:
             text = f"The model's chat template has an error in line {exc.lineno}: {_reason(exc)}."
             raise ModelFolderError(text, _HINT) from exc
-        except (RecursionError, MemoryError) as exc:
+        except (RecursionError, MemoryError, SyntaxError) as exc:
+            # Python compiles what Jinja makes of it: no more than 20 loops inside each other, 100 of other things.
             raise ModelFolderError("The model's chat template is nested too deeply.", _HINT) from exc
+        except Exception as exc:  # a stranger's code: numbers of 5,000 digits, whatever else a compiler stumbles over
+            raise ModelFolderError(f"The model's chat template cannot be read: {_reason(exc)}.", _HINT) from exc
 
     def literals(self) -> str:
         """Everything that the template writes itself: its text and its constants, joined by null characters."""
-        tree = make_environment().parse(self._source)
+        tree = self._environment.parse(self._source)
         texts = {node.data for node in tree.find_all(jinja2.nodes.TemplateData)}
         texts |= {node.value for node in tree.find_all(jinja2.nodes.Const) if isinstance(node.value, str)}
         return "\0".join(sorted(texts))
@@ -75,21 +74,25 @@ class ChatTemplate:
         Raises:
             ModelFolderError: The template refuses the turns, breaks a rule of the sandbox, or fails.
         """
+        messages = [{"role": turn.role, "content": turn.text} for turn in turns]
         variables: dict[str, Any] = {
             **self._special_tokens,
-            "messages": [{"role": turn.role, "content": turn.text} for turn in turns],
+            "messages": messages,
             "tools": None,
             "documents": None,
             "add_generation_prompt": add_generation_prompt,
             "enable_thinking": thinking,
         }
         try:
+            self._environment.begin(sum(len(turn.text) for turn in turns), (*messages, messages))
             return self._template.render(variables)
+        except TemplateLimitError as exc:
+            raise ModelFolderError(f"The model's chat template was stopped: {_reason(exc)}.", _HINT) from exc
         except jinja2.exceptions.SecurityError as exc:
             raise ModelFolderError(
                 f"The model's chat template does something forbidden: {_reason(exc)}.", _HINT
             ) from exc
-        except _TEMPLATE_ERRORS as exc:
+        except Exception as exc:  # a stranger's code may raise anything; all of it means that it does not work here
             raise ModelFolderError(f"The model's chat template cannot write this chat: {_reason(exc)}.", _HINT) from exc
 
 
@@ -106,13 +109,16 @@ def template_from_folder(folder: Path) -> ChatTemplate:
         ModelFolderError: There is no template, or a file is damaged.
     """
     special = special_tokens(folder).named
-    file = folder / "chat_template.jinja"
-    if file.is_file():
-        try:
-            return ChatTemplate(_filled(file.read_text(encoding="utf-8"), folder), special)
-        except (OSError, UnicodeDecodeError) as exc:
-            raise ModelFolderError(f"{file} cannot be read: {exc}.", "Download this file again.") from exc
-    config = read_object(folder / CONFIG) if (folder / CONFIG).is_file() else {}
+    file = folder / FILE
+    try:
+        return ChatTemplate(_filled(read_regular(file, _LARGEST).decode("utf-8"), folder), special)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise unreadable(file, exc) from exc
+    except UnicodeDecodeError as exc:
+        raise ModelFolderError(f"{file} cannot be read: it is no text in UTF-8.", "Download this file again.") from exc
+    config = read_object(folder / CONFIG, LARGEST_TOKENS) if (folder / CONFIG).is_file() else {}
     return ChatTemplate(_filled(_configured_template(config.get("chat_template"), folder), folder), special)
 
 
@@ -144,7 +150,7 @@ def _configured_template(value: Any, folder: Path) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        named = {item.get("name"): item.get("template") for item in value if isinstance(item, dict)}
+        named = {str(item.get("name")): item.get("template") for item in value if isinstance(item, dict)}
         chosen = named.get("default", next(iter(named.values())) if len(named) == 1 else None)
         if isinstance(chosen, str):
             return chosen

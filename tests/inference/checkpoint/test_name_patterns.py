@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from inference.checkpoint.adapters import merge_adapter
-from inference.errors import ModelFolderError
 from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, small_config, write_model
 from trt_engines.errors import WeightsError
@@ -19,11 +18,24 @@ from trt_engines.weights.name_patterns import NamePatterns
 
 # As PEFT's initialisers (EVA, AdaLoRA) write them, as its documentation shows them, and as people type them.
 WRITTEN = (
-    "q_proj", "self_attn.q_proj", "model.decoder.layers.0.self_attn.q_proj",
-    "^model.decoder.layers.0.self_attn.k_proj", r".*\.q_proj", r"layers\.(1|2|3)\..*_proj", r"model\.decoder\.layers\.\d+\.mlp\.(gate|up)_proj", "q_proj|k_proj",
-    "layers.[0-9]+.self_attn.[qk]_proj", r"(?:.*\.)?experts\.gate_up_proj", r"layers\.1[0-9]\.",
-    r".*\.(?:[02468])\.mlp.*",     r"^(?:.*)layers\.[^0]\..*$", "", "model.decoder", r"\w+_proj", r"layers\.\d{1,2}\.self_attn\.o_proj",
-)  # fmt: skip
+    "q_proj",
+    "self_attn.q_proj",
+    "model.decoder.layers.0.self_attn.q_proj",
+    "^model.decoder.layers.0.self_attn.k_proj",
+    r".*\.q_proj",
+    r"layers\.(1|2|3)\..*_proj",
+    r"model\.decoder\.layers\.\d+\.mlp\.(gate|up)_proj",
+    "q_proj|k_proj",
+    "layers.[0-9]+.self_attn.[qk]_proj",
+    r"(?:.*\.)?experts\.gate_up_proj",
+    r"layers\.1[0-9]\.",
+    r".*\.(?:[02468])\.mlp.*",
+    r"^(?:.*)layers\.[^0]\..*$",
+    "",
+    "model.decoder",
+    r"\w+_proj",
+    r"layers\.\d{1,2}\.self_attn\.o_proj",
+)
 MODULES = (
     "q_proj", "model.decoder.layers.0.self_attn.q_proj", "model.decoder.layers.1.self_attn.k_proj",
     "model.decoder.layers.12.mlp.gate_proj", "model.decoder.layers.2.mlp.down_proj", "model.decoder", "xq_proj",
@@ -94,7 +106,7 @@ def test_the_first_pattern_that_fits_decides() -> None:
     assert [patterns.find(name, 1) for name in ("x.layers.0.mlp", "x.mlp", "mlp", "mlp.x")] == [4, 8, 16, 1]
 
 
-@pytest.mark.parametrize("key", ["(a+)+b", "(a|a)*b", "(a|aa)+$b", "(.*a){20}b", "((a*)*)*b", "((((a?){9}){9}){9})b"])
+@pytest.mark.parametrize("key", ["(a+)+b", "(a|a)*b", "(a|aa)+$b", "(.*a){20}b", "((a*)*)*b", "((a?){30}){9}b"])
 def test_patterns_that_double_the_work_of_an_engine_are_quick(key: str) -> None:
     """Each character is looked at once for each state; an engine that goes back would take 2**60 steps."""
     patterns = NamePatterns({key: 1.0}, "rank_pattern")
