@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
 import secrets
 import shutil
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 # Bytes of a JSON file for which nobody names a limit, and levels of one inside another.
 LARGEST_JSON, DEEPEST_JSON = 32 << 20, 100
@@ -72,7 +73,7 @@ def read_regular(file: Path, most: int = LARGEST_JSON) -> bytes:
     return data
 
 
-def open_regular(file: Path) -> BinaryIO:
+def open_regular(file: Path) -> io.BufferedReader:
     """Open a file for reading, at once: what is opened is looked at, not what lay there before.
 
     Raises:

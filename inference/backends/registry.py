@@ -43,16 +43,17 @@ def open_backend(path: Path | None, name: str, progress: Progress, engines: Path
         from inference.engines.usable import usable_engines
 
         return open_tensorrt(path, progress, chosen.engines or usable_engines(path, engines))
-    return _open_other(path, chosen, progress)
+    return _open_other(path, chosen, progress, engines)
 
 
-def _open_other(path: Path, choice: Chosen, progress: Progress) -> Backend:
+def _open_other(path: Path, choice: Chosen, progress: Progress, engines: Path | None) -> Backend:
     chosen = choice.name
     if chosen == "onnx":
         check_processor_memory(path)
         from inference.backends.onnx import OnnxBackend
+        from inference.graphs.made import made_folder
 
-        backend = OnnxBackend.open(path, progress)
+        backend = OnnxBackend.open(path, progress, made_folder(engines))
         backend.why = choice.why
         return backend
     if chosen == "torch":

@@ -1,7 +1,8 @@
 """What the exported graphs of a checkpoint folder are: their manifest, and whether they still fit the weights.
 
 Graphs lie beside the weights (`dewpoint-*.onnx`) with a manifest that names the weights by the hash of their headers,
-so that a graph is never run over weights with another layout. Making them (`inference.model.export_graphs`) needs the
+so that a graph is never run over weights with another layout. Whether they are ours is not for the folder to say
+(`inference.graphs.made`). Making them (`inference.model.export_graphs`) needs the
 `export` extra (torch, onnxscript); checking and running them does not.
 """
 
@@ -18,7 +19,7 @@ from typing import Any, Literal
 from inference.config import ModelConfig
 from inference.errors import GraphError, ModelFolderError
 from trt_engines.errors import EngineError, WeightsError
-from trt_engines.files import read_json, write_whole
+from trt_engines.files import open_regular, read_json, write_whole
 from trt_engines.weights.index import TensorRecord
 
 GRAPH_VERSION = 3
@@ -28,6 +29,8 @@ EXACT_VOCABULARY = 16_384
 KEPT_CANDIDATES = 8
 # Up to so many experts, each runs over just its own tokens; above, all run at once with checked capacity.
 FEW_EXPERTS = 16
+
+_LARGEST_MANIFEST = 1 << 20
 
 Progress = Callable[[str, float], None]
 Precision = Literal["float32", "int8"]
@@ -77,21 +80,24 @@ def shape_fingerprint(config: ModelConfig) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def valid_manifest(folder: Path, config: ModelConfig, records: dict[str, TensorRecord]) -> GraphManifest | None:
-    """The manifest of the graphs in `folder` if they can be used as they are, else None."""
+def read_manifest(folder: Path) -> GraphManifest | None:
+    """What the manifest in `folder` says, None if there is none that can be read."""
     try:
-        raw: dict[str, Any] = read_json(folder / MANIFEST)
+        raw: dict[str, Any] = read_json(folder / MANIFEST, _LARGEST_MANIFEST)
         raw["segments"] = tuple((int(a), int(b)) for a, b in raw["segments"])
-        manifest = GraphManifest(**raw)
-    except (OSError, ValueError, KeyError, TypeError):
+        return GraphManifest(**raw)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
+
+
+def fits(manifest: GraphManifest, folder: Path, config: ModelConfig, records: dict[str, TensorRecord]) -> bool:
+    """Whether the graphs of a manifest that is ours are whole and belong to these weights."""
     wanted = (GRAPH_VERSION, weights_fingerprint(records), shape_fingerprint(config))
     if (manifest.version, manifest.weights, manifest.shape) != wanted:
-        return None
+        return False
     if manifest.content and manifest.content != content_digest(records):
-        return None
-    same = all(_sha256(folder / name) == digest for name, digest in manifest.files.items())
-    return manifest if same else None
+        return False
+    return all(_sha256(folder / name) == digest for name, digest in manifest.files.items())
 
 
 def content_digest(records: dict[str, TensorRecord]) -> str:
@@ -114,7 +120,8 @@ def file_digests(folder: Path, names: list[str]) -> dict[str, str]:
 
 def _sha256(file: Path) -> str:
     try:
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        with open_regular(file) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return ""
 

@@ -18,6 +18,8 @@ from inference.text.tokenizer import TextTokenizer
 # Private-use planes: one character of them that no turn holds marks what was spelled by somebody.
 _MARKS = range(0xF0000, 0x110000)
 _PROBE = "dewpoint"
+# Letters that `re` takes for the same without their case, though their small letters differ.
+_TWINS = str.maketrans("\u0130\u0131\u1e9e\u1fd3\u1fe3\ufb06", "ii\u00df\u0390\u03b0\ufb05")
 
 
 class PromptEncoder:
@@ -40,8 +42,9 @@ class PromptEncoder:
             if token.content and (token.special or (token.content in written and not token.content.isspace()))
         }
         self._tokenizer = tokenizer
-        pattern = _any_of(self._control)
-        self._written, self._spelled = re.compile(pattern), re.compile(pattern, re.IGNORECASE)
+        self._written = re.compile(_any_of(self._control))
+        # Of letters that are the same without their case one is in the pattern: else both ways would be tried.
+        self._spelled = re.compile(_any_of({_folded(token) for token in self._control}), re.IGNORECASE)
         tokenizer.protect(self._control.values())
         end = self._end_of_turn()
         if end is not None:
@@ -106,5 +109,14 @@ def _any_of(tokens: Iterable[str]) -> str:
     branches = []
     for first, rests in by_first.items():
         longer = _any_of(rest for rest in rests if rest) if any(rests) else ""
-        branches.append(re.escape(first) + longer + ("?" if longer and "" in rests else ""))
-    return f"(?:{'|'.join(branches)})" if branches else "(?!)"
+        branches.append(re.escape(first) + (f"(?:{longer})?" if longer and "" in rests else longer))
+    if not branches:
+        return "(?!)"
+    return f"(?:{'|'.join(branches)})" if len(branches) > 1 else branches[0]
+
+
+def _folded(token: str) -> str:
+    """The token with each letter as that one of its cases which stands for all of them in a pattern without case."""
+    return "".join(
+        next((same for same in (char.casefold(), char.lower()) if len(same) == 1), char) for char in token
+    ).translate(_TWINS)

@@ -14,7 +14,9 @@ from typing import Any
 
 import tokenizers
 
-from inference.config import read_object
+from inference.config import LARGEST_TOKENS, read_object
+from inference.errors import ModelFolderError
+from trt_engines.files import there
 
 CONFIG, MAP, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 # What GemmaTokenizer of transformers calls its tokens where no file says otherwise; a checkpoint of this kind whose
@@ -24,6 +26,10 @@ _GEMMA_NAMES = {
     "bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "<mask>",
 }  # fmt: skip
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
+# Characters of a token that is found in a text before anything else, and how many of them there may be; the published
+# vocabulary has 6,400.
+LONGEST_TOKEN, _MOST_ADDED = 200, 50_000
+_AGAIN = "Download the tokenizer's files of this model again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,18 @@ def special_tokens(folder: Path) -> SpecialTokens:
     extra = config.get("extra_special_tokens") or config.get("additional_special_tokens") or []
     if isinstance(extra, dict):
         found, extra = found | extra, []
+    if not isinstance(extra, list):
+        extra = []
+    if len(added) + len(found) + len(extra) > _MOST_ADDED:
+        raise ModelFolderError(f"{folder / CONFIG} lists more than {_MOST_ADDED:,} special tokens.", _AGAIN)
     if _class(config, folder) == _GEMMA_CLASS:
         found = {**_GEMMA_NAMES, **found}
     named = {name: token for name, value in found.items() if (token := _added(value, special=True)) is not None}
     others = [*named.values(), *filter(None, (_added(value, special=True) for value in extra))]
     texts = {token.content for token in others}
+    if any(len(text) > LONGEST_TOKEN for text in texts | {token.content for token in added if token is not None}):
+        text = f"{folder / CONFIG} lists a special token of more than {LONGEST_TOKEN} characters."
+        raise ModelFolderError(text, _AGAIN)
     return SpecialTokens(
         {name: token.content for name, token in named.items()},
         tuple(_special(token) if token.content in texts else token for token in filter(None, added)),
@@ -117,4 +130,4 @@ def _class(config: Mapping[str, Any], folder: Path) -> str:
 
 
 def _object(file: Path) -> dict[str, Any]:
-    return read_object(file) if file.is_file() else {}
+    return read_object(file, LARGEST_TOKENS) if there(file) else {}

@@ -8,22 +8,35 @@ byte-level BPE (each character of a token stands for one byte) and Gemma's BPE w
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 
-from inference.config import ModelConfig
+from inference.config import ModelConfig, unreadable
 from inference.errors import ModelFolderError
 from inference.text.draft_text import decode_prefix, is_readable, pieces_from_bytes
-from inference.text.special_tokens import complete_tokenizer, special_tokens
+from inference.text.special_tokens import LONGEST_TOKEN, complete_tokenizer, special_tokens
 from inference.text.surrogates import storable
+from trt_engines.files import parse_json, read_regular
 
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+# Bytes of tokenizer.json; Gemma's has 33 million.
+_LARGEST = 128 << 20
+# How much longer the rules around a vocabulary may make a text, how many rules, and how long a pattern may be; the
+# published ones make nothing longer, are a handful, and have 200 characters.
+_MOST_GROWTH, _MOST_TOKENIZER_PARTS, _LONGEST_PATTERN = 1000.0, 500, 10_000
+_MOST_ADDED = 500_000  # characters of all tokens that are found before anything else
+_PROBE = "Dewpoint, 12.5 \u00b0C\n"
+_CANNOT_READ = "The tokenizer of this model cannot read this text"
+_AGAIN = "Download the files of this model again, or choose another model."
 _UNKNOWN = "\U0010ffff"  # a character that no vocabulary has
 # Reserved slots of Gemma vocabularies: they have a name but no text.
 _UNUSED_TOKEN = re.compile(r"<unused\d+>")
@@ -37,8 +50,11 @@ class TextTokenizer:
         pad_id: Fills what comes after the end.
     """
 
-    def __init__(self, tokenizer: tokenizers.Tokenizer, eos_ids: Sequence[int], pad_id: int) -> None:
-        """Wrap a tokenizer; `eos_ids` and `pad_id` come from the model's configuration."""
+    def __init__(
+        self, tokenizer: tokenizers.Tokenizer, eos_ids: Sequence[int], pad_id: int, vocab_size: int = 2**31
+    ) -> None:
+        """Wrap a tokenizer; `eos_ids`, `pad_id` and the size of the vocabulary come from the model's configuration."""
+        self._vocab_size = vocab_size
         self.eos_ids = frozenset(eos_ids)
         self.pad_id = pad_id
         self._tokenizer = tokenizer
@@ -55,8 +71,13 @@ class TextTokenizer:
         return dict(self._tokenizer.get_added_tokens_decoder())
 
     def encode(self, text: str) -> list[int]:
-        """Ids of a text in which every control token is meant as one; none are added."""
-        return list(self._tokenizer.encode(storable(text), add_special_tokens=False).ids)
+        """Ids of a text in which every control token is meant as one; none are added.
+
+        Raises:
+            ModelFolderError: The tokenizer breaks down over this text.
+        """
+        with _known_errors(_CANNOT_READ):
+            return self._checked(list(self._tokenizer.encode(storable(text), add_special_tokens=False).ids))
 
     def protect(self, control: Iterable[int]) -> None:
         """Give control tokens private names, under which alone `encode_parts` knows them.
@@ -74,8 +95,9 @@ class TextTokenizer:
             if not token.special:
                 promoted.append(tokenizers.AddedToken(token.content, special=True, **flags))
         # `encode_special_tokens` hides the special ones alone.
-        self._tokenizer.add_special_tokens(promoted)
-        self._tokenizer.add_tokens(names)
+        with _known_errors(_CANNOT_READ):
+            self._tokenizer.add_special_tokens(promoted)
+            self._tokenizer.add_tokens(names)
         ids = {token.content: token_id for token_id, token in self.added_tokens().items()}
         self._public = {ids[name]: token_id for token_id, name in self._private.items()}
 
@@ -84,14 +106,24 @@ class TextTokenizer:
 
         It is one text to the tokenizer, so borders change nothing: without spelled control tokens the ids are those of
         `encode` with the tokens' own names.
+
+        Raises:
+            ModelFolderError: The tokenizer breaks down over this text.
         """
         text = "".join(part if isinstance(part, str) else self._private[part] for part in parts)
         self._tokenizer.encode_special_tokens = True
         try:
-            found = self._encode_plain(storable(text))
+            with _known_errors(_CANNOT_READ):
+                found = self._encode_plain(storable(text))
         finally:
             self._tokenizer.encode_special_tokens = False
-        return [self._public.get(token_id, token_id) for token_id in found]
+        return self._checked([self._public.get(token_id, token_id) for token_id in found])
+
+    def _checked(self, ids: list[int]) -> list[int]:
+        if ids and max(ids) >= self._vocab_size:
+            text = f"{_CANNOT_READ}: it has the token {max(ids)}, the model {self._vocab_size} tokens."
+            raise ModelFolderError(text, _AGAIN)
+        return ids
 
     def _encode_plain(self, text: str) -> list[int]:
         """Ids of a text without private names and with no control token.
@@ -203,23 +235,96 @@ def tokenizer_from_folder(folder: Path, config: ModelConfig) -> TextTokenizer:
         ModelFolderError: The file is missing, damaged, or does not fit the model's vocabulary.
     """
     file = folder / "tokenizer.json"
-    if not file.is_file():
-        raise ModelFolderError(f"{folder} holds no tokenizer.json.", "Download the model again.")
     try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(file))
-    except Exception as exc:  # tokenizers raises plain Exception for every kind of damage
-        raise ModelFolderError(f"{file} is damaged: {str(exc).rstrip('.')}.", "Download this file again.") from exc
+        data = read_regular(file, _LARGEST)
+    except FileNotFoundError as exc:
+        raise ModelFolderError(f"{folder} holds no tokenizer.json.", "Download the model again.") from exc
+    except OSError as exc:
+        raise unreadable(file, exc) from exc
+    with _known_errors(f"{file} is damaged"):
+        _check_character_map(data)
+        tokenizer = tokenizers.Tokenizer.from_buffer(data)
     found = tokenizer.get_vocab_size(with_added_tokens=True)
     if found > config.vocab_size:
         raise ModelFolderError(
             f"{file} holds {found} tokens, but config.json says vocab_size {config.vocab_size}.",
             "The files belong to different models: download the model again.",
         )
-    # Settings for training: a prompt is never cut or filled up.
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    complete_tokenizer(tokenizer, special_tokens(folder), config.vocab_size)
-    return TextTokenizer(tokenizer, config.eos_ids, config.pad_id)
+    special = special_tokens(folder)
+    with _known_errors(f"{file} is damaged"):
+        # Settings for training: a prompt is never cut or filled up.
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        complete_tokenizer(tokenizer, special, config.vocab_size)
+        _check_parts(tokenizer)
+        made = TextTokenizer(tokenizer, config.eos_ids, config.pad_id, config.vocab_size)
+        made.encode(_PROBE)
+    return made
+
+
+@contextmanager
+def _known_errors(text: str) -> Iterator[None]:
+    """The library raises plain `Exception` for every kind of damage, and Rust's panics, which are not even that."""
+    try:
+        yield
+    except ModelFolderError:
+        raise
+    except BaseException as exc:
+        if not isinstance(exc, Exception) and type(exc).__module__ != "pyo3_runtime":
+            raise
+        raise ModelFolderError(f"{text}: {str(exc).rstrip('.') or type(exc).__name__}.", _AGAIN) from exc
+
+
+def _check_character_map(data: bytes) -> None:
+    """A map of characters (SentencePiece's) says how large its first part is, and the library believes it."""
+    if b"Precompiled" not in data:
+        return
+    waiting: list[Any] = [parse_json(data).get("normalizer")]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += [each for each in part.values() if isinstance(each, dict | list)]
+            packed = part.get("precompiled_charsmap")
+            if packed and int.from_bytes(base64.b64decode(packed)[:4], "little") > len(packed):
+                raise ValueError("its map of characters is cut off")
+
+
+def _check_parts(tokenizer: tokenizers.Tokenizer) -> None:
+    """What the parts around the vocabulary make of a text is about as long as it, and their patterns are short."""
+    growth, count = 1.0, 0
+    for part in (tokenizer.normalizer, tokenizer.pre_tokenizer, tokenizer.post_processor, tokenizer.decoder):
+        waiting: list[Any] = [] if part is None else [json.loads(part.__getstate__())]
+        while waiting:
+            each = waiting.pop()
+            if isinstance(each, list):
+                waiting += each
+            elif isinstance(each, dict):
+                count += 1
+                growth *= _growth(each)
+                waiting += [inner for inner in each.values() if isinstance(inner, dict | list)]
+    if growth > _MOST_GROWTH or count > _MOST_TOKENIZER_PARTS:
+        raise ValueError("its rules would make every text a thousand times as long")
+    added = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    if sum(map(len, added)) > _MOST_ADDED or max(map(len, added), default=0) > LONGEST_TOKEN:
+        raise ValueError("it adds too many tokens, or too long ones")
+
+
+def _growth(part: dict[str, Any]) -> float:
+    """How much longer one rule makes a text, at the most."""
+    pattern = part.get("pattern")
+    if isinstance(pattern, dict) and len(str(pattern.get("Regex", ""))) > _LONGEST_PATTERN:
+        raise ValueError("it holds a pattern that is too long")
+    if part.get("type") == "Replace" and isinstance(pattern, dict):
+        if not (pattern.get("String") or pattern.get("Regex")):
+            raise ValueError("it replaces nothing by something")
+        return max(1.0, len(str(part.get("content"))) / max(1, len(pattern.get("String") or "")))
+    if part.get("type") == "Prepend":
+        return 1.0 + len(str(part.get("prepend")))
+    if part.get("type") == "FixedLength" and not part.get("length"):
+        raise ValueError("it cuts texts in pieces of nothing")
+    return 1.0
 
 
 def _cut(text: str, spelled: Sequence[tuple[int, int]]) -> list[str]:

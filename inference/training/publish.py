@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from inference.config import model_config_from_folder
+from inference.graphs.made import remember
 from inference.model.export_graphs import write_graphs
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import checkpoint_tensors
@@ -43,7 +44,7 @@ def publish(model: DiffusionGemma, run_folder: Path, folder: Path) -> None:
     for name in TOKENIZER_FILES:
         shutil.copyfile(run_folder / name, folder / name)
     config, records = model_config_from_folder(folder), index_checkpoint(folder)
-    write_graphs(folder, config, records, lambda stage, fraction: None, precision="int8")
+    remember(write_graphs(folder, config, records, lambda stage, fraction: None, precision="int8"))
 
 
 def _vision_tensors() -> dict[str, Tensor]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from inference.config import model_config_from_folder
+from inference.graphs.made import remember
+from inference.graphs.manifest import read_manifest
 from trt_engines.weights.index import index_checkpoint
 
 
@@ -34,7 +36,7 @@ def one_torch_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny checkpoint with graphs, made once a session; read only."""
     from inference.model.export_graphs import write_graphs
     from tests.helpers.random_models import TINY, Setting, save_with, transformers_model
@@ -44,6 +46,15 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config, records = model_config_from_folder(folder), index_checkpoint(folder)
     write_graphs(folder, config, records, lambda stage, fraction: None, few_experts=0)
     return folder
+
+
+@pytest.fixture
+def exported(exported_once: Path) -> Path:
+    """The same, and the data folder of this test remembers that its graphs were made here."""
+    manifest = read_manifest(exported_once)
+    assert manifest is not None
+    remember(manifest)
+    return exported_once
 
 
 @pytest.fixture

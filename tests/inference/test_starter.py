@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 from inference.backends.onnx import OnnxBackend
-from inference.backends.onnx_graphs import ensure_graphs
+from inference.backends.onnx_graphs import ensure_graphs, valid_graphs
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
-from inference.graphs.manifest import valid_manifest
 from inference.opening import open_session
 from inference.training.vocabulary import encode_prompt, load_tokenizer
 from tests.helpers.waiting import WAIT_SECONDS
@@ -45,7 +44,7 @@ def test_folder_is_complete_and_small() -> None:
 
 def test_graphs_belong_to_these_weights(tmp_path: Path) -> None:
     config, records = model_config_from_folder(STARTER), index_checkpoint(STARTER)
-    manifest = valid_manifest(STARTER, config, records)
+    manifest = valid_graphs(STARTER, config, records)
     assert manifest is not None
     assert manifest.precision == "int8"
     assert ensure_graphs(STARTER, _quiet) == (manifest, False)
@@ -54,7 +53,7 @@ def test_graphs_belong_to_these_weights(tmp_path: Path) -> None:
     weights = bytearray((tmp_path / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (tmp_path / "model.safetensors").write_bytes(weights)
-    assert valid_manifest(tmp_path, config, index_checkpoint(tmp_path)) is None, "int8 graphs hold the old weights"
+    assert valid_graphs(tmp_path, config, index_checkpoint(tmp_path)) is None, "int8 graphs hold the old weights"
 
 
 def test_transformers_loads_every_weight_and_agrees() -> None:

@@ -108,7 +108,7 @@ class EngineStore:
         """Every set, also damaged ones."""
         if not self.root.is_dir():
             return ()
-        folders = sorted(path for path in self.root.iterdir() if path.is_dir() and not path.name.startswith("making-"))
+        folders = sorted(path for path in self.root.iterdir() if _own_folder(path) and path.name[:7] != "making-")
         return tuple(EngineSet(folder, read_manifest(folder)) for folder in folders if (folder / MANIFEST).exists())
 
     def find(self, identity: Identity) -> EngineSet:
@@ -121,7 +121,7 @@ class EngineStore:
         Raises:
             EngineStoreError: A file cannot be deleted.
         """
-        if folder.parent != self.root or not (folder / MANIFEST).exists():
+        if folder.parent != self.root or not _own_folder(folder) or not (folder / MANIFEST).exists():
             raise EngineStoreError(f"{folder} holds no engines of this program.")
         freed = 0
         try:
@@ -138,10 +138,15 @@ class EngineStore:
         return freed
 
 
+def _own_folder(folder: Path) -> bool:
+    """A set is a folder of ours; a link to one leads to somebody else's files."""
+    return folder.is_dir() and not folder.is_symlink()
+
+
 def own_files(folder: Path) -> list[Path]:
     """The files in a set's folder that this program writes."""
     suffixes = (".plan", ".part", ".tmp", ".log", ".json", ".cache", ".lock")
-    return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in suffixes)
+    return sorted(file for file in folder.iterdir() if file.suffix in suffixes and file.is_file())
 
 
 def read_manifest(folder: Path) -> EngineManifest | None:

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from inference.backends.onnx_graphs import valid_graphs
 from inference.config import model_config_from_folder
-from inference.graphs.manifest import MANIFEST, valid_manifest
+from inference.graphs.manifest import MANIFEST
 from trt_engines.weights.index import index_checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def _usable(folder: Path) -> bool:
-    return valid_manifest(folder, model_config_from_folder(folder), index_checkpoint(folder)) is not None
+    return valid_graphs(folder, model_config_from_folder(folder), index_checkpoint(folder)) is not None
 
 
 @pytest.mark.parametrize("name", ["dewpoint-embed.onnx", "dewpoint-stack0.onnx", MANIFEST])
