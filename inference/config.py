@@ -115,11 +115,16 @@ def model_config_from_folder(folder: Path) -> ModelConfig:
         ModelFolderError: The folder or a file is missing, is not JSON, names another architecture, or holds a
             missing, wrong or contradictory value.
     """
-    if not folder.is_dir():
-        raise ModelFolderError(f"There is no model folder at {folder}.", "Choose the folder that holds config.json.")
-    config = read_object(folder / "config.json")
     generation_file = folder / "generation_config.json"
-    generation = read_object(generation_file) if generation_file.exists() else {}
+    try:
+        if not folder.is_dir():
+            text = f"There is no model folder at {folder}."
+            raise ModelFolderError(text, "Choose the folder that holds config.json.")
+        generation_there = generation_file.exists()
+    except OSError as exc:
+        raise unreadable(folder, exc) from exc
+    config = read_object(folder / "config.json")
+    generation = read_object(generation_file) if generation_there else {}
     return model_config_from_dicts(config, generation, folder)
 
 

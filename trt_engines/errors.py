@@ -11,6 +11,7 @@ from typing import ClassVar
 from trt_engines.streams import escaped
 
 GPU_EXTRA = "Install it in Model > Models \u2026, or with the command gpu install."
+_LONGEST = 1200  # characters of a sentence, most of which may be a path
 
 
 class DewpointError(Exception):
@@ -25,7 +26,7 @@ class DewpointError(Exception):
     known: ClassVar[bool] = False
 
     def __init__(self, user_text: str, hint: str = "") -> None:
-        user_text, hint = escaped(user_text), escaped(hint)
+        user_text, hint = _short(user_text), _short(hint)
         super().__init__(f"{user_text} {hint}".strip())
         self.user_text = user_text
         self.hint = hint
@@ -33,6 +34,12 @@ class DewpointError(Exception):
     def __reduce__(self) -> tuple[type[DewpointError], tuple[str, str]]:
         """Pickle by the two sentences, so that the error can cross a process border."""
         return type(self), (self.user_text, self.hint)
+
+
+def _short(text: str) -> str:
+    """A sentence may quote what a stranger wrote: names of a million characters, and what steers a terminal."""
+    text = escaped(text[:_LONGEST])
+    return text if len(text) < _LONGEST else f"{text[: _LONGEST - 1]}\u2026"
 
 
 class EngineError(DewpointError):

@@ -6,6 +6,7 @@ Only configuration and headers are read, so that 50 GB take as long as 50 MB; no
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,16 +23,18 @@ from inference.checkpoint.foreign import (
 )
 from inference.checkpoint.name import folder_name, model_name
 from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
-from inference.config import ModelConfig, model_config_from_folder, read_object
+from inference.config import ModelConfig, model_config_from_folder, read_object, unreadable
 from inference.errors import ModelFolderError
 from inference.text.chat_template import template_from_folder, tried_template
 from inference.text.tokenizer import tokenizer_from_folder
+from trt_engines.files import open_regular
 from trt_engines.weights.index import EMBEDDING, TensorRecord, index_checkpoint, index_file_tensors, second_copies
 from trt_engines.weights.layout import Layout, layout_of
 
 # Two copies of a tensor are compared in one place of this many bytes: who trained them apart changed nearly all of it.
 _SAMPLE_BYTES = 256
 _END_BYTES = 1024
+_LONGEST, _MOST_TARGETS = 200, 100  # characters and names of what an adapter says of itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,6 @@ def inspect_folder(folder: Path, texts: bool = False) -> FolderFacts:
     if is_adapter(folder):
         return _adapter(folder)
     model = checked_model(folder)
-    if not (folder / "tokenizer.json").is_file():
-        raise ModelFolderError(f"{folder} holds no tokenizer.json.", "Download the model again.")
     if texts:
         tokenizer_from_folder(folder, model.config)
         tried_template(folder)
@@ -123,12 +124,15 @@ def inspect_folder(folder: Path, texts: bool = False) -> FolderFacts:
 def _check_tokenizer_ends(file: Path) -> None:
     """What begins or ends as no JSON object does (empty, cut off, binary) is seen without reading all of it."""
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             start = stream.read(_END_BYTES)
-            stream.seek(max(0, file.stat().st_size - _END_BYTES))
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - _END_BYTES))
             end = stream.read(_END_BYTES)
+    except FileNotFoundError as exc:
+        raise ModelFolderError(f"{file.parent} holds no tokenizer.json.", "Download the model again.") from exc
     except OSError as exc:
-        raise ModelFolderError(f"{file} cannot be read: {exc.strerror}.", "Check the file's rights.") from exc
+        raise unreadable(file, exc) from exc
     if not start.lstrip().startswith(b"{") or not end.rstrip().endswith(b"}"):
         raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
 
@@ -164,11 +168,11 @@ def _check_copies(records: Mapping[str, TensorRecord]) -> None:
 
 def _sample(record: TensorRecord) -> tuple[str, tuple[int, ...], bytes]:
     try:
-        with record.file.open("rb") as stream:
+        with open_regular(record.file) as stream:
             stream.seek(record.offset + max(0, record.length // 2 - _SAMPLE_BYTES // 2))
             return record.dtype, record.shape, stream.read(min(_SAMPLE_BYTES, record.length))
     except OSError as exc:
-        raise ModelFolderError(f"{record.file} cannot be read: {exc.strerror}.", "Check the file's rights.") from exc
+        raise unreadable(record.file, exc) from exc
 
 
 def _adapter(folder: Path) -> FolderFacts:
@@ -182,9 +186,9 @@ def _adapter(folder: Path) -> FolderFacts:
     with weights_errors():
         records = index_file_tensors(weights)
     base, rank = config.get("base_model_name_or_path"), config.get("r")
-    facts = AdapterFacts(str(base or ""), rank if type(rank) is int else 0, _targets(config))
+    facts = AdapterFacts(str(base or "")[:_LONGEST], rank if type(rank) is int else 0, _targets(config))
     return FolderFacts(
-        "adapter", folder_name(folder), str(config.get("peft_type") or "an adapter of no named kind"),
+        "adapter", folder_name(folder), str(config.get("peft_type") or "an adapter of no named kind")[:_LONGEST],
         sum(math.prod(record.shape) for record in records.values()), sum(r.length for r in records.values()), "plain",
         next((record.dtype for record in records.values()), ""), False, facts,
     )  # fmt: skip
@@ -195,4 +199,4 @@ def _targets(config: Mapping[str, Any]) -> tuple[str, ...]:
     for field in ("target_modules", "target_parameters", "modules_to_save"):
         value = config.get(field)
         found |= {value} if isinstance(value, str) else set(map(str, value if isinstance(value, list) else ()))
-    return tuple(sorted(found))
+    return tuple(each[:_LONGEST] for each in sorted(found)[:_MOST_TARGETS])

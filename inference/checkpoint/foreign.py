@@ -94,7 +94,7 @@ def refuse_pointers(folder: Path) -> None:
     Raises:
         ModelFolderError: A file of the model is only such lines.
     """
-    pointers = [file.name for file in sorted(folder.iterdir()) if file.suffix in _MODEL_FILES and _is_pointer(file)]
+    pointers = [name for name in _inside(folder) if Path(name).suffix in _MODEL_FILES and _is_pointer(folder / name)]
     if pointers:
         more = f" (and {len(pointers) - 1} more files)" if len(pointers) > 1 else ""
         raise ModelFolderError(
@@ -113,6 +113,13 @@ def _is_pointer(file: Path) -> bool:
         return False  # told where the file is read
 
 
+def _inside(folder: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in folder.iterdir())
+    except OSError as exc:
+        raise ModelFolderError(f"{folder} cannot be read: {exc.strerror}.", "Check the folder's rights.") from exc
+
+
 def _names(folder: Path) -> list[str]:
     if folder.is_file():
         _refuse_files(folder.parent, [folder.name])
@@ -120,10 +127,7 @@ def _names(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise ModelFolderError(f"There is no model folder at {folder}.", "Choose the folder that holds config.json.")
     refuse_undecodable(folder)
-    try:
-        names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as exc:
-        raise ModelFolderError(f"{folder} cannot be read: {exc.strerror}.", "Check the folder's rights.") from exc
+    names = [name for name in _inside(folder) if not name.startswith(".")]
     if not names:
         raise ModelFolderError(f"{folder} is empty.", _LAYOUT_HINT)
     return names
@@ -135,7 +139,7 @@ def _refuse_files(folder: Path, names: list[str]) -> None:
         if found:
             raise ModelFolderError(f"{folder / found[0]} is {what}, which cannot be opened.", hint)
     if "snapshots" in names and folder.name.startswith("models--"):
-        found = sorted(entry.name for entry in (folder / "snapshots").iterdir())
+        found = _inside(folder / "snapshots")
         raise ModelFolderError(
             f"{folder} is a folder of Hugging Face's cache; the models lie in its folder snapshots.",
             f"Choose {folder / 'snapshots' / (found[-1] if found else '')}.",

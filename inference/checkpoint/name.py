@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from inference.config import LARGEST_CONFIG
 from trt_engines.files import read_json
 
 _CACHED = re.compile(r"models--(?P<owner>[^/]+?)--(?P<name>[^/]+)")
+_LONGEST = 100  # characters of a name that a folder gives itself
 _NAME_FILES = ("dewpoint.json", "dewpoint-model.json", "config.json")
 
 
@@ -15,12 +17,12 @@ def model_name(folder: Path) -> str:
     """What the window calls a model: "display_name" of Dewpoint's notes or of config.json, else the folder's name."""
     for file_name in _NAME_FILES:
         try:
-            value = read_json(folder / file_name)
+            value = read_json(folder / file_name, LARGEST_CONFIG)
         except (OSError, ValueError):
             continue  # a damaged file is reported where its content matters
         name = value.get("display_name") if isinstance(value, dict) else None
-        if isinstance(name, str) and name.strip():
-            return name.strip()
+        if isinstance(name, str) and (words := name[: 10 * _LONGEST].split()):
+            return " ".join(words)[:_LONGEST]
     return folder_name(folder)
 
 

@@ -79,7 +79,8 @@ def check_tensors(config: ModelConfig, records: Mapping[str, TensorRecord]) -> N
     if not problems:
         return
     others = f" and {len(problems) - 1} more tensors" if len(problems) > 1 else ""
-    extra = next((name for name in records if name not in expected_tensors(config)), None)
+    expected = expected_tensors(config)
+    extra = next((name for name in records if name not in expected), None)
     stranger = f"; they do hold {extra}" if extra and len(problems) > 1 else ""
     raise ModelFolderError(
         f"The weights hold no {problems[0].name}{others} that config.json asks for{stranger}.",

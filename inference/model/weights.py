@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from inference.checkpoint.tensors import check_plain, weights_errors
 from inference.config import ModelConfig
+from inference.errors import ModelFolderError
 from inference.model.stack import DiffusionGemma
 from trt_engines.weights.index import index_checkpoint
 
@@ -64,8 +65,12 @@ def model_from_folder(
     wanted = model.state_dict()
     for number, (name, expected) in enumerate(wanted.items()):
         record = records[checkpoint_name(name)]
-        with safe_open(record.file, framework="pt") as stream:
-            state[name] = stream.get_tensor(record.name).to(device=device, dtype=expected.dtype)
+        try:
+            with safe_open(record.file, framework="pt") as stream:
+                state[name] = stream.get_tensor(record.name).to(device=device, dtype=expected.dtype)
+        except (SafetensorError, OSError) as exc:  # it is stricter than our index: no gaps, nothing behind the last one
+            text = f"{record.file} is damaged: {exc}."
+            raise ModelFolderError(text, "Download this file again, or choose another copy of the model.") from exc
         if progress is not None:
             progress((number + 1) / len(wanted))
     model.load_state_dict(state, assign=True)

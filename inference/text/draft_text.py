@@ -7,6 +7,7 @@ layout of its neighbours.
 
 from __future__ import annotations
 
+import codecs
 import functools
 import unicodedata
 from collections.abc import Sequence
@@ -66,17 +67,9 @@ def decode_prefix(data: bytes) -> tuple[str, bytes]:
         The text, with one replacement character (U+FFFD) for each run of bytes that is no UTF-8, and the bytes of an
         unfinished character at the end (0 to 3 bytes).
     """
-    text = ""
-    while data:
-        try:
-            return text + data.decode("utf-8"), b""
-        except UnicodeDecodeError as error:
-            text += data[: error.start].decode("utf-8")
-            if error.reason == "unexpected end of data":
-                return text, data[error.start :]
-            text += "\N{REPLACEMENT CHARACTER}"
-            data = data[error.end :]
-    return text, b""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    text = decoder.decode(data)
+    return text, decoder.getstate()[0]
 
 
 @functools.lru_cache(maxsize=65_536)

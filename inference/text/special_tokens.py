@@ -16,6 +16,7 @@ import tokenizers
 
 from inference.config import LARGEST_TOKENS, read_object
 from inference.errors import ModelFolderError
+from inference.text.surrogates import storable
 from trt_engines.files import there
 
 CONFIG, MAP, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
@@ -113,11 +114,11 @@ def _special(token: tokenizers.AddedToken) -> tokenizers.AddedToken:
 def _added(value: Any, special: bool = False) -> tokenizers.AddedToken | None:
     """A token is written as its text or as an object with "content" and flags; None for anything else."""
     if isinstance(value, str) and value:
-        return tokenizers.AddedToken(value, special=special, normalized=not special)
+        return tokenizers.AddedToken(storable(value), special=special, normalized=not special)
     if not isinstance(value, dict) or not isinstance(value.get("content"), str) or not value["content"]:
         return None
     flags = {name: bool(value[name]) for name in _FLAGS if name in value}
-    return tokenizers.AddedToken(value["content"], **flags | ({"special": True} if special else {}))
+    return tokenizers.AddedToken(storable(value["content"]), **flags | ({"special": True} if special else {}))
 
 
 def _by_id(listed: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:

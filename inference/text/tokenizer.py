@@ -33,6 +33,7 @@ _LARGEST = 128 << 20
 # How much longer the rules around a vocabulary may make a text, how many rules, and how long a pattern may be; the
 # published ones make nothing longer, are a handful, and have 200 characters.
 _MOST_GROWTH, _MOST_TOKENIZER_PARTS, _LONGEST_PATTERN = 1000.0, 500, 10_000
+_LONGEST_WORD = 1000  # characters of a token that is text; the longest that are known have 128
 _MOST_ADDED = 500_000  # characters of all tokens that are found before anything else
 _PROBE = "Dewpoint, 12.5 \u00b0C\n"
 _CANNOT_READ = "The tokenizer of this model cannot read this text"
@@ -193,7 +194,7 @@ class TextTokenizer:
         if token_id == self.pad_id or token_id in self.eos_ids or token_id in self._special:
             return None
         token = self._tokenizer.id_to_token(token_id) if token_id >= 0 else None
-        if token is None or _UNUSED_TOKEN.fullmatch(token):
+        if token is None or len(token) > _LONGEST_WORD or _UNUSED_TOKEN.fullmatch(token):
             return None
         if self._byte_level:
             # Added tokens are matched in the text itself and hold it verbatim; all others are bytes in disguise.

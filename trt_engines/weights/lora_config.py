@@ -100,7 +100,7 @@ def lora_config(folder: Path) -> LoraConfig:
 def _refuse(raw: Mapping[str, Any]) -> None:
     kind = raw.get("peft_type")
     if kind != "LORA":
-        raise WeightsError(f"This adapter is of the type {kind}; only LoRA (and DoRA) can be merged.", _OTHER)
+        raise WeightsError(f"This adapter is of the type {str(kind)[:80]}; only LoRA (and DoRA) can be merged.", _OTHER)
     used = [name for name in _UNSUPPORTED if raw.get(name)]
     if raw.get("bias") not in (None, "none"):
         used.append("bias")
@@ -108,7 +108,7 @@ def _refuse(raw: Mapping[str, Any]) -> None:
         raise WeightsError(f"This adapter uses {used[0]} of PEFT, which cannot be merged here.", _OTHER)
     start = str(raw.get("init_lora_weights", True)).lower()
     if start.startswith(_CHANGES_BASE):
-        text = f"This adapter was begun with {start}, which changes the base model's weights, too."
+        text = f"This adapter was begun with {start[:80]}, which changes the base model's weights, too."
         raise WeightsError(text, "Let PEFT convert it to a plain LoRA adapter when it is saved, or merge it there.")
 
 
