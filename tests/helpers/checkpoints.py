@@ -69,7 +69,7 @@ def write_model(folder: Path, tensors: Tensors, config: dict[str, Any] | None = 
 def shard(folder: Path, tensors: Tensors, count: int, index: bool = True) -> None:
     """Replace the folder's weights by `count` files, with or without an index."""
     (folder / "model.safetensors").unlink(missing_ok=True)
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for number in range(count):
         name = f"model-{number + 1:05}-of-{count:05}.safetensors"
         own = {key: tensors[key] for key in list(tensors)[number::count]}
