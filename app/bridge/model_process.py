@@ -246,9 +246,7 @@ class ModelThread(QObject):
         if not self._thread.wait(POLITE_SECONDS):
             _log.info("the model process did not end in time and is killed")
             self._worker.kill_processes()
-            if not self._thread.wait(FORCED_SECONDS):
-                _log.error("the worker thread did not end")
-                return False
+            return self._thread.end(FORCED_SECONDS)
         return True
 
     def on_poll_due(self) -> None:
