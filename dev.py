@@ -190,10 +190,15 @@ def install_lock(lock: Path) -> None:
     pip_install(["-r", str(lock)], total)
 
 
+def torch_lacks() -> list[str]:
+    """What the installed torch needs and is not there."""
+    command = [str(venv_program("python")), "-c", TORCH_LACKS]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
 def install_cuda() -> None:
     """Install what torch needs where pip had to take a build that cannot do without it."""
-    command = [str(venv_program("python")), "-c", TORCH_LACKS]
-    if not subprocess.run(command, capture_output=True, text=True, check=True).stdout.split():
+    if not torch_lacks():
         return
     if (free := shutil.disk_usage(ROOT).free) < CUDA_BYTES:
         raise SetupError(
@@ -239,12 +244,8 @@ def failure(what: str, lines: list[str]) -> SetupError:
     if NO_DISK.search(output):
         return SetupError("The disk is full: free some space, then run the same command again.")
     if NO_HASH.search(output):
-        return SetupError(
-            "\n".join(
-                [*lines[-15:], "A package that came is not the one that the lock names, so nothing was installed."]
-            )
-        )
-    if NO_NETWORK.search(output):
+        what = "A package that came is not the one that the lock names, so nothing was installed"
+    elif NO_NETWORK.search(output):
         return SetupError("The package server cannot be reached: check the network, then run the same command again.")
     return SetupError("\n".join([*lines[-15:], f"{what}; its last lines stand above."]))
 

@@ -1,11 +1,12 @@
-"""Resolve pyproject.toml for all supported Pythons and systems, and write run.txt, dev.txt and torch-cuda.txt beside it.
+"""Resolve pyproject.toml for all supported Pythons and systems, and write the locks beside this file.
 
-Started by `python3 dev.py lock`, which takes the newest versions, or `python3 dev.py lock --keep`, which keeps those that
-still fit. Uses uv from a scratch environment; uv is needed for nothing else. Each line of a lock
-has the hashes of all files that pip may choose, wheels alone: nothing is built from source, and pip refuses whatever
-has another hash. torch exists in more builds than those of the package index: the hashes of the others, which a
-machine's own settings of pip may name, stand in other-builds.txt. The build for Linux that the package index has needs
-NVIDIA's packages: torch-cuda.txt has those, for whoever gets that build.
+Started by `python3 dev.py lock`, which takes the newest versions, or by `python3 dev.py lock --keep`, which keeps those
+that still fit. Uses uv from a scratch environment; uv is needed for nothing else. Each line has the hashes of all files
+that pip may choose, wheels alone: nothing is built from source, and pip refuses whatever has another hash.
+
+torch exists in more builds than those of the package index: hashes of the others, which a machine's own settings of pip
+may name, stand in other-builds.txt and come into dev.txt. The build for Linux that the package index has needs NVIDIA's
+packages: torch-cuda.txt has those, for whoever gets that build.
 """
 
 from __future__ import annotations
