@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from app.library.services import LibraryServices
 from app.network import limits
 from app.updates.errors import UpdateError
 from app.updates.service import UpdateService
-from tests.app.conftest import MakeServices
 from tests.helpers.hostile_server import (
     MISBEHAVIOUR,
     ODD_LISTINGS,
@@ -35,30 +34,11 @@ from tests.helpers.hostile_server import (
     listing,
     silence,
 )
-from tests.helpers.tiny_models import MemoryKeyring, tiny_contents
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-CONFIG = tiny_contents()["config.json"]
-assert isinstance(CONFIG, bytes)
 MOST_GROWTH = 120_000_000  # bytes of a process that asked all of it
 PLACES = ("/api/models/", "/config.json", "/LICENSE", "/latest/download/updates.json")
-
-
-@pytest.fixture
-def hostile(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring) -> Iterator[HostileServer]:
-    """The server, in the place of the Hub and of the releases; it behaves."""
-    with HostileServer() as server:
-        server.behave(bytes(CONFIG))
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
-        monkeypatch.setenv("DEWPOINT_RELEASES", f"{server.url}/releases")
-        yield server
-
-
-@pytest.fixture
-def asking(hostile: HostileServer, make_services: MakeServices) -> LibraryServices:
-    """What asks it."""
-    return make_services()
 
 
 class Child:
