@@ -33,10 +33,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 MARKER = VENV / "dewpoint.json"
 LOCKS = {"run": ROOT / "requirements" / "run.txt", "dev": ROOT / "requirements" / "dev.txt"}
-TORCH_CUDA = ROOT / "requirements" / "torch-cuda.txt"
+OTHER_BUILDS, TORCH_CUDA = (ROOT / "requirements" / name for name in ("other-builds.txt", "torch-cuda.txt"))
 DISK_BYTES = {"run": 1_500_000_000, "dev": 4_000_000_000}
 CUDA_BYTES = 8_000_000_000  # of what the package index's torch for Linux needs besides
-HASHED = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
 PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
 # Debian's package, and the file in it that the loader looks for.
 QT_PAIRS = """
@@ -168,6 +167,8 @@ def prepare(command: str) -> None:
             again = VENV / "damaged.txt"
             again.write_text("\n".join(damaged), "utf-8")
             pip_install(["--force-reinstall", "-r", str(again)], len(damaged))
+    if kind == "dev":
+        install_from_disk()
     install_lock(LOCKS[kind])
     if kind == "dev":
         install_cuda()
@@ -190,6 +191,13 @@ def install_lock(lock: Path) -> None:
     pip_install(["-r", str(lock)], total)
 
 
+def install_from_disk() -> None:
+    """Install a known build that this machine has on its disk; where it has none, the package index has another."""
+    command = [*pip_command(), "--quiet", "--no-index", "-r", str(OTHER_BUILDS)]
+    if not subprocess.run(command, check=False, capture_output=True).returncode:
+        say("Installed the build of PyTorch that this machine has on its disk.")
+
+
 def torch_lacks() -> list[str]:
     """What the installed torch needs and is not there."""
     command = [str(venv_program("python")), "-c", TORCH_LACKS]
@@ -207,18 +215,15 @@ def install_cuda() -> None:
     install_lock(TORCH_CUDA)
 
 
+def pip_command() -> list[str]:
+    """The command that installs what has the right hash, and nothing else."""
+    command = [str(venv_program("python")), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    return [*command, "--require-hashes", "--no-deps", "--only-binary", ":all:"]
+
+
 def pip_install(arguments: list[str], total: int) -> None:
     """Run pip, one line a package."""
-    command = [
-        str(venv_program("python")),
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--no-input",
-        *HASHED,
-    ]
-    command += ["--progress-bar", "off", "--no-warn-script-location", *arguments]
+    command = [*pip_command(), "--progress-bar", "off", "--no-warn-script-location", *arguments]
     lines: list[str] = []
     count, start = 0, time.monotonic()
     env = {**os.environ, "PYTHONUTF8": "1"}

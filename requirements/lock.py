@@ -4,9 +4,9 @@ Started by `python3 dev.py lock`, which takes the newest versions, or by `python
 that still fit. Uses uv from a scratch environment; uv is needed for nothing else. Each line has the hashes of all files
 that pip may choose, wheels alone: nothing is built from source, and pip refuses whatever has another hash.
 
-torch exists in more builds than those of the package index: hashes of the others, which a machine's own settings of pip
-may name, stand in other-builds.txt and come into dev.txt. The build for Linux that the package index has needs NVIDIA's
-packages: torch-cuda.txt has those, for whoever gets that build.
+torch exists in more builds than those of the package index. The one for Linux there needs NVIDIA's packages:
+torch-cuda.txt has those. A machine may have another build on its disk, which its settings of pip name (find-links):
+other-builds.txt, which is written by hand, has the hashes of those that are good, and dev.py takes them first.
 """
 
 from __future__ import annotations
@@ -36,15 +36,12 @@ def write_lock(name: str, found: dict[str, str]) -> None:
     (FOLDER / name).write_text(HEAD + "\n".join(found.values()) + "\n", "utf-8", newline="\n")
 
 
-def with_other_builds(found: dict[str, str]) -> dict[str, str]:
-    """The same, with the hashes of builds that the package index does not have."""
-    found = dict(found)
+def check_other_builds(found: dict[str, str]) -> None:
+    """End with a sentence if the other builds are of another version than the lock has."""
     for package, entry in entries(OTHER_BUILDS.read_text("utf-8")).items():
-        version, *hashes = re.split(r" \\\n", entry)
-        if not found[package].startswith(version):
-            raise SystemExit(f"{OTHER_BUILDS.name} is of {version}: note the hashes of the new version, or none.")
-        found[package] = " \\\n".join([found[package], *hashes])
-    return found
+        version = entry.partition(" ")[0]
+        if not found[package].startswith(version + " "):
+            raise SystemExit(f"{OTHER_BUILDS.name} is of {version}: note the hashes of the new version there.")
 
 
 def main() -> int:
@@ -70,8 +67,9 @@ def main() -> int:
         subprocess.run([*common, str(wanted), "-c", str(dev), "-o", str(cuda)], cwd=scratch, check=True)
         more = {name: entry for name, entry in entries(cuda.read_text("utf-8")).items() if name not in whole}
         write_lock("run.txt", entries(run.read_text("utf-8")))
-        write_lock("dev.txt", with_other_builds(whole))
+        write_lock("dev.txt", whole)
         write_lock("torch-cuda.txt", more)
+    check_other_builds(whole)
     return 0
 
 

@@ -46,6 +46,7 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     monkeypatch.setattr(dev, "venv_works", lambda: True)
     monkeypatch.setattr(dev, "pip_install", lambda arguments, _total: calls.append(arguments))
     monkeypatch.setattr(dev, "torch_lacks", list)
+    monkeypatch.setattr(dev, "install_from_disk", lambda: None)
     return calls
 
 
@@ -169,6 +170,23 @@ def test_a_torch_that_needs_more_gets_it(installs: list[list[str]], monkeypatch:
     assert len(installs) == 1, "the program itself has no torch"
     dev.prepare("test")
     assert installs[1:] == [["-r", str(dev.LOCKS["dev"])], ["-r", str(dev.TORCH_CUDA)]]
+
+
+def test_a_build_on_the_disk_comes_first_and_is_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[list[str]] = []
+
+    def fake(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, len(asked) - 1)
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    dev.install_from_disk()
+    assert {"--require-hashes", "--no-index", str(dev.OTHER_BUILDS)} <= set(asked[0])
+    assert "on its disk" in capsys.readouterr().out
+    dev.install_from_disk()
+    assert not capsys.readouterr().out, "there is none: nothing is wrong"
 
 
 def test_a_torch_that_needs_more_than_the_disk_has(installs: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
