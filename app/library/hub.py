@@ -290,12 +290,16 @@ class Hub:
 
     def _json(self, repo: str, revision: str, path: str, cancel: threading.Event | None) -> dict[str, Any]:
         try:
-            found = parse_json(self._bytes(repo, revision, path, CONFIG, cancel).decode("utf-8", "replace"))
+            found = parse_json(self._text(repo, revision, path, cancel))
         except ValueError as exc:
             raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT) from exc
         if not isinstance(found, dict):
             raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT)
         return found
+
+    def _text(self, repo: str, revision: str, path: str, cancel: threading.Event | None) -> str:
+        """A configuration."""
+        return self._bytes(repo, revision, path, CONFIG, cancel).decode("utf-8", "replace")
 
     def _bytes(self, repo: str, revision: str, path: str, limit: Limit, cancel: threading.Event | None) -> bytes:
         """A small file; the client leaves the token behind where it is sent on to another host."""
