@@ -4,11 +4,12 @@
     python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check; ARGS go to pytest
     python3 dev.py test --fast [ARGS]         all but the tests marked slow: under three minutes on two cores
     python3 dev.py test --installers [ARGS]   also build, install, test and remove the installers (.ci/tools)
-    python3 dev.py lock           resolve pyproject.toml anew and write requirements/*.txt
+    python3 dev.py lock [--keep]  resolve pyproject.toml anew (--keep: no newer versions) and write requirements/*.txt
 
 Standard library only, Windows and Linux. What `.venv` holds is written in `.venv/dewpoint.json`: the set ("run" or
 "dev"), the hash of its lock, and whether the installation came to its end. Every command may be interrupted at any
-moment and run again. A "dev" environment also serves `run` and is never made smaller; `run` never installs torch.
+moment and run again. A "dev" environment also serves `run` and is never made smaller; `run` never installs torch. pip
+installs nothing but wheels whose hashes stand in a lock, and asks for no package that a lock does not name.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 MARKER = VENV / "dewpoint.json"
 LOCKS = {"run": ROOT / "requirements" / "run.txt", "dev": ROOT / "requirements" / "dev.txt"}
+OTHER_BUILDS, TORCH_CUDA = (ROOT / "requirements" / name for name in ("other-builds.txt", "torch-cuda.txt"))
 DISK_BYTES = {"run": 1_500_000_000, "dev": 4_000_000_000}
+CUDA_BYTES = 8_000_000_000  # of what the package index's torch for Linux needs besides
 PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
 # Debian's package, and the file in it that the loader looks for.
 QT_PAIRS = """
@@ -42,6 +45,7 @@ QT_PAIRS = """
     libxcb-keysyms1=libxcb-keysyms.so.1 libxcb-shape0=libxcb-shape.so.0
 """
 QT_LIBRARIES = dict(pair.split("=") for pair in QT_PAIRS.split())
+NO_HASH = re.compile(r"DO NOT MATCH THE HASHES|none of the hashes|Hashes are required", re.IGNORECASE)
 NO_DISK = re.compile(r"No space left on device|\[Errno 28\]|not enough space on the disk")
 NO_NETWORK = re.compile(r"NewConnectionError|NameResolutionError|Connect(ion)?TimeoutError|ReadTimeoutError|ProxyError")
 # Prints the packages that an interrupted pip left half unpacked, one "name==version" a line.
@@ -52,6 +56,17 @@ for dist in importlib.metadata.distributions():
     files = [(dist.locate_file(name), int(size)) for name, _, size in rows if size]
     if dist.metadata and (not rows or any(not file.is_file() or file.stat().st_size != size for file, size in files)):
         print(f"{dist.metadata['Name']}=={dist.version}")
+"""
+
+
+# Prints what the installed torch needs and is not there: NVIDIA's packages, if it is the build of the package index.
+TORCH_LACKS = """
+import importlib.metadata
+from packaging.requirements import Requirement
+there = {dist.name.lower().replace("_", "-") for dist in importlib.metadata.distributions()}
+for need in map(Requirement, importlib.metadata.requires("torch") or []):
+    if (need.marker is None or need.marker.evaluate({"extra": ""})) and need.name.lower() not in there:
+        print(need.name)
 """
 
 
@@ -148,18 +163,67 @@ def prepare(command: str) -> None:
     write_marker(kind, "installing")
     if marker.get("state") == "installing":
         found = subprocess.run([str(venv_program("python")), "-c", DAMAGED], capture_output=True, text=True, check=True)
-        if damaged := found.stdout.split():
-            pip_install(["--force-reinstall", "--no-deps", *damaged], len(damaged))
-    total = sum(1 for line in LOCKS[kind].read_text("utf-8").splitlines() if line and not line.startswith("#"))
-    say(f"Installing {total} packages from requirements/{LOCKS[kind].name} ...")
-    pip_install(["-r", str(LOCKS[kind])], total)
+        if damaged := locked(LOCKS[kind], found.stdout.split()):
+            again = VENV / "damaged.txt"
+            again.write_text("\n".join(damaged), "utf-8")
+            pip_install(["--force-reinstall", "-r", str(again)], len(damaged))
+    if kind == "dev":
+        install_from_disk()
+    install_lock(LOCKS[kind])
+    if kind == "dev":
+        install_cuda()
     write_marker(kind, "done")
+
+
+def locked(lock: Path, names: list[str] | None = None) -> list[str]:
+    """The entries of a lock, each with its hashes: all, or those of the packages "name==version" in `names`."""
+    entries = re.findall(r"^[a-z0-9].*(?:\n +--hash.*)*", lock.read_text("utf-8"), flags=re.MULTILINE)
+    if names is None:
+        return entries
+    wanted = {re.sub("[-_.]+", "-", name.partition("==")[0]).lower() for name in names}
+    return [entry for entry in entries if entry.partition("==")[0] in wanted]
+
+
+def install_lock(lock: Path) -> None:
+    """Install all that a lock names."""
+    total = len(locked(lock))
+    say(f"Installing {total} packages from requirements/{lock.name} ...")
+    pip_install(["-r", str(lock)], total)
+
+
+def install_from_disk() -> None:
+    """Install a known build that this machine has on its disk; where it has none, the package index has another."""
+    command = [*pip_command(), "--quiet", "--no-index", "-r", str(OTHER_BUILDS)]
+    if not subprocess.run(command, check=False, capture_output=True).returncode:
+        say("Installed the build of PyTorch that this machine has on its disk.")
+
+
+def torch_lacks() -> list[str]:
+    """What the installed torch needs and is not there."""
+    command = [str(venv_program("python")), "-c", TORCH_LACKS]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def install_cuda() -> None:
+    """Install what torch needs where pip had to take a build that cannot do without it."""
+    if not torch_lacks():
+        return
+    if (free := shutil.disk_usage(ROOT).free) < CUDA_BYTES:
+        raise SetupError(
+            f"PyTorch with CUDA needs {CUDA_BYTES / 1e9:.1f} GB more, but only {free / 1e9:.1f} GB are free in {ROOT}."
+        )
+    install_lock(TORCH_CUDA)
+
+
+def pip_command() -> list[str]:
+    """The command that installs what has the right hash, and nothing else."""
+    command = [str(venv_program("python")), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    return [*command, "--require-hashes", "--no-deps", "--only-binary", ":all:"]
 
 
 def pip_install(arguments: list[str], total: int) -> None:
     """Run pip, one line a package."""
-    command = [str(venv_program("python")), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    command += ["--progress-bar", "off", "--no-warn-script-location", *arguments]
+    command = [*pip_command(), "--progress-bar", "off", "--no-warn-script-location", *arguments]
     lines: list[str] = []
     count, start = 0, time.monotonic()
     env = {**os.environ, "PYTHONUTF8": "1"}
@@ -184,7 +248,9 @@ def failure(what: str, lines: list[str]) -> SetupError:
     output = "\n".join(lines)
     if NO_DISK.search(output):
         return SetupError("The disk is full: free some space, then run the same command again.")
-    if NO_NETWORK.search(output):
+    if NO_HASH.search(output):
+        what = "A package that came is not the one that the lock names, so nothing was installed"
+    elif NO_NETWORK.search(output):
         return SetupError("The package server cannot be reached: check the network, then run the same command again.")
     return SetupError("\n".join([*lines[-15:], f"{what}; its last lines stand above."]))
 

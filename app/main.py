@@ -22,6 +22,7 @@ from app.base.errors import AppError, ErrorReport, report_from_exception
 from app.base.log import install_exception_hooks, setup_logging, shutdown_logging
 from app.base.paths import AppPaths
 from app.base.settings_file import SettingsFile
+from app.bridge.background import leave_if_given_up
 from app.bridge.chat import ChatController
 from app.bridge.engines import Engines
 from app.bridge.first_window import FirstWindow, StartRequest, first_window
@@ -191,7 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parts = build(application, paths, stack, options.model, options.backend)
         except AppError as exc:
             return _refuse(report_from_exception(exc), options.smoke is not None)
-        return _run(application, parts, first, options, started, stack)
+        status = _run(application, parts, first, options, started, stack)
+    leave_if_given_up(status)
+    return status
 
 
 def new_application() -> QApplication:

@@ -59,7 +59,7 @@ def lock_file(name: str) -> Path:
 def compile_lock(uv: str, name: str, recipe: Recipe, scratch: Path) -> None:
     """Write one lock."""
     replaced = {override.partition("==")[0] for override in recipe.overrides}
-    pins = (ROOT / recipe.versions).read_text("utf-8").splitlines()
+    pins = re.findall(r"^[a-z0-9][^\\\n]*", (ROOT / recipe.versions).read_text("utf-8"), flags=re.MULTILINE)
     constraints, overrides = scratch / "constraints.txt", scratch / "overrides.txt"
     constraints.write_text("\n".join(pin for pin in pins if pin.partition("==")[0] not in replaced), "utf-8")
     overrides.write_text("\n".join(recipe.overrides), "utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import namedtuple
@@ -14,6 +15,8 @@ import pytest
 
 import dev
 
+HASH = "--hash=sha256:" + "0" * 64
+
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -22,11 +25,13 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "requirements").mkdir(parents=True)
     locks = {kind: root / "requirements" / f"{kind}.txt" for kind in ("run", "dev")}
     for kind, path in locks.items():
-        path.write_text(f"# made by a test\nalpha==1\n{kind}==2\n", "utf-8")
+        path.write_text(f"# made by a test\nalpha==1 \\\n    {HASH}\n{kind}-set==2 \\\n    {HASH}\n", "utf-8")
     monkeypatch.setattr(dev, "ROOT", root)
     monkeypatch.setattr(dev, "VENV", root / ".venv")
     monkeypatch.setattr(dev, "MARKER", root / ".venv" / "dewpoint.json")
     monkeypatch.setattr(dev, "LOCKS", locks)
+    monkeypatch.setattr(dev, "TORCH_CUDA", root / "requirements" / "torch-cuda.txt")
+    dev.TORCH_CUDA.write_text(f"nvidia-x==3 \\\n    {HASH}\n", "utf-8")
     monkeypatch.setattr(dev, "DISK_BYTES", {"run": 0, "dev": 0})
     return root
 
@@ -40,6 +45,8 @@ def installs(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     python.touch()
     monkeypatch.setattr(dev, "venv_works", lambda: True)
     monkeypatch.setattr(dev, "pip_install", lambda arguments, _total: calls.append(arguments))
+    monkeypatch.setattr(dev, "torch_lacks", list)
+    monkeypatch.setattr(dev, "install_from_disk", lambda: None)
     return calls
 
 
@@ -122,13 +129,85 @@ def test_an_interrupted_installation_goes_on(
     assert marker()["state"] == "installing"
 
     def damaged(*_args: Any, **_kwargs: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess([], 0, "half==1.0\n", "")
+        return subprocess.CompletedProcess([], 0, "Dev_Set==2\nalpha==0.9\nnot-ours==1.0\n", "")
 
     monkeypatch.setattr(subprocess, "run", damaged)
     dev.prepare("run")
     assert "interrupted; going on" in capsys.readouterr().out
-    assert installs == [["--force-reinstall", "--no-deps", "half==1.0"], ["-r", str(dev.LOCKS["dev"])]]
+    again = dev.VENV / "damaged.txt"
+    assert installs == [["--force-reinstall", "-r", str(again)], ["-r", str(dev.LOCKS["dev"])]]
+    entries = dev.locked(dev.LOCKS["dev"])
+    assert again.read_text("utf-8").split("\n") == "\n".join(entries).split("\n"), "with the lock's versions and hashes"
     assert marker()["state"] == "done"
+
+
+def test_pip_is_told_to_check_hashes_and_to_build_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    popen = subprocess.Popen
+
+    def fake(command: list[str], **options: Any) -> subprocess.Popen[str]:
+        asked.append(command)
+        return popen([sys.executable, "-c", ""], **options)
+
+    monkeypatch.setattr(subprocess, "Popen", fake)
+    dev.pip_install(["-r", "run.txt"], 2)
+    assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(asked[0])
+
+
+@pytest.mark.parametrize("lock", ["run", "dev", "torch-cuda", "other-builds"])
+def test_every_line_of_a_lock_has_hashes(lock: str) -> None:
+    text = (Path(dev.__file__).parent / "requirements" / f"{lock}.txt").read_text("utf-8")
+    body = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE)
+    assert re.fullmatch(r"([a-z0-9-]+==[\w.+]+( ; [^\n]+?)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n)+", body)
+    assert "://" not in text
+
+
+def test_a_torch_that_needs_more_gets_it(installs: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package index's torch for Linux; the CPU build and that for Windows need nothing."""
+    monkeypatch.setattr(dev, "torch_lacks", lambda: ["nvidia-x"])
+    monkeypatch.setattr(dev, "CUDA_BYTES", 0)
+    dev.prepare("run")
+    assert len(installs) == 1, "the program itself has no torch"
+    dev.prepare("test")
+    assert installs[1:] == [["-r", str(dev.LOCKS["dev"])], ["-r", str(dev.TORCH_CUDA)]]
+
+
+def test_a_build_on_the_disk_comes_first_and_is_checked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[list[str]] = []
+
+    def fake(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, len(asked) - 1)
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    dev.install_from_disk()
+    assert {"--require-hashes", "--no-index", str(dev.OTHER_BUILDS)} <= set(asked[0])
+    assert "on its disk" in capsys.readouterr().out
+    dev.install_from_disk()
+    assert not capsys.readouterr().out, "there is none: nothing is wrong"
+
+
+def test_a_torch_that_needs_more_than_the_disk_has(installs: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dev, "torch_lacks", lambda: ["nvidia-x"])
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: usage(9, 9, 2_000_000_000))
+    with pytest.raises(dev.SetupError, match=r"8\.0 GB more, but only 2\.0 GB are free"):
+        dev.prepare("test")
+
+
+def test_what_a_torch_lacks_is_read_from_its_own_words(tmp_path: Path) -> None:
+    info = tmp_path / "torch-9.dist-info"
+    info.mkdir()
+    needs = ["nvidia-cublas==1", "numpy; extra == 'more'", "never-there; sys_platform == 'nowhere'", "packaging"]
+    lines = [f"Requires-Dist: {need}" for need in needs]
+    (info / "METADATA").write_text(
+        "\n".join(["Metadata-Version: 2.1", "Name: torch", "Version: 9", *lines, ""]), "utf-8"
+    )
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n" + dev.TORCH_LACKS
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["nvidia-cublas"]
 
 
 def test_damaged_packages_are_found(tmp_path: Path) -> None:
@@ -160,6 +239,10 @@ def test_a_broken_marker_counts_as_none(installs: list[list[str]]) -> None:
     [
         ("OSError: [Errno 28] No space left on device", "The disk is full"),
         ("NewConnectionError('...: Failed to establish a new connection')", "The package server cannot be reached"),
+        (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",
+            "is not the one that the lock names",
+        ),
         ("ERROR: something else", "something else\npip failed; its last lines stand above"),
     ],
 )

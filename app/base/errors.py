@@ -28,6 +28,13 @@ class KnownAppError(AppError):
     known = True
 
 
+class StoppedError(AppError):
+    """The user stopped it; nobody is to blame, and nothing is shown."""
+
+    def __init__(self, user_text: str = "", hint: str = "") -> None:
+        super().__init__(user_text, hint)
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorReport:
     """What the window shows of an error.
@@ -47,7 +54,7 @@ class ErrorReport:
 
 def report_from_exception(exc: BaseException) -> ErrorReport:
     """What to tell the user about `exc`."""
-    if isinstance(exc, KeyboardInterrupt):
+    if isinstance(exc, KeyboardInterrupt | StoppedError):
         return ErrorReport("cancelled", "", "")
     if isinstance(exc, DewpointError) and exc.known:
         return ErrorReport("known", exc.user_text, exc.hint)

@@ -5,6 +5,8 @@ The only file that starts threads.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -19,6 +21,7 @@ from app.base.log import get_logger
 News = Callable[[], Generator[object, None, None]]
 
 _log = get_logger("bridge")
+_given_up: list[BackgroundThread] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class _Worker(QObject):
                 _log.exception("task %d", task.number)
             else:
                 _log.info("task %d: %s", task.number, exc)
-            ended = TaskEnded(stopped=task.cancel.is_set(), report=report)
+            ended = TaskEnded(task.cancel.is_set(), report if report.kind != "cancelled" else None)
         self.event_arrived.emit(TaskEvent(task.number, ended))
 
     @Slot()
@@ -162,6 +165,19 @@ class BackgroundThread(QObject):
             time.sleep(0.005)
         return True
 
+    def end(self, seconds: float) -> bool:
+        """Wait for its end; False if it does not end in time and is given up: nobody waits for it again.
+
+        What hangs in the system (a drive that does not answer) cannot be interrupted by anybody.
+        """
+        if self in _given_up:
+            return False
+        if self.wait(seconds):
+            return True
+        _log.error("the thread %s did not end and is given up", self._name)
+        _given_up.append(self)
+        return False
+
     def on_worker_event(self, arrived: TaskEvent) -> None:
         """In the window's thread: forget ended tasks, pass the event on."""
         if isinstance(arrived.event, TaskEnded):
@@ -178,3 +194,11 @@ class BackgroundThread(QObject):
         self._thread.setObjectName(self._name)
         self._worker.moveToThread(self._thread)
         self._thread.start()
+
+
+def leave_if_given_up(status: int) -> None:
+    """End the process here and now if a thread was given up: Qt ends a program that takes a running thread down."""
+    if _given_up:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)

@@ -22,7 +22,7 @@ from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWork
 
 POLITE_SECONDS = 4.0  # a build looks at its cancel event twice a second
 FORCED_SECONDS = 4.0
-LOOK_SECONDS = 30.0  # a look cannot be interrupted
+LOOK_SECONDS = 5.0  # a look that hangs in a driver or at a drive is given up then
 MODEL_PROCESS = "dewpoint-model"  # of a chat; it has an owner of its own
 
 _log = get_logger("bridge")
@@ -108,11 +108,8 @@ class Engines(QObject):
         if not ended:
             _log.info("the build did not end in time and is killed")
             kill_children()
-            ended = self._long.wait(FORCED_SECONDS)
-        ended = self._quick.wait(LOOK_SECONDS) and ended
-        if not ended:
-            _log.error("an engine thread did not end")
-        return ended
+            ended = self._long.end(FORCED_SECONDS)
+        return self._quick.end(LOOK_SECONDS) and ended
 
     # -- what comes back --------------------------------------------------------------------------------------------
 

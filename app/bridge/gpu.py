@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.base.log import get_logger
 from app.bridge.background import BackgroundThread, News, Task, TaskEnded, TaskEvent
 from app.gpu.values import (
     GpuEnd,
@@ -35,9 +34,7 @@ if TYPE_CHECKING:
     from app.library.services import LibraryServices
 
 POLITE_SECONDS = 8.0  # the program that fetches gets some of them
-LOOK_SECONDS = 30.0
-
-_log = get_logger("bridge")
+LOOK_SECONDS = 5.0  # a look that hangs in a driver is given up then
 
 
 class GpuAddon(QObject):
@@ -129,11 +126,8 @@ class GpuAddon(QObject):
         """End the threads; False if one did not end in time."""
         if not self._closed:
             self.cancel_all()
-        ended = self._long.wait(POLITE_SECONDS)
-        ended = self._quick.wait(LOOK_SECONDS) and ended
-        if not ended:
-            _log.error("a thread of the GPU add-on did not end")
-        return ended
+        ended = self._long.end(POLITE_SECONDS)
+        return self._quick.end(LOOK_SECONDS) and ended
 
     # -- what comes back --------------------------------------------------------------------------------------------
 

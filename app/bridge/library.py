@@ -1,6 +1,7 @@
 """What is being done with models, seen from the window: downloads in one thread, checks and moves in another.
 
-Short questions (a look, an offer, a removal) have a third thread, so that the page answers while a download runs.
+Short questions (a look, a removal) have a third thread, so that the page answers while a download runs, and questions
+to the Hub a fourth: a server that does not answer keeps nothing else waiting, and can be given up.
 Whoever closes the page stops nothing; closing the window does, and what is on the disk is kept.
 """
 
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from app.base.log import get_logger
 from app.bridge.background import BackgroundThread, News, Task, TaskEnded, TaskEvent
 from app.library.queue import DownloadQueue, Ended
 from app.library.services import LibraryServices
@@ -39,9 +39,7 @@ if TYPE_CHECKING:
     from app.library.tasks import LibraryTasks
 
 POLITE_SECONDS = 6.0
-LOOK_SECONDS = 40.0  # a question to the Hub cannot be interrupted; it gives up by itself
-
-_log = get_logger("bridge")
+LOOK_SECONDS = 5.0  # a look that hangs in the system, at a drive that does not answer, is given up then
 
 
 class Library(QObject):
@@ -86,13 +84,15 @@ class Library(QObject):
         self._queue = DownloadQueue(services)
         self._numbers = itertools.count(1)
         self._quick = BackgroundThread("model looks", self)
+        self._hub = BackgroundThread("hub questions", self)
         self._downloads = BackgroundThread("model downloads", self)
         self._long = BackgroundThread("model work", self)
-        self._questions: set[int] = set()
+        self._questions: dict[int, Task] = {}
         self._closing = threading.Event()
         self._task: Task | None = None
         self._ended: dict[int, Ended] = {}  # by the look that comes before they are told
         self._quick.event_arrived.connect(self.on_quick_event)
+        self._hub.event_arrived.connect(self.on_quick_event)
         self._downloads.event_arrived.connect(self.on_download_event)
         self._long.event_arrived.connect(self.on_work_event)
 
@@ -104,11 +104,18 @@ class Library(QObject):
 
     def ask(self, text: str) -> None:
         """Ask the Hub about a model; the answer is `offered` or `problem`."""
-        self._ask(lambda: self._tasks().ask(text))
+        cancel = threading.Event()
+        self._ask(lambda: self._tasks().ask(text, cancel), cancel)
 
     def refresh(self) -> None:
         """Ask the Hub for new sizes of the list; the answer is `refreshed` or `problem`."""
-        self._ask(lambda: self._tasks().refresh())
+        cancel = threading.Event()
+        self._ask(lambda: self._tasks().refresh(cancel), cancel)
+
+    def stop_asking(self) -> None:
+        """Nobody wants to know any more; what is asked of the Hub ends within a moment, and nothing is answered."""
+        for task in self._questions.values():
+            task.cancel.set()
 
     def accept(self, offer: DownloadOffer) -> None:
         """The user accepted the licence: download."""
@@ -188,19 +195,17 @@ class Library(QObject):
         """The window closes: let everything end soon."""
         self._closing.set()
         self._queue.stop()
-        for thread in (self._quick, self._downloads, self._long):
+        for thread in (self._quick, self._hub, self._downloads, self._long):
             thread.close()
 
     def shut_down(self) -> bool:
         """End the threads; False if one did not end in time."""
         if not self._closing.is_set():
             self.cancel_all()
-        ended = self._downloads.wait(POLITE_SECONDS)
-        ended = self._long.wait(POLITE_SECONDS) and ended
-        ended = self._quick.wait(LOOK_SECONDS) and ended
-        if not ended:
-            _log.error("a model thread did not end")
-        return ended
+        ended = self._downloads.end(POLITE_SECONDS)
+        ended = self._long.end(POLITE_SECONDS) and ended
+        ended = self._hub.end(LOOK_SECONDS) and ended
+        return self._quick.end(LOOK_SECONDS) and ended
 
     # -- how a model is doing ---------------------------------------------------------------------------------------
 
@@ -240,7 +245,7 @@ class Library(QObject):
             case TaskEnded(_, report):
                 self._tell_end(arrived.number)  # where the look failed
                 if arrived.number in self._questions:
-                    self._questions.discard(arrived.number)
+                    del self._questions[arrived.number]
                     self.asking_changed.emit(bool(self._questions))
                 if report is not None:
                     self.problem.emit(report)
@@ -287,16 +292,18 @@ class Library(QObject):
 
         return LibraryTasks(self.services)
 
-    def _new_task(self, start: News) -> Task:
-        return Task(next(self._numbers), start, threading.Event())
+    def _new_task(self, start: News, cancel: threading.Event | None = None) -> Task:
+        return Task(next(self._numbers), start, cancel or threading.Event())
 
     def _do(self, start: News) -> Task:
         task = self._new_task(start)
         self._quick.do(task)
         return task
 
-    def _ask(self, start: News) -> None:
-        self._questions.add(self._do(start).number)
+    def _ask(self, start: News, cancel: threading.Event) -> None:
+        task = self._new_task(start, cancel)
+        self._questions[task.number] = task
+        self._hub.do(task)
         self.asking_changed.emit(True)
 
     def _begin(self, work: ModelWork, start: News, cancel: threading.Event) -> None:

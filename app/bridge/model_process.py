@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -25,6 +25,9 @@ from app.library.answering import ModelChoice
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, ModelReady, PromptMeasured
 from inference.params import GenerationRequest
 from inference.stats import RunStats
+
+if TYPE_CHECKING:  # numpy comes with it
+    from inference.denoising.denoise import CancelFlag
 
 POLL_MS = 16
 CLOSE_SECONDS = 0.6
@@ -47,7 +50,7 @@ class ModelProcess(Protocol):
     def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
         """Answer a request; the last event is Finished or Failed."""
 
-    def measure(self, request: GenerationRequest) -> Iterator[Event]:
+    def measure(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
         """Say how long the newest message is; the last event is PromptMeasured or Failed."""
 
     def kill(self) -> None:
@@ -113,9 +116,19 @@ class NewestDraft:
 class ModelWorker:
     """Owns the model process, in the thread."""
 
-    def __init__(self, factory: ModelProcessFactory, drafts: LatestSlot[NewestDraft]) -> None:
+    def __init__(
+        self, factory: ModelProcessFactory, drafts: LatestSlot[NewestDraft], stop_wanted: Callable[[], bool]
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            factory: Makes processes.
+            drafts: Where drafts go.
+            stop_wanted: Whether a task that waits behind a measurement was told to stop.
+        """
         self._factory = factory
         self._drafts = drafts
+        self._stop_wanted = stop_wanted
         self._process: ModelProcess | None = None
         self._loading: ModelProcess | None = None
 
@@ -161,8 +174,8 @@ class ModelWorker:
         if self._process is None:
             yield Failed(chat_texts.NO_MODEL, chat_texts.NO_MODEL_HINT, known=True)
             return
-        if isinstance(task, MeasureTask):  # nobody waits for it; a cancel would kill a process that measures for long
-            yield from self._whole(task, self._process.measure(task.request))
+        if isinstance(task, MeasureTask):  # forgetting it ends nothing; stopping what waits behind it does
+            yield from self._whole(task, self._process.measure(task.request, _Flag(self._stop_wanted)))
         else:
             yield from self._whole(task, self._process.generate(task.request, task.cancel))
 
@@ -186,6 +199,16 @@ class ModelWorker:
         return last
 
 
+class _Flag:
+    """A cancel flag that is asked elsewhere."""
+
+    def __init__(self, is_set: Callable[[], bool]) -> None:
+        self._is_set = is_set
+
+    def is_set(self) -> bool:
+        return self._is_set()
+
+
 class ModelThread(QObject):
     """Owns the thread and the worker in it.
 
@@ -201,8 +224,9 @@ class ModelThread(QObject):
         super().__init__(parent)
         self._numbers = itertools.count(1)
         self._tasks: dict[int, ModelTask] = {}
+        self._closing_down = False
         self._drafts: LatestSlot[NewestDraft] = LatestSlot()
-        self._worker = ModelWorker(factory, self._drafts)
+        self._worker = ModelWorker(factory, self._drafts, self._stop_wanted)
         self._thread = BackgroundThread("model process", self, self._worker.close)
         self._thread.event_arrived.connect(self.on_task_event)
         self._poll = QTimer(self)
@@ -241,14 +265,13 @@ class ModelThread(QObject):
     def shut_down(self) -> bool:
         """End the process and the thread: politely, then by force; False if even that did not help."""
         self._poll.stop()
+        self._closing_down = True
         self.cancel_all()
         self._thread.close(cancel=False)  # its tasks come to an end of their own: theirs is the closing event
         if not self._thread.wait(POLITE_SECONDS):
             _log.info("the model process did not end in time and is killed")
             self._worker.kill_processes()
-            if not self._thread.wait(FORCED_SECONDS):
-                _log.error("the worker thread did not end")
-                return False
+            return self._thread.end(FORCED_SECONDS)
         return True
 
     def on_poll_due(self) -> None:
@@ -276,6 +299,12 @@ class ModelThread(QObject):
         self._tasks[task.number] = task
         # The worker looks at no cancel of its own: a task that is cancelled goes on until its closing event is there.
         self._thread.do(Task(task.number, lambda: self._worker.events(task), threading.Event()))
+
+    def _stop_wanted(self) -> bool:
+        """In the thread: whether an answer or a model that waits was told to stop, or the window closes."""
+        return self._closing_down or any(
+            task.cancel.is_set() for task in tuple(self._tasks.values()) if not isinstance(task, MeasureTask)
+        )
 
     def _flush(self, block: int) -> None:
         draft = self._drafts.take()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PERIOD, RETRY = timedelta(days=7), timedelta(days=1)
 LOOK_MS = 8_000  # after the start: the window, the model and the first answer come first
 AGAIN_MS = 3_600_000
-POLITE_SECONDS = 45.0  # a question cannot be interrupted; it gives up by itself
+POLITE_SECONDS = 6.0  # a question ends at once; a package may be being hashed
 WORKING = (UpdateState.ASKING, UpdateState.FETCHING, UpdateState.CHECKING)
 
 _log = get_logger("bridge")
@@ -70,7 +70,7 @@ class Updates(QObject):
         self._answer: Found | None = None
         self._nobody = False  # nobody could be asked
         self._unasked = False
-        self._not_before: datetime | None = None  # the weekly look failed: not again before this
+        self._not_before: datetime | None = None  # the weekly look failed, or was stopped: not again before this
         self._weekly = preferences.settings.update_check == "weekly"
         self._closed = False
         self._timer = QTimer(self)
@@ -99,8 +99,8 @@ class Updates(QObject):
             self._do(lambda: self._tasks().fetch(found, cancel), cancel)
 
     def stop(self) -> None:
-        """Stop the download; what is fetched is kept."""
-        if self.status.state is UpdateState.FETCHING and self._task is not None:
+        """Stop the download, and keep what is fetched; or stop asking."""
+        if self.status.state in (UpdateState.ASKING, UpdateState.FETCHING) and self._task is not None:
             self._task.cancel.set()
             self._set(stopping=True)
 
@@ -121,10 +121,7 @@ class Updates(QObject):
         """End the thread; False if it did not end in time."""
         if not self._closed:
             self.cancel_all()
-        ended = self._thread.wait(POLITE_SECONDS)
-        if not ended:
-            _log.error("the thread of the updates did not end")
-        return ended
+        return self._thread.end(POLITE_SECONDS)
 
     # -- what comes back --------------------------------------------------------------------------------------------
 
@@ -137,7 +134,7 @@ class Updates(QObject):
             self._ask()
 
     def on_settings_changed(self, settings: Settings) -> None:
-        """The offline switch stops a download; whoever switches the weekly look on wants to know soon."""
+        """The offline switch stops what goes on; whoever switches the weekly look on wants to know soon."""
         if settings.offline:
             self.stop()
         weekly, self._weekly = self._weekly, settings.update_check == "weekly"
@@ -161,9 +158,9 @@ class Updates(QObject):
                 self._on_path(path)
             case TransferFinished() | TransferStopped() | Verifying():
                 pass
-            case TaskEnded(_, report):
+            case TaskEnded(stopped, report):
                 self._task = None
-                self._on_ended(report)
+                self._on_ended(stopped, report)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -180,8 +177,9 @@ class Updates(QObject):
     def _ask(self) -> None:
         if self.status.state not in WORKING and not self._closed:
             self._answer, self._nobody = None, False
-            self._set(state=UpdateState.ASKING, report=None)
-            self._do(lambda: self._tasks().ask())
+            cancel = threading.Event()
+            self._set(state=UpdateState.ASKING, stopping=False, report=None)
+            self._do(lambda: self._tasks().ask(cancel), cancel)
 
     def _on_path(self, path: Path) -> None:
         found = self.status.found
@@ -190,10 +188,14 @@ class Updates(QObject):
         elif found is not None:
             self.status = dataclasses.replace(self.status, found=dataclasses.replace(found, fetched=path))
 
-    def _on_ended(self, report: ErrorReport | None) -> None:
+    def _on_ended(self, stopped: bool, report: ErrorReport | None) -> None:
         """A task is through: what it brought decides how it goes on."""
         found = self.status.found
-        if self.status.state is UpdateState.ASKING:
+        if self.status.state is UpdateState.ASKING and stopped:
+            self._unasked = False
+            self._not_before = datetime.now(UTC) + RETRY
+            self._rest(found, None)
+        elif self.status.state is UpdateState.ASKING:
             self._on_answered(report)
         elif self.status.state is UpdateState.CHECKING and report is not None and found is not None:
             self._rest(dataclasses.replace(found, fetched=None), report)  # it is not what it was: fetch it again

@@ -11,6 +11,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
+
 from app.base.errors import KnownAppError
 from app.base.log import get_logger
 from app.gpu import folders, texts
@@ -24,6 +26,9 @@ POLL_SECONDS = 0.2
 END_SECONDS = 5.0
 RESERVE = 100_000_000  # bytes that stay free
 OUTPUT_TAIL = 6000
+# A hash is known when a file is whole; until then a server could fill the disk, or the fetcher with an endless index.
+MOST_SHARE = 1.5
+MOST_MEMORY = 3_000_000_000
 
 _log = get_logger("gpu")
 
@@ -79,13 +84,23 @@ def _fetched(
             if cancel.wait(POLL_SECONDS):
                 return
             network.check()
-            done = max(done, min(0.99, folders.bytes_below(part) / needed))  # what is moved is counted once
+            there = folders.bytes_below(part)
+            if there > needed * MOST_SHARE + RESERVE or _memory_of(program) > MOST_MEMORY:
+                raise KnownAppError(texts.TOO_MUCH, texts.WRONG_HASH_HINT)
+            done = max(done, min(0.99, there / needed))  # what is moved is counted once
     finally:
         _end(program)
     if program.returncode != 0:
         text = log.read_bytes()[-OUTPUT_TAIL:].decode("utf-8", "replace")
         _log.info("%s ended with %s: %s", fetcher.name, program.returncode, text[-1000:])
         raise trouble(text, needed + RESERVE)
+
+
+def _memory_of(program: subprocess.Popen[bytes]) -> int:
+    try:
+        return int(psutil.Process(program.pid).memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 def _end(program: subprocess.Popen[bytes]) -> None:

@@ -21,6 +21,7 @@ NO_RECIPE = "This copy of Dewpoint does not say what TensorRT for RTX consists o
 NO_RECIPE_HINT = "Install Dewpoint again."
 WRONG_HASH = "A file that came is not the one that Dewpoint expects. It was refused, and nothing was installed."
 WRONG_HASH_HINT = "Try again. If it happens again, a proxy or a mirror on the way changes files."
+TOO_MUCH = "Far more came than Dewpoint asked for, so it was stopped, and nothing was installed."
 UNREACHABLE = "The package index cannot be reached, so nothing was installed."
 UNREACHABLE_HINT = "Check this computer's connection and its proxy (HTTPS_PROXY), and try again."
 NOT_OFFERED = "The package index does not have the files that Dewpoint asks for, so nothing was installed."

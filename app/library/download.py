@@ -38,20 +38,24 @@ RATE_BYTES = 20_000_000  # of a download that tell how fast the line is
 _log = get_logger("models")
 
 
-def offer(services: LibraryServices, text: str, revision: str | None = None) -> DownloadOffer:
+def offer(
+    services: LibraryServices, text: str, revision: str | None = None, cancel: threading.Event | None = None
+) -> DownloadOffer:
     """Ask the Hub about a model; nothing is downloaded.
 
     Args:
         services: Folders, network and database.
         text: "owner/name", or the address of its page.
         revision: Branch, tag or commit; the main branch if left out.
+        cancel: Set it (from any thread) to go on without an answer.
 
     Raises:
         HubError: It cannot be told, there is no such model, or it is of another kind.
         OfflineError: The program stays offline.
+        StoppedError: `cancel` was set.
     """
     address = repo_address(text)
-    remote = services.hub.look(address.repo, revision or address.revision or None)
+    remote = services.hub.look(address.repo, revision or address.revision or None, cancel)
     if remote.config is None:
         raise HubError(texts.adapter(remote.repo, remote.base), texts.ADAPTER_HINT)
     entry = entry_of(services, remote.repo) if not remote.asked else None
@@ -71,7 +75,8 @@ def offer(services: LibraryServices, text: str, revision: str | None = None) -> 
         problem = ErrorReport("known", *texts.no_room(missing, free, folder))
     title = entry.title if entry is not None else remote.name
     terms = entry.terms if entry is not None else ""
-    return DownloadOffer(remote, title, services.hub.licence_text(remote), terms, fit, folder, missing, free, problem)
+    licence = services.hub.licence_text(remote, cancel)
+    return DownloadOffer(remote, title, licence, terms, fit, folder, missing, free, problem)
 
 
 def accept(services: LibraryServices, accepted: DownloadOffer) -> ModelRecord:
@@ -170,18 +175,19 @@ def resume(services: LibraryServices, record: ModelRecord) -> None:
     services.library.set_download(record.id, DownloadState.QUEUED)
 
 
-def refresh(services: LibraryServices) -> Generator[CatalogueEntry, None, None]:
+def refresh(services: LibraryServices, cancel: threading.Event | None = None) -> Generator[CatalogueEntry, None, None]:
     """Ask the Hub for sizes and versions of the models in the list; yields each when it is known.
 
     Raises:
         HubError: One of them cannot be told; the others were asked all the same, and what was learned is kept.
         OfflineError: The program stays offline.
+        StoppedError: `cancel` was set; what was learned is kept.
     """
     services.paths.ensure()
     problem: HubError | None = None
     for entry in catalogue.shipped_entries():
         try:
-            size, revision, gated = services.hub.size_of(entry.repo)
+            size, revision, gated = services.hub.size_of(entry.repo, cancel)
         except UnreachableError:
             raise
         except HubError as exc:

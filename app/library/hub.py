@@ -8,6 +8,7 @@ file of a download belongs to the same state of the repository.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,19 +18,22 @@ from urllib.parse import quote, unquote
 
 from app.base.errors import KnownAppError
 from app.base.files import parse_json
+from app.base.graphemes import shortened
 from app.base.paths import resources_folder
 from app.library import texts
 from app.library.access_token import TokenStore
 from app.library.manifest import ModelFile
-from app.network.client import Network
-from app.network.errors import foreign_trouble, status_trouble, trouble
+from app.network.client import TIMEOUT_SECONDS, Network
+from app.network.errors import AnswerError, foreign_trouble, status_trouble, trouble
+from app.network.limits import CONFIG, FILE_LIST, LICENCE, Limit
 from app.transfers.values import Digest, RemoteFile
 from inference.config import ModelConfig, model_config_from_dicts
 from inference.errors import ModelFolderError
 from trt_engines.weights.index import WHOLE
 
 if TYPE_CHECKING:
-    from huggingface_hub import ModelInfo
+    import httpx2
+    from huggingface_hub import HfApi, ModelInfo
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -48,7 +52,12 @@ _WANTED = re.compile(
 _LEFT_OUT = re.compile(r"\.|consolidated|optimizer|trainer_state|adapter_model|dewpoint-", re.IGNORECASE)
 _WEIGHTS = re.compile(r"\.safetensors(\.index\.json)?$")
 _LICENCE_FILE = re.compile(r"^(LICENSE|LICENCE)(\.txt|\.md)?$", re.IGNORECASE)
-_SMALL = 4_000_000  # bytes of a file that is read at once
+MOST_FILES = 5_000  # that a download takes
+LONGEST_NAME = 240
+LARGEST_FILE = 2**48  # bytes
+LONGEST_LICENCE, LONGEST_LINK = 80, 500
+# What `huggingface_hub` raises where an answer has another shape than the Hub's.
+ODD_ANSWERS = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
 
 
 class HubError(KnownAppError):
@@ -96,6 +105,31 @@ class RemoteModel:
     def size(self) -> int:
         """Bytes of the download."""
         return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What the Hub's own answer comes to: plain values, each within its range.
+
+    Attributes:
+        repo: "owner/name", as the Hub writes it.
+        commit: 40 hexadecimal digits.
+        files: Those that a download might take: name, and size and digest, or None where the Hub names none.
+        count: How many files there are in all.
+        other_format: What weights of other programs are called; "" if there are none.
+        licence: Its name.
+        licence_link: Where to read it; may be empty.
+        gated: Whether the Hub wants an account that accepted the terms.
+    """
+
+    repo: str
+    commit: str
+    files: tuple[tuple[str, ModelFile | None], ...]
+    count: int
+    other_format: str
+    licence: str
+    licence_link: str
+    gated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,40 +194,44 @@ class Hub:
         """The same files, for the transfers."""
         return tuple(RemoteFile(one.path, self.url(repo, revision, one.path), one.size, one.digest) for one in files)
 
-    def size_of(self, repo: str) -> tuple[int, str, bool]:
+    def size_of(self, repo: str, cancel: threading.Event | None = None) -> tuple[int, str, bool]:
         """Bytes of a download, commit, and whether it is gated.
 
         Raises:
             HubError: It cannot be told.
+            StoppedError: `cancel` was set.
         """
-        info = self._info(repo, None)
-        return sum(file.size for file in _files(info)[0]), str(info.sha), _gated(info)
+        info = self._info(repo, None, cancel)
+        return sum(file.size for file in _files(info)[0]), info.commit, info.gated
 
-    def look(self, repo: str, revision: str | None = None) -> RemoteModel:
+    def look(self, repo: str, revision: str | None = None, cancel: threading.Event | None = None) -> RemoteModel:
         """What a repository holds, and whether it is a model that this program runs.
 
         Args:
             repo: "owner/name".
             revision: Branch, tag or commit; the main branch if left out.
+            cancel: Set it (from any thread) to go on without an answer.
 
         Raises:
             HubError: The Hub cannot be asked, has no such model, wants a token, or the model is of another kind.
             OfflineError: The program stays offline.
+            StoppedError: `cancel` was set.
         """
-        info = self._info(repo, revision)
+        info = self._info(repo, revision, cancel)
         files, left_out = _files(info)
         asked = "" if revision in (None, "main") else str(revision)
         asked = asked[:12] if _COMMIT.fullmatch(asked) else asked
         names = {file.path for file in files}
-        commit = str(info.sha)
+        commit = info.commit
         weights = any(name.endswith(".safetensors") for name in names)
         if "adapter_config.json" in names and not (weights and "config.json" in names):
-            base = str(self._json(repo, commit, "adapter_config.json").get("base_model_name_or_path") or "")
+            base = str(self._json(repo, commit, "adapter_config.json", cancel).get("base_model_name_or_path") or "")
             return self._model(info, files, left_out, None, base, asked)
         if "config.json" not in names:
-            raise HubError(texts.no_config(repo), texts.no_config_hint(_other_format(info)))
-        raw = self._json(repo, commit, "config.json")
-        generation = self._json(repo, commit, "generation_config.json") if "generation_config.json" in names else {}
+            raise HubError(texts.no_config(repo), texts.no_config_hint(info.other_format))
+        raw = self._json(repo, commit, "config.json", cancel)
+        generated = "generation_config.json"
+        generation = self._json(repo, commit, generated, cancel) if generated in names else {}
         try:
             config = model_config_from_dicts(raw, generation, Path(repo))
         except ModelFolderError as exc:
@@ -202,20 +240,24 @@ class Hub:
                 raise HubError(texts.other_architecture(repo, str(found)), texts.OTHER_ARCHITECTURE_HINT) from exc
             raise HubError(exc.user_text, exc.hint) from exc
         if not weights:
-            raise HubError(texts.no_weights(repo), texts.no_config_hint(_other_format(info)))
+            raise HubError(texts.no_weights(repo), texts.no_config_hint(info.other_format))
         if raw.get("transformers_weights"):  # it names its weights itself
             files, left_out = _files(info, all_weights=True)
         return self._model(info, files, left_out, config, "", asked)
 
-    def licence_text(self, remote: RemoteModel) -> str:
+    def licence_text(self, remote: RemoteModel, cancel: threading.Event | None = None) -> str:
         """The licence as the user has to read it: the repository's own file, else the shipped text, else its name.
 
         Raises:
             HubError: The Hub cannot be asked.
+            StoppedError: `cancel` was set.
         """
         own = next((file.path for file in remote.files if _LICENCE_FILE.match(file.path)), "")
         if own:
-            return self._text(remote.repo, remote.revision, own)
+            data = self._bytes(remote.repo, remote.revision, own, LICENCE, cancel)
+            text = data.decode("utf-8", "replace")
+            where = f"{self._network.endpoint}/{remote.repo}/blob/{remote.revision}/{own}"
+            return text if len(data) < LICENCE.most_bytes else f"{text}\n\n{texts.licence_cut(where)}"
         if remote.licence == "apache-2.0":
             return (resources_folder() / "licences" / "Apache-2.0.txt").read_text(encoding="utf-8")
         link = remote.licence_link or f"{self._network.endpoint}/{remote.repo}"
@@ -225,81 +267,118 @@ class Hub:
 
     def _model(
         self,
-        info: ModelInfo,
+        info: _Listing,
         files: tuple[ModelFile, ...],
         left_out: int,
         config: ModelConfig | None,
         base: str,
         asked: str,
     ) -> RemoteModel:
-        card: Any = info.card_data
-        licence = str((card.get("license") if card else "") or "")
-        named = str((card.get("license_name") if card else "") or "")
-        link = str((card.get("license_link") if card else "") or "")
-        licence = named if licence == "other" and named else licence
-        gated = _gated(info)
-        return RemoteModel(str(info.id), str(info.sha), files, left_out, licence, link, gated, config, base, asked)
+        return RemoteModel(
+            info.repo, info.commit, files, left_out, info.licence, info.licence_link, info.gated, config, base, asked
+        )
 
-    def _info(self, repo: str, revision: str | None) -> ModelInfo:
+    def _info(self, repo: str, revision: str | None, cancel: threading.Event | None) -> _Listing:
         token = self._tokens.get()
-        with _sentences(repo, self._network.endpoint, token is not None):
-            return self._network.hub(token).model_info(repo, revision=revision, files_metadata=True, timeout=20.0)
 
-    def _json(self, repo: str, revision: str, path: str) -> dict[str, Any]:
+        def ask(api: HfApi) -> _Listing:
+            info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
+            return _listing(info, repo)
+
+        with _sentences(repo, self._network.endpoint, token is not None):
+            return self._network.ask_hub(token, FILE_LIST, ask, cancel)
+
+    def _json(self, repo: str, revision: str, path: str, cancel: threading.Event | None) -> dict[str, Any]:
         try:
-            found = parse_json(self._text(repo, revision, path))
+            found = parse_json(self._text(repo, revision, path, cancel))
         except ValueError as exc:
             raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT) from exc
         if not isinstance(found, dict):
             raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT)
         return found
 
-    def _text(self, repo: str, revision: str, path: str) -> str:
+    def _text(self, repo: str, revision: str, path: str, cancel: threading.Event | None) -> str:
+        """A configuration."""
+        return self._bytes(repo, revision, path, CONFIG, cancel).decode("utf-8", "replace")
+
+    def _bytes(self, repo: str, revision: str, path: str, limit: Limit, cancel: threading.Event | None) -> bytes:
         """A small file; the client leaves the token behind where it is sent on to another host."""
-        token = self._tokens.get()
+        token, endpoint = self._tokens.get(), self._network.endpoint
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        with _sentences(repo, self._network.endpoint, token is not None):
-            with self._network.client(follow_redirects=True) as client:
-                response = client.get(self.url(repo, revision, path), headers=headers)
-            _check_status(
-                response.status_code,
-                self._network.endpoint,
-                repo,
-                path,
-                response.headers.get("X-Error-Code", ""),
-                token is not None,
-            )
-            return response.content[:_SMALL].decode("utf-8", "replace")
+
+        def ask(client: httpx2.Client) -> tuple[int, str, bytes]:
+            response = client.get(self.url(repo, revision, path), headers=headers)
+            return response.status_code, response.headers.get("X-Error-Code", ""), response.content
+
+        with _sentences(repo, endpoint, token is not None):
+            status, code, data = self._network.ask(endpoint, limit, ask, cancel)
+            _check_status(status, endpoint, repo, path, code, token is not None)
+            return data
 
 
-def _files(info: ModelInfo, all_weights: bool = False) -> tuple[tuple[ModelFile, ...], int]:
+def _listing(info: ModelInfo, repo: str) -> _Listing:
+    """The plain values of an answer.
+
+    Raises:
+        ODD_ANSWERS: It is none of the Hub's.
+    """
+    names = [one.rfilename for one in info.siblings or []]
+    if not all(isinstance(name, str) for name in names) or not _COMMIT.fullmatch(str(info.sha)):
+        raise ValueError("names or commit")
+    wanted = [one for one in info.siblings or [] if _is_wanted(one.rfilename)]
+    if len(wanted) > MOST_FILES:
+        raise ValueError("files")
+    files = tuple((one.rfilename, _file(one)) for one in wanted)
+    card: Any = info.card_data if hasattr(info.card_data, "get") else {}
+    licence, named = (_words(card.get(key), LONGEST_LICENCE) for key in ("license", "license_name"))
+    licence = named if licence == "other" and named else licence
+    link = _words(card.get("license_link"), LONGEST_LINK)
+    found = str(info.id) if _REPO.fullmatch(str(info.id)) else repo
+    other = _other_format(names)
+    return _Listing(found, str(info.sha), files, len(names), other, licence, link, bool(info.gated))
+
+
+def _is_wanted(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and bool(_WANTED.fullmatch(name)) and not _LEFT_OUT.match(name)
+
+
+def _file(sibling: Any) -> ModelFile | None:
+    size = sibling.lfs.size if sibling.lfs is not None else sibling.size
+    if size is None or (sibling.lfs is None and sibling.blob_id is None):
+        return None
+    if type(size) is not int or not 0 <= size <= LARGEST_FILE:
+        raise ValueError("size")
+    if sibling.lfs is not None:
+        return ModelFile(sibling.rfilename, size, Digest("sha256", sibling.lfs.sha256))
+    return ModelFile(sibling.rfilename, size, Digest("git-blob", sibling.blob_id))
+
+
+def _words(value: object, most: int) -> str:
+    """One line of text, whatever it was."""
+    if isinstance(value, list):
+        value = ", ".join(one for one in value[:8] if isinstance(one, str))
+    return shortened(" ".join(value[: 4 * most].split()), most) if isinstance(value, str) else ""
+
+
+def _files(info: _Listing, all_weights: bool = False) -> tuple[tuple[ModelFile, ...], int]:
     """What a download takes, and how many files it leaves out; `all_weights` also takes those that rarely count."""
-    siblings = info.siblings or []
-    taken = [one for one in siblings if _WANTED.fullmatch(one.rfilename) and not _LEFT_OUT.match(one.rfilename)]
-    if not all_weights and any(one.rfilename == WHOLE for one in taken):  # what is read then, as transformers does
-        taken = [one for one in taken if one.rfilename == WHOLE or not _WEIGHTS.search(one.rfilename)]
+    taken = list(info.files)
+    if not all_weights and any(name == WHOLE for name, _ in taken):  # what is read then, as transformers does
+        taken = [(name, file) for name, file in taken if name == WHOLE or not _WEIGHTS.search(name)]
     files = []
-    for one in taken:
-        if one.lfs is not None:
-            files.append(ModelFile(one.rfilename, int(one.lfs.size), Digest("sha256", one.lfs.sha256)))
-        elif one.size is not None and one.blob_id is not None:
-            files.append(ModelFile(one.rfilename, int(one.size), Digest("git-blob", one.blob_id)))
-        else:
-            raise HubError(texts.no_hash(info.id, one.rfilename), texts.NO_HASH_HINT)
+    for name, file in taken:
+        if file is None:
+            raise HubError(texts.no_hash(info.repo, name), texts.NO_HASH_HINT)
+        files.append(file)
     # Small files first: a folder that says early what it will be.
     files.sort(key=lambda file: (file.path.endswith(".safetensors"), file.path))
-    return tuple(files), len(siblings) - len(taken)
+    return tuple(files), info.count - len(taken)
 
 
-def _gated(info: ModelInfo) -> bool:
-    return bool(info.gated)
-
-
-def _other_format(info: ModelInfo) -> str:
-    names = [one.rfilename.lower() for one in info.siblings or []]
-    for ending, name in ((".gguf", "GGUF"), (".bin", "PyTorch .bin"), (".pt", "PyTorch .pt"), (".onnx", "ONNX")):
-        if any(one.endswith(ending) for one in names):
-            return name
+def _other_format(names: list[str]) -> str:
+    for ending, called in ((".gguf", "GGUF"), (".bin", "PyTorch .bin"), (".pt", "PyTorch .pt"), (".onnx", "ONNX")):
+        if any(name.lower().endswith(ending) for name in names):
+            return called
     return ""
 
 
@@ -335,7 +414,9 @@ def _sentences(repo: str, endpoint: str, with_token: bool) -> Iterator[None]:
         status = exc.response.status_code if exc.response is not None else 0
         _check_status(status, endpoint, repo, "", "", with_token)
         raise HubError(*status_trouble(status, endpoint)) from exc
+    except AnswerError as exc:
+        raise HubError(exc.user_text, exc.hint) from exc
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as exc:
         raise UnreachableError(*(trouble(exc, endpoint) or foreign_trouble(endpoint))) from exc
-    except ValueError as exc:  # an answer that is no JSON: a captive portal, a proxy's page
+    except ODD_ANSWERS as exc:  # no JSON, or another: a captive portal, a proxy's page
         raise HubError(*foreign_trouble(endpoint)) from exc

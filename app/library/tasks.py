@@ -50,9 +50,9 @@ class LibraryTasks:
         """A look at everything."""
         yield library_status(self._services)
 
-    def ask(self, text: str) -> Answers:
+    def ask(self, text: str, cancel: threading.Event) -> Answers:
         """What the Hub says of a model."""
-        yield download.offer(self._services, text)
+        yield download.offer(self._services, text, cancel=cancel)
 
     def accept(self, offer: DownloadOffer) -> Answers:
         """A download is put in the queue."""
@@ -99,9 +99,9 @@ class LibraryTasks:
         yield SpaceFreed(care.clear(leftover))
         yield from self.look()
 
-    def refresh(self) -> Answers:
+    def refresh(self, cancel: threading.Event) -> Answers:
         """The list has new sizes."""
-        for _ in download.refresh(self._services):
+        for _ in download.refresh(self._services, cancel):
             pass
         yield ListRefreshed()
         yield from self.look()

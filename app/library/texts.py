@@ -207,6 +207,11 @@ def refused(repo: str, with_token: bool) -> tuple[str, str]:
     return f"The Hub refuses {repo} without an account.", _TOKEN_HINT
 
 
+def licence_cut(where: str) -> str:
+    """A licence file of more than a megabyte."""
+    return f"(The file is longer than any licence; what follows is not shown here. All of it: {where})"
+
+
 def licence_elsewhere(name: str, link: str) -> str:
     """The licence's text is not in the repository."""
     named = f"The model's card names the licence \u201c{name}\u201d." if name else "The model's card names no licence."

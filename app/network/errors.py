@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from app.base.errors import KnownAppError
 from app.network import texts
+
+
+class AnswerError(KnownAppError):
+    """What came is no answer to what was asked: too much, too late, or packed in an odd way."""
 
 
 class NetworkTrouble(NamedTuple):
@@ -26,7 +31,7 @@ def host(address: str) -> str:
 
 
 def trouble(exc: Exception, address: str) -> NetworkTrouble | None:
-    """What to say of an error of `httpx2` or of the system; None if it is something else.
+    """What to say of an error of `httpx2`, of the system, or of the answer; None if it is something else.
 
     Args:
         exc: What was raised.
@@ -36,6 +41,8 @@ def trouble(exc: Exception, address: str) -> NetworkTrouble | None:
 
     who = host(address)
     match exc:
+        case AnswerError():
+            return NetworkTrouble(exc.user_text, exc.hint)
         case httpx2.TimeoutException():
             return NetworkTrouble(texts.no_answer(who), texts.LATER_HINT)
         case httpx2.TooManyRedirects():

@@ -40,3 +40,18 @@ def status(who: str, number: int) -> str:
 def foreign(who: str) -> str:
     """Something else answered: a hotel's log-in page, for one."""
     return f"{who} answered with something else than it should (a log-in page of this network, perhaps)."
+
+
+def insecure(who: str) -> str:
+    """A redirect from https to http."""
+    return f"{who} sends on to an address that is not encrypted, so nothing was asked there."
+
+
+def too_much(who: str, most: int) -> str:
+    """A body without an end, or one that grows when it is unpacked."""
+    return f"{who} sent more than {most // 1000:,} kB where little was asked for, so no more of it was read."
+
+
+def too_many(who: str) -> str:
+    """A million file names."""
+    return f"{who} named more than any model consists of, so it was not read."

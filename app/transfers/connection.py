@@ -28,6 +28,7 @@ LONGEST_RUN = MIB // 2  # bytes; what a killed process may have to fetch again, 
 SHORTEST_RUN = 64 * 1024
 RUN_SECONDS, LONGEST_RUN_SECONDS = 0.02, 1.0
 DIRECT_FROM = MIB  # bytes of a body; below that it is not worth a new connection
+SLOWEST_BYTES = 4096  # what counts as an answer that goes on, in `TransferOptions.slowest_seconds`
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Connection:
         self._limit = limit
         self._line: Line | None = None
         self._cut = False
+        self._late = False
+        self._moved: float | None = None  # when something came last; None while nothing is asked for
         self._buffer = memoryview(bytearray(READ_BYTES))
         self.thread = threading.Thread(target=self._run, name=f"transfer-{number}", daemon=True)
 
@@ -82,14 +85,23 @@ class Connection:
         if self._line is not None:
             self._line.cut()
 
+    def look(self, now: float) -> None:
+        """Cut a request to which next to nothing comes, though the server is not silent (any thread)."""
+        moved = self._moved
+        if moved is not None and now - moved > self._options.slowest_seconds and self._line is not None:
+            self._late = True
+            self._line.cut()
+
     def _run(self) -> None:
         try:
             while (piece := self._scheduler.take()) is not None:
                 problem: BaseException | None = None
                 try:
+                    self._moved = time.monotonic()
                     self._fetch(piece)
                 except BaseException as exc:  # thread boundary: the main loop raises it
                     problem = exc
+                self._moved = None
                 piece.state.release_whole(self)
                 self._outcomes.put(Outcome(piece, problem))
                 if problem is not None:
@@ -101,7 +113,7 @@ class Connection:
     def _ready(self) -> Requester:
         if self._line is None:
             self._line = Line(self._open_client)
-        self._cut = False
+        self._cut = self._late = False
         self._line.mend()
         return Requester(self._line, self._options, self._token)
 
@@ -143,7 +155,7 @@ class Connection:
         end = piece.end if answer.ranged else state.file.size
         problem = ""
         writer = _Writer(state)
-        position = answer.start
+        position = mark = answer.start
         pieces = self._pieces(answer, end - answer.start, lambda: self._let_go(state))
         try:
             for data in pieces:
@@ -151,6 +163,8 @@ class Connection:
                 writer.put(position, data)
                 position += len(data)
                 self._limit.take(len(data), self._scheduler.halt)
+                if position - mark >= SLOWEST_BYTES:
+                    mark, self._moved = position, time.monotonic()
                 if position >= end or self._let_go(state):
                     break
         except _BrokenError as exc:
@@ -161,7 +175,8 @@ class Connection:
             return
         if self._let_go(state):
             raise HaltedError
-        words = texts.no_connection(str(answer.response.url), problem or "breaks off")
+        problem = "is silent for too long" if self._late else problem or "breaks off"
+        words = texts.no_connection(str(answer.response.url), problem)
         raise TryAgainError("network", TransferError("network", *words))
 
     def _pieces(self, answer: Answer, wanted: int, let_go: Callable[[], bool]) -> Iterator[memoryview]:

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import ssl
-import threading
 from collections.abc import Callable
-from typing import Any
 
 import httpx2
 
+from app.base.sockets import Sockets
 from app.transfers import texts
 from app.transfers.errors import ChangedError, TransferError, TryAgainError
 from app.transfers.file_state import Address, FileState
@@ -31,52 +29,20 @@ _BODY_LOOKED_AT = 4096
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 
-class Line:
-    """One connection's client, and its open sockets, which another thread may cut.
+class Line(Sockets):
+    """One connection's client, whose sockets another thread may cut.
 
     Args:
         open_client: Makes the client.
     """
 
     def __init__(self, open_client: Callable[[], httpx2.Client]) -> None:
+        super().__init__()
         self.client = open_client()
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self._cut = False
-
-    def trace(self, name: str, info: dict[str, Any]) -> None:
-        """Called by httpx for each step of a request: notes new sockets."""
-        if not name.endswith(("connect_tcp.complete", "start_tls.complete")):
-            return
-        new = info["return_value"].get_extra_info("socket")
-        if isinstance(new, socket.socket):
-            with self._lock:
-                self._sockets = [old for old in self._sockets if old.fileno() != -1]
-                self._sockets.append(new)
-                if self._cut:
-                    _shut(new)
-
-    def cut(self) -> None:
-        """End whatever waits for the network, now and later (any thread)."""
-        with self._lock:
-            self._cut = True
-            for old in self._sockets:
-                _shut(old)
-
-    def mend(self) -> None:
-        """Let the network be used again."""
-        with self._lock:
-            self._cut = False
 
     def close(self) -> None:
         """Close the client."""
         self.client.close()
-
-
-def _shut(open_socket: socket.socket) -> None:
-    # Not the method of SSLSocket, which takes the encryption off first: the next read would see what is encrypted.
-    with contextlib.suppress(OSError):
-        socket.socket.shutdown(open_socket, socket.SHUT_RDWR)
 
 
 class Answer:

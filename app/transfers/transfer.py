@@ -269,6 +269,8 @@ class Transfer:
         now = time.monotonic()
         if now >= self._next_event:
             self._next_event = now + EVENT_SECONDS
+            for connection in self._connections:
+                connection.look(now)
             yield self._progress()
         until = self._scheduler.next_time()
         problem = self._last_problem

@@ -68,6 +68,7 @@ class TransferOptions:
         rate_limit: The most that all connections together fetch in a second; 0 for no limit.
         connect_timeout: Until a connection must stand.
         read_timeout: The longest silence of a server.
+        slowest_seconds: The time in which a few kilobytes must come; less is as good as silence.
         tries: Failures of one file in a row, without a byte in between, that end the download.
         backoff_base: Upper bound of the wait after the first failure; it doubles with each further one.
         backoff_cap: The longest such wait.
@@ -81,6 +82,7 @@ class TransferOptions:
     rate_limit: int = 0
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
+    slowest_seconds: float = 180.0
     tries: int = 8
     backoff_base: float = 0.5
     backoff_cap: float = 30.0
@@ -92,7 +94,7 @@ class TransferOptions:
         for name, least in (("connections", 1), ("range_bytes", 1), ("rate_limit", 0), ("tries", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
-        for name in ("connect_timeout", "read_timeout", "disk_poll"):
+        for name in ("connect_timeout", "read_timeout", "slowest_seconds", "disk_poll"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be more than 0")
         for name in ("backoff_base", "backoff_cap", "longest_retry_after", "reserve_bytes"):

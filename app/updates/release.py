@@ -16,7 +16,6 @@ from app.updates.errors import UpdateError
 from app.updates.source import KINDS, PackageKind
 
 FORMAT = 1
-MOST_BYTES = 256 * 1024
 MOST_CHANGES, LONGEST_CHANGE = 30, 500
 LARGEST_FILE = 2_000_000_000
 _VERSION = re.compile(r"\d{1,6}(\.\d{1,6}){2}", re.ASCII)

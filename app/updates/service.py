@@ -12,20 +12,25 @@ import shutil
 import threading
 from collections.abc import Generator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app import __version__
 from app.base.files import sync_folder
 from app.base.log import get_logger
 from app.library.services import LibraryServices
 from app.network.errors import status_trouble, trouble
+from app.network.limits import RELEASE
 from app.transfers.values import RemoteFile, TransferEvent
 from app.updates import texts
 from app.updates.errors import NoReleasesError, UpdateError
-from app.updates.release import MOST_BYTES, Release, ReleaseFile, is_version, numbers, read_release
+from app.updates.release import Release, ReleaseFile, is_version, numbers, read_release
 from app.updates.source import APPIMAGE_VARIABLE, Source, find_source
 from app.updates.values import Found
 
-ASK_SECONDS = 10.0  # for each of: connecting, waiting for the answer; a program that is being closed waits for it, too
+if TYPE_CHECKING:
+    import httpx2
+
+ASK_SECONDS = 10.0  # for each of: connecting, waiting for the answer; the whole has a limit of its own
 
 _log = get_logger("updates")
 
@@ -43,17 +48,21 @@ class UpdateService:
         self._version = version
         self.folder = services.paths.updates
 
-    def ask(self) -> Found | None:
+    def ask(self, cancel: threading.Event | None = None) -> Found | None:
         """What the newest release is; None if it is not newer than this program.
 
+        Args:
+            cancel: Set it (from any thread) to go on without an answer.
+
         Raises:
+            StoppedError: `cancel` was set.
             UpdateError: This copy has no releases, they cannot be asked, or the answer cannot be read.
             OfflineError: The program stays offline.
         """
         source = find_source()
         if source is None:
             raise NoReleasesError(texts.GIT_UPDATES, texts.GIT_UPDATES_HINT)
-        release = read_release(self._answer(source))
+        release = read_release(self._answer(source, cancel))
         _log.info("the newest release is %s, this is %s", release.version, self._version)
         if not release.is_newer_than(self._version):
             return None
@@ -134,30 +143,23 @@ class UpdateService:
         except OSError:
             return None
 
-    def _answer(self, source: Source) -> bytes:
+    def _answer(self, source: Source, cancel: threading.Event | None) -> bytes:
+        def ask(client: httpx2.Client) -> tuple[int, bytes]:
+            response = client.get(source.newest, timeout=ASK_SECONDS)
+            return response.status_code, response.content
+
         try:
-            with (
-                self._services.network.client(follow_redirects=True) as client,
-                client.stream("GET", source.newest, timeout=ASK_SECONDS) as response,
-            ):
-                way = [step.url.scheme for step in (*response.history, response)]
-                if source.releases.startswith("https:") and set(way) != {"https"}:
-                    raise UpdateError(texts.UNREADABLE, texts.LATER_HINT)
-                if response.status_code == 404:
-                    raise UpdateError(texts.NO_RELEASE, texts.NO_RELEASE_HINT)
-                if response.status_code != 200:
-                    raise UpdateError(*status_trouble(response.status_code, source.releases))
-                data = b""
-                for part in response.iter_bytes():
-                    data += part
-                    if len(data) > MOST_BYTES:
-                        raise UpdateError(texts.UNREADABLE, texts.LATER_HINT)
-                return data
+            status, data = self._services.network.ask(source.releases, RELEASE, ask, cancel)
         except Exception as exc:
             said = trouble(exc, source.releases)
             if said is None:
                 raise
             raise UpdateError(*said) from exc
+        if status == 404:
+            raise UpdateError(texts.NO_RELEASE, texts.NO_RELEASE_HINT)
+        if status != 200:
+            raise UpdateError(*status_trouble(status, source.releases))
+        return data
 
 
 def _is_right(path: Path, file: ReleaseFile) -> bool:

@@ -22,10 +22,10 @@ class UpdateTasks:
     def __init__(self, services: LibraryServices) -> None:
         self._service = UpdateService(services)
 
-    def ask(self) -> Generator[Found | NoReleases, None, None]:
+    def ask(self, cancel: threading.Event) -> Generator[Found | NoReleases, None, None]:
         """The newer release, if there is one; or that there is nobody to ask."""
         try:
-            found = self._service.ask()
+            found = self._service.ask(cancel)
         except NoReleasesError:
             yield NoReleases()
             return

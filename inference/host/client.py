@@ -6,12 +6,14 @@ request ends with exactly one closing event, and the next request starts a new p
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from inference.errors import ModelProcessError
 from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady, PromptMeasured
@@ -21,9 +23,14 @@ from inference.host.messages import Cancel, Generate, LoadModel, Measure
 from inference.params import GenerationRequest
 from inference.stats import RunStats
 
+if TYPE_CHECKING:  # numpy comes with it
+    from inference.denoising.denoise import CancelFlag
+
 # How often the cancel event is looked at while nothing arrives.
 _POLL_SECONDS = 0.02
 _LOG_TAIL_BYTES = 4000
+MEASURE_SECONDS = 60.0  # tokenising the longest message takes some seconds
+MOST_EVENTS = 20_000  # of one request, but for drafts; an answer of some hundred blocks has some hundred
 _AGAIN = 'Press "Try again": the model is started anew.'
 
 
@@ -84,7 +91,7 @@ class ModelProcessClient:
         """
         self._started_link()
 
-    def load(self, cancel: threading.Event | None = None) -> Iterator[Event]:
+    def load(self, cancel: CancelFlag | None = None) -> Iterator[Event]:
         """Load the model, anew if it was loaded; a cancel ends the process at once.
 
         Yields:
@@ -103,7 +110,7 @@ class ModelProcessClient:
             self._loaded = isinstance(event, ModelReady)
             yield event
 
-    def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
+    def generate(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
         """Answer a request.
 
         1. Load the model if no process holds it: at first, and after a loss.
@@ -115,16 +122,23 @@ class ModelProcessClient:
         """
         yield from self._requested(Generate, request, cancel)
 
-    def measure(self, request: GenerationRequest) -> Iterator[Event]:
-        """Say how long a request's newest message is; that cannot be cancelled.
+    def measure(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Say how long a request's newest message is.
+
+        The process does not interrupt it: one that has not answered within `cancel_grace` after a cancel, or in a
+        minute, hangs and is killed.
 
         Yields:
             Events of loading, if needed; the last one is PromptMeasured or Failed.
         """
-        yield from self._requested(Measure, request, None)
+        yield from self._requested(Measure, request, cancel, MEASURE_SECONDS)
 
     def _requested(
-        self, kind: type[Generate] | type[Measure], request: GenerationRequest, cancel: threading.Event | None
+        self,
+        kind: type[Generate] | type[Measure],
+        request: GenerationRequest,
+        cancel: CancelFlag | None,
+        patience: float = math.inf,
     ) -> Iterator[Event]:
         # 1.
         self._settle()
@@ -137,7 +151,7 @@ class ModelProcessClient:
         number = self._next_number()
         link.send(kind(number, request))
         hung = Failed("The model did not react to Stop and was ended.", _AGAIN, known=True, engine_lost=True)
-        yield from self._follow(link, number, cancel, grace=self.cancel_grace, overdue=hung)
+        yield from self._follow(link, number, cancel, self.cancel_grace, hung, patience)
 
     def kill(self) -> None:
         """End the process by force, from any thread; a request that is running then ends with Failed."""
@@ -150,24 +164,32 @@ class ModelProcessClient:
         self._discard(timeout)
 
     def _follow(
-        self, link: ProcessLink, number: int, cancel: threading.Event | None, grace: float, overdue: Event
+        self,
+        link: ProcessLink,
+        number: int,
+        cancel: CancelFlag | None,
+        grace: float,
+        overdue: Event,
+        patience: float = math.inf,
     ) -> Iterator[Event]:
-        """Pass on the events of request `number` until its closing event.
+        """Pass on the events of request `number` until its closing event, which comes within `patience` seconds.
 
         1. Pass a cancel on, once, as soon as it is seen.
         2. Take what has arrived; drop drafts that a newer one of their block has overtaken.
         3. Yield the oldest event; end with the closing one.
-        4. With nothing left to yield: a process that is gone is lost, one that ignores a cancel is killed.
+        4. With nothing left to yield: a process that is gone is lost, one that ignores a cancel is killed; and so is
+           one that floods, whatever is left.
         """
         self._open = number
         waiting: deque[Event] = deque()
-        cancelled_at: float | None = None
+        overdue_at, passed = time.monotonic() + patience, 0
+        cancelled = False
         try:
             while True:
                 # 1.
-                if cancelled_at is None and cancel is not None and cancel.is_set():
+                if not cancelled and cancel is not None and cancel.is_set():
                     link.send(Cancel(number))
-                    cancelled_at = time.monotonic()
+                    cancelled, overdue_at = True, min(overdue_at, time.monotonic() + grace)
                 # 2.
                 replies, gone = link.receive(0.0 if waiting else _POLL_SECONDS)
                 waiting.extend(reply.event for reply in replies if reply.number == number)
@@ -180,11 +202,12 @@ class ModelProcessClient:
                         yield event
                         return
                     yield event
+                    passed += not isinstance(event, DraftUpdated)
                 # 4.
                 elif gone:
                     yield self._lost(link)
                     return
-                elif cancelled_at is not None and time.monotonic() - cancelled_at >= grace:
+                if passed > MOST_EVENTS or (not replies and not waiting and time.monotonic() >= overdue_at):
                     link.kill()
                     self._discard(0.0)
                     yield overdue

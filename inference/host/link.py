@@ -1,12 +1,22 @@
-"""The parent's side of the process and its two pipes: start, send, receive, end. No policy."""
+"""The parent's side of the process and its two pipes: start, send, receive, end. No policy.
+
+A pipe blocks who uses it: a process that takes nothing lets its writer wait for ever, and one that stops in the middle
+of a reply its reader. So two threads use them, and nobody else: `send` and `receive` wait for a queue, and never for
+the process. What a process floods with waits in the pipe: only so many replies are held here.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import pickle
+import queue
+import threading
+from collections import deque
 from multiprocessing import connection
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 from inference.errors import ModelProcessError
@@ -15,8 +25,47 @@ from inference.host.server import run_model_process
 
 # Two pipes of one direction each, not one of two: a thread may then read while another one writes on every system.
 _SPAWN = multiprocessing.get_context("spawn")
-_MOST_AT_ONCE = 1000
+_log = logging.getLogger(__name__)
+MOST_HELD, MOST_HELD_BYTES = 1000, 64_000_000  # replies that nobody has taken yet
+LARGEST_REPLY = 32_000_000  # bytes; the largest that the server sends are drafts of some ten thousand
 _TERMINATE_SECONDS = 1.0
+
+
+class _Inbox:
+    """Replies that have arrived and were not taken; whoever puts one into a full one waits."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: deque[tuple[Reply, int]] = deque()
+        self._bytes = 0
+        self._open = True
+
+    def put(self, reply: Reply, size: int) -> None:
+        """One more, as soon as there is room; dropped if nobody takes any."""
+        with self._changed:
+            while self._open and (len(self._held) >= MOST_HELD or self._bytes >= MOST_HELD_BYTES):
+                self._changed.wait()
+            if self._open:
+                self._held.append((reply, size))
+                self._bytes += size
+                self._changed.notify_all()
+
+    def take(self, timeout: float) -> list[Reply]:
+        """All that are there, after waiting up to `timeout` seconds for the first."""
+        with self._changed:
+            if not self._held and self._open and timeout > 0:
+                self._changed.wait(timeout)
+            taken = [reply for reply, _ in self._held]
+            self._held.clear()
+            self._bytes = 0
+            self._changed.notify_all()
+            return taken
+
+    def close(self) -> None:
+        """Nobody takes any more, or none will come."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
 
 
 class ProcessLink:
@@ -34,8 +83,8 @@ class ProcessLink:
         """
         log = None if log_file is None else str(log_file)
         options = ModelProcessOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=engines)
-        child_commands, self._commands = _SPAWN.Pipe(duplex=False)
-        self._replies, child_replies = _SPAWN.Pipe(duplex=False)
+        child_commands, commands = _SPAWN.Pipe(duplex=False)
+        replies, child_replies = _SPAWN.Pipe(duplex=False)
         # daemon: an interpreter that ends without `end` being called ends the process first
         self._process = _SPAWN.Process(
             target=run_model_process, args=(child_commands, child_replies, options), name="dewpoint-model", daemon=True
@@ -43,8 +92,8 @@ class ProcessLink:
         try:
             self._process.start()
         except OSError as exc:
-            self._commands.close()
-            self._replies.close()
+            commands.close()
+            replies.close()
             text = f"The model process could not be started: {exc.strerror}."
             raise ModelProcessError(text, "Close other programs, then try again.") from exc
         finally:
@@ -53,6 +102,17 @@ class ProcessLink:
             child_replies.close()
         self.pid = self._process.pid
         self._ended = False
+        self._inbox = _Inbox()
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._broken = threading.Event()  # it takes no commands any more
+        self._over = threading.Event()  # no more replies will come
+        sentinel = self._process.sentinel
+        self._threads = (
+            threading.Thread(target=self._write, args=(commands,), name="model-writer", daemon=True),
+            threading.Thread(target=self._read, args=(replies, sentinel), name="model-reader", daemon=True),
+        )
+        for thread in self._threads:
+            thread.start()
 
     def alive(self) -> bool:
         """True while the process runs; from any thread."""
@@ -70,11 +130,10 @@ class ProcessLink:
         return self._process.exitcode
 
     def send(self, command: Command) -> bool:
-        """Send a command; False if the process is gone."""
-        try:
-            self._commands.send(command)
-        except (OSError, ValueError):
+        """Send a command, as soon as the process takes it; False if the process is gone."""
+        if self._broken.is_set() or self._ended:
             return False
+        self._outbox.put(bytes(ForkingPickler.dumps(command)))
         return True
 
     def receive(self, timeout: float) -> tuple[list[Reply], bool]:
@@ -83,16 +142,9 @@ class ProcessLink:
         Returns:
             The replies, oldest first, and True if the process is gone and no more will come.
         """
-        replies: list[Reply] = []
-        try:
-            sentinel = self._process.sentinel
-            ready = connection.wait([self._replies, sentinel], timeout)
-            while len(replies) < _MOST_AT_ONCE and self._replies.poll(0):
-                replies.append(self._replies.recv())
-        # The process ended, perhaps in the middle of a reply, or another thread ended this link.
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
-            return replies, True
-        return replies, not replies and sentinel in ready
+        over = self._over.is_set()
+        replies = self._inbox.take(0.0 if over else timeout)
+        return replies, over and not replies
 
     def kill(self) -> None:
         """End the process at once; from any thread."""
@@ -104,14 +156,50 @@ class ProcessLink:
         if self._ended:
             return
         self.send(Shutdown())
-        # The child may be blocked on a full pipe that nobody reads any more.
-        self._replies.close()
+        self._ended = True
+        self._inbox.close()  # what the process still says is read and dropped: it may be blocked on a full pipe
         self._process.join(timeout)
         for stop in (self._process.terminate, self._process.kill):
             if self._process.is_alive():
                 stop()
                 self._process.join(_TERMINATE_SECONDS)
-        self._ended = True
-        self._commands.close()
-        if not self._process.is_alive():  # a process stuck in the kernel cannot be closed; it holds nothing of ours
+        self._outbox.put(None)
+        for thread in self._threads:
+            thread.join(_TERMINATE_SECONDS)
+        # A process stuck in the kernel cannot be closed; it holds nothing of ours.
+        if not self._process.is_alive() and not any(thread.is_alive() for thread in self._threads):
             self._process.close()
+
+    def _write(self, commands: connection.Connection) -> None:
+        """The writer: one command after another; a process that is killed lets it go."""
+        with commands:
+            while (data := self._outbox.get()) is not None:
+                try:
+                    commands.send_bytes(data)
+                except (OSError, ValueError):
+                    self._broken.set()
+                    return
+
+    def _read(self, replies: connection.Connection, sentinel: int) -> None:
+        """The reader: until the process is gone and all is read that it said; one that says nonsense is ended."""
+        try:
+            with replies:
+                while True:
+                    ready = connection.wait([replies, sentinel])
+                    if replies.poll(0):
+                        data = replies.recv_bytes(LARGEST_REPLY)
+                        reply = pickle.loads(data)
+                        if not isinstance(reply, Reply):
+                            raise ValueError(type(reply).__name__)
+                        self._inbox.put(reply, len(data))
+                    elif sentinel in ready:
+                        return
+        except (EOFError, OSError) as exc:  # it ended in the middle of a reply, or its reply is too large
+            _log.info("the model process's replies end: %s", exc)
+            self.kill()
+        except Exception:  # no reply: whatever it is, it is no model process any more
+            _log.exception("the model process sent what is no reply")
+            self.kill()
+        finally:
+            self._over.set()
+            self._inbox.close()

@@ -35,8 +35,8 @@ def pins_of(name: str) -> dict[str, str]:
 
 def required_pins(file: str, environment: dict[str, str]) -> dict[str, str]:
     """The versions of a lock in requirements/ that apply to a system."""
-    lines = (ROOT / "requirements" / file).read_text("utf-8").splitlines()
-    pins = [line.partition(" ; ") for line in lines if "==" in line and not line.startswith("#")]
+    lines = re.findall(r"^[a-z0-9][^\\\n]*", (ROOT / "requirements" / file).read_text("utf-8"), flags=re.MULTILINE)
+    pins = [line.strip().partition(" ; ") for line in lines]
     chosen = [pin for pin, _, marker in pins if not marker or Marker(marker).evaluate(environment)]
     return dict((pin.partition("==")[0], pin.partition("==")[2]) for pin in chosen)
 

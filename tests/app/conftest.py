@@ -15,6 +15,7 @@ from app.chats.history import HistoryStore
 from app.library.services import LibraryServices
 from app.updates.source import PackageKind
 from tests.helpers.fake_engines import FakeEngines
+from tests.helpers.hostile_server import HostileServer
 from tests.helpers.hub_behaviour import Repo, repo_of
 from tests.helpers.hub_server import Hub
 from tests.helpers.release_server import ReleaseServer
@@ -49,6 +50,24 @@ def hub(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring) -> Itera
     with Hub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         yield server
+
+
+@pytest.fixture
+def hostile(monkeypatch: pytest.MonkeyPatch, memory_keyring: MemoryKeyring) -> Iterator[HostileServer]:
+    """A server in the place of the Hub and of the releases; it behaves until it is told not to."""
+    config = tiny_contents()["config.json"]
+    assert isinstance(config, bytes)
+    with HostileServer() as server:
+        server.behave(config)
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("DEWPOINT_RELEASES", f"{server.url}/releases")
+        yield server
+
+
+@pytest.fixture
+def asking(hostile: HostileServer, make_services: MakeServices) -> LibraryServices:
+    """What works with the library, and asks that server."""
+    return make_services()
 
 
 @pytest.fixture

@@ -154,6 +154,6 @@ def _noted(name: str) -> Any:
 
 for _name in (
     "look", "ask", "refresh", "accept", "resume", "pause", "add_folder", "ask_removal", "remove", "adopt", "clear",
-    "verify", "move", "merge", "stop_work",
+    "verify", "move", "merge", "stop_work", "stop_asking",
 ):  # fmt: skip
     setattr(ScriptedLibrary, _name, _noted(_name))

@@ -104,7 +104,7 @@ class ScriptedModelProcess:
                 yield done
                 return
 
-    def measure(self, request: GenerationRequest) -> Iterator[Event]:
+    def measure(self, request: GenerationRequest, cancel: object = None) -> Iterator[Event]:
         """Say the length that the script has."""
         _wait(self.gate, None)
         yield PromptMeasured(self.measured, READY.max_context - CANVAS)

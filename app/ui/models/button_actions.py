@@ -56,6 +56,7 @@ class ButtonActions(QObject):
                 "add_name": self.add_by_name,
                 "add_folder": self.choose_folder,
                 "refresh": self._library.refresh,
+                "stop_asking": self._library.stop_asking,
                 "token": self.show_token,
                 "network": self.show_network,
                 "leftovers": self.show_leftovers,

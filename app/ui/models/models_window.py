@@ -40,8 +40,8 @@ class ModelsWindow(PanelHost):
     """All models.
 
     Signals:
-        wanted: Name of what the user wants (of `model_words.BUTTONS`, or "add_name", "add_folder", "refresh", "token",
-            "network", "leftovers"), and a `ModelStatus` or None.
+        wanted: Name of what the user wants (of `model_words.BUTTONS`, or "add_name", "add_folder", "refresh",
+            "stop_asking", "token", "network", "leftovers"), and a `ModelStatus` or None.
         dropped: Path of a folder that was dropped.
     """
 
@@ -64,6 +64,9 @@ class ModelsWindow(PanelHost):
         self.asking = ElidedLabel()
         self.asking.setProperty("role", "faint")
         self.asking.setMinimumWidth(1)
+        self.stop_asking = self._button(common_words.CANCEL, "stop_asking", link=True)
+        self.stop_asking.setAccessibleName(words.STOP_ASKING)
+        self.stop_asking.hide()
         self.offline = Sentence(words.OFFLINE_LINE)
         self.offline.setObjectName("offline_line")
         self.leftovers = Sentence(role="faint")
@@ -151,6 +154,7 @@ class ModelsWindow(PanelHost):
         self.by_name.setToolTip(tip(why))
         asked = host(self._library.services.network.endpoint)
         self.asking.set_full_text(words.asking(asked) if self._asking else "")
+        self.stop_asking.setVisible(self._asking)
         self.offline.setVisible(offline)
         left = status.leftovers if status is not None else ()
         self.leftovers.show_text(words.leftovers(len(left), sum(each.size for each in left)) if left else "")
@@ -199,7 +203,7 @@ class ModelsWindow(PanelHost):
             self._set_tab_order()
 
     def _set_tab_order(self) -> None:
-        head = [self.add, self.refresh_list, self.token, self.strip.action, self.strip.close_button]
+        head = [self.add, self.refresh_list, self.stop_asking, self.token, self.strip.action, self.strip.close_button]
         order: list[QWidget] = [*head, *self.list.tab_order(), self.show_leftovers, self.network, self.close_button]
         for one, following in itertools.pairwise(order):
             QWidget.setTabOrder(one, following)
@@ -235,7 +239,9 @@ class ModelsWindow(PanelHost):
         head.setSpacing(8)
         for widget in (self.add, self.refresh_list):
             head.addWidget(widget)
-        head.addWidget(self.asking, 1)
+        head.addWidget(self.asking)
+        head.addWidget(self.stop_asking)
+        head.addStretch(1)
         head.addWidget(self.token)
         above = QVBoxLayout()
         above.setContentsMargins(24, 0, 24, 0)

@@ -65,7 +65,8 @@ FITS = {
 # -- why a button is grey --------------------------------------------------------------------------------------------
 
 OFFLINE_WHY = "Dewpoint stays offline. Switch that off in the settings to ask the Hub."
-ASKING_WHY = "The Hub is being asked; wait for its answer."
+ASKING_WHY = "The Hub is being asked; wait for its answer, or cancel the question."
+STOP_ASKING = "Cancel the question to the Hub"
 ONE_AT_A_TIME = "Another model is being verified, moved or merged. One at a time."
 IN_USE_WHY = "This model is in use. Use another one first."
 BUILDING_WHY = "Engines are being built from this model. Stop the build first."

@@ -92,7 +92,7 @@ class UpdateDialog(Sheet):
         self.page_button.setVisible(found is not None)
         self.again.setVisible(state in (UpdateState.IDLE, UpdateState.CURRENT))
         self.download.setVisible(state is UpdateState.NEWER and package is not None)
-        self.stop.setVisible(state is UpdateState.FETCHING)
+        self.stop.setVisible(state in (UpdateState.ASKING, UpdateState.FETCHING))
         self.stop.setEnabled(not status.stopping)
         self.install.setVisible(state is UpdateState.READY and package is not None and package.kind == "windows")
         if package is not None:

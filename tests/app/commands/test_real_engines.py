@@ -19,7 +19,7 @@ from trt_engines.building.store import same_size
 
 BUILD = ["engines", "build", "--gpu", "RTX 3060", "--precision", "int4"]
 
-pytest.importorskip("tensorrt_rtx")
+pytest.importorskip("tensorrt_rtx_bindings")
 
 
 @pytest.mark.slow

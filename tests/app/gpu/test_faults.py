@@ -142,6 +142,22 @@ def test_a_program_that_cannot_be_started(addon: GpuService, wheels: TinyWheels,
     assert names(addon) == {"gpu.lock"}
 
 
+@pytest.mark.parametrize("what", ["disk", "memory"])
+def test_an_index_that_sends_without_an_end(
+    what: str, addon: GpuService, wheels: TinyWheels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files have the wrong hash, but that is known when they are whole."""
+    monkeypatch.setattr(filling, "RESERVE", 0)
+    monkeypatch.setattr(filling, "MOST_MEMORY", 2**40 if what == "disk" else 100)
+    endless = "import sys, time; f = open(sys.argv[sys.argv.index('--target') + 1] + '/x', 'wb')\n"
+    endless += f"for _ in range(600): f.write(bytes({200_000 if what == 'disk' else 0})); f.flush(); time.sleep(0.1)"
+    wheels.program = Fetcher("uv", (sys.executable, "-c", endless))
+    with pytest.raises(KnownAppError, match="Far more came"):
+        list(addon.install(threading.Event()))
+    assert names(addon) == {"gpu.lock"}
+    assert fetchers(addon) == []
+
+
 def test_no_room_is_said_before_anything_is_fetched(addon: GpuService, wheels: TinyWheels) -> None:
     wheels.installed = 10**16
     with pytest.raises(KnownAppError, match="Installing needs 10") as caught:

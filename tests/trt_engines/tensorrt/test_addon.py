@@ -80,7 +80,7 @@ def test_it_comes_and_goes_without_a_restart(tmp_path: Path) -> None:
 
 
 def test_what_python_has_itself_comes_first(tmp_path: Path) -> None:
-    pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx_bindings")
     (tmp_path / "tensorrt_rtx_bindings").mkdir()
     (tmp_path / "tensorrt_rtx_bindings" / "__init__.py").write_text("__version__ = '9.9'", "utf-8")
     (tmp_path / addon.MANIFEST).write_text("{}", "utf-8")
@@ -104,7 +104,7 @@ def test_no_folder_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_small_engine_is_built_in_a_child_process() -> None:
-    pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx_bindings")
     results = [result for result in try_tensorrt(TrialJob(120)) if result is not None]
     assert [type(result) for result in results] == [Trial]
     assert results[0].name == "tensorrt_rtx"

@@ -115,14 +115,41 @@ def test_closing_while_it_downloads(qtbot: QtBot, updates: Updates, server: Rele
     assert updates.shut_down()
 
 
-def test_closing_while_a_server_is_silent(
-    updates: Updates, server: ReleaseServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.updates.service.ASK_SECONDS", 0.5)
+def ask_a_silent_server(qtbot: QtBot, updates: Updates, server: ReleaseServer) -> None:
+    """It was asked, and does not answer before its gate is opened."""
     server.publish("9.0.0", deb=DEB)
     server.silent = True
     server.gate.clear()
+    before = len(server.seen)
     updates.ask()
+    qtbot.waitUntil(lambda: len(server.seen) > before, timeout=WAIT_MS)
+
+
+def test_a_question_is_stopped_and_asked_again(qtbot: QtBot, updates: Updates, server: ReleaseServer) -> None:
+    ask_a_silent_server(qtbot, updates, server)
+    said = Listener(updates)
+    updates.stop()
+    status = reach(qtbot, updates, State.IDLE)
+    assert status.report is None
+    assert not said.problems
+    server.gate.set()
+    updates.ask()
+    assert reach(qtbot, updates, State.NEWER).found is not None
+    ask_a_silent_server(qtbot, updates, server)
+    updates.stop()
+    assert reach(qtbot, updates, State.NEWER).found is not None, "what was known is known"
+
+
+def test_the_offline_switch_stops_a_question(
+    qtbot: QtBot, updates: Updates, server: ReleaseServer, preferences: Preferences
+) -> None:
+    ask_a_silent_server(qtbot, updates, server)
+    preferences.set(offline=True)
+    reach(qtbot, updates, State.IDLE)
+
+
+def test_closing_while_a_server_is_silent(qtbot: QtBot, updates: Updates, server: ReleaseServer) -> None:
+    ask_a_silent_server(qtbot, updates, server)
     assert updates.shut_down()
     assert updates.status.state is State.ASKING, "nobody listens any more"
 

@@ -72,8 +72,12 @@ def test_while_the_hub_is_asked(models: ModelsWindow, library: ScriptedLibrary) 
     library.asking_changed.emit(True)
     assert models.asking.full_text == "Asking huggingface.co \u2026"
     assert labels(models.list.rows["catalogue:nvidia-nvfp4"]) == ["(Download \u2026)"]
+    assert models.stop_asking.isVisible()
+    models.stop_asking.click()
+    assert ("stop_asking",) in library.calls
     library.asking_changed.emit(False)
     assert models.asking.full_text == ""
+    assert not models.stop_asking.isVisible()
     assert labels(models.list.rows["catalogue:nvidia-nvfp4"]) == ["Download \u2026"]
 
 

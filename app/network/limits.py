@@ -1,0 +1,29 @@
+"""How much of an answer is read, and how long: one limit for each purpose, which holds while the answer comes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What an answer may cost.
+
+    Attributes:
+        most_bytes: Of a body, after decoding.
+        seconds: From the question to the last byte: names looked up, redirects and all.
+        cut: Whether a longer body is read up to the limit and no further; otherwise it is refused.
+        most_values: Of a body that is JSON and parsed in this process; 0 where it is not.
+    """
+
+    most_bytes: int
+    seconds: float
+    cut: bool = False
+    most_values: int = 0
+
+
+# A file of a repository takes about ten values and 200 bytes; the largest repositories of models have 10,000 files.
+FILE_LIST = Limit(8_000_000, 60.0, most_values=400_000)
+CONFIG = Limit(1_000_000, 40.0)
+LICENCE = Limit(1_000_000, 40.0, cut=True)
+RELEASE = Limit(256 * 1024, 30.0, most_values=20_000)
