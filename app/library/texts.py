@@ -346,6 +346,16 @@ def in_the_way(path: object) -> tuple[str, str]:
     return f"{path} exists already.", "Choose another place, or move that folder away."
 
 
+def linked(path: object) -> tuple[str, str]:
+    """A folder that is a link."""
+    return f"{path} is a link to another folder, which Dewpoint does not follow.", NOT_OURS_HINT
+
+
+def no_regular_file(path: object) -> tuple[str, str]:
+    """A file of the model that is missing, or was replaced by a link."""
+    return f"{path} is missing or is a link, so the model stays where it was.", "Verify the model, and repair it."
+
+
 def into_itself(title: str) -> tuple[str, str]:
     """A move into the folder that is to be moved."""
     return f"{title} cannot be moved into its own folder.", "Choose a folder outside of it."
@@ -419,6 +429,11 @@ def not_deleted(file: object, reason: str | None) -> str:
 def leftover_unfinished(name: str) -> str:
     """A folder that a killed program left."""
     return f"{name}: what an interrupted move or merge left."
+
+
+def leftover_unknown(title: str) -> str:
+    """A model that the database does not know."""
+    return f"{title}: a complete model that is not in the list; Dewpoint does not know that it wrote it."
 
 
 def leftover_model(title: str, whole: bool) -> str:
