@@ -184,8 +184,8 @@ def _movable(services: LibraryServices, record: ModelRecord, parent: Path) -> Mo
 
 def _renamed(services: LibraryServices, record: ModelRecord, note: MoveNote) -> Generator[Step, None, None]:
     root = mark_at(record.folder)
-    if root is not None and "" not in services.ledger.entries(record.folder):
-        services.ledger.note(record.folder, {"": root})  # by its number it is known again after a kill
+    if root is not None:  # by its number it is known again after a kill, also where numbers have changed
+        services.ledger.note(record.folder, {**services.ledger.holding(record.folder).ours, "": root})
     services.library.begin_move(note)
     try:
         os.rename(record.folder, note.target)

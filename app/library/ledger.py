@@ -226,8 +226,11 @@ class _Judge:
         entry = self._entries.get(path)
         if found.device != self._device:
             return False
-        if entry is None:  # what a kill leaves between making and noting holds nothing
-            return self.made_root and not self._renumbered and found.is_file and (found.size, found.links) == (0, 1)
+        if found.is_file and (found.size, found.links) == (0, 1):
+            # What a kill leaves between making and noting, or a lock: nothing is lost with it.
+            return entry is not None or (self.made_root and not self._renumbered)
+        if entry is None:
+            return False
         if entry.is_folder:
             return found.is_folder and (self._renumbered or entry.is_same(found))
         if entry.is_same(found) and not self._renumbered:

@@ -16,6 +16,7 @@ import pytest
 
 from app.base.errors import KnownAppError
 from app.library import care, download
+from app.library.ledger import FolderOwner
 from app.library.overview import library_status
 from app.library.records import MOVING, ModelRecord, MoveNote
 from app.library.services import LibraryServices
@@ -162,12 +163,14 @@ def test_what_a_killed_move_left_on_the_other_drive_is_found(
     services: LibraryServices, record: ModelRecord, other_drive: Path
 ) -> None:
     scratch = other_drive / f"{record.folder.name}{MOVING}"
-    scratch.mkdir()
-    (scratch / SHARD).write_bytes(b"half")
-    services.library.begin_move(MoveNote(record.folder, other_drive / record.folder.name))  # killed
+    services.library.begin_move(MoveNote(record.folder, other_drive / record.folder.name, scratch))
+    services.ledger.new_folder(scratch)
+    (scratch / SHARD).touch()
+    FolderOwner(services.ledger, scratch).made(scratch / SHARD)
+    (scratch / SHARD).write_bytes(b"half")  # killed
     (leftover,) = library_status(services).leftovers
     assert (leftover.path, leftover.size, leftover.whole) == (scratch, 4, False)
-    assert care.clear(leftover) == 4
+    assert care.clear(services, leftover) == 4
     assert not list(other_drive.iterdir())
     assert not library_status(services).leftovers
     assert state(services, record) == ModelState.INSTALLED
