@@ -218,8 +218,17 @@ class _Judge:
         root, found = entries.get(""), held.mark(())
         assert found is not None
         self._device = found.device
-        self._renumbered = root is not None and not root.is_same(found)
         self.made_root = root is not None
+        self._renumbered = (root is not None and not root.is_same(found)) or self._most_have_other_numbers(held)
+
+    def _most_have_other_numbers(self, held: HeldFolder) -> bool:
+        """Whether the folder was brought back from a backup; one that is made right after may get the old number."""
+        same = other = 0
+        for path, entry in self._entries.items():
+            found = held.mark(PurePosixPath(path).parts) if not entry.is_folder else None
+            if found is not None and found.is_file:
+                same, other = same + entry.is_same(found), other + (not entry.is_same(found))
+        return other > same
 
     def is_ours(self, path: str, found: FileMark, any_size: bool = False) -> bool:
         """Whether what was noted under this path is what lies there; with `any_size`, damaged files count, too."""

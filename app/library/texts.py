@@ -393,6 +393,8 @@ def merged_title(base: str, adapter: str) -> str:
 
 # -- removing, and what lies about -----------------------------------------------------------------------------------
 
+REMOVAL_GOES = "Deleted:"
+REMOVAL_STAYS = "Kept, because Dewpoint did not write it or it was changed since:"
 NOT_DELETED_HINT = "Close every program that uses this model, and try again."
 
 
@@ -400,9 +402,7 @@ def removal_line(title: str, files: int, count: float, own: bool) -> str:
     """What goes."""
     if own and not files:
         return f"{title} leaves the list; no file of your folder is deleted."
-    if own:
-        return f"{title} leaves the list; of its folder only {files} files that Dewpoint put there go ({size(count)})."
-    return f"{title}: {files} files go, {size(count)}."
+    return f"{title}: {files} {'file goes' if files == 1 else 'files go'}, {size(count)}."
 
 
 def removal_engines(sets: int, count: float) -> str:
@@ -410,10 +410,9 @@ def removal_engines(sets: int, count: float) -> str:
     return f"Its engines go, too: {size(count)}." if sets == 1 else f"Its {sets} engine sets go, too: {size(count)}."
 
 
-def removal_kept(names: list[str]) -> str:
-    """Foreign files."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Not Dewpoint's, and left alone: {', '.join(names[:3])}{more}."
+def removal_more(count: int) -> str:
+    """A list that is too long."""
+    return f"  and {count} more"
 
 
 def freed(count: float) -> str:

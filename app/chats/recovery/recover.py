@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -40,10 +41,13 @@ from app.chats.migrations import CHAT_TABLES, apply_migrations
 from app.chats.recovery.links import count_lost, mend_links
 from app.chats.recovery.pages import Columns, PageCarver, Row
 from app.chats.recovery.rows import READ_ERRORS, fit_row, readable_rows
+from trt_engines.held import remove_below
 
 RECOVERED = ".recovered"
 RECOVERY_LOCK = ".lock"
 WORK_PREFIX = "recovery-"
+_WORK = re.compile(rf"{WORK_PREFIX}[a-z0-9_]{{8}}")
+_COPIES = {name + side for name in ("new.sqlite3", "damaged.sqlite3") for side in ("", "-journal", *SIDE_FILES)}
 
 _log = get_logger("store")
 
@@ -103,7 +107,7 @@ def finish_interrupted_recovery(path: Path) -> None:
         StoreBusyError: It is no leftover: another program recovers the history at this moment.
     """
     ready = path.with_name(path.name + RECOVERED)
-    if not ready.exists() and not any(path.parent.glob(f"{WORK_PREFIX}*")):
+    if not ready.exists() and not _work_folders(path.parent):
         return
     with _one_at_a_time(path):
         if ready.exists():
@@ -112,8 +116,14 @@ def finish_interrupted_recovery(path: Path) -> None:
             else:
                 _set_aside(path)  # a log that is left over must never meet the new file
                 os.replace(ready, path)
-        for leftover in path.parent.glob(f"{WORK_PREFIX}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in _work_folders(path.parent):
+            remove_below(leftover)
+
+
+def _work_folders(base: Path) -> tuple[Path, ...]:
+    """What killed recoveries left: folders of the names that `tempfile` makes, holding nothing but copies."""
+    found = (folder for folder in base.glob(f"{WORK_PREFIX}*") if _WORK.fullmatch(folder.name))
+    return tuple(folder for folder in found if folder.is_dir() and {each.name for each in folder.iterdir()} <= _COPIES)
 
 
 def recover(path: Path, backups: Path, reason: str) -> RecoveryReport:
