@@ -23,6 +23,7 @@ from app.transfers.names import base_folder
 from inference.text.surrogates import storable
 from trt_engines.held import FileMark, HeldFolder, mark_at
 
+NEXT = "/"  # behind a path: the file that takes the place of the one that is there
 GROWS = -1  # stands for the size of a file that is still written to
 _COARSE = 10_000_000  # nanoseconds: drives of the FAT family count time in these or more, and their numbers change
 
@@ -109,7 +110,7 @@ class Ledger:
 
     def drop(self, folder: Path, paths: Collection[str]) -> None:
         """These are gone, or are not ours any more."""
-        rows = [(storable(str(folder)), storable(path)) for path in paths]
+        rows = [(storable(str(folder)), storable(path) + end) for path in paths for end in ("", NEXT)]
         with self._store.opened() as db, transaction(db, durable=False):
             db.conn.executemany("DELETE FROM written WHERE folder = ? AND path = ?", rows)
 
@@ -225,24 +226,31 @@ class _Judge:
         """Whether the folder was brought back from a backup; one that is made right after may get the old number."""
         same = other = 0
         for path, entry in self._entries.items():
-            found = held.mark(PurePosixPath(path).parts) if not entry.is_folder else None
+            if entry.is_folder or path.endswith(NEXT):
+                continue
+            found = held.mark(PurePosixPath(path).parts)
             if found is not None and found.is_file:
-                same, other = same + entry.is_same(found), other + (not entry.is_same(found))
+                known = any(each.is_same(found) for each in self._noted(path))
+                same, other = same + known, other + (not known)
         return other > same
 
     def is_ours(self, path: str, found: FileMark, any_size: bool = False) -> bool:
         """Whether what was noted under this path is what lies there; with `any_size`, damaged files count, too."""
-        entry = self._entries.get(path)
         if found.device != self._device:
             return False
+        noted = self._noted(path)
         if found.is_file and (found.size, found.links) == (0, 1):
             # What a kill leaves between making and noting, or a lock: nothing is lost with it.
-            return entry is not None or (self.made_root and not self._renumbered)
-        if entry is None:
-            return False
+            return bool(noted) or self.made_root
+        return any(self._fits(entry, found, any_size) for entry in noted)
+
+    def _noted(self, path: str) -> tuple[WrittenEntry, ...]:
+        return tuple(self._entries[key] for key in (path, path + NEXT) if key in self._entries)
+
+    def _fits(self, entry: WrittenEntry, found: FileMark, any_size: bool) -> bool:
         if entry.is_folder:
             return found.is_folder and (self._renumbered or entry.is_same(found))
-        if entry.is_same(found) and not self._renumbered:
+        if entry.is_same(found):
             return any_size or entry.size in (GROWS, found.size) or found.links > 1
         return (self._renumbered or entry.changed % _COARSE == 0) and entry.is_unchanged(found)
 
@@ -257,7 +265,7 @@ class FolderOwner:
     def is_ours(self, path: Path) -> bool:
         """Whether the file at `path` is the one that was noted, also where it is damaged and has to be replaced."""
         name, entries = self._name(path), self._ledger.entries(self._folder)
-        if name not in entries:
+        if name not in entries and name + NEXT not in entries:
             return False
         try:
             with HeldFolder(self._folder) as held:
@@ -273,10 +281,15 @@ class FolderOwner:
             self._ledger.note(self._folder, {self._name(path): found}, grows=True)
 
     def finished(self, part: Path, final: Path) -> None:
-        """What is complete keeps its number under its new name."""
-        found = mark_at(part)
-        if found is not None and found.is_file:
-            self._ledger.note(self._folder, {self._name(final): found})
+        """What is complete keeps its number under its new name; until then, the file that has the name is ours, too."""
+        found, old = mark_at(part), mark_at(final)
+        if found is None or not found.is_file:
+            return
+        name = self._name(final)
+        if part == final or old is None or not old.is_file:
+            self._ledger.note(self._folder, {name: found})
+        else:
+            self._ledger.note(self._folder, {name: old, name + NEXT: found})
 
     def gone(self, path: Path) -> None:
         """It is not there any more."""

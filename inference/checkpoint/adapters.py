@@ -151,7 +151,7 @@ def _merged(
 ) -> Generator[MergeProgress, None, MergeReport]:
     changed = {name: source.records[name] for name in read.changes}
     kept = {name: record for name, record in source.records.items() if shared_name(name) not in changed}
-    links = plan_links(sorted({record.file for record in kept.values()}), folder, MERGED)
+    links = plan_links(sorted({record.file for record in kept.values()}), folder, MERGED, notes)
     written = sum(record.length for record in changed.values())
     total = written + links.bytes_to_copy
     _check_room(folder, total)
@@ -306,7 +306,7 @@ class Links:
             sync_file(self.folder / name)
 
 
-def plan_links(files: Sequence[Path], folder: Path, last: str) -> Links:
+def plan_links(files: Sequence[Path], folder: Path, last: str, notes: FileNotes | None = None) -> Links:
     """Names for `files` in `folder`, each before the name `last`, and whether they can be linked there.
 
     A file keeps its name unless it is a name that means a checkpoint of one file, or comes after `last`.
@@ -315,17 +315,21 @@ def plan_links(files: Sequence[Path], folder: Path, last: str) -> Links:
     for number, file in enumerate(files, 1):
         keeps = file.name < last and file.name not in names.values()
         names[file] = file.name if keeps else f"model-base-{number:05}.safetensors"
-    return Links(names, folder, all(_can_link(file, folder) for file in files))
+    return Links(names, folder, all(_can_link(file, folder, notes) for file in files))
 
 
-def _can_link(file: Path, folder: Path) -> bool:
+def _can_link(file: Path, folder: Path, notes: FileNotes | None) -> bool:
     """Tried: another drive cannot, nor can some file systems."""
     attempt = folder / f"link-{secrets.token_hex(4)}.test"
+    if notes is not None:
+        notes.finished(file.resolve(), attempt)
     try:
         os.link(file.resolve(), attempt)
     except OSError:
         return False
     attempt.unlink()
+    if notes is not None:
+        notes.gone(attempt)
     return True
 
 

@@ -92,8 +92,8 @@ def test_an_old_file_is_migrated_with_a_backup(data_file: Path, tmp_path: Path) 
         fill(store, 1, 2)
     for statement in (
         "DROP TABLE unsent", "DROP INDEX conversation_used", "ALTER TABLE generation DROP COLUMN draft_length",
-        "ALTER TABLE conversation DROP COLUMN used_no", "DROP TABLE model_file", "DROP TABLE written", "DROP TABLE download", "DROP TABLE model",
-        "DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats'",
+        "ALTER TABLE conversation DROP COLUMN used_no", "DROP TABLE written", "DROP TABLE model_file",
+        "DROP TABLE download", "DROP TABLE model", "DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats'",
         "PRAGMA user_version = 1", "UPDATE app_meta SET value = '1' WHERE key = 'schema_version'",
     ):  # fmt: skip
         sql(data_file, statement)

@@ -236,6 +236,10 @@ def test_a_file_of_the_users_beside_the_appimage_is_not_deleted(
         updates.placed(found)
     assert mine.read_bytes() == b"half of it, from a browser"
     fetched(updates, found)
+    with pytest.raises(UpdateError, match="File exists"):
+        updates.placed(found)
+    assert mine.read_bytes() == b"half of it, from a browser"
+    mine.unlink()
     assert updates.placed(found).read_bytes() == DEB
 
 
