@@ -11,7 +11,8 @@ their place. `conversation.used_no` grows with every use of a chat: clocks are s
 
 Beside the chats stand the *models* of this machine, the queue of their *downloads*, and what was *written*: which files
 and folders in a model's folder this program made, by path below that folder ("" for the folder itself) and number on
-the drive. Nothing else of a folder is ever deleted or replaced. A size of -1 means a file that still grows.
+the drive. Nothing else of a folder is ever deleted or replaced. A size of -1 means a file that still grows. A recovery
+takes these rows as SQLite reads them.
 
 `PRAGMA user_version` and `app_meta.schema_version` both hold the number of migrations: two witnesses of one fact.
 Left for later: denoise traces (a table of its own, with a quota) and FTS5 over titles and bodies.
@@ -25,6 +26,7 @@ from sqlite_utils import Database, Migrations
 
 MIGRATION_SET = "dewpoint"
 CHAT_TABLES = ("conversation", "message", "generation", "block", "unsent")
+MODEL_TABLES = ("model", "download", "model_file", "written")
 NEW_SLOT = "new"
 
 migrations = Migrations(MIGRATION_SET)

@@ -37,7 +37,7 @@ from app.chats.connections import BUSY_SECONDS, SIDE_FILES, connect, copy_side_f
 from app.chats.database import open_for_reading
 from app.chats.errors import CHECK_MARK, StoreBusyError
 from app.chats.messages import RecoveryReport
-from app.chats.migrations import CHAT_TABLES, apply_migrations
+from app.chats.migrations import CHAT_TABLES, MODEL_TABLES, apply_migrations
 from app.chats.recovery.links import count_lost, mend_links
 from app.chats.recovery.pages import Columns, PageCarver, Row
 from app.chats.recovery.rows import READ_ERRORS, fit_row, readable_rows
@@ -84,6 +84,24 @@ class _Filling:
                 for table in CHAT_TABLES:
                     for row in readable_rows(source, table, self.columns[table]):
                         self.insert(table, row)
+        except READ_ERRORS as exc:
+            _log.info("%s cannot be opened: %s", path.name, exc)
+
+    def take_models(self, opened: Callable[[], sqlite3.Connection], path: Path) -> None:
+        """Add the models and what was written for them, as far as SQLite reads them, unless some were found before."""
+        if self.count("model"):
+            return
+        try:
+            with contextlib.closing(opened()) as source:
+                for table in MODEL_TABLES:
+                    columns = {row[1]: (row[2], bool(row[3])) for row in self.db.execute(f"PRAGMA table_info({table})")}
+                    for row in readable_rows(source, table, columns):
+                        names = [name for name in row if name != "seq"]
+                        sql = (
+                            f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+                        )
+                        with contextlib.suppress(sqlite3.IntegrityError, sqlite3.DataError, OverflowError):
+                            self.db.execute(sql, [row[name] for name in names])
         except READ_ERRORS as exc:
             _log.info("%s cannot be opened: %s", path.name, exc)
 
@@ -195,10 +213,12 @@ def _filled(db: Database, damaged: Path | None, backup: Path | None) -> _Filling
         if damaged is not None:
             # With its log, which goes into the copy when it is closed.
             filling.read_from(lambda: connect(damaged), damaged)
+            filling.take_models(lambda: connect(damaged), damaged)
             filling.carve(damaged)
         before = filling.count("message")
         if backup is not None:
             filling.read_from(lambda: open_for_reading(backup), backup)
+            filling.take_models(lambda: open_for_reading(backup), backup)
         filling.from_backup = filling.count("message") - before
         for table, row in filling.partial:
             filling.insert(table, row)
