@@ -121,7 +121,7 @@ class EngineStore:
         return EngineSet(self.folder(identity), read_manifest(self.folder(identity)))
 
     def remove(self, folder: Path) -> int:
-        """Delete a set; returns the bytes that came free. Only files that engines consist of go, and no link is followed.
+        """Delete a set; returns the bytes that came free. Only files that engines consist of go; no link is followed.
 
         Raises:
             EngineStoreError: A file cannot be deleted.

@@ -19,6 +19,7 @@ class RemovalDialog(Sheet):
         super().__init__(words.REMOVE, words.remove_title(removal.model.title), theme, parent)
         self.removal = removal
         model, count = removal.model, len(removal.files)
+        self.files: FileList | None = None
         if model.state == ModelState.MISSING:
             self.add_text(words.GONE_FOLDER)
         elif model.kind == "folder" and not count:

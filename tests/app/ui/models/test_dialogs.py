@@ -108,6 +108,24 @@ def test_removal_says_what_goes_and_what_stays(scripted: Parts, library: Scripte
     assert library.asked_for() == [("remove", removal, False)]
 
 
+def test_removal_lists_every_file_by_name(scripted: Parts, library: ScriptedLibrary, qtbot: QtBot) -> None:
+    model = mine("m", ModelState.INSTALLED)
+    assert model.folder is not None
+    goes = tuple(model.folder / f"part-{number}.safetensors" for number in range(30))
+    kept = (model.folder / "sub" / "notes.txt", model.folder / "a\nb.txt")
+    library.removal_known.emit(removal_of(model, files=goes, kept=kept))
+    dialog = opened(scripted, RemovalDialog)
+    assert dialog.files is not None
+    assert not dialog.files.box.isVisible()
+    folded = dialog.height()
+    dialog.files.button.click()
+    assert dialog.files.box.isVisible()
+    lines = [line.strip() for line in dialog.files.box.toPlainText().split("\n")]
+    names = [file.name for file in goes]
+    assert lines == [words.GOES, *names, words.STAYS, str(Path("sub") / "notes.txt"), "a b.txt"]
+    qtbot.waitUntil(lambda: dialog.height() > folded)
+
+
 def test_with_its_engines_by_default(scripted: Parts, library: ScriptedLibrary) -> None:
     removal = removal_of(mine("m", ModelState.INSTALLED), engines=(Path("e"),), engine_size=GB)
     library.removal_known.emit(removal)
