@@ -244,7 +244,7 @@ def _free_scratch(services: LibraryServices, target: Path) -> Path:
     """A name to copy into that nothing has; what a killed move left under the usual one is deleted, if it is ours."""
     for number in range(1, 100):
         place = target.with_name(f"{target.name}{f'-{number}' if number > 1 else ''}{MOVING}")
-        if any(note.scratch == place for note in services.library.moves()):
+        if services.library.at(place) is None and any(note.scratch == place for note in services.library.moves()):
             remove_holding(services.ledger, services.ledger.holding(place))
             with contextlib.suppress(OSError):  # killed before it was noted as ours: then it is empty
                 place.rmdir()

@@ -72,7 +72,7 @@ def _settle(services: LibraryServices, note: MoveNote) -> None:
             except (OSError, RemovalError):
                 return  # a drive that is not there; the next look tries again
         library.end_move(note)
-    elif note.copied_into is None:
+    elif note.copied_into is None and library.at(note.scratch) is None:
         _take_over_copy(services, note)
     elif not _is_folder(note.scratch) and (source is None or _is_folder(source) == (here is not None)):
         library.end_move(note)  # it has left nothing

@@ -397,6 +397,23 @@ def test_files_of_our_names_in_a_repository_are_not_taken(services: LibraryServi
     assert status(services, record).state in (ModelState.INSTALLED, ModelState.READY)
 
 
+@pytest.mark.parametrize("name", [f"owner/tiny{MOVING}", "owner/tiny.merging", "owner/tiny.part"])
+def test_a_repository_of_a_temporary_name_is_a_model_as_any_other(
+    services: LibraryServices, record: ModelRecord, hub: Hub, tmp_path: Path, name: str
+) -> None:
+    hub.add(repo_of(name, tiny_contents(seed=4)))
+    other = downloaded(services, name)
+    services.library.begin_move(MoveNote(record.folder, record.folder, other.folder))  # a kill, long ago
+    assert status(services, other).state in (ModelState.INSTALLED, ModelState.READY)
+    assert not library_status(services).leftovers
+    before = sorted(other.folder.iterdir())
+    list(care.move(services, record, tmp_path, threading.Event()))
+    assert sorted(other.folder.iterdir()) == before
+    removed(services, other)
+    assert not other.folder.exists()
+    assert status(services, record).state in (ModelState.INSTALLED, ModelState.READY)
+
+
 @pytest.mark.parametrize(
     "name",
     [

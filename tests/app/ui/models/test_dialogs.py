@@ -33,6 +33,7 @@ from tests.helpers.scripted_library import (
     offer_of,
     removal_of,
 )
+from tests.helpers.waiting import WAIT_MS
 
 Kind = TypeVar("Kind", bound=QDialog)
 
@@ -123,7 +124,7 @@ def test_removal_lists_every_file_by_name(scripted: Parts, library: ScriptedLibr
     lines = [line.strip() for line in dialog.files.box.toPlainText().split("\n")]
     names = [file.name for file in goes]
     assert lines == [words.GOES, *names, words.STAYS, str(Path("sub") / "notes.txt"), "a b.txt"]
-    qtbot.waitUntil(lambda: dialog.height() > folded)
+    qtbot.waitUntil(lambda: dialog.height() > folded, timeout=WAIT_MS)
 
 
 def test_with_its_engines_by_default(scripted: Parts, library: ScriptedLibrary) -> None:
