@@ -14,19 +14,33 @@ import secrets
 import shutil
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 # Bytes of a JSON file for which nobody names a limit, and levels of one inside another.
 LARGEST_JSON, DEEPEST_JSON = 32 << 20, 100
 
 
-def write_whole(path: Path, data: bytes | str, private: bool = False) -> None:
+class FileNotes(Protocol):
+    """Is told of every file that is made, so that whatever a kill leaves is known."""
+
+    def made(self, path: Path) -> None:
+        """A file was made at `path` and holds nothing yet; whatever is written to it is ours."""
+
+    def finished(self, part: Path, final: Path) -> None:
+        """The file at `part` is complete and gets the name `final` next."""
+
+    def gone(self, path: Path) -> None:
+        """The file at `path` was deleted, or has another name now."""
+
+
+def write_whole(path: Path, data: bytes | str, private: bool = False, notes: FileNotes | None = None) -> None:
     """Write a file in one step: a crash, a kill or a full disk leaves the old one or the new one, never half of either.
 
     Args:
         path: The file; its folder is there.
         data: What it holds from now on; text becomes UTF-8.
         private: Nobody but this user may read it; else it gets the rights of any new file.
+        notes: Is told what is made.
 
     Raises:
         OSError: It cannot be written; the old file is as it was, and nothing is left beside it.
@@ -34,10 +48,16 @@ def write_whole(path: Path, data: bytes | str, private: bool = False) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(part, "xb", opener=_private if private else None) as stream:
+            if notes is not None:
+                notes.made(part)
             stream.write(data if isinstance(data, bytes) else data.encode("utf-8"))
             stream.flush()
             os.fsync(stream.fileno())
+        if notes is not None:
+            notes.finished(part, path)
         part.replace(path)
+        if notes is not None:
+            notes.gone(part)
     except BaseException:
         with contextlib.suppress(OSError):
             part.unlink()

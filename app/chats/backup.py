@@ -22,6 +22,7 @@ BackupKind = Literal["daily", "migration"]
 KEPT = 3
 PERIOD = timedelta(days=1)
 _NAME = re.compile(r"chats-(daily|migration)-(\d{8}-\d{6})\.sqlite3")
+_HALF_WRITTEN = re.compile(r"chats-(daily|migration)-\d{8}-\d{6}\.tmp(-journal|-wal|-shm)?")
 _STAMP = "%Y%m%d-%H%M%S"
 
 _log = get_logger("store")
@@ -59,8 +60,9 @@ def make_backup(connection: sqlite3.Connection, folder: Path, kind: BackupKind, 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = folder / f"chats-{kind}-{now.strftime(_STAMP)}.sqlite3"
     temporary = target.with_suffix(".tmp")
-    for leftover in folder.glob("chats-*.tmp*"):
-        leftover.unlink(missing_ok=True)
+    for leftover in folder.iterdir():
+        if _HALF_WRITTEN.fullmatch(leftover.name):
+            leftover.unlink(missing_ok=True)
     try:
         copy = connect(temporary)
         try:

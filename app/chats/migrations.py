@@ -9,8 +9,10 @@ can be built on it. Large columns stand last, so that a damaged one leaves the r
 `generation.draft_length` characters of an answer's body come from a block that was not finished; the next block takes
 their place. `conversation.used_no` grows with every use of a chat: clocks are set back, counters are not.
 
-Beside the chats stand the *models* of this machine and the queue of their *downloads*. Both can be found again on the
-disk, so no recovery looks for them.
+Beside the chats stand the *models* of this machine, the queue of their *downloads*, and what was *written*: which files
+and folders in a model's folder this program made, by path below that folder ("" for the folder itself) and number on
+the drive. Nothing else of a folder is ever deleted or replaced. A size of -1 means a file that still grows. A recovery
+takes these rows as SQLite reads them.
 
 `PRAGMA user_version` and `app_meta.schema_version` both hold the number of migrations: two witnesses of one fact.
 Left for later: denoise traces (a table of its own, with a quota) and FTS5 over titles and bodies.
@@ -24,6 +26,7 @@ from sqlite_utils import Database, Migrations
 
 MIGRATION_SET = "dewpoint"
 CHAT_TABLES = ("conversation", "message", "generation", "block", "unsent")
+MODEL_TABLES = ("model", "download", "model_file", "written")
 NEW_SLOT = "new"
 
 migrations = Migrations(MIGRATION_SET)
@@ -153,6 +156,41 @@ def m003_unsent(db: Database) -> None:
            ) AS ranked WHERE ranked.id = conversation.id"""
     )
     db.execute("CREATE INDEX conversation_used ON conversation (used_no)")
+
+
+@migrations()
+def m004_ownership(db: Database) -> None:
+    """What each model consists of, and which files and folders of this disk this program wrote."""
+    for column in ("revision", "licence", "accepted"):
+        db.execute(f"ALTER TABLE model ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+    # 0: from a version that kept the list in the model's folder alone; it is taken over once.
+    db.execute("ALTER TABLE model ADD COLUMN listed INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        """CREATE TABLE model_file (
+            seq INTEGER PRIMARY KEY,
+            model_id TEXT NOT NULL REFERENCES model (id) ON DELETE CASCADE,
+            path TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            digest_kind TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            verified INTEGER NOT NULL,
+            UNIQUE (model_id, path)
+        ) STRICT"""
+    )
+    # Numbers of drives and files are 64 bits without a sign, which SQLite has not: they stand as text.
+    db.execute(
+        """CREATE TABLE written (
+            seq INTEGER PRIMARY KEY,
+            folder TEXT NOT NULL,
+            path TEXT NOT NULL,
+            is_folder INTEGER NOT NULL,
+            device TEXT NOT NULL,
+            inode TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            changed_ns INTEGER NOT NULL,
+            UNIQUE (folder, path)
+        ) STRICT"""
+    )
 
 
 def migration_names() -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from app.library.records import ModelRecord
 from app.library.values import Removal, Step
 from trt_engines.streams import INTERRUPTED
 
+MOST_NAMES = 200  # of files that go or stay, before a removal
+
 
 def add_verify(commands: Any) -> None:
     """The command's own arguments."""
@@ -184,6 +186,13 @@ def _followed(steps: Generator[Step, None, ModelRecord | None]) -> ModelRecord |
             report.progress("step", step, f"{step.fraction:4.0%} {shortened(step.detail, 60):60}", subject="")
 
 
+def _names(head: str, files: tuple[Path, ...]) -> list[str]:
+    if not files:
+        return []
+    shown = [f"  {visible(file)}" for file in files[:MOST_NAMES]]
+    return [head, *shown, *([texts.removal_more(len(files) - MOST_NAMES)] if len(files) > MOST_NAMES else [])]
+
+
 def _summary(removal: Removal, with_engines: bool) -> str:
     lines = [
         texts.removal_line(
@@ -192,6 +201,6 @@ def _summary(removal: Removal, with_engines: bool) -> str:
     ]
     if with_engines and removal.engines:
         lines.append(texts.removal_engines(len(removal.engines), removal.engine_size))
-    if removal.kept:
-        lines.append(texts.removal_kept([visible(file.name) for file in removal.kept]))
+    lines += _names(texts.REMOVAL_GOES, removal.files)
+    lines += _names(texts.REMOVAL_STAYS, removal.kept)
     return "\n".join(lines)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
-import shutil
 from collections.abc import Generator
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from app.base.errors import KnownAppError
 from app.gpu import texts
+from trt_engines.held import remove_below
 from trt_engines.tensorrt.addon import GOING, is_whole
 
 PID = "pid"
@@ -67,7 +68,7 @@ def take_place(site: Path, folder: Path) -> None:
             old.rename(folder)
         raise
     if old is not None:
-        shutil.rmtree(old, ignore_errors=True)
+        remove_below(old)
 
 
 def put_away(folder: Path) -> None:
@@ -78,12 +79,12 @@ def put_away(folder: Path) -> None:
     """
     gone = _beside(folder, _GONE)
     folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    remove_below(gone)
 
 
 def recover(folder: Path) -> None:
     """A program was killed between two renames: the old add-on has its place again."""
-    for old in sorted(folder.parent.glob(f"{folder.name}.{_OLD}-*")):
+    for old in _left(folder, _OLD):
         if is_whole(old):
             with contextlib.suppress(OSError, KnownAppError), alone(folder):
                 if not folder.exists():
@@ -94,9 +95,9 @@ def recover(folder: Path) -> None:
 def tidy(folder: Path) -> None:
     """Delete what killed installations and removals left; a fetcher that still runs is ended."""
     for kind in (_PARTS, _OLD, _GONE):
-        for left in folder.parent.glob(f"{folder.name}.{kind}-*"):
+        for left in _left(folder, kind):
             _end_orphan(left)
-            shutil.rmtree(left, ignore_errors=True)
+            remove_below(left)
 
 
 def finish_removal(folder: Path) -> None:
@@ -114,6 +115,13 @@ def bytes_below(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(place, name)).st_size
     return total
+
+
+def _left(folder: Path, kind: str) -> list[Path]:
+    """Folders of exactly the names that `_beside` makes, eight random digits at the end; a link is none of them."""
+    name = re.compile(rf"{re.escape(folder.name)}\.{kind}-[0-9a-f]{{8}}")
+    found = [place for place in folder.parent.iterdir() if name.fullmatch(place.name)] if folder.parent.is_dir() else []
+    return sorted(place for place in found if place.is_dir() and not place.is_symlink())
 
 
 def _beside(folder: Path, kind: str) -> Path:

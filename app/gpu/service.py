@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from app.gpu.values import GpuOffer, GpuState, GpuStatus, GpuStep
 from app.network.client import Network
 from app.transfers.disk import FULL
 from trt_engines.errors import EngineError
+from trt_engines.held import remove_below
 from trt_engines.planning.probe import DetectedGpu, detected_gpus
 from trt_engines.tensorrt.addon import GOING, elsewhere
 from trt_engines.tensorrt.flavour import RTX_SM
@@ -149,7 +149,7 @@ class GpuService:
                         return
                     folders.take_place(part / "site", self.folder)
                 finally:
-                    shutil.rmtree(part, ignore_errors=True)
+                    remove_below(part)
         except OSError as exc:
             if exc.errno in FULL:
                 raise KnownAppError(texts.DISK_FULL, texts.disk_full_hint(fetcher.peak(recipe))) from exc

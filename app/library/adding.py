@@ -1,14 +1,16 @@
 """Models that the user has already: a checkpoint folder is used where it lies; an adapter is merged into its base.
 
-A folder of the user's own is never changed and never deleted by us (graphs that are made beside its weights are ours).
+A folder of the user's own is never changed and never deleted by us, whatever notes of a Dewpoint lie in it.
 A merged model is ours: it gets a folder in the models folder, whose large files are links to the base's as far as the
 drive allows.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import shutil
+import os
+import secrets
 import threading
 from collections.abc import Generator
 from contextlib import closing
@@ -18,13 +20,16 @@ from pathlib import Path
 from app.base.errors import KnownAppError
 from app.base.paths import named_path
 from app.library import texts
-from app.library.folders import working
-from app.library.manifest import ModelFile, ModelManifest, read_manifest, write_manifest
-from app.library.records import ModelRecord
+from app.library.folders import RemovalError, remove_holding, working
+from app.library.half_moved import settle_moves
+from app.library.ledger import FolderOwner
+from app.library.manifest import ModelFile, ModelManifest, write_manifest
+from app.library.records import ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import Step
 from app.transfers.values import Digest
 from inference.checkpoint.folder import FolderFacts, inspect_folder
+from trt_engines.held import mark_at
 
 SLICE = 1 << 22
 MERGE_SHARE = 0.7  # of the progress; the rest is hashing what was written
@@ -51,12 +56,7 @@ def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
     if facts.adapter is not None:
         raise KnownAppError(*texts.adapter_needs_base(facts.adapter.base))
     known = services.library.at(place)
-    if known is not None:
-        return known
-    manifest = read_manifest(place)
-    if manifest is not None and manifest.complete:  # downloaded by us once, and moved by hand or by another Dewpoint
-        return services.library.add("download" if manifest.repo else "merged", place, manifest.title, manifest.repo)
-    return services.library.add("folder", place, facts.title)
+    return known if known is not None else services.library.add("folder", place, facts.title)
 
 
 def merge(
@@ -68,31 +68,62 @@ def merge(
         ModelFolderError, EngineError: They do not fit each other, or one is damaged.
         KnownAppError: A model of this name is there already.
     """
-    from inference.checkpoint.adapters import merge_adapter  # numpy: only when there is something to merge
+    from inference.checkpoint.adapters import merged_into  # numpy: only when there is something to merge
 
     services.paths.ensure()
+    settle_moves(services)
     target = services.folder_for(_folder_name(title))
-    if target.exists():
+    if mark_at(target) is not None:
         raise KnownAppError(*texts.in_the_way(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    before, whole = read_manifest(base), False
+    known = services.library.at(base)
+    before, whole = services.library.listed(known.id) if known is not None else None, False
     with working(services.paths.base):
+        folder = target.with_name(f".{target.name}.{secrets.token_hex(4)}.merging")
+        note = MoveNote(folder, target)
+        services.ledger.new_folder(folder)
+        own = FolderOwner(services.ledger, folder)
         try:
-            with closing(merge_adapter(base, adapter, target)) as events:
+            with closing(merged_into(base, adapter, folder, own)) as events:
                 for event in events:
                     if cancel.is_set():
                         return None
                     notes = event.report.notes if event.report is not None else ()
                     yield Step("merging", event.fraction * MERGE_SHARE, event.tensor, notes)
-            files = yield from _hashed(target, before)
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            licence = before.licence if before is not None else ""
-            write_manifest(target, ModelManifest(title, "", "", licence, now, files))
+            manifest = yield from _manifest(folder, title, before, own)
+            services.library.begin_move(note)
+            _rename(folder, target)
             whole = True
         finally:
             if not whole:
-                shutil.rmtree(target, ignore_errors=True)  # it did not exist before
-    return services.library.add("merged", target, title)
+                with contextlib.suppress(OSError, RemovalError):  # then it is a leftover
+                    remove_holding(services.ledger, services.ledger.holding(folder))
+                services.library.end_move(note)
+        record = services.library.add("merged", target, title, manifest=manifest, written=folder)
+        services.library.end_move(note)
+    return record
+
+
+def _rename(folder: Path, target: Path) -> None:
+    try:
+        if mark_at(target) is not None:
+            raise KnownAppError(*texts.in_the_way(target))
+        os.rename(folder, target)
+    except OSError as exc:
+        raise KnownAppError(*texts.folder_not_written(target, exc.strerror or type(exc).__name__)) from exc
+
+
+def _manifest(
+    folder: Path, title: str, before: ModelManifest | None, own: FolderOwner
+) -> Generator[Step, None, ModelManifest]:
+    """Hash what was written, and leave the note of it there."""
+    files = yield from _hashed(folder, before)
+    for file in files:
+        own.finished(folder / file.path, folder / file.path)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    manifest = ModelManifest(title, "", "", before.licence if before is not None else "", now, files)
+    write_manifest(folder, manifest, own)
+    return manifest
 
 
 def _hashed(folder: Path, base: ModelManifest | None) -> Generator[Step, None, tuple[ModelFile, ...]]:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import os
-import shutil
+import stat
 import threading
 from collections.abc import Generator
 from contextlib import closing
@@ -16,20 +16,22 @@ from app.base.errors import KnownAppError
 from app.base.files import free_bytes, sync_folder
 from app.engines.sets import bytes_of as bytes_of_set
 from app.library import texts
-from app.library.folders import bytes_of, foreign_files, own_files, remove_files, working
+from app.library.folders import RemovalError, bytes_of, others_of, paths_of, remove_holding, working
 from app.library.half_moved import settle_moves
-from app.library.manifest import ModelManifest, read_manifest, sizes_are_right, write_manifest
+from app.library.ledger import FolderOwner, Holding
+from app.library.manifest import ModelManifest, read_manifest
 from app.library.overview import engines_of
-from app.library.records import ModelRecord, MoveNote
+from app.library.records import MOVING, ModelKind, ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import Leftover, ModelStatus, Removal, Step
 from app.transfers.disk import translated
 from app.transfers.errors import DiskFullError, TransferError
 from app.transfers.hashing import FileHasher
-from app.transfers.names import final_path
+from app.transfers.names import LOCK_NAME, base_folder, final_path
 from app.transfers.values import FileDamaged, TransferEvent, TransferFinished
 from app.transfers.verify import verify as verify_files
 from inference.checkpoint.foreign import refuse_undecodable
+from trt_engines.held import mark_at
 
 SLICE = 1 << 22
 
@@ -37,12 +39,13 @@ SLICE = 1 << 22
 def verify(
     services: LibraryServices, record: ModelRecord, cancel: threading.Event
 ) -> Generator[TransferEvent, None, None]:
-    """Hash every file again; the manifest learns which are right. It ends with `TransferFinished` or `TransferStopped`.
+    """Hash every file again; the list learns which are right. It ends with `TransferFinished` or `TransferStopped`.
 
     Raises:
         KnownAppError: There are no known hashes: it is the user's own folder, or the folder is not there.
     """
-    manifest = read_manifest(record.folder)
+    settle_moves(services)
+    manifest = services.library.listed(record.id)
     if not record.folder.is_dir():
         raise KnownAppError(*texts.folder_gone(record.folder))
     if manifest is None and record.kind == "folder":
@@ -56,33 +59,37 @@ def verify(
                 case FileDamaged(path):
                     damaged.add(path)
                 case TransferFinished():
-                    verdicts = (dataclasses.replace(one, verified=one.path not in damaged) for one in manifest.files)
-                    write_manifest(record.folder, dataclasses.replace(manifest, files=tuple(verdicts)))
+                    verdicts = {one.path: one.path not in damaged for one in manifest.files}
+                    services.library.set_verdicts(record.id, verdicts)
             yield event
 
 
 def removal(services: LibraryServices, model: ModelStatus) -> Removal:
-    """What removing a model would delete; the user's own folder loses nothing but what we put into it."""
+    """What removing a model would delete: what Dewpoint wrote, and nothing of the user's.
+
+    Raises:
+        RemovalError: The folder cannot be read.
+    """
     folder = model.folder
     if folder is None:
         return Removal(model, (), 0, (), 0, ())
-    own = own_files(folder, read_manifest(folder))
+    settle_moves(services)
+    holding = _held(services, folder)
     sets = engines_of(folder, services.engines.sets())
-    kept = foreign_files(folder, own)
     engine_size = sum(bytes_of_set(each.folder) for each in sets)
-    return Removal(model, own, bytes_of(own, only_here=True), tuple(each.folder for each in sets), engine_size, kept)
+    engines = tuple(each.folder for each in sets)
+    return Removal(model, paths_of(holding), bytes_of(holding), engines, engine_size, others_of(holding))
 
 
 def remove(services: LibraryServices, wanted: Removal, with_engines: bool = True) -> int:
-    """Do it; returns the bytes that came free.
+    """Do it; returns the bytes that came free. Nothing goes that was not listed, or has become another file since.
 
     Raises:
         RemovalError, EngineError: A file cannot be deleted; the model stays in the list.
     """
     freed = sum(services.engines.delete(folder) for folder in wanted.engines) if with_engines else 0
     if wanted.model.folder is not None:
-        remove_files(wanted.model.folder, wanted.files)
-        freed += wanted.size
+        freed += _removed(services, wanted.model.folder, wanted.files)
     services.library.forget(wanted.model.id)
     return freed
 
@@ -99,22 +106,17 @@ def move(
     record = services.library.find(record.id)
     target = parent / record.folder.name
     if record.folder == target and target.is_dir():
-        _finish(services, target)
         yield Step("moving", 1.0)
         return
-    manifest = _movable(record, parent)
-    note = MoveNote(record.folder, target)
-    again = note in services.library.moves() and _is_ours_alone(target)
+    manifest = _movable(services, record, parent)
     try:
-        same_drive = os.stat(parent).st_dev == os.stat(record.folder).st_dev
-        if target.exists() and (same_drive or not again):
+        if mark_at(target) is not None:
             raise KnownAppError(*texts.in_the_way(target))
         with working(services.paths.base):
-            services.library.begin_move(note)
-            if same_drive:
-                yield from _renamed(services, record, note)
+            if os.stat(parent).st_dev == os.stat(record.folder).st_dev:
+                yield from _renamed(services, record, MoveNote(record.folder, target))
             else:
-                yield from _copied(services, record, manifest, note, cancel, again)
+                yield from _copied(services, record, manifest, target, cancel)
     except OSError as exc:
         meaning = translated(exc)
         if exc.errno == errno.EFBIG and isinstance(meaning, TransferError):
@@ -124,38 +126,50 @@ def move(
 
 
 def adopt(services: LibraryServices, leftover: Leftover) -> ModelRecord:
-    """Take a complete model that lies about back into the list."""
+    """Take a complete model that lies about back into the list; what Dewpoint wrote of it is known as before."""
     manifest = read_manifest(leftover.path)
     if manifest is None:
         raise KnownAppError(*texts.manifest_gone(leftover.path.name))
-    return services.library.add("download" if manifest.repo else "merged", leftover.path, manifest.title, manifest.repo)
+    kind: ModelKind = "download" if manifest.repo else "merged"
+    return services.library.add(kind, leftover.path, manifest.title, manifest.repo, manifest=manifest)
 
 
-def clear(leftover: Leftover) -> int:
-    """Delete what lies about; returns the bytes that came free.
+def clear(services: LibraryServices, leftover: Leftover) -> int:
+    """Delete what lies about, as far as it was listed; returns the bytes that came free.
 
     Raises:
         RemovalError: A file cannot be deleted.
     """
-    manifest = read_manifest(leftover.path)
-    if manifest is not None:
-        files = own_files(leftover.path, manifest)
-    else:  # an unfinished copy: all of it was written by us
-        files = tuple(path for path in leftover.path.rglob("*") if not path.is_dir())
-    freed = bytes_of(files, only_here=True)
-    remove_files(leftover.path, files)
+    return _removed(services, leftover.path, leftover.files)
+
+
+def _held(services: LibraryServices, folder: Path) -> Holding:
+    try:
+        return services.ledger.holding(folder)
+    except OSError as exc:
+        raise RemovalError(texts.not_deleted(folder, exc.strerror), texts.NOT_DELETED_HINT) from exc
+
+
+def _removed(services: LibraryServices, folder: Path, listed: tuple[Path, ...]) -> int:
+    holding, shown = _held(services, folder), set(listed)
+    ours = {path: mark for path, mark in holding.ours.items() if folder / path in shown}
+    holding = dataclasses.replace(holding, ours=ours)
+    freed = bytes_of(holding)
+    remove_holding(services.ledger, holding)
     return freed
 
 
 # -- moving ----------------------------------------------------------------------------------------------------------
 
 
-def _movable(record: ModelRecord, parent: Path) -> ModelManifest:
-    manifest = read_manifest(record.folder)
+def _movable(services: LibraryServices, record: ModelRecord, parent: Path) -> ModelManifest:
+    manifest = services.library.listed(record.id)
     if not record.folder.is_dir():
         raise KnownAppError(*texts.folder_gone(record.folder))
     if record.kind == "folder":
         raise KnownAppError(texts.NOT_OURS, texts.NOT_OURS_HINT)
+    if record.folder.is_symlink():
+        raise KnownAppError(*texts.linked(record.folder))
     if record.download is not None:
         raise KnownAppError(texts.STILL_DOWNLOADING, texts.STILL_DOWNLOADING_HINT)
     if manifest is None:
@@ -168,61 +182,43 @@ def _movable(record: ModelRecord, parent: Path) -> ModelManifest:
     return manifest
 
 
-def _is_ours_alone(folder: Path) -> bool:
-    """Whether nothing but a model of ours lies in `folder`."""
-    manifest = read_manifest(folder)
-    return manifest is not None and not foreign_files(folder, own_files(folder, manifest))
-
-
-def _finish(services: LibraryServices, target: Path) -> None:
-    """A killed move may have had only its original left to delete."""
-    manifest = read_manifest(target)
-    for note in services.library.moves():
-        if note.target == target and manifest is not None and sizes_are_right(target, manifest):
-            if note.source is not None and note.source != target and services.library.at(note.source) is None:
-                remove_files(note.source, own_files(note.source, read_manifest(note.source)))
-            services.library.end_move(note)
-
-
 def _renamed(services: LibraryServices, record: ModelRecord, note: MoveNote) -> Generator[Step, None, None]:
+    root = mark_at(record.folder)
+    if root is not None:  # by its number it is known again after a kill, also where numbers have changed
+        services.ledger.note(record.folder, {**services.ledger.holding(record.folder).ours, "": root})
+    services.library.begin_move(note)
     try:
-        os.replace(record.folder, note.target)
+        os.rename(record.folder, note.target)
     except OSError:
         services.library.end_move(note)
         raise
-    services.library.move(record.id, note.target)
+    services.library.move(record.id, note.target, written=record.folder)
     services.library.end_move(note)
     yield Step("moving", 1.0)
 
 
 def _copied(
-    services: LibraryServices,
-    record: ModelRecord,
-    manifest: ModelManifest,
-    note: MoveNote,
-    cancel: threading.Event,
-    again: bool,
+    services: LibraryServices, record: ModelRecord, manifest: ModelManifest, target: Path, cancel: threading.Event
 ) -> Generator[Step, None, None]:
-    """Copy to a name of its own, verify, rename, tell the database, delete the original: in this order.
-
-    `again`: a killed move had come as far as the rename; its copy is verified once more, for it may be old.
-    """
-    files = own_files(record.folder, manifest)
-    total, free = bytes_of(files), free_bytes(note.target.parent)
-    if not again and total + services.options.reserve_bytes > free:
-        services.library.end_move(note)
-        raise KnownAppError(*texts.no_room(total, free, note.target))
-    shutil.rmtree(note.scratch, ignore_errors=True)
-    if again:
-        note.target.replace(note.scratch)
+    """Copy to a name of its own, verify, rename, tell the database, delete the original: in this order."""
+    holding = services.ledger.holding(record.folder)
     expected = {final_path(record.folder, file.path): file for file in manifest.files}
+    base = base_folder(record.folder)
+    files = tuple(dict.fromkeys((*expected, *(base / path for path in holding.ours if path != LOCK_NAME))))
+    total, free = _regular_bytes(files), free_bytes(target.parent)
+    if total + services.options.reserve_bytes > free:
+        raise KnownAppError(*texts.no_room(total, free, target))
+    note = MoveNote(record.folder, target, _free_scratch(services, target))
+    services.library.begin_move(note)
     done, whole = 0, False
     try:
+        services.ledger.new_folder(note.scratch)
+        own = FolderOwner(services.ledger, note.scratch)
         for file in files:
-            place = note.scratch / file.relative_to(record.folder)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            place = note.scratch / file.relative_to(base)
+            services.ledger.new_folders(note.scratch, place.parent)
             hasher = FileHasher(expected[file].digest, expected[file].size) if file in expected else None
-            for count in _copy(file, place, hasher, again):
+            for count in _copy(file, place, hasher, own):
                 done += count
                 yield Step("moving", done / max(1, total), file.name)
                 if cancel.is_set():
@@ -230,40 +226,74 @@ def _copied(
             if hasher is not None and not hasher.agrees():
                 raise KnownAppError(*texts.copy_differs(file.name))
         sync_folder(note.scratch)
-        note.scratch.replace(note.target)
-        with contextlib.suppress(OSError):  # some network drives cannot
-            sync_folder(note.target.parent)
+        if mark_at(target) is not None:
+            raise KnownAppError(*texts.in_the_way(target))
+        os.rename(note.scratch, target)
         whole = True
     finally:
         if not whole:
-            shutil.rmtree(note.scratch, ignore_errors=True)
-            services.library.end_move(note)
-    services.library.move(record.id, note.target)
-    remove_files(record.folder, files)
+            _given_up(services, note)
+    with contextlib.suppress(OSError):  # some network drives cannot
+        sync_folder(target.parent)
+    services.library.move(record.id, target, written=note.scratch)
+    remove_holding(services.ledger, holding)
     services.library.end_move(note)
 
 
-def _copy(source: Path, target: Path, hasher: FileHasher | None, again: bool) -> Generator[int, None, None]:
-    """Copy and sync, then read what was written back to hash it; yields the bytes that were copied since.
+def _free_scratch(services: LibraryServices, target: Path) -> Path:
+    """A name to copy into that nothing has; what a killed move left under the usual one is deleted, if it is ours."""
+    for number in range(1, 100):
+        place = target.with_name(f"{target.name}{f'-{number}' if number > 1 else ''}{MOVING}")
+        if services.library.at(place) is None and any(note.scratch == place for note in services.library.moves()):
+            remove_holding(services.ledger, services.ledger.holding(place))
+            with contextlib.suppress(OSError):  # killed before it was noted as ours: then it is empty
+                place.rmdir()
+        if mark_at(place) is None:
+            return place
+    raise KnownAppError(*texts.in_the_way(target.with_name(target.name + MOVING)))
 
-    With `again`, a file that will be hashed and is there with its size is not copied once more.
-    """
-    there = again and hasher is not None and target.is_file() and target.stat().st_size == source.stat().st_size
-    if there:
-        yield target.stat().st_size
-    else:
-        yield from _written(source, target)
+
+def _given_up(services: LibraryServices, note: MoveNote) -> None:
+    """Nothing is left of a copy that did not become whole."""
+    try:
+        remove_holding(services.ledger, services.ledger.holding(note.scratch))
+    except (OSError, RemovalError):
+        return  # a leftover; the note stays
+    services.library.end_move(note)
+
+
+def _regular_bytes(files: tuple[Path, ...]) -> int:
+    total = 0
+    for file in files:
+        found = mark_at(file)
+        if found is None or not found.is_file:
+            raise KnownAppError(*texts.no_regular_file(file))
+        total += found.size
+    return total
+
+
+def _copy(source: Path, target: Path, hasher: FileHasher | None, own: FolderOwner) -> Generator[int, None, None]:
+    """Copy and sync, then read what was written back to hash it; yields the bytes that were copied since."""
+    yield from _written(source, target, own)
     if hasher is not None:
         with target.open("rb") as reading:
             while block := reading.read(SLICE):
                 hasher.feed(block)
                 yield 0
+    own.finished(target, target)
 
 
-def _written(source: Path, target: Path) -> Generator[int, None, None]:
-    with source.open("rb") as reading, target.open("wb") as writing:
+def _written(source: Path, target: Path, own: FolderOwner) -> Generator[int, None, None]:
+    with open(source, "rb", opener=_never_a_link) as reading, target.open("xb") as writing:
+        if not stat.S_ISREG(os.fstat(reading.fileno()).st_mode):
+            raise KnownAppError(*texts.no_regular_file(source))
+        own.made(target)
         while block := reading.read(SLICE):
             writing.write(block)
             yield len(block)
         writing.flush()
         os.fsync(writing.fileno())
+
+
+def _never_a_link(name: str, flags: int) -> int:
+    return os.open(name, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

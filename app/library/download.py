@@ -1,7 +1,8 @@
 """From a name on the Hub to an installed model: ask, show the licence, accept, fetch, verify; any step may be repeated.
 
 Nothing is fetched before `accept`. What is fetched stays, whatever happens: a download that was stopped, killed or cut
-off goes on where it was. A model counts as installed only when its manifest says that every file's hash was right.
+off goes on where it was. A model counts as installed only when the database says that every file's hash was right. A
+file of the user's that lies where one of the model would go is never replaced.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 from app.base.errors import AppError, ErrorReport, KnownAppError, report_from_exception
 from app.base.files import free_bytes
@@ -19,20 +21,23 @@ from app.base.log import get_logger
 from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import fit_of_config
-from app.library.folders import is_downloading, remove_files
+from app.library.folders import is_downloading, remove_holding
+from app.library.half_moved import settle_moves
 from app.library.hub import HubError, RemoteModel, UnreachableError, asked_of, repo_address
-from app.library.manifest import ModelFile, ModelManifest, read_manifest, write_manifest
+from app.library.ledger import FolderOwner
+from app.library.manifest import ModelFile, ModelManifest, write_manifest
 from app.library.overview import card_and_machine
 from app.library.records import DownloadState, ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import DownloadOffer
 from app.transfers.errors import TransferError
-from app.transfers.existing import bytes_present
+from app.transfers.existing import bytes_present, size_of
 from app.transfers.fetch import fetch
-from app.transfers.names import final_path
-from app.transfers.values import FileFinished, Progress, TransferEvent, TransferFinished
+from app.transfers.names import JOURNAL_SUFFIX, LOCK_NAME, PART_SUFFIX, base_folder, beside, final_path, local_paths
+from app.transfers.own import may_be_written
+from app.transfers.values import FileFinished, Progress, RemoteFile, TransferEvent, TransferFinished
+from trt_engines.held import mark_at
 
-NOTE_SECONDS = 2.0  # between two writings of the manifest
 RATE_BYTES = 20_000_000  # of a download that tell how fast the line is
 
 _log = get_logger("models")
@@ -59,14 +64,17 @@ def offer(
     if remote.config is None:
         raise HubError(texts.adapter(remote.repo, remote.base), texts.ADAPTER_HINT)
     entry = entry_of(services, remote.repo) if not remote.asked else None
-    folder = services.folder_for(remote.name)
-    for record in services.library.models():
+    settle_moves(services)
+    records, folder = services.library.models(), None
+    before = None
+    for record in records:
         if record.repo == remote.repo and record.kind == "download" and asked_of(record.title) == remote.asked:
-            folder = record.folder  # it may have been moved
+            folder, before = record.folder, services.library.listed(record.id)  # it may have been moved
             if record.download is DownloadState.RUNNING and is_downloading(folder):
                 raise KnownAppError(*texts.being_downloaded(record.title))
+    files = services.hub.remote_files(remote.repo, remote.revision, _with_verdicts(remote, before))
+    folder = folder if folder is not None else _free_folder(services, remote.name, files, records)
     free = free_bytes(folder)
-    files = services.hub.remote_files(remote.repo, remote.revision, _with_verdicts(remote, read_manifest(folder)))
     missing = remote.size - bytes_present(files, folder)
     card, machine = card_and_machine(services)
     fit = fit_of_config(remote.config, entry.layout if entry is not None else "plain", card, machine, missing)
@@ -89,18 +97,21 @@ def accept(services: LibraryServices, accepted: DownloadOffer) -> ModelRecord:
     if accepted.problem is not None:
         raise KnownAppError(accepted.problem.text, accepted.problem.hint)
     remote, folder = accepted.remote, accepted.folder
-    before = read_manifest(folder)
+    record = services.library.at(folder)
+    before = services.library.listed(record.id) if record is not None else None
     files = _with_verdicts(remote, before)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     manifest = ModelManifest(accepted.title, remote.repo, remote.revision, remote.licence, now, files)
     try:
+        if mark_at(folder) is None:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            services.ledger.new_folder(folder)
         if before is not None:  # files that the new state of the repository does not have any more
-            kept = {file.path for file in files}
-            remove_files(folder, [final_path(folder, old.path) for old in before.files if old.path not in kept])
-        write_manifest(folder, manifest)
+            _remove_old(services, folder, {file.path for file in before.files} - {file.path for file in files})
+        write_manifest(folder, manifest, FolderOwner(services.ledger, folder))
     except OSError as exc:
         raise KnownAppError(*texts.folder_not_written(folder, exc.strerror or type(exc).__name__)) from exc
-    return services.library.add("download", folder, accepted.title, remote.repo, queued=True)
+    return services.library.add("download", folder, accepted.title, remote.repo, queued=True, manifest=manifest)
 
 
 def download(
@@ -112,9 +123,10 @@ def download(
 
     Raises:
         TransferError: It cannot go on; the queue keeps the sentence.
-        KnownAppError: The folder's manifest is gone.
+        KnownAppError: It is not known what the model consists of.
     """
-    manifest = read_manifest(record.folder)
+    settle_moves(services)
+    manifest = services.library.listed(record.id)
     if manifest is None:
         problem = texts.manifest_gone(record.title)
         services.library.set_download(record.id, DownloadState.PAUSED, ErrorReport("known", *problem))
@@ -141,13 +153,13 @@ def download(
 def _fetched(
     services: LibraryServices, record: ModelRecord, manifest: ModelManifest, cancel: threading.Event
 ) -> Generator[TransferEvent, None, None]:
-    """The transfer; the manifest learns of each file that was found right."""
-    folder = record.folder
+    """The transfer; the list learns of each file that was found right, and the note in the folder at the end."""
+    folder, own = record.folder, FolderOwner(services.ledger, record.folder)
     files = services.hub.remote_files(manifest.repo, manifest.revision, manifest.files)
-    noted, started, first, last = time.monotonic(), time.monotonic(), -1, 0
+    started, first, last = time.monotonic(), -1, 0
     events = fetch(
         files, folder, services.network.client, services.options, token=services.tokens.get(),
-        verified=manifest.verified, cancel=cancel, rate_limit=services.rate,
+        verified=manifest.verified, cancel=cancel, rate_limit=services.rate, own=own,
     )  # fmt: skip
     try:
         with closing(events):
@@ -155,17 +167,13 @@ def _fetched(
                 match event:
                     case FileFinished(path):
                         manifest = manifest.marked(path, True)
-                        if time.monotonic() - noted > NOTE_SECONDS:
-                            write_manifest(folder, manifest)
-                            noted = time.monotonic()
+                        services.library.set_verdicts(record.id, {path: True})
                     case Progress():
                         first, last = event.done if first < 0 else first, event.done
                     case TransferFinished():
-                        write_manifest(folder, manifest)
+                        write_manifest(folder, manifest, own)
                 yield event
     finally:
-        if not manifest.complete and folder.is_dir():
-            write_manifest(folder, manifest)
         if last - first > RATE_BYTES:
             services.library.note_rate((last - first) / (time.monotonic() - started))
 
@@ -211,3 +219,39 @@ def _with_verdicts(remote: RemoteModel, before: ModelManifest | None) -> tuple[M
     return tuple(
         dataclasses.replace(file, verified=(file.path, file.size, file.digest) in right) for file in remote.files
     )
+
+
+def _free_folder(
+    services: LibraryServices, name: str, files: Sequence[RemoteFile], records: Collection[ModelRecord]
+) -> Path:
+    """Where a new download goes: into no other model's folder, no link, and over no file of the user's."""
+    usual = services.folder_for(name)
+    marks = [mark_at(record.folder) for record in records]
+    taken = {(mark.device, mark.inode) for mark in marks if mark is not None}
+    for number in range(1, 100):
+        folder = usual.with_name(f"{usual.name}-{number}") if number > 1 else usual
+        found = mark_at(folder)
+        if found is None:
+            return folder
+        free = found.is_folder and (found.device, found.inode) not in taken
+        if free and not _in_the_way(services, folder, files):
+            return folder
+    raise KnownAppError(*texts.in_the_way(usual))
+
+
+def _in_the_way(services: LibraryServices, folder: Path, files: Sequence[RemoteFile]) -> bool:
+    """Whether something lies in a folder that the download would replace; a file of the right size may be right."""
+    own = FolderOwner(services.ledger, folder)
+    for file, path in zip(files, local_paths(files, folder), strict=True):
+        places = [path] if size_of(path) != file.size else []
+        places += [beside(path, suffix) for suffix in (PART_SUFFIX, JOURNAL_SUFFIX)]
+        if not all(may_be_written(place, own) for place in places):
+            return True
+    return not may_be_written(base_folder(folder) / LOCK_NAME, own)
+
+
+def _remove_old(services: LibraryServices, folder: Path, paths: Collection[str]) -> None:
+    names = {final_path(folder, path).relative_to(base_folder(folder)).as_posix() for path in paths}
+    holding = services.ledger.holding(folder)
+    ours = {path: mark for path, mark in holding.ours.items() if path in names}
+    remove_holding(services.ledger, dataclasses.replace(holding, ours=ours, folders=()))

@@ -1,94 +1,58 @@
-"""Which files of a model's folder are ours, what lies about that belongs to nobody, and how both are removed.
+"""What of a folder is ours, what lies about that belongs to no model, and how both are removed.
 
-Only what a manifest lists and what Dewpoint itself puts beside it is ever deleted: parts of downloads with their notes,
-the lock, graphs. A folder goes only when it is empty afterwards.
+Only what the database says that Dewpoint wrote is ever deleted (`app.library.ledger`). A folder goes only if Dewpoint
+made it, and when it is empty.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from app.base.errors import KnownAppError
-from app.base.files import read_json
 from app.library import texts
-from app.library.manifest import MANIFEST, ModelManifest, read_manifest, sizes_are_right
-from app.library.records import MOVING
+from app.library.ledger import Holding, Ledger
+from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
+from app.library.services import LibraryServices
 from app.library.values import Leftover
-from app.transfers.existing import leftovers
-from app.transfers.names import LOCK_NAME, final_path
-from inference.graphs.manifest import MANIFEST as GRAPHS
+from app.transfers.names import LOCK_NAME
+from trt_engines.held import mark_at
 
 WORK_LOCK = "model-work.lock"
-MERGE_NOTE = "dewpoint-merge.json"
-UNFINISHED = (MOVING, ".merging")  # endings of folders that a killed program left
 
 
 class RemovalError(KnownAppError):
     """A file cannot be deleted."""
 
 
-def own_files(folder: Path, manifest: ModelManifest | None) -> tuple[Path, ...]:
-    """Every file in `folder` that Dewpoint wrote, those first that matter least if the rest cannot be deleted."""
-    named = [final_path(folder, file.path) for file in manifest.files] if manifest is not None else []
-    # What `write_whole` leaves if it is killed, and what an older Dewpoint left.
-    unfinished = [file for name in (GRAPHS, MERGE_NOTE, MANIFEST) for file in folder.glob(f".{name}.*.tmp")]
-    notes = [folder / name for name in (f"{MANIFEST}.new", MERGE_NOTE, LOCK_NAME, MANIFEST)]
-    found = [*graph_files(folder), *leftovers(folder), *named, *unfinished, *notes]
-    return tuple(file for file in dict.fromkeys(found) if file.is_file() or file.is_symlink())
+def paths_of(holding: Holding) -> tuple[Path, ...]:
+    """The files of a holding that are ours."""
+    return tuple(holding.folder / path for path in holding.ours)
 
 
-def graph_files(folder: Path) -> tuple[Path, ...]:
-    """The graphs that were made beside the weights."""
-    try:
-        listed = read_json(folder / GRAPHS)["files"]
-        names = [name for name in listed if isinstance(name, str) and Path(name).name == name]
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
-    return (*(folder / name for name in names if name.startswith("dewpoint-")), folder / GRAPHS)
+def others_of(holding: Holding) -> tuple[Path, ...]:
+    """The files that are not ours, or not any more."""
+    return tuple(holding.folder / path for path in holding.others)
 
 
-def foreign_files(folder: Path, own: Collection[Path]) -> tuple[Path, ...]:
-    """Files in `folder` that are not ours."""
-    if not folder.is_dir():
-        return ()
-    mine = set(own)
-    return tuple(sorted(file for file in folder.rglob("*") if not file.is_dir() and file not in mine))
+def bytes_of(holding: Holding) -> int:
+    """The bytes that come free with our files; one that has another name elsewhere frees none."""
+    return sum(mark.size for mark in holding.ours.values() if mark.links == 1)
 
 
-def bytes_of(files: Iterable[Path], only_here: bool = False) -> int:
-    """The bytes of files; with `only_here`, without those that have another name elsewhere (hard links)."""
-    total = 0
-    for file in files:
-        try:
-            found = file.stat()
-        except OSError:
-            continue
-        if found.st_nlink == 1 or not only_here:
-            total += found.st_size
-    return total
-
-
-def remove_files(folder: Path, files: Iterable[Path]) -> None:
-    """Delete files and every folder below and including `folder` that is empty then.
+def remove_holding(ledger: Ledger, holding: Holding) -> None:
+    """Delete what is ours, as far as it is still the same.
 
     Raises:
-        RemovalError: One cannot be deleted; the manifest, which comes last, is still there then.
+        RemovalError: A file cannot be deleted.
     """
     try:
-        for file in files:
-            file.unlink(missing_ok=True)
+        ledger.remove(holding)
     except OSError as exc:
         raise RemovalError(texts.not_deleted(exc.filename, exc.strerror), texts.NOT_DELETED_HINT) from exc
-    inner = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True) if folder.is_dir() else []
-    for path in (*inner, folder):
-        try:
-            path.rmdir()
-        except OSError:
-            continue  # not empty: what is in it is not ours
 
 
 @contextlib.contextmanager
@@ -109,30 +73,27 @@ def working(base: Path) -> Iterator[None]:
         lock.release()
 
 
-def leftovers_in(base: Path, models: Path, moved: Collection[Path], known: Collection[Path]) -> tuple[Leftover, ...]:
-    """What belongs to no model of the list.
+def leftovers_in(services: LibraryServices, known: Collection[Path]) -> tuple[Leftover, ...]:
+    """What belongs to no model of the list: what Dewpoint wrote, and models that could be taken into it.
 
     Args:
-        base: The data folder.
-        models: The models folder.
-        moved: Every place of a move that is not through, perhaps on another drive.
+        services: Folders and database.
         known: Folders of the models of the list.
     """
-    folders = {path for path in models.iterdir() if path.is_dir()} if models.is_dir() else set()
-    folders.update(path for path in moved if path.is_dir())
-    busy, found = is_working(base), []
+    ledger, models = services.ledger, services.paths.models
+    written, busy = set(ledger.folders()), is_working(services.paths.base)
+    notes = services.library.moves()
+    moved = {place for note in notes for place in note.places}
+    copies = {note.scratch for note in notes} | {note.source for note in notes if note.source not in known}
+    folders = {path for path in models.iterdir() if _is_folder(path)} if models.is_dir() else set()
+    folders |= {folder for folder in written if folder.parent != services.paths.updates}
+    found = []
     for folder in sorted(folders.difference(known)):
-        manifest = read_manifest(folder)
-        unfinished = folder.name.endswith(UNFINISHED) or (manifest is None and (folder / MERGE_NOTE).exists())
-        if busy and (unfinished or folder in moved):
+        if (busy and folder in moved) or not _is_folder(folder):
             continue
-        if unfinished:
-            size = bytes_of(path for path in folder.rglob("*") if path.is_file())
-            found.append(Leftover(folder, size, texts.leftover_unfinished(folder.name), False))
-        elif manifest is not None:
-            size = bytes_of(own_files(folder, manifest), only_here=True)
-            whole = manifest.complete and sizes_are_right(folder, manifest)
-            found.append(Leftover(folder, size, texts.leftover_model(manifest.title, whole), whole))
+        leftover = _leftover(ledger, folder, folder in written, folder not in copies)
+        if leftover is not None and (leftover.whole or not busy):
+            found.append(leftover)
     return tuple(found)
 
 
@@ -146,8 +107,40 @@ def is_downloading(folder: Path) -> bool:
     return _is_locked(folder / LOCK_NAME)
 
 
+def _leftover(ledger: Ledger, folder: Path, written: bool, may_be_whole: bool) -> Leftover | None:
+    """What a folder is; None if nothing of it is ours, and it is no model that could be taken into the list."""
+    manifest = read_manifest(folder) if may_be_whole else None
+    whole = manifest is not None and manifest.complete and sizes_are_right(folder, manifest)
+    if not written:
+        text = texts.leftover_unknown(manifest.title) if manifest is not None and whole else ""
+        return Leftover(folder, 0, text, whole=True) if text else None
+    try:
+        holding = ledger.holding(folder)
+    except OSError:
+        return None  # a drive that does not answer
+    if not holding.ours and not ("" in holding.folders and not holding.others):
+        return None
+    files, others = paths_of(holding), others_of(holding)
+    return Leftover(folder, bytes_of(holding), _text(folder, manifest, whole), whole, files, others)
+
+
+def _text(folder: Path, manifest: ModelManifest | None, whole: bool) -> str:
+    if manifest is None:
+        return texts.leftover_unfinished(folder.name)
+    return texts.leftover_model(manifest.title, whole)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        found = mark_at(path)
+    except OSError:
+        return False
+    return found is not None and found.is_folder
+
+
 def _is_locked(file: Path) -> bool:
-    if not file.exists():
+    found = mark_at(file)
+    if found is None or not found.is_file:
         return False
     try:
         with FileLock(file, timeout=0):

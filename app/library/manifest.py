@@ -1,7 +1,9 @@
-"""`dewpoint-model.json` in a model's folder: which files we wrote there, what each must be, and which were found right.
+"""What a model consists of: its files, what each must be, and which were found right.
 
-A model is *complete* only when the hash of every file was right. Only what the manifest lists, and what Dewpoint itself
-puts beside it (parts of downloads, graphs), is ever deleted. It is written whole or not at all.
+It stands in the database (`app.library.records`). A note of it, `dewpoint-model.json`, lies in the model's folder, so
+that another Dewpoint, or this one after its database was lost, can take the model into its list. Nothing is deleted or
+replaced because of such a note: anybody may have written it. A model is *complete* only when the hash of every file was
+right.
 """
 
 from __future__ import annotations
@@ -15,11 +17,15 @@ from typing import Any, Literal
 from app.base.files import read_json, write_whole
 from app.transfers.errors import TransferError
 from app.transfers.names import final_path, safe_parts
+from app.transfers.own import OwnFiles, may_be_written
 from app.transfers.values import Digest
 from inference.graphs.manifest import MANIFEST as GRAPHS
+from trt_engines.held import mark_at
 
 MANIFEST = "dewpoint-model.json"
 VERSION = 1
+MOST_BYTES = 16_000_000  # of a note
+MOST_FILES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +89,22 @@ class ModelManifest:
 
 
 def read_manifest(folder: Path) -> ModelManifest | None:
-    """The manifest of `folder`; None if it has none, or one that cannot be read."""
+    """The note in `folder`; None if it has none, or one that cannot be read: a link, or larger than any of ours."""
     try:
+        found = mark_at(folder / MANIFEST)
+        if found is None or not found.is_file or found.size > MOST_BYTES:
+            return None
         raw: dict[str, Any] = read_json(folder / MANIFEST)
         if raw["version"] != VERSION:
             return None
         files = tuple(
             ModelFile(
                 "/".join(safe_parts(str(one["path"]), windows=False)),
-                int(one["size"]),
+                _size(one["size"]),
                 Digest(_kind(one), str(one["digest"])),
                 one["verified"] is True,
             )
-            for one in raw["files"]
+            for one in raw["files"][:MOST_FILES]
             if one["path"] != GRAPHS  # ours to write, whatever a repository put there when this was downloaded
         )
         title, repo, revision, licence, accepted = (
@@ -106,13 +115,15 @@ def read_manifest(folder: Path) -> ModelManifest | None:
     return ModelManifest(title, repo, revision, licence, accepted, files)
 
 
-def write_manifest(folder: Path, manifest: ModelManifest) -> None:
-    """Write the manifest of `folder`, which is made if it is missing.
+def write_manifest(folder: Path, manifest: ModelManifest, own: OwnFiles) -> None:
+    """Write the note in `folder`, whole or not at all; one that is not ours is left as it is.
 
     Raises:
         OSError: It cannot be written; an earlier one is still whole.
+        StoreError: It cannot be noted as ours.
     """
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if not may_be_written(folder / MANIFEST, own):
+        return
     raw = dataclasses.asdict(manifest) | {"version": VERSION}
     raw["display_name"] = raw.pop("title")  # where the inference core looks for a name, too
     raw["files"] = [
@@ -120,7 +131,7 @@ def write_manifest(folder: Path, manifest: ModelManifest) -> None:
          "verified": file.verified}
         for file in manifest.files
     ]  # fmt: skip
-    write_whole(folder / MANIFEST, json.dumps(raw, indent=1, ensure_ascii=False))
+    write_whole(folder / MANIFEST, json.dumps(raw, indent=1, ensure_ascii=False), notes=own)
 
 
 def sizes_are_right(folder: Path, manifest: ModelManifest) -> bool:
@@ -129,6 +140,12 @@ def sizes_are_right(folder: Path, manifest: ModelManifest) -> bool:
         return all(final_path(folder, file.path).stat().st_size == file.size for file in manifest.files)
     except OSError:
         return False
+
+
+def _size(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise ValueError(value)
+    return value
 
 
 def _kind(one: dict[str, Any]) -> Literal["sha256", "git-blob"]:

@@ -15,9 +15,9 @@ from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import advice_for, fit_of, fit_of_config
 from app.library.folders import is_downloading, leftovers_in
-from app.library.half_moved import places_of_moves, settle_moves
+from app.library.half_moved import settle_moves
 from app.library.hub import asked_of
-from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
+from app.library.manifest import ModelManifest, sizes_are_right
 from app.library.records import DownloadState, ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import STARTER_ID, Computer, Fit, LibraryStatus, ModelState, ModelStatus
@@ -46,9 +46,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     here = {record.repo for record in records if record.kind == "download" and not asked_of(record.title)}
     fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries}
     offered = [_of_entry(services, entry, fits[entry]) for entry in entries if entry.repo not in here]
-    leftovers = leftovers_in(
-        services.paths.base, services.paths.models, places_of_moves(services), {record.folder for record in records}
-    )
+    leftovers = leftovers_in(services, {record.folder for record in records})
     models = (_starter(card, machine, sets), *mine, *offered)
     return LibraryStatus(models, machine, advice_for(fits, machine), leftovers, services.network.offline)
 
@@ -125,7 +123,7 @@ def _of_record(
     machine: Computer,
     sets: Iterable[ListedSet],
 ) -> ModelStatus:
-    manifest = read_manifest(record.folder)
+    manifest = services.library.listed(record.id)
     state, problem = _state(record, manifest)
     built = engines_of(record.folder, sets)
     size = manifest.size if manifest is not None else _size(record.folder)

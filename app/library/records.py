@@ -1,14 +1,14 @@
 """`LibraryStore`: which models the user has, and the queue of downloads, in the same file as the chats.
 
-Each call opens a connection of its own, so any thread may call, and window and command line see the same rows. What a
-model's folder holds stands in the folder (`app.library.manifest`); rows that are lost are found again from there.
+Each call opens a connection of its own, so any thread may call, and window and command line see the same rows. Which
+files a model consists of stands here, too; the note in its folder (`app.library.manifest`) is for other Dewpoints.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +24,8 @@ from app.chats.errors import StoreBusyError, StoreFullError, StoreReadOnlyError,
 from app.chats.history import HistoryStore
 from app.chats.ids import new_id, now_ms
 from app.library import texts
+from app.library.manifest import ModelFile, ModelManifest
+from app.transfers.values import Digest
 from inference.text.surrogates import storable
 
 ModelKind = Literal["download", "folder", "merged"]
@@ -75,15 +77,22 @@ class MoveNote:
     Attributes:
         source: Where the model lay; None in a note of an older Dewpoint.
         target: Where it will lie.
+        copied_into: The folder that is copied into; None in a note of an older Dewpoint, which had but one name.
     """
 
     source: Path | None
     target: Path
+    copied_into: Path | None = None
 
     @property
     def scratch(self) -> Path:
         """The folder that is copied into until it is whole."""
-        return self.target.with_name(self.target.name + MOVING)
+        return self.copied_into or self.target.with_name(self.target.name + MOVING)
+
+    @property
+    def ends(self) -> tuple[Path | None, Path]:
+        """From where to where: there is one move of each."""
+        return self.source, self.target
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -101,7 +110,7 @@ class LibraryStore:
 
     def models(self) -> tuple[ModelRecord, ...]:
         """All of them, the oldest first."""
-        with self._open() as db:
+        with self.opened() as db:
             return tuple(_record(row) for row in db.execute(f"{_SELECT} ORDER BY m.seq"))
 
     def find(self, model_id: str) -> ModelRecord:
@@ -110,7 +119,7 @@ class LibraryStore:
         Raises:
             KeyError: There is none of this id.
         """
-        with self._open() as db:
+        with self.opened() as db:
             row = db.execute(f"{_SELECT} WHERE m.id = ?", [model_id]).fetchone()
         if row is None:
             raise KeyError(model_id)
@@ -118,28 +127,52 @@ class LibraryStore:
 
     def at(self, folder: Path) -> ModelRecord | None:
         """The model in `folder`."""
-        with self._open() as db:
+        with self.opened() as db:
             row = db.execute(f"{_SELECT} WHERE m.folder = ?", [storable(str(folder))]).fetchone()
         return _record(row) if row is not None else None
 
-    def add(self, kind: ModelKind, folder: Path, title: str, repo: str = "", queued: bool = False) -> ModelRecord:
-        """Add a model, or take the one that is in `folder` already; with `queued`, its download is put in the queue."""
+    def add(
+        self,
+        kind: ModelKind,
+        folder: Path,
+        title: str,
+        repo: str = "",
+        queued: bool = False,
+        manifest: ModelManifest | None = None,
+        written: Path | None = None,
+    ) -> ModelRecord:
+        """Add a model, or take the one that is in `folder` already.
+
+        Args:
+            kind: Where it came from.
+            folder: Where it lies, or will lie.
+            title: What the window calls it.
+            repo: "owner/name" on the Hub.
+            queued: Whether its download is put in the queue.
+            manifest: What it consists of.
+            written: The folder that it was written in, if it has been renamed since: what was written there lies here.
+        """
         where = storable(str(folder))
-        with self._open() as db, transaction(db, durable=True):
+        with self.opened() as db, transaction(db, durable=True):
             db.execute(
-                """INSERT INTO model (id, kind, repo, folder, title, added_at) VALUES (?, ?, ?, ?, ?, ?)
-                   ON CONFLICT (folder) DO UPDATE SET kind = excluded.kind, repo = excluded.repo, title = excluded.title
+                """INSERT INTO model (id, kind, repo, folder, title, added_at, listed) VALUES (?, ?, ?, ?, ?, ?, 1)
+                   ON CONFLICT (folder) DO UPDATE
+                   SET kind = excluded.kind, repo = excluded.repo, title = excluded.title, listed = 1
                 """,
                 [new_id(), kind, storable(repo), where, storable(title), now_ms()],
             )
             record = _record(db.execute(f"{_SELECT} WHERE m.folder = ?", [where]).fetchone())
+            if manifest is not None:
+                _set_list(db, record.id, manifest)
+            if written is not None:
+                _rename_written(db, written, folder)
             if queued:
                 _set_download(db, record.id, DownloadState.QUEUED, None)
         return self.find(record.id)
 
     def set_download(self, model_id: str, state: DownloadState | None, error: ErrorReport | None = None) -> None:
         """Say where a download is; None takes it out of the queue."""
-        with self._open() as db, transaction(db, durable=True):
+        with self.opened() as db, transaction(db, durable=True):
             if state is None:
                 db.execute("DELETE FROM download WHERE model_id = ?", [model_id])
             elif db.execute("SELECT 1 FROM model WHERE id = ?", [model_id]).fetchone() is not None:
@@ -147,38 +180,70 @@ class LibraryStore:
 
     def next_queued(self) -> ModelRecord | None:
         """The download that waits longest."""
-        with self._open() as db:
+        with self.opened() as db:
             row = db.execute(f"{_SELECT} WHERE d.state = 'queued' ORDER BY d.updated_at, d.seq LIMIT 1").fetchone()
         return _record(row) if row is not None else None
 
-    def move(self, model_id: str, folder: Path) -> None:
-        """The model lies elsewhere now."""
-        with self._open() as db, transaction(db, durable=True):
+    def move(self, model_id: str, folder: Path, written: Path | None = None) -> None:
+        """The model lies elsewhere now; what was written in the folder `written` lies there, too."""
+        with self.opened() as db, transaction(db, durable=True):
             db.execute("UPDATE model SET folder = ? WHERE id = ?", [storable(str(folder)), model_id])
+            if written is not None:
+                _rename_written(db, written, folder)
+
+    def listed(self, model_id: str) -> ModelManifest | None:
+        """What a model consists of; None if that is not known."""
+        sql = "SELECT title, repo, revision, licence, accepted FROM model WHERE id = ?"
+        rows = "SELECT path, size, digest_kind, digest, verified FROM model_file WHERE model_id = ? ORDER BY seq"
+        with self.opened() as db:
+            head = db.execute(sql, [model_id]).fetchone()
+            files = tuple(_model_file(row) for row in db.execute(rows, [model_id]))
+        if head is None or not files:
+            return None
+        title, repo, revision, licence, accepted = head
+        return ModelManifest(title, repo, revision, licence, accepted, files)
+
+    def set_list(self, model_id: str, manifest: ModelManifest) -> None:
+        """What a model consists of, and which files were found right."""
+        with self.opened() as db, transaction(db, durable=True):
+            if db.execute("SELECT 1 FROM model WHERE id = ?", [model_id]).fetchone() is not None:
+                _set_list(db, model_id, manifest)
+
+    def set_verdicts(self, model_id: str, verdicts: Mapping[str, bool]) -> None:
+        """Which files were found right, and which wrong; others keep their verdict."""
+        sql = "UPDATE model_file SET verified = ? WHERE model_id = ? AND path = ?"
+        with self.opened() as db, transaction(db, durable=True):
+            db.conn.executemany(sql, [(int(right), model_id, storable(path)) for path, right in verdicts.items()])
+
+    def unlisted(self) -> tuple[ModelRecord, ...]:
+        """Models from a version that kept the list in the model's folder alone."""
+        with self.opened() as db:
+            rows = db.execute(f"{_SELECT} WHERE m.listed = 0 AND m.kind <> 'folder' ORDER BY m.seq").fetchall()
+        return tuple(_record(row) for row in rows)
 
     def moves(self) -> tuple[MoveNote, ...]:
         """The moves that have begun and are not through, or were not when the program was killed."""
-        with self._open() as db:
+        with self.opened() as db:
             return _moves(db)
 
     def begin_move(self, note: MoveNote) -> None:
         """Written before anything is touched, so that whatever a killed move leaves is found."""
-        with self._open() as db, transaction(db, durable=True):
-            _set_moves(db, [*(each for each in _moves(db) if each != note), note][-_MOST_MOVES:])
+        with self.opened() as db, transaction(db, durable=True):
+            _set_moves(db, [*(each for each in _moves(db) if each.ends != note.ends), note][-_MOST_MOVES:])
 
     def end_move(self, note: MoveNote) -> None:
         """It is through, or has left nothing."""
-        with self._open() as db, transaction(db, durable=True):
-            _set_moves(db, [each for each in _moves(db) if each != note])
+        with self.opened() as db, transaction(db, durable=True):
+            _set_moves(db, [each for each in _moves(db) if each.ends != note.ends])
 
     def forget(self, model_id: str) -> None:
         """Take a model off the list; no file is touched."""
-        with self._open() as db, transaction(db, durable=True):
+        with self.opened() as db, transaction(db, durable=True):
             db.execute("DELETE FROM model WHERE id = ?", [model_id])
 
     def rate(self) -> float:
         """Bytes a second that downloads reached last; 0 if none was measured."""
-        with self._open() as db:
+        with self.opened() as db:
             row = db.execute("SELECT value FROM app_meta WHERE key = ?", [_RATE]).fetchone()
         with contextlib.suppress(TypeError, ValueError):
             return max(0.0, float(row[0]))
@@ -186,11 +251,16 @@ class LibraryStore:
 
     def note_rate(self, rate: float) -> None:
         """Remember what a download reached."""
-        with self._open() as db, transaction(db, durable=False):
+        with self.opened() as db, transaction(db, durable=False):
             db.execute("INSERT OR REPLACE INTO app_meta (key, value) VALUES (?, ?)", [_RATE, f"{rate:.0f}"])
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[Database]:
+    def opened(self) -> Iterator[Database]:
+        """A connection of its own, to a file that is sound and of this version.
+
+        Raises:
+            StoreError: It cannot be opened, read or written, as a sentence about the list of models.
+        """
         with _about_models(), translated(self.path):
             if not self._checked and examine(self.path, whole=False).health is not Health.GOOD:
                 HistoryStore.open(self.path, self._backups).close()  # makes, migrates or recovers the file
@@ -231,13 +301,43 @@ def _moves(db: Database) -> tuple[MoveNote, ...]:
     if row is None or not row[0]:
         return ()
     with contextlib.suppress(ValueError, TypeError):
-        return tuple(MoveNote(Path(source) if source else None, Path(target)) for source, target in parse_json(row[0]))
+        return tuple(
+            MoveNote(Path(source) if source else None, Path(target), *map(Path, scratch))
+            for source, target, *scratch in parse_json(row[0])
+        )
     return (MoveNote(None, Path(str(row[0]).removesuffix(MOVING))),)  # as it was written until one move had two places
 
 
 def _set_moves(db: Database, notes: Iterable[MoveNote]) -> None:
-    packed = json.dumps([[storable(str(each.source or "")), storable(str(each.target))] for each in notes])
+    packed = json.dumps(
+        [[storable(str(each.source or "")), *map(storable, map(str, (each.target, each.scratch)))] for each in notes]
+    )
     db.execute("INSERT OR REPLACE INTO app_meta (key, value) VALUES (?, ?)", [_MOVING, packed])
+
+
+def _set_list(db: Database, model_id: str, manifest: ModelManifest) -> None:
+    head = (storable(manifest.revision), storable(manifest.licence), manifest.accepted, model_id)
+    db.execute("UPDATE model SET revision = ?, licence = ?, accepted = ?, listed = 1 WHERE id = ?", head)
+    db.execute("DELETE FROM model_file WHERE model_id = ?", [model_id])
+    db.conn.executemany(
+        """INSERT OR REPLACE INTO model_file (model_id, path, size, digest_kind, digest, verified)
+           VALUES (?, ?, ?, ?, ?, ?)""",
+        [
+            (model_id, storable(file.path), file.size, file.digest.kind, file.digest.value, int(file.verified))
+            for file in manifest.files
+        ],
+    )
+
+
+def _model_file(row: tuple[Any, ...]) -> ModelFile:
+    path, size, kind, digest, verified = row
+    return ModelFile(path, size, Digest("git-blob" if kind == "git-blob" else "sha256", digest), bool(verified))
+
+
+def _rename_written(db: Database, old: Path, new: Path) -> None:
+    if old != new:
+        db.execute("DELETE FROM written WHERE folder = ?", [storable(str(new))])
+        db.execute("UPDATE written SET folder = ? WHERE folder = ?", [storable(str(new)), storable(str(old))])
 
 
 def _record(row: tuple[Any, ...]) -> ModelRecord:

@@ -10,6 +10,7 @@ from app.engines.service import EngineService
 from app.engines.tools import EngineTools
 from app.library.access_token import TokenStore
 from app.library.hub import Hub
+from app.library.ledger import Ledger
 from app.library.records import LibraryStore
 from app.network.client import Network
 from app.transfers.pace import RateLimit
@@ -39,6 +40,11 @@ class LibraryServices:
     engines: EngineService
     options: TransferOptions = field(default_factory=TransferOptions)
     rate: RateLimit = field(default_factory=RateLimit)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Which files and folders Dewpoint wrote; in the same file as the list of models."""
+        return Ledger(self.library)
 
     @classmethod
     def open(

@@ -96,7 +96,7 @@ class LibraryTasks:
 
     def clear(self, leftover: Leftover) -> Answers:
         """A leftover is gone."""
-        yield SpaceFreed(care.clear(leftover))
+        yield SpaceFreed(care.clear(self._services, leftover))
         yield from self.look()
 
     def refresh(self, cancel: threading.Event) -> Answers:

@@ -351,6 +351,16 @@ def in_the_way(path: object) -> tuple[str, str]:
     return f"{path} exists already.", "Choose another place, or move that folder away."
 
 
+def linked(path: object) -> tuple[str, str]:
+    """A folder that is a link."""
+    return f"{path} is a link to another folder, which Dewpoint does not follow.", NOT_OURS_HINT
+
+
+def no_regular_file(path: object) -> tuple[str, str]:
+    """A file of the model that is missing, or was replaced by a link."""
+    return f"{path} is missing or is a link, so the model stays where it was.", "Verify the model, and repair it."
+
+
 def into_itself(title: str) -> tuple[str, str]:
     """A move into the folder that is to be moved."""
     return f"{title} cannot be moved into its own folder.", "Choose a folder outside of it."
@@ -388,6 +398,8 @@ def merged_title(base: str, adapter: str) -> str:
 
 # -- removing, and what lies about -----------------------------------------------------------------------------------
 
+REMOVAL_GOES = "Deleted:"
+REMOVAL_STAYS = "Kept, because Dewpoint did not write it or it was changed since:"
 NOT_DELETED_HINT = "Close every program that uses this model, and try again."
 
 
@@ -395,9 +407,7 @@ def removal_line(title: str, files: int, count: float, own: bool) -> str:
     """What goes."""
     if own and not files:
         return f"{title} leaves the list; no file of your folder is deleted."
-    if own:
-        return f"{title} leaves the list; of its folder only {files} files that Dewpoint put there go ({size(count)})."
-    return f"{title}: {files} files go, {size(count)}."
+    return f"{title}: {files} {'file goes' if files == 1 else 'files go'}, {size(count)}."
 
 
 def removal_engines(sets: int, count: float) -> str:
@@ -405,10 +415,9 @@ def removal_engines(sets: int, count: float) -> str:
     return f"Its engines go, too: {size(count)}." if sets == 1 else f"Its {sets} engine sets go, too: {size(count)}."
 
 
-def removal_kept(names: list[str]) -> str:
-    """Foreign files."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Not Dewpoint's, and left alone: {', '.join(names[:3])}{more}."
+def removal_more(count: int) -> str:
+    """A list that is too long."""
+    return f"  and {count} more"
 
 
 def freed(count: float) -> str:
@@ -424,6 +433,11 @@ def not_deleted(file: object, reason: str | None) -> str:
 def leftover_unfinished(name: str) -> str:
     """A folder that a killed program left."""
     return f"{name}: what an interrupted move or merge left."
+
+
+def leftover_unknown(title: str) -> str:
+    """A model that the database does not know."""
+    return f"{title}: a complete model that is not in the list; Dewpoint does not know that it wrote it."
 
 
 def leftover_model(title: str, whole: bool) -> str:

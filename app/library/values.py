@@ -160,16 +160,20 @@ class Leftover:
     """Something on the disk that belongs to no model of the list.
 
     Attributes:
-        path: A folder in the models folder.
+        path: A folder, in the models folder or where a move was going.
         size: Bytes of what would be removed.
         text: One sentence: what it is.
         whole: Whether it is a complete model, which can be taken back into the list.
+        files: What would be removed: the files in it that Dewpoint wrote.
+        kept: Files in it that would stay.
     """
 
     path: Path
     size: int
     text: str
     whole: bool
+    files: tuple[Path, ...] = ()
+    kept: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +232,11 @@ class Removal:
 
     Attributes:
         model: Which one.
-        files: Files that would be deleted: those that Dewpoint wrote. Empty for the user's own folder.
+        files: Files that would be deleted: those that Dewpoint wrote, and that are still the same.
         size: Bytes that come free with them; a file that is linked elsewhere frees none.
         engines: Folders of its engines.
         engine_size: Their bytes.
-        kept: Files in its folder that Dewpoint did not write, and that stay.
+        kept: Files in its folder that stay: the user's own, links, and files that were changed since.
     """
 
     model: ModelStatus

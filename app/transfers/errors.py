@@ -17,6 +17,7 @@ TransferErrorKind = Literal[
     "network",
     "busy",
     "unsafe",
+    "in_the_way",
     "protocol",
 ]
 

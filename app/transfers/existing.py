@@ -7,13 +7,17 @@ import time
 from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
 
+from app.transfers import texts
+from app.transfers.errors import TransferError
 from app.transfers.file_state import FileStage, FileState
 from app.transfers.hashing import check_file
 from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, base_folder, beside, local_paths
+from app.transfers.own import may_be_written
 from app.transfers.pace import EVENT_SECONDS
 from app.transfers.part import read_journal
 from app.transfers.ranges import Spans
 from app.transfers.values import FileFinished, RemoteFile, TransferEvent, Verifying
+from trt_engines.held import mark_at
 
 
 def bytes_present(files: Sequence[RemoteFile], folder: Path) -> int:
@@ -41,11 +45,20 @@ def leftovers(folder: Path) -> tuple[Path, ...]:
 
 
 def size_of(path: Path) -> int | None:
-    """Bytes of a file; None if there is no such file."""
-    try:
-        return path.stat().st_size if path.is_file() else None
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    """Bytes of a regular file; None if there is no such file, or a link."""
+    found = mark_at(path)
+    return found.size if found is not None and found.is_file else None
+
+
+def check_free(state: FileState) -> None:
+    """Nothing of the user's may have the name of a file that will be fetched.
+
+    Raises:
+        TransferError: Something has.
+        OSError: It cannot be looked at.
+    """
+    if not may_be_written(state.final, state.own):
+        raise TransferError("in_the_way", *texts.in_the_way(state.final))
 
 
 def claimed_bytes(file: RemoteFile, final: Path) -> int:
@@ -70,6 +83,7 @@ def look_at_installed(
         `Verifying`, and `FileFinished` for each that was hashed and is right.
 
     Raises:
+        TransferError: A file that is not right is the user's own.
         OSError: A file cannot be read.
     """
     for state in states:
@@ -84,6 +98,7 @@ def look_at_installed(
         if state.stage is FileStage.DONE:
             state.part.discard()
         else:
+            check_free(state)
             state.claimed = claimed_bytes(state.file, state.final)
 
 

@@ -18,6 +18,7 @@ from app.transfers.errors import TransferError
 from app.transfers.existing import look_at_installed
 from app.transfers.file_state import FileStage, FileState
 from app.transfers.names import LOCK_NAME, base_folder, local_paths
+from app.transfers.own import OwnFiles, OwnFolder, may_be_written
 from app.transfers.pace import RateLimit
 from app.transfers.transfer import Transfer
 from app.transfers.values import RemoteFile, TransferEvent, TransferFinished, TransferOptions, TransferStopped
@@ -37,6 +38,7 @@ def fetch(
     verified: Collection[str] = (),
     cancel: threading.Event,
     rate_limit: RateLimit | None = None,
+    own: OwnFiles | None = None,
 ) -> Generator[TransferEvent, None, None]:
     """Fetch files into a folder, as far as they are not there; what is there of them is used.
 
@@ -54,6 +56,7 @@ def fetch(
         verified: Paths of installed files that need not be hashed if their size is right.
         cancel: Set it (from any thread) to stop: what was fetched is kept.
         rate_limit: May be changed meanwhile; None makes one from the options.
+        own: Whose the files of the folder are; None for a folder that was made for these files alone.
 
     Yields:
         What happens; at last `TransferFinished` or `TransferStopped`.
@@ -63,12 +66,12 @@ def fetch(
     """
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token and token):
         raise TransferError("unauthorized", texts.BAD_TOKEN, texts.BAD_TOKEN_HINT)
-    states = [FileState(file, path) for file, path in zip(files, local_paths(files, folder), strict=True)]
+    states = [FileState(file, path, own) for file, path in zip(files, local_paths(files, folder), strict=True)]
     limit = rate_limit if rate_limit is not None else RateLimit(options.rate_limit)
     base = base_folder(folder)
     _log.info("%d files, %d bytes", len(states), sum(file.size for file in files))
     try:
-        with _locked(base):
+        with _locked(base, own if own is not None else OwnFolder()):
             yield from look_at_installed(states, verified, cancel)
             if not cancel.is_set():
                 _check_room(states, base, options)
@@ -81,15 +84,19 @@ def fetch(
 
 
 @contextlib.contextmanager
-def _locked(base: Path) -> Iterator[None]:
+def _locked(base: Path, own: OwnFiles) -> Iterator[None]:
     """Keep other programs out of the folder."""
     base.mkdir(parents=True, exist_ok=True)
+    if not may_be_written(base / LOCK_NAME, own):
+        raise TransferError("in_the_way", *texts.in_the_way(base / LOCK_NAME))
     lock = filelock.FileLock(base / LOCK_NAME, timeout=LOCK_SECONDS, thread_local=False)
     try:
         lock.acquire()
     except filelock.Timeout:
         raise TransferError("busy", texts.BUSY, texts.BUSY_HINT) from None
     try:
+        if not own.is_ours(base / LOCK_NAME):
+            own.made(base / LOCK_NAME)
         yield
     finally:
         lock.release()

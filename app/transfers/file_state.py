@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.transfers.errors import ChangedError
 from app.transfers.hashing import FileHasher
+from app.transfers.own import OwnFiles, OwnFolder
 from app.transfers.part import PartFile
 from app.transfers.values import RemoteFile
 
@@ -51,6 +52,7 @@ class FileState:
     Attributes:
         file: What is fetched.
         final: Where it goes.
+        own: Whose the files of the folder are.
         part: What is there of it.
         claimed: Bytes that the journal of an earlier run names; they count until the part has been looked at.
         failures: Failures in a row; a connection sets it to 0 when bytes come.
@@ -60,10 +62,11 @@ class FileState:
         single: Whether the server ignores ranges, so that one connection at a time serves it.
     """
 
-    def __init__(self, file: RemoteFile, final: Path) -> None:
+    def __init__(self, file: RemoteFile, final: Path, own: OwnFiles | None = None) -> None:
         self.file = file
         self.final = final
-        self.part = PartFile(file, final)
+        self.own = own if own is not None else OwnFolder()
+        self.part = PartFile(file, final, self.own)
         self.stage = FileStage.NEW
         self.claimed = 0
         self.failures = 0

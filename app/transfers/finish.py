@@ -14,6 +14,7 @@ from queue import SimpleQueue
 
 from app.base.files import sync_file, sync_folder
 from app.transfers.disk import translated
+from app.transfers.existing import check_free
 from app.transfers.file_state import FileState
 from app.transfers.hashing import check_file
 from app.transfers.pace import EVENT_SECONDS
@@ -101,6 +102,8 @@ class Finisher:
         if not good:
             return False
         sync_file(part.path)
+        check_free(state)
+        state.own.finished(part.path, state.final)
         os.replace(part.path, state.final)
         sync_folder(state.final.parent)
         part.discard()

@@ -15,6 +15,7 @@ PART_SUFFIX = ".part"
 JOURNAL_SUFFIX = ".part.journal"
 LOCK_NAME = ".dewpoint-download.lock"
 MAX_NAME_BYTES = 255
+MAX_PATH = 1024  # characters of a path below its folder
 
 _FORBIDDEN_ON_WINDOWS = set('<>:"\\|?*') | {chr(code) for code in range(32)}
 _RESERVED_ON_WINDOWS = {
@@ -43,7 +44,11 @@ def safe_parts(path: str, windows: bool = os.name == "nt") -> tuple[str, ...]:
         path.encode("utf-8")
     except UnicodeEncodeError:
         raise TransferError("unsafe", *texts.unsafe_name(path)) from None
-    return tuple(windows_name(part) for part in parts) if windows else tuple(parts)
+    named = tuple(windows_name(part) for part in parts) if windows else tuple(parts)
+    lengths = (len(part.encode("utf-16-le")) // 2 if windows else len(part.encode("utf-8")) for part in named)
+    if len(path) > MAX_PATH or max(lengths) > MAX_NAME_BYTES:
+        raise TransferError("unsafe", *texts.long_name(path))
+    return named
 
 
 def windows_name(name: str) -> str:

@@ -22,7 +22,10 @@ from io import FileIO
 from pathlib import Path
 
 from app.base.files import parse_json
+from app.transfers import texts
+from app.transfers.errors import TransferError
 from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, beside
+from app.transfers.own import OwnFiles, OwnFolder, may_be_written
 from app.transfers.ranges import Spans
 from app.transfers.values import MIB, RemoteFile
 
@@ -93,11 +96,12 @@ class PartFile:
         etag: Of the answer that the bytes come from; None before the first answer.
     """
 
-    def __init__(self, file: RemoteFile, final: Path) -> None:
+    def __init__(self, file: RemoteFile, final: Path, own: OwnFiles | None = None) -> None:
         self.path = beside(final, PART_SUFFIX)
         self.journal_path = beside(final, JOURNAL_SUFFIX)
         self.etag: str | None = None
         self._file = file
+        self._own = own if own is not None else OwnFolder()
         self._lock = threading.Lock()
         self._spans = Spans()
         self._data: FileIO | None = None
@@ -131,8 +135,9 @@ class PartFile:
         Raises:
             OSError: The files cannot be read or removed.
         """
-        journal = read_journal(self.journal_path, self._file)
-        if journal is None or not self.path.exists():
+        ours = self._own.is_ours(self.path) and self._own.is_ours(self.journal_path)
+        journal = read_journal(self.journal_path, self._file) if ours else None
+        if journal is None:
             self.discard()
             return
         checked = 0
@@ -156,6 +161,7 @@ class PartFile:
             Whether the bytes that are there come from the same version of the file; if not, nothing was done.
 
         Raises:
+            TransferError: A file of the user's has the name of one of them.
             OSError: The files cannot be made.
         """
         with self._lock:
@@ -170,14 +176,24 @@ class PartFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.etag is None
         if new:
-            data = json.dumps(_header(self._file, etag)).encode("ascii")
-            with self.journal_path.open("wb") as journal:
-                journal.write(data + b"\n")
-        flags = os.O_RDWR | os.O_CREAT | (os.O_TRUNC if new else 0) | getattr(os, "O_BINARY", 0)
-        handle = os.open(self.path, flags, 0o666)
-        self._data = FileIO(handle, "r+")
-        self._journal = self.journal_path.open("ab", buffering=0)
+            with FileIO(self._made(self.journal_path), "w") as journal:
+                journal.write(json.dumps(_header(self._file, etag)).encode("ascii") + b"\n")
+        self._data = FileIO(self._made(self.path) if new else _opened(self.path), "r+")
+        self._journal = FileIO(_opened(self.journal_path, os.O_APPEND), "a")
         self._torn = True  # the last line of an earlier run may have no end
+
+    def _made(self, path: Path) -> int:
+        """Make an empty file in the place of an old one of ours; it is known as ours before anything is in it."""
+        if not may_be_written(path, self._own):
+            raise TransferError("in_the_way", *texts.in_the_way(path))
+        path.unlink(missing_ok=True)
+        handle = _opened(path, os.O_CREAT | os.O_EXCL)
+        try:
+            self._own.made(path)
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """Put bytes where they belong; they count when `note` was called.
@@ -226,16 +242,23 @@ class PartFile:
             self._data = self._journal = None
 
     def discard(self) -> None:
-        """Remove both files and forget what was there.
+        """Remove both files, as far as they are ours, and forget what was there.
 
         Raises:
             OSError: They cannot be removed.
         """
         self.close()
-        self.journal_path.unlink(missing_ok=True)
-        self.path.unlink(missing_ok=True)
+        for path in (self.journal_path, self.path):
+            if self._own.is_ours(path):
+                path.unlink(missing_ok=True)
+            self._own.gone(path)
         self._spans = Spans()
         self.etag = None
+
+
+def _opened(path: Path, flags: int = 0) -> int:
+    """Open for reading and writing, never through a link."""
+    return os.open(path, os.O_RDWR | flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _crc(source: FileIO, run: Run) -> int:

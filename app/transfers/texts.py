@@ -153,6 +153,11 @@ def unsafe_name(path: str) -> tuple[str, str]:
     return f"The file name {path[:200]!r} is not allowed: it could write outside the folder.", _REPORT_FILES
 
 
+def long_name(path: str) -> tuple[str, str]:
+    """A name that no drive holds."""
+    return f"The file name \u201c{path[:60]}\u2026\u201d is longer than any drive can hold.", _REPORT_FILES
+
+
 def clashing_names(first: str, second: str) -> tuple[str, str]:
     """Two files, one place."""
     return f"The files {first[:200]!r} and {second[:200]!r} would overwrite each other here.", _REPORT_FILES
@@ -161,6 +166,12 @@ def clashing_names(first: str, second: str) -> tuple[str, str]:
 def reserved_name(path: str) -> tuple[str, str]:
     """A name that the download itself uses."""
     return f"The file name {path[:200]!r} is one that the download itself needs.", _REPORT_FILES
+
+
+def in_the_way(path: object) -> tuple[str, str]:
+    """A file of the user's has a name that the download needs."""
+    text = f"{path} was not written by Dewpoint, or was changed since, so the download does not replace it."
+    return text, f"Move it to another place or delete it, then start the download again. {_KEPT}"
 
 
 # -- what a file on the disk has -------------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ A package lies in the folder `updates` of the data folder until the version that
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import secrets
 import shutil
 import threading
 from collections.abc import Generator
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 from app import __version__
 from app.base.files import sync_folder
 from app.base.log import get_logger
+from app.library.ledger import FolderOwner
 from app.library.services import LibraryServices
 from app.network.errors import status_trouble, trouble
 from app.network.limits import RELEASE
@@ -26,6 +29,7 @@ from app.updates.errors import NoReleasesError, UpdateError
 from app.updates.release import Release, ReleaseFile, is_version, numbers, read_release
 from app.updates.source import APPIMAGE_VARIABLE, Source, find_source
 from app.updates.values import Found
+from trt_engines.held import mark_at
 
 if TYPE_CHECKING:
     import httpx2
@@ -88,9 +92,16 @@ class UpdateService:
         self._services.network.check()
         file, version = found.file, found.release.version
         remote = RemoteFile(file.name, source.file(version, file.name), file.size, file.digest)
+        folder, ledger = self._path(found.release, ""), self._services.ledger
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if mark_at(folder) is None:
+                ledger.new_folder(folder)
+        except OSError as exc:
+            raise UpdateError(*texts.not_made(folder, exc.strerror or type(exc).__name__)) from exc
         yield from fetch(
-            [remote], self._path(found.release, ""), self._services.network.client, self._services.options,
-            cancel=cancel, rate_limit=self._services.rate,
+            [remote], folder, self._services.network.client, self._services.options,
+            cancel=cancel, rate_limit=self._services.rate, own=FolderOwner(ledger, folder),
         )  # fmt: skip
 
     def placed(self, found: Found) -> Path:
@@ -111,20 +122,26 @@ class UpdateService:
         except OSError as exc:
             raise UpdateError(texts.not_read(path, exc.strerror or type(exc).__name__), texts.GONE_HINT) from exc
         if not right:
-            with contextlib.suppress(OSError):  # what stays is found wrong again
-                path.unlink()
+            self._remove(path.parent)  # what stays is found wrong again
             raise UpdateError(texts.WRONG_HASH, texts.WRONG_HASH_HINT)
         if path != final:
             _put(path, final)
+            self._remove(path.parent)
         return final
 
     def tidy(self) -> None:
         """Delete packages that are of no use any more: of this version and of earlier ones."""
+        for folder in self._services.ledger.folders():
+            name = folder.name
+            if folder.parent == self.folder and is_version(name) and numbers(name) <= numbers(self._version):
+                self._remove(folder)
         with contextlib.suppress(OSError):
-            for folder in self.folder.iterdir():
-                if is_version(folder.name) and numbers(folder.name) <= numbers(self._version):
-                    shutil.rmtree(folder, ignore_errors=True)
             self.folder.rmdir()  # if nothing is left
+
+    def _remove(self, folder: Path) -> None:
+        """Delete what was fetched into a folder, as far as it is ours; what cannot be deleted stays."""
+        with contextlib.suppress(OSError):
+            self._services.ledger.remove(self._services.ledger.holding(folder))
 
     def _path(self, release: Release, name: str) -> Path:
         return self.folder / release.version / name
@@ -168,16 +185,21 @@ def _is_right(path: Path, file: ReleaseFile) -> bool:
 
 
 def _put(path: Path, target: Path) -> None:
-    """Move a program to another folder, whole or not at all."""
-    temporary = target.with_name(target.name + ".dewpoint-part")
+    """Copy a program to another folder, whole or not at all, and over nothing that is there."""
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(4)}.dewpoint-part")
+    made = False
     try:
-        shutil.copyfile(path, temporary)
+        if mark_at(target) is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        with path.open("rb") as source, temporary.open("xb") as sink:
+            made = True
+            shutil.copyfileobj(source, sink)
         temporary.chmod(0o755)
         os.replace(temporary, target)
         sync_folder(target.parent)
-        path.unlink()
     except OSError as exc:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        if made:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
         reason = exc.strerror or type(exc).__name__
         raise UpdateError(texts.not_put(target.parent, reason), texts.not_put_hint(path)) from exc

@@ -57,6 +57,11 @@ def not_read(file: Path, reason: str) -> str:
     return f"{file} cannot be read: {reason}."
 
 
+def not_made(folder: Path, reason: str) -> tuple[str, str]:
+    """The data folder cannot be written."""
+    return f"{folder} cannot be made: {reason}.", "Make the data folder writable, and try again."
+
+
 def not_put(folder: Path, reason: str) -> str:
     """The AppImage cannot go where the old one lies."""
     return f"The new AppImage could not be put into {folder}: {reason}."

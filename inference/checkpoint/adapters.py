@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,8 @@ from inference.checkpoint.tensors import weights_errors
 from inference.config import read_object
 from inference.errors import ModelFolderError
 from inference.text.tokenizer import tokenizer_from_folder
-from trt_engines.files import free_bytes, read_json, sync_file, write_whole
+from trt_engines.files import FileNotes, free_bytes, read_json, sync_file, write_whole
+from trt_engines.held import remove_below
 from trt_engines.weights.index import INDEX, TensorRecord, shared_name
 from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
 from trt_engines.weights.lora_math import merged_pieces
@@ -100,51 +102,77 @@ def merge_adapter(base: Path, adapter: Path, target: Path) -> Generator[MergePro
     # 1.
     if target.exists():
         raise ModelFolderError(f"{target} is there already.", "Choose another name, or remove that folder first.")
+    source, read = _checked(base, adapter)
+    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.merging"
+    with _disk_errors(target):
+        temporary.mkdir(parents=True)
+    try:
+        with _disk_errors(target), weights_errors():
+            report = yield from _merged(base, adapter, temporary, source, read, None)
+            temporary.rename(target)
+    finally:
+        remove_below(temporary)  # of a name that nobody else knows
+    yield MergeProgress(1.0, "", report)
+
+
+def merged_into(
+    base: Path, adapter: Path, folder: Path, notes: FileNotes | None
+) -> Generator[MergeProgress, None, None]:
+    """The same in an empty folder of the caller, who also says what becomes of it if this does not come to its end.
+
+    Args:
+        base: The base model.
+        adapter: The adapter.
+        folder: Where to.
+        notes: Is told of every file, while it is still empty.
+
+    Yields:
+        Progress; the last one holds the report.
+
+    Raises:
+        ModelFolderError: As `merge_adapter`.
+    """
+    source, read = _checked(base, adapter)
+    with _disk_errors(folder), weights_errors():
+        report = yield from _merged(base, adapter, folder, source, read, notes)
+    yield MergeProgress(1.0, "", report)
+
+
+def _checked(base: Path, adapter: Path) -> tuple[WeightSource, Adapter]:
     config = checked_model(base).config
     tokenizer_from_folder(adapter if (adapter / "tokenizer.json").is_file() else base, config)
     with weights_errors():
         source = WeightSource.open(base)
-        read = read_adapter(adapter, source)
-    temporary = target.parent / f".{target.name}.merging"
-    with _disk_errors(target):
-        if temporary.exists():
-            shutil.rmtree(temporary)
-        temporary.mkdir(parents=True)
-    try:
-        with _disk_errors(target), weights_errors():
-            report = yield from _merged(base, adapter, temporary, source, read)
-            temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    yield MergeProgress(1.0, "", report)
+        return source, read_adapter(adapter, source)
 
 
 def _merged(
-    base: Path, adapter: Path, folder: Path, source: WeightSource, read: Adapter
+    base: Path, adapter: Path, folder: Path, source: WeightSource, read: Adapter, notes: FileNotes | None
 ) -> Generator[MergeProgress, None, MergeReport]:
     changed = {name: source.records[name] for name in read.changes}
     kept = {name: record for name, record in source.records.items() if shared_name(name) not in changed}
-    links = plan_links(sorted({record.file for record in kept.values()}), folder, MERGED)
+    links = plan_links(sorted({record.file for record in kept.values()}), folder, MERGED, notes)
     written = sum(record.length for record in changed.values())
     total = written + links.bytes_to_copy
     _check_room(folder, total)
     done = 0
     # 2.
-    for name, count in links.carried_out():
+    for name, count in links.carried_out(notes):
         done += count
         yield MergeProgress(_share(done, total), name)
     # 3.
     digest = _digest(adapter / ADAPTER)
     pieces = ((record, merged_pieces(source.array(name), read.changes[name], name)) for name, record in changed.items())
+    _make(folder / MERGED, notes)
     for name, count in write_tensors(folder / MERGED, pieces, {"format": "pt", "adapter_sha256": digest}):
         done += count
         yield MergeProgress(_share(done, total), name)
     # 4.
-    _write_index(folder, changed, kept, links)
-    copy_texts(base, adapter, folder)
-    _drop_named_weights(folder)
+    _write_index(folder, changed, kept, links, notes)
+    copy_texts(base, adapter, folder, notes)
+    _drop_named_weights(folder, notes)
     report = MergeReport(len(changed), links.linked, read.left_out, read.notes)
-    _write_note(folder, base, adapter, digest, read)
+    _write_note(folder, base, adapter, digest, read, notes)
     inspect_folder(folder)
     return report
 
@@ -187,23 +215,27 @@ def _digest(file: Path) -> str:
 
 
 def _write_index(
-    folder: Path, changed: Mapping[str, TensorRecord], kept: Mapping[str, TensorRecord], links: Links
+    folder: Path,
+    changed: Mapping[str, TensorRecord],
+    kept: Mapping[str, TensorRecord],
+    links: Links,
+    notes: FileNotes | None,
 ) -> None:
     weight_map = {record.name: links.names[record.file] for record in kept.values()}
     weight_map |= {record.name: MERGED for record in changed.values()}
     size = sum(record.length for record in (*kept.values(), *changed.values()))
     content = {"metadata": {"total_size": size}, "weight_map": dict(sorted(weight_map.items()))}
-    _write_json(folder / INDEX, content)
+    _write_json(folder / INDEX, content, notes)
 
 
-def _drop_named_weights(folder: Path) -> None:
+def _drop_named_weights(folder: Path, notes: FileNotes | None) -> None:
     """The configuration of a base may name its weights; of the merged model the index alone decides."""
     config = read_object(folder / "config.json")
     if config.pop("transformers_weights", None) is not None:
-        _write_json(folder / "config.json", config)
+        _write_json(folder / "config.json", config, notes)
 
 
-def _write_note(folder: Path, base: Path, adapter: Path, digest: str, read: Adapter) -> None:
+def _write_note(folder: Path, base: Path, adapter: Path, digest: str, read: Adapter, notes: FileNotes | None) -> None:
     _write_json(
         folder / NOTE,
         {
@@ -216,11 +248,19 @@ def _write_note(folder: Path, base: Path, adapter: Path, digest: str, read: Adap
             "left_out": list(read.left_out),
             "notes": list(read.notes),
         },
+        notes,
     )
 
 
-def _write_json(file: Path, content: object) -> None:
-    write_whole(file, json.dumps(content, indent=1) + "\n")
+def _write_json(file: Path, content: object, notes: FileNotes | None) -> None:
+    write_whole(file, json.dumps(content, indent=1) + "\n", notes=notes)
+
+
+def _make(file: Path, notes: FileNotes | None) -> None:
+    """Make a file and tell of it before it holds anything."""
+    file.touch(exist_ok=False)
+    if notes is not None:
+        notes.made(file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,17 +282,23 @@ class Links:
         """Room that the files need."""
         return 0 if self.linked else sum(file.stat().st_size for file in self.names)
 
-    def carried_out(self) -> Iterator[tuple[str, int]]:
+    def carried_out(self, notes: FileNotes | None = None) -> Iterator[tuple[str, int]]:
         """Link or copy; yields the name and the bytes that were copied, after each piece.
+
+        Args:
+            notes: Is told of every file.
 
         Raises:
             OSError: The disk is full or broken.
         """
         for file, name in self.names.items():
             if self.linked:
+                if notes is not None:
+                    notes.finished(file.resolve(), self.folder / name)
                 os.link(file.resolve(), self.folder / name)
                 yield name, 0
                 continue
+            _make(self.folder / name, notes)
             with file.open("rb") as source, (self.folder / name).open("wb") as sink:
                 while part := source.read(_SLICE):
                     sink.write(part)
@@ -260,7 +306,7 @@ class Links:
             sync_file(self.folder / name)
 
 
-def plan_links(files: Sequence[Path], folder: Path, last: str) -> Links:
+def plan_links(files: Sequence[Path], folder: Path, last: str, notes: FileNotes | None = None) -> Links:
     """Names for `files` in `folder`, each before the name `last`, and whether they can be linked there.
 
     A file keeps its name unless it is a name that means a checkpoint of one file, or comes after `last`.
@@ -269,45 +315,53 @@ def plan_links(files: Sequence[Path], folder: Path, last: str) -> Links:
     for number, file in enumerate(files, 1):
         keeps = file.name < last and file.name not in names.values()
         names[file] = file.name if keeps else f"model-base-{number:05}.safetensors"
-    return Links(names, folder, all(_can_link(file, folder) for file in files))
+    return Links(names, folder, all(_can_link(file, folder, notes) for file in files))
 
 
-def _can_link(file: Path, folder: Path) -> bool:
+def _can_link(file: Path, folder: Path, notes: FileNotes | None) -> bool:
     """Tried: another drive cannot, nor can some file systems."""
-    attempt = folder / "link.test"
+    attempt = folder / f"link-{secrets.token_hex(4)}.test"
+    if notes is not None:
+        notes.finished(file.resolve(), attempt)
     try:
         os.link(file.resolve(), attempt)
     except OSError:
         return False
     attempt.unlink()
+    if notes is not None:
+        notes.gone(attempt)
     return True
 
 
-def copy_texts(base: Path, adapter: Path, folder: Path) -> None:
+def copy_texts(base: Path, adapter: Path, folder: Path, notes: FileNotes | None = None) -> None:
     """Configuration, tokenizer and template of the base; an adapter's own tokenizer or template comes before it.
+
+    Args:
+        base: The base model.
+        adapter: The adapter.
+        folder: A new folder, which holds none of these files.
+        notes: Is told of every file.
 
     Raises:
         OSError: The disk is full or broken.
     """
-    for name in _BASE_FILES:
-        if (base / name).is_file():
-            shutil.copyfile(base / name, folder / name)
-    for pattern in _LEGAL:
-        for file in base.glob(pattern):
-            if file.is_file():
-                shutil.copyfile(file, folder / file.name)
+    sources = {name: base / name for name in _BASE_FILES if (base / name).is_file()}
+    sources |= {file.name: file for pattern in _LEGAL for file in base.glob(pattern) if file.is_file()}
     if (adapter / "tokenizer.json").is_file():
         for name in _TOKENIZER_FILES:
-            (folder / name).unlink(missing_ok=True)
+            kept = sources.pop(name, None)
             if (adapter / name).is_file():
-                shutil.copyfile(adapter / name, folder / name)
-            elif name == "tokenizer_config.json" and (base / name).is_file():
-                shutil.copyfile(base / name, folder / name)
+                sources[name] = adapter / name
+            elif name == "tokenizer_config.json" and kept is not None:
+                sources[name] = kept
     if (adapter / _TEMPLATE).is_file():
-        shutil.copyfile(adapter / _TEMPLATE, folder / _TEMPLATE)
+        sources[_TEMPLATE] = adapter / _TEMPLATE
     elif _has_template(adapter / "tokenizer_config.json"):
-        (folder / _TEMPLATE).unlink(missing_ok=True)
-        shutil.copyfile(adapter / "tokenizer_config.json", folder / "tokenizer_config.json")
+        sources.pop(_TEMPLATE, None)
+        sources["tokenizer_config.json"] = adapter / "tokenizer_config.json"
+    for name, file in sources.items():
+        _make(folder / name, notes)
+        shutil.copyfile(file, folder / name)
 
 
 def _has_template(file: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from inference.graphs.exporting import HINT, can_export
 from inference.graphs.manifest import known_errors
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from trt_engines.graphs.templates import MANIFEST, Templates
+from trt_engines.held import remove_below
 
 
 def templates_for(config: ModelConfig, cache: Path) -> Templates:
@@ -42,7 +42,8 @@ def _make(config: ModelConfig, folder: Path) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
     try:
         export_templates(config, scratch)
-        shutil.rmtree(folder, ignore_errors=True)
-        scratch.replace(folder)
+        scratch.rename(folder)  # refused where something lies: it may be the user's
+    except OSError as exc:
+        raise GraphError(f"{folder} cannot be written: {exc.strerror or exc}.", "Move that folder away.") from exc
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_below(scratch)

@@ -36,6 +36,7 @@ from trt_engines.planning.probe import NO_CARD as NO_CARD_FOUND
 
 GB = 10**9
 MODELS = Path("/data/Dewpoint/models")
+LEFT = (MODELS / "model.safetensors", MODELS / "config.json")
 MACHINE = Computer("RTX 4070", 12 * GIB, "", 32 * GIB, 412 * GB, MODELS, Path("/data/Dewpoint/engines"), 61_300_000.0)
 NO_CARD = dataclasses.replace(MACHINE, card="", vram=0, why_no_card=NO_CARD_FOUND, rate=0.0)
 STREAMED = Fit(
@@ -108,8 +109,8 @@ def offer_of(name: str = "nvidia-nvfp4", **changes: Any) -> DownloadOffer:
 def leftovers() -> tuple[Leftover, ...]:
     """A whole model and a half one."""
     return (
-        Leftover(MODELS / "me--my-merge", 51 * GB, "My merge: a complete model that is not in the list.", True),
-        Leftover(MODELS / "x.moving", 2 * GB, "x.moving: what an interrupted move or merge left.", False),
+        Leftover(MODELS / "me--my-merge", 51 * GB, "My merge: a complete model that is not in the list.", True, LEFT),
+        Leftover(MODELS / "x.moving", 2 * GB, "x.moving: what an interrupted move or merge left.", False, LEFT),
     )
 
 

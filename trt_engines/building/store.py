@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,13 @@ from trt_engines.building.identity import Identity
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import EngineError
 from trt_engines.files import read_json, write_whole
+from trt_engines.held import HeldFolder
 
 MANIFEST, CERTIFICATE = "engines.json", "certificate.json"
 _BLOCK = 1 << 22
+_OWN = re.compile(
+    r"(embed|head|stack\d+)\.(plan|plan\.part|log)|(\.?)(engines|certificate)\.json(\.[0-9a-f]{8}\.tmp)?|build\.lock"
+)
 
 
 class EngineStoreError(EngineError):
@@ -116,7 +121,7 @@ class EngineStore:
         return EngineSet(self.folder(identity), read_manifest(self.folder(identity)))
 
     def remove(self, folder: Path) -> int:
-        """Delete a set; returns the bytes that came free. Only files that engines consist of are touched.
+        """Delete a set; returns the bytes that came free. Only files that engines consist of go; no link is followed.
 
         Raises:
             EngineStoreError: A file cannot be deleted.
@@ -125,12 +130,13 @@ class EngineStore:
             raise EngineStoreError(f"{folder} holds no engines of this program.")
         freed = 0
         try:
-            for file in own_files(folder):
-                freed += file.stat().st_size
-                if file.name != MANIFEST:
-                    file.unlink()
-            (folder / MANIFEST).unlink()
-            if not any(folder.iterdir()):
+            files = own_files(folder)
+            freed = sum(file.stat().st_size for file in files)
+            with HeldFolder(folder) as held:
+                for file in sorted(files, key=lambda file: file.name == MANIFEST):  # the manifest last
+                    held.unlink((file.name,))
+                empty = not held.names()
+            if empty:
                 folder.rmdir()
         except OSError as exc:
             hint = "Close every program that uses these engines, and try again."
@@ -144,9 +150,9 @@ def _own_folder(folder: Path) -> bool:
 
 
 def own_files(folder: Path) -> list[Path]:
-    """The files in a set's folder that this program writes."""
-    suffixes = (".plan", ".part", ".tmp", ".log", ".json", ".cache", ".lock")
-    return sorted(file for file in folder.iterdir() if file.suffix in suffixes and file.is_file())
+    """The files in a set's folder that this program writes, by the names that a build gives; a link is none."""
+    found = (file for file in folder.iterdir() if _OWN.fullmatch(file.name))
+    return sorted(file for file in found if file.is_file() and not file.is_symlink())
 
 
 def read_manifest(folder: Path) -> EngineManifest | None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -36,14 +37,17 @@ from app.chats.connections import BUSY_SECONDS, SIDE_FILES, connect, copy_side_f
 from app.chats.database import open_for_reading
 from app.chats.errors import CHECK_MARK, StoreBusyError
 from app.chats.messages import RecoveryReport
-from app.chats.migrations import CHAT_TABLES, apply_migrations
+from app.chats.migrations import CHAT_TABLES, MODEL_TABLES, apply_migrations
 from app.chats.recovery.links import count_lost, mend_links
 from app.chats.recovery.pages import Columns, PageCarver, Row
 from app.chats.recovery.rows import READ_ERRORS, fit_row, readable_rows
+from trt_engines.held import remove_below
 
 RECOVERED = ".recovered"
 RECOVERY_LOCK = ".lock"
 WORK_PREFIX = "recovery-"
+_WORK = re.compile(rf"{WORK_PREFIX}[a-z0-9_]{{8}}")
+_COPIES = {name + side for name in ("new.sqlite3", "damaged.sqlite3") for side in ("", "-journal", *SIDE_FILES)}
 
 _log = get_logger("store")
 
@@ -83,6 +87,24 @@ class _Filling:
         except READ_ERRORS as exc:
             _log.info("%s cannot be opened: %s", path.name, exc)
 
+    def take_models(self, opened: Callable[[], sqlite3.Connection], path: Path) -> None:
+        """Add the models and what was written for them, as far as SQLite reads them, unless some were found before."""
+        if self.count("model"):
+            return
+        try:
+            with contextlib.closing(opened()) as source:
+                for table in MODEL_TABLES:
+                    columns = {row[1]: (row[2], bool(row[3])) for row in self.db.execute(f"PRAGMA table_info({table})")}
+                    for row in readable_rows(source, table, columns):
+                        names = [name for name in row if name != "seq"]
+                        sql = (
+                            f"INSERT OR IGNORE INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+                        )
+                        with contextlib.suppress(sqlite3.IntegrityError, sqlite3.DataError, OverflowError):
+                            self.db.execute(sql, [row[name] for name in names])
+        except READ_ERRORS as exc:
+            _log.info("%s cannot be opened: %s", path.name, exc)
+
     def carve(self, path: Path) -> None:
         """Add all rows that the file's pages hold; put off those of which parts are missing."""
         for table, row, whole in PageCarver(self.columns).rows(path):
@@ -103,7 +125,7 @@ def finish_interrupted_recovery(path: Path) -> None:
         StoreBusyError: It is no leftover: another program recovers the history at this moment.
     """
     ready = path.with_name(path.name + RECOVERED)
-    if not ready.exists() and not any(path.parent.glob(f"{WORK_PREFIX}*")):
+    if not ready.exists() and not _work_folders(path.parent):
         return
     with _one_at_a_time(path):
         if ready.exists():
@@ -112,8 +134,14 @@ def finish_interrupted_recovery(path: Path) -> None:
             else:
                 _set_aside(path)  # a log that is left over must never meet the new file
                 os.replace(ready, path)
-        for leftover in path.parent.glob(f"{WORK_PREFIX}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
+        for leftover in _work_folders(path.parent):
+            remove_below(leftover)
+
+
+def _work_folders(base: Path) -> tuple[Path, ...]:
+    """What killed recoveries left: folders of the names that `tempfile` makes, holding nothing but copies."""
+    found = (folder for folder in base.glob(f"{WORK_PREFIX}*") if _WORK.fullmatch(folder.name))
+    return tuple(folder for folder in found if folder.is_dir() and {each.name for each in folder.iterdir()} <= _COPIES)
 
 
 def recover(path: Path, backups: Path, reason: str) -> RecoveryReport:
@@ -185,10 +213,12 @@ def _filled(db: Database, damaged: Path | None, backup: Path | None) -> _Filling
         if damaged is not None:
             # With its log, which goes into the copy when it is closed.
             filling.read_from(lambda: connect(damaged), damaged)
+            filling.take_models(lambda: connect(damaged), damaged)
             filling.carve(damaged)
         before = filling.count("message")
         if backup is not None:
             filling.read_from(lambda: open_for_reading(backup), backup)
+            filling.take_models(lambda: open_for_reading(backup), backup)
         filling.from_backup = filling.count("message") - before
         for table, row in filling.partial:
             filling.insert(table, row)

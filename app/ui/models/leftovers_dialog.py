@@ -77,7 +77,7 @@ class LeftoversDialog(Sheet):
         """Ask first."""
         leftover = self._asked = self._of_sender()
         if leftover is not None:
-            detail = words.delete_detail(leftover.text, leftover.size)
+            detail = words.delete_detail(leftover.text, leftover.size, leftover.files, leftover.kept)
             title = words.delete_leftover(leftover.path.name)
             question = Question(words.LEFTOVERS, title, detail, words.DELETE, self.theme, self)
             question.accepted.connect(self.on_deletion_agreed)
@@ -104,7 +104,9 @@ class LeftoversDialog(Sheet):
         line = QHBoxLayout()
         line.addStretch(1)
         labels = [(words.TAKE_BACK, self.on_take_back_clicked)] if leftover.whole else []
-        for label, slot in (*labels, (f"{words.DELETE} \u2026", self.on_delete_clicked)):
+        if leftover.files or not leftover.whole:
+            labels.append((f"{words.DELETE} \u2026", self.on_delete_clicked))
+        for label, slot in labels:
             button = QPushButton(label)
             button.setAutoDefault(False)
             button.setAccessibleName(f"{label}: {leftover.path.name}")

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.library.values import ModelState, Removal
 from app.ui.models import words
+from app.ui.models.file_list import FileList
 from app.ui.widgets import words as common_words
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
@@ -18,16 +19,18 @@ class RemovalDialog(Sheet):
         super().__init__(words.REMOVE, words.remove_title(removal.model.title), theme, parent)
         self.removal = removal
         model, count = removal.model, len(removal.files)
+        self.files: FileList | None = None
         if model.state == ModelState.MISSING:
             self.add_text(words.GONE_FOLDER)
-        elif model.kind == "folder":
+        elif model.kind == "folder" and not count:
             self.add_text(words.OWN_FOLDER)
-            if count:
-                self.add_text(words.graphs_go(count, removal.size))
         else:
             self.add_text(words.own_files(count, removal.size, model.folder))
             if removal.kept:
                 self.add_text(words.kept_files(removal.kept))
+            if model.folder is not None and (count or removal.kept):
+                self.files = FileList(removal.files, removal.kept, model.folder)
+                self.column.addWidget(self.files)
         self.engines = self.add_box(words.with_engines(len(removal.engines), removal.engine_size))
         self.engines.setChecked(bool(removal.engines))
         self.engines.setVisible(bool(removal.engines))

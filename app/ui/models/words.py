@@ -298,6 +298,10 @@ REMOVE_FROM_LIST = "Remove from list"
 OWN_FOLDER = "It is your own folder: no file of yours in it is deleted. The model only leaves the list."
 GONE_FOLDER = "Its folder is not there, so nothing is deleted. The model leaves the list."
 _SHOWN_FILES = 4
+SHOW_FILES = "Show the files"
+HIDE_FILES = "Hide the files"
+GOES = "Deleted:"
+STAYS = "Kept:"
 
 
 def remove_title(title: str) -> str:
@@ -312,17 +316,18 @@ def own_files(count: int, bytes_: int, folder: object) -> str:
     )
 
 
-def graphs_go(count: int, bytes_: int) -> str:
-    """In the user's own folder: what we put there."""
-    return f"{_files(count)} that Dewpoint made beside the weights ({size(bytes_)}) {'goes' if count == 1 else 'go'}."
+def more_files(count: int) -> tuple[str, ...]:
+    """The end of a list that is too long."""
+    return (f"    and {count} more",) if count > 0 else ()
 
 
 def kept_files(kept: tuple[Path, ...]) -> str:
     """What stays."""
     names = ", ".join(file.name for file in kept[:_SHOWN_FILES])
     more = f" and {len(kept) - _SHOWN_FILES} more" if len(kept) > _SHOWN_FILES else ""
-    verb = "stays, because Dewpoint did not write it" if len(kept) == 1 else "stay, because Dewpoint did not write them"
-    return f"{_files(len(kept))} {verb}: {names}{more}."
+    one = len(kept) == 1
+    verb = "stays, because Dewpoint did not write it" if one else "stay, because Dewpoint did not write them"
+    return f"{_files(len(kept))} {verb}, or {'it was' if one else 'they were'} changed since: {names}{more}."
 
 
 def with_engines(count: int, bytes_: int) -> str:
@@ -355,9 +360,12 @@ def delete_leftover(name: str) -> str:
     return f"Delete {name}?"
 
 
-def delete_detail(text: str, bytes_: int) -> str:
+def delete_detail(text: str, bytes_: int, files: tuple[Path, ...], kept: tuple[Path, ...]) -> str:
     """What that means."""
-    return f"{text} {size(bytes_)} come free. Files that Dewpoint did not write stay."
+    names = ", ".join(file.name for file in files[:_SHOWN_FILES])
+    more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
+    goes = f"{_files(len(files))} that Dewpoint wrote: {names}{more}." if files else "An empty folder."
+    return " ".join(filter(None, (text, goes, f"{size(bytes_)} come free.", kept_files(kept) if kept else "")))
 
 
 # -- the access token ------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def test_both_witnesses_of_the_version_are_written(store: HistoryStore) -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["PRAGMA user_version = 999", "UPDATE app_meta SET value = '4' WHERE key = 'schema_version'"],
+    ["PRAGMA user_version = 999", "UPDATE app_meta SET value = '9' WHERE key = 'schema_version'"],
 )
 def test_a_newer_file_is_refused_and_not_touched(store: HistoryStore, data_file: Path, statement: str) -> None:
     fill(store, 1, 1)

@@ -230,7 +230,7 @@ def test_a_recovery_that_runs_is_no_leftover(data_file: Path, monkeypatch: pytes
     from filelock import FileLock
 
     monkeypatch.setattr("app.chats.recovery.recover.BUSY_SECONDS", 0.01)
-    work = data_file.parent / "recovery-running"
+    work = data_file.parent / "recovery-running0"
     work.mkdir(parents=True)
     with FileLock(f"{data_file}.lock"), pytest.raises(StoreBusyError):
         finish_interrupted_recovery(data_file)

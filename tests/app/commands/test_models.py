@@ -122,7 +122,8 @@ def test_download_verify_remove(
     (folder / "mine.txt").write_text("x", encoding="utf-8")
     result, text, _ = run(capsys, "remove", NAME)
     assert result == 1
-    assert "left alone: mine.txt" in text
+    assert "Kept, because Dewpoint did not write it" in text
+    assert "mine.txt" in text
     assert folder.exists()
     result, text, _ = run(capsys, "remove", str(folder), "--yes")
     assert result == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -159,18 +161,31 @@ def test_a_set_that_is_being_built_is_not_removed(service: EngineService) -> Non
 
 def test_a_file_that_cannot_be_deleted(service: EngineService, monkeypatch: pytest.MonkeyPatch) -> None:
     offer = build(service)
-    original = Path.unlink
+    original = os.unlink
 
-    def refuse(path: Path, missing_ok: bool = False) -> None:
-        if path.suffix == ".plan":
+    def refuse(path: str | Path, *, dir_fd: int | None = None) -> None:
+        if Path(path).suffix == ".plan":
             raise PermissionError(13, "Permission denied", str(path))
-        original(path, missing_ok=missing_ok)
+        original(path, dir_fd=dir_fd)
 
-    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(os, "unlink", refuse)
     assert offer.folder is not None
     with pytest.raises(EngineStoreError, match="cannot be deleted: Permission denied"):
         service.delete(offer.folder)
     assert (offer.folder / MANIFEST).exists()
+
+
+def test_only_what_engines_consist_of_goes_with_them(service: EngineService, tmp_path: Path) -> None:
+    offer = build(service)
+    assert offer.folder is not None
+    mine = {"notes.json": "mine", "head.txt": "mine", "my.plan": "mine"}
+    for name, text in mine.items():
+        (offer.folder / name).write_text(text, encoding="utf-8")
+    if sys.platform != "win32":
+        (tmp_path / "thesis.odt").write_text("mine", encoding="utf-8")
+        (offer.folder / "stack99.plan").symlink_to(tmp_path / "thesis.odt")
+    service.delete(offer.folder)
+    assert {file.name for file in offer.folder.iterdir()} - {"stack99.plan"} == set(mine)
 
 
 def test_own_engines_are_no_reason_against_themselves(

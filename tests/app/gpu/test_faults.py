@@ -102,10 +102,10 @@ def test_a_fetcher_that_was_left_alone_is_ended(addon: GpuService, wheels: TinyW
 
 def test_killed_between_the_two_renames(addon: GpuService, install: Install) -> None:
     install()
-    addon.folder.rename(addon.folder.with_name("gpu.old-1234"))
+    addon.folder.rename(addon.folder.with_name("gpu.old-12345678"))
     assert addon.status().state is GpuState.INSTALLED
     assert names(addon) == {"gpu", "gpu.lock"}
-    addon.folder.rename(addon.folder.with_name("gpu.gone-1234"))  # a removal that was killed is a removal
+    addon.folder.rename(addon.folder.with_name("gpu.gone-12345678"))  # a removal that was killed is a removal
     assert addon.status().state is GpuState.ABSENT
     install()
 

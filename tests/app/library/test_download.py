@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from app.base.errors import KnownAppError
 from app.library import catalogue, download
 from app.library.hub import HubError
-from app.library.manifest import MANIFEST, ModelFile, read_manifest, write_manifest
+from app.library.manifest import MANIFEST, read_manifest
 from app.library.overview import library_status
 from app.library.queue import Began, DownloadQueue, Ended
 from app.library.records import DownloadState, ModelRecord
@@ -26,6 +27,7 @@ from inference.graphs.manifest import MANIFEST as GRAPHS
 from tests.app.conftest import MakeServices
 from tests.helpers.hub_behaviour import GATED, Repo, drop, repo_of, stall, status
 from tests.helpers.hub_server import Hub
+from tests.helpers.older import as_an_older_dewpoint_left_it
 from tests.helpers.tiny_models import NAME, MemoryKeyring, accepted, downloaded, tiny_contents
 
 SHARD = "model-00002-of-00002.safetensors"
@@ -169,6 +171,7 @@ def test_another_program_downloads_it(
 
 def test_a_manifest_that_is_gone(services: LibraryServices, repo: Repo) -> None:
     record = accepted(services)
+    as_an_older_dewpoint_left_it(services)
     (record.folder / MANIFEST).write_text("{", encoding="utf-8")
     with pytest.raises(KnownAppError) as caught:
         run(services, record)
@@ -229,6 +232,7 @@ def test_the_queue_goes_on_after_a_failure(services: LibraryServices, hub: Hub) 
     for name in names:
         hub.add(repo_of(name, tiny_contents()))
     records = [accepted(services, name) for name in names]
+    as_an_older_dewpoint_left_it(services, records[1].id)
     (records[1].folder / MANIFEST).unlink()
     news = list(DownloadQueue(services).run(threading.Event()))
     assert [event.model_id for event in news if isinstance(event, Began)] == [record.id for record in records]
@@ -340,9 +344,10 @@ def test_graphs_of_our_own_do_not_damage_a_model_whose_repository_had_some(servi
 
 def test_a_manifest_of_before_that_lists_graphs_of_the_repository(services: LibraryServices, repo: Repo) -> None:
     record = downloaded(services)
-    manifest = read_manifest(record.folder)
-    assert manifest is not None
-    listed = ModelFile(GRAPHS, 2, manifest.files[0].digest, True)
-    write_manifest(record.folder, dataclasses.replace(manifest, files=(*manifest.files, listed)))
+    note = record.folder / MANIFEST
+    raw = json.loads(note.read_text("utf-8"))
+    raw["files"].append(raw["files"][0] | {"path": GRAPHS, "size": 2})
+    note.write_text(json.dumps(raw), "utf-8")
+    as_an_older_dewpoint_left_it(services)
     (record.folder / GRAPHS).write_text('{"files": {}, "version": 3}')
     assert state(services, record) in (ModelState.INSTALLED, ModelState.READY)

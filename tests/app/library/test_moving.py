@@ -7,20 +7,20 @@ import errno
 import os
 import shutil
 import sqlite3
-import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.base.errors import KnownAppError
 from app.library import care, download
+from app.library.ledger import FolderOwner
 from app.library.overview import library_status
 from app.library.records import MOVING, ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import ModelState
 from tests.helpers.hub_behaviour import Repo
+from tests.helpers.killing import killed
 from tests.helpers.tiny_models import downloaded, tiny_contents
 
 SHARD = "model-00001-of-00002.safetensors"
@@ -162,12 +162,14 @@ def test_what_a_killed_move_left_on_the_other_drive_is_found(
     services: LibraryServices, record: ModelRecord, other_drive: Path
 ) -> None:
     scratch = other_drive / f"{record.folder.name}{MOVING}"
-    scratch.mkdir()
-    (scratch / SHARD).write_bytes(b"half")
-    services.library.begin_move(MoveNote(record.folder, other_drive / record.folder.name))  # killed
+    services.library.begin_move(MoveNote(record.folder, other_drive / record.folder.name, scratch))
+    services.ledger.new_folder(scratch)
+    (scratch / SHARD).touch()
+    FolderOwner(services.ledger, scratch).made(scratch / SHARD)
+    (scratch / SHARD).write_bytes(b"half")  # killed
     (leftover,) = library_status(services).leftovers
     assert (leftover.path, leftover.size, leftover.whole) == (scratch, 4, False)
-    assert care.clear(leftover) == 4
+    assert care.clear(services, leftover) == 4
     assert not list(other_drive.iterdir())
     assert not library_status(services).leftovers
     assert state(services, record) == ModelState.INSTALLED
@@ -185,33 +187,6 @@ def test_the_note_of_an_older_dewpoint_is_understood(
         db.execute("UPDATE app_meta SET value = ? WHERE key = 'moving_to'", [str(scratch)])
     (leftover,) = library_status(services).leftovers
     assert leftover.path == scratch
-
-
-# Whatever changes a file or a folder: a kill before each of these is a kill at every step.
-CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.rmtree", "sqlite3.connect")
-
-
-def killed(act: Callable[[], None], step: int) -> bool:
-    """Run `act` in a process of its own that is killed before its change number `step`; whether it came so far."""
-    child = os.fork()
-    if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    left = step
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal left
-        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-        if event in CHANGES or writes:
-            left -= 1
-            if left < 0:
-                os._exit(9)
-
-    sys.addaudithook(hook)
-    try:
-        act()
-    except BaseException:  # the child must never go on as a second pytest
-        os._exit(1)
-    os._exit(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot fork")
@@ -234,6 +209,8 @@ def test_a_move_that_is_killed_at_any_step_is_found_and_goes_on(
         now = services.library.find(record.id).folder
         assert whole(now), f"step {step}: the model in the list is whole"
         assert state(services, record) == ModelState.INSTALLED
+        assert len(status.leftovers) == len({each.path for each in status.leftovers}), "nothing is offered twice"
+        assert (now / "notes.txt").exists() or (record.folder / "notes.txt").exists(), "nothing of the user's is gone"
         lying = {path for path in (*other_drive.iterdir(), *services.paths.models.iterdir()) if any(path.iterdir())}
         listed = {each.path for each in status.leftovers}
         assert lying - {now} <= listed, f"step {step}: all that lies about is listed"

@@ -14,6 +14,7 @@ from app.base.errors import ErrorReport
 from app.chats.errors import StoreError
 from app.chats.history import HistoryStore
 from app.library import records
+from app.library.ledger import Ledger
 from app.library.records import DownloadState, LibraryStore
 from tests.app.chats.support import fill, sql
 
@@ -92,8 +93,8 @@ def test_an_old_file_is_migrated_with_a_backup(data_file: Path, tmp_path: Path) 
         fill(store, 1, 2)
     for statement in (
         "DROP TABLE unsent", "DROP INDEX conversation_used", "ALTER TABLE generation DROP COLUMN draft_length",
-        "ALTER TABLE conversation DROP COLUMN used_no", "DROP TABLE download", "DROP TABLE model",
-        "DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats'",
+        "ALTER TABLE conversation DROP COLUMN used_no", "DROP TABLE written", "DROP TABLE model_file",
+        "DROP TABLE download", "DROP TABLE model", "DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats'",
         "PRAGMA user_version = 1", "UPDATE app_meta SET value = '1' WHERE key = 'schema_version'",
     ):  # fmt: skip
         sql(data_file, statement)
@@ -109,10 +110,14 @@ def test_an_old_file_is_migrated_with_a_backup(data_file: Path, tmp_path: Path) 
 def test_a_damaged_file_is_recovered_and_the_chats_kept(data_file: Path, tmp_path: Path) -> None:
     with HistoryStore.open(data_file) as store:
         fill(store, 1, 2)
-    LibraryStore(data_file, data_file.parent / "backups").add("folder", tmp_path, "x")
+    before = LibraryStore(data_file, data_file.parent / "backups")
+    folder = tmp_path / "x"
+    Ledger(before).new_folder(folder)
+    before.add("download", folder, "x", "o/x", queued=True)
     sql(data_file, "PRAGMA user_version = 0")
     library = LibraryStore(data_file, data_file.parent / "backups")
-    library.models()
+    assert [(record.folder, record.download) for record in library.models()] == [(folder, DownloadState.QUEUED)]
+    assert Ledger(library).holding(folder).folders == ("",), "what was ours is ours"
     with HistoryStore.open(data_file) as store:
         assert len(store.list_conversations()) == 1
 

@@ -148,7 +148,7 @@ def test_a_folder_that_is_none(hub: Hub, repo: Repo, folder: Path) -> None:
 
 def test_a_final_name_that_is_a_folder(hub: Hub, repo: Repo, folder: Path) -> None:
     (folder / "config.json" / "x").mkdir(parents=True)
-    with pytest.raises(TransferError, match="The files cannot be written or read"):
+    with pytest.raises(TransferError, match="was not written by Dewpoint"):
         run(remote_files(hub, repo), folder)
 
 

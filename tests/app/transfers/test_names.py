@@ -55,6 +55,14 @@ def test_unsafe_names_are_refused_in_one_sentence(path: str, windows: bool) -> N
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("path", ["a" * 256, "\u00e9" * 128, "/".join(["folder"] * 200)])
+def test_names_that_no_drive_holds_are_refused(path: str) -> None:
+    with pytest.raises(TransferError, match="longer than any drive can hold") as caught:
+        safe_parts(path, windows=False)
+    assert caught.value.kind == "unsafe"
+    assert len(caught.value.user_text) < 200
+
+
 def test_an_unsafe_name_stops_everything_before_anything_is_written(hub: Hub, folder: Path) -> None:
     repo = hub.add(make_repo(1, [("good.bin", 10), ("../bad.bin", 10)]))
     with pytest.raises(TransferError, match="not allowed"):

@@ -67,7 +67,7 @@ def fill(parts: Parts, text: str, library: ScriptedLibrary) -> None:
         mine("broken", ModelState.DAMAGED, "redhat-fp8", title=text, problem=report),
     )
     machine = dataclasses.replace(MACHINE, card=text, why_no_card=text)
-    left = (Leftover(Path("/models") / text, OTHER_SIZES, text, True),)
+    left = (Leftover(Path("/models") / text, OTHER_SIZES, text, True, (Path("/models") / text / text,)),)
     library.show(library_of(*models, machine=machine, leftovers=left))
     header = window.pane.header
     header.show_status(AnsweringStatus(ModelPhase.FAILED, text, text, text, 0.5, text, text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from app import __version__
 from app.base.paths import AppPaths
+from app.library.ledger import FolderOwner
 from app.library.services import LibraryServices
 from app.network.client import OfflineError
 from app.transfers.errors import TransferError
@@ -174,14 +176,20 @@ def test_stopped_and_gone_on(updates: UpdateService, server: ReleaseServer) -> N
 
 
 def test_tidying_keeps_only_what_is_newer(updates: UpdateService) -> None:
-    for name in ("0.0.9", "0.1.0", "0.2.0", "somebody's own"):
-        (updates.folder / name).mkdir(parents=True)
+    ledger = updates._services.ledger
+    updates.folder.mkdir()
+    for name in ("0.0.9", "0.1.0", "0.2.0"):
+        ledger.new_folder(updates.folder / name)
         (updates.folder / name / "file").touch()
+        FolderOwner(ledger, updates.folder / name).made(updates.folder / name / "file")
+        (updates.folder / name / "file").write_text("a package")
+    (updates.folder / "0.0.9" / "notes.txt").write_text("mine")
+    (updates.folder / "0.0.8").mkdir()
+    (updates.folder / "0.0.8" / "file").write_text("mine")
     updates.tidy()
-    assert {path.name for path in updates.folder.iterdir()} == {"0.2.0", "somebody's own"}
-    for name in ("0.2.0", "somebody's own"):
-        (updates.folder / name / "file").unlink()
-        (updates.folder / name).rmdir()
+    assert {path.name for path in updates.folder.iterdir()} == {"0.0.8", "0.0.9", "0.2.0"}
+    assert [path.name for path in (updates.folder / "0.0.9").iterdir()] == ["notes.txt"]
+    shutil.rmtree(updates.folder)
     updates.tidy()
     assert not updates.folder.exists()
     updates.tidy()
@@ -225,6 +233,10 @@ def test_a_file_of_the_users_beside_the_appimage_is_not_deleted(
         updates.placed(found)
     assert mine.read_bytes() == b"half of it, from a browser"
     fetched(updates, found)
+    with pytest.raises(UpdateError, match="File exists"):
+        updates.placed(found)
+    assert mine.read_bytes() == b"half of it, from a browser"
+    mine.unlink()
     assert updates.placed(found).read_bytes() == DEB
 
 

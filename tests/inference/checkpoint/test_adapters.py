@@ -163,10 +163,15 @@ def test_stopped_at_every_step_nothing_is_left(base: Path, small: Path, tmp_path
             next(events)
         events.close()
         assert sorted(tmp_path.iterdir()) == before
-    leftover = tmp_path / ".out.merging"
-    leftover.mkdir()
-    (leftover / MERGED).write_bytes(b"killed")
-    merged(base, small, tmp_path / "out")
+
+
+def test_a_folder_with_the_name_of_an_unfinished_merge_is_left_alone(base: Path, small: Path, tmp_path: Path) -> None:
+    mine = tmp_path / ".out.merging"
+    mine.mkdir()
+    (mine / MERGED).write_bytes(b"mine")
+    for _ in merge_adapter(base, small, tmp_path / "out"):
+        pass
+    assert (mine / MERGED).read_bytes() == b"mine"
 
 
 def test_another_drive_is_copied(base: Path, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from tests.helpers.scripted_library import (
     offer_of,
     removal_of,
 )
+from tests.helpers.waiting import WAIT_MS
 
 Kind = TypeVar("Kind", bound=QDialog)
 
@@ -106,6 +107,24 @@ def test_removal_says_what_goes_and_what_stays(scripted: Parts, library: Scripte
     assert dialog.cancel.isDefault()
     dialog.agree.click()
     assert library.asked_for() == [("remove", removal, False)]
+
+
+def test_removal_lists_every_file_by_name(scripted: Parts, library: ScriptedLibrary, qtbot: QtBot) -> None:
+    model = mine("m", ModelState.INSTALLED)
+    assert model.folder is not None
+    goes = tuple(model.folder / f"part-{number}.safetensors" for number in range(30))
+    kept = (model.folder / "sub" / "notes.txt", model.folder / "a\nb.txt")
+    library.removal_known.emit(removal_of(model, files=goes, kept=kept))
+    dialog = opened(scripted, RemovalDialog)
+    assert dialog.files is not None
+    assert not dialog.files.box.isVisible()
+    folded = dialog.height()
+    dialog.files.button.click()
+    assert dialog.files.box.isVisible()
+    lines = [line.strip() for line in dialog.files.box.toPlainText().split("\n")]
+    names = [file.name for file in goes]
+    assert lines == [words.GOES, *names, words.STAYS, str(Path("sub") / "notes.txt"), "a b.txt"]
+    qtbot.waitUntil(lambda: dialog.height() > folded, timeout=WAIT_MS)
 
 
 def test_with_its_engines_by_default(scripted: Parts, library: ScriptedLibrary) -> None:
