@@ -45,7 +45,10 @@ SHOW_EARLIER = "Show earlier messages"
 MODELS_LINK = "Models (Ctrl+M)"  # behind the name of the model, above the chat
 JUMP_TO_LATEST = "Go to the newest message"
 REMOVED_MODEL = "The model folder of last time is gone, so Dewpoint started with the starter model."
-
+NO_REST = (
+    "The last start did not get as far as showing your chat, so Dewpoint started without it. It is still in the list."
+)
+OPEN_ANYWAY = "Open it"
 
 SHOW_LESS = "Show less"
 NOT_FORMATTED = "This answer is very long: from here on it is shown as it was written."
