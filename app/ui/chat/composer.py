@@ -24,6 +24,7 @@ from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme, ThemeManager
 
 MOST_LINES = 8
+MOST_CHARACTERS, MOST_ROWS = 2_000_000, 30_000  # of a message: more than any model takes, as much as the box bears
 
 
 def local_files(source: QMimeData) -> list[str]:
@@ -39,12 +40,23 @@ class MessageBox(QPlainTextEdit):
         files_given: Files were dropped or pasted (list of paths).
         focus_changed: Whether it has the focus.
         files_above: Whether files are held above it, to be dropped.
+        too_much: A text of so many characters and lines was not put in, for it would be too long.
     """
 
     send_requested = Signal()
     files_given = Signal(list)
     focus_changed = Signal(bool)
     files_above = Signal(bool)
+    too_much = Signal(int, int)
+
+    def has_room(self, text: str) -> bool:
+        """Whether a text can be put in; if not, that is told."""
+        characters, rows = len(text), text.count("\n") + 1
+        document = self.document()
+        if characters + document.characterCount() <= MOST_CHARACTERS and rows + document.blockCount() <= MOST_ROWS:
+            return True
+        self.too_much.emit(characters, rows)
+        return False
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Plain text alone is pasted, its long lines in pieces; files are given on."""
@@ -52,7 +64,9 @@ class MessageBox(QPlainTextEdit):
         if paths:
             self.files_given.emit(paths)
             return
-        self.insertPlainText(softened(source.text()))
+        text = source.text()
+        if self.has_room(text):
+            self.insertPlainText(softened(text))
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: long lines as they were."""
@@ -190,7 +204,7 @@ class Composer(QFrame):
 
         It breaks no line: inside of one, it goes below it.
         """
-        if not text:
+        if not text or not self.box.has_room(text):
             return
         cursor = self.box.textCursor()
         if not cursor.hasSelection() and not _at_line_start(cursor):

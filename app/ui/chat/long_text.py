@@ -27,6 +27,7 @@ MOST_LINES = 24
 MOST_IN_ROWS = 300_000  # characters of a text whose pieces end where rows end: finding those takes time
 MOST_AT_ONCE, MOST_LINES_AT_ONCE = 20_000, 1_000  # that are put into a document in one go
 _JOINS = "\u200c\u200d"
+_LONGEST_LETTER = 64  # characters; one of more marks is none
 _JOINED_PIECE = 200  # of a text of joiners: Qt takes twenty times as long for each of its characters
 
 
@@ -62,9 +63,11 @@ def is_piece(line: str) -> bool:
 def _pieces(line: str) -> Iterator[str]:
     start = 0
     while len(line) - start > (most := _longest_piece(line, start)):
-        end = line.rfind(" ", start + most // 2, start + most) + 1 or start + most
-        while end > start + most // 2 and _belongs(line, end):
+        last = line.rfind(" ", start + most // 2, start + most) + 1 or start + most
+        end = last
+        while end > last - _LONGEST_LETTER and _belongs(line, end):
             end -= 1
+        end = end if end > last - _LONGEST_LETTER else last
         yield line[start:end]
         start = end
     yield line[start:]

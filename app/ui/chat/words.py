@@ -72,6 +72,14 @@ def long_file_detail(names: Sequence[str], characters: int) -> str:
     return f"{what} {characters:,} characters, about {pages:,} pages. All of it goes into your message."
 
 
+def too_much_text(characters: int, lines: int, most: int, most_lines: int) -> str:
+    """A text that was pasted or dropped, and not put in."""
+    return (
+        f"This text is too long for a message: it has {characters:,} characters in {lines:,} lines, and a message "
+        f"takes {most:,} in {most_lines:,}. Nothing was put in."
+    )
+
+
 def refused_files(sentences: Sequence[str]) -> str:
     """Files whose text was not put into the box, the first few by name."""
     more = len(sentences) - _MOST_REFUSALS
