@@ -9,7 +9,7 @@ from PySide6.QtGui import QFontMetricsF, QWheelEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.ui.chat.highlight import CodeHighlighter
-from app.ui.chat.long_text import hardened, softened
+from app.ui.chat.long_text import hardened, selected_text, softened
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.labels import ElidedLabel
@@ -38,7 +38,7 @@ class CodeText(QPlainTextEdit):
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: long lines as they were."""
         data = QMimeData()
-        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        data.setText(hardened(selected_text(self.textCursor())))
         return data
 
     def wheelEvent(self, event: QWheelEvent) -> None:

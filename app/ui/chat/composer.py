@@ -18,7 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
 
 from app.ui.chat import words
-from app.ui.chat.long_text import hardened, is_piece, softened
+from app.ui.chat.long_text import hardened, is_piece, plain_text, selected_text, softened
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme, ThemeManager
@@ -71,7 +71,7 @@ class MessageBox(QPlainTextEdit):
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: long lines as they were."""
         data = QMimeData()
-        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        data.setText(hardened(selected_text(self.textCursor())))
         return data
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -187,7 +187,7 @@ class Composer(QFrame):
     @property
     def text(self) -> str:
         """What is typed."""
-        return hardened(self.box.toPlainText())
+        return hardened(plain_text(self.box.document()))
 
     @property
     def busy(self) -> bool:
@@ -252,7 +252,7 @@ class Composer(QFrame):
     def on_send_requested(self) -> None:
         """Enter."""
         if self.text.strip():
-            self.sent.emit(self.text.strip("\n"))
+            self.sent.emit(self.text.rstrip("\n"))
 
     def on_button_clicked(self) -> None:
         """Send or Stop."""

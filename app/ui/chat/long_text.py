@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer
-from PySide6.QtGui import QFont, QFontMetricsF, QResizeEvent, QTextCursor, QTextLayout, QTextOption
+from PySide6.QtGui import QFont, QFontMetricsF, QResizeEvent, QTextCursor, QTextDocument, QTextLayout, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 
 from app.ui.chat.turns import turns
@@ -26,6 +26,7 @@ MARK = _SIGN + "\n"
 MOST_LINES = 24
 MOST_IN_ROWS = 300_000  # characters of a text whose pieces end where rows end: finding those takes time
 MOST_AT_ONCE, MOST_LINES_AT_ONCE = 20_000, 1_000  # that are put into a document in one go
+_PARAGRAPH = "\u2029"
 _JOINS = "\u200c\u200d"
 _LONGEST_LETTER = 64  # characters; one of more marks is none
 _JOINED_PIECE = 200  # of a text of joiners: Qt takes twenty times as long for each of its characters
@@ -53,6 +54,16 @@ def softened_in_rows(text: str, font: QFont, width: float) -> Iterator[str]:
 def hardened(text: str) -> str:
     """The text as it was, also where the user has joined pieces."""
     return text.replace(MARK, "").replace(_SIGN, "") if _SIGN in text else text
+
+
+def plain_text(document: QTextDocument) -> str:
+    """What a document holds. Qt's own plain text has ordinary spaces in the place of those that break no line."""
+    return document.toRawText().replace(_PARAGRAPH, "\n")
+
+
+def selected_text(cursor: QTextCursor) -> str:
+    """The same of a selection."""
+    return cursor.selectedText().replace(_PARAGRAPH, "\n")
 
 
 def is_piece(line: str) -> bool:
@@ -221,7 +232,7 @@ class LongText(QPlainTextEdit):
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: the lines as they were."""
         data = QMimeData()
-        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        data.setText(hardened(selected_text(self.textCursor())))
         return data
 
     def resizeEvent(self, event: QResizeEvent) -> None:

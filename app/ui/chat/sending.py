@@ -69,7 +69,7 @@ class Sending(QObject):
         if text != self._said_of:
             self._forget_said()
         asking = self._controller.length.asking
-        if asking is not None and not asking.again and asking.text != text.strip("\n"):
+        if asking is not None and not asking.again and asking.text != text.rstrip("\n"):
             self._controller.length.forget()
             self.on_measured()
         if self._shown:
@@ -145,6 +145,6 @@ class Sending(QObject):
         if before != self._chat_id:
             self._unsent.note(before, "")
             self._unsent.note(self._chat_id, self._composer.text)
-        if self._composer.text.strip("\n") == text:
+        if self._composer.text.rstrip("\n") == text:
             self._composer.clear()
         self._unsent.flush()

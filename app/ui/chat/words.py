@@ -49,6 +49,32 @@ NO_REST = (
     "The last start did not get as far as showing your chat, so Dewpoint started without it. It is still in the list."
 )
 OPEN_ANYWAY = "Open it"
+WRITE_ANEW = "Write it anew"
+WRITTEN_ANEW = "The chat file is written anew, with all chats."
+UNSAVED = "Not saved"
+UNSAVED_TITLE = "Close, and lose what could not be saved?"
+TRY_SAVING_AGAIN = "Try again"
+SAVE_ELSEWHERE = "Save as a text file \u2026"
+CLOSE_ANYWAY = "Close anyway"
+STAY_OPEN = "Stay open"
+UNSAVED_FILE = "Dewpoint, not saved.txt"
+TEXT_FILES = "Text files (*.txt)"
+STILL_UNSAVED = "It still cannot be saved."
+
+
+def unsaved_detail(count: int, characters: int) -> str:
+    """What would be lost."""
+    what = "One text" if count == 1 else f"{count} texts"
+    return (
+        f"{what} of {characters:,} characters on the screen could not be written to the chat file. If the disk is "
+        "full, free some space and try again; or save it in another place."
+    )
+
+
+def not_written(path: str, reason: str) -> str:
+    """The other place is no better."""
+    return f"{path} cannot be written ({reason})."
+
 
 SHOW_LESS = "Show less"
 NOT_FORMATTED = "This answer is very long: from here on it is shown as it was written."
