@@ -1,4 +1,4 @@
-"""Whether the clock can be trusted with what cannot be undone: by its word chats are wiped that were deleted long ago."""
+"""Whether the clock can be trusted with what cannot be undone: by its word, chats deleted long ago are wiped."""
 
 from __future__ import annotations
 

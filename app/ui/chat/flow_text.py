@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, QMimeData, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
     QFocusEvent,
+    QImage,
     QPalette,
     QResizeEvent,
     QTextCursor,
@@ -210,8 +211,8 @@ class FlowText(QTextBrowser):
             self._render()
 
     def loadResource(self, type: int, name: QUrl | str) -> Any:
-        """Nothing is ever loaded, from nowhere."""
-        return "" if type != QTextDocument.ResourceType.ImageResource.value else None
+        """Nothing is ever loaded, from nowhere; Qt would open the file itself if it were given nothing at all."""
+        return "" if type != QTextDocument.ResourceType.ImageResource.value else QImage()
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: formulas as they were written."""
