@@ -41,6 +41,7 @@ from app.library.answering import ModelChoice, starter_choice
 from app.library.services import LibraryServices
 from app.smoke import SmokeRun
 from app.ui.chat import words
+from app.ui.chat.first_chat import FirstChat
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.plain import message_box
 from app.ui.widgets.theme import ThemeManager
@@ -51,7 +52,7 @@ CANCEL_GRACE = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What was built; the window last."""
+    """What was built."""
 
     store: HistoryStore
     preferences: Preferences
@@ -62,6 +63,7 @@ class Parts:
     updates: Updates
     themes: ThemeManager
     window: MainWindow
+    first_chat: FirstChat
 
 
 class _Reports(QObject):
@@ -164,7 +166,8 @@ def build(
     notice = " ".join(text for text in notices if text)
     if notice:
         window.notices.show(notice, stays=True)
-    return Parts(store, preferences, controller, engines, library, gpu, updates, themes, window)
+    first_chat = FirstChat(paths.start_note, controller, window.notices)
+    return Parts(store, preferences, controller, engines, library, gpu, updates, themes, window, first_chat)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -238,7 +241,8 @@ def _run(
         smoke = SmokeRun(window, parts.controller, options.smoke, started)
         smoke.save_pictures(options.screenshot, options.screenshot_drafts)
     window.show()
-    parts.controller.start("" if smoke else parts.preferences.settings.last_chat)
+    stack.callback(parts.first_chat.end)
+    parts.first_chat.start("" if smoke else parts.preferences.settings.last_chat)
     status = application.exec()
     parts.controller.shut_down()
     parts.preferences.flush()

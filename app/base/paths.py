@@ -60,6 +60,11 @@ class AppPaths:
         return self.base / "chats.sqlite3"
 
     @property
+    def start_note(self) -> Path:
+        """There while a start has not come to rest."""
+        return self.base / "starting"
+
+    @property
     def backups(self) -> Path:
         """Copies of the chats."""
         return self.base / "backups"

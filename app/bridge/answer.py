@@ -101,6 +101,17 @@ class Answering(QObject):
         self._retry.stop()
         self._keep.stop()
 
+    def unsaved(self) -> tuple[str, ...]:
+        """Answers that are on the screen and cannot be stored; tried just now."""
+        self.on_retry_due()
+        recorders = list(self._unsaved)
+        if self._ask is not None and self._ask.recorder not in recorders:
+            try:
+                self._ask.recorder.keep_draft()
+            except AppError:
+                recorders.append(self._ask.recorder)
+        return tuple(text for each in recorders if (text := each.answer + each.draft).strip())
+
     def on_draft(self, arrived: NewestDraft) -> None:
         """A draft came; its block is numbered as in the whole answer."""
         ask, task = self._ask, self._task

@@ -25,6 +25,7 @@ from app.library.answering import ModelChoice
 
 UPKEEP_FIRST_MS = 5_000
 UPKEEP_MS = 3_600_000
+WATCH_MS = 2_000  # between two looks whether the chat file is still there
 
 
 class ChatController(QObject):
@@ -42,6 +43,7 @@ class ChatController(QObject):
         chat_deleted: The `Conversation` that was deleted.
         sent_late: A text that was sent after it had been measured.
         busy_changed: Whether an answer is being made.
+        file_written: The chat file that was lost is written anew.
         problem: An `ErrorReport` to show.
     """
 
@@ -56,6 +58,7 @@ class ChatController(QObject):
     chat_deleted = Signal(object)
     sent_late = Signal(str)
     busy_changed = Signal(bool)
+    file_written = Signal()
     problem = Signal(object)
 
     def __init__(
@@ -84,6 +87,9 @@ class ChatController(QObject):
         self._upkeep = QTimer(self)
         self._upkeep.setInterval(UPKEEP_FIRST_MS)
         self._upkeep.timeout.connect(self.on_upkeep_due)
+        self._watch = QTimer(self)
+        self._watch.setInterval(WATCH_MS)
+        self._watch.timeout.connect(self.on_watch_due)
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -91,6 +97,7 @@ class ChatController(QObject):
         """Show the chats and load the model in the background."""
         self.model.load(self.model.choice)
         self._upkeep.start()
+        self._watch.start()
         conversations = self._publish()
         known = {conversation.id for conversation in conversations}
         self.open_chat(last_chat if last_chat in known else None)
@@ -101,6 +108,7 @@ class ChatController(QObject):
             return
         self._closed = True
         self._upkeep.stop()
+        self._watch.stop()
         self.unsent.flush()
         self.answering.abandon()
         self._thread.shut_down()
@@ -283,8 +291,31 @@ class ChatController(QObject):
             return
         self._upkeep.setInterval(UPKEEP_MS)
         with self._reporting():
-            self._store.purge_deleted()
+            self._store.purge_if_due()
             self._store.backup_if_due()
+
+    def on_watch_due(self) -> None:
+        """Whether what is written still goes into the chat file; said once, until it is written anew."""
+        try:
+            self._store.check_file()
+        except AppError as exc:
+            self._watch.stop()
+            self.problem.emit(report_from_exception(exc))
+
+    def write_anew(self) -> None:
+        """Write the chat file anew that was deleted or replaced, and store what waited for it."""
+        with self._reporting():
+            self._store.write_anew()
+            self.unsent.flush()
+            self.answering.on_retry_due()
+            self._watch.start()
+            self._publish()
+            self.file_written.emit()
+
+    def unsaved(self) -> tuple[str, ...]:
+        """Texts that would be lost if the program ended now: they were tried to be stored just now, in vain."""
+        self.unsent.flush()
+        return (*self.answering.unsaved(), *self.unsent.waiting)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -8,12 +8,13 @@ from app.base.errors import AppError, report_from_exception
 from app.chats.history import HistoryStore
 
 STORE_MS = 500
+RETRY_MS = 5_000  # after a failure, which may have taken its time
 
 
 class UnsentTexts(QObject):
     """Keeps unsent texts; None as the chat is the new one, which is not stored yet.
 
-    What cannot be stored (a full disk) stays here, and is tried again with what is typed next.
+    What cannot be stored (a full disk) stays here, and is tried again with what is typed next, but not with every key.
 
     Signals:
         problem: Something could not be stored (an `ErrorReport`); once until it works again.
@@ -47,14 +48,21 @@ class UnsentTexts(QObject):
             self._complain(exc)
             return ""
 
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Texts that are not stored."""
+        return tuple(text for text in self._waiting.values() if text.strip())
+
     def flush(self) -> None:
         """Store what waits, now."""
         self._timer.stop()
+        self._timer.setInterval(STORE_MS)
         for chat_id, text in list(self._waiting.items()):
             try:
                 self._store.keep_unsent(chat_id, text)
             except AppError as exc:
                 self._complain(exc)
+                self._timer.setInterval(RETRY_MS)
                 return
             self._complained = False
             del self._waiting[chat_id]

@@ -1,11 +1,13 @@
 """Backups of the history by SQLite's own backup call: before each migration, and once a day.
 
 A backup is one file in the `backups` folder, written under a temporary name, checked, synced and renamed. The newest
-few of each kind are kept. A history that is damaged makes no backup, so that it cannot push out a good one.
+few of each kind are kept. A history that is damaged makes no backup, so that it cannot push out a good one. A number in
+its name says which one is the newest, not the time beside it: clocks are set back. All are for this user's eyes alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sqlite3
@@ -15,38 +17,45 @@ from typing import Literal
 
 from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
-from app.chats.connections import connect
+from app.chats.connections import connect, make_private
 from app.chats.database import Health, examine
 
 BackupKind = Literal["daily", "migration"]
 KEPT = 3
 PERIOD = timedelta(days=1)
-_NAME = re.compile(r"chats-(daily|migration)-(\d{8}-\d{6})\.sqlite3")
-_HALF_WRITTEN = re.compile(r"chats-(daily|migration)-\d{8}-\d{6}\.tmp(-journal|-wal|-shm)?")
+_NAME = re.compile(r"chats-(daily|migration)-(\d{8}-\d{6})(?:-(\d{1,9}))?\.sqlite3", re.ASCII)
+_HALF_WRITTEN = re.compile(r"chats-(daily|migration)-\d{8}-\d{6}(-\d{1,9})?\.tmp(-journal|-wal|-shm)?")
 _STAMP = "%Y%m%d-%H%M%S"
 
 _log = get_logger("store")
 
 
 def backups_in(folder: Path, kind: BackupKind | None = None) -> tuple[Path, ...]:
-    """The backups in `folder`, newest first."""
+    """The backups in `folder`, the one made last first; those of older versions have no number, and come last."""
     if not folder.is_dir():
         return ()
     found = [
-        (match[2], path)
+        (_number(match), match[2], path)
         for path in folder.iterdir()
         if (match := _NAME.fullmatch(path.name)) and kind in (None, match[1])
     ]
-    return tuple(path for _, path in sorted(found, reverse=True))
+    return tuple(path for _, _, path in sorted(found, reverse=True))
+
+
+def _number(match: re.Match[str]) -> int:
+    return int(match[3] or 0)
 
 
 def daily_backup_is_due(folder: Path, now: datetime) -> bool:
     """Whether the newest daily backup is a day old (or from the future, after the clock was set back)."""
     newest = next(iter(backups_in(folder, "daily")), None)
-    if newest is None:
+    match = _NAME.fullmatch(newest.name) if newest is not None else None
+    if match is None:
         return True
-    match = _NAME.fullmatch(newest.name)
-    made = datetime.strptime(match[2], _STAMP) if match else datetime.min
+    try:
+        made = datetime.strptime(match[2], _STAMP)
+    except ValueError:  # a name with the 99th of a month in it
+        return True
     return not timedelta(0) <= now - made < PERIOD
 
 
@@ -58,22 +67,18 @@ def make_backup(connection: sqlite3.Connection, folder: Path, kind: BackupKind, 
         OSError: The same, from the file system.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target = folder / f"chats-{kind}-{now.strftime(_STAMP)}.sqlite3"
+    known = backups_in(folder)
+    for path, mode in ((folder, 0o700), *((each, 0o600) for each in known)):
+        with contextlib.suppress(OSError):  # of another user, or on a drive without such marks
+            path.chmod(mode)
+    number = 1 + max((_number(match) for each in known if (match := _NAME.fullmatch(each.name))), default=0)
+    target = folder / f"chats-{kind}-{now.strftime(_STAMP)}-{number}.sqlite3"
     temporary = target.with_suffix(".tmp")
     for leftover in folder.iterdir():
         if _HALF_WRITTEN.fullmatch(leftover.name):
             leftover.unlink(missing_ok=True)
     try:
-        copy = connect(temporary)
-        try:
-            connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, no log beside it
-            lines = copy.execute("PRAGMA quick_check(1)").fetchall()
-        finally:
-            copy.close()
-        if lines != [("ok",)]:
-            raise sqlite3.DatabaseError(f"the backup is not sound: {lines}")
-        sync_file(temporary)
+        copy_history(connection, temporary)
         os.replace(temporary, target)
         sync_folder(folder)
     finally:
@@ -82,6 +87,26 @@ def make_backup(connection: sqlite3.Connection, folder: Path, kind: BackupKind, 
         old.unlink(missing_ok=True)
     _log.info("backup written: %s", target.name)
     return target
+
+
+def copy_history(connection: sqlite3.Connection, target: Path) -> None:
+    """Copy what `connection` has open to a new file, for this user's eyes alone, and sync it.
+
+    Raises:
+        sqlite3.Error: The copy cannot be written, or is not sound.
+        OSError: The same, from the file system.
+    """
+    make_private(target)
+    copy = connect(target)
+    try:
+        connection.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, no log beside it
+        lines = copy.execute("PRAGMA quick_check(1)").fetchall()
+    finally:
+        copy.close()
+    if lines != [("ok",)]:
+        raise sqlite3.DatabaseError(f"the copy is not sound: {lines}")
+    sync_file(target)
 
 
 def newest_sound_backup(folder: Path) -> Path | None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from app.base.log import get_logger
-from app.chats.connections import BUSY_SECONDS, CountedConnection, connect, first_bytes, make_private
+from app.chats.connections import CountedConnection, connect, first_bytes, make_private
 from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, primary_code
 from app.chats.migrations import MIGRATION_SET, SCHEMA_VERSION, apply_migrations, migration_names, schema_of
 
@@ -146,11 +146,7 @@ def _outer_transaction(db: Database, durable: bool) -> Iterator[None]:
 
 def checkpoint(db: Database, *, truncate: bool = False) -> None:
     """Move the WAL into the file as far as readers allow; with `truncate`, empty it: no old text stays there."""
-    db.conn.execute("PRAGMA busy_timeout = 200")
-    try:
-        db.conn.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if truncate else 'PASSIVE'})").fetchall()
-    finally:
-        db.conn.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+    db.conn.execute(f"PRAGMA wal_checkpoint({'TRUNCATE' if truncate else 'PASSIVE'})").fetchall()
 
 
 class Health(Enum):
@@ -308,7 +304,7 @@ def check_is_due(path: Path, size: int) -> bool:
     mark = path.with_name(path.name + CHECK_MARK)
     if size <= ALWAYS_CHECK_BYTES or mark.exists():
         return True
-    return time.time() - path.stat().st_mtime > 24 * 3600
+    return not 0 <= time.time() - path.stat().st_mtime < 24 * 3600  # also after the clock was set back
 
 
 @lru_cache(maxsize=1)

@@ -56,6 +56,20 @@ class StoreDamagedError(StoreError):
     """The file turned out to be damaged while it was open; the next start recovers it."""
 
 
+class StoreGoneError(StoreError):
+    """The file was deleted, moved or replaced while it was open: what is written would be lost."""
+
+
+class ChatGoneError(StoreError, KeyError):
+    """There is no chat, or no message, of this id; another program may have removed it."""
+
+    def __init__(self, user_text: str = texts.CHAT_GONE, hint: str = texts.CHAT_GONE_HINT) -> None:
+        super().__init__(user_text, hint)
+
+    def __str__(self) -> str:
+        return f"{self.user_text} {self.hint}"
+
+
 def primary_code(exc: sqlite3.Error) -> int:
     """SQLite's primary result code of `exc`, 0 if it has none."""
     return (getattr(exc, "sqlite_errorcode", 0) or 0) & 0xFF

@@ -3,7 +3,7 @@
 A chat is a tree of messages; `head_message_id` names the last message of the branch that is shown. What the user
 writes is on the disk before the answer begins, and each block of an answer when it is committed. One store has one
 connection, which lives in one thread. Every failure is a `StoreError` with one clear sentence; an unknown id is a
-`KeyError`.
+`ChatGoneError`, which is a `KeyError`, too.
 
 The store opens transactions and turns SQLite's errors into sentences; what is read and written in them stands in
 `MessageReader` and `AnswerWriter` below.
@@ -11,16 +11,21 @@ The store opens transactions and turns SQLite's errors into sentences; what is r
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
 from sqlite_utils import Database
 
+from app.base.files import sync_folder
 from app.chats import texts
-from app.chats.backup import daily_backup_is_due, make_backup
-from app.chats.database import checkpoint, transaction
-from app.chats.errors import translated
+from app.chats.backup import copy_history, daily_backup_is_due, make_backup
+from app.chats.clock import clock_is_trusted
+from app.chats.database import checkpoint, open_database, transaction
+from app.chats.errors import ChatGoneError, StoreGoneError, translated
 from app.chats.ids import new_id, now_ms
 from app.chats.messages import (
     RENAMED_LENGTH,
@@ -33,6 +38,7 @@ from app.chats.messages import (
 )
 from app.chats.migrations import NEW_SLOT
 from app.chats.opening import open_history
+from app.chats.recovery.recover import RECOVERED, set_aside
 from app.chats.rows import (
     BLOCK_COLUMNS,
     CONVERSATION_COLUMNS,
@@ -50,6 +56,9 @@ from inference.text.surrogates import storable
 
 KEEP_DELETED = timedelta(days=30)
 NEXT_USE = "(SELECT COALESCE(MAX(used_no), 0) + 1 FROM conversation)"
+# A chat that is written in lives, also where another program deleted it meanwhile.
+_USED = f"used_no = {NEXT_USE}, deleted_at = NULL"
+BUSY_MS = 150  # that a write waits for another program
 # Columns of `generation` that are the fields of `Finished` of the same name.
 _FIGURES = (
     "reason",
@@ -84,10 +93,16 @@ class HistoryStore:
     def __init__(self, db: Database, path: Path, backups: Path, recovery: RecoveryReport | None) -> None:
         self.path = path
         self.recovery = recovery
-        self._db = db
         self._backups = backups
+        self._use(db)
+
+    def _use(self, db: Database) -> None:
+        self._db = db
         self._reader = MessageReader(db)
         self._writer = AnswerWriter(db, self._reader)
+        self._file = _identity(self.path)
+        # Whoever waits here is the window: better it says at once that another program holds the file.
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
     @classmethod
     def open(cls, path: Path, backups: Path | None = None) -> HistoryStore:
@@ -117,6 +132,45 @@ class HistoryStore:
     ) -> None:
         self.close()
 
+    # -- the file ----------------------------------------------------------------------------------------------------
+
+    def check_file(self) -> None:
+        """See whether the file that is open is still the one that a start would find.
+
+        Raises:
+            StoreGoneError: It was deleted, moved or replaced.
+        """
+        if self._file is not None and _identity(self.path) != self._file:
+            raise StoreGoneError(texts.STORE_GONE, texts.STORE_GONE_HINT)
+
+    def write_anew(self) -> None:
+        """Write the file anew from the one that is open and has lost its name; what stands there now is set aside.
+
+        Raises:
+            StoreError: It cannot be written; what is open stays open.
+        """
+        with translated(self.path):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ready = self.path.with_name(self.path.name + RECOVERED)
+            ready.unlink(missing_ok=True)
+            try:
+                copy_history(self._db.conn, ready)
+            except BaseException:
+                ready.unlink(missing_ok=True)
+                raise
+            self._db.close()  # before the new file is there: SQLite deletes the log that has the name of this one
+            set_aside(self.path)
+            os.replace(ready, self.path)
+            sync_folder(self.path.parent)
+            self._use(open_database(self.path))
+
+    @contextlib.contextmanager
+    def _writing(self, *, durable: bool) -> Iterator[None]:
+        with translated(self.path):
+            self.check_file()
+            with transaction(self._db, durable=durable):
+                yield
+
     # -- chats -------------------------------------------------------------------------------------------------------
 
     def list_conversations(self) -> tuple[Conversation, ...]:
@@ -133,7 +187,7 @@ class HistoryStore:
 
     def create_conversation(self) -> Conversation:
         """A new empty chat, titled by its first message later on."""
-        with translated(self.path), transaction(self._db, durable=False):
+        with self._writing(durable=False):
             return self._reader.conversation(self._insert_conversation())
 
     def rename(self, conversation_id: str, title: str) -> Conversation:
@@ -160,7 +214,7 @@ class HistoryStore:
         now = now_ms()
         limit = now - int(older_than.total_seconds() * 1000)
         with translated(self.path):
-            with transaction(self._db, durable=True):
+            with self._writing(durable=True):
                 # Deleted while the clock was ahead: its time begins now.
                 self._db.execute("UPDATE conversation SET deleted_at = ? WHERE deleted_at > ?", [now, now])
                 cursor = self._db.execute("DELETE FROM conversation WHERE deleted_at <= ?", [limit])
@@ -180,7 +234,7 @@ class HistoryStore:
         return new
 
     def _update(self, conversation_id: str, assignments: str, value: str | int | None) -> Conversation:
-        with translated(self.path), transaction(self._db, durable=True):
+        with self._writing(durable=True):
             self._db.execute(f"UPDATE conversation SET {assignments} WHERE id = ?", [value, conversation_id])
             return self._reader.conversation(conversation_id)
 
@@ -223,7 +277,7 @@ class HistoryStore:
 
     def show_branch(self, message_id: str) -> Conversation:
         """Show the branch through this message, down to the newest message below it."""
-        with translated(self.path), transaction(self._db, durable=True):
+        with self._writing(durable=True):
             conversation = self._reader.message(message_id).conversation_id
             head = self._reader.newest_leaf(message_id)
             self._db.execute("UPDATE conversation SET head_message_id = ? WHERE id = ?", [head, conversation])
@@ -233,10 +287,14 @@ class HistoryStore:
         """Append what the user wrote to the branch that is shown; it is on the disk when this returns.
 
         None as the chat makes a new one, in the same transaction, in which it ceases to be unsent, too. The first
-        message titles a chat that the user has not renamed.
+        message titles a chat that the user has not renamed. A chat that another program deleted lives again.
+
+        Raises:
+            ChatGoneError: The chat was removed for good.
+            StoreError: The text cannot be stored.
         """
         text = storable(text)
-        with translated(self.path), transaction(self._db, durable=True):
+        with self._writing(durable=True):
             chat = self._reader.conversation(conversation_id or self._insert_conversation())
             message = self._writer.insert(chat.id, chat.head_message_id, "user", MessageState.DONE, text)
             sql = "DELETE FROM unsent WHERE slot = ? AND TRIM(body, char(10)) = ?"
@@ -259,7 +317,7 @@ class HistoryStore:
     def keep_unsent(self, conversation_id: str | None, text: str) -> None:
         """Remember what is typed in a chat; "" forgets it. It survives a crash, and a power cut but for the newest."""
         slot, body = conversation_id or NEW_SLOT, storable(text)
-        with translated(self.path), transaction(self._db, durable=False):
+        with self._writing(durable=False):
             if not body:
                 self._db.execute("DELETE FROM unsent WHERE slot = ?", [slot])
                 return
@@ -275,7 +333,7 @@ class HistoryStore:
         self, conversation_id: str, parent_id: str, *, seed: int | None, params: SamplerParams, model: str, backend: str
     ) -> Message:
         """A new answer to `parent_id`, empty and streaming, beside those it already has; it becomes the head."""
-        with translated(self.path), transaction(self._db, durable=False):
+        with self._writing(durable=False):
             return self._writer.begin(conversation_id, parent_id, seed, params, model, backend)
 
     def resume_answer(self, message_id: str, start: int) -> Message:
@@ -283,38 +341,44 @@ class HistoryStore:
 
         It is a streaming one again, and its chat the one used last.
         """
-        with translated(self.path), transaction(self._db, durable=False):
+        with self._writing(durable=False):
             return self._writer.resume(message_id, start)
 
     def keep_unfinished(self, message_id: str, text: str) -> None:
         """Keep `text`, of an unfinished block, at the end of an answer, in the place of what was kept before."""
-        with translated(self.path), transaction(self._db, durable=False):
+        with self._writing(durable=False):
             self._writer.keep_unfinished(message_id, text)
 
     def commit_block(self, message_id: str, event: BlockCommitted) -> None:
         """Store a committed block and append its text; a block that is already there is left as it is."""
-        with translated(self.path), transaction(self._db, durable=False):
+        with self._writing(durable=False):
             self._writer.commit_block(message_id, event)
 
     def finish_answer(self, message_id: str, event: Finished) -> Message:
         """The answer is complete (state done) or was cancelled (state stopped)."""
+        with self._writing(durable=True):
+            message = self._writer.finish(message_id, event)
         with translated(self.path):
-            with transaction(self._db, durable=True):
-                message = self._writer.finish(message_id, event)
             checkpoint(self._db)
-            return message
+        return message
 
     def fail_answer(self, message_id: str, event: Failed) -> Message:
         """The answer could not be made; its committed blocks stay."""
-        with translated(self.path), transaction(self._db, durable=True):
+        with self._writing(durable=True):
             return self._writer.fail(message_id, event)
 
     def stop_answer(self, message_id: str) -> Message:
         """The answer ends here without a word from the engine; one that has ended already stays as it is."""
-        with translated(self.path), transaction(self._db, durable=True):
+        with self._writing(durable=True):
             return self._writer.stop(message_id)
 
     # -- upkeep, for quiet moments -----------------------------------------------------------------------------------
+
+    def purge_if_due(self) -> int:
+        """Remove what was deleted long ago, if the clock did not jump lately; gives how many chats were removed."""
+        with self._writing(durable=False):
+            trusted = clock_is_trusted(self._db, now_ms())
+        return self.purge_deleted() if trusted else 0
 
     def backup_if_due(self) -> Path | None:
         """Make the daily backup if the newest is a day old."""
@@ -323,6 +387,15 @@ class HistoryStore:
             if not daily_backup_is_due(self._backups, now):
                 return None
             return make_backup(self._db.conn, self._backups, "daily", now)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class AnswerWriter:
@@ -358,7 +431,7 @@ class AnswerWriter:
                 "body": body,
             },
         )
-        sql = f"UPDATE conversation SET head_message_id = ?, updated_at = ?, used_no = {NEXT_USE} WHERE id = ?"
+        sql = f"UPDATE conversation SET head_message_id = ?, updated_at = ?, {_USED} WHERE id = ?"
         self._db.execute(sql, [new, now, conversation_id])
         return self._reader.message(new)
 
@@ -399,7 +472,7 @@ class AnswerWriter:
         self._db.execute(sql, [now, message_id])
         sql = "UPDATE generation SET reason = NULL, draft_length = ? WHERE message_id = ?"
         self._db.execute(sql, [rest, message_id])
-        sql = f"UPDATE conversation SET updated_at = ?, used_no = {NEXT_USE} WHERE id = ?"
+        sql = f"UPDATE conversation SET updated_at = ?, {_USED} WHERE id = ?"
         self._db.execute(sql, [now, message.conversation_id])
         return self._reader.message(message_id)
 
@@ -446,11 +519,11 @@ class AnswerWriter:
 
     def _require(self, message_id: str) -> None:
         if self._db.execute("SELECT 1 FROM message WHERE id = ?", [message_id]).fetchone() is None:
-            raise KeyError(message_id)
+            raise ChatGoneError
 
 
 class MessageReader:
-    """Queries on one connection; unknown ids raise `KeyError`."""
+    """Queries on one connection; unknown ids raise `ChatGoneError`."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -460,14 +533,14 @@ class MessageReader:
         sql = f"SELECT {CONVERSATION_COLUMNS} FROM conversation WHERE id = ?"
         row = self._db.execute(sql, [conversation_id]).fetchone()
         if row is None:
-            raise KeyError(conversation_id)
+            raise ChatGoneError
         return conversation_from_row(row)
 
     def message(self, message_id: str) -> Message:
         """One message."""
         row = self._db.execute(f"{MESSAGE_SQL} WHERE m.id = ?", [message_id]).fetchone()
         if row is None:
-            raise KeyError(message_id)
+            raise ChatGoneError
         return message_from_row(row)
 
     def branch(self, head: str | None) -> tuple[Message, ...]:

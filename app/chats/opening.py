@@ -37,6 +37,8 @@ def open_history(path: Path, backups: Path) -> tuple[Database, RecoveryReport | 
     finish_interrupted_recovery(path)  # 1
     found = examine(path)  # 2
     report = _recovered_if_needed(path, backups, found)
+    if found.health in (Health.DAMAGED, Health.ABSENT):
+        found = examine(path)
     try:
         return _opened(path, backups, found), report  # 3, 4
     except sqlite3.Error as exc:
@@ -51,9 +53,9 @@ def _recovered_if_needed(path: Path, backups: Path, found: Examination) -> Recov
         case Health.NEWER:
             raise NewerDatabaseError(texts.store_newer(path, found.version, SCHEMA_VERSION), texts.STORE_NEWER_HINT)
         case Health.DAMAGED:
-            return recover(path, backups, found.reason)
+            return recover(path, backups, found.reason, unless_sound=True)
         case Health.ABSENT if backups_in(backups):
-            return recover(path, backups, "the file is missing")
+            return recover(path, backups, "the file is missing", unless_sound=True)
     return None
 
 

@@ -26,6 +26,7 @@ from app.ui.chat.coordinator import ChatCoordinator
 from app.ui.chat.pane import ChatPane
 from app.ui.chat.panels import Panels
 from app.ui.chat.type_ahead import TypeAhead
+from app.ui.chat.unsaved_dialog import UnsavedDialog
 from app.ui.engines import words as engine_words
 from app.ui.engines.coordinator import EnginesCoordinator
 from app.ui.gpu.coordinator import GpuCoordinator
@@ -75,6 +76,8 @@ class MainWindow(QMainWindow):
         self._controller, self._preferences, self._updates = controller, preferences, updates
         self._background = (library, gpu, updates, engines)
         self._was_shown = False
+        self._themes = themes
+        self._asked: UnsavedDialog | None = None  # what is asked before it closes
         self.setWindowTitle(texts.APP_NAME)
         self.setWindowIcon(app_icon())
         self.setAccessibleName(texts.APP_NAME)
@@ -144,6 +147,10 @@ class MainWindow(QMainWindow):
         if (wanted.folder, wanted.backend) != (model.choice.folder, model.choice.backend):
             model.load(wanted)
 
+    def on_stay_wanted(self) -> None:
+        """The question before closing was answered with no."""
+        self._asked = None
+
     # -- Qt ---------------------------------------------------------------------------------------------------------
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -156,7 +163,18 @@ class MainWindow(QMainWindow):
             self.input_ready.emit()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Save, end the model process and a build, go; the window is gone from the screen at once."""
+        """Save, end the model process and a build, go; the window is gone from the screen at once.
+
+        What cannot be saved is asked about first; who closes once more meanwhile (the desktop, which ends) wants it so.
+        """
+        if self._asked is None and self._controller.unsaved():
+            event.ignore()
+            self.show()
+            self._asked = UnsavedDialog(self._controller.unsaved, self._themes.theme, self)
+            self._asked.close_wanted.connect(self.close)
+            self._asked.rejected.connect(self.on_stay_wanted)
+            self._asked.open()
+            return
         geometry = bytes(self.saveGeometry().toBase64().data()).decode("ascii")
         self._preferences.set(window_geometry=geometry)
         for window in (*self.findChildren(QDialog), self):

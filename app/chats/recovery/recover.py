@@ -34,7 +34,7 @@ from app.base.log import get_logger
 from app.chats import texts
 from app.chats.backup import newest_sound_backup
 from app.chats.connections import BUSY_SECONDS, SIDE_FILES, connect, copy_side_file, held_alone
-from app.chats.database import open_for_reading
+from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import CHECK_MARK, StoreBusyError
 from app.chats.messages import RecoveryReport
 from app.chats.migrations import CHAT_TABLES, MODEL_TABLES, apply_migrations
@@ -132,7 +132,7 @@ def finish_interrupted_recovery(path: Path) -> None:
             if path.exists():
                 ready.unlink()
             else:
-                _set_aside(path)  # a log that is left over must never meet the new file
+                set_aside(path)  # a log that is left over must never meet the new file
                 os.replace(ready, path)
         for leftover in _work_folders(path.parent):
             remove_below(leftover)
@@ -144,8 +144,14 @@ def _work_folders(base: Path) -> tuple[Path, ...]:
     return tuple(folder for folder in found if folder.is_dir() and {each.name for each in folder.iterdir()} <= _COPIES)
 
 
-def recover(path: Path, backups: Path, reason: str) -> RecoveryReport:
+def recover(path: Path, backups: Path, reason: str, unless_sound: bool = False) -> RecoveryReport | None:
     """Put a new history in the place of `path`, with everything that can be read of the old one and its newest backup.
+
+    Args:
+        path: The file.
+        backups: Folder of the backups.
+        reason: What is wrong, for the log.
+        unless_sound: Look again first, alone: another start may have recovered it meanwhile. None comes back then.
 
     Raises:
         StoreDamagedError: This process has the file open, and would go on to write to what was set aside.
@@ -154,8 +160,11 @@ def recover(path: Path, backups: Path, reason: str) -> RecoveryReport:
         OSError: The same, from the file system.
     """
     _log.info("the history is recovered: %s", reason)
-    with _one_at_a_time(path), held_alone(path) as damaged:
-        return _recovered(path, damaged, newest_sound_backup(backups), reason)
+    with _one_at_a_time(path):
+        if unless_sound and examine(path).health in (Health.GOOD, Health.OLDER):
+            return None
+        with held_alone(path) as damaged:
+            return _recovered(path, damaged, newest_sound_backup(backups), reason)
 
 
 def _recovered(path: Path, damaged: BinaryIO | None, backup: Path | None, reason: str) -> RecoveryReport:
@@ -170,7 +179,7 @@ def _recovered(path: Path, damaged: BinaryIO | None, backup: Path | None, reason
         os.replace(new_file, ready)
     if sys.platform == "win32" and damaged is not None:
         damaged.close()  # what is open cannot be renamed there
-    kept_as = _set_aside(path)
+    kept_as = set_aside(path)
     os.replace(ready, path)
     path.with_name(path.name + CHECK_MARK).unlink(missing_ok=True)
     sync_folder(path.parent)
@@ -227,7 +236,7 @@ def _filled(db: Database, damaged: Path | None, backup: Path | None) -> _Filling
     return filling
 
 
-def _set_aside(path: Path) -> Path | None:
+def set_aside(path: Path) -> Path | None:
     """Rename the damaged file and what belongs to it to a new name, which is returned; None if there is no file."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     number = 0

@@ -1,7 +1,11 @@
-"""The rendered part of an answer: prose, code blocks, tables and formulas under each other."""
+"""The rendered part of an answer: prose, code blocks, tables and formulas under each other.
+
+An ordinary answer is there at once; a long one comes in pieces, over several turns of the event loop.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from PySide6.QtCore import QRect
@@ -11,10 +15,12 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.long_text import LongText
-from app.ui.chat.markdown import Code, FormulaBlock, Plain, Prose, Rest, Segment, Table, segments_from_markdown
+from app.ui.chat.markdown import Code, FormulaBlock, Plain, Prose, Rest, Segment, Table
 from app.ui.chat.markdown_html import list_inset
 from app.ui.chat.rest_text import RestText
+from app.ui.chat.slices import SLICES, slices_from_markdown, weight_of
 from app.ui.chat.table_text import FormulaText, TableText
+from app.ui.chat.turns import turns
 from app.ui.widgets.theme import Theme
 
 _SPACING = 12
@@ -69,39 +75,68 @@ class AnswerBody(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._segments: tuple[Segment, ...] = ()
+        self._segments: list[Segment] = []
         self._parts: list[_Part] = []
         self._source = ""
-        self._slices = 1
+        self._slices = SLICES
+        self._reader: Iterator[tuple[Segment, ...]] = iter(())
+        self._waiting: list[Segment] = []
+        self._done = 0  # parts that are as they should be
+        self._focus_rest = False
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(_SPACING)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
 
     def set_markdown(self, text: str) -> None:
-        """Show `text`."""
+        """Show `text`: its beginning at once, the rest of a long one soon."""
         self._source = text
-        segments = segments_from_markdown(text, self._slices)
-        for index, segment in enumerate(segments):
-            self._show_segment(index, segment)
-        self._cut(len(segments))
-        self._segments = segments
+        self._reader, self._waiting, self._done = slices_from_markdown(text, self._slices), [], 0
+        turns().begin(self, self._go_on)
+
+    def _go_on(self) -> float:
+        """Read a slice, or show a segment; see `turns`."""
+        if self._waiting:
+            segment = self._waiting.pop(0)
+            self._show_segment(self._done, segment)
+            self._done += 1
+            return _units(segment)
+        found = next(self._reader, None)
+        if found is not None:
+            self._waiting = list(found)
+            return 1.0 + sum(map(_units, found)) / 2
+        self._cut(self._done)
+        if self._focus_rest and self._parts and isinstance(last := self._parts[-1], RestText):
+            last.button.setFocus()
+        self._focus_rest = False
+        return 0.0
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
-        for part in self._parts:
-            part.set_theme(theme)
-            frame = part.parent()
-            if isinstance(frame, FramedPart):
-                frame.set_theme(theme)
+        old = list(self._parts)
+
+        def go_on() -> float:
+            if not old:
+                return 0.0
+            part = old.pop(0)
+            if part in self._parts:
+                self._dress(part)
+            return 8.0
+
+        turns().begin(self, go_on, "theme")
+
+    def _dress(self, part: _Part) -> None:
+        part.set_theme(self._theme)
+        frame = part.parent()
+        if isinstance(frame, FramedPart):
+            frame.set_theme(self._theme)
 
     def on_more_requested(self) -> None:
-        """Format more of a long answer, each time as much as takes no noticeable time."""
-        self._slices += 1
+        """Format more of a long answer."""
+        self._slices += SLICES
+        self._focus_rest = True
         self.set_markdown(self._source)
-        if isinstance(last := self._parts[-1], RestText):
-            last.button.setFocus()
 
     @property
     def parts(self) -> tuple[QWidget, ...]:
@@ -115,6 +150,7 @@ class AnswerBody(QWidget):
                 return
             if known.frames == segment.frames and type(known.content) is type(segment.content):
                 _show(self._parts[index], segment)
+                self._segments[index] = segment
                 return
             self._cut(index)
         part = _KINDS[type(segment.content)](self._theme)
@@ -122,12 +158,14 @@ class AnswerBody(QWidget):
         if isinstance(part, RestText):
             part.more_requested.connect(self.on_more_requested)
         self._parts.append(part)
+        self._segments.append(segment)
         shown = FramedPart(part, segment.frames, self._theme) if segment.frames else part
         self._column.addWidget(shown)
         shown.show()
 
     def _cut(self, length: int) -> None:
         """Take away what follows the first `length` parts."""
+        del self._segments[length:]
         while len(self._parts) > length:
             part = self._parts.pop()
             frame = part.parent()
@@ -136,6 +174,18 @@ class AnswerBody(QWidget):
             shown.hide()
             shown.setParent(None)
             shown.deleteLater()
+
+
+def _units(segment: Segment) -> float:
+    """What it takes to show a segment; see `turns`."""
+    match segment.content:
+        case Prose(blocks):
+            return 2.0 + weight_of(blocks)
+        case Code(text):
+            return 10.0 + len(text) / 1_000
+        case Table(_, rows):
+            return 8.0 + 0.3 * sum(map(len, rows))
+    return 8.0
 
 
 def _show(part: _Part, segment: Segment) -> None:

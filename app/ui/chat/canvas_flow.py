@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from app.base.graphemes import ELLIPSIS
 from app.chats.unfinished import SETTLED_NATS
 from app.ui.chat.canvas_line import Cell, ShapedLine
 from app.ui.chat.direction import runs_leftward
@@ -21,6 +22,8 @@ TAIL_LINES = 2
 FIRST_LINES = 3
 FIRM_WORDS_A_LINE = 2
 BLANK_LINE = 0.42
+MOST_OF_A_PIECE = 120  # characters that a draft shows of one token: a vocabulary may hold whole books
+MOST_JOINED = 2_000  # characters of one word that are measured with their neighbours
 _PLACEHOLDER_EMS = (1.7, 2.8, 1.1, 2.1, 3.5, 1.4, 2.5, 0.9, 3.1, 1.9, 1.3)
 
 
@@ -150,6 +153,7 @@ class CanvasFlow:
             if not piece:
                 self._held.pop(index, None)
                 continue
+            piece = piece if len(piece) <= MOST_OF_A_PIECE else f"{piece[: MOST_OF_A_PIECE - 1]}{ELLIPSIS}"
             firm = level >= Level.FIRM
             parts.extend(
                 self._firm_parts(index, piece, level, after_noise) if firm else self._placeholder(index, piece, level)
@@ -218,6 +222,8 @@ class CanvasFlow:
     def _join(self, group: list[_Part]) -> None:
         """Letters that join take another room than each alone."""
         if len(group) < 2 or not any(is_complex(part.text) for part in group):
+            return
+        if sum(len(part.text) for part in group) > MOST_JOINED:
             return
         text, before = "", 0.0
         for part in group:

@@ -25,12 +25,13 @@ from PySide6.QtWidgets import (
 from app.chats.messages import Message, MessageState
 from app.ui.chat import words
 from app.ui.chat.answer_view import ACTIONS_INSET, AnswerView
+from app.ui.chat.turns import turns
 from app.ui.chat.user_message import UserMessage
 from app.ui.widgets.theme import Theme, ThemeManager
 from inference.events import DraftUpdated
 
 COLUMN_WIDTH = 860
-PAGE = 30
+PAGE, PAGE_CHARACTERS = 30, 60_000  # messages that are made into widgets at once, or so much text of them
 _NEAR_BOTTOM = 32
 _NEAR_TOP = 60
 SETTLE_MS = 150
@@ -51,6 +52,15 @@ class _Kept:
     first: int
     top: int
     focused: int
+
+
+def page_start(messages: tuple[Message, ...], end: int) -> int:
+    """The first message of the page that ends before message `end`."""
+    start, characters = end, 0
+    while start > 0 and end - start < PAGE and (characters < PAGE_CHARACTERS or end - start < 2):
+        start -= 1
+        characters += len(messages[start].body)
+    return start
 
 
 class ChatView(QScrollArea):
@@ -117,11 +127,12 @@ class ChatView(QScrollArea):
         kept, self._kept = self._kept, None
         self._clear()
         self._messages = messages
-        self._first = max(0, len(messages) - PAGE)
+        self._first = page_start(messages, len(messages))
         if kept is not None:
             self._first = min(self._first, kept.first)
-        for message in messages[self._first :]:
-            self._append(message)
+        with turns().last_first():
+            for message in messages[self._first :]:
+                self._append(message)
         self._mark_last()
         self._earlier.setVisible(self._first > 0)
         self._hold_height(0)
@@ -251,11 +262,12 @@ class ChatView(QScrollArea):
             return
         bar = self.verticalScrollBar()
         self._from_bottom = bar.maximum() - bar.value()
-        start = max(0, self._first - PAGE)
-        for at, message in enumerate(self._messages[start : self._first]):
-            item = self._make(message)
-            self._items.insert(at, item)
-            self._column.insertWidget(at + 1, item)
+        start = page_start(self._messages, self._first)
+        with turns().last_first():
+            for at, message in enumerate(self._messages[start : self._first]):
+                item = self._make(message)
+                self._items.insert(at, item)
+                self._column.insertWidget(at + 1, item)
         self._first = start
         self._earlier.setVisible(start > 0)
         self._settling.start()
@@ -282,9 +294,18 @@ class ChatView(QScrollArea):
             self._kept = None  # there was nothing else to show
 
     def on_theme_changed(self) -> None:
-        """New colours and sizes."""
-        for item in self._items:
-            item.set_theme(self._themes.theme)
+        """New colours and sizes, from the newest message on."""
+        old = list(self._items)
+
+        def go_on() -> float:
+            if not old:
+                return 0.0
+            item = old.pop()
+            if item in self._items:
+                item.set_theme(self._themes.theme)
+            return 6.0
+
+        turns().begin(self, go_on, "theme")
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from PySide6.QtCore import QEvent, QMimeData, Qt
 from PySide6.QtGui import QFontMetricsF, QWheelEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from app.ui.chat.highlight import CodeHighlighter, Span, spans_from_code
-from app.ui.chat.long_text import hardened, softened
+from app.ui.chat.highlight import CodeHighlighter
+from app.ui.chat.long_text import hardened, selected_text, softened
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.labels import ElidedLabel
@@ -38,7 +38,7 @@ class CodeText(QPlainTextEdit):
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: long lines as they were."""
         data = QMimeData()
-        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        data.setText(hardened(selected_text(self.textCursor())))
         return data
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -58,7 +58,6 @@ class CodeBlock(QFrame):
         self.setObjectName("code")
         self._code = Code("")
         self._widest: float | None = None
-        self._spans: list[list[Span]] = []
         self._theme = theme
         self._language = ElidedLabel()
         self._language.setProperty("role", "faint")
@@ -96,10 +95,10 @@ class CodeBlock(QFrame):
         self._language.set_full_text(name)
         self._text.setAccessibleName(f"{name} code")
         text = softened(code.text)
-        self._highlighter.set_spans([], self._theme)  # lines are coloured when all of them are there
+        self._highlighter.forget()
         self._text.setPlainText(text)
-        self._spans = spans_from_code(text, code.language)
         self.set_theme(self._theme)
+        self._highlighter.colour(text, code.language)
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
@@ -108,7 +107,7 @@ class CodeBlock(QFrame):
         self._copy.set_theme(theme)
         self._text.setFont(theme.mono_font())
         self._text.setTabStopDistance(QFontMetricsF(theme.mono_font()).horizontalAdvance(" ") * 4)
-        self._highlighter.set_spans(self._spans, theme)
+        self._highlighter.set_theme(theme)
         self._fit()
 
     def _lay_out(self) -> None:

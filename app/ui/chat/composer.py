@@ -18,12 +18,13 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
 
 from app.ui.chat import words
-from app.ui.chat.long_text import hardened, is_piece, softened
+from app.ui.chat.long_text import hardened, is_piece, plain_text, selected_text, softened
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme, ThemeManager
 
 MOST_LINES = 8
+MOST_CHARACTERS, MOST_ROWS = 2_000_000, 30_000  # of a message: more than any model takes, as much as the box bears
 
 
 def local_files(source: QMimeData) -> list[str]:
@@ -39,12 +40,23 @@ class MessageBox(QPlainTextEdit):
         files_given: Files were dropped or pasted (list of paths).
         focus_changed: Whether it has the focus.
         files_above: Whether files are held above it, to be dropped.
+        too_much: A text of so many characters and lines was not put in, for it would be too long.
     """
 
     send_requested = Signal()
     files_given = Signal(list)
     focus_changed = Signal(bool)
     files_above = Signal(bool)
+    too_much = Signal(int, int)
+
+    def has_room(self, text: str) -> bool:
+        """Whether a text can be put in; if not, that is told."""
+        characters, rows = len(text), text.count("\n") + 1
+        document = self.document()
+        if characters + document.characterCount() <= MOST_CHARACTERS and rows + document.blockCount() <= MOST_ROWS:
+            return True
+        self.too_much.emit(characters, rows)
+        return False
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Plain text alone is pasted, its long lines in pieces; files are given on."""
@@ -52,12 +64,14 @@ class MessageBox(QPlainTextEdit):
         if paths:
             self.files_given.emit(paths)
             return
-        self.insertPlainText(softened(source.text()))
+        text = source.text()
+        if self.has_room(text):
+            self.insertPlainText(softened(text))
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: long lines as they were."""
         data = QMimeData()
-        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        data.setText(hardened(selected_text(self.textCursor())))
         return data
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -173,7 +187,7 @@ class Composer(QFrame):
     @property
     def text(self) -> str:
         """What is typed."""
-        return hardened(self.box.toPlainText())
+        return hardened(plain_text(self.box.document()))
 
     @property
     def busy(self) -> bool:
@@ -190,7 +204,7 @@ class Composer(QFrame):
 
         It breaks no line: inside of one, it goes below it.
         """
-        if not text:
+        if not text or not self.box.has_room(text):
             return
         cursor = self.box.textCursor()
         if not cursor.hasSelection() and not _at_line_start(cursor):
@@ -238,7 +252,7 @@ class Composer(QFrame):
     def on_send_requested(self) -> None:
         """Enter."""
         if self.text.strip():
-            self.sent.emit(self.text.strip("\n"))
+            self.sent.emit(self.text.rstrip("\n"))
 
     def on_button_clicked(self) -> None:
         """Send or Stop."""

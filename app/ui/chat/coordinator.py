@@ -6,9 +6,11 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QPlainTextEdit
 
+from app.base.errors import ErrorReport
 from app.base.settings import Settings
 from app.bridge.chat import ChatController
 from app.bridge.preferences import Preferences
+from app.chats import texts
 from app.chats.messages import Conversation, Message
 from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.chat import words
@@ -95,7 +97,8 @@ class ChatCoordinator(QObject):
         controller.answer_ended.connect(self.on_answer_ended)
         controller.chat_deleted.connect(self.on_chat_deleted)
         controller.busy_changed.connect(self.on_busy_changed)
-        controller.problem.connect(self._notices.report)
+        controller.problem.connect(self.on_problem)
+        controller.file_written.connect(self.on_file_written)
         controller.model.status_changed.connect(self.on_model_status_changed)
         controller.answering.encoded.connect(self.on_prompt_encoded)
 
@@ -162,6 +165,19 @@ class ChatCoordinator(QObject):
         """The prompt is read."""
         if getattr(event, "dropped_turns", 0) > 0:
             self._notices.show(words.DROPPED_TURNS)
+
+    def on_problem(self, report: ErrorReport) -> None:
+        """Something could not be stored or read; for a chat file that is gone there is a way out."""
+        if report.text == texts.STORE_GONE:
+            said = f"{report.text} {report.hint}"
+            self._notices.show(said, stays=True, action=words.WRITE_ANEW, do=self._controller.write_anew)
+        else:
+            self._notices.report(report)
+
+    def on_file_written(self) -> None:
+        """The chat file that was lost is there again."""
+        self._notices.withdraw(f"{texts.STORE_GONE} {texts.STORE_GONE_HINT}")
+        self._notices.show(words.WRITTEN_ANEW)
 
     def on_settings_changed(self, settings: Settings) -> None:
         """Settings hold at once."""

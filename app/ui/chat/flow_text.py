@@ -14,6 +14,7 @@ from PySide6.QtCore import QEvent, QMimeData, QSize, QSizeF, Qt, QUrl
 from PySide6.QtGui import (
     QDesktopServices,
     QFocusEvent,
+    QImage,
     QPalette,
     QResizeEvent,
     QTextCursor,
@@ -35,6 +36,7 @@ from app.ui.chat.formulas import (
 )
 from app.ui.chat.markdown import FormulaBlock, Prose, Table
 from app.ui.chat.markdown_html import MarkdownHtml, list_inset
+from app.ui.chat.turns import turns
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme
 
@@ -54,7 +56,7 @@ class FlowText(QTextBrowser):
         self._widths: list[float] = []
         self._room = 0.0
         self._awaited: list[Wanted] = []
-        self._links = False
+        self._links = self._old = False
         self._formulas = FormulaObject(self)
         self._formulas.attach(self.document())
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -96,6 +98,7 @@ class FlowText(QTextBrowser):
             self.focusNextPrevChild(event.reason() == Qt.FocusReason.TabFocusReason)
 
     def _render(self) -> None:
+        self._old = False
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Link, self._theme.color("accent"))
         self.setPalette(palette)
@@ -148,9 +151,17 @@ class FlowText(QTextBrowser):
         """Formulas that were shown as they were written may be shown as formulas now."""
         setter = formula_setter()
         if any(setter.knows(wanted) for wanted in self._awaited):
-            self._render()
+            self._old = True
+            turns().begin(self, self._render_anew, "formulas")
         elif self._awaited:
             setter.progressed.connect(self.on_formulas_set, Qt.ConnectionType.SingleShotConnection)
+
+    def _render_anew(self) -> float:
+        """In a turn that has room for it, once."""
+        if not self._old:
+            return 0.0
+        self._render()
+        return 8.0 + self.document().characterCount() / 100
 
     def _space_lines(self) -> None:
         cursor = self.textCursor()
@@ -200,8 +211,8 @@ class FlowText(QTextBrowser):
             self._render()
 
     def loadResource(self, type: int, name: QUrl | str) -> Any:
-        """Nothing is ever loaded, from nowhere."""
-        return "" if type != QTextDocument.ResourceType.ImageResource.value else None
+        """Nothing is ever loaded, from nowhere; Qt would open the file itself if it were given nothing at all."""
+        return "" if type != QTextDocument.ResourceType.ImageResource.value else QImage()
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: formulas as they were written."""

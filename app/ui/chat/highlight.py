@@ -1,12 +1,25 @@
-"""Colours of code: Pygments finds the tokens once, a QSyntaxHighlighter paints them in the colours of the theme."""
+"""Colours of code: Pygments finds the tokens once, a QSyntaxHighlighter paints them in the colours of the theme.
+
+Both is done in pieces (`app.ui.chat.turns`): the code is there at once, and its colours a moment later where there is
+much of it. Some lexers take a time that grows with the square of what they read; what takes long stays without colours.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from itertools import islice
+
 from PySide6.QtGui import QFont, QSyntaxHighlighter, QTextCharFormat, QTextDocument
 
+from app.ui.chat.turns import UNITS_A_SECOND, turns
 from app.ui.widgets.theme import Theme
 
 MAX_CHARACTERS = 30_000
+LONGEST_LINE = 1_000  # of code that is coloured
+MOST_SECONDS = 0.5  # of reading one code
+READ_SECONDS = 0.005  # in one piece
+_READ_TOKENS, _PAINTED_SPANS = 50, 150  # in one piece
 # Name of the Pygments token type, from the most special to the most general, and the theme's colour for it.
 _COLORS: tuple[tuple[str, str], ...] = (
     ("Comment", "syntax_comment"),
@@ -28,11 +41,10 @@ _COLORS: tuple[tuple[str, str], ...] = (
 Span = tuple[int, int, str]
 
 
-def spans_from_code(code: str, language: str) -> list[list[Span]]:
-    """Start, length and colour name of the coloured parts of each line; empty lists for an unknown language."""
-    lines: list[list[Span]] = [[] for _ in range(code.count("\n") + 1)]
-    if not language or len(code) > MAX_CHARACTERS:
-        return lines
+def spans_from_code(code: str, language: str) -> Iterator[tuple[int, Span]]:
+    """The coloured parts, each with the number of its line; nothing for an unknown language, or code of odd sizes."""
+    if not language or len(code) > MAX_CHARACTERS or any(len(line) > LONGEST_LINE for line in code.split("\n")):
+        return
     # Imported here: a chat without code needs no lexers, and the window is there sooner.
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
@@ -40,17 +52,16 @@ def spans_from_code(code: str, language: str) -> list[list[Span]]:
     try:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
-        return lines
+        return
     row, column = 0, 0
     for kind, text in lexer.get_tokens(code):
         color = _color_of(str(kind))
         for number, piece in enumerate(text.split("\n")):
             if number:
                 row, column = row + 1, 0
-            if color and piece and row < len(lines):
-                lines[row].append((column, len(piece), color))
+            if piece:
+                yield row, (column, len(piece), color)
             column += len(piece)
-    return lines
 
 
 def _color_of(kind: str) -> str:
@@ -62,34 +73,86 @@ def _color_of(kind: str) -> str:
 
 
 class CodeHighlighter(QSyntaxHighlighter):
-    """Paints the spans of one code block."""
+    """Paints the colours of one code block."""
 
     def __init__(self, document: QTextDocument, theme: Theme) -> None:
         super().__init__(document)
         self.setDocument(None)  # until there is something to colour
         self._document = document
         self._theme = theme
-        self._spans: list[list[Span]] = []
+        self._reader: Iterator[tuple[int, Span]] | None = None
+        self._rows: list[list[Span]] = []
+        self._painted = 0  # rows
+        self._seconds = 0.0
+        self._styles: dict[str, QTextCharFormat] = {}
 
-    def set_spans(self, spans: list[list[Span]], theme: Theme) -> None:
-        """New spans, or new colours for them."""
-        self._spans, self._theme = spans, theme
-        wanted = self._document if any(spans) else None  # Qt asks for every line, also where no line has a colour
-        if self.document() is not wanted:
-            self.setDocument(wanted)
-        if wanted is not None:
-            self.rehighlight()
+    def forget(self) -> None:
+        """Other code comes: no colours until `colour` is called."""
+        turns().end(self)
+        self._reader, self._rows, self._painted, self._seconds = None, [], 0, 0.0
+        self.setDocument(None)
+
+    def colour(self, code: str, language: str) -> None:
+        """Colour the code that is in the document now."""
+        self._reader = spans_from_code(code, language)
+        turns().begin(self, self._go_on)
+
+    def set_theme(self, theme: Theme) -> None:
+        """The same colours in another look."""
+        self._theme, self._painted, self._styles = theme, 0, {}
+        if self._rows:
+            turns().begin(self, self._go_on)
 
     def highlightBlock(self, text: str) -> None:
         """Called by Qt for each line."""
         row = self.currentBlock().blockNumber()
-        if row >= len(self._spans):
+        if row >= self._painted or row >= len(self._rows):
             return
-        for start, length, color in self._spans[row]:
-            style = QTextCharFormat()
+        for start, length, color in self._rows[row]:
+            self.setFormat(start, length, self._style(color))
+
+    def _go_on(self) -> float:
+        """Read some tokens, or paint some rows; see `turns`."""
+        if self._reader is not None:
+            began = time.perf_counter()
+            self._reader = self._read(self._reader, began)
+            took = time.perf_counter() - began
+            self._seconds += took
+            if self._seconds > MOST_SECONDS:
+                self._reader = None
+            return 1.0 + took * UNITS_A_SECOND
+        if self._painted >= len(self._rows):
+            return 0.0
+        return self._paint()
+
+    def _read(self, reader: Iterator[tuple[int, Span]], began: float) -> Iterator[tuple[int, Span]] | None:
+        while time.perf_counter() - began < READ_SECONDS:
+            found = list(islice(reader, _READ_TOKENS))
+            for row, span in found:
+                if span[2]:
+                    self._rows.extend([] for _ in range(row + 1 - len(self._rows)))
+                    self._rows[row].append(span)
+            if len(found) < _READ_TOKENS:
+                return None
+        return reader
+
+    def _paint(self) -> float:
+        if self.document() is None:
+            self.setDocument(self._document)
+            self.rehighlight()  # asks for every line, none of which has a colour yet; else Qt does that later
+        spans = 0
+        while self._painted < len(self._rows) and spans < _PAINTED_SPANS:
+            spans += 1 + len(self._rows[self._painted])
+            self._painted += 1
+            self.rehighlightBlock(self._document.findBlockByNumber(self._painted - 1))
+        return 1.0 + spans / 10
+
+    def _style(self, color: str) -> QTextCharFormat:
+        if color not in self._styles:
+            style = self._styles[color] = QTextCharFormat()
             style.setForeground(self._theme.color(color))
             if color == "syntax_comment":
                 style.setFontItalic(True)
             elif color == "syntax_keyword":
                 style.setFontWeight(QFont.Weight.DemiBold)
-            self.setFormat(start, length, style)
+        return self._styles[color]

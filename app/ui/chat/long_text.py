@@ -12,9 +12,10 @@ import unicodedata
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer
-from PySide6.QtGui import QFont, QFontMetricsF, QResizeEvent, QTextLayout, QTextOption
+from PySide6.QtGui import QFont, QFontMetricsF, QResizeEvent, QTextCursor, QTextDocument, QTextLayout, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 
+from app.ui.chat.turns import turns
 from app.ui.widgets.theme import Theme
 
 PIECE = 2_000
@@ -24,7 +25,11 @@ _SIGN = "\u2060\u200b\u2060"  # takes no room
 MARK = _SIGN + "\n"
 MOST_LINES = 24
 MOST_IN_ROWS = 300_000  # characters of a text whose pieces end where rows end: finding those takes time
+MOST_AT_ONCE, MOST_LINES_AT_ONCE = 20_000, 1_000  # that are put into a document in one go
+_PARAGRAPH = "\u2029"
 _JOINS = "\u200c\u200d"
+_LONGEST_LETTER = 64  # characters; one of more marks is none
+_JOINED_PIECE = 200  # of a text of joiners: Qt takes twenty times as long for each of its characters
 
 
 def softened(text: str) -> str:
@@ -34,15 +39,31 @@ def softened(text: str) -> str:
     return "\n".join(line if len(line) <= PIECE else MARK.join(_pieces(line)) for line in text.split("\n"))
 
 
-def softened_in_rows(text: str, font: QFont, width: float) -> str:
-    """The same, with pieces that fill their rows at a width in pixels."""
-    lines = (line if len(line) <= PIECE else MARK.join(_row_pieces(line, font, width)) for line in text.split("\n"))
-    return "\n".join(lines)
+def softened_in_rows(text: str, font: QFont, width: float) -> Iterator[str]:
+    """The same, with pieces that fill their rows at a width in pixels; one after the other, to be joined."""
+    for number, line in enumerate(text.split("\n")):
+        if number:
+            yield "\n"
+        if len(line) <= PIECE:
+            yield line
+            continue
+        for at, piece in enumerate(_row_pieces(line, font, width)):
+            yield MARK + piece if at else piece
 
 
 def hardened(text: str) -> str:
     """The text as it was, also where the user has joined pieces."""
     return text.replace(MARK, "").replace(_SIGN, "") if _SIGN in text else text
+
+
+def plain_text(document: QTextDocument) -> str:
+    """What a document holds. Qt's own plain text has ordinary spaces in the place of those that break no line."""
+    return document.toRawText().replace(_PARAGRAPH, "\n")
+
+
+def selected_text(cursor: QTextCursor) -> str:
+    """The same of a selection."""
+    return cursor.selectedText().replace(_PARAGRAPH, "\n")
 
 
 def is_piece(line: str) -> bool:
@@ -52,13 +73,32 @@ def is_piece(line: str) -> bool:
 
 def _pieces(line: str) -> Iterator[str]:
     start = 0
-    while len(line) - start > PIECE:
-        end = line.rfind(" ", start + PIECE // 2, start + PIECE) + 1 or start + PIECE
-        while end > start + PIECE // 2 and _belongs(line, end):
+    while len(line) - start > (most := _longest_piece(line, start)):
+        last = line.rfind(" ", start + most // 2, start + most) + 1 or start + most
+        end = last
+        while end > last - _LONGEST_LETTER and _belongs(line, end):
             end -= 1
+        end = end if end > last - _LONGEST_LETTER else last
         yield line[start:end]
         start = end
     yield line[start:]
+
+
+def _longest_piece(line: str, start: int) -> int:
+    joined = sum(line.count(mark, start, start + PIECE) for mark in _JOINS) > PIECE // 8
+    return _JOINED_PIECE if joined else PIECE
+
+
+def parts_of(text: str) -> Iterator[str]:
+    """A softened text in parts that end where lines end, to be put behind each other."""
+    start = 0
+    while start < len(text):
+        end = text.rfind("\n", start, start + MOST_AT_ONCE) + 1 or start + MOST_AT_ONCE
+        lines = text[start:end].split("\n", MOST_LINES_AT_ONCE)
+        if len(lines) > MOST_LINES_AT_ONCE:
+            end -= len(lines[-1])
+        yield text[start:end]
+        start = end
 
 
 def _row_pieces(line: str, font: QFont, width: float) -> Iterator[str]:
@@ -125,9 +165,26 @@ class LongText(QPlainTextEdit):
         """Show a text as it is."""
         self._text, self._broken_for = text, -1
         self._in_rows = len(text) <= MOST_IN_ROWS and any(len(line) > PIECE for line in text.split("\n"))
-        self.setPlainText(softened(text))
-        self._fit()
+        turns().end(self, "rows")
+        self._fill(softened(text))
         self._breaker.start(0)
+
+    def _fill(self, text: str) -> None:
+        """Its beginning at once, the rest of a very large one soon."""
+        parts = parts_of(text)
+        self.setPlainText(next(parts, ""))
+        self._fit()
+        end = QTextCursor(self.document())
+
+        def go_on() -> float:
+            part = next(parts, None)
+            if part is None:
+                return 0.0
+            end.movePosition(QTextCursor.MoveOperation.End)
+            end.insertText(part)
+            return 60.0
+
+        turns().begin(self, go_on, "fill")
 
     def set_theme(self, theme: Theme) -> None:
         """New sizes."""
@@ -142,10 +199,23 @@ class LongText(QPlainTextEdit):
         if not self._in_rows or width == self._broken_for or not self.isVisible():
             return
         self._broken_for = width
+        found: list[str] = []
+        pieces = softened_in_rows(self._text, self.font(), width)
+
+        def go_on() -> float:
+            piece = next(pieces, None)
+            if piece is None:
+                self._show_rows("".join(found))
+                return 0.0
+            found.append(piece)
+            return 2.0 if len(piece) > 1 else 0.1
+
+        turns().begin(self, go_on, "rows")
+
+    def _show_rows(self, text: str) -> None:
         bar = self.verticalScrollBar()
         part = bar.value() / max(1, bar.maximum())
-        self.setPlainText(softened_in_rows(self._text, self.font(), width))
-        self._fit()
+        self._fill(text)
         bar.setValue(round(part * bar.maximum()))
 
     def _fit(self) -> None:
@@ -162,7 +232,7 @@ class LongText(QPlainTextEdit):
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: the lines as they were."""
         data = QMimeData()
-        data.setText(hardened(self.textCursor().selection().toPlainText()))
+        data.setText(hardened(selected_text(self.textCursor())))
         return data
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -1,9 +1,9 @@
 """Answers are Markdown; this module reads them into a small tree of frozen blocks, with markdown-it's parser.
 
-`segments_from_markdown` cuts an answer into what gets a widget of its own (code, tables, formulas on lines of their
-own, text that is too much to be set) and the prose between. `app.ui.chat.markdown_html` makes HTML of the prose. Every
-text is a valid document: what is not understood stays literal, and what would take too long to read is shown as plain
-text.
+`app.ui.chat.slices` reads an answer piece by piece, and cuts it into what gets a widget of its own (code, tables,
+formulas on lines of their own, text that is too much to be set) and the prose between. `app.ui.chat.markdown_html`
+makes HTML of the prose. Every text is a valid document: what is not understood stays literal, and what would take too
+long to read is shown as plain text.
 """
 
 from __future__ import annotations
@@ -19,16 +19,9 @@ from app.ui.chat.long_text import LONG_LINE
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
 
-MAX_CHARACTERS = 40_000  # of one answer that are read as Markdown at once
-MAX_LINES = 500
-CODE_LINE = 0.25
-EMPTY_LINE = 0.2
-FORMULA_LINE = 2.0
-MAX_CELL = 1_000
 SAFE_LINK = re.compile(r"(?i)^(https?://|mailto:)")
 _BREAK = re.compile(r"(?i)<br[ \t]*/?>")
 _OPENERS = ("bold", "italic", "strike", "link")
-_FENCE = re.compile(r"(?:`{3,}[^`]*|~{3,}.*)$")
 _PRICE = re.compile(r"\d[\d.,]*\s[^\\^_=+{}<>]*")
 
 
@@ -162,65 +155,6 @@ class Segment:
 
 
 Block = Heading | Paragraph | FormulaBlock | Rule | Quote | ListBlock | Table | Code | Plain
-
-
-def segments_from_markdown(text: str, slices: int = 1) -> tuple[Segment, ...]:
-    """What is shown of an answer, one widget after the other.
-
-    Args:
-        text: The answer.
-        slices: How many pieces of a long one are read; what is behind them is a `Rest`.
-    """
-    text, opener = text.replace("\r\n", "\n"), ""
-    segments: list[Segment] = []
-    while text:
-        end, fence = _slice_end(text, opener)
-        if end == 0:  # one line is too long by itself
-            line, _, text = text.partition("\n")
-            segments.append(Segment(Plain(line)))
-            continue
-        if slices == 0:
-            break
-        slices -= 1
-        segments.extend(_split(blocks_from_markdown(opener + text[:end])))
-        text, opener = text[end:], fence
-    rest = text.strip("\n")
-    return (*segments, Segment(Rest(rest))) if rest.strip() else tuple(segments)
-
-
-def _slice_end(text: str, opener: str) -> tuple[int, str]:
-    """Where a slice ends, and the line that begins the code which goes on behind it.
-
-    A slice ends between two paragraphs if there are any, else at a line's beginning. Lines of code cost less.
-
-    Args:
-        text: What is not read yet.
-        opener: The line that began the code in which `text` begins; "" in none.
-    """
-    at, cost, between = 0, 0.0, 0
-    for line in text.splitlines(keepends=True):
-        start, at = at, at + len(line)
-        bare = line.lstrip(" >")
-        fence = _ends_code(bare, opener) if opener else _FENCE.match(bare) is not None
-        cost += CODE_LINE if opener or fence else _cost(bare)
-        if at > MAX_CHARACTERS or cost > MAX_LINES:
-            return (between, "") if between > start // 2 else (start, opener)
-        if fence:
-            opener = "" if opener else bare.rstrip("\n") + "\n"
-        elif not opener and not bare.strip():
-            between = at
-    return at, opener
-
-
-def _cost(line: str) -> float:
-    if not line.strip():
-        return EMPTY_LINE
-    return FORMULA_LINE if line.startswith(("$$", "\\[")) else 1.0
-
-
-def _ends_code(line: str, opener: str) -> bool:
-    mark = opener[: len(opener) - len(opener.lstrip(opener[0]))]
-    return line.startswith(mark) and not line.strip().strip(mark[0])
 
 
 @lru_cache(maxsize=64)
@@ -432,74 +366,6 @@ def _joined(pieces: Iterator[Inline]) -> Iterator[Inline]:
         yield piece
     if text:
         yield Inline("text", text)
-
-
-# -- what gets a widget of its own -------------------------------------------------------------------------------------
-
-
-def _split(blocks: Sequence[Block]) -> Iterator[Segment]:
-    prose: list[Block] = []
-    for block in blocks:
-        pieces = list(_pieces(block))
-        if len(pieces) == 1 and isinstance(pieces[0].content, Prose):
-            prose.extend(pieces[0].content.blocks)
-            continue
-        if prose:
-            yield Segment(Prose(tuple(prose)))
-            prose = []
-        yield from pieces
-    if prose:
-        yield Segment(Prose(tuple(prose)))
-
-
-def _pieces(block: Block) -> Iterator[Segment]:
-    match block:
-        case Code() | Plain() | FormulaBlock():
-            yield Segment(block)
-        case Table():
-            yield Segment(block if _is_settable(block) else Plain(_table_source(block)))
-        case Quote(blocks):
-            for segment in _split(blocks) if blocks else ():
-                if isinstance(segment.content, Prose) and not segment.frames:
-                    yield Segment(Prose((Quote(segment.content.blocks),)))
-                else:
-                    yield replace(segment, frames=("quote", *segment.frames))
-        case ListBlock():
-            yield from _list_pieces(block)
-        case _:
-            yield Segment(Prose((block,)))
-
-
-def _list_pieces(block: ListBlock) -> Iterator[Segment]:
-    """A list, cut where an item holds something with a widget of its own; numbers go on behind the cut."""
-    waiting: list[Item] = []
-    start, number = block.start, block.start
-    for item in block.items:
-        parts = list(_split(item.blocks)) or [Segment(Prose(()))]
-        if not (isinstance(parts[0].content, Prose) and not parts[0].frames):
-            parts.insert(0, Segment(Prose(())))
-        for index, part in enumerate(parts):
-            if isinstance(part.content, Prose) and not part.frames:
-                if not waiting:
-                    start = number if number is None or index == 0 else number + 1
-                waiting.append(replace(item, blocks=part.content.blocks, marked=index == 0))
-                continue
-            if waiting:
-                yield Segment(Prose((ListBlock(start, tuple(waiting), block.tight),)))
-                waiting = []
-            yield replace(part, frames=("list", *part.frames))
-        number = None if number is None else number + 1
-    if waiting:
-        yield Segment(Prose((ListBlock(start, tuple(waiting), block.tight),)))
-
-
-def _is_settable(table: Table) -> bool:
-    return all(len(piece.text) <= MAX_CELL for row in table.rows for cell in row for piece in cell)
-
-
-def _table_source(table: Table) -> str:
-    rows = ("| " + " | ".join(plain_from_line(cell) for cell in row) + " |" for row in table.rows)
-    return "\n".join(rows)
 
 
 def plain_from_line(line: Line) -> str:

@@ -11,7 +11,7 @@ from app.bridge.chat import ChatController
 from app.bridge.length import TooLong
 from app.chats.dropped import dropped_text
 from app.ui.chat import words
-from app.ui.chat.composer import Composer
+from app.ui.chat.composer import MOST_CHARACTERS, MOST_ROWS, Composer
 from app.ui.widgets.notices import Notices
 from app.ui.widgets.question import Question
 from app.ui.widgets.theme import ThemeManager
@@ -45,6 +45,7 @@ class Sending(QObject):
         controller.length.too_long.connect(self.on_too_long)
         controller.length.failed.connect(self.on_measured)
         composer.box.files_given.connect(self.on_files_given)
+        composer.box.too_much.connect(self.on_too_much)
         self._measuring = QTimer(self)
         self._measuring.setSingleShot(True)
         self._measuring.setInterval(MEASURING_MS)
@@ -68,7 +69,7 @@ class Sending(QObject):
         if text != self._said_of:
             self._forget_said()
         asking = self._controller.length.asking
-        if asking is not None and not asking.again and asking.text != text.strip("\n"):
+        if asking is not None and not asking.again and asking.text != text.rstrip("\n"):
             self._controller.length.forget()
             self.on_measured()
         if self._shown:
@@ -100,6 +101,10 @@ class Sending(QObject):
         question.accepted.connect(partial(self._composer.insert, found.text))
         question.finished.connect(say_refused)
         question.open()
+
+    def on_too_much(self, characters: int, lines: int) -> None:
+        """More was pasted than a message takes: nothing is put in."""
+        self._say(words.too_much_text(characters, lines, MOST_CHARACTERS, MOST_ROWS))
 
     def on_measuring_takes_long(self) -> None:
         """The model is still being loaded, or the text is very long: say why nothing happens."""
@@ -140,6 +145,6 @@ class Sending(QObject):
         if before != self._chat_id:
             self._unsent.note(before, "")
             self._unsent.note(self._chat_id, self._composer.text)
-        if self._composer.text.strip("\n") == text:
+        if self._composer.text.rstrip("\n") == text:
             self._composer.clear()
         self._unsent.flush()

@@ -45,6 +45,35 @@ SHOW_EARLIER = "Show earlier messages"
 MODELS_LINK = "Models (Ctrl+M)"  # behind the name of the model, above the chat
 JUMP_TO_LATEST = "Go to the newest message"
 REMOVED_MODEL = "The model folder of last time is gone, so Dewpoint started with the starter model."
+NO_REST = (
+    "The last start did not get as far as showing your chat, so Dewpoint started without it. It is still in the list."
+)
+OPEN_ANYWAY = "Open it"
+WRITE_ANEW = "Write it anew"
+WRITTEN_ANEW = "The chat file is written anew, with all chats."
+UNSAVED = "Not saved"
+UNSAVED_TITLE = "Close, and lose what could not be saved?"
+TRY_SAVING_AGAIN = "Try again"
+SAVE_ELSEWHERE = "Save as a text file \u2026"
+CLOSE_ANYWAY = "Close anyway"
+STAY_OPEN = "Stay open"
+UNSAVED_FILE = "Dewpoint, not saved.txt"
+TEXT_FILES = "Text files (*.txt)"
+STILL_UNSAVED = "It still cannot be saved."
+
+
+def unsaved_detail(count: int, characters: int) -> str:
+    """What would be lost."""
+    what = "One text" if count == 1 else f"{count} texts"
+    return (
+        f"{what} of {characters:,} characters on the screen could not be written to the chat file. If the disk is "
+        "full, free some space and try again; or save it in another place."
+    )
+
+
+def not_written(path: str, reason: str) -> str:
+    """The other place is no better."""
+    return f"{path} cannot be written ({reason})."
 
 
 SHOW_LESS = "Show less"
@@ -67,6 +96,14 @@ def long_file_detail(names: Sequence[str], characters: int) -> str:
     what = f"\u201c{names[0]}\u201d has" if len(names) == 1 else f"These {len(names)} files have"
     pages = max(1, round(characters / 2000))
     return f"{what} {characters:,} characters, about {pages:,} pages. All of it goes into your message."
+
+
+def too_much_text(characters: int, lines: int, most: int, most_lines: int) -> str:
+    """A text that was pasted or dropped, and not put in."""
+    return (
+        f"This text is too long for a message: it has {characters:,} characters in {lines:,} lines, and a message "
+        f"takes {most:,} in {most_lines:,}. Nothing was put in."
+    )
 
 
 def refused_files(sentences: Sequence[str]) -> str:

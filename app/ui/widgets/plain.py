@@ -27,6 +27,7 @@ _ONE_LINE = re.compile("[\\s\u0085\u2028\u2029]+")
 
 def shown(text: str, longest: int = LONGEST) -> str:
     """`text` without what would change the text around it, cut off with an ellipsis after `longest` characters."""
+    text = text[: 2 * longest + 2]  # a book is not read to its end for this
     text = _CONTROL.sub(" ", _TURNING.sub("", text.replace("\r\n", "\n")))
     if not _balanced(text):
         text = _ISOLATES.sub("", text)
@@ -45,7 +46,7 @@ def without_keys(text: str) -> str:
 
 def tip(text: str) -> str:
     """For a tool tip: never markup of others, and no wider than a hand."""
-    text = shown(text.strip(), LONGEST_TIP)
+    text = shown(text[: 4 * LONGEST_TIP].strip(), LONGEST_TIP)
     if "<" not in text and "&" not in text and all(len(line) <= TIP_LINE for line in text.split("\n")):
         return text
     return f'<p style="white-space: pre-wrap">{html.escape(breakable(text))}</p>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -10,15 +11,23 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app.chats import database
-from app.chats.errors import StoreBusyError, StoreDamagedError, StoreError, StoreFullError, StoreReadOnlyError
-from app.chats.history import HistoryStore
+from app.chats.errors import (
+    ChatGoneError,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    StoreGoneError,
+    StoreReadOnlyError,
+)
+from app.chats.history import BUSY_MS, HistoryStore
 from app.chats.messages import MessageState
-from tests.app.chats.support import begin, block, bodies_in, fill, finished
+from tests.app.chats.support import begin, block, bodies_in, fill, finished, sql
 from tests.helpers.waiting import WAIT_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -39,11 +48,13 @@ for number in range(100000):
         store.finish_answer(answer.id, finished("whole"))
 """
 
+PATIENT = "PRAGMA busy_timeout = 60000"
 TALKER = """
 import sys
 from pathlib import Path
 from app.chats.history import HistoryStore
 store = HistoryStore.open(Path(sys.argv[1]))
+store._db.execute("PRAGMA busy_timeout = 60000")
 sys.stdout.write("ready\\n"); sys.stdout.flush()
 sys.stdin.readline()
 for number in range(60):
@@ -86,6 +97,7 @@ def test_a_killed_program_loses_nothing_that_was_stored(data_file: Path, delay: 
 
 
 def test_two_processes_write_one_chat(store: HistoryStore) -> None:
+    store._db.execute(PATIENT)  # here both write without a pause
     chat = store.create_conversation().id
     with running(TALKER, str(store.path), chat) as process:
         assert process.stdout is not None
@@ -138,7 +150,6 @@ def test_a_full_disk_is_said_and_nothing_is_half_written(store: HistoryStore) ->
 
 
 def test_a_lock_that_is_held_is_said(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    store._db.execute("PRAGMA busy_timeout = 50")
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreBusyError):
@@ -160,8 +171,8 @@ def test_a_checkpoint_waits_for_nobody(store: HistoryStore) -> None:
         store._db.conn.set_trace_callback(None)
     checkpoints = [number for number, each in enumerate(said) if "wal_checkpoint" in each]
     assert checkpoints
-    assert all(said[number - 1] == "PRAGMA busy_timeout = 200" for number in checkpoints)
-    assert store._db.execute("PRAGMA busy_timeout").fetchone() == (int(database.BUSY_SECONDS * 1000),)
+    assert store._db.execute("PRAGMA busy_timeout").fetchone() == (BUSY_MS,)
+    assert BUSY_MS <= 200  # the window waits that long
 
 
 def test_a_file_that_may_not_be_written_is_said(store: HistoryStore) -> None:
@@ -197,3 +208,106 @@ def test_damage_met_while_running_is_repaired_by_the_next_start(store: HistorySt
     with HistoryStore.open(data_file) as again:
         assert again.recovery is not None
         assert bodies_in(again) == bodies
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+@pytest.mark.parametrize("how", ["deleted", "moved", "replaced", "folder"])
+def test_a_file_that_goes_while_it_is_open_is_noticed_and_written_anew(
+    store: HistoryStore, data_file: Path, tmp_path: Path, how: str
+) -> None:
+    bodies = fill(store, 2, 2)
+    store.check_file()
+    if how == "deleted":
+        for side in ("", "-wal", "-shm"):
+            data_file.with_name(data_file.name + side).unlink(missing_ok=True)
+    elif how == "moved":
+        data_file.rename(tmp_path / "elsewhere.sqlite3")
+    elif how == "replaced":
+        data_file.unlink()
+        data_file.write_bytes(b"another file")
+    else:
+        shutil.rmtree(data_file.parent)
+    for write in (store.check_file, lambda: store.add_user_message(None, "x"), lambda: store.keep_unsent(None, "x")):
+        with pytest.raises(StoreGoneError) as caught:
+            write()
+        assert "deleted" in caught.value.user_text
+    assert bodies_in_memory(store) == bodies
+    store.write_anew()
+    store.check_file()
+    added = store.add_user_message(None, "goes on")
+    store.close()
+    with HistoryStore.open(data_file) as again:
+        assert again.recovery is None
+        assert bodies_in(again) == bodies | {added.id: "goes on"}
+    assert data_file.stat().st_mode & 0o777 == 0o600
+    kept = [file.read_bytes() for file in data_file.parent.glob("*-damaged-*.sqlite3")]
+    assert kept == ([b"another file"] if how == "replaced" else [])
+
+
+def bodies_in_memory(store: HistoryStore) -> dict[str, str]:
+    """What can still be read of a file that lost its name."""
+    chats = store.list_conversations()
+    return {message.id: message.body for chat in chats for message in store.messages(chat.id)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+def test_a_file_that_cannot_be_written_anew_stays_open(
+    store: HistoryStore, data_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = fill(store, 1, 2)
+    data_file.unlink()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("app.chats.backup.sync_file", full)
+        with pytest.raises(StoreFullError):
+            store.write_anew()
+    assert bodies_in_memory(store) == bodies
+    assert not data_file.exists()
+    store.write_anew()
+    assert bodies_in(store) == bodies
+
+
+def test_a_message_in_a_chat_that_another_window_deleted_makes_it_live_again(data_file: Path) -> None:
+    with HistoryStore.open(data_file) as here, HistoryStore.open(data_file) as other:
+        chat = here.add_user_message(None, "one").conversation_id
+        other.delete(chat)
+        user = here.add_user_message(chat, "two")
+        assert [each.id for each in other.list_conversations()] == [chat]
+        assert [each.body for each in other.messages(chat)] == ["one", "two"]
+        other.delete(chat)
+        begin(here, user)  # as Try again does
+        assert [each.id for each in other.list_conversations()] == [chat]
+
+
+def test_what_is_written_in_a_chat_that_is_gone_for_good_is_refused(data_file: Path) -> None:
+    with HistoryStore.open(data_file) as here, HistoryStore.open(data_file) as other:
+        user = here.add_user_message(None, "one")
+        answer = begin(here, user)
+        other.delete(user.conversation_id)
+        assert other.purge_deleted(timedelta(0)) == 1
+        for write in (
+            lambda: here.add_user_message(user.conversation_id, "two"),
+            lambda: begin(here, user),
+            lambda: here.commit_block(answer.id, block()),
+            lambda: here.keep_unfinished(answer.id, "text"),
+            lambda: here.finish_answer(answer.id, finished()),
+            lambda: here.resume_answer(answer.id, 0),
+            lambda: here.rename(user.conversation_id, "x"),
+        ):
+            with pytest.raises(ChatGoneError) as caught:
+                write()
+            assert "does not exist" in caught.value.user_text
+        assert here.list_conversations() == ()
+        assert sql(data_file, "SELECT COUNT(*) FROM message") == [(0,)]
+
+
+@pytest.mark.parametrize("text", ["\n\n  code", "\u00a0x\u00a0y", "\t\u2003x", "\u2028x\u202fy"])
+def test_a_message_is_stored_as_it_was_written(store: HistoryStore, text: str) -> None:
+    message = store.add_user_message(None, text)
+    assert store.message(message.id).body == text
+    assert store.turns(message.conversation_id)[0].text == text
+    store.keep_unsent(None, text)
+    assert store.unsent_text(None) == text

@@ -12,7 +12,7 @@ from app.chats import texts
 from app.chats.database import Health, examine
 from app.chats.errors import NewerDatabaseError, StoreFullError
 from app.chats.history import HistoryStore
-from app.chats.recovery.recover import RECOVERY_LOCK
+from app.chats.recovery.recover import RECOVERY_LOCK, recover
 from tests.app.chats.support import bodies_in, fill, open_damaged, sql
 
 PAGE = 4096
@@ -227,7 +227,7 @@ def test_a_crash_during_recovery_loses_nothing(
     data = b"\0" * PAGE + pristine[0][PAGE:]
     data_file.parent.mkdir(parents=True)
     data_file.write_bytes(data)
-    name = "_set_aside" if place == "recovered" else "os.replace"
+    name = "set_aside" if place == "recovered" else "os.replace"
     calls = []
 
     def crash(*args: Path) -> None:
@@ -268,3 +268,16 @@ def test_an_examination_changes_nothing(store: HistoryStore, data_file: Path) ->
     before = data_file.read_bytes()
     assert examine(data_file).health is Health.GOOD
     assert data_file.read_bytes() == before
+
+
+def test_two_starts_on_a_damaged_file_recover_it_once(data_file: Path, pristine: tuple[bytes, dict[str, str]]) -> None:
+    """The second one waits for the first, and takes what that one has made."""
+    data_file.parent.mkdir(parents=True)
+    data_file.write_bytes(b"\0" * PAGE + pristine[0][PAGE:])
+    found = examine(data_file)
+    assert found.health is Health.DAMAGED
+    HistoryStore.open(data_file).close()  # the other start, between this one's look and its lock
+    assert recover(data_file, data_file.parent / "backups", found.reason, unless_sound=True) is None
+    assert len(list(data_file.parent.glob("*-damaged-*.sqlite3"))) == 1
+    with HistoryStore.open(data_file) as opened:
+        assert opened.recovery is None

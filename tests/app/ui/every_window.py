@@ -17,6 +17,7 @@ from app.library.values import FoundAdapter, Leftover, ModelState
 from app.main import Parts
 from app.network.purposes import NetworkUse
 from app.transfers.values import Digest
+from app.ui.chat.unsaved_dialog import UnsavedDialog
 from app.ui.engines.card import EngineCard
 from app.ui.engines.log import EngineLog
 from app.ui.gpu.dialog import GpuDialog
@@ -121,6 +122,7 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         "removal": lambda: RemovalDialog(
             removal_of(model, kept=(Path("/x") / text,), engines=(Path("/e") / text,), engine_size=1), theme, window
         ),
+        "unsaved": lambda: UnsavedDialog(lambda: (text, text), theme, window),
         "token": lambda: TokenDialog(library.services.tokens, theme, window),
     }
 

@@ -10,14 +10,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QColor, QImage
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QComboBox, QLabel, QListWidget, QWidget
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QAction, QColor, QImage, QTextDocument
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QComboBox,
+    QLabel,
+    QListWidget,
+    QTextEdit,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.main import Parts
+from app.ui.chat.flow_text import FlowText
+from app.ui.chat.table_text import FormulaText, TableText
+from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.labels import ElidedButton
 from app.ui.widgets.plain import LONGEST_TIP, PlainLabel, message_box, one_line, shown, tip, without_keys
+from app.ui.widgets.theme import Theme
 from tests.app.ui.every_window import every_window
 from tests.helpers.scripted_library import ScriptedLibrary
 from tests.helpers.waiting import WAIT_MS, steady
@@ -32,6 +44,22 @@ HOSTILE = (
     "<a href='https://example.org'>" + "long words " * 900,
     "a\u202egnp.exe \u2067\u2067 tail",
     "<!doctype html><p>p</p>",
+)
+GUESSING = (
+    "setWhatsThis",
+    "setStatusTip",
+    "showText",
+    "showMessage",
+    "QInputDialog",
+    "QProgressDialog",
+    "QErrorMessage",
+    "QSystemTrayIcon",
+    "QTextEdit",
+    "QTextBrowser",
+    "QTextDocument",
+    "appendHtml",
+    "insertHtml",
+    "setMarkdown",
 )
 OURS = '<p style="white-space: pre-wrap">'
 
@@ -63,6 +91,11 @@ def faults(name: str, window: QWidget) -> Iterator[str]:
     for button in window.findChildren(QAbstractButton):
         if not button.shortcut().isEmpty():
             yield f"{name}: {button.text()[:40]!r} has the key {button.shortcut().toString()}"
+    for widget in (window, *window.findChildren(QWidget)):
+        if widget.whatsThis() or widget.statusTip():
+            yield f"{name}: {widget!r} has a text of a kind that Qt guesses about"
+        if isinstance(widget, QTextEdit) and not isinstance(widget, FlowText):
+            yield f"{name}: {widget!r} shows HTML"
     for view in window.findChildren(QAbstractItemView):
         if "\u202e" in view.accessibleName():
             yield f"{name}: {view.accessibleName()[:40]!r}"
@@ -116,6 +149,27 @@ def test_a_picture_in_a_name_is_never_looked_at(qtbot: QtBot, everything: Parts,
             over.set()
             listener.join()
         assert not calls
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_no_text_opens_what_it_names(qtbot: QtBot, tmp_path: Path) -> None:
+    """Even HTML that came into a text would open no file, no pipe and no share: Qt does, if it is given nothing."""
+    picture, pipe = tmp_path / "picture.png", tmp_path / "pipe"
+    image = QImage(300, 300, QImage.Format.Format_RGB32)
+    image.fill(QColor("red"))
+    assert image.save(str(picture))
+    os.mkfifo(pipe)
+    for kind in (FlowText, TableText, FormulaText):
+        flow = kind(Theme(LIGHT, 1.0, 10.0))
+        qtbot.addWidget(flow)
+        flow.setHtml(f"<img src='{pipe}'><img src='{picture.as_uri()}'><img src='file://host/share/x.png'>x")
+        flow.show()
+        flow.grab()
+        for file in (picture, pipe):
+            for resource in QTextDocument.ResourceType:
+                found = flow.document().resource(resource.value, QUrl.fromLocalFile(str(file)))
+                assert found == "" or (isinstance(found, QImage) and found.isNull())
+        assert flow.document().size().height() < 100
 
 
 def test_an_ampersand_in_a_models_name_is_an_ampersand(qtbot: QtBot) -> None:
@@ -175,6 +229,6 @@ def test_there_is_one_helper() -> None:
             called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             by_helper = called == "setToolTip" and isinstance(node.args[0], ast.Call)
             by_helper = by_helper and getattr(node.args[0].func, "id", "") == "tip"  # type: ignore[attr-defined]
-            if called in ("QLabel", "QMessageBox") or (called == "setToolTip" and not by_helper):
+            if called in (*GUESSING, "QLabel", "QMessageBox") or (called == "setToolTip" and not by_helper):
                 wrong.append(f"{path.name}:{node.lineno} {called}")
     assert not wrong

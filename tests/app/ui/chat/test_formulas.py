@@ -11,10 +11,12 @@ from app.ui.chat import formulas
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.formulas import Formula, FormulaSetter, Wanted, formula_setter, set_formula, size_for_baseline
-from app.ui.chat.markdown import FormulaBlock, Prose, segments_from_markdown
+from app.ui.chat.markdown import FormulaBlock, Prose
+from app.ui.chat.slices import segments_from_markdown
 from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.widgets.colours import DARK, LIGHT
 from app.ui.widgets.theme import Theme
+from tests.helpers.turns import show_markdown
 from tests.helpers.waiting import WAIT_MS
 
 THEME = Theme(LIGHT, 1.0, 10.0)
@@ -133,7 +135,7 @@ def test_formulas_are_painted_in_the_colour_of_the_text(tokens: object, qtbot: Q
 def test_a_new_theme_sets_them_anew(qtbot: QtBot) -> None:
     body = AnswerBody(THEME)
     qtbot.addWidget(body)
-    body.set_markdown("a $x_1$ b")
+    show_markdown(body, "a $x_1$ b")
     body.set_theme(Theme(DARK, 2.0, 20.0))
     qtbot.waitUntil(lambda: not formula_setter().waiting, timeout=WAIT_MS)
     (part,) = body.parts
@@ -246,7 +248,7 @@ def test_a_wide_formula_of_a_table_keeps_its_size(qtbot: QtBot) -> None:
     qtbot.addWidget(body)
     body.resize(400, 200)
     body.show()
-    body.set_markdown(f"| a |\n|---|\n| ${sum_of(40)}$ |\n")
+    show_markdown(body, f"| a |\n|---|\n| ${sum_of(40)}$ |\n")
     qtbot.waitUntil(lambda: not formula_setter().waiting, timeout=WAIT_MS)
     (table,) = body.parts
     assert isinstance(table, TableText)

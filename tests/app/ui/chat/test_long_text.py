@@ -19,6 +19,7 @@ from app.ui.chat.markdown import Code
 from app.ui.chat.user_message import MOST_CHARACTERS, MOST_LINES, UserMessage, beginning, is_long
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.theme import Theme, ThemeManager
+from tests.helpers.turns import all_shown
 from tests.helpers.waiting import WAIT_MS
 
 THEME = Theme(LIGHT, 1.0, 10.0)
@@ -111,6 +112,7 @@ def test_a_large_message_is_folded(qtbot: QtBot, kind: str) -> None:
     assert whole.isVisible()
     assert not message._text.isVisible()
     assert whole.height() < 900
+    all_shown()
     assert longest_block(whole.document()) <= 2 * PIECE + 8
     whole.selectAll()
     assert whole.createMimeDataFromSelection().text() == LARGE[kind]
@@ -169,6 +171,7 @@ def test_a_long_line_fills_its_rows_at_any_width(qtbot: QtBot, kind: str) -> Non
     qtbot.waitUntil(lambda: short_rows(box) == 0, timeout=WAIT_MS)
     box.resize(417, 400)
     qtbot.waitUntil(lambda: box._broken_for == box.viewport().width() and short_rows(box) == 0, timeout=WAIT_MS)
+    all_shown()
     assert longest_block(box.document()) <= 2 * PIECE + 8
     box.selectAll()
     assert box.createMimeDataFromSelection().text() == LARGE[kind]

@@ -20,11 +20,9 @@ from pytestqt.qtbot import QtBot
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
-from app.ui.chat.highlight import spans_from_code
+from app.ui.chat.highlight import LONGEST_LINE, spans_from_code
 from app.ui.chat.long_text import LongText
 from app.ui.chat.markdown import (
-    MAX_CHARACTERS,
-    MAX_LINES,
     Block,
     Code,
     FormulaBlock,
@@ -43,13 +41,14 @@ from app.ui.chat.markdown import (
     Table,
     blocks_from_markdown,
     plain_from_line,
-    segments_from_markdown,
 )
 from app.ui.chat.markdown_html import MarkdownHtml
 from app.ui.chat.markdown_rules import is_readable
+from app.ui.chat.slices import MAX_CHARACTERS, MAX_LINES, SLICES, segments_from_markdown
 from app.ui.chat.table_text import TableText
 from app.ui.widgets.colours import DARK, LIGHT
 from app.ui.widgets.theme import Theme
+from tests.helpers.turns import show_markdown
 from tests.helpers.waiting import WAIT_MS
 
 THEME = Theme(LIGHT, 1.0, 10.0)
@@ -144,9 +143,9 @@ def test_every_example_of_the_specification_is_shown(qtbot: QtBot) -> None:
     body.resize(600, 400)
     body.show()
     for example in SPEC:
-        body.set_markdown(example["markdown"])
+        show_markdown(body, example["markdown"])
         assert bool(body.parts) == bool(contents(example["markdown"]))
-    body.set_markdown("\n\n".join(example["markdown"] for example in SPEC))
+    show_markdown(body, "\n\n".join(example["markdown"] for example in SPEC))
     assert len(body.parts) > 20
 
 
@@ -190,7 +189,7 @@ def test_code_indented_inside_an_item_can_be_copied_and_scrolls(qtbot: QtBot) ->
     qtbot.addWidget(body)
     body.resize(500, 300)
     body.show()
-    body.set_markdown("- an item\n\n      " + "x = 1; " * 300 + "\n\n- and\n  - deeper\n\n        y\n")
+    show_markdown(body, "- an item\n\n      " + "x = 1; " * 300 + "\n\n- and\n  - deeper\n\n        y\n")
     blocks = [part for part in body.parts if isinstance(part, CodeBlock)]
     assert [block.source()[:5] for block in blocks] == ["x = 1", "y"]
     bar = blocks[0].findChild(QPlainTextEdit).horizontalScrollBar()
@@ -244,7 +243,7 @@ def test_a_wide_table_scrolls_and_keeps_its_words(qtbot: QtBot) -> None:
     body.resize(420, 300)
     body.show()
     words = ["internationalisation", "communication", "considerable"] * 4
-    body.set_markdown("\n".join("|" + "|".join(row) + "|" for row in (words, ["---"] * 12, words)))
+    show_markdown(body, "\n".join("|" + "|".join(row) + "|" for row in (words, ["---"] * 12, words)))
     (table,) = body.parts
     assert isinstance(table, TableText)
     qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() > 0, timeout=WAIT_MS)
@@ -406,7 +405,7 @@ def test_hostile_answers_cost_no_more_than_their_size(kind: str, qtbot: QtBot) -
             qtbot.addWidget(body)
             body.resize(700, 400)
             began = time.process_time()
-            body.set_markdown(HOSTILE[kind](size) + "\n" * attempt)  # another text: nothing is remembered
+            show_markdown(body, HOSTILE[kind](size) + "\n" * attempt)  # another text: nothing is remembered
             least = min(least, time.process_time() - began)
         return least
 
@@ -429,12 +428,13 @@ def test_nothing_of_a_hostile_answer_is_lost(kind: str) -> None:
 def test_what_is_too_much_is_shown_as_it_was_written() -> None:
     line = "word " * (MAX_CHARACTERS // 4)
     assert contents(line) == [Plain(line)]
-    lines = "**line**\n\n" * MAX_LINES
+    lines = "**line**\n\n" * MAX_LINES * SLICES
     parts = contents(lines)
     assert isinstance(parts[-1], Rest)
     assert parts[-1].text.startswith("**line**")
     assert isinstance(parts[0], Prose)
-    assert [type(part) for part in contents(f"a\n{line}\nb")] == [Prose, Plain, Rest]
+    parts = contents(f"a\n{line}\nb\n{line}\nc\n{line}\nd\n{line}\ne")
+    assert [type(part) for part in parts] == [Prose, Plain] * SLICES + [Rest]
 
 
 def test_ordinary_long_paragraphs_are_read() -> None:
@@ -447,7 +447,7 @@ def test_a_large_plain_part_scrolls_for_itself(qtbot: QtBot) -> None:
     qtbot.addWidget(body)
     body.resize(600, 400)
     body.show()
-    body.set_markdown("a" * 1_000_000)
+    show_markdown(body, "a" * 1_000_000)
     (part,) = body.parts
     assert isinstance(part, LongText)
     assert THEME.line_height() * 12 < part.height() < 1_000
@@ -531,7 +531,7 @@ def test_the_height_follows_the_text(qtbot: QtBot) -> None:
 def test_code_blocks_keep_their_source(qtbot: QtBot) -> None:
     body = AnswerBody(THEME)
     qtbot.addWidget(body)
-    body.set_markdown("Text\n\n```py\ndef f():\n\treturn  1\n```\n\nEnd")
+    show_markdown(body, "Text\n\n```py\ndef f():\n\treturn  1\n```\n\nEnd")
     code = body.parts[1]
     assert isinstance(code, CodeBlock)
     code._copy.click()
@@ -543,29 +543,31 @@ def test_code_blocks_keep_their_source(qtbot: QtBot) -> None:
 def test_growing_answers_keep_their_widgets(qtbot: QtBot) -> None:
     body = AnswerBody(THEME)
     qtbot.addWidget(body)
-    body.set_markdown("One\n\n```py\nx\n```")
+    show_markdown(body, "One\n\n```py\nx\n```")
     before = body.parts
-    body.set_markdown("One\n\n```py\nx\n```\n\nTwo")
+    show_markdown(body, "One\n\n```py\nx\n```\n\nTwo")
     assert body.parts[:2] == before
     assert len(body.parts) == 3
-    body.set_markdown("One\n\n```py\nx\n```\n\n- Two\n  ```\n  y")
+    show_markdown(body, "One\n\n```py\nx\n```\n\n- Two\n  ```\n  y")
     assert body.parts[:3] == (*before, body.parts[2])
     assert len(body.parts) == 4
-    body.set_markdown("Other")
+    show_markdown(body, "Other")
     assert len(body.parts) == 1
 
 
 def test_highlighting() -> None:
-    spans = spans_from_code("def f():\n    return 'x'  # why", "python")
-    assert (0, 3, "syntax_keyword") in spans[0]
-    assert {color for _, _, color in spans[1]} == {"syntax_keyword", "syntax_string", "syntax_comment"}
-    assert spans_from_code("x", "no-such-language") == [[]]
-    assert spans_from_code("a\nb", "") == [[], []]
+    spans = list(spans_from_code("def f():\n    return 'x'  # why", "python"))
+    assert (0, (0, 3, "syntax_keyword")) in spans
+    colors = {color for row, (_, _, color) in spans if row == 1}
+    assert colors - {""} == {"syntax_keyword", "syntax_string", "syntax_comment"}
+    assert not list(spans_from_code("x", "no-such-language"))
+    assert not list(spans_from_code("a\nb", ""))
+    assert not list(spans_from_code("x" * (LONGEST_LINE + 1), "python"))
 
 
 def test_colours_follow_the_theme(qtbot: QtBot) -> None:
     body = AnswerBody(THEME)
     qtbot.addWidget(body)
-    body.set_markdown("Text with `code`\n\n```python\nreturn 1\n```\n\n- in\n  ```\n  a list\n  ```\n\n|t|\n|-|")
+    show_markdown(body, "Text with `code`\n\n```python\nreturn 1\n```\n\n- in\n  ```\n  a list\n  ```\n\n|t|\n|-|")
     body.set_theme(Theme(DARK, 1.0, 10.0))
     assert DARK.code_header in html_of("`code`", Theme(DARK, 1.0, 10.0))

@@ -1,0 +1,25 @@
+"""Long texts are shown over several turns of the event loop: tests wait until all of it is there."""
+
+from __future__ import annotations
+
+import time
+
+from PySide6.QtWidgets import QApplication
+
+from app.ui.chat.answer_body import AnswerBody
+from app.ui.chat.turns import turns
+from tests.helpers.waiting import WAIT_SECONDS
+
+
+def all_shown() -> None:
+    """Come back when nothing waits for a turn."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while turns().waiting:
+        assert time.monotonic() < deadline
+        QApplication.processEvents()
+
+
+def show_markdown(body: AnswerBody, source: str) -> None:
+    """Show an answer, all of it."""
+    body.set_markdown(source)
+    all_shown()
