@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT))
 
 from app.base.paths import starter_model_folder  # noqa: E402
 from app.base.settings import preset_params  # noqa: E402
-from inference.config import SamplerDefaults, model_config_from_folder  # noqa: E402
+from inference.config import model_config_from_folder  # noqa: E402
+from inference.model_config import SamplerDefaults  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
 from inference.training.evaluate import evaluate  # noqa: E402
 

@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.config import SamplerDefaults
+from inference.model_config import SamplerDefaults
 from inference.params import SamplerParams
 
 Value = bool | int | str

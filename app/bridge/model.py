@@ -14,9 +14,9 @@ from app.base.errors import ErrorReport, report_from_failed
 from app.bridge.model_process import LoadTask, ModelEvent, ModelThread
 from app.chats.session import AskedModel
 from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
-from inference.config import SamplerDefaults
 from inference.errors import InferenceError
 from inference.events import Event, Failed, Finished, ModelLoading, ModelReady
+from inference.model_config import SamplerDefaults
 
 
 class AnsweringModel(QObject):

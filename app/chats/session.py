@@ -23,8 +23,8 @@ from app.base.settings import Settings, preset_params
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message
 from app.chats.unfinished import added_up, block_count, can_continue, kept_text, numbered_on, start_of
-from inference.config import SamplerDefaults
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished
+from inference.model_config import SamplerDefaults
 from inference.params import GenerationRequest
 
 SEEDS = 2**31

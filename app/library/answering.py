@@ -8,7 +8,8 @@ from pathlib import Path
 
 from app.base.paths import starter_model_folder
 from app.library import texts
-from inference.config import SamplerDefaults, model_config_from_folder
+from inference.config import model_config_from_folder
+from inference.model_config import SamplerDefaults
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ from app.library.manifest import ModelFile
 from app.network.client import Network
 from app.network.errors import foreign_trouble, status_trouble, trouble
 from app.transfers.values import Digest, RemoteFile
-from inference.config import ModelConfig, model_config_from_dicts
+from inference.config import model_config_from_dicts
 from inference.errors import ModelFolderError
+from inference.model_config import ModelConfig
 from trt_engines.weights.index import WHOLE
 
 if TYPE_CHECKING:

@@ -23,8 +23,9 @@ from app.library.services import LibraryServices
 from app.library.values import STARTER_ID, Computer, Fit, LibraryStatus, ModelState, ModelStatus
 from app.transfers.existing import bytes_present
 from inference.checkpoint.folder import inspect_folder
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.errors import InferenceError
+from inference.model_config import ModelConfig
 from trt_engines.errors import EngineError, WeightsError
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import PUBLISHED

@@ -22,8 +22,9 @@ from inference.checkpoint.foreign import (
 )
 from inference.checkpoint.name import folder_name, model_name
 from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
-from inference.config import ModelConfig, model_config_from_folder, read_object
+from inference.config import model_config_from_folder, read_object
 from inference.errors import ModelFolderError
+from inference.model_config import ModelConfig
 from inference.text.chat_template import template_from_folder, tried_template
 from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.weights.index import EMBEDDING, TensorRecord, index_checkpoint, index_file_tensors, second_copies

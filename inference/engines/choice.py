@@ -9,12 +9,13 @@ from pathlib import Path
 import psutil
 
 from inference.checkpoint.name import model_name
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.engines.planning import DEFAULT_CONTEXT, for_engines, model_shape
 from inference.engines.templates import templates_for
 from inference.errors import ModelFolderError
 from inference.graphs.manifest import known_errors
 from inference.graphs.shipped import configuration_fingerprint
+from inference.model_config import ModelConfig
 from trt_engines.building.builder import BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
 from trt_engines.building.profiles import Limits

@@ -6,11 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from inference.config import ModelConfig
 from inference.errors import GraphError
 from inference.graphs.exporting import HINT, can_export
 from inference.graphs.manifest import known_errors
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
+from inference.model_config import ModelConfig
 from trt_engines.graphs.templates import MANIFEST, Templates
 
 

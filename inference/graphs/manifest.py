@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inference.config import ModelConfig
 from inference.errors import GraphError, ModelFolderError
+from inference.model_config import ModelConfig
 from trt_engines.errors import EngineError, WeightsError
 from trt_engines.files import read_json, write_whole
 from trt_engines.weights.index import TensorRecord

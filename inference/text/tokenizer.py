@@ -17,8 +17,8 @@ from pathlib import Path
 
 import tokenizers
 
-from inference.config import ModelConfig
 from inference.errors import ModelFolderError
+from inference.model_config import ModelConfig
 from inference.text.draft_text import decode_prefix, is_readable, pieces_from_bytes
 from inference.text.special_tokens import complete_tokenizer, special_tokens
 from inference.text.surrogates import storable

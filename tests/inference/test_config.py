@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from inference.config import ModelConfig, model_config_from_dicts, model_config_from_folder
+from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.errors import ModelFolderError
+from inference.model_config import ModelConfig
 from inference.params import SamplerParams
 from tests.helpers.published import published_config, published_generation_config
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.base.settings import DECLARATIONS, Settings, preset_params
 from app.base.settings_file import SettingsError, SettingsFile
-from inference.config import SamplerDefaults
+from inference.model_config import SamplerDefaults
 from inference.params import SamplerParams
 
 

@@ -13,8 +13,8 @@ from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
 from app.chats.session import Ask, AskedModel, ChatSession, RecorderState
 from app.library import texts
-from inference.config import SamplerDefaults
 from inference.events import DraftUpdated, Event, ModelLoading, PromptEncoded
+from inference.model_config import SamplerDefaults
 from inference.params import ChatTurn, SamplerParams
 from tests.app.chats.support import FAILED, block, finished
 
