@@ -1,22 +1,18 @@
-"""The parent's side of the process and its two pipes: start, send, receive, end. No policy."""
+"""The parent's side of the model process: commands down, replies up. No policy."""
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
 import os
 import pickle
 from multiprocessing import connection
 from pathlib import Path
 
 from inference.errors import ModelProcessError
+from inference.host.child import ChildProcess
+from inference.host.entry import run_model_process
 from inference.host.messages import Command, ModelProcessOptions, Reply, Shutdown
-from inference.host.server import run_model_process
 
-# Two pipes of one direction each, not one of two: a thread may then read while another one writes on every system.
-_SPAWN = multiprocessing.get_context("spawn")
 _MOST_AT_ONCE = 1000
-_TERMINATE_SECONDS = 1.0
 
 
 class ProcessLink:
@@ -34,45 +30,25 @@ class ProcessLink:
         """
         log = None if log_file is None else str(log_file)
         options = ModelProcessOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=engines)
-        child_commands, self._commands = _SPAWN.Pipe(duplex=False)
-        self._replies, child_replies = _SPAWN.Pipe(duplex=False)
-        # daemon: an interpreter that ends without `end` being called ends the process first
-        self._process = _SPAWN.Process(
-            target=run_model_process, args=(child_commands, child_replies, options), name="dewpoint-model", daemon=True
-        )
         try:
-            self._process.start()
+            self._child = ChildProcess(run_model_process, options, "dewpoint-model")
         except OSError as exc:
-            self._commands.close()
-            self._replies.close()
             text = f"The model process could not be started: {exc.strerror}."
             raise ModelProcessError(text, "Close other programs, then try again.") from exc
-        finally:
-            # Only the child may hold its ends, or nobody would ever see the end of a pipe.
-            child_commands.close()
-            child_replies.close()
-        self.pid = self._process.pid
-        self._ended = False
+        self.pid = self._child.pid
 
     def alive(self) -> bool:
         """True while the process runs; from any thread."""
-        try:
-            # The sentinel tells it also where someone else has collected the process's exit code.
-            return not self._ended and self._process.is_alive() and not connection.wait([self._process.sentinel], 0)
-        except (OSError, ValueError):  # ended by another thread just now
-            return False
+        return self._child.alive()
 
     def exit_code(self) -> int | None:
         """Exit code, negative for a signal; None while it runs or if nobody knows."""
-        if self._ended:
-            return None
-        self._process.join(_TERMINATE_SECONDS)
-        return self._process.exitcode
+        return self._child.exit_code()
 
     def send(self, command: Command) -> bool:
         """Send a command; False if the process is gone."""
         try:
-            self._commands.send(command)
+            self._child.down.send(command)
         except (OSError, ValueError):
             return False
         return True
@@ -84,11 +60,11 @@ class ProcessLink:
             The replies, oldest first, and True if the process is gone and no more will come.
         """
         replies: list[Reply] = []
+        sentinel = self._child.sentinel
         try:
-            sentinel = self._process.sentinel
-            ready = connection.wait([self._replies, sentinel], timeout)
-            while len(replies) < _MOST_AT_ONCE and self._replies.poll(0):
-                replies.append(self._replies.recv())
+            ready = connection.wait([self._child.up, sentinel], timeout)
+            while len(replies) < _MOST_AT_ONCE and self._child.up.poll(0):
+                replies.append(self._child.up.recv())
         # The process ended, perhaps in the middle of a reply, or another thread ended this link.
         except (EOFError, OSError, ValueError, pickle.UnpicklingError):
             return replies, True
@@ -96,22 +72,9 @@ class ProcessLink:
 
     def kill(self) -> None:
         """End the process at once; from any thread."""
-        with contextlib.suppress(ValueError):  # raised if it was ended meanwhile
-            self._process.kill()
+        self._child.kill()
 
     def end(self, timeout: float) -> None:
         """End the process: politely within `timeout` seconds, else firmly, at last by force. May be called again."""
-        if self._ended:
-            return
         self.send(Shutdown())
-        # The child may be blocked on a full pipe that nobody reads any more.
-        self._replies.close()
-        self._process.join(timeout)
-        for stop in (self._process.terminate, self._process.kill):
-            if self._process.is_alive():
-                stop()
-                self._process.join(_TERMINATE_SECONDS)
-        self._ended = True
-        self._commands.close()
-        if not self._process.is_alive():  # a process stuck in the kernel cannot be closed; it holds nothing of ours
-            self._process.close()
+        self._child.end(timeout)
