@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
     own = model_config_from_folder(starter_model_folder()).sampler
-    tried = {name: preset_params(name, own) for name in ("balanced", "fast", "careful")}
+    tried = {name: preset_params(name) for name in ("balanced", "fast", "careful")}
     lines: list[Measured] = []
     base: list[bool] = []
     for name, params in (tried | (others(own) if options.others else {})).items():

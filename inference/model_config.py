@@ -51,9 +51,12 @@ class SamplerDefaults:
     max_new_tokens: int = 256
 
     def merged(self, params: SamplerParams) -> SamplerDefaults:
-        """These values with every field that `params` names replaced by it."""
+        """These values with every field that `params` names replaced by it, or divided."""
         named = {k: v for k, v in dataclasses.asdict(params).items() if v is not None}
-        merged = dataclasses.replace(self, **named)
+        steps = max(1, self.max_denoising_steps // named.pop("steps_divisor", 1))
+        confidence = self.confidence_threshold / named.pop("confidence_divisor", 1)
+        divided = {"max_denoising_steps": steps, "confidence_threshold": confidence}
+        merged = dataclasses.replace(self, **(divided | named))
         if merged.t_max <= merged.t_min:
             raise ValueError(f"t_max must be more than t_min ({merged.t_min}), not {merged.t_max}")
         return merged

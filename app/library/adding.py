@@ -8,6 +8,7 @@ drive allows.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import threading
 from collections.abc import Generator
@@ -20,23 +21,31 @@ from app.base.paths import named_path
 from app.library import texts
 from app.library.folders import working
 from app.library.manifest import ModelFile, ModelManifest, read_manifest, write_manifest
+from app.library.overview import look_at
 from app.library.records import ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import Step
 from app.transfers.values import Digest
-from inference.checkpoint.folder import FolderFacts, inspect_folder
+from inference.errors import ModelFolderError
+from inference.facts import FolderFacts
+from inference.look.questions import Merge
 
 SLICE = 1 << 22
 MERGE_SHARE = 0.7  # of the progress; the rest is hashing what was written
 
 
-def look_into(folder: Path) -> FolderFacts:
+def look_into(services: LibraryServices, folder: Path) -> FolderFacts:
     """What a folder of the user holds.
 
     Raises:
         ModelFolderError: Neither a DiffusionGemma model nor an adapter for one; the sentence says what it is.
+        LookStoppedError: The window closes.
     """
-    return inspect_folder(folder, texts=True)
+    look = look_at(services, folder, all_of_it=True)
+    if look.facts is None:
+        assert look.problem is not None
+        raise ModelFolderError(look.problem.text, look.problem.hint)
+    return look.facts
 
 
 def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
@@ -46,8 +55,8 @@ def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
         ModelFolderError: It is no model that runs here.
         KnownAppError: It is an adapter, which needs its base.
     """
-    place = named_path(folder).resolve()
-    facts = inspect_folder(place, texts=True)
+    place = Path(os.path.realpath(named_path(folder)))
+    facts = look_into(services, place)
     if facts.adapter is not None:
         raise KnownAppError(*texts.adapter_needs_base(facts.adapter.base))
     known = services.library.at(place)
@@ -68,22 +77,21 @@ def merge(
         ModelFolderError, EngineError: They do not fit each other, or one is damaged.
         KnownAppError: A model of this name is there already.
     """
-    from inference.checkpoint.adapters import merge_adapter  # numpy: only when there is something to merge
-
     services.paths.ensure()
     target = services.folder_for(_folder_name(title))
     if target.exists():
         raise KnownAppError(*texts.in_the_way(target))
     target.parent.mkdir(parents=True, exist_ok=True)
-    before, whole = read_manifest(base), False
+    before, whole, merged = read_manifest(base), False, False
     with working(services.paths.base):
         try:
-            with closing(merge_adapter(base, adapter, target)) as events:
+            with closing(services.looks.follow(Merge(base, adapter, target), cancel)) as events:
                 for event in events:
-                    if cancel.is_set():
-                        return None
+                    merged = event.report is not None
                     notes = event.report.notes if event.report is not None else ()
                     yield Step("merging", event.fraction * MERGE_SHARE, event.tensor, notes)
+            if not merged or cancel.is_set():
+                return None
             files = yield from _hashed(target, before)
             now = datetime.now(UTC).isoformat(timespec="seconds")
             licence = before.licence if before is not None else ""

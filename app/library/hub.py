@@ -11,12 +11,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from app.base.errors import KnownAppError
-from app.base.files import parse_json
 from app.base.paths import resources_folder
 from app.library import texts
 from app.library.access_token import TokenStore
@@ -24,8 +22,8 @@ from app.library.manifest import ModelFile
 from app.network.client import Network
 from app.network.errors import foreign_trouble, status_trouble, trouble
 from app.transfers.values import Digest, RemoteFile
-from inference.config import model_config_from_dicts
-from inference.errors import ModelFolderError
+from inference.look.client import Looks
+from inference.look.questions import ReadAdapterConfig, ReadRepoConfig
 from inference.model_config import ModelConfig
 from trt_engines.weights.index import WHOLE
 
@@ -149,9 +147,10 @@ def typed_name(repo: str, title: str) -> str:
 class Hub:
     """Asks about models; holds no connection between two questions."""
 
-    def __init__(self, network: Network, tokens: TokenStore) -> None:
+    def __init__(self, network: Network, tokens: TokenStore, looks: Looks) -> None:
         self._network = network
         self._tokens = tokens
+        self._looks = looks
 
     def url(self, repo: str, revision: str, path: str) -> str:
         """Where a file lies."""
@@ -189,24 +188,26 @@ class Hub:
         commit = str(info.sha)
         weights = any(name.endswith(".safetensors") for name in names)
         if "adapter_config.json" in names and not (weights and "config.json" in names):
-            base = str(self._json(repo, commit, "adapter_config.json").get("base_model_name_or_path") or "")
-            return self._model(info, files, left_out, None, base, asked)
+            adapter = self._looks.ask(ReadAdapterConfig(repo, self._text(repo, commit, "adapter_config.json")))
+            if adapter.damaged:
+                raise HubError(texts.damaged_at_source(repo, "adapter_config.json"), texts.DAMAGED_AT_SOURCE_HINT)
+            return self._model(info, files, left_out, None, adapter.base, asked)
         if "config.json" not in names:
             raise HubError(texts.no_config(repo), texts.no_config_hint(_other_format(info)))
-        raw = self._json(repo, commit, "config.json")
-        generation = self._json(repo, commit, "generation_config.json") if "generation_config.json" in names else {}
-        try:
-            config = model_config_from_dicts(raw, generation, Path(repo))
-        except ModelFolderError as exc:
-            found = (raw.get("architectures") or [raw.get("model_type") or "?"])[0]
-            if raw.get("model_type") != "diffusion_gemma":
-                raise HubError(texts.other_architecture(repo, str(found)), texts.OTHER_ARCHITECTURE_HINT) from exc
-            raise HubError(exc.user_text, exc.hint) from exc
+        text = self._text(repo, commit, "config.json")
+        generation = self._text(repo, commit, "generation_config.json") if "generation_config.json" in names else ""
+        found = self._looks.ask(ReadRepoConfig(repo, text, generation))
+        if found.damaged:
+            raise HubError(texts.damaged_at_source(repo, found.damaged), texts.DAMAGED_AT_SOURCE_HINT)
+        if found.problem is not None and found.model_type != "diffusion_gemma":
+            raise HubError(texts.other_architecture(repo, found.architecture or "?"), texts.OTHER_ARCHITECTURE_HINT)
+        if found.problem is not None:
+            raise HubError(found.problem.text, found.problem.hint)
         if not weights:
             raise HubError(texts.no_weights(repo), texts.no_config_hint(_other_format(info)))
-        if raw.get("transformers_weights"):  # it names its weights itself
+        if found.names_weights:  # it names its weights itself
             files, left_out = _files(info, all_weights=True)
-        return self._model(info, files, left_out, config, "", asked)
+        return self._model(info, files, left_out, found.config, "", asked)
 
     def licence_text(self, remote: RemoteModel) -> str:
         """The licence as the user has to read it: the repository's own file, else the shipped text, else its name.
@@ -245,15 +246,6 @@ class Hub:
         token = self._tokens.get()
         with _sentences(repo, self._network.endpoint, token is not None):
             return self._network.hub(token).model_info(repo, revision=revision, files_metadata=True, timeout=20.0)
-
-    def _json(self, repo: str, revision: str, path: str) -> dict[str, Any]:
-        try:
-            found = parse_json(self._text(repo, revision, path))
-        except ValueError as exc:
-            raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT) from exc
-        if not isinstance(found, dict):
-            raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT)
-        return found
 
     def _text(self, repo: str, revision: str, path: str) -> str:
         """A small file; the client leaves the token behind where it is sent on to another host."""

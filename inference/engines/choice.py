@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -23,11 +24,26 @@ from trt_engines.errors import GPU_EXTRA
 from trt_engines.planning.hardware import GIB
 from trt_engines.planning.planner import Plan, Refusal, best_of, plans
 from trt_engines.planning.probe import DetectedGpu
-from trt_engines.tensorrt.flavour import Flavour
 from trt_engines.weights.index import index_checkpoint
 
 PREFILL_CHUNK = 512
 ROW_SLACK = 64  # rows: where a sliding layer's past starts is rounded down to an address that TensorRT takes
+
+
+class KnownFlavour(Protocol):
+    """What decides of an installed TensorRT (`trt_engines.tensorrt.flavour`)."""
+
+    @property
+    def name(self) -> str:
+        """Of its package: "tensorrt_rtx" or "tensorrt"."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    @property
+    def streams_weights(self) -> bool:
+        """Whether it can take weights out of the card and put them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +65,7 @@ class EngineChoice:
 
 
 def engine_choices(
-    folder: Path, card: DetectedGpu, disk: int, flavour: Flavour, cache: Path, context: int = DEFAULT_CONTEXT
+    folder: Path, card: DetectedGpu, disk: int, flavour: KnownFlavour, cache: Path, context: int = DEFAULT_CONTEXT
 ) -> tuple[EngineChoice | Refusal, ...]:
     """One choice or refusal for each precision that the card can compute with, the most exact first.
 
@@ -110,7 +126,7 @@ def cuts(layers: int, length: int) -> tuple[tuple[int, int], ...]:
     return tuple((first, min(first + length, layers)) for first in range(0, layers, length))
 
 
-def _no_streaming(plan: Plan, flavour: Flavour) -> Refusal:
+def _no_streaming(plan: Plan, flavour: KnownFlavour) -> Refusal:
     return Refusal(
         f"In {plan.precision.name} the model does not fit on the card, and {flavour.name} {flavour.version} cannot "
         "stream weights.",

@@ -1,71 +1,51 @@
-"""`Looks`: asks a look process from any thread, and never waits longer than it was told to."""
+"""`Looks`: what asks a look process. Importing it costs nothing: a window that looks at nothing starts no later."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import threading
-import time
 from collections.abc import Generator
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
-from inference import errors as inference_errors
-from inference.errors import LookError, LookStoppedError
-from inference.look.limits import MEMORY
-from inference.look.link import GoneError, LookLink, OverdueError
-from inference.look.process import OUT_OF_MEMORY, Answered, Refused, Reply
-from inference.look.questions import Question
-from trt_engines import errors as engine_errors
-from trt_engines.errors import DewpointError
+if TYPE_CHECKING:
+    from inference.look.asking import Asking
+    from inference.look.questions import Question
 
 A = TypeVar("A")
-START_SECONDS = 60.0  # a scanner of viruses may look at every file of the program first
-TURN_SECONDS = 0.05  # how often a cancel is looked at while another question is answered
-TIDY_SECONDS = 10.0  # for a merge to delete what it has written
-MERGE_SHARE = 0.75  # of the machine's memory
-_OTHER_COPY = "Choose another copy of the model."
-
-_log = logging.getLogger(__name__)
 
 
 class Looks:
     """A look process, started at the first question, and anew after it was ended, for whatever reason.
 
     Questions are answered one after the other. Any thread may ask.
-
-    Attributes:
-        memory: Bytes that the process may have of its own.
-        seconds: How long an answer may take; None is as long as the question says.
     """
 
-    def __init__(self, memory: int = MEMORY, seconds: float | None = None) -> None:
-        self.memory = memory
-        self.seconds = seconds
-        self._turn = threading.Lock()
-        self._link: LookLink | None = None
+    def __init__(self, memory: int | None = None, seconds: float | None = None) -> None:
+        """Note the limits.
+
+        Args:
+            memory: Bytes that the process may have of its own; the usual ones if left out.
+            seconds: How long an answer may take; as long as the question says if left out.
+        """
+        self._memory = memory
+        self._seconds = seconds
+        self._asking: Asking | None = None
         self._closed = False
+        self._state = threading.Lock()
 
     @property
     def pid(self) -> int | None:
         """Id of the process; None if none runs."""
-        link = self._link
-        return link.pid if link is not None and link.usable else None
+        return self._asking.pid if self._asking is not None else None
 
     def ask(self, question: Question[A], cancel: threading.Event | None = None) -> A:
         """The answer to a question.
 
         Raises:
-            LookStoppedError: `cancel` was set; the process is ended.
+            LookStoppedError: `cancel` was set, or this was closed; the process is ended.
             LookError: It took too long or too much memory, the process died, or the answer is larger than any may be.
             InferenceError, EngineError: What the question says.
         """
-        with self._mine(cancel):
-            link, fresh = self._started(cancel)
-            reply = self._reply(link, question, cancel)
-            if _out_of_memory(reply) and not fresh:  # what was looked at before may have left too little
-                link, _ = self._started(cancel)
-                reply = self._reply(link, question, cancel)
-            return cast("A", _value(reply, question, self.memory))
+        return self._begun().ask(question, cancel)
 
     def follow(self, question: Question[A], cancel: threading.Event) -> Generator[A, None, None]:
         """All answers to a question that takes long, from a process of its own.
@@ -77,112 +57,23 @@ class Looks:
             LookError: The process died, or the memory was not enough.
             InferenceError, EngineError: What the question says.
         """
-        import psutil
-
-        memory = int(psutil.virtual_memory().total * MERGE_SHARE)
-        link = LookLink(memory, threads=True)
-        whole = False
-        try:
-            _start(link, cancel)
-            link.ask(question)
-            while not whole:
-                reply = _wait(link, question, None, cancel)
-                value = cast("A", _value(reply, question, memory))
-                whole = isinstance(reply, Answered) and reply.last
-                yield value
-                if not whole:
-                    link.go_on()
-        except LookStoppedError:
-            pass
-        finally:
-            link.leave(0.0 if whole else TIDY_SECONDS)
+        return self._begun().follow(question, cancel)
 
     def close(self) -> None:
         """End the process; a question that waits for an answer ends with an error, and later ones do at once."""
-        self._closed = True
-        link = self._link
-        if link is not None:
-            link.leave(0.0)
+        with self._state:
+            self._closed = True
+            asking = self._asking
+        if asking is not None:
+            asking.close()
 
-    # -- inside -----------------------------------------------------------------------------------------------------
+    def _begun(self) -> Asking:
+        from inference.look.asking import Asking
+        from inference.look.limits import MEMORY
 
-    @contextlib.contextmanager
-    def _mine(self, cancel: threading.Event | None) -> Generator[None, None, None]:
-        while not self._turn.acquire(timeout=TURN_SECONDS):
-            if cancel is not None and cancel.is_set():
-                raise stopped()
-        try:
-            yield
-        finally:
-            self._turn.release()
-
-    def _started(self, cancel: threading.Event | None) -> tuple[LookLink, bool]:
-        """The process, and whether it was started just now."""
-        if self._closed:
-            raise stopped()
-        if self._link is not None:
-            if self._link.usable:
-                return self._link, False
-            self._link.leave(0.0)
-        self._link = LookLink(self.memory)
-        _start(self._link, cancel)
-        return self._link, True
-
-    def _reply(self, link: LookLink, question: Question[Any], cancel: threading.Event | None) -> Reply:
-        link.ask(question)
-        reply = _wait(link, question, question.seconds if self.seconds is None else self.seconds, cancel)
-        if isinstance(reply, Refused) and reply.leaving:
-            link.kill()
-        return reply
-
-
-def stopped() -> LookStoppedError:
-    """Of a look that somebody gave up."""
-    return LookStoppedError("The look was stopped.")
-
-
-def _start(link: LookLink, cancel: threading.Event | None) -> None:
-    """Start a process and wait until it can be asked."""
-    link.start()
-    try:
-        link.reply(time.monotonic() + START_SECONDS, cancel)
-        return
-    except GoneError as gone:
-        why = gone.reason or f"exit code {gone.code}"
-    except OverdueError:
-        why = f"no sign of life within {START_SECONDS:g} seconds"
-    text = f"The process that looks at models could not be started: {why}."
-    raise LookError(text, "Close other programs, then try again.")
-
-
-def _wait(link: LookLink, question: Question[Any], seconds: float | None, cancel: threading.Event | None) -> Reply:
-    """The next reply to a question; whatever else happens to the process is a sentence."""
-    try:
-        return link.reply(None if seconds is None else time.monotonic() + seconds, cancel)
-    except OverdueError as exc:
-        hint = "Check whether its drive answers, or choose another copy of the model."
-        raise LookError(f"{question.subject} could not be looked at within {seconds:g} seconds.", hint) from exc
-    except GoneError as gone:
-        text = f"The process that looked at {question.subject} ended unexpectedly (exit code {gone.code})."
-        raise LookError(text, f"Try again; if it happens again: {_OTHER_COPY[0].lower()}{_OTHER_COPY[1:]}") from gone
-
-
-def _out_of_memory(reply: Reply) -> bool:
-    return isinstance(reply, Refused) and reply.kind == OUT_OF_MEMORY
-
-
-def _value(reply: Reply, question: Question[Any], memory: int) -> Any:
-    """The answer in a reply; a refusal is raised as the error that it was in the other process."""
-    if isinstance(reply, Answered):
-        return reply.value
-    if not isinstance(reply, Refused):
-        raise LookError("A look gave an answer that makes no sense.", "Try again.")
-    if _out_of_memory(reply):
-        text = f"{question.subject} needs more than {memory / 1e9:.1f} GB of memory to be looked at."
-        raise LookError(text, _OTHER_COPY)
-    if not reply.known:
-        _log.warning("a look at %s failed: %s", question.subject, reply.detail)
-        raise LookError(f"{question.subject} could not be looked at ({reply.kind}).", _OTHER_COPY)
-    kind = getattr(inference_errors, reply.kind, None) or getattr(engine_errors, reply.kind, None)
-    known = kind if isinstance(kind, type) and issubclass(kind, DewpointError) else LookError
-    raise known(reply.text, reply.hint)
+        with self._state:
+            if self._asking is None:
+                self._asking = Asking(self._memory or MEMORY, self._seconds)
+                if self._closed:
+                    self._asking.close()
+            return self._asking

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from inference.facts import FolderFacts, MergeProgress
 from inference.model_config import ModelConfig
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from inference.engines.choice import EngineChoice
     from trt_engines.planning.planner import Refusal
     from trt_engines.planning.probe import DetectedGpu
-    from trt_engines.tensorrt.flavour import Flavour
 
 A = TypeVar("A")
+USUAL_SECONDS, TEXTS_SECONDS, GRAPHS_SECONDS = 20.0, 60.0, 300.0
 
 
 class Question(Generic[A]):
-    """Something that is asked, and answered by an `A`.
-
-    Attributes:
-        seconds: How long an answer may take.
-    """
+    """Something that is asked, and answered by an `A`."""
 
     __slots__ = ()
-    seconds: ClassVar[float] = 20.0
+
+    @property
+    def seconds(self) -> float:
+        """How long the answer may take."""
+        return USUAL_SECONDS
 
     @property
     def subject(self) -> str:
@@ -78,6 +78,7 @@ class FolderLook:
         problem: Why it cannot; None if it can.
         config: Its configuration; None if there is none, or it cannot be read.
         weights: Which weights count; None if that cannot be told.
+        seen: Whether it could be looked at; False leaves nothing but the problem.
     """
 
     there: bool
@@ -86,6 +87,12 @@ class FolderLook:
     problem: Problem | None = None
     config: ModelConfig | None = None
     weights: WeightsNote | None = None
+    seen: bool = True
+
+    @property
+    def layout(self) -> str:
+        """How the weights are stored ("plain", "modelopt-nvfp4", ...)."""
+        return self.facts.layout if self.facts is not None else "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +104,13 @@ class LookAtFolder(Question[FolderLook]):
         texts: Whether tokenizer and template are tried, too, as opening does.
     """
 
-    seconds: ClassVar[float] = 60.0  # a large vocabulary takes its time on a slow drive
     folder: Path
     texts: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """More for a large vocabulary on a slow drive."""
+        return TEXTS_SECONDS if self.texts else USUAL_SECONDS
 
     @property
     def subject(self) -> str:
@@ -211,19 +222,32 @@ class EngineChoices:
 
 
 @dataclass(frozen=True, slots=True)
+class FlavourFacts:
+    """What decides of an installed TensorRT (`trt_engines.tensorrt.flavour`), without its module."""
+
+    name: str
+    version: str
+    streams_weights: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ChooseEngines(Question[EngineChoices]):
     """The engines that a model needs on a card (`inference.engines.choice.engine_choices`).
 
     Raises ModelFolderError and GraphError. Attributes: as that function's arguments.
     """
 
-    seconds: ClassVar[float] = 300.0  # graphs may have to be made
     folder: Path
     card: DetectedGpu
     disk: int
-    flavour: Flavour
+    flavour: FlavourFacts
     cache: Path
     context: int
+
+    @property
+    def seconds(self) -> float:
+        """Graphs may have to be made."""
+        return GRAPHS_SECONDS
 
     @property
     def subject(self) -> str:

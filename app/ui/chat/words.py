@@ -52,6 +52,12 @@ NOT_FORMATTED = "This answer is very long: from here on it is shown as it was wr
 FORMAT_MORE = "Format more"
 
 
+def unreadable_model(folder: str, reason: str) -> str:
+    """The model of last time is there, and nobody may look at it."""
+    text = f"The model folder of last time, {folder}, cannot be read ({reason})"
+    return f"{text}, so Dewpoint started with the starter model."
+
+
 def show_all(characters: int) -> str:
     """Under the beginning of a long message."""
     return f"Show all ({characters:,} characters)"

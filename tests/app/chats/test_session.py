@@ -14,11 +14,10 @@ from app.chats.messages import MessageState
 from app.chats.session import Ask, AskedModel, ChatSession, RecorderState
 from app.library import texts
 from inference.events import DraftUpdated, Event, ModelLoading, PromptEncoded
-from inference.model_config import SamplerDefaults
 from inference.params import ChatTurn, SamplerParams
 from tests.app.chats.support import FAILED, block, finished
 
-MODEL = AskedModel(texts.STARTER_MODEL_NAME, "fake", SamplerDefaults())
+MODEL = AskedModel(texts.STARTER_MODEL_NAME, "fake")
 QUIET: tuple[Event, ...] = (
     ModelLoading("Reading", 0.5),
     PromptEncoded(3, 3, 0, 0, 0.1),
