@@ -29,7 +29,7 @@ from app.transfers.hashing import FileHasher
 from app.transfers.names import final_path
 from app.transfers.values import FileDamaged, TransferEvent, TransferFinished
 from app.transfers.verify import verify as verify_files
-from inference.checkpoint.foreign import refuse_undecodable
+from inference.paths import refuse_undecodable
 
 SLICE = 1 << 22
 

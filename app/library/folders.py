@@ -20,7 +20,7 @@ from app.library.records import MOVING
 from app.library.values import Leftover
 from app.transfers.existing import leftovers
 from app.transfers.names import LOCK_NAME, final_path
-from inference.graphs.manifest import MANIFEST as GRAPHS
+from inference.graphs.names import MANIFEST as GRAPHS
 
 WORK_LOCK = "model-work.lock"
 MERGE_NOTE = "dewpoint-merge.json"

@@ -25,7 +25,7 @@ from app.transfers.values import Digest, RemoteFile
 from inference.look.client import Looks
 from inference.look.questions import ReadAdapterConfig, ReadRepoConfig
 from inference.model_config import ModelConfig
-from trt_engines.weights.index import WHOLE
+from trt_engines.weight_names import WHOLE
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo

@@ -16,7 +16,7 @@ from app.base.files import read_json, write_whole
 from app.transfers.errors import TransferError
 from app.transfers.names import final_path, safe_parts
 from app.transfers.values import Digest
-from inference.graphs.manifest import MANIFEST as GRAPHS
+from inference.graphs.names import MANIFEST as GRAPHS
 
 MANIFEST = "dewpoint-model.json"
 VERSION = 1

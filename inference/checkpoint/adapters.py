@@ -23,7 +23,8 @@ from inference.errors import ModelFolderError
 from inference.facts import MergeProgress, MergeReport
 from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.files import free_bytes, read_json, sync_file, write_whole
-from trt_engines.weights.index import INDEX, TensorRecord, shared_name
+from trt_engines.weight_names import INDEX
+from trt_engines.weights.index import TensorRecord, shared_name
 from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
 from trt_engines.weights.lora_math import merged_pieces
 from trt_engines.weights.source import WeightSource

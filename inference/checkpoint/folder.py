@@ -18,7 +18,6 @@ from inference.checkpoint.foreign import (
     is_adapter,
     refuse_foreign,
     refuse_pointers,
-    refuse_undecodable,
 )
 from inference.checkpoint.name import folder_name, model_name
 from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
@@ -26,6 +25,7 @@ from inference.config import model_config_from_folder, read_object
 from inference.errors import ModelFolderError
 from inference.facts import AdapterFacts, FolderFacts
 from inference.model_config import ModelConfig
+from inference.paths import refuse_undecodable
 from inference.text.chat_template import template_from_folder, tried_template
 from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.weights.index import EMBEDDING, TensorRecord, index_checkpoint, index_file_tensors, second_copies

@@ -59,7 +59,7 @@ def test_sending_stores_the_question_and_makes_the_request(session: ChatSession,
     )
     assert more.request.turns == (ChatTurn("user", "Hello"), ChatTurn("assistant", "Hi!"), ChatTurn("user", "And?"))
     assert more.request.seed == 99
-    assert more.request.sampler.max_denoising_steps == 16
+    assert more.request.sampler == SamplerParams(steps_divisor=3)
     assert (ask.request.step_seconds, more.request.step_seconds) == (0.1, 0.0)
 
 
