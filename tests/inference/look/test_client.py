@@ -21,7 +21,15 @@ from inference.facts import MergeProgress
 from inference.look import asking, link
 from inference.look.answer import answer
 from inference.look.client import Looks
-from inference.look.questions import LookAtFolder, Merge, Question, ReadAdapterConfig, ReadConfig, ReadRepoConfig
+from inference.look.questions import (
+    LookAtFolder,
+    Merge,
+    Problem,
+    Question,
+    ReadAdapterConfig,
+    ReadConfig,
+    ReadRepoConfig,
+)
 from inference.model_config import ModelConfig
 from tests.helpers.adapters import OUTPUT, QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
@@ -143,6 +151,22 @@ def test_a_bomb_ends_as_a_sentence(make: Make) -> None:
     with pytest.raises(LookError, match=r"owner/name needs more than 0\.1 GB of memory to be looked at"):
         looks.ask(ReadRepoConfig("owner/name", bomb))
     assert looks.ask(ReadAdapterConfig("owner/name", '{"base_model_name_or_path": "a/b"}')).base == "a/b"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's limit")
+@pytest.mark.parametrize("code", ["'a'|center(1200000000)", "'a' * 1200000000", "'%1200000000s'|format('a')"])
+def test_a_template_that_fills_the_memory_ends_as_a_sentence(make: Make, tmp_path: Path, code: str) -> None:
+    looks, folder = make(memory=512 << 20), write_model(tmp_path / "m", random_tensors(tiny_config()), tiny_config())
+    template = "{{ " + code + " }}{% for message in messages %}{{ message.content }}{% endfor %}"
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
+    assert looks.ask(ReadAdapterConfig("owner/name", "{}")).base == ""
+    try:
+        problem = looks.ask(LookAtFolder(folder, texts=True)).problem
+    except LookError as exc:
+        problem = Problem(exc.user_text, exc.hint)
+    assert problem is not None
+    assert problem.text
+    assert looks.ask(LookAtFolder(STARTER)).problem is None
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's limit")
