@@ -66,9 +66,12 @@ def removal(services: LibraryServices, model: ModelStatus) -> Removal:
     folder = model.folder
     if folder is None:
         return Removal(model, (), 0, (), 0, ())
-    own = own_files(folder, read_manifest(folder))
     sets = engines_of(folder, services.engines.sets())
-    kept = foreign_files(folder, own)
+    try:
+        own = own_files(folder, read_manifest(folder))
+        kept = foreign_files(folder, own)
+    except OSError:  # nobody can look into it: it leaves the list, and nothing is deleted
+        own, kept = (), ()
     engine_size = sum(bytes_of_set(each.folder) for each in sets)
     return Removal(model, own, bytes_of(own, only_here=True), tuple(each.folder for each in sets), engine_size, kept)
 
@@ -80,7 +83,7 @@ def remove(services: LibraryServices, wanted: Removal, with_engines: bool = True
         RemovalError, EngineError: A file cannot be deleted; the model stays in the list.
     """
     freed = sum(services.engines.delete(folder) for folder in wanted.engines) if with_engines else 0
-    if wanted.model.folder is not None:
+    if wanted.model.folder is not None and (wanted.files or os.path.isdir(wanted.model.folder)):
         remove_files(wanted.model.folder, wanted.files)
         freed += wanted.size
     services.library.forget(wanted.model.id)

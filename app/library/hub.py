@@ -195,7 +195,7 @@ class Hub:
         if "config.json" not in names:
             raise HubError(texts.no_config(repo), texts.no_config_hint(_other_format(info)))
         text = self._text(repo, commit, "config.json")
-        generation = self._text(repo, commit, "generation_config.json") if "generation_config.json" in names else ""
+        generation = self._text(repo, commit, "generation_config.json") if "generation_config.json" in names else None
         found = self._looks.ask(ReadRepoConfig(repo, text, generation))
         if found.damaged:
             raise HubError(texts.damaged_at_source(repo, found.damaged), texts.DAMAGED_AT_SOURCE_HINT)

@@ -176,13 +176,13 @@ def _engines(question: ChooseEngines) -> EngineChoices:
 _NO_ADAPTER = AdapterConfig(damaged=True)
 
 
-def _repo_config(repo: str, config: str, generation: str) -> RepoConfig:
+def _repo_config(repo: str, config: str, generation: str | None) -> RepoConfig:
     from inference.config import model_config_from_dicts
 
     raw = _object(config)
     if raw is None:
         return RepoConfig(None, damaged="config.json")
-    named = _object(generation) if generation else {}
+    named = _object(generation) if generation is not None else {}
     if named is None:
         return RepoConfig(None, damaged="generation_config.json")
     kind = raw.get("model_type")

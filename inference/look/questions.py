@@ -158,12 +158,12 @@ class ReadRepoConfig(Question[RepoConfig]):
     Attributes:
         repo: Its name, for sentences.
         config: Text of the one.
-        generation: Text of the other; "" if there is none.
+        generation: Text of the other; None if there is none.
     """
 
     repo: str
     config: str
-    generation: str = ""
+    generation: str | None = None
 
     @property
     def subject(self) -> str:

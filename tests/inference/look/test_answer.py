@@ -115,7 +115,7 @@ def test_the_configuration_of_a_repository(model: Path) -> None:
 @pytest.mark.parametrize("text", [DEEP, "[]", "\ud800", "", "nonsense"])
 def test_a_repository_whose_configuration_is_damaged(text: str) -> None:
     assert answer(ReadRepoConfig("owner/name", text)).damaged == "config.json"
-    assert answer(ReadRepoConfig("owner/name", "{}", text or "[]")).damaged == "generation_config.json"
+    assert answer(ReadRepoConfig("owner/name", "{}", text)).damaged == "generation_config.json"
     assert answer(ReadAdapterConfig("owner/name", text)) == AdapterConfig(damaged=True)
 
 
