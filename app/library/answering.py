@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from app.base.paths import starter_model_folder
+from app.base.paths import answered_soon, starter_model_folder
 from app.library import texts
 
 MOMENT_SECONDS = 0.5  # a drive that sleeps takes longer, and is waited for elsewhere
@@ -55,12 +54,7 @@ def remembered_model(folder: str) -> Remembered:
     """
     if not folder:
         return Remembered()
-    found: list[Remembered] = []
-    # A daemon: where the drive never answers, it must not keep the program from ending.
-    thread = threading.Thread(target=lambda: found.append(_place(folder)), name="remembered model", daemon=True)
-    thread.start()
-    thread.join(MOMENT_SECONDS)
-    return found[0] if found else Remembered(Path(folder))
+    return answered_soon(lambda: _place(folder), Remembered(Path(folder)), MOMENT_SECONDS)
 
 
 def _place(folder: str) -> Remembered:
