@@ -21,9 +21,9 @@ from inference.look.questions import (
     FolderLook,
     IdentifyWeights,
     LookAtFolder,
+    LookQuestion,
     Merge,
     Problem,
-    Question,
     ReadAdapterConfig,
     ReadConfig,
     ReadRepoConfig,
@@ -38,7 +38,7 @@ A = TypeVar("A")
 _NAMES = 20  # of weight files that are not read
 
 
-def answer(question: Question[A]) -> A:
+def answer(question: LookQuestion[A]) -> A:
     """The answer to a question that has one.
 
     Raises:
@@ -50,7 +50,7 @@ def answer(question: Question[A]) -> A:
         raise _unreadable(question, exc) from exc
 
 
-def answers(question: Question[A]) -> Generator[A, None, None]:
+def answers(question: LookQuestion[A]) -> Generator[A, None, None]:
     """All answers to a question, the last of which closes it; closing the generator gives it up.
 
     Raises:
@@ -69,7 +69,7 @@ def answers(question: Question[A]) -> Generator[A, None, None]:
         raise _unreadable(question, exc) from exc
 
 
-def _answer(question: Question[Any]) -> Any:
+def _answer(question: LookQuestion[Any]) -> Any:
     match question:
         case LookAtFolder(folder, texts):
             return _folder(folder, texts)
@@ -207,7 +207,7 @@ def _object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _unreadable(question: Question[Any], error: OSError | RecursionError) -> LookError:
+def _unreadable(question: LookQuestion[Any], error: OSError | RecursionError) -> LookError:
     if isinstance(error, RecursionError):
         return LookError(f"{question.subject} holds something that is nested too deeply.", "Choose another copy.")
     return LookError(

@@ -1,4 +1,4 @@
-"""Asking a look process from any thread, and never waiting longer than one was told to."""
+"""LookAsker a look process from any thread, and never waiting longer than one was told to."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from inference import errors as inference_errors
 from inference.errors import LookError, LookStoppedError
 from inference.look.limits import MEMORY
 from inference.look.link import GoneError, LookLink, OverdueError
-from inference.look.process import OUT_OF_MEMORY, Answered, Refused, Reply
-from inference.look.questions import Question
+from inference.look.process import OUT_OF_MEMORY, LookAnswered, LookRefused, Reply
+from inference.look.questions import LookQuestion
 from trt_engines import errors as engine_errors
 from trt_engines.errors import DewpointError
 
@@ -28,7 +28,7 @@ _OTHER_COPY = "Choose another copy of the model."
 _log = logging.getLogger(__name__)
 
 
-class Asking:
+class LookAsker:
     """What `inference.look.client.Looks` does, once there is something to ask."""
 
     def __init__(self, memory: int = MEMORY, seconds: float | None = None) -> None:
@@ -46,7 +46,7 @@ class Asking:
         link = self._link
         return link.pid if link is not None and link.usable else None
 
-    def ask(self, question: Question[A], cancel: threading.Event | None = None) -> A:
+    def ask(self, question: LookQuestion[A], cancel: threading.Event | None = None) -> A:
         """The answer to a question.
 
         Raises:
@@ -62,7 +62,7 @@ class Asking:
                 reply = self._reply(link, question, cancel)
             return cast("A", _value(reply, question, self.memory))
 
-    def follow(self, question: Question[A], cancel: threading.Event) -> Generator[A, None, None]:
+    def follow(self, question: LookQuestion[A], cancel: threading.Event) -> Generator[A, None, None]:
         """All answers to a question that takes long, from a process of its own.
 
         It may take as long as it likes, and three quarters of the machine's memory. Ends without a last answer after a
@@ -83,7 +83,7 @@ class Asking:
             while not whole:
                 reply = _wait(link, question, None, cancel)
                 value = cast("A", _value(reply, question, memory))
-                whole = isinstance(reply, Answered) and reply.last
+                whole = isinstance(reply, LookAnswered) and reply.last
                 yield value
                 if not whole:
                     link.go_on()
@@ -125,10 +125,10 @@ class Asking:
         _start(link, cancel)
         return link, True
 
-    def _reply(self, link: LookLink, question: Question[Any], cancel: threading.Event | None) -> Reply:
+    def _reply(self, link: LookLink, question: LookQuestion[Any], cancel: threading.Event | None) -> Reply:
         link.ask(question)
         reply = _wait(link, question, question.seconds if self.seconds is None else self.seconds, cancel)
-        if isinstance(reply, Refused) and reply.leaving:
+        if isinstance(reply, LookRefused) and reply.leaving:
             link.kill()
         return reply
 
@@ -152,7 +152,7 @@ def _start(link: LookLink, cancel: threading.Event | None) -> None:
     raise LookError(text, "Close other programs, then try again.")
 
 
-def _wait(link: LookLink, question: Question[Any], seconds: float | None, cancel: threading.Event | None) -> Reply:
+def _wait(link: LookLink, question: LookQuestion[Any], seconds: float | None, cancel: threading.Event | None) -> Reply:
     """The next reply to a question; whatever else happens to the process is a sentence."""
     try:
         return link.reply(None if seconds is None else time.monotonic() + seconds, cancel)
@@ -165,14 +165,14 @@ def _wait(link: LookLink, question: Question[Any], seconds: float | None, cancel
 
 
 def _out_of_memory(reply: Reply) -> bool:
-    return isinstance(reply, Refused) and reply.kind == OUT_OF_MEMORY
+    return isinstance(reply, LookRefused) and reply.kind == OUT_OF_MEMORY
 
 
-def _value(reply: Reply, question: Question[Any], memory: int) -> Any:
+def _value(reply: Reply, question: LookQuestion[Any], memory: int) -> Any:
     """The answer in a reply; a refusal is raised as the error that it was in the other process."""
-    if isinstance(reply, Answered):
+    if isinstance(reply, LookAnswered):
         return reply.value
-    if not isinstance(reply, Refused):
+    if not isinstance(reply, LookRefused):
         raise LookError("A look gave an answer that makes no sense.", "Try again.")
     if _out_of_memory(reply):
         text = f"{question.subject} needs more than {memory / 1e9:.1f} GB of memory to be looked at."

@@ -7,8 +7,8 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from inference.look.asking import Asking
-    from inference.look.questions import Question
+    from inference.look.asking import LookAsker
+    from inference.look.questions import LookQuestion
 
 A = TypeVar("A")
 
@@ -28,7 +28,7 @@ class Looks:
         """
         self._memory = memory
         self._seconds = seconds
-        self._asking: Asking | None = None
+        self._asking: LookAsker | None = None
         self._closed = False
         self._state = threading.Lock()
 
@@ -37,7 +37,7 @@ class Looks:
         """Id of the process; None if none runs."""
         return self._asking.pid if self._asking is not None else None
 
-    def ask(self, question: Question[A], cancel: threading.Event | None = None) -> A:
+    def ask(self, question: LookQuestion[A], cancel: threading.Event | None = None) -> A:
         """The answer to a question.
 
         Raises:
@@ -47,7 +47,7 @@ class Looks:
         """
         return self._begun().ask(question, cancel)
 
-    def follow(self, question: Question[A], cancel: threading.Event) -> Generator[A, None, None]:
+    def follow(self, question: LookQuestion[A], cancel: threading.Event) -> Generator[A, None, None]:
         """All answers to a question that takes long, from a process of its own.
 
         It may take as long as it likes, and three quarters of the machine's memory. Ends without a last answer after a
@@ -67,13 +67,13 @@ class Looks:
         if asking is not None:
             asking.close()
 
-    def _begun(self) -> Asking:
-        from inference.look.asking import Asking
+    def _begun(self) -> LookAsker:
+        from inference.look.asking import LookAsker
         from inference.look.limits import MEMORY
 
         with self._state:
             if self._asking is None:
-                self._asking = Asking(self._memory or MEMORY, self._seconds)
+                self._asking = LookAsker(self._memory or MEMORY, self._seconds)
                 if self._closed:
                     self._asking.close()
             return self._asking

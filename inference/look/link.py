@@ -14,8 +14,8 @@ from inference.errors import LookError, LookStoppedError
 from inference.host.child import ChildProcess
 from inference.look.limits import MemoryJob
 from inference.look.plain import MOST_BYTES, too_much, unpacked
-from inference.look.process import Answered, GiveUp, GoOn, LookOptions, Reply, run_look_process
-from inference.look.questions import Question
+from inference.look.process import GiveUp, GoOn, LookAnswered, LookOptions, Reply, run_look_process
+from inference.look.questions import LookQuestion
 
 POLL_SECONDS = 0.05
 _END_SECONDS = 3.0
@@ -44,7 +44,7 @@ class LookLink(threading.Thread):
     def __init__(self, memory: int, threads: bool = False) -> None:
         super().__init__(name="look process", daemon=True)
         self._options = LookOptions(os.getpid(), memory, threads)
-        self._questions: queue.SimpleQueue[Question[Any] | None] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[LookQuestion[Any] | None] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[Reply | GoneError | LookError] = queue.SimpleQueue()
         self._process: ChildProcess | None = None
         self._killed = False
@@ -61,7 +61,7 @@ class LookLink(threading.Thread):
         """Of the process."""
         return self._process.pid if self._process is not None else None
 
-    def ask(self, question: Question[Any]) -> None:
+    def ask(self, question: LookQuestion[Any]) -> None:
         """Put a question; replies follow."""
         self._questions.put(question)
 
@@ -162,4 +162,4 @@ class LookLink(threading.Thread):
             raise
         reply = unpacked(data)
         self._replies.put(reply)
-        return not isinstance(reply, Answered) or reply.last
+        return not isinstance(reply, LookAnswered) or reply.last

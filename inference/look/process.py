@@ -13,7 +13,7 @@ from typing import Any
 from inference.host.lifeline import die_with_parent
 from inference.look.limits import limit_own_memory
 from inference.look.plain import MOST_BYTES, MOST_CHARACTERS, bounded, packed, too_much
-from inference.look.questions import Question
+from inference.look.questions import LookQuestion
 from trt_engines.errors import DewpointError
 
 _QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -41,7 +41,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class LookAnswered:
     """An answer; `last` closes the question."""
 
     value: Any
@@ -49,7 +49,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class LookRefused:
     """A question that has no answer.
 
     Attributes:
@@ -69,7 +69,7 @@ class Refused:
     leaving: bool = False
 
 
-Reply = Ready | Answered | Refused
+Reply = Ready | LookAnswered | LookRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,35 +114,35 @@ class _ParentGone(Exception):  # noqa: N818 - nobody is told of it
 def _answer_one(questions: Connection, replies: Connection) -> bool:
     """Take a question and answer it; False if the process shall end."""
     question = questions.recv()
-    if not isinstance(question, Question):
+    if not isinstance(question, LookQuestion):
         return False
     try:
         return _send_all(question, questions, replies)
     except MemoryError:
-        refused = Refused(OUT_OF_MEMORY, leaving=True)
+        refused = LookRefused(OUT_OF_MEMORY, leaving=True)
     except DewpointError as error:
         detail = "" if error.known else _trace()
-        refused = Refused(_kind(error), error.user_text, error.hint, error.known, detail)
+        refused = LookRefused(_kind(error), error.user_text, error.hint, error.known, detail)
     except _ParentGone:
         return False
     except Exception as error:  # the process's border: the other side learns of everything as a reply
-        refused = Refused(type(error).__name__, known=False, detail=_trace())
+        refused = LookRefused(type(error).__name__, known=False, detail=_trace())
     _send(replies, bounded(refused))
     return not refused.leaving
 
 
-def _send_all(question: Question[Any], questions: Connection, replies: Connection) -> bool:
+def _send_all(question: LookQuestion[Any], questions: Connection, replies: Connection) -> bool:
     from inference.look.answer import answers
 
     given = answers(question)
     with contextlib.closing(given):
         value = next(given)
         for following in given:
-            _send(replies, Answered(value, last=False))
+            _send(replies, LookAnswered(value, last=False))
             if not isinstance(questions.recv(), GoOn):
                 return False
             value = following
-    _send(replies, Answered(value, last=True))
+    _send(replies, LookAnswered(value, last=True))
     return True
 
 

@@ -21,7 +21,7 @@ A = TypeVar("A")
 USUAL_SECONDS, TEXTS_SECONDS, GRAPHS_SECONDS = 20.0, 60.0, 300.0
 
 
-class Question(Generic[A]):
+class LookQuestion(Generic[A]):
     """Something that is asked, and answered by an `A`."""
 
     __slots__ = ()
@@ -96,7 +96,7 @@ class FolderLook:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAtFolder(Question[FolderLook]):
+class LookAtFolder(LookQuestion[FolderLook]):
     """What lies in a folder: a model, an adapter, or why neither.
 
     Attributes:
@@ -119,7 +119,7 @@ class LookAtFolder(Question[FolderLook]):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadConfig(Question[ModelConfig]):
+class ReadConfig(LookQuestion[ModelConfig]):
     """The configuration of the checkpoint in a folder; raises ModelFolderError."""
 
     folder: Path
@@ -152,7 +152,7 @@ class RepoConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadRepoConfig(Question[RepoConfig]):
+class ReadRepoConfig(LookQuestion[RepoConfig]):
     """What config.json and generation_config.json of a repository say.
 
     Attributes:
@@ -185,7 +185,7 @@ class AdapterConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAdapterConfig(Question[AdapterConfig]):
+class ReadAdapterConfig(LookQuestion[AdapterConfig]):
     """What adapter_config.json of a repository says.
 
     Attributes:
@@ -203,7 +203,7 @@ class ReadAdapterConfig(Question[AdapterConfig]):
 
 
 @dataclass(frozen=True, slots=True)
-class IdentifyWeights(Question[str]):
+class IdentifyWeights(LookQuestion[str]):
     """Hash by which engines know the weights in a folder; "" if they cannot be read."""
 
     folder: Path
@@ -231,7 +231,7 @@ class FlavourFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ChooseEngines(Question[EngineChoices]):
+class ChooseEngines(LookQuestion[EngineChoices]):
     """The engines that a model needs on a card (`inference.engines.choice.engine_choices`).
 
     Raises ModelFolderError and GraphError. Attributes: as that function's arguments.
@@ -256,7 +256,7 @@ class ChooseEngines(Question[EngineChoices]):
 
 
 @dataclass(frozen=True, slots=True)
-class Merge(Question[MergeProgress]):
+class Merge(LookQuestion[MergeProgress]):
     """Merge an adapter into its base; answered by progress, the last of which holds the report.
 
     Raises ModelFolderError.

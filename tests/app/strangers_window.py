@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.helpers.waiting import WAIT_SECONDS
+from tests.helpers.waiting import wait_until
 
 # What reads, parses or compiles what strangers supply.
 READERS = (
@@ -37,11 +36,7 @@ def main(home: str, good: str, *bad: str) -> None:
     said: dict[str, object] = {"problems": [], "refused": []}
 
     def wait(reached: Callable[[], object], what: str) -> None:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not reached():
-            application.processEvents()
-            assert time.monotonic() < deadline, what
-            time.sleep(0.005)
+        wait_until(lambda: application.processEvents() or reached(), what)
 
     with ExitStack() as stack:
         parts = build(application, AppPaths(Path(home)), stack)

@@ -9,17 +9,17 @@ from typing import TypeVar
 
 from inference.look.answer import answer, answers
 from inference.look.client import Looks
-from inference.look.questions import Question
+from inference.look.questions import LookQuestion
 
 A = TypeVar("A")
 
 
-def answered_here(looks: Looks, question: Question[A], cancel: threading.Event | None = None) -> A:
+def answered_here(looks: Looks, question: LookQuestion[A], cancel: threading.Event | None = None) -> A:
     """In the place of `Looks.ask`."""
     return answer(question)
 
 
-def followed_here(looks: Looks, question: Question[A], cancel: threading.Event) -> Generator[A, None, None]:
+def followed_here(looks: Looks, question: LookQuestion[A], cancel: threading.Event) -> Generator[A, None, None]:
     """In the place of `Looks.follow`."""
     with closing(answers(question)) as found:
         for each in found:

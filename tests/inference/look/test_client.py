@@ -23,9 +23,9 @@ from inference.look.answer import answer
 from inference.look.client import Looks
 from inference.look.questions import (
     LookAtFolder,
+    LookQuestion,
     Merge,
     Problem,
-    Question,
     ReadAdapterConfig,
     ReadConfig,
     ReadRepoConfig,
@@ -114,7 +114,7 @@ def test_a_known_error_arrives_as_itself(looks: Looks, tmp_path: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class NobodyKnows(Question[int]):
+class NobodyKnows(LookQuestion[int]):
     """A question without an answer."""
 
     @property
