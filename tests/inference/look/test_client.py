@@ -60,6 +60,19 @@ def looks(make: Make) -> Looks:
     return make()
 
 
+@pytest.fixture
+def put(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set when a question has been put to a process."""
+    event, ask = threading.Event(), link.LookLink.ask
+
+    def watched(to: link.LookLink, question: LookQuestion[object]) -> None:
+        ask(to, question)
+        event.set()
+
+    monkeypatch.setattr(link.LookLink, "ask", watched)
+    return event
+
+
 def halted(looks: Looks) -> int:
     """The process, started and stopped by a signal: it hangs from now on."""
     looks.ask(ReadAdapterConfig("owner/name", "{}"))
@@ -225,11 +238,12 @@ def test_a_cancel_ends_the_waiting_for_a_turn(looks: Looks) -> None:
 
 
 @on_posix
-def test_a_process_that_is_killed_in_the_middle(looks: Looks) -> None:
+def test_a_process_that_is_killed_in_the_middle(looks: Looks, put: threading.Event) -> None:
     pid = halted(looks)
+    put.clear()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(looks.ask, ReadConfig(STARTER))
-        wait_until(turn_of(looks).locked)
+        assert put.wait(WAIT_SECONDS)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(LookError, match=r"ended unexpectedly \(exit code -9\)"):
             asked.result(WAIT_SECONDS)
@@ -255,11 +269,12 @@ def test_a_system_that_starts_no_process(looks: Looks, monkeypatch: pytest.Monke
 
 
 @on_posix
-def test_closing_ends_a_question_that_waits(looks: Looks) -> None:
+def test_closing_ends_a_question_that_waits(looks: Looks, put: threading.Event) -> None:
     halted(looks)
+    put.clear()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(looks.ask, ReadConfig(STARTER))
-        wait_until(turn_of(looks).locked)
+        assert put.wait(WAIT_SECONDS)
         looks.close()
         with pytest.raises(LookError):
             asked.result(WAIT_SECONDS)
