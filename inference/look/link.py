@@ -130,7 +130,8 @@ class LookLink(threading.Thread):
         job: MemoryJob | None = None
         try:
             if sys.platform == "win32":
-                job = MemoryJob(process.sentinel, self._options.memory)
+                with contextlib.suppress(OSError):  # a system that has other plans for jobs: time and size stay limited
+                    job = MemoryJob(process.sentinel, self._options.memory)
             with self._state:
                 self._process = process
                 if self._killed:
