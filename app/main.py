@@ -34,10 +34,9 @@ from app.bridge.preferences import Preferences
 from app.bridge.signals import SignalWatch
 from app.bridge.updates import Updates
 from app.chats.history import HistoryStore
-from app.engines.service import EngineService
 from app.engines.tools import EngineTools
 from app.gpu.start import start_addon
-from app.library.answering import ModelChoice, starter_choice
+from app.library.answering import ModelChoice, Remembered, folder_choice, remembered_model, starter_choice
 from app.library.services import LibraryServices
 from app.smoke import SmokeRun
 from app.ui.chat import words
@@ -97,12 +96,12 @@ def arguments_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def model_choice(model: str | None, backend: str, remembered: str) -> ModelChoice:
+def model_choice(model: str | None, backend: str, remembered: Path | None) -> ModelChoice:
     """Which model to begin with: the one that was named, else the one of last time, else the starter model."""
     if backend.partition(":")[0] == "fake":
         return ModelChoice(None, backend, "Fake model")
-    folder = Path(model) if model else Path(remembered) if remembered and Path(remembered).is_dir() else None
-    return ModelChoice(folder, backend, folder.resolve().name) if folder else starter_choice(backend)
+    folder = Path(model) if model else remembered
+    return folder_choice(folder, backend) if folder is not None else starter_choice(backend)
 
 
 def model_process_factory(paths: AppPaths) -> Callable[[ModelChoice], ModelProcess]:
@@ -145,17 +144,20 @@ def build(
     store = stack.enter_context(HistoryStore.open(paths.data_file, paths.backups))
     if store.recovery is not None:
         notices.append(f"{store.recovery.user_text} {store.recovery.hint}")
-    remembered = loaded.settings.model_folder
-    if remembered and not model and not Path(remembered).is_dir():
+    remembered = Remembered() if model else remembered_model(loaded.settings.model_folder)
+    if remembered.gone:
         notices.append(words.REMOVED_MODEL)
+    if remembered.trouble:
+        notices.append(words.unreadable_model(loaded.settings.model_folder, remembered.trouble))
     preferences = Preferences(file, loaded.settings)
     themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
-    choice = model_choice(model, backend, remembered)
+    choice = model_choice(model, backend, remembered.folder)
     controller = ChatController(store, factory or model_process_factory(paths), choice, preferences)
     stack.callback(controller.shut_down)
-    engines = Engines(EngineService(paths, engine_tools))
-    stack.callback(engines.shut_down)
     services = services or LibraryServices.open(paths, loaded.settings.offline, engine_tools)
+    stack.callback(services.looks.close)
+    engines = Engines(services.engines)
+    stack.callback(engines.shut_down)
     library = Library(services)
     stack.callback(library.shut_down)
     gpu = GpuAddon(services)

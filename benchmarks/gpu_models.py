@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from inference.config import LayerSpec, ModelConfig, SamplerDefaults
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import checkpoint_tensors
+from inference.model_config import LayerSpec, ModelConfig, SamplerDefaults
 from trt_engines.planning.shape import PUBLISHED, LayerShape, ModelShape
 
 TINY = ModelShape(

@@ -21,7 +21,8 @@ sys.path.insert(0, str(ROOT))
 
 from app.base.paths import starter_model_folder  # noqa: E402
 from app.base.settings import preset_params  # noqa: E402
-from inference.config import SamplerDefaults, model_config_from_folder  # noqa: E402
+from inference.config import model_config_from_folder  # noqa: E402
+from inference.model_config import SamplerDefaults  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
 from inference.training.evaluate import evaluate  # noqa: E402
 
@@ -48,7 +49,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
     own = model_config_from_folder(starter_model_folder()).sampler
-    tried = {name: preset_params(name, own) for name in ("balanced", "fast", "careful")}
+    tried = {name: preset_params(name) for name in ("balanced", "fast", "careful")}
     lines: list[Measured] = []
     base: list[bool] = []
     for name, params in (tried | (others(own) if options.others else {})).items():

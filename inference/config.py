@@ -9,15 +9,13 @@ Source of the fields: transformers `models/diffusion_gemma/configuration_diffusi
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import reprlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from inference.errors import ModelFolderError
-from inference.params import SamplerParams
+from inference.model_config import LayerSpec, ModelConfig, SamplerDefaults
 from trt_engines.files import read_json
 
 # Far beyond any model: what is larger is a slip or a trap, and would be computed with for ever, or fill the memory.
@@ -34,78 +32,6 @@ _TYPES = ("bfloat16", "float16", "float32")
 LARGEST_CONFIG, LARGEST_TOKENS = 4 << 20, 16 << 20
 _shown = reprlib.Repr()
 _shown.maxstring = _shown.maxother = _shown.maxlong = 80
-
-LayerKind = Literal["sliding_attention", "full_attention"]
-
-
-@dataclass(frozen=True, slots=True)
-class LayerSpec:
-    """One layer of the stack.
-
-    Attributes:
-        kind: "sliding_attention" or "full_attention".
-        kv_heads: Key/value heads of this layer.
-        head_dim: Size of a head of this layer.
-        rope_theta: Base wavelength of the rotary embedding.
-        rope_proportion: Share of the head that rotates (1.0 for rope_type "default").
-    """
-
-    kind: LayerKind
-    kv_heads: int
-    head_dim: int
-    rope_theta: float
-    rope_proportion: float
-
-    @property
-    def sliding(self) -> bool:
-        """True if the layer sees only the sliding window."""
-        return self.kind == "sliding_attention"
-
-
-@dataclass(frozen=True, slots=True)
-class SamplerDefaults:
-    """The checkpoint's own sampler values; those of `transformers` where it names none."""
-
-    max_denoising_steps: int = 48
-    t_max: float = 0.8
-    t_min: float = 0.4
-    entropy_bound: float = 0.1
-    stability_threshold: int = 1
-    confidence_threshold: float = 0.005
-    max_new_tokens: int = 256
-
-    def merged(self, params: SamplerParams) -> SamplerDefaults:
-        """These values with every field that `params` names replaced by it."""
-        named = {k: v for k, v in dataclasses.asdict(params).items() if v is not None}
-        merged = dataclasses.replace(self, **named)
-        if merged.t_max <= merged.t_min:
-            raise ValueError(f"t_max must be more than t_min ({merged.t_min}), not {merged.t_max}")
-        return merged
-
-
-@dataclass(frozen=True, slots=True)
-class ModelConfig:
-    """Shape and constants of one DiffusionGemma checkpoint (text part)."""
-
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    heads: int
-    experts: int
-    top_k: int
-    moe_intermediate_size: int
-    sliding_window: int
-    layers: tuple[LayerSpec, ...]
-    canvas_length: int
-    max_context: int
-    softcap: float
-    rms_eps: float
-    pad_id: int
-    bos_id: int
-    eos_ids: tuple[int, ...]
-    image_ids: tuple[int, ...]
-    dtype: str
-    sampler: SamplerDefaults
 
 
 def model_config_from_folder(folder: Path) -> ModelConfig:

@@ -37,3 +37,11 @@ class ModelProcessError(KnownError):
 
 class ContextFullError(KnownError):
     """One message alone is longer than the model's context."""
+
+
+class LookError(KnownError):
+    """What a folder or a repository holds could not be looked at: no end, too much memory, a process that died."""
+
+
+class LookStoppedError(LookError):
+    """A look was cancelled by whoever asked."""

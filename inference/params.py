@@ -40,6 +40,9 @@ class SamplerParams:
         entropy_bound: Joint budget of entropy, in nats, of the positions accepted in one step (> 0).
         stability_threshold: How many earlier argmax canvases must equal the newest one; 0 switches the check off.
         confidence_threshold: Mean entropy, in nats, under which a stable canvas counts as settled (> 0).
+        steps_divisor: The checkpoint's own limit of steps is divided by this (1 or more), where no other is given.
+        confidence_divisor: The same for its own confidence threshold (> 0). Whoever asks need not know a checkpoint's
+            values to want a part of them.
     """
 
     max_denoising_steps: int | None = None
@@ -48,6 +51,8 @@ class SamplerParams:
     entropy_bound: float | None = None
     stability_threshold: int | None = None
     confidence_threshold: float | None = None
+    steps_divisor: int | None = None
+    confidence_divisor: float | None = None
 
     def __post_init__(self) -> None:
         _require("max_denoising_steps", self.max_denoising_steps, 1, "a whole number of 1 or more")
@@ -55,6 +60,8 @@ class SamplerParams:
         _require("entropy_bound", self.entropy_bound, 1e-9, "more than 0")
         _require("stability_threshold", self.stability_threshold, 0, "0 or more")
         _require("confidence_threshold", self.confidence_threshold, 1e-9, "more than 0")
+        _require("steps_divisor", self.steps_divisor, 1, "a whole number of 1 or more")
+        _require("confidence_divisor", self.confidence_divisor, 1e-9, "more than 0")
         if self.t_max is not None and self.t_min is not None and self.t_max <= self.t_min:
             raise ValueError(f"t_max must be more than t_min ({self.t_min}), not {self.t_max}")
 

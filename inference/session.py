@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import Backend, DenoiseStep, Floats, Ids
-from inference.config import ModelConfig, SamplerDefaults
 from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
@@ -34,6 +33,7 @@ from inference.events import (
     PromptEncoded,
     PromptMeasured,
 )
+from inference.model_config import ModelConfig, SamplerDefaults
 from inference.params import ChatTurn, GenerationRequest
 from inference.stats import RunStats
 from inference.text.answer import AnswerBuilder, BlockText

@@ -6,11 +6,14 @@ The data folder is the platform's own (Linux ~/.local/share/Dewpoint, Windows %L
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
@@ -19,6 +22,9 @@ from app.base.errors import KnownAppError
 
 BASE_DIR_VARIABLE = "DEWPOINT_HOME"
 BASE_DIR_OPTION = "--base-dir"
+SOON_SECONDS = 0.1  # of the window's thread, for a drive that may hang
+
+A = TypeVar("A")
 
 
 class FolderError(KnownAppError):
@@ -172,4 +178,27 @@ def same_folder(one: Path | None, other: Path | None) -> bool:
 @lru_cache(maxsize=256)
 def _real(path: Path) -> str:
     """Looked up once: this is asked at every piece of news, and the drive may be slow, or gone."""
-    return os.path.realpath(path)
+    return answered_soon(lambda: os.path.realpath(path), os.path.abspath(path))
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder, for the window's own thread; a drive that does not answer counts as one that has it.
+
+    False where the system refuses to say; nothing is raised.
+    """
+    return answered_soon(lambda: os.path.isdir(path), True)
+
+
+def answered_soon(ask: Callable[[], A], otherwise: A, seconds: float = SOON_SECONDS) -> A:
+    """What `ask` finds out about a drive, or `otherwise` if it fails or takes longer: the window must not hang."""
+    found: list[A] = []
+
+    def find() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            found.append(ask())
+
+    # A daemon: where the drive never answers, it must not keep the program from ending.
+    thread = threading.Thread(target=find, name="question to a drive", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return found[0] if found else otherwise

@@ -11,7 +11,6 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.config import SamplerDefaults
 from inference.params import SamplerParams
 
 Value = bool | int | str
@@ -191,8 +190,8 @@ def _allowed(declaration: Declaration) -> str:
     return f"a {declaration.kind.__name__}"
 
 
-def preset_params(preset: str, defaults: SamplerDefaults) -> SamplerParams:
-    """Sampler parameters of a preset, for a model whose own values are `defaults`.
+def preset_params(preset: str) -> SamplerParams:
+    """Sampler parameters of a preset, in terms of the model's own values, which only the model process knows.
 
     Fast: at most a third of the steps. Balanced: the model's own values. Careful: a block ends at a fifth of the mean
         entropy. Up to where Balanced ends its steps are the same, so it cannot go astray there; half the entropy bound,
@@ -200,10 +199,10 @@ def preset_params(preset: str, defaults: SamplerDefaults) -> SamplerParams:
     """
     match preset:
         case "fast":
-            return SamplerParams(max_denoising_steps=max(1, defaults.max_denoising_steps // 3))
+            return SamplerParams(steps_divisor=3)
         case "balanced":
             return SamplerParams()
         case "careful":
-            return SamplerParams(confidence_threshold=defaults.confidence_threshold / 5)
+            return SamplerParams(confidence_divisor=5)
         case _:
             raise ValueError(f"preset must be fast, balanced or careful, not {preset!r}")

@@ -195,6 +195,7 @@ class Library(QObject):
         """The window closes: let everything end soon."""
         self._closing.set()
         self._queue.stop()
+        self.services.looks.close()  # one that hangs is given up
         for thread in (self._quick, self._hub, self._downloads, self._long):
             thread.close()
 

@@ -14,8 +14,6 @@ from app.base.errors import ErrorReport, report_from_failed
 from app.bridge.model_process import LoadTask, ModelEvent, ModelThread
 from app.chats.session import AskedModel
 from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
-from inference.config import SamplerDefaults
-from inference.errors import InferenceError
 from inference.events import Event, Failed, Finished, ModelLoading, ModelReady
 
 
@@ -38,7 +36,6 @@ class AnsweringModel(QObject):
         self._choice = choice
         self._ready: ModelReady | None = None
         self._task: LoadTask | None = None
-        self._defaults = SamplerDefaults()
         self.status = AnsweringStatus(ModelPhase.LOADING, choice.name)
 
     @property
@@ -70,7 +67,7 @@ class AnsweringModel(QObject):
         choice = self._task.choice if self._task is not None and self._ready is None else self._choice
         name = self._ready.name if self._ready else choice.name
         backend = self._ready.backend if self._ready else choice.backend
-        return AskedModel(name, backend, _defaults(choice))
+        return AskedModel(name, backend)
 
     def on_event(self, arrived: ModelEvent) -> bool:
         """Take an event of a load task; True if it was one."""
@@ -129,11 +126,3 @@ class AnsweringModel(QObject):
         if status != self.status:
             self.status = status
             self.status_changed.emit(status)
-
-
-def _defaults(choice: ModelChoice) -> SamplerDefaults:
-    """The model process says what is wrong with a folder; the question is stored all the same."""
-    try:
-        return choice.sampler_defaults()
-    except InferenceError:
-        return SamplerDefaults()

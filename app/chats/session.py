@@ -23,7 +23,6 @@ from app.base.settings import Settings, preset_params
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message
 from app.chats.unfinished import added_up, block_count, can_continue, kept_text, numbered_on, start_of
-from inference.config import SamplerDefaults
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished
 from inference.params import GenerationRequest
 
@@ -203,12 +202,10 @@ class AskedModel:
     Attributes:
         name: What the window calls it.
         backend: "onnx", "torch", "tensorrt" or "fake".
-        sampler: Its own sampler values, which the presets start from.
     """
 
     name: str
     backend: str
-    sampler: SamplerDefaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +304,7 @@ class ChatSession:
         return GenerationRequest(
             self._store.turns(user.conversation_id, upto=user.id),
             seed=secrets.randbelow(SEEDS) if seed is None else seed,
-            sampler=preset_params(settings.preset, model.sampler),
+            sampler=preset_params(settings.preset),
             max_new_tokens=settings.answer_tokens or None,
             step_seconds=settings.step_seconds,
             answer_start=start,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,9 @@ from app.base.files import free_bytes
 from app.base.paths import AppPaths
 from app.commands.console import say, say_object
 from app.engines import texts
-from inference.config import model_config_from_folder
 from inference.engines.planning import DEFAULT_CONTEXT, model_shape
+from inference.look.client import Looks
+from inference.look.questions import ReadConfig
 from trt_engines.errors import EngineError
 from trt_engines.planning.hardware import CARDS, GIB, Gpu, Machine, find_card
 from trt_engines.planning.planner import Plan, Refusal, best_plan, longest_context, plans
@@ -70,8 +73,9 @@ def show_plan(options: argparse.Namespace) -> int:
 def _model(folder: str | None) -> tuple[str, ModelShape]:
     if folder is None:
         return PUBLISHED_NAME, PUBLISHED
-    path = Path(folder)
-    return path.resolve().name, model_shape(model_config_from_folder(path))
+    path = Path(os.path.abspath(folder))
+    with closing(Looks()) as looks:
+        return path.name, model_shape(looks.ask(ReadConfig(path)))
 
 
 def _gpu(name: str | None, vram: float | None) -> Gpu:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from app.base.errors import KnownAppError
 from app.base.paths import AppPaths, named_path
 from app.base.settings_file import SettingsFile
@@ -37,8 +40,8 @@ def find_model(services: LibraryServices, name: str) -> ModelStatus | None:
         if wanted in {each.lower() for each in names if each}:
             return model
     folder = named_path(name)
-    if folder.is_dir():
-        place = folder.resolve()
+    if os.path.isdir(folder):  # False also where the system does not say
+        place = Path(os.path.realpath(folder))
         return next((model for model in library_status(services).models if model.folder == place), None)
     return None
 

@@ -6,6 +6,7 @@ No text of a chat, no token and no name of a user is in what it says: paths belo
 from __future__ import annotations
 
 import dataclasses
+import os
 import platform
 import sys
 import tempfile
@@ -185,7 +186,7 @@ def _keyring() -> Finding:
 
 def _models(services: LibraryServices) -> Finding:
     records = services.library.models() if services.paths.data_file.exists() else ()
-    gone = [record.title for record in records if not record.folder.is_dir()]
+    gone = [record.title for record in records if not os.path.isdir(record.folder)]
     text = texts.models_found(len(records))
     return Finding(texts.MODELS, "note" if gone else "pass", text, texts.models_gone_hint(gone) if gone else "")
 

@@ -8,6 +8,7 @@ that takes input needs neither.
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,6 +21,7 @@ from app.engines.sets import Here, ListedSet, bytes_of, listed_sets, remove_set
 from app.engines.tools import EngineTools
 from app.engines.values import EngineOffer, EngineStatus, Refused
 from inference.errors import InferenceError
+from inference.look.client import Looks
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
 from trt_engines.tensorrt.flavour import Flavour
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from trt_engines.building.builder import BuildProgress, BuildRequest
     from trt_engines.building.state import Check
     from trt_engines.building.store import EngineStore
+    from trt_engines.planning.planner import Refusal
 
 LOG_BYTES = 400_000  # of the end of a log that are shown
 
@@ -38,8 +41,9 @@ EngineEvent: TypeAlias = "BuildProgress | Check | None"
 class EngineService:
     """Looks at, builds, tests and removes engines; holds nothing between two calls, so any thread may call it."""
 
-    def __init__(self, paths: AppPaths, tools: EngineTools | None = None) -> None:
+    def __init__(self, paths: AppPaths, tools: EngineTools | None = None, looks: Looks | None = None) -> None:
         self._paths = paths
+        self._looks = looks or Looks()
         self._tools = tools or EngineTools()
 
     @property
@@ -78,7 +82,7 @@ class EngineService:
         self, folder: Path | None, name: str = "", gpu: str | None = None, context: int | None = None
     ) -> EngineStatus:
         """What there is to say of the model in `folder`; what is in the way stands in `problem`."""
-        status = EngineStatus(name or (folder.resolve().name if folder else ""), folder)
+        status = EngineStatus(name or (Path(os.path.abspath(folder)).name if folder else ""), folder)
         if folder is None:
             problem = ErrorReport("known", texts.NO_MODEL_FILES, texts.NO_MODEL_FILES_HINT)
             return dataclasses.replace(status, problem=problem)
@@ -99,7 +103,7 @@ class EngineService:
         """Every engine set on this disk, whatever it was built for."""
         if not any(self._paths.engines.glob("*/engines.json")):
             return ()  # before TensorRT is loaded to compare versions with
-        return listed_sets(self.store, self._here())
+        return listed_sets(self.store, self._here(), self._looks)
 
     def log(self, request: BuildRequest) -> tuple[str, str]:
         """Name of the part that was worked on last, and the end of its log."""
@@ -181,7 +185,8 @@ class EngineService:
 
         # What the model's own engines take already is no reason against them.
         own = self._bytes_of_model(folder)
-        found = self._tools.choices(folder, card, status.free_disk + own, flavour, self._paths.graphs, context)
+        choices = self._tools.choices or self._choices
+        found = choices(folder, card, status.free_disk + own, flavour, self._paths.graphs, context)
         best = best_choice(found)
         offers: list[EngineOffer] = []
         refused = [
@@ -199,6 +204,17 @@ class EngineService:
         problem = None if isinstance(best, EngineChoice) else ErrorReport("known", best.reason, best.hint)
         return dataclasses.replace(status, offers=tuple(offers), refused=tuple(refused), problem=problem)
 
+    def _choices(
+        self, folder: Path, card: DetectedGpu, disk: int, flavour: Flavour, cache: Path, context: int | None
+    ) -> Sequence[EngineChoice | Refusal]:
+        """`inference.engines.choice.engine_choices`, where the model's folder is read in a look process."""
+        from inference.engines.planning import DEFAULT_CONTEXT
+        from inference.look.questions import ChooseEngines, FlavourFacts
+
+        facts = FlavourFacts(flavour.name, flavour.version, flavour.streams_weights)
+        known = DEFAULT_CONTEXT if context is None else context
+        return self._looks.ask(ChooseEngines(folder, card, disk, facts, cache, known)).found
+
     def _offer(self, choice: EngineChoice, driver: str, recommended: bool) -> EngineOffer:
         from trt_engines.building.state import state_of
 
@@ -211,7 +227,7 @@ class EngineService:
         return EngineOffer(choice.plan.precision.name, choice.plan, choice.request, state, recommended, folder, size)
 
     def _bytes_of_model(self, folder: Path) -> int:
-        mine = str(folder.resolve())
+        mine = os.path.realpath(folder)
         sets = [each for each in self.store.sets() if each.manifest is not None]
         return sum(bytes_of(each.folder) for each in sets if each.manifest and each.manifest.model_folder == mine)
 

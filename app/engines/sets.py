@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from app.engines import texts
+from inference.errors import InferenceError
+from inference.look.client import Looks
 from trt_engines.errors import EngineError
 from trt_engines.planning.hardware import GIB
 from trt_engines.planning.probe import DetectedGpu
@@ -65,10 +67,10 @@ class ListedSet:
     useless: bool
 
 
-def listed_sets(store: EngineStore, here: Here) -> tuple[ListedSet, ...]:
+def listed_sets(store: EngineStore, here: Here, looks: Looks) -> tuple[ListedSet, ...]:
     """Every set, the newest first."""
-    expected: dict[str, str | None] = {}
-    found = [_listed(store, each, here, expected) for each in store.sets()]
+    expected: dict[str, str] = {}
+    found = [_listed(store, each, here, expected, looks) for each in store.sets()]
     manifests = {each.folder: each.manifest for each in store.sets()}
     usable = [each for each in found if not each.useless]
     marked = [_mark_superseded(each, usable, manifests) for each in found]
@@ -103,13 +105,13 @@ def remove_set(store: EngineStore, folder: Path) -> int:
     return size
 
 
-def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str, str | None]) -> ListedSet:
+def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str, str], looks: Looks) -> ListedSet:
     manifest, size = found.manifest, bytes_of(found.folder)
     if manifest is None:
         return ListedSet(found.folder, "", "", "", size, "", "", "damaged", (texts.NO_MANIFEST,), True)
     identity = manifest.identity
     name: StateName = "stale"
-    reasons = _foreign(identity, here) + _other_model(manifest, expected)
+    reasons = _foreign(identity, here) + _other_model(manifest, expected, looks)
     if not reasons:
         name, reasons = _own_state(store, found, manifest, here)
     useless = name in ("stale", "damaged")
@@ -149,19 +151,18 @@ def _foreign(identity: Identity, here: Here) -> tuple[str, ...]:
     return min((each.differences(identity) for each in candidates), key=len)
 
 
-def _other_model(manifest: EngineManifest, expected: dict[str, str | None]) -> tuple[str, ...]:
+def _other_model(manifest: EngineManifest, expected: dict[str, str], looks: Looks) -> tuple[str, ...]:
     """Whether the checkpoint was changed since; one that is not there may come back."""
-    from trt_engines.building.identity import weights_identity
-    from trt_engines.weights.index import index_checkpoint
+    from inference.look.questions import IdentifyWeights
 
     folder = manifest.model_folder
     if folder not in expected:
         try:
-            expected[folder] = weights_identity(index_checkpoint(Path(folder)))
-        except (EngineError, OSError):
-            expected[folder] = None
+            expected[folder] = looks.ask(IdentifyWeights(Path(folder)))
+        except (EngineError, InferenceError):
+            expected[folder] = ""
     weights = expected[folder]
-    return () if weights in (None, manifest.identity.weights) else (texts.other_files("model files"),)
+    return () if weights in ("", manifest.identity.weights) else (texts.other_files("model files"),)
 
 
 def _mark_superseded(

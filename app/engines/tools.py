@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 Choices = Callable[[Path, DetectedGpu, int, Flavour, Path, "int | None"], "Sequence[EngineChoice | Refusal]"]
 
 
-def _choices(
-    folder: Path, card: DetectedGpu, disk: int, flavour: Flavour, cache: Path, context: int | None
-) -> Sequence[EngineChoice | Refusal]:
-    from inference.engines.choice import engine_choices
-    from inference.engines.planning import DEFAULT_CONTEXT
-
-    return engine_choices(folder, card, disk, flavour, cache, DEFAULT_CONTEXT if context is None else context)
-
-
 def _build(store: EngineStore, request: BuildRequest) -> Iterator[BuildProgress]:
     from trt_engines.building.builder import build_engines
 
@@ -48,13 +39,13 @@ class EngineTools:
     Attributes:
         detect: The cards of this computer; raises NoGpuError.
         flavour: The installed TensorRT; raises NoTensorRTError.
-        choices: What runs a model on a card.
+        choices: What runs a model on a card; None asks a look process.
         build: Builds a set.
         self_test: Tests a set on the card; what it yields besides checks is only a sign of life.
     """
 
     detect: Callable[[], tuple[DetectedGpu, ...]] = detected_gpus
     flavour: Callable[[], Flavour] = installed_flavour
-    choices: Choices = _choices
+    choices: Choices | None = None
     build: Callable[[EngineStore, BuildRequest], Iterator[BuildProgress]] = _build
     self_test: Callable[[EngineStore, BuildRequest, str], Iterator[Check | None]] = _self_test

@@ -24,24 +24,32 @@ from app.library.folders import RemovalError, remove_holding, working
 from app.library.half_moved import settle_moves
 from app.library.ledger import FolderOwner
 from app.library.manifest import ModelFile, ModelManifest, write_manifest
+from app.library.overview import look_at
 from app.library.records import ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import Step
 from app.transfers.values import Digest
-from inference.checkpoint.folder import FolderFacts, inspect_folder
+from inference.errors import ModelFolderError
+from inference.facts import FileNote, FolderFacts
+from inference.look.questions import Merge
 from trt_engines.held import mark_at
 
 SLICE = 1 << 22
 MERGE_SHARE = 0.7  # of the progress; the rest is hashing what was written
 
 
-def look_into(folder: Path) -> FolderFacts:
+def look_into(services: LibraryServices, folder: Path) -> FolderFacts:
     """What a folder of the user holds.
 
     Raises:
         ModelFolderError: Neither a DiffusionGemma model nor an adapter for one; the sentence says what it is.
+        LookStoppedError: The window closes.
     """
-    return inspect_folder(folder, texts=True)
+    look = look_at(services, folder, all_of_it=True)
+    if look.facts is None:
+        assert look.problem is not None
+        raise ModelFolderError(look.problem.text, look.problem.hint)
+    return look.facts
 
 
 def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
@@ -51,8 +59,8 @@ def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
         ModelFolderError: It is no model that runs here.
         KnownAppError: It is an adapter, which needs its base.
     """
-    place = named_path(folder).resolve()
-    facts = inspect_folder(place, texts=True)
+    place = Path(os.path.realpath(named_path(folder)))
+    facts = look_into(services, place)
     if facts.adapter is not None:
         raise KnownAppError(*texts.adapter_needs_base(facts.adapter.base))
     known = services.library.at(place)
@@ -68,8 +76,6 @@ def merge(
         ModelFolderError, EngineError: They do not fit each other, or one is damaged.
         KnownAppError: A model of this name is there already.
     """
-    from inference.checkpoint.adapters import merged_into  # numpy: only when there is something to merge
-
     services.paths.ensure()
     settle_moves(services)
     target = services.folder_for(_folder_name(title))
@@ -77,19 +83,24 @@ def merge(
         raise KnownAppError(*texts.in_the_way(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     known = services.library.at(base)
-    before, whole = services.library.listed(known.id) if known is not None else None, False
+    before = services.library.listed(known.id) if known is not None else None
+    whole = merged = False
     with working(services.paths.base):
         folder = target.with_name(f".{target.name}.{secrets.token_hex(4)}.merging")
         note = MoveNote(folder, target)
         services.ledger.new_folder(folder)
         own = FolderOwner(services.ledger, folder)
         try:
-            with closing(merged_into(base, adapter, folder, own)) as events:
+            with closing(services.looks.follow(Merge(base, adapter, folder), cancel)) as events:
                 for event in events:
-                    if cancel.is_set():
-                        return None
+                    if isinstance(event, FileNote):
+                        event.tell(own)
+                        continue
+                    merged = event.report is not None
                     notes = event.report.notes if event.report is not None else ()
                     yield Step("merging", event.fraction * MERGE_SHARE, event.tensor, notes)
+            if not merged or cancel.is_set():
+                return None
             manifest = yield from _manifest(folder, title, before, own)
             services.library.begin_move(note)
             _rename(folder, target)

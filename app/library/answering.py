@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from app.base.paths import starter_model_folder
+from app.base.paths import answered_soon, starter_model_folder
 from app.library import texts
-from inference.config import SamplerDefaults, model_config_from_folder
+
+MOMENT_SECONDS = 0.5  # a drive that sleeps takes longer, and is waited for elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +30,46 @@ class ModelChoice:
     name: str
     starter: bool = False
 
-    def sampler_defaults(self) -> SamplerDefaults:
-        """The model's own sampler values.
 
-        Raises:
-            ModelFolderError: The folder holds no such model.
-        """
-        if self.folder is None:
-            return SamplerDefaults()
-        return model_config_from_folder(self.folder).sampler
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The model folder of last time, as the start finds it.
+
+    Attributes:
+        folder: Where it lies; None if it cannot be used.
+        gone: Whether it is not there any more.
+        trouble: Why the system does not let us look at it; "" if it does.
+    """
+
+    folder: Path | None = None
+    gone: bool = False
+    trouble: str = ""
+
+
+def remembered_model(folder: str) -> Remembered:
+    """Whether the model of last time is still there.
+
+    Only its place is looked at, in a thread that is given up after a moment: the drive may hang. What does not answer
+    counts as there; the model process waits for it then, and the window is open meanwhile.
+    """
+    if not folder:
+        return Remembered()
+    return answered_soon(lambda: _place(folder), Remembered(Path(folder)), MOMENT_SECONDS)
+
+
+def _place(folder: str) -> Remembered:
+    try:
+        there = stat.S_ISDIR(os.stat(folder).st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        there = False
+    except OSError as exc:
+        return Remembered(trouble=exc.strerror or type(exc).__name__)
+    return Remembered(Path(folder)) if there else Remembered(gone=True)
+
+
+def folder_choice(folder: Path, backend: str) -> ModelChoice:
+    """A model in a folder; its name is its path's until the model says its own, and nothing is read for it."""
+    return ModelChoice(folder, backend, os.path.basename(os.path.abspath(folder)))
 
 
 def starter_choice(backend: str = "auto") -> ModelChoice:

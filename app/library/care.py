@@ -30,7 +30,7 @@ from app.transfers.hashing import FileHasher
 from app.transfers.names import LOCK_NAME, base_folder, final_path
 from app.transfers.values import FileDamaged, TransferEvent, TransferFinished
 from app.transfers.verify import verify as verify_files
-from inference.checkpoint.foreign import refuse_undecodable
+from inference.paths import refuse_undecodable
 from trt_engines.held import mark_at
 
 SLICE = 1 << 22
@@ -74,7 +74,10 @@ def removal(services: LibraryServices, model: ModelStatus) -> Removal:
     if folder is None:
         return Removal(model, (), 0, (), 0, ())
     settle_moves(services)
-    holding = _held(services, folder)
+    try:
+        holding = services.ledger.holding(folder)
+    except OSError:  # nobody can look into it: it leaves the list, and nothing is deleted
+        holding = Holding(folder, {}, (), ())
     sets = engines_of(folder, services.engines.sets())
     engine_size = sum(bytes_of_set(each.folder) for each in sets)
     engines = tuple(each.folder for each in sets)
@@ -143,15 +146,13 @@ def clear(services: LibraryServices, leftover: Leftover) -> int:
     return _removed(services, leftover.path, leftover.files)
 
 
-def _held(services: LibraryServices, folder: Path) -> Holding:
-    try:
-        return services.ledger.holding(folder)
-    except OSError as exc:
-        raise RemovalError(texts.not_deleted(folder, exc.strerror), texts.NOT_DELETED_HINT) from exc
-
-
 def _removed(services: LibraryServices, folder: Path, listed: tuple[Path, ...]) -> int:
-    holding, shown = _held(services, folder), set(listed)
+    try:
+        holding, shown = services.ledger.holding(folder), set(listed)
+    except OSError as exc:
+        if not listed:
+            return 0
+        raise RemovalError(texts.not_deleted(folder, exc.strerror), texts.NOT_DELETED_HINT) from exc
     ours = {path: mark for path, mark in holding.ours.items() if folder / path in shown}
     holding = dataclasses.replace(holding, ours=ours)
     freed = bytes_of(holding)

@@ -6,8 +6,8 @@ from app.library import texts
 from app.library.catalogue import CatalogueEntry
 from app.library.values import Advice, Computer, Fit
 from inference.backends.memory import BYTES_PER_WEIGHT
-from inference.config import ModelConfig
 from inference.engines.planning import DEFAULT_CONTEXT, RAM_SHARE, for_engines, model_shape
+from inference.model_config import ModelConfig
 from trt_engines.planning.planner import Plan, Refusal, best_of, plans
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import ModelShape

@@ -12,12 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
-from app.base.errors import KnownAppError
-from app.base.files import parse_json
+from app.base.errors import KnownAppError, StoppedError
 from app.base.graphemes import shortened
 from app.base.paths import resources_folder
 from app.library import texts
@@ -27,14 +25,17 @@ from app.network.client import TIMEOUT_SECONDS, Network
 from app.network.errors import AnswerError, foreign_trouble, status_trouble, trouble
 from app.network.limits import CONFIG, FILE_LIST, LICENCE, Limit
 from app.transfers.values import Digest, RemoteFile
-from inference.config import ModelConfig, model_config_from_dicts
-from inference.errors import ModelFolderError
-from trt_engines.weights.index import WHOLE
+from inference.errors import LookStoppedError
+from inference.look.client import Looks
+from inference.look.questions import LookQuestion, ReadAdapterConfig, ReadRepoConfig
+from inference.model_config import ModelConfig
+from trt_engines.weight_names import WHOLE
 
 if TYPE_CHECKING:
     import httpx2
     from huggingface_hub import HfApi, ModelInfo
 
+A = TypeVar("A")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REVISION = re.compile(r"[\w./+-]{0,200}")
@@ -182,9 +183,10 @@ def typed_name(repo: str, title: str) -> str:
 class Hub:
     """Asks about models; holds no connection between two questions."""
 
-    def __init__(self, network: Network, tokens: TokenStore) -> None:
+    def __init__(self, network: Network, tokens: TokenStore, looks: Looks) -> None:
         self._network = network
         self._tokens = tokens
+        self._looks = looks
 
     def url(self, repo: str, revision: str, path: str) -> str:
         """Where a file lies."""
@@ -225,25 +227,29 @@ class Hub:
         commit = info.commit
         weights = any(name.endswith(".safetensors") for name in names)
         if "adapter_config.json" in names and not (weights and "config.json" in names):
-            base = str(self._json(repo, commit, "adapter_config.json", cancel).get("base_model_name_or_path") or "")
-            return self._model(info, files, left_out, None, base, asked)
+            adapter = self._asked(
+                ReadAdapterConfig(repo, self._text(repo, commit, "adapter_config.json", cancel)), cancel
+            )
+            if adapter.damaged:
+                raise HubError(texts.damaged_at_source(repo, "adapter_config.json"), texts.DAMAGED_AT_SOURCE_HINT)
+            return self._model(info, files, left_out, None, adapter.base, asked)
         if "config.json" not in names:
             raise HubError(texts.no_config(repo), texts.no_config_hint(info.other_format))
-        raw = self._json(repo, commit, "config.json", cancel)
+        text = self._text(repo, commit, "config.json", cancel)
         generated = "generation_config.json"
-        generation = self._json(repo, commit, generated, cancel) if generated in names else {}
-        try:
-            config = model_config_from_dicts(raw, generation, Path(repo))
-        except ModelFolderError as exc:
-            found = (raw.get("architectures") or [raw.get("model_type") or "?"])[0]
-            if raw.get("model_type") != "diffusion_gemma":
-                raise HubError(texts.other_architecture(repo, str(found)), texts.OTHER_ARCHITECTURE_HINT) from exc
-            raise HubError(exc.user_text, exc.hint) from exc
+        generation = self._text(repo, commit, generated, cancel) if generated in names else None
+        found = self._asked(ReadRepoConfig(repo, text, generation), cancel)
+        if found.damaged:
+            raise HubError(texts.damaged_at_source(repo, found.damaged), texts.DAMAGED_AT_SOURCE_HINT)
+        if found.problem is not None and found.model_type != "diffusion_gemma":
+            raise HubError(texts.other_architecture(repo, found.architecture or "?"), texts.OTHER_ARCHITECTURE_HINT)
+        if found.problem is not None:
+            raise HubError(found.problem.text, found.problem.hint)
         if not weights:
             raise HubError(texts.no_weights(repo), texts.no_config_hint(info.other_format))
-        if raw.get("transformers_weights"):  # it names its weights itself
+        if found.names_weights:  # it names its weights itself
             files, left_out = _files(info, all_weights=True)
-        return self._model(info, files, left_out, config, "", asked)
+        return self._model(info, files, left_out, found.config, "", asked)
 
     def licence_text(self, remote: RemoteModel, cancel: threading.Event | None = None) -> str:
         """The licence as the user has to read it: the repository's own file, else the shipped text, else its name.
@@ -288,14 +294,11 @@ class Hub:
         with _sentences(repo, self._network.endpoint, token is not None):
             return self._network.ask_hub(token, FILE_LIST, ask, cancel)
 
-    def _json(self, repo: str, revision: str, path: str, cancel: threading.Event | None) -> dict[str, Any]:
+    def _asked(self, question: LookQuestion[A], cancel: threading.Event | None) -> A:
         try:
-            found = parse_json(self._text(repo, revision, path, cancel))
-        except ValueError as exc:
-            raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT) from exc
-        if not isinstance(found, dict):
-            raise HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT)
-        return found
+            return self._looks.ask(question, cancel)
+        except LookStoppedError as exc:
+            raise StoppedError from exc
 
     def _text(self, repo: str, revision: str, path: str, cancel: threading.Event | None) -> str:
         """A configuration."""

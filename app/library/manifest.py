@@ -19,7 +19,7 @@ from app.transfers.errors import TransferError
 from app.transfers.names import final_path, safe_parts
 from app.transfers.own import OwnFiles, may_be_written
 from app.transfers.values import Digest
-from inference.graphs.manifest import MANIFEST as GRAPHS
+from inference.graphs.names import MANIFEST as GRAPHS
 from trt_engines.held import mark_at
 
 MANIFEST = "dewpoint-model.json"

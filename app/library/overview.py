@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import psutil
 
 from app.base.errors import ErrorReport
 from app.base.files import free_bytes
+from app.base.log import get_logger
 from app.base.paths import starter_model_folder
+from app.chats.errors import StoreError
 from app.engines.sets import ListedSet
 from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
@@ -20,15 +23,16 @@ from app.library.hub import asked_of
 from app.library.manifest import ModelManifest, sizes_are_right
 from app.library.records import DownloadState, ModelRecord
 from app.library.services import LibraryServices
+from app.library.starter import starter_config, starter_size
 from app.library.values import STARTER_ID, Computer, Fit, LibraryStatus, ModelState, ModelStatus
 from app.transfers.existing import bytes_present
-from inference.checkpoint.folder import inspect_folder
-from inference.config import ModelConfig, model_config_from_folder
-from inference.errors import InferenceError
-from trt_engines.errors import EngineError, WeightsError
+from inference.errors import InferenceError, LookStoppedError
+from inference.look.questions import FolderLook, LookAtFolder, Problem, WeightsNote
+from trt_engines.errors import EngineError
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import PUBLISHED
-from trt_engines.weights.index import weight_files
+
+_log = get_logger("library")
 
 
 def library_status(services: LibraryServices) -> LibraryStatus:
@@ -42,7 +46,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     settle_moves(services)
     records = services.library.models()
     entries = catalogue.entries(services.paths.base)
-    mine = [_of_record(services, record, _entry(entries, record), card, machine, sets) for record in records]
+    mine = [_status_of(services, record, _entry(entries, record), card, machine, sets) for record in records]
     here = {record.repo for record in records if record.kind == "download" and not asked_of(record.title)}
     fits = {entry: fit_of(PUBLISHED, entry.layout, card, machine, entry.bytes) for entry in entries}
     offered = [_of_entry(services, entry, fits[entry]) for entry in entries if entry.repo not in here]
@@ -71,35 +75,44 @@ def card_and_machine(services: LibraryServices) -> tuple[DetectedGpu | None, Com
     return card, machine
 
 
-def config_in(folder: Path) -> ModelConfig | None:
-    """The configuration in a folder; None if there is none yet, or it cannot be read."""
+def look_at(services: LibraryServices, folder: Path, all_of_it: bool = False) -> FolderLook:
+    """What a folder holds, as a look process finds it; what keeps it from being looked at is its problem.
+
+    Args:
+        services: What looks.
+        folder: What is looked at.
+        all_of_it: Whether tokenizer and template are tried, too, as opening does.
+
+    Raises:
+        LookStoppedError: The window closes.
+    """
     try:
-        return model_config_from_folder(folder)
-    except InferenceError:
-        return None
+        return services.looks.ask(LookAtFolder(folder, all_of_it))
+    except LookStoppedError:
+        raise
+    except InferenceError as exc:
+        return FolderLook(True, problem=Problem(exc.user_text, exc.hint), seen=False)
 
 
-def note_of(folder: Path) -> str:
+def note_of(weights: WeightsNote | None) -> str:
     """Which weights count where a folder holds several; "" where nothing is ambiguous."""
-    try:
-        chosen = weight_files(folder)
-    except WeightsError:
+    if weights is None:
         return ""  # told as what is wrong with the model
-    if any(file.is_symlink() for file in chosen.files):
+    if weights.linked:
         return texts.WEIGHTS_LINKED
-    return texts.weights_unread(chosen.source, chosen.unread) if chosen.files and chosen.unread else ""
+    return texts.weights_unread(weights.source, weights.names, weights.unread) if weights.unread else ""
 
 
 def engines_of(folder: Path, sets: Iterable[ListedSet]) -> tuple[ListedSet, ...]:
     """The engine sets that were built from the checkpoint in `folder`."""
-    place = str(folder.resolve())
+    place = os.path.realpath(folder)
     return tuple(each for each in sets if each.model_folder == place)
 
 
 def _starter(card: DetectedGpu | None, machine: Computer, sets: Iterable[ListedSet]) -> ModelStatus:
     folder = starter_model_folder()
-    fit = fit_of_config(config_in(folder), "plain", card, machine, 0)
-    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    fit = fit_of_config(starter_config(), "plain", card, machine, 0)
+    size = starter_size()
     engines = sum(each.size for each in engines_of(folder, sets))
     return ModelStatus(
         STARTER_ID, "starter", texts.STARTER_MODEL_NAME, ModelState.READY, fit, folder, size=size, done=size,
@@ -115,6 +128,30 @@ def _of_entry(services: LibraryServices, entry: CatalogueEntry, fit: Fit) -> Mod
     )  # fmt: skip
 
 
+def _status_of(
+    services: LibraryServices,
+    record: ModelRecord,
+    entry: CatalogueEntry | None,
+    card: DetectedGpu | None,
+    machine: Computer,
+    sets: Iterable[ListedSet],
+) -> ModelStatus:
+    """One model of the list; whatever is wrong with it, it is listed, says so, and can be removed."""
+    try:
+        return _of_record(services, record, entry, card, machine, sets)
+    except (StoreError, LookStoppedError):
+        raise
+    except Exception as exc:  # one bad model must not take the page with it
+        if not isinstance(exc, OSError):
+            _log.exception("a look at %s", record.folder)
+        reason = exc.strerror if isinstance(exc, OSError) else None
+        problem = ErrorReport("known", *texts.not_looked_at(record.folder, reason or type(exc).__name__))
+        fit = Fit("unknown", texts.FIT_UNKNOWN)
+        return ModelStatus(
+            record.id, record.kind, record.title, ModelState.DAMAGED, fit, record.folder, record.repo, problem=problem
+        )
+
+
 def _of_record(
     services: LibraryServices,
     record: ModelRecord,
@@ -123,19 +160,21 @@ def _of_record(
     machine: Computer,
     sets: Iterable[ListedSet],
 ) -> ModelStatus:
+    look = look_at(services, record.folder)
     manifest = services.library.listed(record.id)
-    state, problem = _state(record, manifest)
-    built = engines_of(record.folder, sets)
-    size = manifest.size if manifest is not None else _size(record.folder)
-    done = size if state in (ModelState.INSTALLED, ModelState.MISSING) else _present(services, record, manifest)
-    config = config_in(record.folder)
-    layout = entry.layout if entry is not None else _layout(record.folder)
+    state, problem = _state(record, manifest, look)
+    # A folder that could not be looked at is not touched again: its drive may hang.
+    built = engines_of(record.folder, sets) if look.seen else ()
+    size = manifest.size if manifest is not None else look.size
+    known = state in (ModelState.INSTALLED, ModelState.MISSING)
+    done = size if known else _present(services, record, manifest, look) if look.seen else 0
+    layout = entry.layout if entry is not None else look.layout
     missing = size - done
-    if config is None and entry is not None:
+    if look.config is None and entry is not None:
         fit = fit_of(PUBLISHED, entry.layout, card, machine, missing)
     else:
-        fit = fit_of_config(config, layout, card, machine, missing)
-    note = note_of(record.folder)
+        fit = fit_of_config(look.config, layout, card, machine, missing)
+    note = note_of(look.weights)
     processor = fit.verdict == "processor" and note != texts.WEIGHTS_LINKED
     if state == ModelState.INSTALLED and (processor or any(each.state == "ready" for each in built)):
         state = ModelState.READY
@@ -146,17 +185,22 @@ def _of_record(
     )  # fmt: skip
 
 
-def _state(record: ModelRecord, manifest: ModelManifest | None) -> tuple[ModelState, ErrorReport | None]:
+def _state(
+    record: ModelRecord, manifest: ModelManifest | None, look: FolderLook
+) -> tuple[ModelState, ErrorReport | None]:
     match record.download:
         case DownloadState.QUEUED:
             return ModelState.QUEUED, None
         case DownloadState.PAUSED:
             return ModelState.PAUSED, record.error
-        case DownloadState.RUNNING if is_downloading(record.folder):
+        case DownloadState.RUNNING if look.seen and is_downloading(record.folder):
             return ModelState.ELSEWHERE, None
         case DownloadState.RUNNING:
             return ModelState.PAUSED, ErrorReport("known", texts.INTERRUPTED, texts.INTERRUPTED_HINT)
-    if not record.folder.is_dir():
+    problem = ErrorReport("known", look.problem.text, look.problem.hint) if look.problem is not None else None
+    if not look.seen:
+        return ModelState.DAMAGED, problem
+    if not look.there:
         return ModelState.MISSING, ErrorReport("known", *texts.folder_gone(record.folder))
     if manifest is None and record.kind != "folder":
         return ModelState.DAMAGED, ErrorReport("known", *texts.manifest_gone(record.title))
@@ -165,31 +209,13 @@ def _state(record: ModelRecord, manifest: ModelManifest | None) -> tuple[ModelSt
             count = sum(not file.verified for file in manifest.files)
             return ModelState.DAMAGED, ErrorReport("known", *texts.files_damaged(count))
         return ModelState.INSTALLED, None
-    try:
-        inspect_folder(record.folder)
-    except InferenceError as exc:
-        return ModelState.DAMAGED, ErrorReport("known", exc.user_text, exc.hint)
-    return ModelState.INSTALLED, None
+    return (ModelState.INSTALLED if problem is None else ModelState.DAMAGED), problem
 
 
-def _present(services: LibraryServices, record: ModelRecord, manifest: ModelManifest | None) -> int:
+def _present(services: LibraryServices, record: ModelRecord, manifest: ModelManifest | None, look: FolderLook) -> int:
     if manifest is None:
-        return _size(record.folder)
+        return look.size
     return bytes_present(services.hub.remote_files(manifest.repo, manifest.revision, manifest.files), record.folder)
-
-
-def _size(folder: Path) -> int:
-    try:
-        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    except OSError:
-        return 0
-
-
-def _layout(folder: Path) -> str:
-    try:
-        return inspect_folder(folder).layout
-    except InferenceError:
-        return "plain"
 
 
 def _entry(entries: Iterable[CatalogueEntry], record: ModelRecord) -> CatalogueEntry | None:

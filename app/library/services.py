@@ -15,6 +15,7 @@ from app.library.records import LibraryStore
 from app.network.client import Network
 from app.transfers.pace import RateLimit
 from app.transfers.values import TransferOptions
+from inference.look.client import Looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class LibraryServices:
         engines: What graphics card and engines there are.
         options: How downloads behave.
         rate: The speed limit of all downloads together.
+        looks: Reads what folders and repositories hold, in a process of its own.
     """
 
     paths: AppPaths
@@ -40,6 +42,7 @@ class LibraryServices:
     engines: EngineService
     options: TransferOptions = field(default_factory=TransferOptions)
     rate: RateLimit = field(default_factory=RateLimit)
+    looks: Looks = field(default_factory=Looks)
 
     @property
     def ledger(self) -> Ledger:
@@ -62,11 +65,11 @@ class LibraryServices:
             engine_tools: Stand-ins for tests.
             options: How downloads behave; the usual values if left out.
         """
-        network = Network(offline=offline)
+        network, looks = Network(offline=offline), Looks()
         tokens = TokenStore(network.endpoint)
         library = LibraryStore(paths.data_file, paths.backups)
-        engines = EngineService(paths, engine_tools)
-        return cls(paths, network, tokens, Hub(network, tokens), library, engines, options or TransferOptions())
+        engines, hub = EngineService(paths, engine_tools, looks), Hub(network, tokens, looks)
+        return cls(paths, network, tokens, hub, library, engines, options or TransferOptions(), looks=looks)
 
     def folder_for(self, name: str) -> Path:
         """Where a model of this name lies: "owner/name" becomes "owner--name" in the models folder."""

@@ -73,7 +73,7 @@ class LibraryTasks:
 
     def add_folder(self, folder: Path) -> Answers:
         """A checkpoint of the user's is in the list; an adapter waits for its base."""
-        facts = adding.look_into(folder)
+        facts = adding.look_into(self._services, folder)
         if facts.adapter is not None:
             yield FoundAdapter(folder, facts.title, facts.adapter.base)
             return

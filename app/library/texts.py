@@ -329,9 +329,14 @@ WEIGHTS_LINKED = (
 )
 
 
-def weights_unread(source: str, unread: Sequence[str]) -> str:
-    """A folder in which more than one set of weights lies."""
-    names = ", ".join(unread[:2]) + (f" and {len(unread) - 2} more" if len(unread) > 2 else "")
+def not_looked_at(folder: object, reason: str) -> tuple[str, str]:
+    """Whatever is in the folder, it keeps us from looking at it."""
+    return f"The model in {folder} could not be looked at: {reason}.", "Check the folder, or remove the model."
+
+
+def weights_unread(source: str, unread: Sequence[str], count: int) -> str:
+    """A folder in which more than one set of weights lies: `count` files that are not read, the first ones by name."""
+    names = ", ".join(unread[:2]) + (f" and {count - 2} more" if count > 2 else "")
     return f"{source} decides which weights are read, as in transformers; also in the folder, and not read: {names}."
 
 

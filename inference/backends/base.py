@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.config import ModelConfig
+from inference.model_config import ModelConfig
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]

@@ -14,7 +14,7 @@ import numpy as np
 
 from inference.backends.base import DenoiseStep, Floats, Ids
 from inference.backends.kv_cache import KvCache, KvPairs, Mask, encode_masks
-from inference.config import ModelConfig
+from inference.model_config import ModelConfig
 
 PREFILL_CHUNK = 512
 

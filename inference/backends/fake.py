@@ -27,8 +27,8 @@ import numpy as np
 
 from inference.backends.base import DenoiseStep, Floats, Ids
 from inference.backends.fake_model import LONG_ANSWER, SHORT_ANSWER, THINKING_ANSWER, fake_config, fake_tokenizer
-from inference.config import ModelConfig
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.model_config import ModelConfig
 
 MODES = ("instant", "long", "thinking", "slow", "failing", "oom", "crash", "hang", "unloadable")
 _TROUBLE = ("failing", "oom", "crash", "hang")

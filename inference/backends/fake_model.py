@@ -7,7 +7,7 @@ import functools
 import tokenizers
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
-from inference.config import LayerSpec, ModelConfig, SamplerDefaults
+from inference.model_config import LayerSpec, ModelConfig, SamplerDefaults
 from inference.text.chat_template import ChatTemplate
 from inference.text.tokenizer import TextTokenizer
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.config import ModelConfig
 from inference.errors import OutOfMemoryError
+from inference.model_config import ModelConfig
 
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -13,9 +13,10 @@ from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import CachedBackend, StackInput
 from inference.backends.kv_cache import KvPairs
 from inference.backends.onnx_graphs import ensure_graphs
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.errors import GraphError, OutOfMemoryError
 from inference.graphs.manifest import GraphManifest
+from inference.model_config import ModelConfig
 from trt_engines.runtime.capacity import Capacity
 
 _EMBED, _HEAD = "dewpoint-embed.onnx", "dewpoint-head.onnx"

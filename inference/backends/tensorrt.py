@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import DenoiseStep, Floats, Ids, Progress
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.engines.usable import UsableEngines
 from inference.errors import KnownError, OutOfMemoryError
+from inference.model_config import ModelConfig
 from trt_engines.building.store import EngineManifest
 from trt_engines.errors import EngineError
 from trt_engines.graphs.compose import EMBEDDING

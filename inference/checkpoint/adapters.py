@@ -21,10 +21,12 @@ from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import weights_errors
 from inference.config import read_object
 from inference.errors import ModelFolderError
+from inference.facts import MergeProgress, MergeReport
 from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.files import FileNotes, free_bytes, read_json, sync_file, write_whole
 from trt_engines.held import remove_below
-from trt_engines.weights.index import INDEX, TensorRecord, shared_name
+from trt_engines.weight_names import INDEX
+from trt_engines.weights.index import TensorRecord, shared_name
 from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
 from trt_engines.weights.lora_math import merged_pieces
 from trt_engines.weights.source import WeightSource
@@ -44,38 +46,6 @@ _BASE_FILES = (
 )  # fmt: skip
 _LEGAL = ("LICENSE*", "NOTICE*", "USE_POLICY*")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-@dataclass(frozen=True, slots=True)
-class MergeReport:
-    """What a merge did.
-
-    Attributes:
-        tensors: Tensors that were changed.
-        linked: Whether the base's files were linked; False: copied.
-        left_out: Modules of the vision tower that the adapter changes and the base does not have.
-        notes: Sentences that the user should read.
-    """
-
-    tensors: int
-    linked: bool
-    left_out: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MergeProgress:
-    """How far a merge is.
-
-    Attributes:
-        fraction: Of the bytes to write, 0..1; never falls. 1 only when the folder is there.
-        tensor: The tensor or file that is being written, "" at the end.
-        report: Only at the end.
-    """
-
-    fraction: float
-    tensor: str
-    report: MergeReport | None = None
 
 
 def merge_adapter(base: Path, adapter: Path, target: Path) -> Generator[MergeProgress, None, None]:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from inference.checkpoint.foreign import (
     ADAPTER_CONFIG,
@@ -19,12 +19,14 @@ from inference.checkpoint.foreign import (
     is_adapter,
     refuse_foreign,
     refuse_pointers,
-    refuse_undecodable,
 )
 from inference.checkpoint.name import folder_name, model_name
 from inference.checkpoint.tensors import check_tensors, expected_tensors, weights_errors
-from inference.config import ModelConfig, model_config_from_folder, read_object, unreadable
+from inference.config import model_config_from_folder, read_object, unreadable
 from inference.errors import ModelFolderError
+from inference.facts import AdapterFacts, FolderFacts
+from inference.model_config import ModelConfig
+from inference.paths import refuse_undecodable
 from inference.text.chat_template import template_from_folder, tried_template
 from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.files import open_regular
@@ -35,48 +37,6 @@ from trt_engines.weights.layout import Layout, layout_of
 _SAMPLE_BYTES = 256
 _END_BYTES = 1024
 _LONGEST, _MOST_TARGETS = 200, 100  # characters and names of what an adapter says of itself
-
-
-@dataclass(frozen=True, slots=True)
-class AdapterFacts:
-    """What an adapter says of itself.
-
-    Attributes:
-        base: The model that it was made for: an id on the hub or a path; "" if it does not say.
-        rank: The usual rank; single layers may have their own.
-        targets: Names of the modules or parameters that it changes, as adapter_config.json gives them.
-    """
-
-    base: str
-    rank: int
-    targets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FolderFacts:
-    """What a folder holds.
-
-    Attributes:
-        kind: Whole model, or PEFT adapter.
-        title: What the window calls it.
-        architecture: As config.json names it; of an adapter its PEFT type.
-        parameters: Weights of the text model; of an adapter its own numbers.
-        bytes: All tensors together.
-        layout: How the weights are stored.
-        dtype: Type of what is not quantised, in safetensors' words ("BF16").
-        sharded: Whether they lie in several files.
-        adapter: Of adapters only.
-    """
-
-    kind: Literal["model", "adapter"]
-    title: str
-    architecture: str
-    parameters: int
-    bytes: int
-    layout: Layout
-    dtype: str
-    sharded: bool
-    adapter: AdapterFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

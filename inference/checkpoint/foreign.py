@@ -8,6 +8,7 @@ from typing import Any
 
 from inference.config import read_object
 from inference.errors import ModelFolderError
+from inference.paths import refuse_undecodable
 
 ARCHITECTURE = "DiffusionGemmaForBlockDiffusion"
 MODEL_TYPE = "diffusion_gemma"
@@ -72,20 +73,6 @@ def refuse_foreign(folder: Path) -> None:
     _refuse_quantisation(config)
     if not any(name.endswith(".safetensors") for name in names):
         _refuse_files(folder, names)
-
-
-def refuse_undecodable(folder: Path) -> None:
-    """Tokenizer and runtime take paths as text, and the list of models holds text.
-
-    Raises:
-        ModelFolderError: The name of a folder on the path is no UTF-8.
-    """
-    try:
-        str(folder.absolute()).encode("utf-8")
-    except UnicodeEncodeError as exc:
-        raise ModelFolderError(
-            f"The path {folder} holds bytes that are no text in UTF-8.", "Rename that folder, and choose it again."
-        ) from exc
 
 
 def refuse_pointers(folder: Path) -> None:

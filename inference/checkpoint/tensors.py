@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from inference.config import LayerSpec, ModelConfig
 from inference.errors import ModelFolderError
+from inference.model_config import LayerSpec, ModelConfig
 from trt_engines.errors import WeightsError
 from trt_engines.weights.index import DECODER, EMBEDDING, ENCODER, TensorRecord
 from trt_engines.weights.layout import FLOAT_TYPES, Shape, layout_of, stored_as

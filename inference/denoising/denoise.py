@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 
 from inference.backends.base import Backend, DenoiseStep, Floats, Ids
-from inference.config import SamplerDefaults
 from inference.denoising.sampler import Draws, Mask, accept_mask, accept_tokens, renoise_tokens
 from inference.denoising.schedule import step_temperature
 from inference.denoising.stopping import StableAndConfident
 from inference.errors import GraphError
+from inference.model_config import SamplerDefaults
 
 
 class CancelFlag(Protocol):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
 from inference.checkpoint.name import model_name
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.engines.planning import DEFAULT_CONTEXT, for_engines, model_shape
 from inference.engines.templates import templates_for
 from inference.errors import ModelFolderError
 from inference.graphs.manifest import known_errors
 from inference.graphs.shipped import configuration_fingerprint
+from inference.model_config import ModelConfig
 from trt_engines.building.builder import BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
 from trt_engines.building.profiles import Limits
@@ -22,11 +24,26 @@ from trt_engines.errors import GPU_EXTRA
 from trt_engines.planning.hardware import GIB
 from trt_engines.planning.planner import Plan, Refusal, best_of, plans
 from trt_engines.planning.probe import DetectedGpu
-from trt_engines.tensorrt.flavour import Flavour
 from trt_engines.weights.index import index_checkpoint
 
 PREFILL_CHUNK = 512
 ROW_SLACK = 64  # rows: where a sliding layer's past starts is rounded down to an address that TensorRT takes
+
+
+class KnownFlavour(Protocol):
+    """What decides of an installed TensorRT (`trt_engines.tensorrt.flavour`)."""
+
+    @property
+    def name(self) -> str:
+        """Of its package: "tensorrt_rtx" or "tensorrt"."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+    @property
+    def streams_weights(self) -> bool:
+        """Whether it can take weights out of the card and put them back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +65,7 @@ class EngineChoice:
 
 
 def engine_choices(
-    folder: Path, card: DetectedGpu, disk: int, flavour: Flavour, cache: Path, context: int = DEFAULT_CONTEXT
+    folder: Path, card: DetectedGpu, disk: int, flavour: KnownFlavour, cache: Path, context: int = DEFAULT_CONTEXT
 ) -> tuple[EngineChoice | Refusal, ...]:
     """One choice or refusal for each precision that the card can compute with, the most exact first.
 
@@ -109,7 +126,7 @@ def cuts(layers: int, length: int) -> tuple[tuple[int, int], ...]:
     return tuple((first, min(first + length, layers)) for first in range(0, layers, length))
 
 
-def _no_streaming(plan: Plan, flavour: Flavour) -> Refusal:
+def _no_streaming(plan: Plan, flavour: KnownFlavour) -> Refusal:
     return Refusal(
         f"In {plan.precision.name} the model does not fit on the card, and {flavour.name} {flavour.version} cannot "
         "stream weights.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from inference.config import ModelConfig
+from inference.model_config import ModelConfig
 from trt_engines.planning.hardware import Gpu, Machine
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import LayerShape, ModelShape

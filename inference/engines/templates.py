@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from inference.config import ModelConfig
 from inference.errors import GraphError
 from inference.graphs.exporting import HINT, can_export
 from inference.graphs.manifest import known_errors
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
+from inference.model_config import ModelConfig
 from trt_engines.graphs.templates import MANIFEST, Templates
 from trt_engines.held import remove_below
 

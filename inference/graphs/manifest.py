@@ -16,14 +16,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from inference.config import ModelConfig
 from inference.errors import GraphError, ModelFolderError
+from inference.graphs.names import MANIFEST
+from inference.model_config import ModelConfig
 from trt_engines.errors import EngineError, WeightsError
 from trt_engines.files import open_regular, read_json, write_whole
 from trt_engines.weights.index import TensorRecord
 
 GRAPH_VERSION = 3
-MANIFEST = "dewpoint-graphs.json"
 # Up to this size the soft embedding is taken over the whole vocabulary (exact); above it, over the kept candidates.
 EXACT_VOCABULARY = 16_384
 KEPT_CANDIDATES = 8

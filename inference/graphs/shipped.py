@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from inference.config import ModelConfig
 from inference.graphs.manifest import shape_fingerprint
+from inference.model_config import ModelConfig
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "resources" / "graphs"
 

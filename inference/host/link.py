@@ -1,4 +1,4 @@
-"""The parent's side of the process and its two pipes: start, send, receive, end. No policy.
+"""The parent's side of the model process: commands down, replies up. No policy.
 
 A pipe blocks who uses it: a process that takes nothing lets its writer wait for ever, and one that stops in the middle
 of a reply its reader. So two threads use them, and nobody else: `send` and `receive` wait for a queue, and never for
@@ -7,9 +7,7 @@ the process. What a process floods with waits in the pipe: only so many replies 
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import multiprocessing
 import os
 import pickle
 import queue
@@ -20,15 +18,14 @@ from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 from inference.errors import ModelProcessError
+from inference.host.child import ChildProcess
+from inference.host.entry import run_model_process
 from inference.host.messages import Command, ModelProcessOptions, Reply, Shutdown
-from inference.host.server import run_model_process
 
-# Two pipes of one direction each, not one of two: a thread may then read while another one writes on every system.
-_SPAWN = multiprocessing.get_context("spawn")
 _log = logging.getLogger(__name__)
 MOST_HELD, MOST_HELD_BYTES = 1000, 64_000_000  # replies that nobody has taken yet
 LARGEST_REPLY = 32_000_000  # bytes; the largest that the server sends are drafts of some ten thousand
-_TERMINATE_SECONDS = 1.0
+_LEAVE_SECONDS = 1.0
 
 
 class _Inbox:
@@ -83,51 +80,31 @@ class ProcessLink:
         """
         log = None if log_file is None else str(log_file)
         options = ModelProcessOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=engines)
-        child_commands, commands = _SPAWN.Pipe(duplex=False)
-        replies, child_replies = _SPAWN.Pipe(duplex=False)
-        # daemon: an interpreter that ends without `end` being called ends the process first
-        self._process = _SPAWN.Process(
-            target=run_model_process, args=(child_commands, child_replies, options), name="dewpoint-model", daemon=True
-        )
         try:
-            self._process.start()
+            self._child = ChildProcess(run_model_process, options, "dewpoint-model")
         except OSError as exc:
-            commands.close()
-            replies.close()
             text = f"The model process could not be started: {exc.strerror}."
             raise ModelProcessError(text, "Close other programs, then try again.") from exc
-        finally:
-            # Only the child may hold its ends, or nobody would ever see the end of a pipe.
-            child_commands.close()
-            child_replies.close()
-        self.pid = self._process.pid
+        self.pid = self._child.pid
         self._ended = False
         self._inbox = _Inbox()
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._broken = threading.Event()  # it takes no commands any more
         self._over = threading.Event()  # no more replies will come
-        sentinel = self._process.sentinel
         self._threads = (
-            threading.Thread(target=self._write, args=(commands,), name="model-writer", daemon=True),
-            threading.Thread(target=self._read, args=(replies, sentinel), name="model-reader", daemon=True),
+            threading.Thread(target=self._write, name="model-writer", daemon=True),
+            threading.Thread(target=self._read, name="model-reader", daemon=True),
         )
         for thread in self._threads:
             thread.start()
 
     def alive(self) -> bool:
         """True while the process runs; from any thread."""
-        try:
-            # The sentinel tells it also where someone else has collected the process's exit code.
-            return not self._ended and self._process.is_alive() and not connection.wait([self._process.sentinel], 0)
-        except (OSError, ValueError):  # ended by another thread just now
-            return False
+        return self._child.alive()
 
     def exit_code(self) -> int | None:
         """Exit code, negative for a signal; None while it runs or if nobody knows."""
-        if self._ended:
-            return None
-        self._process.join(_TERMINATE_SECONDS)
-        return self._process.exitcode
+        return self._child.exit_code()
 
     def send(self, command: Command) -> bool:
         """Send a command, as soon as the process takes it; False if the process is gone."""
@@ -148,52 +125,43 @@ class ProcessLink:
 
     def kill(self) -> None:
         """End the process at once; from any thread."""
-        with contextlib.suppress(ValueError):  # raised if it was ended meanwhile
-            self._process.kill()
+        self._child.kill()
 
     def end(self, timeout: float) -> None:
         """End the process: politely within `timeout` seconds, else firmly, at last by force. May be called again."""
-        if self._ended:
-            return
         self.send(Shutdown())
         self._ended = True
         self._inbox.close()  # what the process still says is read and dropped: it may be blocked on a full pipe
-        self._process.join(timeout)
-        for stop in (self._process.terminate, self._process.kill):
-            if self._process.is_alive():
-                stop()
-                self._process.join(_TERMINATE_SECONDS)
+        self._child.stop(timeout)
         self._outbox.put(None)
         for thread in self._threads:
-            thread.join(_TERMINATE_SECONDS)
-        # A process stuck in the kernel cannot be closed; it holds nothing of ours.
-        if not self._process.is_alive() and not any(thread.is_alive() for thread in self._threads):
-            self._process.close()
+            thread.join(_LEAVE_SECONDS)
+        if not any(thread.is_alive() for thread in self._threads):
+            self._child.close()
 
-    def _write(self, commands: connection.Connection) -> None:
+    def _write(self) -> None:
         """The writer: one command after another; a process that is killed lets it go."""
-        with commands:
-            while (data := self._outbox.get()) is not None:
-                try:
-                    commands.send_bytes(data)
-                except (OSError, ValueError):
-                    self._broken.set()
-                    return
+        while (data := self._outbox.get()) is not None:
+            try:
+                self._child.down.send_bytes(data)
+            except (OSError, ValueError):
+                self._broken.set()
+                return
 
-    def _read(self, replies: connection.Connection, sentinel: int) -> None:
+    def _read(self) -> None:
         """The reader: until the process is gone and all is read that it said; one that says nonsense is ended."""
+        replies, sentinel = self._child.up, self._child.sentinel
         try:
-            with replies:
-                while True:
-                    ready = connection.wait([replies, sentinel])
-                    if replies.poll(0):
-                        data = replies.recv_bytes(LARGEST_REPLY)
-                        reply = pickle.loads(data)
-                        if not isinstance(reply, Reply):
-                            raise ValueError(type(reply).__name__)
-                        self._inbox.put(reply, len(data))
-                    elif sentinel in ready:
-                        return
+            while True:
+                ready = connection.wait([replies, sentinel])
+                if replies.poll(0):
+                    data = replies.recv_bytes(LARGEST_REPLY)
+                    reply = pickle.loads(data)
+                    if not isinstance(reply, Reply):
+                        raise ValueError(type(reply).__name__)
+                    self._inbox.put(reply, len(data))
+                elif sentinel in ready:
+                    return
         except (EOFError, OSError) as exc:  # it ended in the middle of a reply, or its reply is too large
             _log.info("the model process's replies end: %s", exc)
             self.kill()

@@ -30,8 +30,8 @@ from inference.session import Session
 logger = logging.getLogger(__name__)
 
 
-def run_model_process(commands: Connection, replies: Connection, options: ModelProcessOptions) -> None:
-    """Main function of the model process.
+def serve_model(commands: Connection, replies: Connection, options: ModelProcessOptions) -> None:
+    """What the model process does.
 
     1. Die with the parent; leave Ctrl+C in the terminal to it.
     2. Log to the file, else to standard error.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inference.config import ModelConfig
+from inference.model_config import ModelConfig
 
 Pairs = list[tuple[Tensor, Tensor]]
 

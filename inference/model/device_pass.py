@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.config import ModelConfig
 from inference.model.captured import FusedAttend
 from inference.model.device_kv import DeviceKv, Pairs
 from inference.model.experts import CapacityMix, mix_exact
 from inference.model.grouped import can_group, mix_grouped
 from inference.model.layers import MixExperts, rotary_frequencies, rotary_tables
 from inference.model.stack import CachedAttend, DiffusionGemma, Prediction
+from inference.model_config import ModelConfig
 
 ExpertsWay = Literal["grouped", "capacity", "exact"]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from torch import nn
 
-from inference.config import ModelConfig
 from inference.graphs.manifest import (
     EXACT_VOCABULARY,
     FEW_EXPERTS,
@@ -32,6 +31,7 @@ from inference.model.graphs import (
     stack_spec,
 )
 from inference.model.stack import DiffusionGemma
+from inference.model_config import ModelConfig
 from trt_engines.export.graph import GraphSpec, onnx_from_module, write_graph
 from trt_engines.export.int8 import quantise_graph
 from trt_engines.weights.index import TensorRecord

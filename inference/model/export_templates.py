@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx
 import torch
 
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.graphs.manifest import EXACT_VOCABULARY, KEPT_CANDIDATES
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from inference.model.graphs import (
@@ -28,6 +28,7 @@ from inference.model.graphs import (
     stack_spec,
 )
 from inference.model.stack import DiffusionGemma
+from inference.model_config import ModelConfig
 from trt_engines.export.graph import template_from_module
 from trt_engines.graphs.compose import EMBED, HEAD
 from trt_engines.graphs.templates import LayerTemplate, write_templates

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from inference.config import ModelConfig
 from inference.model.experts import CapacityMix, mix_exact
 from inference.model.stack import CachedAttend, DiffusionGemma
 from inference.model.weights import checkpoint_name
+from inference.model_config import ModelConfig
 from trt_engines.export.graph import GraphInput, GraphSpec
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inference.config import ModelConfig
 from inference.model.layers import Experts
+from inference.model_config import ModelConfig
 
 # Cards on which torch has one kernel for a grouped product in bfloat16; on others it asks the device for the groups'
 # sizes and loops, which a CUDA graph cannot hold.

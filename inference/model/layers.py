@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.config import LayerSpec, ModelConfig
+from inference.model_config import LayerSpec, ModelConfig
 
 # (layer number, q [N, heads, d], k [N, kv_heads, d], v [N, kv_heads, d]) -> [N, heads * d]
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.config import ModelConfig
 from inference.model.layers import Attend, Experts, GatedMlp, Layer, MixExperts, Norm, Router, rotary_tables
+from inference.model_config import ModelConfig
 
 _SAMPLING_BLOCK = 64
 LARGEST_FUSED_HEAD = 256

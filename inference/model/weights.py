@@ -15,9 +15,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from inference.checkpoint.tensors import check_plain, weights_errors
-from inference.config import ModelConfig
 from inference.errors import ModelFolderError
 from inference.model.stack import DiffusionGemma
+from inference.model_config import ModelConfig
 from trt_engines.weights.index import index_checkpoint
 
 _OUR_ENCODER_SCALAR = re.compile(r"^layers\.(\d+)\.encoder_scalar$")

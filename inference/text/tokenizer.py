@@ -20,8 +20,9 @@ from typing import Any
 
 import tokenizers
 
-from inference.config import ModelConfig, unreadable
+from inference.config import unreadable
 from inference.errors import ModelFolderError
+from inference.model_config import ModelConfig
 from inference.text.draft_text import decode_prefix, is_readable, pieces_from_bytes
 from inference.text.special_tokens import LONGEST_TOKEN, complete_tokenizer, special_tokens
 from inference.text.surrogates import storable

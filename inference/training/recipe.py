@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from inference.config import ModelConfig, model_config_from_dicts
+from inference.config import model_config_from_dicts
+from inference.model_config import ModelConfig
 
 DISPLAY_NAME = "Starter model (small, for trying things out)"
 LAYER_KINDS = ("sliding_attention", "full_attention", "sliding_attention", "full_attention")

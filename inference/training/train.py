@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from inference.config import ModelConfig
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import model_from_folder
+from inference.model_config import ModelConfig
 from inference.training.batches import Row, batches, make_row
 from inference.training.corpus import load_intents, sample_examples
 from inference.training.losses import training_losses

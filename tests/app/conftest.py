@@ -14,15 +14,25 @@ from app.base.paths import AppPaths
 from app.chats.history import HistoryStore
 from app.library.services import LibraryServices
 from app.updates.source import PackageKind
+from inference.look.client import Looks
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.hostile_server import HostileServer
 from tests.helpers.hub_behaviour import Repo, repo_of
 from tests.helpers.hub_server import Hub
+from tests.helpers.looks import answered_here, followed_here
 from tests.helpers.release_server import ReleaseServer
 from tests.helpers.tiny_models import NAME, OPTIONS, MemoryKeyring, tiny_contents
 
 MakeServices = Callable[..., LibraryServices]
 SetKind = Callable[[PackageKind | None], None]
+
+
+@pytest.fixture(autouse=True)
+def looks_of_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks are answered here, by the same code as in a look process, which a test has to ask for by its marker."""
+    if request.node.get_closest_marker("look_process") is None:
+        monkeypatch.setattr(Looks, "ask", answered_here)
+        monkeypatch.setattr(Looks, "follow", followed_here)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from inference.config import ModelConfig, model_config_from_dicts, model_config_from_folder
+from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.errors import ModelFolderError
+from inference.model_config import ModelConfig
 from inference.params import SamplerParams
 from tests.helpers.published import published_config, published_generation_config
 
@@ -124,5 +125,7 @@ def test_sampler_overrides_are_checked_together() -> None:
     sampler = _read(published_config()).sampler
     assert sampler.merged(SamplerParams(max_denoising_steps=16)).max_denoising_steps == 16
     assert sampler.merged(SamplerParams()) == sampler
+    assert sampler.merged(SamplerParams(steps_divisor=3, max_denoising_steps=5)).max_denoising_steps == 5
+    assert sampler.merged(SamplerParams(steps_divisor=10**6)).max_denoising_steps == 1
     with pytest.raises(ValueError, match="t_max must be more than t_min"):
         sampler.merged(SamplerParams(t_max=0.2))

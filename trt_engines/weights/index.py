@@ -18,12 +18,12 @@ from typing import Any
 
 from trt_engines.errors import WeightsError
 from trt_engines.files import open_regular, parse_json, read_json, read_regular, there
+from trt_engines.weight_names import INDEX, WHOLE
 
 ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
     "F8_E4M3": 1, "F8_E5M2": 1,
 }  # fmt: skip
-WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _AGAIN = "Download this file again, or choose another copy of the model."
 # Four times the largest that is known (experts apart, quantised: 46,000 tensors). The library takes 100 MB, which can
 # become gigabytes in memory.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.base.graphemes import shortened
 from app.chats import texts
 from app.chats.messages import Message, MessageState
 from app.chats.unfinished import cut_off
@@ -41,6 +42,7 @@ LONG_FILE = "Long text"
 LONG_FILE_TITLE = "Put all of this text into the message?"
 LONG_FILE_AGREE = "Put it in"
 _MOST_REFUSALS = 3
+_LONGEST_PATH = 120
 SHOW_EARLIER = "Show earlier messages"
 MODELS_LINK = "Models (Ctrl+M)"  # behind the name of the model, above the chat
 JUMP_TO_LATEST = "Go to the newest message"
@@ -79,6 +81,12 @@ def not_written(path: str, reason: str) -> str:
 SHOW_LESS = "Show less"
 NOT_FORMATTED = "This answer is very long: from here on it is shown as it was written."
 FORMAT_MORE = "Format more"
+
+
+def unreadable_model(folder: str, reason: str) -> str:
+    """The model of last time is there, and nobody may look at it."""
+    text = f"The model folder of last time, {shortened(folder, _LONGEST_PATH)}, cannot be read ({reason})"
+    return f"{text}, so Dewpoint started with the starter model."
 
 
 def show_all(characters: int) -> str:

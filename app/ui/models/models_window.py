@@ -14,6 +14,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QVBoxLayout, QWidget
 
+from app.base.paths import is_folder
 from app.library.values import LibraryStatus
 from app.network.errors import host
 from app.ui.models import words
@@ -296,4 +297,4 @@ def _folder_of(event: QDropEvent) -> Path | None:
     if len(urls) != 1 or not urls[0].isLocalFile():
         return None
     folder = Path(urls[0].toLocalFile())
-    return folder if folder.is_dir() else None
+    return folder if is_folder(folder) else None

@@ -7,12 +7,13 @@ from pathlib import Path
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 
+from app.base.paths import is_folder
 from app.ui.widgets import words
 
 
 def open_folder(folder: Path) -> str:
     """Show a folder in the file manager; "" or a sentence for the user."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         return words.folder_gone(folder)
     opened = QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
     return "" if opened else words.folder_not_opened(folder)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from app.base.paths import AppPaths, FolderError, resources_folder, starter_model_folder
+from app.base.paths import (
+    AppPaths,
+    FolderError,
+    is_folder,
+    resources_folder,
+    same_folder,
+    starter_model_folder,
+)
+from tests.helpers.waiting import NEVER_SECONDS
 
 
 def test_the_option_wins_over_the_variable(tmp_path: Path, dewpoint_home: Path) -> None:
@@ -48,3 +58,27 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytes
 def test_resources() -> None:
     assert (resources_folder().parent / "app").is_dir()
     assert starter_model_folder().parent == resources_folder()
+
+
+def test_a_drive_that_hangs_does_not_hang_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, real = threading.Event(), os.path.realpath
+
+    def hang(path: str | Path) -> str:
+        if str(path).startswith(str(tmp_path / "drive")):
+            answers.wait(NEVER_SECONDS)
+        return str(real(path))
+
+    monkeypatch.setattr(os.path, "realpath", hang)
+    monkeypatch.setattr(os.path, "isdir", lambda path: answers.wait(NEVER_SECONDS))
+    try:
+        assert not same_folder(tmp_path / "drive", tmp_path / "other")
+        assert same_folder(tmp_path / "drive", tmp_path / "x" / ".." / "drive")
+        assert is_folder(tmp_path / "drive")
+    finally:
+        answers.set()
+
+
+def test_what_the_system_refuses_to_say(tmp_path: Path) -> None:
+    assert not is_folder(tmp_path / ("x" * 5000))
+    assert not is_folder(Path("a\0b"))
+    assert not same_folder(Path("a\0b"), tmp_path)

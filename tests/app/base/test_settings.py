@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from app.base.settings import DECLARATIONS, Settings, preset_params
 from app.base.settings_file import SettingsError, SettingsFile
-from inference.config import SamplerDefaults
-from inference.params import SamplerParams
+from inference.model_config import SamplerDefaults
 
 
 def test_defaults_are_allowed_and_every_field_is_declared() -> None:
@@ -122,8 +121,8 @@ def test_an_unreadable_file_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("steps", "fast"), [(48, 16), (47, 15), (2, 1), (1, 1)])
 def test_presets(steps: int, fast: int) -> None:
     defaults = SamplerDefaults(max_denoising_steps=steps, confidence_threshold=0.01)
-    assert preset_params("fast", defaults) == SamplerParams(max_denoising_steps=fast)
-    assert preset_params("balanced", defaults) == SamplerParams()
-    assert preset_params("careful", defaults) == SamplerParams(confidence_threshold=0.002)
+    assert defaults.merged(preset_params("fast")) == dataclasses.replace(defaults, max_denoising_steps=fast)
+    assert defaults.merged(preset_params("balanced")) == defaults
+    assert defaults.merged(preset_params("careful")) == dataclasses.replace(defaults, confidence_threshold=0.002)
     with pytest.raises(ValueError, match="preset"):
-        preset_params("wild", defaults)
+        preset_params("wild")

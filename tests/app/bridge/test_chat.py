@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QThread
@@ -21,9 +23,9 @@ from app.bridge.preferences import Preferences
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
-from app.library.answering import ModelChoice
+from app.library.answering import ModelChoice, folder_choice
 from inference.events import BlockCommitted, Failed, Finished, ModelReady
-from inference.params import ChatTurn, GenerationRequest
+from inference.params import ChatTurn, GenerationRequest, SamplerParams
 from tests.helpers.scripted_process import ScriptedModelProcess, committed, draft, finished, simple_answer
 from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
 
@@ -278,3 +280,33 @@ def test_a_model_that_is_ready_is_named(qtbot: QtBot, controller: ChatController
     qtbot.waitUntil(lambda: controller.model.status.device == "CPU, 2 threads", timeout=WAIT_MS)
     assert controller.model.asked().name == "Scripted model"
     assert isinstance(controller.model._ready, ModelReady)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "gone"])
+def test_a_message_is_stored_whatever_the_models_folder_does(
+    qtbot: QtBot, store: HistoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Also before the model has been loaded: nothing of its folder is looked at, which may hang."""
+    folder, process = tmp_path / name, ScriptedModelProcess()
+    process.load_gate.clear()
+    preferences = Preferences(SettingsFile(tmp_path / "settings.json"), Settings(preset="fast"))
+    controller = ChatController(store, lambda choice: process, folder_choice(folder, "auto"), preferences)
+    controller.start()
+    stat = os.stat
+
+    def watched(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        assert not str(path).startswith(str(folder)), "it may hang"
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", watched)
+    try:
+        assert controller.send("Hello")
+        assert [message.body for message in store.messages(str(controller.chat_id))][:1] == ["Hello"]
+        process.load_gate.set()
+        wait_until_idle(qtbot, controller)
+        assert process.requests[0].sampler == SamplerParams(steps_divisor=3)
+    finally:
+        process.load_gate.set()
+        controller.shut_down()
+        controller.answering._retry.stop()
+        preferences.flush()

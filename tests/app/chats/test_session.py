@@ -13,12 +13,11 @@ from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
 from app.chats.session import Ask, AskedModel, ChatSession, RecorderState
 from app.library import texts
-from inference.config import SamplerDefaults
 from inference.events import DraftUpdated, Event, ModelLoading, PromptEncoded
 from inference.params import ChatTurn, SamplerParams
 from tests.app.chats.support import FAILED, block, finished
 
-MODEL = AskedModel(texts.STARTER_MODEL_NAME, "fake", SamplerDefaults())
+MODEL = AskedModel(texts.STARTER_MODEL_NAME, "fake")
 QUIET: tuple[Event, ...] = (
     ModelLoading("Reading", 0.5),
     PromptEncoded(3, 3, 0, 0, 0.1),
@@ -60,7 +59,7 @@ def test_sending_stores_the_question_and_makes_the_request(session: ChatSession,
     )
     assert more.request.turns == (ChatTurn("user", "Hello"), ChatTurn("assistant", "Hi!"), ChatTurn("user", "And?"))
     assert more.request.seed == 99
-    assert more.request.sampler.max_denoising_steps == 16
+    assert more.request.sampler == SamplerParams(steps_divisor=3)
     assert (ask.request.step_seconds, more.request.step_seconds) == (0.1, 0.0)
 
 

@@ -14,12 +14,11 @@ from app.chats.history import HistoryStore
 from app.chats.messages import Message, MessageState
 from app.chats.session import Ask, AskedModel, ChatSession
 from app.chats.unfinished import can_continue, cut_off, kept_text, start_of
-from inference.config import SamplerDefaults
 from inference.events import DraftUpdated
 from inference.text.draft_text import NEUTRAL_GLYPH
 from tests.app.chats.support import FAILED, block, finished
 
-MODEL = AskedModel("Starter", "fake", SamplerDefaults())
+MODEL = AskedModel("Starter", "fake")
 
 
 def draft(*pieces: str, block: int = 0) -> DraftUpdated:

@@ -154,7 +154,7 @@ def test_a_path_that_is_no_text_is_refused(services: LibraryServices, tmp_path: 
     folder = own_model(tmp_path / "undec\udcff")
     for attempt in (
         lambda: adding.add_folder(services, folder),
-        lambda: adding.look_into(folder),
+        lambda: adding.look_into(services, folder),
         lambda: open_session(folder, "onnx"),
     ):
         with pytest.raises(ModelFolderError) as caught:

@@ -18,10 +18,10 @@ from transformers.models.diffusion_gemma.generation_diffusion_gemma import (
 from inference.backends.base import DenoiseStep
 from inference.backends.fake import FakeBackend
 from inference.backends.fake_model import fake_config
-from inference.config import SamplerDefaults
 from inference.denoising.denoise import denoise_canvas
 from inference.denoising.sampler import Draws
 from inference.errors import GraphError
+from inference.model_config import SamplerDefaults
 from tests.inference.support import CancelAfter
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -23,7 +23,7 @@ from inference.events import (
     PromptEncoded,
     PromptMeasured,
 )
-from inference.host import link
+from inference.host import child
 from inference.host.client import ModelProcessClient, newest_drafts
 from tests.helpers.waiting import wait_until
 from tests.inference.support import ask, of_kind
@@ -263,7 +263,7 @@ def test_a_system_that_starts_no_process(start: Start, monkeypatch: pytest.Monke
     def refuse(self: Any) -> None:
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(type(link._SPAWN.Process()), "start", refuse)
+    monkeypatch.setattr(type(child._SPAWN.Process()), "start", refuse)
     events = list(start().generate(ask()))
     assert len(events) == 1
     assert "could not be started: Resource temporarily unavailable" in events[0].user_text

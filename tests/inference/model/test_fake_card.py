@@ -15,10 +15,11 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 
-from inference.config import ModelConfig, model_config_from_dicts
+from inference.config import model_config_from_dicts
 from inference.model.device_kv import DeviceKv
 from inference.model.device_pass import DevicePasses, ExpertsWay, Ways
 from inference.model.stack import DiffusionGemma
+from inference.model_config import ModelConfig
 from tests.helpers.published import published_config, published_generation_config
 
 ROOT = Path("model")

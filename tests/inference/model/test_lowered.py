@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.model.graphs import StackGraph
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import model_from_folder
+from inference.model_config import ModelConfig
 from tests.helpers.checkpoints import STARTER
 from tests.helpers.random_models import Setting, random_shape, save_with, transformers_model
 from trt_engines.selftest.check import TOLERANCES, _difference

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from inference.backends.torch_reference import TorchBackend
-from inference.config import ModelConfig
 from inference.model.experts import mix_exact
 from inference.model.stack import DiffusionGemma
+from inference.model_config import ModelConfig
 from inference.training.batches import BLOCK, Row, batches, corrupt, make_row
 from inference.training.corpus import load_intents
 from inference.training.forward import Batch, denoise_batch, encode_batch

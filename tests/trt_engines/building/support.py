@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.engines.choice import cuts, engine_limits
 from inference.engines.planning import model_shape
 from inference.engines.templates import templates_for
 from inference.graphs.shipped import configuration_fingerprint
+from inference.model_config import ModelConfig
 from trt_engines.building.builder import BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
 from trt_engines.planning.precision import PRECISIONS

@@ -12,10 +12,11 @@ import pytest
 from onnx import ModelProto, TensorProto
 from safetensors.numpy import load_file, save_file
 
-from inference.config import ModelConfig, model_config_from_dicts, model_config_from_folder
+from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.engines.planning import model_shape
 from inference.engines.templates import templates_for
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
+from inference.model_config import ModelConfig
 from tests.helpers.published import published_config, published_generation_config
 from tests.trt_engines.building.support import STARTER
 from trt_engines.errors import BindingError, WeightsError

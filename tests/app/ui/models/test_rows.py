@@ -54,7 +54,7 @@ def test_the_speed_of_the_line_is_not_guessed(models: ModelsWindow, library: Scr
 
 
 def test_two_sets_of_weights_in_a_folder_are_told(models: ModelsWindow, library: ScriptedLibrary) -> None:
-    note = weights_unread("model.safetensors", ["model-00001-of-00002.safetensors"])
+    note = weights_unread("model.safetensors", ["model-00001-of-00002.safetensors"], 1)
     library.show(library_of(dataclasses.replace(mine("m", ModelState.READY), note=note)))
     assert note in texts(models.list.rows["m"])
 

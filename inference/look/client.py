@@ -1,0 +1,79 @@
+"""`Looks`: what asks a look process. Importing it costs nothing: a window that looks at nothing starts no later."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from inference.look.asking import LookAsker
+    from inference.look.questions import LookQuestion
+
+A = TypeVar("A")
+
+
+class Looks:
+    """A look process, started at the first question, and anew after it was ended, for whatever reason.
+
+    Questions are answered one after the other. Any thread may ask.
+    """
+
+    def __init__(self, memory: int | None = None, seconds: float | None = None) -> None:
+        """Note the limits.
+
+        Args:
+            memory: Bytes that the process may have of its own; the usual ones if left out.
+            seconds: How long an answer may take; as long as the question says if left out.
+        """
+        self._memory = memory
+        self._seconds = seconds
+        self._asking: LookAsker | None = None
+        self._closed = False
+        self._state = threading.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """Id of the process; None if none runs."""
+        return self._asking.pid if self._asking is not None else None
+
+    def ask(self, question: LookQuestion[A], cancel: threading.Event | None = None) -> A:
+        """The answer to a question.
+
+        Raises:
+            LookStoppedError: `cancel` was set, or this was closed; the process is ended.
+            LookError: It took too long or too much memory, the process died, or the answer is larger than any may be.
+            InferenceError, EngineError: What the question says.
+        """
+        return self._begun().ask(question, cancel)
+
+    def follow(self, question: LookQuestion[A], cancel: threading.Event) -> Generator[A, None, None]:
+        """All answers to a question that takes long, from a process of its own.
+
+        It may take as long as it likes, and three quarters of the machine's memory. Ends without a last answer after a
+        cancel. Closing the generator ends the process, too.
+
+        Raises:
+            LookError: The process died, or the memory was not enough.
+            InferenceError, EngineError: What the question says.
+        """
+        return self._begun().follow(question, cancel)
+
+    def close(self) -> None:
+        """End the process; a question that waits for an answer ends with an error, and later ones do at once."""
+        with self._state:
+            self._closed = True
+            asking = self._asking
+        if asking is not None:
+            asking.close()
+
+    def _begun(self) -> LookAsker:
+        from inference.look.asking import LookAsker
+        from inference.look.limits import MEMORY
+
+        with self._state:
+            if self._asking is None:
+                self._asking = LookAsker(self._memory or MEMORY, self._seconds)
+                if self._closed:
+                    self._asking.close()
+            return self._asking

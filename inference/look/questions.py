@@ -1,0 +1,279 @@
+"""What can be asked of a look process, and what comes back: frozen, plain, bounded values.
+
+Nothing here reads anything: the window's process holds these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from inference.facts import FileNote, FolderFacts, MergeProgress
+from inference.model_config import ModelConfig
+
+if TYPE_CHECKING:
+    from inference.engines.choice import EngineChoice
+    from trt_engines.planning.planner import Refusal
+    from trt_engines.planning.probe import DetectedGpu
+
+A = TypeVar("A")
+USUAL_SECONDS, TEXTS_SECONDS, GRAPHS_SECONDS = 20.0, 60.0, 300.0
+
+
+class LookQuestion(Generic[A]):
+    """Something that is asked, and answered by an `A`."""
+
+    __slots__ = ()
+
+    @property
+    def seconds(self) -> float:
+        """How long the answer may take."""
+        return USUAL_SECONDS
+
+    @property
+    def subject(self) -> str:
+        """What is looked at, for sentences: a path, a repository."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, as a known error says it.
+
+    Attributes:
+        text: One sentence that says what happened.
+        hint: One sentence that says what to do, or an empty string.
+    """
+
+    text: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsNote:
+    """Which weights of a folder count, where that is not plain.
+
+    Attributes:
+        source: The file that decides.
+        unread: How many other weight files there are, which are not read.
+        names: Names of the first of them.
+        linked: Whether a file that counts is a symbolic link, which the processor's runtime does not follow.
+    """
+
+    source: str
+    unread: int
+    names: tuple[str, ...]
+    linked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLook:
+    """What a folder holds.
+
+    Attributes:
+        there: Whether there is a folder at all.
+        size: Bytes of the files in it, without those in folders below.
+        facts: What it is; None if it is nothing that can be used.
+        problem: Why it cannot; None if it can.
+        config: Its configuration; None if there is none, or it cannot be read.
+        weights: Which weights count; None if that cannot be told.
+        seen: Whether it could be looked at; False leaves nothing but the problem.
+    """
+
+    there: bool
+    size: int = 0
+    facts: FolderFacts | None = None
+    problem: Problem | None = None
+    config: ModelConfig | None = None
+    weights: WeightsNote | None = None
+    seen: bool = True
+
+    @property
+    def layout(self) -> str:
+        """How the weights are stored ("plain", "modelopt-nvfp4", ...)."""
+        return self.facts.layout if self.facts is not None else "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtFolder(LookQuestion[FolderLook]):
+    """What lies in a folder: a model, an adapter, or why neither.
+
+    Attributes:
+        folder: What is looked at.
+        texts: Whether tokenizer and template are tried, too, as opening does.
+    """
+
+    folder: Path
+    texts: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """More for a large vocabulary on a slow drive."""
+        return TEXTS_SECONDS if self.texts else USUAL_SECONDS
+
+    @property
+    def subject(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConfig(LookQuestion[ModelConfig]):
+    """The configuration of the checkpoint in a folder; raises ModelFolderError."""
+
+    folder: Path
+
+    @property
+    def subject(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class RepoConfig:
+    """What the configuration of a repository says.
+
+    Attributes:
+        config: The configuration; None if this program cannot run it.
+        problem: Why not.
+        damaged: Name of a file that is no JSON object; "" if there is none.
+        model_type: As it stands there; "" if it names none.
+        architecture: The first architecture, else the model type.
+        names_weights: Whether it names its weights itself.
+    """
+
+    config: ModelConfig | None
+    problem: Problem | None = None
+    damaged: str = ""
+    model_type: str = ""
+    architecture: str = ""
+    names_weights: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRepoConfig(LookQuestion[RepoConfig]):
+    """What config.json and generation_config.json of a repository say.
+
+    Attributes:
+        repo: Its name, for sentences.
+        config: Text of the one.
+        generation: Text of the other; None if there is none.
+    """
+
+    repo: str
+    config: str
+    generation: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """The repository."""
+        return self.repo
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterConfig:
+    """What adapter_config.json of a repository says.
+
+    Attributes:
+        base: The model it was made for; "" if it does not say.
+        damaged: Whether it is no JSON object.
+    """
+
+    base: str = ""
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAdapterConfig(LookQuestion[AdapterConfig]):
+    """What adapter_config.json of a repository says.
+
+    Attributes:
+        repo: Its name, for sentences.
+        config: Its text.
+    """
+
+    repo: str
+    config: str
+
+    @property
+    def subject(self) -> str:
+        """The repository."""
+        return self.repo
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyWeights(LookQuestion[str]):
+    """Hash by which engines know the weights in a folder; "" if they cannot be read."""
+
+    folder: Path
+
+    @property
+    def subject(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoices:
+    """What runs a model on a card, or why not, for each precision."""
+
+    found: tuple[EngineChoice | Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FlavourFacts:
+    """What decides of an installed TensorRT (`trt_engines.tensorrt.flavour`), without its module."""
+
+    name: str
+    version: str
+    streams_weights: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChooseEngines(LookQuestion[EngineChoices]):
+    """The engines that a model needs on a card (`inference.engines.choice.engine_choices`).
+
+    Raises ModelFolderError and GraphError. Attributes: as that function's arguments.
+    """
+
+    folder: Path
+    card: DetectedGpu
+    disk: int
+    flavour: FlavourFacts
+    cache: Path
+    context: int
+
+    @property
+    def seconds(self) -> float:
+        """Graphs may have to be made."""
+        return GRAPHS_SECONDS
+
+    @property
+    def subject(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(LookQuestion[MergeProgress | FileNote]):
+    """Merge an adapter into its base; answered by progress, the last of which holds the report.
+
+    Between two of these stand notes of files: each is taken before anything is written to the file.
+
+    Raises ModelFolderError.
+
+    Attributes:
+        base: The model's folder.
+        adapter: The adapter's folder.
+        folder: Where to: an empty folder, which is the asker's also if this does not come to its end.
+    """
+
+    base: Path
+    adapter: Path
+    folder: Path
+
+    @property
+    def subject(self) -> str:
+        """The adapter's folder."""
+        return str(self.adapter)
