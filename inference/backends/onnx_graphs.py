@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 from inference.checkpoint.tensors import check_plain
+from inference.config import model_config_from_folder
 from inference.errors import GraphError, ModelFolderError
 from inference.graphs.exporting import HINT, can_export
 from inference.graphs.made import is_ours, remember
 from inference.graphs.manifest import GraphManifest, Progress, fits, known_errors, read_manifest
-from inference.model_config import ModelConfig, model_config_from_folder
+from inference.model_config import ModelConfig
 from trt_engines.weights.index import TensorRecord, index_checkpoint
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Generator
 from contextlib import closing
@@ -19,13 +20,43 @@ def answered_here(looks: Looks, question: LookQuestion[A], cancel: threading.Eve
     return answer(question)
 
 
+class _GivenUp(Exception):  # noqa: N818 - nobody is told of it
+    """Nobody wants the rest."""
+
+
 def followed_here(looks: Looks, question: LookQuestion[A], cancel: threading.Event) -> Generator[A, None, None]:
-    """In the place of `Looks.follow`; notes come before the progress that they stand behind."""
-    told: list[Any] = []
-    with closing(answers(question, told.append)) as found:
-        for each in found:
+    """In the place of `Looks.follow`: in a thread that waits wherever the process would."""
+    given: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    wanted, given_up, end = threading.Semaphore(0), threading.Event(), object()
+
+    def send(value: Any) -> None:
+        given.put(value)
+        wanted.acquire()
+        if given_up.is_set():
+            raise _GivenUp
+
+    def run() -> None:
+        try:
+            with closing(answers(question, send)) as found:
+                for each in found:
+                    send(each)
+        except _GivenUp:
+            pass
+        except BaseException as exc:
+            given.put(exc)
+        given.put(end)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        while (value := given.get()) is not end:
+            if isinstance(value, BaseException):
+                raise value
             if cancel.is_set():
                 return
-            yield from told
-            told.clear()
-            yield each
+            yield value
+            wanted.release()
+    finally:
+        given_up.set()
+        wanted.release()
+        thread.join()

@@ -128,4 +128,4 @@ def test_a_repository_of_an_odd_kind(text: str) -> None:
 
 
 def test_a_question_with_one_answer_has_one(model: Path) -> None:
-    assert list(answers(ReadConfig(model))) == [answer(ReadConfig(model))]
+    assert list(answers(ReadConfig(model), print)) == [answer(ReadConfig(model))]

@@ -16,8 +16,9 @@ import numpy as np
 import psutil
 import pytest
 
+from inference.checkpoint.adapters import MERGED
 from inference.errors import LookError, LookStoppedError, ModelFolderError
-from inference.facts import MergeProgress
+from inference.facts import FileNote
 from inference.look import asking, link
 from inference.look.answer import answer
 from inference.look.client import Looks
@@ -34,6 +35,7 @@ from inference.model_config import ModelConfig
 from tests.helpers.adapters import OUTPUT, QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
+from trt_engines.errors import DewpointError
 
 STARTER = Path(__file__).parents[3] / "resources" / "starter"
 ROOT = Path(__file__).parents[3]
@@ -316,38 +318,48 @@ def test_it_does_not_outlive_the_program(then: str) -> None:
 def merge(tmp_path: Path) -> Merge:
     base = write_model(tmp_path / "base", random_tensors(tiny_config(), dtype=np.float32), tiny_config())
     adapter = write_adapter(tmp_path / "small", factors(QUERY, 16, 16) | factors(OUTPUT, 16, 32, seed=1))
+    (tmp_path / "merged").mkdir()
     return Merge(base, adapter, tmp_path / "merged")
 
 
-def test_a_merge_is_followed_to_its_end(looks: Looks, merge: Merge) -> None:
-    steps = list(looks.follow(merge, threading.Event()))
-    assert all(isinstance(step, MergeProgress) for step in steps)
-    assert steps[-1].fraction == 1.0
-    assert steps[-1].report is not None
-    assert looks.ask(LookAtFolder(merge.target)).problem is None
+def test_a_merge_is_followed_to_its_end_and_tells_of_each_file_before_it_holds_anything(
+    looks: Looks, merge: Merge
+) -> None:
+    last, made = None, []
+    for step in looks.follow(merge, threading.Event()):
+        if isinstance(step, FileNote):
+            if step.what == "made":
+                assert step.path.stat().st_size == 0
+                made.append(step.path.name)
+        else:
+            last = step
+    assert last is not None
+    assert last.fraction == 1.0
+    assert last.report is not None
+    assert MERGED in made
+    assert looks.ask(LookAtFolder(merge.folder)).problem is None
 
 
-def test_a_merge_that_is_cancelled_leaves_nothing(looks: Looks, merge: Merge) -> None:
+def test_a_merge_that_is_cancelled_goes_no_further(looks: Looks, merge: Merge) -> None:
     cancel = threading.Event()
     steps = []
     for step in looks.follow(merge, cancel):
         steps.append(step)
         cancel.set()
     assert len(steps) == 1
-    assert not merge.target.exists()
+    assert not (merge.folder / MERGED).exists()
 
 
-def test_a_merge_whose_reader_goes_away_leaves_nothing(looks: Looks, merge: Merge) -> None:
+def test_a_merge_whose_reader_goes_away_goes_no_further(looks: Looks, merge: Merge) -> None:
     steps = looks.follow(merge, threading.Event())
     next(steps)
     steps.close()
-    assert not merge.target.exists()
-    assert not list(merge.target.parent.glob(".*"))
+    assert not (merge.folder / MERGED).exists()
 
 
 def test_a_merge_that_cannot_be_says_why(looks: Looks, merge: Merge) -> None:
-    merge.target.mkdir()
-    with pytest.raises(ModelFolderError, match="is there already"):
+    (merge.adapter / "adapter_config.json").unlink()
+    with pytest.raises(DewpointError, match="holds no adapter_config"):
         list(looks.follow(merge, threading.Event()))
 
 
