@@ -18,10 +18,10 @@ from pathlib import Path
 
 from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import weights_errors
-from inference.config import read_object
+from inference.config import read_object, unreadable
 from inference.errors import ModelFolderError
 from inference.text.tokenizer import tokenizer_from_folder
-from trt_engines.files import free_bytes, read_json, sync_file, write_whole
+from trt_engines.files import free_bytes, read_json, read_regular, sync_file, write_whole
 from trt_engines.weights.index import INDEX, TensorRecord, shared_name
 from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
 from trt_engines.weights.lora_math import merged_pieces
@@ -41,6 +41,7 @@ _BASE_FILES = (
     "hf_quant_config.json", _TEMPLATE, *_TOKENIZER_FILES,
 )  # fmt: skip
 _LEGAL = ("LICENSE*", "NOTICE*", "USE_POLICY*")
+_LARGEST_TEXT, _LARGEST_LEGAL, _MOST_LEGAL = 128 << 20, 4 << 20, 20  # bytes of a file, and files
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -288,26 +289,36 @@ def copy_texts(base: Path, adapter: Path, folder: Path) -> None:
 
     Raises:
         OSError: The disk is full or broken.
+        ModelFolderError: A file is none, or too large.
     """
     for name in _BASE_FILES:
         if (base / name).is_file():
-            shutil.copyfile(base / name, folder / name)
+            _copy(base / name, folder / name)
     for pattern in _LEGAL:
-        for file in base.glob(pattern):
+        for file in sorted(base.glob(pattern))[:_MOST_LEGAL]:
             if file.is_file():
-                shutil.copyfile(file, folder / file.name)
+                _copy(file, folder / file.name, _LARGEST_LEGAL)
     if (adapter / "tokenizer.json").is_file():
         for name in _TOKENIZER_FILES:
             (folder / name).unlink(missing_ok=True)
             if (adapter / name).is_file():
-                shutil.copyfile(adapter / name, folder / name)
+                _copy(adapter / name, folder / name)
             elif name == "tokenizer_config.json" and (base / name).is_file():
-                shutil.copyfile(base / name, folder / name)
+                _copy(base / name, folder / name)
     if (adapter / _TEMPLATE).is_file():
-        shutil.copyfile(adapter / _TEMPLATE, folder / _TEMPLATE)
+        _copy(adapter / _TEMPLATE, folder / _TEMPLATE)
     elif _has_template(adapter / "tokenizer_config.json"):
         (folder / _TEMPLATE).unlink(missing_ok=True)
-        shutil.copyfile(adapter / "tokenizer_config.json", folder / "tokenizer_config.json")
+        _copy(adapter / "tokenizer_config.json", folder / "tokenizer_config.json")
+
+
+def _copy(file: Path, target: Path, most: int = _LARGEST_TEXT) -> None:
+    """A file of a folder that anybody may have written."""
+    try:
+        data = read_regular(file, most)
+    except OSError as exc:
+        raise unreadable(file, exc) from exc
+    target.write_bytes(data)
 
 
 def _has_template(file: Path) -> bool:

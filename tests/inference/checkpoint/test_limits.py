@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
@@ -296,3 +297,28 @@ def test_a_folder_of_the_cache_without_snapshots(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "snapshots").write_text("")
     assert refused(folder)
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "preprocessor_config.json"])
+def test_texts_of_any_size_are_not_copied_into_a_merged_model(tmp_path: Path, name: str) -> None:
+    base = write_model(tmp_path / "base", random_tensors(small_config()))
+    with (base / name).open("wb") as stream:
+        stream.truncate(10 << 30)
+    adapter = write_adapter(tmp_path / "adapter", factors(QUERY, 64, 64))
+    with pytest.raises(ModelFolderError, match=f"{name} cannot be read: it has more than"):
+        list(merge_adapter(base, adapter, tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", SMALL[1:6])
+def test_drives_that_answer_with_errors(model: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """EIO, ESTALE, EACCES of one file, wherever the system is asked for it."""
+    stat = Path.stat
+
+    def broken(self: Path, **options: Any) -> os.stat_result:
+        if self.name == name:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self))
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", broken)
+    assert os.strerror(errno.EIO) in refused(model)
