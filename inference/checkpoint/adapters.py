@@ -21,7 +21,7 @@ from inference.checkpoint.tensors import weights_errors
 from inference.config import read_object, unreadable
 from inference.errors import ModelFolderError
 from inference.text.tokenizer import tokenizer_from_folder
-from trt_engines.files import free_bytes, read_json, read_regular, sync_file, write_whole
+from trt_engines.files import free_bytes, is_readable_file, read_json, read_regular, sync_file, write_whole
 from trt_engines.weights.index import INDEX, TensorRecord, shared_name
 from trt_engines.weights.lora import ADAPTER, Adapter, read_adapter
 from trt_engines.weights.lora_math import merged_pieces
@@ -102,7 +102,7 @@ def merge_adapter(base: Path, adapter: Path, target: Path) -> Generator[MergePro
     if target.exists():
         raise ModelFolderError(f"{target} is there already.", "Choose another name, or remove that folder first.")
     config = checked_model(base).config
-    tokenizer_from_folder(adapter if (adapter / "tokenizer.json").is_file() else base, config)
+    tokenizer_from_folder(adapter if is_readable_file(adapter / "tokenizer.json") else base, config)
     with weights_errors():
         source = WeightSource.open(base)
         read = read_adapter(adapter, source)
@@ -292,20 +292,20 @@ def copy_texts(base: Path, adapter: Path, folder: Path) -> None:
         ModelFolderError: A file is none, or too large.
     """
     for name in _BASE_FILES:
-        if (base / name).is_file():
+        if is_readable_file(base / name):
             _copy(base / name, folder / name)
     for pattern in _LEGAL:
         for file in sorted(base.glob(pattern))[:_MOST_LEGAL]:
-            if file.is_file():
+            if is_readable_file(file):
                 _copy(file, folder / file.name, _LARGEST_LEGAL)
-    if (adapter / "tokenizer.json").is_file():
+    if is_readable_file(adapter / "tokenizer.json"):
         for name in _TOKENIZER_FILES:
             (folder / name).unlink(missing_ok=True)
-            if (adapter / name).is_file():
+            if is_readable_file(adapter / name):
                 _copy(adapter / name, folder / name)
-            elif name == "tokenizer_config.json" and (base / name).is_file():
+            elif name == "tokenizer_config.json" and is_readable_file(base / name):
                 _copy(base / name, folder / name)
-    if (adapter / _TEMPLATE).is_file():
+    if is_readable_file(adapter / _TEMPLATE):
         _copy(adapter / _TEMPLATE, folder / _TEMPLATE)
     elif _has_template(adapter / "tokenizer_config.json"):
         (folder / _TEMPLATE).unlink(missing_ok=True)

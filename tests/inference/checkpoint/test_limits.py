@@ -322,3 +322,27 @@ def test_drives_that_answer_with_errors(model: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(Path, "stat", broken)
     assert os.strerror(errno.EIO) in refused(model)
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "LICENSE"])
+def test_drives_that_answer_with_errors_of_an_adapter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    base = write_model(tmp_path / "base", random_tensors(small_config()))
+    adapter = write_adapter(tmp_path / "adapter", factors(QUERY, 64, 64))
+    stat = Path.stat
+
+    def broken(self: Path, **options: Any) -> os.stat_result:
+        if self.name == name and self.parent == adapter:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(self))
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", broken)
+    try:
+        inspect_folder(adapter)
+        list(merge_adapter(base, adapter, tmp_path / "out"))
+    except ModelFolderError as exc:
+        sentence = exc.user_text
+    else:
+        sentence = ""
+    assert bool(sentence) == name.startswith("adapter_"), "what is no part of an adapter is not missed"
