@@ -16,7 +16,7 @@ from typing import Any
 
 from inference.errors import ModelFolderError
 from inference.model_config import LayerSpec, ModelConfig, SamplerDefaults
-from trt_engines.files import read_json
+from trt_engines.files import read_json, there
 
 # Far beyond any model: what is larger is a slip or a trap, and would be computed with for ever, or fill the memory.
 _LARGEST = 1e9
@@ -41,16 +41,13 @@ def model_config_from_folder(folder: Path) -> ModelConfig:
         ModelFolderError: The folder or a file is missing, is not JSON, names another architecture, or holds a
             missing, wrong or contradictory value.
     """
-    generation_file = folder / "generation_config.json"
     try:
-        if not folder.is_dir():
-            text = f"There is no model folder at {folder}."
-            raise ModelFolderError(text, "Choose the folder that holds config.json.")
-        generation_there = generation_file.exists()
+        is_folder = folder.is_dir()
     except OSError as exc:
         raise unreadable(folder, exc) from exc
-    config = read_object(folder / "config.json")
-    generation = read_object(generation_file) if generation_there else {}
+    if not is_folder:
+        raise ModelFolderError(f"There is no model folder at {folder}.", "Choose the folder that holds config.json.")
+    config, generation = read_object(folder / "config.json"), optional_object(folder / "generation_config.json")
     return model_config_from_dicts(config, generation, folder)
 
 
@@ -243,6 +240,19 @@ def read_object(file: Path, most: int = LARGEST_CONFIG) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelFolderError(f"{file} is damaged: it holds no JSON object.", "Download this file again.")
     return value
+
+
+def optional_object(file: Path, most: int = LARGEST_CONFIG) -> dict[str, Any]:
+    """As `read_object`, but nothing if there is no such file.
+
+    Raises:
+        ModelFolderError: It is there and cannot be read, or is damaged.
+    """
+    try:
+        found = there(file)
+    except OSError as exc:
+        raise unreadable(file, exc) from exc
+    return read_object(file, most) if found else {}
 
 
 def unreadable(file: Path, error: OSError) -> ModelFolderError:

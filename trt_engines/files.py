@@ -144,6 +144,14 @@ def there(file: Path) -> bool:
         raise
 
 
+def is_readable_file(file: Path) -> bool:
+    """Whether a regular file is there, as far as the system says: a drive that answers with an error has none."""
+    try:
+        return file.is_file()
+    except OSError:
+        return False
+
+
 def parse_json(data: bytes | str, unique: bool = False) -> Any:
     """The value in JSON text that anybody may have written.
 

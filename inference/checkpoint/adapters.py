@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from pathlib import Path
 
 from inference.checkpoint.folder import checked_model, inspect_folder
 from inference.checkpoint.tensors import weights_errors
-from inference.config import read_object
+from inference.config import read_object, unreadable
 from inference.errors import ModelFolderError
 from inference.facts import MergeProgress, MergeReport
 from inference.text.tokenizer import tokenizer_from_folder
-from trt_engines.files import FileNotes, free_bytes, read_json, sync_file, write_whole
+from trt_engines.files import FileNotes, free_bytes, is_readable_file, read_json, read_regular, sync_file, write_whole
 from trt_engines.held import remove_below
 from trt_engines.weight_names import INDEX
 from trt_engines.weights.index import TensorRecord, shared_name
@@ -45,6 +44,7 @@ _BASE_FILES = (
     "hf_quant_config.json", _TEMPLATE, *_TOKENIZER_FILES,
 )  # fmt: skip
 _LEGAL = ("LICENSE*", "NOTICE*", "USE_POLICY*")
+_LARGEST_TEXT, _LARGEST_LEGAL, _MOST_LEGAL = 128 << 20, 4 << 20, 20  # bytes of a file, and files
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -110,7 +110,7 @@ def merged_into(
 
 def _checked(base: Path, adapter: Path) -> tuple[WeightSource, Adapter]:
     config = checked_model(base).config
-    tokenizer_from_folder(adapter if (adapter / "tokenizer.json").is_file() else base, config)
+    tokenizer_from_folder(adapter if is_readable_file(adapter / "tokenizer.json") else base, config)
     with weights_errors():
         source = WeightSource.open(base)
         return source, read_adapter(adapter, source)
@@ -314,24 +314,37 @@ def copy_texts(base: Path, adapter: Path, folder: Path, notes: FileNotes | None 
 
     Raises:
         OSError: The disk is full or broken.
+        ModelFolderError: A file is none, or too large.
     """
-    sources = {name: base / name for name in _BASE_FILES if (base / name).is_file()}
-    sources |= {file.name: file for pattern in _LEGAL for file in base.glob(pattern) if file.is_file()}
-    if (adapter / "tokenizer.json").is_file():
+    sources = {name: (base / name, _LARGEST_TEXT) for name in _BASE_FILES if is_readable_file(base / name)}
+    for pattern in _LEGAL:
+        for file in sorted(base.glob(pattern))[:_MOST_LEGAL]:
+            if is_readable_file(file):
+                sources[file.name] = file, _LARGEST_LEGAL
+    if is_readable_file(adapter / "tokenizer.json"):
         for name in _TOKENIZER_FILES:
             kept = sources.pop(name, None)
-            if (adapter / name).is_file():
-                sources[name] = adapter / name
+            if is_readable_file(adapter / name):
+                sources[name] = adapter / name, _LARGEST_TEXT
             elif name == "tokenizer_config.json" and kept is not None:
                 sources[name] = kept
-    if (adapter / _TEMPLATE).is_file():
-        sources[_TEMPLATE] = adapter / _TEMPLATE
+    if is_readable_file(adapter / _TEMPLATE):
+        sources[_TEMPLATE] = adapter / _TEMPLATE, _LARGEST_TEXT
     elif _has_template(adapter / "tokenizer_config.json"):
         sources.pop(_TEMPLATE, None)
-        sources["tokenizer_config.json"] = adapter / "tokenizer_config.json"
-    for name, file in sources.items():
-        _make(folder / name, notes)
-        shutil.copyfile(file, folder / name)
+        sources["tokenizer_config.json"] = adapter / "tokenizer_config.json", _LARGEST_TEXT
+    for name, (file, most) in sources.items():
+        _copy(file, folder / name, most, notes)
+
+
+def _copy(file: Path, target: Path, most: int, notes: FileNotes | None) -> None:
+    """A file of a folder that anybody may have written."""
+    try:
+        data = read_regular(file, most)
+    except OSError as exc:
+        raise unreadable(file, exc) from exc
+    _make(target, notes)
+    target.write_bytes(data)
 
 
 def _has_template(file: Path) -> bool:

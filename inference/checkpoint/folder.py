@@ -29,7 +29,7 @@ from inference.model_config import ModelConfig
 from inference.paths import refuse_undecodable
 from inference.text.chat_template import template_from_folder, tried_template
 from inference.text.tokenizer import tokenizer_from_folder
-from trt_engines.files import open_regular
+from trt_engines.files import is_readable_file, open_regular
 from trt_engines.weights.index import EMBEDDING, TensorRecord, index_checkpoint, index_file_tensors, second_copies
 from trt_engines.weights.layout import Layout, layout_of
 
@@ -140,8 +140,10 @@ def _adapter(folder: Path) -> FolderFacts:
     refuse_pointers(folder)
     config = read_object(folder / ADAPTER_CONFIG)
     weights = folder / ADAPTER_WEIGHTS
-    if not weights.is_file():
-        other = " (only adapter_model.bin, which is not opened)" if (folder / "adapter_model.bin").is_file() else ""
+    if not is_readable_file(weights):
+        other = (
+            " (only adapter_model.bin, which is not opened)" if is_readable_file(folder / "adapter_model.bin") else ""
+        )
         raise ModelFolderError(f"{folder} holds no {ADAPTER_WEIGHTS}{other}.", "Save the adapter as safetensors.")
     with weights_errors():
         records = index_file_tensors(weights)

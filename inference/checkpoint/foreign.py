@@ -9,6 +9,7 @@ from typing import Any
 from inference.config import read_object
 from inference.errors import ModelFolderError
 from inference.paths import refuse_undecodable
+from trt_engines.files import is_readable_file
 
 ARCHITECTURE = "DiffusionGemmaForBlockDiffusion"
 MODEL_TYPE = "diffusion_gemma"
@@ -54,7 +55,7 @@ def is_adapter(folder: Path) -> bool:
         )
         raise ModelFolderError(text, "Choose the folder that holds config.json.") from exc
     weights = any(not file.name.startswith("adapter_") for file in folder.glob("*.safetensors"))
-    return not (weights and (folder / "config.json").is_file())
+    return not (weights and is_readable_file(folder / "config.json"))
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -108,7 +109,7 @@ def _inside(folder: Path) -> list[str]:
 
 
 def _names(folder: Path) -> list[str]:
-    if folder.is_file():
+    if is_readable_file(folder):
         _refuse_files(folder.parent, [folder.name])
         raise ModelFolderError(f"{folder} is a file, not a model's folder.", "Choose the folder that holds it.")
     if not folder.is_dir():

@@ -13,13 +13,13 @@ import jinja2
 import jinja2.exceptions
 import jinja2.nodes
 
-from inference.config import LARGEST_TOKENS, read_object, unreadable
+from inference.config import LARGEST_TOKENS, optional_object, unreadable
 from inference.errors import ModelFolderError
 from inference.params import ChatTurn
 from inference.text.special_tokens import CONFIG, special_tokens
 from inference.text.template_limits import TemplateLimitError
 from inference.text.template_sandbox import TemplateEnvironment
-from trt_engines.files import read_regular, there
+from trt_engines.files import read_regular
 
 FILE = "chat_template.jinja"
 _QUESTION = "dewpoint"
@@ -118,7 +118,7 @@ def template_from_folder(folder: Path) -> ChatTemplate:
         raise unreadable(file, exc) from exc
     except UnicodeDecodeError as exc:
         raise ModelFolderError(f"{file} cannot be read: it is no text in UTF-8.", "Download this file again.") from exc
-    config = read_object(folder / CONFIG, LARGEST_TOKENS) if there(folder / CONFIG) else {}
+    config = optional_object(folder / CONFIG, LARGEST_TOKENS)
     return ChatTemplate(_filled(_configured_template(config.get("chat_template"), folder), folder), special)
 
 

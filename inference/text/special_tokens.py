@@ -14,10 +14,9 @@ from typing import Any
 
 import tokenizers
 
-from inference.config import LARGEST_TOKENS, read_object
+from inference.config import LARGEST_TOKENS, optional_object
 from inference.errors import ModelFolderError
 from inference.text.surrogates import storable
-from trt_engines.files import there
 
 CONFIG, MAP, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 # What GemmaTokenizer of transformers calls its tokens where no file says otherwise; a checkpoint of this kind whose
@@ -131,4 +130,4 @@ def _class(config: Mapping[str, Any], folder: Path) -> str:
 
 
 def _object(file: Path) -> dict[str, Any]:
-    return read_object(file, LARGEST_TOKENS) if there(file) else {}
+    return optional_object(file, LARGEST_TOKENS)

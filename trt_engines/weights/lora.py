@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from trt_engines.errors import WeightsError
+from trt_engines.files import is_readable_file
 from trt_engines.weights.index import EMBEDDING, HEAD, canonical_name, index_file_tensors, shared_name
 from trt_engines.weights.layout import FLOAT_TYPES
 from trt_engines.weights.lora_config import LoraConfig, lora_config
@@ -62,8 +63,8 @@ def read_adapter(folder: Path, base: WeightSource) -> Adapter:
     """
     config = lora_config(folder)
     weights = folder / ADAPTER
-    if not weights.is_file():
-        old = " (only adapter_model.bin, which is not opened)" if (folder / "adapter_model.bin").is_file() else ""
+    if not is_readable_file(weights):
+        old = " (only adapter_model.bin, which is not opened)" if is_readable_file(folder / "adapter_model.bin") else ""
         raise WeightsError(f"{folder} holds no {ADAPTER}{old}.", "Save the adapter as safetensors.")
     source = WeightSource(folder, index_file_tensors(weights), "plain")
     factors, replaced = _parsed(source)

@@ -96,9 +96,7 @@ def merged_pieces(stored: NDArray[Any], change: Change, name: str) -> Iterator[N
     if start.dtype not in FLOATS:
         raise WeightsError(f"The adapter's {name} is {start.dtype}, not BF16, F16 or F32.", "Choose another adapter.")
     stack = start.reshape(-1, *start.shape[-2:]) if start.ndim > 1 else start.reshape(1, 1, -1)
-    if 0 in stack.shape:
-        raise WeightsError(f"The adapter's {name} holds no numbers.", "Choose another adapter.")
-    step = max(1, PIECE // stack.shape[2])
+    step = max(1, PIECE // max(1, stack.shape[2]))
     largest = float(ml_dtypes.finfo(stored.dtype).max)  # type: ignore[no-untyped-call]
     for expert in range(stack.shape[0]):
         for first in range(0, stack.shape[1], step):

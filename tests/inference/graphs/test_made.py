@@ -99,14 +99,10 @@ def test_the_starters_graphs_ship_with_us_wherever_it_lies(tmp_path: Path) -> No
 
 def test_a_manifest_of_any_kind_is_no_error(strangers: Path) -> None:
     good = json.loads((strangers / MANIFEST).read_text())
-    for change in (
-        {"files": []},
-        {"files": None},
-        {"segments": [[1e999, 2]]},
-        {"segments": 3},
-        {"version": {}},
-        {"x": 1},
-    ):
+    changes: list[dict[str, object]] = [
+        {"files": []}, {"files": None}, {"segments": [[1e999, 2]]}, {"segments": 3}, {"version": {}}, {"x": 1},
+    ]  # fmt: skip
+    for change in changes:
         (strangers / MANIFEST).write_text(json.dumps(good | change))
         assert not _usable(strangers)
     for text in ("[]", "3", "[" * 5000, "9" * 5000):
