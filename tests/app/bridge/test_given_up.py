@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from app.bridge import background
 from app.bridge.background import BackgroundThread, Task
-from tests.helpers.waiting import WAIT_SECONDS, wait_until
+from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 HANGS = """
@@ -49,7 +49,7 @@ def test_nobody_waits_for_it_twice(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 
     thread = BackgroundThread("looks")
     thread.do(Task(1, hang, threading.Event()))
-    qtbot.waitUntil(begun.is_set)
+    qtbot.waitUntil(begun.is_set, timeout=WAIT_MS)
     thread.close()
     assert not thread.end(0.01)
     assert not thread.end(WAIT_SECONDS), "at once"
