@@ -25,7 +25,7 @@ LOOK_SECONDS = 0.02  # between two looks at the wish to stop
 T = TypeVar("T")
 
 
-class Question:
+class Inquiry:
     """What is asked at this moment by one thread.
 
     Attributes:
@@ -65,7 +65,7 @@ class Question:
 
 
 # Of the thread that asks: `huggingface_hub` has one client for all threads and knows nothing of questions.
-current: ContextVar[Question | None] = ContextVar("question", default=None)
+current: ContextVar[Inquiry | None] = ContextVar("question", default=None)
 
 
 def asked(limit: Limit, address: str, cancel: threading.Event | None, ask: Callable[[], T]) -> T:
@@ -82,7 +82,7 @@ def asked(limit: Limit, address: str, cancel: threading.Event | None, ask: Calla
         AnswerError: The time is over, or more came than the limit allows.
         Exception: What `ask` raises.
     """
-    question = Question(limit, address)
+    question = Inquiry(limit, address)
     answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def run() -> None:
