@@ -16,6 +16,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from app import __version__
+from app.base.errors import KnownAppError
 from app.base.files import sync_folder
 from app.base.log import get_logger
 from app.library.ledger import FolderOwner
@@ -122,11 +123,13 @@ class UpdateService:
 
     def tidy(self) -> None:
         """Delete packages that are of no use any more: of this version and of earlier ones."""
-        for folder in self._services.ledger.folders():
-            name = folder.name
-            if folder.parent == self.folder and is_version(name) and numbers(name) <= numbers(self._version):
-                self._remove(folder)
-        with contextlib.suppress(OSError):
+        if not self.folder.is_dir():
+            return
+        with contextlib.suppress(OSError, KnownAppError):  # the next start tries again
+            for folder in self._services.ledger.folders():
+                name = folder.name
+                if folder.parent == self.folder and is_version(name) and numbers(name) <= numbers(self._version):
+                    self._remove(folder)
             self.folder.rmdir()  # if nothing is left
 
     def _remove(self, folder: Path) -> None:
