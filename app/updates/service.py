@@ -134,7 +134,7 @@ class UpdateService:
 
     def _remove(self, folder: Path) -> None:
         """Delete what was fetched into a folder, as far as it is ours; what cannot be deleted stays."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, KnownAppError):
             self._services.ledger.remove(self._services.ledger.holding(folder))
 
     def _path(self, release: Release, name: str) -> Path:
