@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import __version__
+from app.base.errors import KnownAppError
 from app.base.files import sync_folder
 from app.base.log import get_logger
 from app.library.ledger import FolderOwner
@@ -131,16 +132,18 @@ class UpdateService:
 
     def tidy(self) -> None:
         """Delete packages that are of no use any more: of this version and of earlier ones."""
-        for folder in self._services.ledger.folders():
-            name = folder.name
-            if folder.parent == self.folder and is_version(name) and numbers(name) <= numbers(self._version):
-                self._remove(folder)
-        with contextlib.suppress(OSError):
+        if not self.folder.is_dir():
+            return
+        with contextlib.suppress(OSError, KnownAppError):  # the next start tries again
+            for folder in self._services.ledger.folders():
+                name = folder.name
+                if folder.parent == self.folder and is_version(name) and numbers(name) <= numbers(self._version):
+                    self._remove(folder)
             self.folder.rmdir()  # if nothing is left
 
     def _remove(self, folder: Path) -> None:
         """Delete what was fetched into a folder, as far as it is ours; what cannot be deleted stays."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, KnownAppError):
             self._services.ledger.remove(self._services.ledger.holding(folder))
 
     def _path(self, release: Release, name: str) -> Path:

@@ -8,6 +8,8 @@ from pytestqt.qtbot import QtBot
 from app.base.paths import AppPaths
 from app.bridge.preferences import Preferences
 from app.bridge.updates import Updates
+from app.library.ledger import FolderOwner
+from app.library.services import LibraryServices
 from app.updates.service import UpdateService
 from tests.app.bridge.updates.conftest import DEB, Listener, State, reach
 from tests.helpers.release_server import ReleaseServer
@@ -174,8 +176,13 @@ def test_a_package_that_was_changed_is_fetched_again(qtbot: QtBot, updates: Upda
 
 def test_old_packages_are_deleted_at_the_start(qtbot: QtBot, updates: Updates, paths: AppPaths) -> None:
     old = paths.updates / "0.0.1"
-    old.mkdir(parents=True)
-    (old / "dewpoint_0.0.1_amd64.deb").write_bytes(DEB)
+    package = old / "dewpoint_0.0.1_amd64.deb"
+    paths.updates.mkdir(parents=True)
+    ledger = LibraryServices.open(paths).ledger
+    ledger.new_folder(old)
+    package.touch()
+    FolderOwner(ledger, old).made(package)
+    package.write_bytes(DEB)
     updates.start()
     qtbot.waitUntil(lambda: not paths.updates.exists(), timeout=WAIT_MS)
     updates.ask()
