@@ -31,7 +31,9 @@ from app.ui.widgets.theme import Theme, ThemeManager
 from inference.events import DraftUpdated
 
 COLUMN_WIDTH = 860
-PAGE, PAGE_CHARACTERS = 30, 60_000  # messages that are made into widgets at once, or so much text of them
+PAGE, PAGE_CHARACTERS = 30, 60_000  # messages that are made into widgets unasked, or so much text of them
+AT_ONCE = 8  # of them, the newest; the others follow in later turns
+_MESSAGE_UNITS = 25.0
 _NEAR_BOTTOM = 32
 _NEAR_TOP = 60
 SETTLE_MS = 150
@@ -85,7 +87,7 @@ class ChatView(QScrollArea):
         self._themes = themes
         self._calm, self._reduce_motion = calm, reduce_motion
         self._messages: tuple[Message, ...] = ()
-        self._first = 0
+        self._first = self._unasked = 0
         self._items: list[UserMessage | AnswerView] = []
         self._stick, self._at_bottom = True, True
         self._from_bottom, self._moving = -1, False
@@ -127,15 +129,17 @@ class ChatView(QScrollArea):
         kept, self._kept = self._kept, None
         self._clear()
         self._messages = messages
-        self._first = page_start(messages, len(messages))
+        self._unasked = page_start(messages, len(messages))
+        self._first = max(self._unasked, len(messages) - AT_ONCE)
         if kept is not None:
             self._first = min(self._first, kept.first)
         with turns().last_first():
             for message in messages[self._first :]:
                 self._append(message)
         self._mark_last()
-        self._earlier.setVisible(self._first > 0)
+        self._earlier.setVisible(self._unasked > 0)
         self._hold_height(0)
+        turns().begin(self, self._add_unasked, "page")
         if kept is not None and kept.number < len(messages):
             self._show_kept(kept)
             self.setUpdatesEnabled(True)
@@ -256,9 +260,23 @@ class ChatView(QScrollArea):
         if value < _NEAR_TOP and self._first > 0 and self._from_bottom < 0 and self.verticalScrollBar().maximum() > 0:
             self.on_earlier_wanted()
 
+    def _add_unasked(self) -> float:
+        """One more message of the page, above the others; what is in view stays where it is."""
+        if self._first <= self._unasked or not self._items:
+            return 0.0
+        if not self._stick and self._kept is None:
+            bar = self.verticalScrollBar()
+            self._from_bottom = bar.maximum() - bar.value()
+            self._settling.start()
+        self._first -= 1
+        item = self._make(self._messages[self._first])
+        self._items.insert(0, item)
+        self._column.insertWidget(1, item)
+        return _MESSAGE_UNITS
+
     def on_earlier_wanted(self) -> None:
         """Make one more page of earlier messages; what is in view stays where it is."""
-        if self._first == 0:
+        if self._first == 0 or self._first > self._unasked:  # or they are coming
             return
         bar = self.verticalScrollBar()
         self._from_bottom = bar.maximum() - bar.value()
@@ -268,7 +286,7 @@ class ChatView(QScrollArea):
                 item = self._make(message)
                 self._items.insert(at, item)
                 self._column.insertWidget(at + 1, item)
-        self._first = start
+        self._first = self._unasked = start
         self._earlier.setVisible(start > 0)
         self._settling.start()
 
