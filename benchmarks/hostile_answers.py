@@ -144,7 +144,7 @@ def main() -> int:
     milliseconds(lambda: view.show_messages((message("a $x$ `b`\n\n```py\nx\n```"),)))  # what is imported once
     slow = 0
     print(f"{'answer':<32}{'characters':>12}{'at once':>9}{'longest':>9}{'all':>8}  ms")
-    chats = {name: (message(source),) for name, source in ANSWERS.items()}
+    chats: dict[str, tuple[Message, ...]] = {name: (message(source),) for name, source in ANSWERS.items()}
     ordinary = ANSWERS["an ordinary answer of 40 kB"]
     for name, body in {"30 answers": ordinary[:3_000], "30 long answers": ordinary}.items():
         chats[name] = tuple(message(f"{at}\n\n{body}", number=at) for at in range(30))

@@ -127,14 +127,16 @@ class ChatView(QScrollArea):
         """Show another chat, or this one anew."""
         self.setUpdatesEnabled(False)
         kept, self._kept = self._kept, None
-        self._clear()
+        same = kept.number if kept is not None and messages[: kept.number] == self._messages[: kept.number] else 0
+        self._clear(same - self._first if same else 0)
         self._messages = messages
-        self._unasked = page_start(messages, len(messages))
-        self._first = max(self._unasked, len(messages) - AT_ONCE)
-        if kept is not None:
-            self._first = min(self._first, kept.first)
+        if not same:
+            self._unasked = page_start(messages, len(messages))
+            self._first = max(self._unasked, len(messages) - AT_ONCE)
+            if kept is not None:
+                self._first = min(self._first, kept.first)
         with turns().last_first():
-            for message in messages[self._first :]:
+            for message in messages[self._first + len(self._items) :]:
                 self._append(message)
         self._mark_last()
         self._earlier.setVisible(self._unasked > 0)
@@ -292,6 +294,9 @@ class ChatView(QScrollArea):
 
     def on_settled(self) -> None:
         """Earlier messages have got their heights, which takes some rounds of layout."""
+        if turns().waiting:  # or have not: they are still being shown
+            self._settling.start()
+            return
         self._from_bottom = -1
         if self._kept is not None:
             self._place_kept(self._kept)
@@ -381,14 +386,15 @@ class ChatView(QScrollArea):
             if isinstance(item, AnswerView):
                 item.set_last(item is self._items[-1])
 
-    def _clear(self) -> None:
-        for item in self._items:
+    def _clear(self, keep: int = 0) -> None:
+        """Take away all but the first `keep` items."""
+        for item in self._items[keep:]:
             if isinstance(item, AnswerView):
                 item.canvas.clear()
             self._column.removeWidget(item)
             item.hide()
             item.deleteLater()
-        self._items.clear()
+        del self._items[keep:]
         self._settling.stop()
         self._from_bottom = -1
 
