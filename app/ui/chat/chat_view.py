@@ -31,7 +31,9 @@ from app.ui.widgets.theme import Theme, ThemeManager
 from inference.events import DraftUpdated
 
 COLUMN_WIDTH = 860
-PAGE, PAGE_CHARACTERS = 30, 60_000  # messages that are made into widgets at once, or so much text of them
+PAGE, PAGE_CHARACTERS = 30, 60_000  # messages that are made into widgets unasked, or so much text of them
+AT_ONCE = 8  # of them, the newest; the others follow in later turns
+_MESSAGE_UNITS = 25.0
 _NEAR_BOTTOM = 32
 _NEAR_TOP = 60
 SETTLE_MS = 150
@@ -85,7 +87,7 @@ class ChatView(QScrollArea):
         self._themes = themes
         self._calm, self._reduce_motion = calm, reduce_motion
         self._messages: tuple[Message, ...] = ()
-        self._first = 0
+        self._first = self._unasked = 0
         self._items: list[UserMessage | AnswerView] = []
         self._stick, self._at_bottom = True, True
         self._from_bottom, self._moving = -1, False
@@ -125,17 +127,21 @@ class ChatView(QScrollArea):
         """Show another chat, or this one anew."""
         self.setUpdatesEnabled(False)
         kept, self._kept = self._kept, None
-        self._clear()
+        same = kept.number if kept is not None and messages[: kept.number] == self._messages[: kept.number] else 0
+        self._clear(same - self._first if same else 0)
         self._messages = messages
-        self._first = page_start(messages, len(messages))
-        if kept is not None:
-            self._first = min(self._first, kept.first)
+        if not same:
+            self._unasked = page_start(messages, len(messages))
+            self._first = max(self._unasked, len(messages) - AT_ONCE)
+            if kept is not None:
+                self._first = min(self._first, kept.first)
         with turns().last_first():
-            for message in messages[self._first :]:
+            for message in messages[self._first + len(self._items) :]:
                 self._append(message)
         self._mark_last()
-        self._earlier.setVisible(self._first > 0)
+        self._earlier.setVisible(self._unasked > 0)
         self._hold_height(0)
+        turns().begin(self, self._add_unasked, "page")
         if kept is not None and kept.number < len(messages):
             self._show_kept(kept)
             self.setUpdatesEnabled(True)
@@ -256,9 +262,23 @@ class ChatView(QScrollArea):
         if value < _NEAR_TOP and self._first > 0 and self._from_bottom < 0 and self.verticalScrollBar().maximum() > 0:
             self.on_earlier_wanted()
 
+    def _add_unasked(self) -> float:
+        """One more message of the page, above the others; what is in view stays where it is."""
+        if self._first <= self._unasked or not self._items:
+            return 0.0
+        if not self._stick and self._kept is None:
+            bar = self.verticalScrollBar()
+            self._from_bottom = bar.maximum() - bar.value()
+            self._settling.start()
+        self._first -= 1
+        item = self._make(self._messages[self._first])
+        self._items.insert(0, item)
+        self._column.insertWidget(1, item)
+        return _MESSAGE_UNITS
+
     def on_earlier_wanted(self) -> None:
         """Make one more page of earlier messages; what is in view stays where it is."""
-        if self._first == 0:
+        if self._first == 0 or self._first > self._unasked:  # or they are coming
             return
         bar = self.verticalScrollBar()
         self._from_bottom = bar.maximum() - bar.value()
@@ -268,12 +288,15 @@ class ChatView(QScrollArea):
                 item = self._make(message)
                 self._items.insert(at, item)
                 self._column.insertWidget(at + 1, item)
-        self._first = start
+        self._first = self._unasked = start
         self._earlier.setVisible(start > 0)
         self._settling.start()
 
     def on_settled(self) -> None:
         """Earlier messages have got their heights, which takes some rounds of layout."""
+        if turns().waiting:  # or have not: they are still being shown
+            self._settling.start()
+            return
         self._from_bottom = -1
         if self._kept is not None:
             self._place_kept(self._kept)
@@ -363,14 +386,15 @@ class ChatView(QScrollArea):
             if isinstance(item, AnswerView):
                 item.set_last(item is self._items[-1])
 
-    def _clear(self) -> None:
-        for item in self._items:
+    def _clear(self, keep: int = 0) -> None:
+        """Take away all but the first `keep` items."""
+        for item in self._items[keep:]:
             if isinstance(item, AnswerView):
                 item.canvas.clear()
             self._column.removeWidget(item)
             item.hide()
             item.deleteLater()
-        self._items.clear()
+        del self._items[keep:]
         self._settling.stop()
         self._from_bottom = -1
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from app.ui.chat.markdown import (
     Block,
@@ -37,7 +38,7 @@ FORMULA_LINE = 4.0
 FENCE_LINE = 4.0
 LINE_LENGTH = 150
 MOST_WEIGHT = 60.0  # of the prose in one widget, in lines
-NESTED_QUOTES = 3  # beyond, Qt lays out a quote in twice the time of the one around it
+NESTED_QUOTES = 1  # of them in one text: Qt lays out a quote in a quote in twice the time, and breaks its words
 MAX_CELL = 1_000
 _NESTS = re.compile(r">|[-*+] ")
 _FENCE = re.compile(r"(?:`{3,}[^`]*|~{3,}.*)$")
@@ -206,15 +207,21 @@ def _pieces(block: Block) -> Iterator[Segment]:
             yield Segment(block if _is_settable(block) else Plain(_table_source(block)))
         case Quote(blocks):
             for segment in _split(blocks) if blocks else ():
-                deep = isinstance(segment.content, Prose) and _quotes(segment.content.blocks) >= NESTED_QUOTES
-                if isinstance(segment.content, Prose) and not segment.frames and not deep:
-                    yield Segment(Prose((Quote(segment.content.blocks),)))
+                if isinstance(segment.content, Prose) and not segment.frames:
+                    yield from _quoted(segment.content.blocks)
                 else:
                     yield replace(segment, frames=("quote", *segment.frames))
         case ListBlock():
             yield from _list_pieces(block)
         case _:
             yield Segment(Prose((block,)))
+
+
+def _quoted(blocks: tuple[Block, ...]) -> Iterator[Segment]:
+    """Prose in a quote; what is quoted too deep in it stands in a frame."""
+    for deep, group in groupby(blocks, lambda block: _quotes((block,)) >= NESTED_QUOTES):
+        inside = tuple(group)
+        yield Segment(Prose(inside), ("quote",)) if deep else Segment(Prose((Quote(inside),)))
 
 
 def _quotes(blocks: tuple[Block, ...]) -> int:

@@ -13,6 +13,7 @@ from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.chat_view import PAGE, ChatView
 from app.ui.widgets.theme import ThemeManager
 from tests.helpers.scripted_process import draft
+from tests.helpers.turns import all_shown
 from tests.helpers.waiting import WAIT_MS, steady
 
 
@@ -53,6 +54,8 @@ def settle(qtbot: QtBot, view: ChatView) -> None:
 
 def test_only_the_newest_messages_become_widgets(qtbot: QtBot, view: ChatView) -> None:
     view.show_messages(branch(10_000))
+    assert len(view.items) < PAGE  # the newest at once
+    all_shown()
     assert len(view.items) == PAGE
     qtbot.waitUntil(lambda: view.verticalScrollBar().maximum() > 0, timeout=WAIT_MS)
     assert view.verticalScrollBar().value() == view.verticalScrollBar().maximum()
@@ -63,6 +66,7 @@ def test_earlier_messages_come_on_scrolling_up_without_a_jump(qtbot: QtBot, view
     view.show_messages(branch(100))
     bar = view.verticalScrollBar()
     qtbot.waitUntil(lambda: bar.maximum() > 500, timeout=WAIT_MS)
+    all_shown()
     settle(qtbot, view)
     first = view.items[0]
     bar.setValue(10)
