@@ -335,6 +335,7 @@ def test_a_merge_that_is_cancelled_leaves_nothing(looks: Looks, merge: Merge) ->
         cancel.set()
     assert len(steps) == 1
     assert not merge.target.exists()
+    assert not list(merge.target.parent.glob(".*"))
 
 
 def test_a_merge_whose_reader_goes_away_leaves_nothing(looks: Looks, merge: Merge) -> None:
