@@ -127,7 +127,11 @@ class LookAsker:
 
     def _reply(self, link: LookLink, question: LookQuestion[Any], cancel: threading.Event | None) -> Reply:
         link.ask(question)
-        reply = _wait(link, question, question.seconds if self.seconds is None else self.seconds, cancel)
+        try:
+            reply = _wait(link, question, question.seconds if self.seconds is None else self.seconds, cancel)
+        except LookError:
+            link.kill()
+            raise
         if isinstance(reply, LookRefused) and reply.leaving:
             link.kill()
         return reply
@@ -144,9 +148,13 @@ def _start(link: LookLink, cancel: threading.Event | None) -> None:
     try:
         link.reply(time.monotonic() + START_SECONDS, cancel)
         return
+    except LookError:
+        link.kill()
+        raise
     except GoneError as gone:
         why = gone.reason or f"exit code {gone.code}"
     except OverdueError:
+        link.kill()
         why = f"no sign of life within {START_SECONDS:g} seconds"
     text = f"The process that looks at models could not be started: {why}."
     raise LookError(text, "Close other programs, then try again.")

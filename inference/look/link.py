@@ -35,7 +35,7 @@ class GoneError(Exception):
 
 
 class OverdueError(Exception):
-    """The time is over; the process was ended."""
+    """The time is over."""
 
 
 class LookLink(threading.Thread):
@@ -66,11 +66,11 @@ class LookLink(threading.Thread):
         self._questions.put(question)
 
     def reply(self, deadline: float | None, cancel: threading.Event | None) -> Reply:
-        """The next reply.
+        """The next reply. After an error the process is of no more use, and the caller's to end.
 
         Args:
             deadline: By `time.monotonic()`; None waits for ever.
-            cancel: Ends the process, and the waiting.
+            cancel: Ends the waiting.
 
         Raises:
             LookStoppedError: It was cancelled.
@@ -80,10 +80,8 @@ class LookLink(threading.Thread):
         """
         while True:
             if cancel is not None and cancel.is_set():
-                self.kill()
                 raise LookStoppedError("The look was stopped.")
             if deadline is not None and time.monotonic() > deadline:
-                self.kill()
                 raise OverdueError
             with contextlib.suppress(queue.Empty):
                 found = self._replies.get(timeout=POLL_SECONDS)
