@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
-
 from PySide6.QtWidgets import QApplication
 
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.turns import turns
-from tests.helpers.waiting import WAIT_SECONDS
+from tests.helpers.waiting import wait_until
 
 
 def all_shown() -> None:
     """Come back when nothing waits for a turn."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while turns().waiting:
-        assert time.monotonic() < deadline
-        QApplication.processEvents()
+
+    def quiet() -> bool:
+        if turns().waiting:
+            QApplication.processEvents()
+        return not turns().waiting
+
+    wait_until(quiet, "that nothing waits for a turn of the event loop")
 
 
 def show_markdown(body: AnswerBody, source: str) -> None:
