@@ -27,6 +27,7 @@ from app.main import Parts
 from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
 from app.ui.widgets.bug_dialog import BugDialog
 from inference.events import Failed
+from inference.params import SamplerParams
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.sample import ANSWER, add_answer
 from tests.helpers.scripted_process import ScriptedModelProcess
@@ -88,7 +89,7 @@ def test_the_preset_and_seed_reach_the_model(qtbot: QtBot, parts: Parts, process
     parts.controller.send("Hi")
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     assert process.requests[0].seed == 42
-    assert process.requests[0].sampler.max_denoising_steps == 16
+    assert process.requests[0].sampler == SamplerParams(steps_divisor=3)
 
 
 def test_the_dialogs_say_what_they_should(qtbot: QtBot, parts: Parts) -> None:
