@@ -1,0 +1,103 @@
+"""What must hold of every hostile case."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+STALL_MS = 200
+MEMORY_MB = 400
+LONGEST_SENTENCE = 1500
+# Words that Python says and no person.
+_INSIDE = re.compile(
+    r"Traceback|NoneType|object has no attribute|object is not (iterable|subscriptable)|<class '|"
+    r"unsupported operand|unhashable|not supported between|invalid literal for|<[\w.]+ object at 0x"
+)
+# Files of a stranger's folder that our own bookkeeping may read in the window's process: sizes and hashes, not meaning.
+_NOT_PARSED = ("dewpoint-model.json",)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was wrong with a case.
+
+    Attributes:
+        name: Of the case.
+        troubles: One sentence each; none if all was well.
+        reply: What the window said of it.
+    """
+
+    name: str
+    troubles: list[str]
+    reply: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def only_late(self) -> bool:
+        """Whether nothing but time was wrong, which may have been the machine's fault."""
+        return bool(self.troubles) and all(trouble.startswith(("stall", "never came")) for trouble in self.troubles)
+
+
+def judge(
+    name: str,
+    order: dict[str, Any],
+    reply: dict[str, Any],
+    breaches: list[dict[str, Any]],
+    before: dict[str, str],
+    after: dict[str, str],
+) -> Verdict:
+    """Look at a reply, at what the watchers saw, and at the case's own files before and after."""
+    found: list[str] = []
+    if reply["trouble"]:
+        found.append(reply["trouble"])
+    if reply["stall"] > STALL_MS:
+        found.append(f"stall of {reply['stall']} ms in {' < '.join(reply['where']) or 'code that held the lock'}")
+    if reply["peak"] > MEMORY_MB:
+        found.append(f"memory: {reply['peak']} MB")
+    found += [f"said to be a bug of ours: {text}" for text in reply["bugs"]]
+    found += [f"logged as an error: {text}" for text in reply["errors"] if not reply["bugs"]]
+    found += [f"Qt: {text}" for text in reply["qt"]]
+    found += _sentences(order, reply)
+    found += [f"{each['kind']}: {each['what']} ({_who(each)})" for each in breaches if _counts(each, order)]
+    found += _changes(order, before, after)
+    if order["do"] == "start" and not reply["notes"].get("refused") and not reply["notes"].get("goes_on"):
+        found.append("a message could not be sent after the start, and nothing said so" if not reply["said"] else "")
+    return Verdict(name, [text for text in dict.fromkeys(found) if text], reply)
+
+
+def _sentences(order: dict[str, Any], reply: dict[str, Any]) -> list[str]:
+    found = []
+    for text in reply["said"]:
+        if not text.strip() or len(text) > LONGEST_SENTENCE or _INSIDE.search(text):
+            found.append(f"no sentence: {text[:300]!r}")
+    news = reply["news"]
+    refused = any(name in ("problem", "refused") for name in news)
+    if refused and not reply["said"] and not reply["bugs"]:
+        found.append("refused without a word")
+    if order.get("refuse") and not refused:
+        found.append("taken without a word")
+    return found
+
+
+def _who(breach: dict[str, Any]) -> str:
+    return f"{'the window' if breach['window'] else 'a child'}, thread {breach['thread']}"
+
+
+def _counts(breach: dict[str, Any], order: dict[str, Any]) -> bool:
+    """Reading a stranger's file is for the look and model processes; the window may hash what it downloads or merges."""
+    if breach["kind"] not in ("opened", "opened in the main thread"):
+        return True
+    if breach["kind"] == "opened in the main thread" and breach["window"]:
+        return not order.get("file")
+    return breach["window"] and order["do"] == "folder" and not breach["what"].endswith(_NOT_PARSED)
+
+
+def _changes(order: dict[str, Any], before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """The folders of strangers and of the user are as they were; a data folder is the program's own."""
+    if order["do"] == "start":
+        return []
+    gone = [path for path in before if path not in after]
+    new = [path for path in after if path not in before]
+    other = [path for path in before if path in after and before[path] != after[path]]
+    found = [f"deleted: {path}" for path in gone[:5]] + [f"written: {path}" for path in new[:5]]
+    return found + [f"changed: {path}" for path in other[:5]]
