@@ -27,7 +27,7 @@ FILES = ("config.json", "config.json", "config.json", "generation_config.json", 
 
 def make_config(chance: random.Random, seed: int, folder: Path, world: World) -> dict[str, Any]:
     """A model one or two of whose numbers, or a whole small file, are hostile; one in sixteen is chosen, too."""
-    model = world.model(folder / "model")
+    model = world.model(folder / "model", whole=seed % 16 == 0)
     name = FILES[seed % len(FILES)]
     if name == "generation_config.json":
         (model / name).write_text(json.dumps(_generation()))
@@ -82,7 +82,7 @@ def raw_file(chance: random.Random, good: bytes) -> bytes:
 
 def make_tokenizer(chance: random.Random, seed: int, folder: Path, world: World) -> dict[str, Any]:
     """A model whose tokenizer is hostile; one in ten is chosen, too."""
-    model = world.model(folder / "model")
+    model = world.model(folder / "model", whole=seed % 10 == 0)
     file = model / "tokenizer.json"
     good = file.read_bytes()
     content = json.loads(good)
@@ -173,7 +173,7 @@ def _index(chance: random.Random, model: Path, world: World) -> None:
 
 def make_files(chance: random.Random, seed: int, folder: Path, world: World) -> dict[str, Any]:
     """A model some of whose files are no files, or lead elsewhere; some are added first and spoiled later."""
-    model = world.model(folder / "model")
+    model = world.model(folder / "model", whole=seed % 15 == 0)
     name = chance.choice(["config.json", "tokenizer.json", "model.safetensors", "chat_template.jinja", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "model.safetensors.index.json", "dewpoint-graphs.json", "LICENSE", "dewpoint.json", "adapter_config.json"])
     order: dict[str, Any] = {"do": "folder", "folder": str(model), "choose": seed % 15 == 0}
     place = model / name

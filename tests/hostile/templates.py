@@ -66,7 +66,7 @@ ENDLESS = (
 
 def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[str, Any]:
     """A whole model with the template of a seed; one in eight is chosen and asked, too."""
-    model = world.model(folder / "model")
+    model = world.model(folder / "model", whole=seed % 8 == 0)
     source, raw = source_of(chance, seed, world)
     if raw is not None:
         (model / "chat_template.jinja").write_bytes(raw)

@@ -58,7 +58,8 @@ def judge(
     found += [f"logged as an error: {text}" for text in reply["errors"] if not reply["bugs"]]
     found += [f"Qt: {text}" for text in reply["qt"]]
     found += _sentences(order, reply)
-    found += [f"{each['kind']}: {each['what']} ({_who(each)})" for each in breaches if _counts(each, order)]
+    found += [f"{each['kind']}: {each['what']} ({_who(each)})" for each in breaches if not _is_read(each)]
+    found += _readings(order, breaches)
     found += _changes(order, before, after)
     if order["do"] == "start" and not reply["notes"].get("refused") and not reply["notes"].get("goes_on"):
         found.append("a message could not be sent after the start, and nothing said so" if not reply["said"] else "")
@@ -83,13 +84,19 @@ def _who(breach: dict[str, Any]) -> str:
     return f"{'the window' if breach['window'] else 'a child'}, thread {breach['thread']}"
 
 
-def _counts(breach: dict[str, Any], order: dict[str, Any]) -> bool:
-    """Reading a stranger's file is for the look and model processes; the window may hash what it downloads or merges."""
-    if breach["kind"] not in ("opened", "opened in the main thread"):
-        return True
-    if breach["kind"] == "opened in the main thread" and breach["window"]:
-        return not order.get("file")
-    return breach["window"] and order["do"] == "folder" and not breach["what"].endswith(_NOT_PARSED)
+def _is_read(breach: dict[str, Any]) -> bool:
+    return breach["kind"] in ("opened", "opened in the main thread")
+
+
+def _readings(order: dict[str, Any], breaches: list[dict[str, Any]]) -> list[str]:
+    """A stranger's files are read in the look and model processes; the window may but hash what it downloads or merges."""
+    here = [each for each in breaches if _is_read(each) and each["window"] and not order.get("file")]
+    place = str(order.get("folder", "/"))
+    in_main = {each["what"] for each in here if each["kind"] == "opened in the main thread"}
+    others = {each["what"] for each in here if each["kind"] == "opened" and not each["what"].endswith(_NOT_PARSED)}
+    found = [f"read in the window's main thread: {', '.join(sorted(in_main))}"] if in_main else []
+    others = {path for path in others if path.startswith(place)} if order["do"] == "folder" and not order.get("merge") else set()
+    return found + ([f"read in the window's process: {', '.join(sorted(others))}"] if others else [])
 
 
 def _changes(order: dict[str, Any], before: dict[str, str], after: dict[str, str]) -> list[str]:

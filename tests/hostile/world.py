@@ -13,6 +13,7 @@ import numpy as np
 
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 
+STARTER = Path(__file__).resolve().parents[2] / "resources" / "starter"
 SECRET = b"A document of the user's that no model has to do with.\n"
 
 
@@ -52,10 +53,21 @@ class World:
         self.cases.mkdir()
         write_model(self.base, random_tensors(tiny_config(), dtype=np.float32), tiny_config())
 
-    def model(self, folder: Path) -> Path:
-        """A copy of the base model, which works until something is done to it."""
-        shutil.copytree(self.base, folder)
+    def model(self, folder: Path, whole: bool = False) -> Path:
+        """A copy of the base model, or of the starter model, which answers until something is done to it."""
+        shutil.copytree(STARTER if whole else self.base, folder, copy_function=_linked if whole else shutil.copy2)
         return folder
+
+
+def _linked(source: str, target: str) -> None:
+    """Large files are the same ones: no case changes them in place."""
+    if Path(source).stat().st_size < 1_000_000:
+        shutil.copyfile(source, target)
+        return
+    try:
+        os.link(source, target)
+    except OSError:  # another drive
+        os.symlink(source, target)
 
 
 def picture() -> Path:
