@@ -14,7 +14,7 @@ from app.ui.models.removal_dialog import RemovalDialog
 from tests.helpers.scripted_process import committed, draft, finished
 from tests.hostile.stage import Stage
 
-REST_BEATS = 4
+REST_BEATS = 3
 BLOCK, PIECE = 1200, 8  # characters of a block, and of a draft's token
 MOST_BLOCKS = 12
 
@@ -67,7 +67,7 @@ def look_at(stage: Stage) -> Iterator[Wait]:
     """Scroll through the chat, and show it anew from the store."""
     controller, bar = stage.parts.controller, stage.parts.window.pane.chat.verticalScrollBar()
     yield at_rest(stage)
-    for place in (bar.minimum(), bar.maximum() // 2, bar.maximum()):
+    for place in (bar.minimum(), bar.maximum()):
         bar.setValue(place)
         yield at_rest(stage)
     chat = controller.chat_id
@@ -127,6 +127,13 @@ def looked(stage: Stage) -> Wait:
     )
 
 
+def look_again(stage: Stage) -> Iterator[Wait]:
+    """Look at everything."""
+    wait = looked(stage)
+    stage.parts.library.look()
+    yield wait
+
+
 def folder(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
     """Add a folder of strangers on the models page, look, choose it if the case says so, and forget it again."""
     window, library = stage.parts.window, stage.parts.library
@@ -138,12 +145,14 @@ def folder(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
         yield from merge(stage, dialog, case)
     added = stage.last("added")
     if added is not None:
-        yield looked(stage)
+        yield from look_again(stage)
         yield at_rest(stage)
         if case.get("spoil"):  # what was good when it was added is damaged later
-            Path(case["spoil"][1]).replace(case["spoil"][0])
-            library.look()
-            yield looked(stage)
+            target, spoilt = map(Path, case["spoil"])
+            if target.is_file() and spoilt.is_dir():
+                target.unlink()
+            spoilt.replace(target)
+            yield from look_again(stage)
     if case.get("choose"):
         yield from choose(stage, Path(case["folder"]))
     if added is not None:
@@ -161,7 +170,7 @@ def merge(stage: Stage, dialog: AdapterDialog, case: dict[str, Any]) -> Iterator
     dialog.base.setCurrentIndex(at)
     dialog.accept()
     yield Wait(lambda: stage.heard("work_ended", "problem"), "the end of the merge")
-    yield looked(stage)
+    yield from look_again(stage)
     for model in stage.parts.library.status.models if stage.parts.library.status else ():
         if model.kind == "merged":
             yield from forget(stage, model.id)
@@ -226,7 +235,7 @@ def repo(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
             continue
         dialog.accept()
         yield Wait(lambda: stage.heard("download_ended", "problem"), "the end of the download")
-        yield looked(stage)
+        yield from look_again(stage)
         for record in stage.parts.library.services.library.models():
             if record.repo == case["name"]:
                 yield from forget(stage, record.id)
@@ -262,8 +271,7 @@ def start(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
     yield from send(stage, "Goes on")
     yield at_rest(stage)
     stage.notes["goes_on"] = len(stage.parts.window.chats._conversations) > before
-    stage.parts.library.look()
-    yield looked(stage)
+    yield from look_again(stage)
     stage.reopen(stage.base)
     yield ready(stage)
 

@@ -177,7 +177,7 @@ def make_files(chance: random.Random, seed: int, folder: Path, world: World) -> 
     name = chance.choice(["config.json", "tokenizer.json", "model.safetensors", "chat_template.jinja", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json", "model.safetensors.index.json", "dewpoint-graphs.json", "LICENSE", "dewpoint.json", "adapter_config.json"])
     order: dict[str, Any] = {"do": "folder", "folder": str(model), "choose": seed % 15 == 0}
     place = model / name
-    if seed % 4 == 3:
+    if seed % 4 == 3 and seed % 10 != 1:
         place = folder / "spoilt"
         order["spoil"] = [str(model / name), str(place)]
     else:

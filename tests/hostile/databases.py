@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,21 @@ from tests.hostile.checkpoints import VALUES, raw_file
 from tests.hostile.world import World
 
 _golden: dict[Path, Path] = {}
+_making = threading.Lock()
 ODD = ("-1", "9223372036854775807", "-9223372036854775808", "0", "NULL", "''", "'x'", "1e999", "x'ff00'", "'\u202e'", "'<img src=''/dev/zero''>'", "char(0)", "zeroblob(2000)")  # fmt: skip
 
 
 def golden(world: World) -> Path:
     """A data folder as the program leaves it: some chats, a folder in the list of models."""
-    if world.root not in _golden:
-        base = world.root / "golden"
-        (base / "backups").mkdir(parents=True)
-        with HistoryStore.open(base / "chats.sqlite3", base / "backups") as store:
-            fill(store, 3, 4)
-        LibraryStore(base / "chats.sqlite3", base / "backups").add("folder", world.base, "Mine")
-        _golden[world.root] = base
-    return _golden[world.root]
+    with _making:
+        if world.root not in _golden:
+            base = world.root / "golden"
+            (base / "backups").mkdir(parents=True)
+            with HistoryStore.open(base / "chats.sqlite3", base / "backups") as store:
+                fill(store, 3, 4)
+            LibraryStore(base / "chats.sqlite3", base / "backups").add("folder", world.base, "Mine")
+            _golden[world.root] = base
+        return _golden[world.root]
 
 
 def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[str, Any]:

@@ -179,8 +179,8 @@ class Player:
     def play(self, name: str) -> Verdict:
         """Make a case, play it, judge it, and remove what it wrote."""
         folder = self._world.cases / name
-        order = cases.make(name, folder, self._world)
         window = self._ready_window()
+        order = cases.make(name, folder, self._world)
         before = print_of(folder)
         try:
             reply = window.play(order)
@@ -188,9 +188,10 @@ class Player:
         except LostError as exc:
             self._window = None
             verdict = Verdict(name, [str(exc)], {})
-        if verdict.troubles and self._window is not None:
+        if verdict.spoils and self._window is not None:
             self.close()  # what it left behind is not the next case's matter
-        shutil.rmtree(folder, ignore_errors=True)
+        for place in (folder, Path(order.get("base", folder))):
+            shutil.rmtree(place, ignore_errors=True)
         return verdict
 
     def close(self) -> None:

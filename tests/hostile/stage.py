@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,16 @@ class Stage(QObject):
         news: What came from the library and the models since the case began: (name, value).
     """
 
-    def __init__(self, application: QApplication, base: str) -> None:
+    def __init__(self, application: QApplication, base: str, backend: str = "") -> None:
+        """Open the first window.
+
+        Args:
+            application: Qt's.
+            base: The data folder.
+            backend: Of a real model process, such as "fake:long"; "" for the script.
+        """
         super().__init__()
+        self._backend = backend
         self.application, self.base = application, Path(base)
         self.news: list[tuple[str, Any]] = []
         self.said: list[str] = []
@@ -70,9 +79,9 @@ class Stage(QObject):
         real = model_process_factory(paths)
 
         def make(choice: ModelChoice) -> ModelProcess:
-            return self.script if choice.folder is None else real(choice)
+            return self.script if choice.folder is None and not self._backend else real(choice)
 
-        parts = build(self.application, paths, self._stack, backend="fake", factory=make)
+        parts = build(self.application, paths, self._stack, backend=self._backend or "fake", factory=make)
         self._stack.callback(install_exception_hooks(self._on_report))
         logging.getLogger("dewpoint").addHandler(handler := _Log(self.errors))
         self._stack.callback(logging.getLogger("dewpoint").removeHandler, handler)
@@ -84,9 +93,12 @@ class Stage(QObject):
         return parts
 
     def reopen(self, base: Path) -> None:
-        """Close the window and open one on another data folder."""
+        """Close the window and open one on another data folder; the start's own seconds are noted, and no stall."""
         self._discard()
+        begun = time.thread_time()
         self.open(base)
+        self.notes["start"] = max(self.notes.get("start", 0.0), time.thread_time() - begun)
+        self.heartbeat.skip()
 
     def close(self) -> None:
         """End everything."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 STALL_MS = 200
+START_SECONDS = 2.0  # of processor, until the window takes input
 MEMORY_MB = 400
 LONGEST_SENTENCE = 1500
 # Words that Python says and no person.
@@ -33,6 +35,11 @@ class Verdict:
     reply: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def spoils(self) -> bool:
+        """Whether the window may not be what it was before."""
+        return any(trouble.startswith(("never came", "memory", "the driver")) for trouble in self.troubles)
+
+    @property
     def only_late(self) -> bool:
         """Whether nothing but time was wrong, which may have been the machine's fault."""
         return bool(self.troubles) and all(trouble.startswith(("stall", "never came")) for trouble in self.troubles)
@@ -52,13 +59,17 @@ def judge(
         found.append(reply["trouble"])
     if reply["stall"] > STALL_MS:
         found.append(f"stall of {reply['stall']} ms in {' < '.join(reply['where']) or 'code that held the lock'}")
+    if reply["notes"].get("start", 0.0) > START_SECONDS:
+        found.append(f"stall: a start took {reply['notes']['start']:.1f} s")
     if reply["peak"] > MEMORY_MB:
         found.append(f"memory: {reply['peak']} MB")
     found += [f"said to be a bug of ours: {text}" for text in reply["bugs"]]
     found += [f"logged as an error: {text}" for text in reply["errors"] if not reply["bugs"]]
     found += [f"Qt: {text}" for text in reply["qt"]]
     found += _sentences(order, reply)
-    found += [f"{each['kind']}: {each['what']} ({_who(each)})" for each in breaches if not _is_read(each)]
+    ours = order.get("spoil") or ()
+    others = [each for each in breaches if not _is_read(each) and each["what"].partition(" ")[2] not in ours]
+    found += [f"{each['kind']}: {each['what']} ({_who(each)})" for each in others]
     found += _readings(order, breaches)
     found += _changes(order, before, after)
     if order["do"] == "start" and not reply["notes"].get("refused") and not reply["notes"].get("goes_on"):
@@ -99,10 +110,16 @@ def _readings(order: dict[str, Any], breaches: list[dict[str, Any]]) -> list[str
     return found + ([f"read in the window's process: {', '.join(sorted(others))}"] if others else [])
 
 
+def _without(paths: Iterable[str], files: dict[str, str]) -> dict[str, str]:
+    """All but what the case itself exchanges in the middle."""
+    return {path: what for path, what in files.items() if not any(path == each or path.startswith(each + "/") for each in paths)}
+
+
 def _changes(order: dict[str, Any], before: dict[str, str], after: dict[str, str]) -> list[str]:
     """The folders of strangers and of the user are as they were; a data folder is the program's own."""
     if order["do"] == "start":
         return []
+    before, after = (_without(order.get("spoil", ()), files) for files in (before, after))
     gone = [path for path in before if path not in after]
     new = [path for path in after if path not in before]
     other = [path for path in before if path in after and before[path] != after[path]]

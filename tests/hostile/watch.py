@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 from PySide6.QtCore import QObject, Qt, QTimer
 
-BEAT_MS = 20
+BEAT_MS = 10
 LATE_SECONDS = 0.12  # when the thread's stack is looked at
 LOOK_SECONDS = 0.03
 MEGABYTE = 1_000_000
@@ -60,7 +60,12 @@ class Heartbeat(QObject):
 
     def start(self) -> None:
         """Forget what was seen; the next gap begins now."""
-        self.readings, self._frames = Readings(), []
+        self.readings = Readings()
+        self.skip()
+
+    def skip(self) -> None:
+        """What was done since the last beat does not count; the next gap begins now."""
+        self._frames = []
         self._last, self._cpu, self._delays = time.monotonic(), time.thread_time(), run_delays()
 
     def stop(self) -> None:

@@ -46,9 +46,10 @@ def main(base: str) -> int:
     runner = make_runner(stage, replies)
     reader = threading.Thread(target=_read, args=(runner.arrived.emit,), name="orders", daemon=True)
     reader.start()
-    status = QCoreApplication.exec()
+    while not runner.over:  # a window that closes ends the event loop, and another one may follow
+        QCoreApplication.exec()
     stage.close()
-    return status
+    return 0
 
 
 def _read(emit: Any) -> None:
@@ -70,6 +71,7 @@ def make_runner(stage: Stage, replies: Any) -> Any:
 
         def __init__(self) -> None:
             super().__init__()
+            self.over = False
             self._waiting: list[dict[str, Any]] = []
             self._now: dict[str, Any] | None = None
             self._steps: Iterator[Wait] = iter(())
@@ -83,6 +85,7 @@ def make_runner(stage: Stage, replies: Any) -> Any:
 
         def on_arrived(self, line: str) -> None:
             if not line.strip():
+                self.over = True
                 QCoreApplication.quit()
                 return
             self._waiting.append(json.loads(line))

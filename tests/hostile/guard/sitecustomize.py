@@ -24,11 +24,11 @@ _READ = (
 )  # fmt: skip
 _WRITABLE = (*_WRITE, "/dev/null", "/proc")
 _FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-# Which arguments of an event are paths that it changes.
+# Which arguments of an event are paths that it changes, each with the argument that has its folder's descriptor.
 _CHANGES = {
-    "os.remove": (0,), "os.rename": (0, 1), "os.rmdir": (0,), "os.mkdir": (0,), "os.link": (1,), "os.symlink": (1,),
-    "os.truncate": (0,), "os.chmod": (0,), "os.chown": (0,), "os.utime": (0,), "shutil.rmtree": (0,),
-    "shutil.move": (0, 1), "os.setxattr": (0,),
+    "os.remove": ((0, 1),), "os.rename": ((0, 2), (1, 3)), "os.rmdir": ((0, 1),), "os.mkdir": ((0, 2),),
+    "os.link": ((1, 3),), "os.symlink": ((1, 2),), "os.truncate": ((0, 9),), "os.chmod": ((0, 2),),
+    "os.chown": ((0, 3),), "os.utime": ((0, 3),), "shutil.move": ((0, 9), (1, 9)), "os.setxattr": ((0, 9),),
 }  # fmt: skip
 _CONNECTS = {"socket.connect": 1, "socket.sendto": 1, "socket.getaddrinfo": 0, "socket.gethostbyname": 0}
 _LOCAL = ("127.", "::1", "localhost", "/", "\0")
@@ -41,10 +41,11 @@ def _below(path: str, roots: tuple[str, ...]) -> bool:
     )
 
 
-def _text(path: Any) -> str:
+def _text(path: Any, folder: int = -1) -> str:
     if isinstance(path, int) or path is None:
         return ""
-    return os.path.abspath(os.fsdecode(os.fspath(path)))
+    start = os.readlink(f"/proc/self/fd/{folder}") if folder >= 0 else os.getcwd()
+    return os.path.normpath(os.path.join(start, os.fsdecode(os.fspath(path))))
 
 
 def _note(kind: str, what: str) -> None:
@@ -83,8 +84,8 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
             if path := _text(args[0]):
                 _opened(path, args[2] if isinstance(args[2], int) else 0)
         elif event in _CHANGES:
-            for place in _CHANGES[event]:
-                if path := _text(args[place]):
+            for place, folder in _CHANGES[event]:
+                if path := _text(args[place], args[folder] if folder < len(args) else -1):
                     _changed(event, path)
         else:
             address = args[_CONNECTS[event]]
