@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.hostile import cases
 from tests.hostile.repositories import serving
-from tests.hostile.runner import play
+from tests.hostile.runner import play, room
 from tests.hostile.verdicts import Verdict
 from tests.hostile.world import World
 
@@ -54,11 +54,6 @@ def main() -> int:
     bad = [verdict.name for verdict in verdicts if verdict.troubles]
     print(f"{len(verdicts)} cases in {time.monotonic() - begun:.0f} s, {len(bad)} went wrong: {' '.join(bad)}")
     return 1 if bad else 0
-
-
-def room() -> str | None:
-    """Memory where there is some: what the disk does to a beat is no case's fault."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 if __name__ == "__main__":

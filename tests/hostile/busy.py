@@ -45,6 +45,8 @@ def main(base: str, seed: str, places: str) -> int:
         nonlocal wait
         if stage.bugs:
             tell("bug", stage.bugs.pop())
+        if stage.said:
+            tell("said", stage.said.pop())
         if wait is None or wait.reached():
             wait = next(steps, None)
 
@@ -94,6 +96,7 @@ class Work:
         """A message in a new chat, or in the one that is open."""
         from tests.hostile import acts
 
+        self._tell("begin", "send")
         if self._chance.random() < 0.3:
             self._stage.parts.controller.open_chat(None)
         yield from acts.send(self._stage, f"message {next(self._numbers)} " + "word " * self._chance.choice([1, 2_000]))

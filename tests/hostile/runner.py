@@ -212,6 +212,11 @@ class Player:
         return self._window
 
 
+def room() -> str | None:
+    """Memory where there is some: what the disk does to a beat is no case's fault."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
 def play(world: World, names: Iterable[str], windows: int = 2, tell: Any = None) -> list[Verdict]:
     """Play cases in some windows at once; what failed is played again alone, in a window of its own.
 

@@ -9,13 +9,14 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing, contextmanager
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from app.base.paths import AppPaths
 from app.chats.history import HistoryStore
@@ -98,7 +99,13 @@ class Run:
 
     def wait_for(self, *words: str, count: int = 1) -> None:
         """So many lines that begin with these words were told since the last program began."""
-        wait_until(lambda: sum(line[: len(words)] == list(words) for line in self.told[self.since :]) >= count, " ".join(words))
+        def told() -> bool:
+            return sum(line[: len(words)] == list(words) for line in self.told[self.since :]) >= count
+
+        with suppress(pytest.fail.Exception):
+            wait_until(told)
+        if not told():
+            pytest.fail(f"never told: {' '.join(words)}; the last lines were {str(self.told[-8:])[:3000]}")
 
     def begin(self) -> None:
         """A program is about to start."""
