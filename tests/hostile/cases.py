@@ -34,13 +34,13 @@ class Kind:
 
 
 KINDS = {
-    "answer": Kind(answers.make, 620, 14),
+    "answer": Kind(answers.make, 620, 20),
     "message": Kind(messages.make, 120, 4),
     "config": Kind(checkpoints.make_config, 320, 6),
     "tokenizer": Kind(checkpoints.make_tokenizer, 100, 4),
     "weights": Kind(checkpoints.make_weights, 140, 4),
     "files": Kind(checkpoints.make_files, 120, 6),
-    "template": Kind(templates.make, 260, 8),
+    "template": Kind(templates.make, 260, 6),
     "adapter": Kind(adapters.make, 140, 4),
     "listing": Kind(listings.make, 80, 4),
     "repository": Kind(repositories.make, 180, 4),
@@ -49,8 +49,9 @@ KINDS = {
 
 
 def names(kind: str, quick: bool = False) -> tuple[str, ...]:
-    """The cases of a kind."""
-    return tuple(f"{kind}-{seed}" for seed in range(KINDS[kind].quick if quick else KINDS[kind].count))
+    """The cases of a kind; those of the quick run load no model."""
+    first, count = (1, KINDS[kind].quick) if quick else (0, KINDS[kind].count)
+    return tuple(f"{kind}-{seed}" for seed in range(first, first + count))
 
 
 def make(name: str, folder: Path, world: World) -> dict[str, Any]:

@@ -125,6 +125,7 @@ class Stage(QObject):
         """A case begins."""
         for kept in (self.news, self.said, self.bugs, self.errors, self.qt, self.notes):
             kept.clear()
+        self._begun = time.monotonic()
         self.peak.start()
         self.heartbeat.start()
 
@@ -132,7 +133,7 @@ class Stage(QObject):
         """What was seen of it."""
         readings = self.heartbeat.readings
         return {
-            "stall": round(readings.stall), "where": readings.where, "peak": round(self.peak.megabytes()),
+            "seconds": round(time.monotonic() - self._begun, 2), "stall": round(readings.stall), "where": readings.where, "peak": round(self.peak.megabytes()),
             "said": [text[:3000] for text in self.said], "bugs": [text[:4000] for text in self.bugs],
             "errors": list(self.errors), "qt": list(self.qt), "notes": dict(self.notes),
             "news": [name for name, _ in self.news],

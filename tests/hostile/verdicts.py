@@ -11,6 +11,8 @@ STALL_MS = 200
 START_SECONDS = 2.0  # of processor, until the window takes input
 MEMORY_MB = 400
 LONGEST_SENTENCE = 1500
+# What the code of a template says of itself is its own matter.
+_TEMPLATES = ("The model's chat template cannot write this chat: ", "The model's chat template has an error")
 # Words that Python says and no person.
 _INSIDE = re.compile(
     r"Traceback|NoneType|object has no attribute|object is not (iterable|subscriptable)|<class '|"
@@ -80,7 +82,8 @@ def judge(
 def _sentences(order: dict[str, Any], reply: dict[str, Any]) -> list[str]:
     found = []
     for text in reply["said"]:
-        if not text.strip() or len(text) > LONGEST_SENTENCE or _INSIDE.search(text):
+        inside = _INSIDE.search(text) and not text.startswith(_TEMPLATES)
+        if not text.strip() or len(text) > LONGEST_SENTENCE or inside:
             found.append(f"no sentence: {text[:300]!r}")
     news = reply["news"]
     refused = any(name in ("problem", "refused") for name in news)
