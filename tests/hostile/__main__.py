@@ -45,7 +45,9 @@ def main() -> int:
             print(record, flush=True)
         else:
             said = " | ".join(verdict.reply.get("said", ()))[:300]
-            print(f"{verdict.name}: {verdict.reply.get('stall')} ms, {verdict.reply.get('peak')} MB. {said}", flush=True)
+            print(
+                f"{verdict.name}: {verdict.reply.get('stall')} ms, {verdict.reply.get('peak')} MB. {said}", flush=True
+            )
             for trouble in verdict.troubles:
                 print(f"    {trouble[:1500]}", flush=True)
 

@@ -280,9 +280,10 @@ def warm_up(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
     """What is imported and drawn for the first time is no case's fault."""
     yield ready(stage)
     stage.script.answer = [
-        draft(["One "]), committed("# One\n\n**two** `three`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1\n```\n\n$x^2$"),
+        draft(["One "]),
+        committed("# One\n\n**two** `three`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1\n```\n\n$x^2$"),
         finished("# One\n\n**two** `three`\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1\n```\n\n$x^2$"),
-    ]  # fmt: skip
+    ]
     yield from send(stage, "Hello")
     yield from look_at(stage)
     yield from clean_up(stage)

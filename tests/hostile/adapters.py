@@ -14,15 +14,50 @@ from tests.hostile.checkpoints import raw_file, spoiled
 from tests.hostile.world import World
 
 PATTERNS = (
-    "(a+)+$", "(.*)*x", "(.*a){30}", "(?:.|.)*y", "([a-z._]+)*$", "(.*)(.*)(.*)(.*)(.*)(.*)(.*)x", "^(([a-z])+.)+[A-Z]([a-z])+$", "(", "[", "*",
-    "(?P<a>x)(?P<a>y)", "\\", "(?<=a+)b", "a{99999999}", "(?i:" * 300, "x" * 200_000, "\\d{1,65535}{1,65535}", "", ".", "q_proj", "\ud800",
-    "(?=(.*))\\1x", "(x?){5000}x{5000}", "|" * 50_000, "(?:" * 5_000 + ")" * 5_000,
-)  # fmt: skip
+    "(a+)+$",
+    "(.*)*x",
+    "(.*a){30}",
+    "(?:.|.)*y",
+    "([a-z._]+)*$",
+    "(.*)(.*)(.*)(.*)(.*)(.*)(.*)x",
+    "^(([a-z])+.)+[A-Z]([a-z])+$",
+    "(",
+    "[",
+    "*",
+    "(?P<a>x)(?P<a>y)",
+    "\\",
+    "(?<=a+)b",
+    "a{99999999}",
+    "(?i:" * 300,
+    "x" * 200_000,
+    "\\d{1,65535}{1,65535}",
+    "",
+    ".",
+    "q_proj",
+    "\ud800",
+    "(?=(.*))\\1x",
+    "(x?){5000}x{5000}",
+    "|" * 50_000,
+    "(?:" * 5_000 + ")" * 5_000,
+)
 FIELDS: dict[str, Any] = {
-    "r": 2, "lora_alpha": 4, "use_rslora": False, "use_dora": False, "fan_in_fan_out": False, "bias": "none", "peft_type": "LORA",
-    "target_modules": ["q_proj"], "target_parameters": [], "modules_to_save": None, "rank_pattern": {}, "alpha_pattern": {},
-    "layers_to_transform": None, "layers_pattern": None, "base_model_name_or_path": "google/x", "task_type": "CAUSAL_LM",
-}  # fmt: skip
+    "r": 2,
+    "lora_alpha": 4,
+    "use_rslora": False,
+    "use_dora": False,
+    "fan_in_fan_out": False,
+    "bias": "none",
+    "peft_type": "LORA",
+    "target_modules": ["q_proj"],
+    "target_parameters": [],
+    "modules_to_save": None,
+    "rank_pattern": {},
+    "alpha_pattern": {},
+    "layers_to_transform": None,
+    "layers_pattern": None,
+    "base_model_name_or_path": "google/x",
+    "task_type": "CAUSAL_LM",
+}
 
 
 def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[str, Any]:
@@ -33,8 +68,14 @@ def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[s
     match seed % 5:
         case 0 | 1:
             pattern = PATTERNS[(seed // 2) % len(PATTERNS)]
-            field = chance.choice(["rank_pattern", "alpha_pattern", "target_modules", "layers_pattern", "exclude_modules"])
-            value = {pattern: chance.choice([2, 4, -1, 0, 1e300, "x"])} if field.endswith("k_pattern") or field == "alpha_pattern" else pattern
+            field = chance.choice(
+                ["rank_pattern", "alpha_pattern", "target_modules", "layers_pattern", "exclude_modules"]
+            )
+            value = (
+                {pattern: chance.choice([2, 4, -1, 0, 1e300, "x"])}
+                if field.endswith("k_pattern") or field == "alpha_pattern"
+                else pattern
+            )
             config[field] = value
         case 2:
             raw = spoiled(chance, config, chance.randint(1, 3))
@@ -43,9 +84,22 @@ def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[s
             tensors = _bad(chance, tensors, name)
         case _:
             config["base_model_name_or_path"] = chance.choice(
-                ["/dev/zero", str(world.outside), str(world.outside / "pipe"), "a" * 100_000, "<img src='/dev/zero'>", "\u202e", "\x00", "a/b\n\nc", "../..", "owner/" + "x" * 300]
-            )  # fmt: skip
-    adapter = write_adapter(folder / "adapter", tensors, **{key: value for key, value in config.items() if key not in ("\ud800",)})
+                [
+                    "/dev/zero",
+                    str(world.outside),
+                    str(world.outside / "pipe"),
+                    "a" * 100_000,
+                    "<img src='/dev/zero'>",
+                    "\u202e",
+                    "\x00",
+                    "a/b\n\nc",
+                    "../..",
+                    "owner/" + "x" * 300,
+                ]
+            )
+    adapter = write_adapter(
+        folder / "adapter", tensors, **{key: value for key, value in config.items() if key not in ("\ud800",)}
+    )
     if raw:
         (adapter / "adapter_config.json").write_text(raw, errors="surrogatepass")
     if seed % 17 == 5:

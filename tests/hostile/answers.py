@@ -18,16 +18,103 @@ Shape = Callable[[random.Random, int, World], str]
 SIZES = (200, 2_000, 20_000, 60_000)
 LARGE = (400_000, 2_000_000)
 ODD = (
-    "\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\u2028", "\u2029", "\x00", "\x07", "\x1b[31m", "\x85", "\r", "\v",
-    "\f", "\ud800", "\udfff", "\ufffe", "\U0010ffff", "\u0301" * 40, "\u0e33", "\u1160", "\ufdfd", "\U0001f469\u200d" * 8,
-    "\u00ad", "\ue000", "\u3164", "\u0600", "\U000e0001",
-)  # fmt: skip
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\u200d",
+    "\ufeff",
+    "\u2028",
+    "\u2029",
+    "\x00",
+    "\x07",
+    "\x1b[31m",
+    "\x85",
+    "\r",
+    "\v",
+    "\f",
+    "\ud800",
+    "\udfff",
+    "\ufffe",
+    "\U0010ffff",
+    "\u0301" * 40,
+    "\u0e33",
+    "\u1160",
+    "\ufdfd",
+    "\U0001f469\u200d" * 8,
+    "\u00ad",
+    "\ue000",
+    "\u3164",
+    "\u0600",
+    "\U000e0001",
+)
 MARKS = (
-    "*", "**", "_", "__", "~~", "`", "```", "~~~", "#", "###### ", ">", "> ", "- ", "+ ", "1. ", "9999999999. ", "[", "]",
-    "(", ")", "![", "](", "](<", "[^1]", "[^1]: ", "[x] ", "|", "|---", "\n", "\n\n", "    ", "\t", "$", "$$", "\\", "\\(",
-    "\\[", "<", ">", "<br>", "<!--", "-->", "<![CDATA[", "<?", "&", "&amp;", "&#0;", "&#x10ffff;", "http://", "www.", "@",
-    "---", "===", "***", "\\\n", "  \n", "x", "a b", "{", "}", "\\frac", "\\begin{matrix}", "\\end{matrix}", "^", ":", "\"",
-)  # fmt: skip
+    "*",
+    "**",
+    "_",
+    "__",
+    "~~",
+    "`",
+    "```",
+    "~~~",
+    "#",
+    "###### ",
+    ">",
+    "> ",
+    "- ",
+    "+ ",
+    "1. ",
+    "9999999999. ",
+    "[",
+    "]",
+    "(",
+    ")",
+    "![",
+    "](",
+    "](<",
+    "[^1]",
+    "[^1]: ",
+    "[x] ",
+    "|",
+    "|---",
+    "\n",
+    "\n\n",
+    "    ",
+    "\t",
+    "$",
+    "$$",
+    "\\",
+    "\\(",
+    "\\[",
+    "<",
+    ">",
+    "<br>",
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "<?",
+    "&",
+    "&amp;",
+    "&#0;",
+    "&#x10ffff;",
+    "http://",
+    "www.",
+    "@",
+    "---",
+    "===",
+    "***",
+    "\\\n",
+    "  \n",
+    "x",
+    "a b",
+    "{",
+    "}",
+    "\\frac",
+    "\\begin{matrix}",
+    "\\end{matrix}",
+    "^",
+    ":",
+    '"',
+)
 
 
 def text_of(chance: random.Random, seed: int, world: World) -> str:
@@ -100,30 +187,58 @@ def _html(chance: random.Random, n: int, world: World) -> str:
     address = address.format(place)
     one = chance.choice(
         [
-            '<img src="{}">', '<a href="{}">x</a>', '![x]({})', '<body background="{}">', '[x]({})', "<{}>", "[x]: {}\n[x]",
-            '<table background="{}"><tr><td>', '<style>@import url({});</style>', '<div style="background:url({})">',
-            '<html><img src="{}"></html>', '![x](<{}> "{}")', '<object data="{}">', '`<img src="{}">`', '$\\href{{{}}}{{x}}$',
+            '<img src="{}">',
+            '<a href="{}">x</a>',
+            "![x]({})",
+            '<body background="{}">',
+            "[x]({})",
+            "<{}>",
+            "[x]: {}\n[x]",
+            '<table background="{}"><tr><td>',
+            "<style>@import url({});</style>",
+            '<div style="background:url({})">',
+            '<html><img src="{}"></html>',
+            '![x](<{}> "{}")',
+            '<object data="{}">',
+            '`<img src="{}">`',
+            "$\\href{{{}}}{{x}}$",
         ]
-    )  # fmt: skip
+    )
     one = one.replace("{}", address)
     return one + _run(f"\n\n{one}", min(n, 4_000))
 
 
 def _tags(chance: random.Random, n: int, world: World) -> str:
-    return _run(chance.choice(["<a ", "<!--", "<b>", "</b>", "<a b='", "<?", "<![CDATA[", "<!A ", "<br>", "&lt;", "&#65;"]), n)
+    return _run(
+        chance.choice(["<a ", "<!--", "<b>", "</b>", "<a b='", "<?", "<![CDATA[", "<!A ", "<br>", "&lt;", "&#65;"]), n
+    )
 
 
 def _formula(chance: random.Random, n: int, world: World) -> str:
     depth = min(n // 12, 3_000)
     inner = chance.choice(
         [
-            "\\frac{" * depth + "x" + "}{y}" * depth, "\\sqrt{" * depth + "x" + "}" * depth, "{" * depth + "x" + "}" * depth,
-            "x_{" * depth + "1" + "}" * depth, "\\left(" * depth + "x" + "\\right)" * depth, _run("x+", n), _run("\\alpha ", n),
-            "\\begin{matrix}" + _run("1 & 2 \\\\ ", n) + "\\end{matrix}", "\\begin{matrix}" * depth, _run("\\frac{a}{b}", n),
-            "\\text{" + _run("a", n) + "}", "\\rule{99999999em}{99999999em}", "\\hspace{1e400em}x", "\\sum" * depth,
-            "\\color{" + _run("r", n) + "}x", _run("^", n), "\\\\" * depth, "\\def\\a{\\a\\a}\\a", "x" + "'" * depth,
+            "\\frac{" * depth + "x" + "}{y}" * depth,
+            "\\sqrt{" * depth + "x" + "}" * depth,
+            "{" * depth + "x" + "}" * depth,
+            "x_{" * depth + "1" + "}" * depth,
+            "\\left(" * depth + "x" + "\\right)" * depth,
+            _run("x+", n),
+            _run("\\alpha ", n),
+            "\\begin{matrix}" + _run("1 & 2 \\\\ ", n) + "\\end{matrix}",
+            "\\begin{matrix}" * depth,
+            _run("\\frac{a}{b}", n),
+            "\\text{" + _run("a", n) + "}",
+            "\\rule{99999999em}{99999999em}",
+            "\\hspace{1e400em}x",
+            "\\sum" * depth,
+            "\\color{" + _run("r", n) + "}x",
+            _run("^", n),
+            "\\\\" * depth,
+            "\\def\\a{\\a\\a}\\a",
+            "x" + "'" * depth,
         ]
-    )  # fmt: skip
+    )
     return chance.choice(["${}$", "$${}$$", "\\({}\\)", "\\[{}\\]", "```math\n{}\n```"]).replace("{}", inner)
 
 
@@ -135,11 +250,28 @@ def _code(chance: random.Random, n: int, world: World) -> str:
     language = chance.choice([alias for _, aliases, _, _ in _LEXERS for alias in aliases[:1]])
     body = chance.choice(
         [
-            _run("a", n), _run("((", n), _run('"', n), _run("/*", n), _run("x = 1\n", n), _run("<a>", n), _run("\\", n),
-            _run("'''", n), _run("{%", n), _run("#!", n), _run("\t", n), _run("\n", n), _run("@a.", n), _run("a" * 300 + "\n", n),
-            _run("/**/ ", n) + "/*", "<" + _run("!", n), _run("$(", n), _run("1e", n), _run("a:b;", n), _run(" ", n) + "x",
+            _run("a", n),
+            _run("((", n),
+            _run('"', n),
+            _run("/*", n),
+            _run("x = 1\n", n),
+            _run("<a>", n),
+            _run("\\", n),
+            _run("'''", n),
+            _run("{%", n),
+            _run("#!", n),
+            _run("\t", n),
+            _run("\n", n),
+            _run("@a.", n),
+            _run("a" * 300 + "\n", n),
+            _run("/**/ ", n) + "/*",
+            "<" + _run("!", n),
+            _run("$(", n),
+            _run("1e", n),
+            _run("a:b;", n),
+            _run(" ", n) + "x",
         ]
-    )  # fmt: skip
+    )
     return f"{chance.choice(['```', '~~~', '````'])}{language}\n{body}" + chance.choice(["", "\n```", "\n~~~\n"])
 
 
@@ -149,7 +281,20 @@ def _languages(chance: random.Random, n: int, world: World) -> str:
 
 
 def _long_line(chance: random.Random, n: int, world: World) -> str:
-    one = chance.choice(["a", "a ", "\u6f22", "e\u0301", "\U0001f469\u200d\U0001f467", "\u0627\u0644 ", "\u00a0", "-", "\u202e\u05d0", "W\u200b"])
+    one = chance.choice(
+        [
+            "a",
+            "a ",
+            "\u6f22",
+            "e\u0301",
+            "\U0001f469\u200d\U0001f467",
+            "\u0627\u0644 ",
+            "\u00a0",
+            "-",
+            "\u202e\u05d0",
+            "W\u200b",
+        ]
+    )
     return _run(one, max(n, 60_000))
 
 
@@ -168,12 +313,16 @@ def _blank(chance: random.Random, n: int, world: World) -> str:
 def _definitions(chance: random.Random, n: int, world: World) -> str:
     count = n // 12
     if chance.random() < 0.5:
-        return "".join(f"[a{number}]: /u\n" for number in range(count)) + "".join(f"[a{number}] " for number in range(count))
+        return "".join(f"[a{number}]: /u\n" for number in range(count)) + "".join(
+            f"[a{number}] " for number in range(count)
+        )
     return "".join(f"[^{number}] " for number in range(count)) + "".join(f"\n[^{number}]: x" for number in range(count))
 
 
 def _addresses(chance: random.Random, n: int, world: World) -> str:
-    one = chance.choice(["http://a.b ", "www.", "a@b.c ", "http://", "mailto:a ", "http://[", "www.a" + "." * 50, "<http://a ", "a.b@"])
+    one = chance.choice(
+        ["http://a.b ", "www.", "a@b.c ", "http://", "mailto:a ", "http://[", "www.a" + "." * 50, "<http://a ", "a.b@"]
+    )
     return _run(one, n)
 
 
@@ -191,7 +340,9 @@ def _plain(chance: random.Random, n: int, world: World) -> str:
 
 
 def _empty(chance: random.Random, n: int, world: World) -> str:
-    return chance.choice(["", " ", "\n", "\u200b", "#", "```", "|", "$$", "[^1]", "---", "<", "\x00", ">", "- [ ]", "\ufeff"])
+    return chance.choice(
+        ["", " ", "\n", "\u200b", "#", "```", "|", "$$", "[^1]", "---", "<", "\x00", ">", "- [ ]", "\ufeff"]
+    )
 
 
 _LEXERS = [lexer for lexer in sorted(get_all_lexers()) if lexer[1]]

@@ -1,4 +1,4 @@
-"""A window that never rests, to be killed: it sends, adds, downloads, moves, merges and removes, and tells what is done.
+"""A window that never rests, to be killed: it sends, adds, downloads, moves, merges, removes, and tells what is done.
 
     python -m tests.hostile.busy DATA_FOLDER SEED PLACES
 
@@ -61,9 +61,7 @@ def main(base: str, seed: str, places: str) -> int:
 class Work:
     """What the window is made to do, in an order that the seed gives."""
 
-    def __init__(
-        self, stage: Stage, chance: random.Random, places: dict[str, Any], tell: Callable[..., None]
-    ) -> None:
+    def __init__(self, stage: Stage, chance: random.Random, places: dict[str, Any], tell: Callable[..., None]) -> None:
         self._stage, self._chance, self._places, self._tell = stage, chance, places, tell
         self._numbers = itertools.count(1)
         controller = stage.parts.controller
@@ -103,7 +101,9 @@ class Work:
 
     def add(self) -> Iterator[Wait]:
         """A folder of the user's."""
-        yield from self._library("add_folder", Path(self._chance.choice(self._places["mine"])), end=("added", "problem"))
+        yield from self._library(
+            "add_folder", Path(self._chance.choice(self._places["mine"])), end=("added", "problem")
+        )
         self._record("added")
 
     def remove(self) -> Iterator[Wait]:
@@ -139,7 +139,9 @@ class Work:
         yield from self._library("add_folder", Path(self._places["base"]), end=("added", "problem"))
         yield from self._look()
         status = self._stage.parts.library.status
-        base = next((each for each in status.models if str(each.folder) == self._places["base"]), None) if status else None
+        base = (
+            next((each for each in status.models if str(each.folder) == self._places["base"]), None) if status else None
+        )
         if base is not None:
             title = f"Merged {next(self._numbers)}"
             yield from self._library("merge", Path(self._places["adapter"]), base, title, end=("work_ended", "problem"))
@@ -150,7 +152,9 @@ class Work:
     def _record(self, what: str) -> None:
         """What the list says now; it was read from the disk."""
         records = self._stage.parts.library.services.library.models()
-        self._tell("models", what, [[each.id, each.kind, str(each.folder), each.download is not None] for each in records])
+        self._tell(
+            "models", what, [[each.id, each.kind, str(each.folder), each.download is not None] for each in records]
+        )
 
     def _any_model(self, good: Callable[[Any], bool]) -> Iterator[Wait]:
         yield from self._look()

@@ -1,4 +1,4 @@
-"""Data folders that strangers, other programs or a bad disk left: damaged and odd databases, huge texts, odd settings."""
+"""Data folders that strangers, other programs or a bad disk left: damaged and odd databases, huge texts, settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,21 @@ from tests.hostile.world import World
 
 _golden: dict[Path, Path] = {}
 _making = threading.Lock()
-ODD = ("-1", "9223372036854775807", "-9223372036854775808", "0", "NULL", "''", "'x'", "1e999", "x'ff00'", "'\u202e'", "'<img src=''/dev/zero''>'", "char(0)", "zeroblob(2000)")  # fmt: skip
+ODD = (
+    "-1",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "0",
+    "NULL",
+    "''",
+    "'x'",
+    "1e999",
+    "x'ff00'",
+    "'\u202e'",
+    "'<img src=''/dev/zero''>'",
+    "char(0)",
+    "zeroblob(2000)",
+)
 
 
 def golden(world: World) -> Path:
@@ -82,7 +96,10 @@ def _damage(chance: random.Random, file: Path) -> None:
 def _odd_rows(chance: random.Random, file: Path, world: World) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
         db.execute("PRAGMA foreign_keys = OFF")
-        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")]
+        tables = [
+            row[0]
+            for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+        ]
         for _ in range(chance.randint(1, 6)):
             table = chance.choice(tables)
             columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
@@ -91,20 +108,32 @@ def _odd_rows(chance: random.Random, file: Path, world: World) -> None:
             statement = chance.choice(
                 [
                     f"UPDATE {table} SET {chance.choice(columns)} = {chance.choice(ODD)}",
-                    f"UPDATE {table} SET {chance.choice(columns)} = {chance.choice(ODD)} WHERE rowid = (SELECT MAX(rowid) FROM {table})",
-                    f"DELETE FROM {table} WHERE rowid % 2", f"DELETE FROM {table}",
-                    "UPDATE message SET parent_id = id", "UPDATE message SET parent_id = (SELECT id FROM message ORDER BY random() LIMIT 1)",
-                    "UPDATE conversation SET head_message_id = 'nobody'", "UPDATE message SET role = 'system'", f"PRAGMA user_version = {chance.choice([0, 1, 2, 99, -1])}",
-                    f"UPDATE model SET folder = '{chance.choice(['/dev/zero', str(world.outside), 'x' * 5_000, '', '..', '/proc/self/fd', str(world.outside / 'pipe')])}'",
-                    "CREATE TRIGGER odd AFTER INSERT ON message BEGIN SELECT RAISE(ABORT, 'no'); END", "CREATE TABLE IF NOT EXISTS odd (a); DROP TABLE odd", "DROP INDEX IF EXISTS message_parent",
-                    "ALTER TABLE message RENAME COLUMN body TO corpse", "CREATE VIEW odd AS WITH RECURSIVE a(b) AS (SELECT 1 UNION ALL SELECT b + 1 FROM a) SELECT * FROM a",
+                    f"UPDATE {table} SET {chance.choice(columns)} = {chance.choice(ODD)} WHERE rowid = 3",
+                    f"DELETE FROM {table} WHERE rowid % 2",
+                    f"DELETE FROM {table}",
+                    "UPDATE message SET parent_id = id",
+                    "UPDATE message SET parent_id = (SELECT id FROM message ORDER BY random() LIMIT 1)",
+                    "UPDATE conversation SET head_message_id = 'nobody'",
+                    "UPDATE message SET role = 'system'",
+                    f"PRAGMA user_version = {chance.choice([0, 1, 2, 99, -1])}",
+                    f"UPDATE model SET folder = '{chance.choice(_places(world))}'",
+                    "CREATE TRIGGER odd AFTER INSERT ON message BEGIN SELECT RAISE(ABORT, 'no'); END",
+                    "CREATE TABLE IF NOT EXISTS odd (a); DROP TABLE odd",
+                    "DROP INDEX IF EXISTS message_parent",
+                    "ALTER TABLE message RENAME COLUMN body TO corpse",
+                    "CREATE VIEW odd AS WITH RECURSIVE a(b) AS (SELECT 1 UNION ALL SELECT b FROM a) SELECT * FROM a",
                     "CREATE TRIGGER slow AFTER INSERT ON message BEGIN DELETE FROM conversation; END",
                 ]
-            )  # fmt: skip
+            )
             try:
                 db.execute(statement)
             except sqlite3.Error:
                 continue  # the file's own rules refuse it
+
+
+def _places(world: World) -> tuple[str, ...]:
+    """Where a model's folder may be said to lie."""
+    return "/dev/zero", str(world.outside), "x" * 5_000, "", "..", "/proc/self/fd", str(world.outside / "pipe")
 
 
 def _huge(chance: random.Random, seed: int, file: Path, world: World) -> None:
@@ -113,21 +142,61 @@ def _huge(chance: random.Random, seed: int, file: Path, world: World) -> None:
         text = chance.choice(["a", "a ", "\u6f22", "a\n", "| a ", "**a "]) * chance.choice([1_000_000, 2_500_000])
     with closing(sqlite3.connect(file, isolation_level=None)) as db:
         role = chance.choice(["user", "assistant", "assistant"])
-        db.execute("UPDATE message SET body = ? WHERE rowid IN (SELECT rowid FROM message WHERE role = ? ORDER BY rowid DESC LIMIT 2)", (text, role))
+        db.execute(
+            "UPDATE message SET body = ? WHERE role = ? AND rowid > (SELECT MAX(rowid) - 4 FROM message)",
+            (text, role),
+        )
         if chance.random() < 0.4:
             db.execute("UPDATE conversation SET title = ?", (text[:200_000],))
         if chance.random() < 0.3:
-            db.execute("UPDATE message SET error_json = ?", (json.dumps({"user_text": text[:50_000], "hint": "<img src='/dev/zero'>", "known": True, "detail": text}),))
+            db.execute(
+                "UPDATE message SET error_json = ?",
+                (
+                    json.dumps(
+                        {"user_text": text[:50_000], "hint": "<img src='/dev/zero'>", "known": True, "detail": text}
+                    ),
+                ),
+            )
         last = db.execute("SELECT id FROM conversation ORDER BY used_no DESC LIMIT 1").fetchone()[0]
     (file.parent / "settings.json").write_text(json.dumps({"last_chat": last}))
 
 
 def _odd_settings(chance: random.Random, base: Path, world: World) -> None:
     place = chance.choice(
-        ["/dev/zero", str(world.outside / "pipe"), "a" * 5_000, "/" + "a" * 300 + "/b", "\x00", "..", str(world.outside), "/proc/self/mem", "\ud800", "/root/x", "~", "file:///x", "/proc/self/fd/0", ""]
-    )  # fmt: skip
+        [
+            "/dev/zero",
+            str(world.outside / "pipe"),
+            "a" * 5_000,
+            "/" + "a" * 300 + "/b",
+            "\x00",
+            "..",
+            str(world.outside),
+            "/proc/self/mem",
+            "\ud800",
+            "/root/x",
+            "~",
+            "file:///x",
+            "/proc/self/fd/0",
+            "",
+        ]
+    )
     content: Any = {"model_folder": place, "last_chat": chance.choice(["", "nobody", "x" * 100_000, "\x00"])}
-    for name in chance.sample(["appearance", "text_scale", "drafts", "pace", "preset", "answer_length", "seed", "offline", "speed_limit", "window_geometry", "first_advice"], 4):
+    for name in chance.sample(
+        [
+            "appearance",
+            "text_scale",
+            "drafts",
+            "pace",
+            "preset",
+            "answer_length",
+            "seed",
+            "offline",
+            "speed_limit",
+            "window_geometry",
+            "first_advice",
+        ],
+        4,
+    ):
         content[name] = "@hostile@"
     text = json.dumps(content)
     while "@hostile@" in text:

@@ -118,7 +118,10 @@ def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[s
     contents = {path.name: path.read_bytes() for path in world.base.iterdir() if path.is_file()}
     contents["LICENSE"] = b"Read me."
     info = info_of(name, contents)
-    replies = {path: Reply(body=data, headers=(("ETag", f'"{_blob(data)}"'), ("X-Repo-Commit", SHA))) for path, data in contents.items()}
+    replies = {
+        path: Reply(body=data, headers=(("ETag", f'"{_blob(data)}"'), ("X-Repo-Commit", SHA)))
+        for path, data in contents.items()
+    }
     replies["info"] = Reply(body=json.dumps(info).encode())
     kind = seed % 6
     if kind == 0:
@@ -129,7 +132,11 @@ def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[s
     elif kind == 2:
         path = chance.choice(["config.json", "config.json", "generation_config.json"])
         good = contents.get(path) or b"{}"
-        body = raw_file(chance, good) if chance.random() < 0.4 else spoiled(chance, json.loads(contents["config.json"]), 1).encode("utf-8", "surrogatepass")
+        body = (
+            raw_file(chance, good)
+            if chance.random() < 0.4
+            else spoiled(chance, json.loads(contents["config.json"]), 1).encode("utf-8", "surrogatepass")
+        )
         replies[path] = Reply(body=body)
     elif kind == 3:
         replies[chance.choice(["info", "config.json", "LICENSE"])] = _bad_body(chance)
@@ -137,8 +144,13 @@ def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[s
         replies[chance.choice(["info", "config.json", "LICENSE"])] = _bad_head(chance, world)
     else:
         replies["LICENSE"] = Reply(body=_licence(chance, world), headers=(("Content-Type", "text/plain"),))
-        info["cardData"] = {"license": chance.choice(["other", "apache-2.0", "<img src=/dev/zero>", ["a"], {"a": 1}, "x" * 100_000, None, 1]),
-                            "license_name": chance.choice(["<b>x</b>", "\u202e", "x" * 50_000]), "license_link": chance.choice(["file:///dev/zero", "javascript:1", "x" * 50_000])}  # fmt: skip
+        info["cardData"] = {
+            "license": chance.choice(
+                ["other", "apache-2.0", "<img src=/dev/zero>", ["a"], {"a": 1}, "x" * 100_000, None, 1]
+            ),
+            "license_name": chance.choice(["<b>x</b>", "\u202e", "x" * 50_000]),
+            "license_link": chance.choice(["file:///dev/zero", "javascript:1", "x" * 50_000]),
+        }
         if chance.random() < 0.5:
             info["siblings"] = [one for one in info["siblings"] if one["rfilename"] != "LICENSE"]
         replies["info"] = Reply(body=json.dumps(info).encode())
@@ -150,10 +162,23 @@ def make(chance: random.Random, seed: int, folder: Path, world: World) -> dict[s
 def info_of(name: str, contents: dict[str, bytes]) -> dict[str, Any]:
     """What the hub's API says of a repository."""
     return {
-        "_id": "1", "id": name, "modelId": name, "sha": SHA, "private": False, "gated": False, "disabled": False, "tags": [], "downloads": 1, "likes": 1,
-        "cardData": {"license": "apache-2.0"}, "library_name": "transformers", "pipeline_tag": "text-generation",
-        "siblings": [{"rfilename": path, "size": len(data), "blobId": _blob(data)} for path, data in sorted(contents.items())],
-    }  # fmt: skip
+        "_id": "1",
+        "id": name,
+        "modelId": name,
+        "sha": SHA,
+        "private": False,
+        "gated": False,
+        "disabled": False,
+        "tags": [],
+        "downloads": 1,
+        "likes": 1,
+        "cardData": {"license": "apache-2.0"},
+        "library_name": "transformers",
+        "pipeline_tag": "text-generation",
+        "siblings": [
+            {"rfilename": path, "size": len(data), "blobId": _blob(data)} for path, data in sorted(contents.items())
+        ],
+    }
 
 
 def _blob(data: bytes) -> str:
@@ -162,10 +187,31 @@ def _blob(data: bytes) -> str:
 
 def _spoil_list(chance: random.Random, info: dict[str, Any], contents: dict[str, bytes]) -> None:
     names = (
-        "../../escape.safetensors", "/etc/passwd.safetensors", "dewpoint-model.json", "model.safetensors.part", "a/../b.json", "CON.json", "a\x00.json", "x" * 5_000 + ".json",
-        "..\\..\\x.json", "C:\\x.json", "model.safetensors/config.json", "MODEL.safetensors", "config.json.journal", "\u202enosj.x.json", "<img src=x>.json", "a\nb.json", "dewpoint-graphs.json",
-        ".moving/x.json", "dewpoint-embed.onnx", "tokenizer.model", "chat_template.jinja/x", "LICENSE\u0301", "\ud800.json", "nul.safetensors ",
-    )  # fmt: skip
+        "../../escape.safetensors",
+        "/etc/passwd.safetensors",
+        "dewpoint-model.json",
+        "model.safetensors.part",
+        "a/../b.json",
+        "CON.json",
+        "a\x00.json",
+        "x" * 5_000 + ".json",
+        "..\\..\\x.json",
+        "C:\\x.json",
+        "model.safetensors/config.json",
+        "MODEL.safetensors",
+        "config.json.journal",
+        "\u202enosj.x.json",
+        "<img src=x>.json",
+        "a\nb.json",
+        "dewpoint-graphs.json",
+        ".moving/x.json",
+        "dewpoint-embed.onnx",
+        "tokenizer.model",
+        "chat_template.jinja/x",
+        "LICENSE\u0301",
+        "\ud800.json",
+        "nul.safetensors ",
+    )
     files = info["siblings"]
     match chance.randrange(5):
         case 0 | 1:
@@ -175,9 +221,23 @@ def _spoil_list(chance: random.Random, info: dict[str, Any], contents: dict[str,
             files[chance.randrange(len(files))] |= {"size": chance.choice([-1, 10**18, 10**30, None, "x", 1.5, True])}
         case 3:
             one = files[chance.randrange(len(files))]
-            one |= {"lfs": chance.choice([{"sha256": "x", "size": 1, "pointerSize": 1}, {"sha256": "0" * 64, "size": -5, "pointerSize": 1}, {}, None, {"sha256": None, "size": 1}, "x"])}
+            one |= {
+                "lfs": chance.choice(
+                    [
+                        {"sha256": "x", "size": 1, "pointerSize": 1},
+                        {"sha256": "0" * 64, "size": -5, "pointerSize": 1},
+                        {},
+                        None,
+                        {"sha256": None, "size": 1},
+                        "x",
+                    ]
+                )
+            }
         case _:
-            files += [{"rfilename": f"model-{number}.safetensors", "size": 1, "blobId": "0" * 40} for number in range(chance.choice([500, 20_000]))]
+            files += [
+                {"rfilename": f"model-{number}.safetensors", "size": 1, "blobId": "0" * 40}
+                for number in range(chance.choice([500, 20_000]))
+            ]
             files += files[:2]
 
 
@@ -185,12 +245,24 @@ def _bad_body(chance: random.Random) -> Reply:
     gzipped, text = (("Content-Encoding", "gzip"),), (("Content-Type", "application/json"),)
     body, headers, length, endless = chance.choice(
         [
-            ("bomb", gzipped, None, False), ("bomb", (("Content-Encoding", "gzip, gzip"),), None, False), ("deflate", (("Content-Encoding", "deflate"),), None, False),
-            (b"x" * 100_000, gzipped, None, False), ("bomb", (("Content-Encoding", "br"),), None, False), (b" " * 1_000_000, text, None, True), (b"[" * 100_000, text, None, True),
-            (b'{"a":"' + b"a" * 1_000_000, text, None, True), (b"{}", text, 10**12, False), (b"{" * 500_000, text, None, False), (b'{"a": 1', text, 3, False), (b"", text, None, False),
-            (b"\xff" * 1000, text, None, False), (b"9" * 5_000, text, None, False), (b" " * 60_000_000 + b"{}", text, None, False), (b"<html>Sign in</html>", text, None, False),
+            ("bomb", gzipped, None, False),
+            ("bomb", (("Content-Encoding", "gzip, gzip"),), None, False),
+            ("deflate", (("Content-Encoding", "deflate"),), None, False),
+            (b"x" * 100_000, gzipped, None, False),
+            ("bomb", (("Content-Encoding", "br"),), None, False),
+            (b" " * 1_000_000, text, None, True),
+            (b"[" * 100_000, text, None, True),
+            (b'{"a":"' + b"a" * 1_000_000, text, None, True),
+            (b"{}", text, 10**12, False),
+            (b"{" * 500_000, text, None, False),
+            (b'{"a": 1', text, 3, False),
+            (b"", text, None, False),
+            (b"\xff" * 1000, text, None, False),
+            (b"9" * 5_000, text, None, False),
+            (b" " * 60_000_000 + b"{}", text, None, False),
+            (b"<html>Sign in</html>", text, None, False),
         ]
-    )  # fmt: skip
+    )
     if isinstance(body, str):
         body = bomb() if body == "bomb" else zlib.compress(b" " * 50_000_000, 1)
     return Reply(body=body, headers=headers, length=length, endless=endless)
@@ -207,20 +279,46 @@ def _bad_head(chance: random.Random, world: World) -> Reply:
     loop = world.server.url + "/hostile/loop/resolve/x/y"
     return chance.choice(
         [
-            Reply(302, headers=(("Location", "http://192.0.2.1/x"),)), Reply(302, headers=(("Location", f"file://{world.outside}/secret.txt"),)),
-            Reply(307, headers=(("Location", loop),)), Reply(302, headers=(("Location", ""),)), Reply(302), Reply(500, b"x" * 1_000_000), Reply(429, headers=(("Retry-After", "99999999999"),)),
-            Reply(401, headers=(("X-Error-Code", "GatedRepo"), ("X-Error-Message", "x" * 60_000))), Reply(403, headers=(("X-Error-Message", "<img src=/dev/zero>"),)),
-            Reply(404, headers=(("X-Error-Code", "x" * 1_000),)), Reply(200, b"{}", (("X-A", "b" * 60_000),)), Reply(204), Reply(200, b"{}", tuple((f"X-{number}", "a") for number in range(95))),
-            Reply(416, b"{}"), Reply(451, b"{}"), Reply(200, b"{}", (("Content-Type", "x" * 5_000),)), Reply(302, headers=(("Location", "http://[::1/x"),)), Reply(302, headers=(("Location", "gopher://x/y"),)),
-            Reply(200, b"{}", (("Set-Cookie", "a=" + "b" * 50_000),)), Reply(299, b"{}"), Reply(599, b"{}"), Reply(400, json.dumps({"error": "<img src='/dev/zero'>\u202e" * 100}).encode()),
+            Reply(302, headers=(("Location", "http://192.0.2.1/x"),)),
+            Reply(302, headers=(("Location", f"file://{world.outside}/secret.txt"),)),
+            Reply(307, headers=(("Location", loop),)),
+            Reply(302, headers=(("Location", ""),)),
+            Reply(302),
+            Reply(500, b"x" * 1_000_000),
+            Reply(429, headers=(("Retry-After", "99999999999"),)),
+            Reply(401, headers=(("X-Error-Code", "GatedRepo"), ("X-Error-Message", "x" * 60_000))),
+            Reply(403, headers=(("X-Error-Message", "<img src=/dev/zero>"),)),
+            Reply(404, headers=(("X-Error-Code", "x" * 1_000),)),
+            Reply(200, b"{}", (("X-A", "b" * 60_000),)),
+            Reply(204),
+            Reply(200, b"{}", tuple((f"X-{number}", "a") for number in range(95))),
+            Reply(416, b"{}"),
+            Reply(451, b"{}"),
+            Reply(200, b"{}", (("Content-Type", "x" * 5_000),)),
+            Reply(302, headers=(("Location", "http://[::1/x"),)),
+            Reply(302, headers=(("Location", "gopher://x/y"),)),
+            Reply(200, b"{}", (("Set-Cookie", "a=" + "b" * 50_000),)),
+            Reply(299, b"{}"),
+            Reply(599, b"{}"),
+            Reply(400, json.dumps({"error": "<img src='/dev/zero'>\u202e" * 100}).encode()),
         ]
-    )  # fmt: skip
+    )
 
 
 def _licence(chance: random.Random, world: World) -> bytes:
     return chance.choice(
         [
-            f"<html><img src='{world.outside}/pipe'><a href='file:///x'>y</a></html>".encode(), b"x" * 500_000, b"a\n" * 200_000, b"\xff\xfe\x00", b"\x00" * 1_000, b"", b"# a" + b" " * 5_000 + b"x",
-            "\u202e\u0301".encode() * 20_000, b"\x1b[31mred", b"word " * 300_000, b" " * 400_000, b"W" * 200_000 + b"\n",
+            f"<html><img src='{world.outside}/pipe'><a href='file:///x'>y</a></html>".encode(),
+            b"x" * 500_000,
+            b"a\n" * 200_000,
+            b"\xff\xfe\x00",
+            b"\x00" * 1_000,
+            b"",
+            b"# a" + b" " * 5_000 + b"x",
+            "\u202e\u0301".encode() * 20_000,
+            b"\x1b[31mred",
+            b"word " * 300_000,
+            b" " * 400_000,
+            b"W" * 200_000 + b"\n",
         ]
-    )  # fmt: skip
+    )

@@ -133,11 +133,17 @@ class Stage(QObject):
         """What was seen of it."""
         readings = self.heartbeat.readings
         return {
-            "seconds": round(time.monotonic() - self._begun, 2), "stall": round(readings.stall), "where": readings.where, "peak": round(self.peak.megabytes()),
-            "said": [text[:3000] for text in self.said], "bugs": [text[:4000] for text in self.bugs],
-            "errors": list(self.errors), "qt": list(self.qt), "notes": dict(self.notes),
+            "seconds": round(time.monotonic() - self._begun, 2),
+            "stall": round(readings.stall),
+            "where": readings.where,
+            "peak": round(self.peak.megabytes()),
+            "said": [text[:3000] for text in self.said],
+            "bugs": [text[:4000] for text in self.bugs],
+            "errors": list(self.errors),
+            "qt": list(self.qt),
+            "notes": dict(self.notes),
             "news": [name for name, _ in self.news],
-        }  # fmt: skip
+        }
 
     def last(self, *names: str) -> Any:
         """The value of the newest news of these names; None if there was none."""
@@ -178,8 +184,7 @@ class Stage(QObject):
             self.said.append(f"{report.text} {report.hint}".strip())
 
     def _on_qt(self, kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
-        if kind in (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg):
-            if not message.startswith(QUIET):
-                self.qt.append(message[:500])
+        if kind in (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg) and not message.startswith(QUIET):
+            self.qt.append(message[:500])
         with contextlib.suppress(Exception):
             sys.stderr.write(message[:2000] + "\n")

@@ -65,17 +65,26 @@ class Run:
         self.hub.add(repo_of(REPO, contents | random_contents(5, shards)))
         self.hub.behaviour.rate = 6_000_000
         self.places = {
-            "mine": list(map(str, mine)), "adapter": str(adapter), "base": str(mine[0]), "drives": list(map(str, drives)), "repo": REPO,
-        }  # fmt: skip
+            "mine": list(map(str, mine)),
+            "adapter": str(adapter),
+            "base": str(mine[0]),
+            "drives": list(map(str, drives)),
+            "repo": REPO,
+        }
         self.mine = print_of(self.root / "mine")
 
     @contextmanager
     def program(self, seed: int, **environment: str) -> Iterator[subprocess.Popen[str]]:
         """The program at work; what it tells is taken down. In the end it is killed, and all its children are gone."""
         env = {
-            **os.environ, "QT_QPA_PLATFORM": "offscreen", "HF_ENDPOINT": self.hub.url, "HOME": str(self.root / "home"), "DEWPOINT_GPU": "",
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring", **environment,
-        }  # fmt: skip
+            **os.environ,
+            "QT_QPA_PLATFORM": "offscreen",
+            "HF_ENDPOINT": self.hub.url,
+            "HOME": str(self.root / "home"),
+            "DEWPOINT_GPU": "",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            **environment,
+        }
         for name in ("HF_HUB_OFFLINE", "DEWPOINT_HOME"):
             env.pop(name, None)
         command = [sys.executable, "-m", "tests.hostile.busy", str(self.base), str(seed), json.dumps(self.places)]
@@ -99,6 +108,7 @@ class Run:
 
     def wait_for(self, *words: str, count: int = 1) -> None:
         """So many lines that begin with these words were told since the last program began."""
+
         def told() -> bool:
             return sum(line[: len(words)] == list(words) for line in self.told[self.since :]) >= count
 
@@ -123,10 +133,8 @@ class Run:
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            try:
+            with suppress(ValueError):  # the kill came in the middle of it
                 self.told.append(json.loads(line))
-            except ValueError:
-                pass  # the kill came in the middle of it
 
     def _of_the_store(self) -> list[str]:
         file = self.base / "chats.sqlite3"
@@ -149,7 +157,11 @@ class Run:
         status = library_status(services)
         found = []
         for model in status.models:
-            if model.kind in ("download", "merged") and model.state not in (*WHOLE, ModelState.PAUSED, ModelState.QUEUED):
+            if model.kind in ("download", "merged") and model.state not in (
+                *WHOLE,
+                ModelState.PAUSED,
+                ModelState.QUEUED,
+            ):
                 found.append(f"{model.title} in {model.folder} is {model.state.value}: {model.problem}")
         kept = {model.id for model in status.models}
         begun = [number for number, line in enumerate(self.told) if line[:2] == ["begin", "remove"]]

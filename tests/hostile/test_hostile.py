@@ -21,7 +21,9 @@ from tests.hostile.runner import play, report, room
 from tests.hostile.world import World, print_of
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="the cases hold links, pipes and names that are not possible there"),
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="the cases hold links, pipes and names that are not possible there"
+    ),
     pytest.mark.log_allowed(""),
 ]
 

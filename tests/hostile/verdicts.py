@@ -103,19 +103,27 @@ def _is_read(breach: dict[str, Any]) -> bool:
 
 
 def _readings(order: dict[str, Any], breaches: list[dict[str, Any]]) -> list[str]:
-    """A stranger's files are read in the look and model processes; the window may but hash what it downloads or merges."""
+    """A stranger's files are read in the look and model processes; the window may hash what it merges."""
     here = [each for each in breaches if _is_read(each) and each["window"] and not order.get("file")]
     place = str(order.get("folder", "/"))
     in_main = {each["what"] for each in here if each["kind"] == "opened in the main thread"}
     others = {each["what"] for each in here if each["kind"] == "opened" and not each["what"].endswith(_NOT_PARSED)}
     found = [f"read in the window's main thread: {', '.join(sorted(in_main))}"] if in_main else []
-    others = {path for path in others if path.startswith(place)} if order["do"] == "folder" and not order.get("merge") else set()
+    others = (
+        {path for path in others if path.startswith(place)}
+        if order["do"] == "folder" and not order.get("merge")
+        else set()
+    )
     return found + ([f"read in the window's process: {', '.join(sorted(others))}"] if others else [])
 
 
 def _without(paths: Iterable[str], files: dict[str, str]) -> dict[str, str]:
     """All but what the case itself exchanges in the middle."""
-    return {path: what for path, what in files.items() if not any(path == each or path.startswith(each + "/") for each in paths)}
+    return {
+        path: what
+        for path, what in files.items()
+        if not any(path == each or path.startswith(each + "/") for each in paths)
+    }
 
 
 def _changes(order: dict[str, Any], before: dict[str, str], after: dict[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ elsewhere only the thread's own processor time counts).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -119,10 +120,8 @@ class Peak:
 
     def start(self) -> None:
         """From now on."""
-        try:
+        with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        except OSError:
-            pass
 
     def megabytes(self) -> float:
         """The peak where the system keeps one, else what it has now."""

@@ -19,8 +19,8 @@ _CASES = os.environ.get("HOSTILE_CASES", "")
 _WRITE = tuple(filter(None, os.environ.get("HOSTILE_WRITE", "").split(os.pathsep)))
 _READ = (
     *_WRITE, *filter(None, os.environ.get("HOSTILE_READ", "").split(os.pathsep)), _CASES, sys.prefix, sys.base_prefix,
-    *sysconfig.get_paths().values(), "/usr", "/lib", "/etc", "/proc", "/sys", "/dev/urandom", "/dev/null", "/dev/shm/sem.",
-    "/run",
+    *sysconfig.get_paths().values(), "/usr", "/lib", "/etc", "/proc", "/sys", "/dev/urandom", "/dev/null",
+    "/dev/shm/sem.", "/run",
 )  # fmt: skip
 _WRITABLE = (*_WRITE, "/dev/null", "/proc")
 _FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
