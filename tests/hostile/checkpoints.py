@@ -349,7 +349,15 @@ def make_files(chance: random.Random, seed: int, folder: Path, world: World) -> 
         order["spoil"] = [str(model / name), str(place)]
     else:
         place.unlink(missing_ok=True)
-    match seed % 12:
+    _put(chance, seed % 12, place, model, world)
+    if seed % 10 == 1:
+        order["folder"] = _odd_folder(chance, folder, model)
+    return order
+
+
+def _put(chance: random.Random, kind: int, place: Path, model: Path, world: World) -> None:
+    """What is no file like others, at `place`."""
+    match kind:
         case 0 if hasattr(os, "mkfifo"):
             os.mkfifo(place)
         case 1:
@@ -384,9 +392,6 @@ def make_files(chance: random.Random, seed: int, folder: Path, world: World) -> 
         case _:
             place.write_text("{}")
             place.chmod(0)
-    if seed % 10 == 1:
-        order["folder"] = _odd_folder(chance, folder, model)
-    return order
 
 
 def _odd_folder(chance: random.Random, folder: Path, model: Path) -> str:
