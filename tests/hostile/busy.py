@@ -30,6 +30,7 @@ def main(base: str, seed: str, places: str) -> int:
     os.dup2(2, 1)
     from PySide6.QtCore import QCoreApplication, QTimer
 
+    from app.base.errors import AppError
     from app.main import new_application
     from tests.hostile.stage import Stage
 
@@ -42,13 +43,16 @@ def main(base: str, seed: str, places: str) -> int:
     steps, wait = work.forever(), None
 
     def on_poll() -> None:
-        nonlocal wait
+        nonlocal steps, wait
         if stage.bugs:
             tell("bug", stage.bugs.pop())
         if stage.said:
             tell("said", stage.said.pop())
-        if wait is None or wait.reached():
-            wait = next(steps, None)
+        try:
+            if wait is None or wait.reached():
+                wait = next(steps)
+        except AppError:  # a question of ours met the bad disk
+            steps, wait = work.forever(), None
 
     timer = QTimer()
     timer.setInterval(POLL_MS)
