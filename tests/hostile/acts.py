@@ -12,11 +12,12 @@ from app.ui.models.add_dialogs import AdapterDialog
 from app.ui.models.licence_dialog import LicenceDialog
 from app.ui.models.removal_dialog import RemovalDialog
 from tests.helpers.scripted_process import committed, draft, finished
+from tests.hostile.misdeeds import MISDEEDS
 from tests.hostile.stage import Stage
 
 REST_BEATS = 3
 BLOCK, PIECE = 1200, 8  # characters of a block, and of a draft's token
-MOST_BLOCKS = 12
+MOST_BLOCKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +277,13 @@ def start(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
     yield ready(stage)
 
 
+def misbehave(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
+    """What no program may do: for the tests of those who watch it."""
+    yield at_rest(stage)
+    MISDEEDS[case["how"]](case)
+    yield at_rest(stage)
+
+
 def warm_up(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
     """What is imported and drawn for the first time is no case's fault."""
     yield ready(stage)
@@ -299,4 +307,5 @@ def warm_up(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
 
 ACTS: dict[str, Act] = {
     "answer": answer, "message": message, "folder": folder, "repo": repo, "start": start, "warm_up": warm_up,
+    "misbehave": misbehave,
 }  # fmt: skip

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,13 @@ from app.base.paths import AppPaths
 from app.bridge.model_process import ModelProcess
 from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
 from app.main import Parts, build, model_process_factory
+from inference.events import BlockCommitted, Event
+from inference.params import GenerationRequest
 from tests.helpers.qt_guard import delete_what_waits
 from tests.helpers.scripted_process import ScriptedModelProcess
 from tests.hostile.watch import Heartbeat, Peak
 
+BLOCK_SECONDS = 0.04
 # What Qt says on a screen that is not there, or of a machine without fonts.
 QUIET = ("This plugin does not support", "Populating font family aliases")
 
@@ -37,6 +42,16 @@ class _Log(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             text += f" ({record.exc_info[1]!r})"[:500]
         self._lines.append(text[:1000])
+
+
+class PacedProcess(ScriptedModelProcess):
+    """No model makes two blocks at once: the event loop runs between them."""
+
+    def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
+        for event in super().generate(request, cancel):
+            yield event
+            if isinstance(event, BlockCommitted):
+                time.sleep(BLOCK_SECONDS)
 
 
 class Stage(QObject):
@@ -65,7 +80,7 @@ class Stage(QObject):
         self.errors: list[str] = []
         self.qt: list[str] = []
         self.notes: dict[str, Any] = {}
-        self.script = ScriptedModelProcess()
+        self.script = PacedProcess()
         self._stack = ExitStack()
         qInstallMessageHandler(self._on_qt)
         self.parts = self.open(self.base)

@@ -109,11 +109,9 @@ def _readings(order: dict[str, Any], breaches: list[dict[str, Any]]) -> list[str
     in_main = {each["what"] for each in here if each["kind"] == "opened in the main thread"}
     others = {each["what"] for each in here if each["kind"] == "opened" and not each["what"].endswith(_NOT_PARSED)}
     found = [f"read in the window's main thread: {', '.join(sorted(in_main))}"] if in_main else []
-    others = (
-        {path for path in others if path.startswith(place)}
-        if order["do"] == "folder" and not order.get("merge")
-        else set()
-    )
+    if "folder" not in order or order.get("merge"):
+        others = set()
+    others = {path for path in others if path.startswith(place)}
     return found + ([f"read in the window's process: {', '.join(sorted(others))}"] if others else [])
 
 
