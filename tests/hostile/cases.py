@@ -34,18 +34,18 @@ class Kind:
 
 
 KINDS = {
-    "answer": Kind(answers.make, 620, 20),
-    "message": Kind(messages.make, 120, 4),
-    "config": Kind(checkpoints.make_config, 320, 6),
-    "tokenizer": Kind(checkpoints.make_tokenizer, 100, 4),
-    "weights": Kind(checkpoints.make_weights, 140, 4),
-    "files": Kind(checkpoints.make_files, 120, 6),
+    "answer": Kind(answers.make, 640, 20),
+    "message": Kind(messages.make, 160, 4),
+    "config": Kind(checkpoints.make_config, 380, 6),
+    "tokenizer": Kind(checkpoints.make_tokenizer, 90),
+    "weights": Kind(checkpoints.make_weights, 150),
+    "files": Kind(checkpoints.make_files, 110, 6),
     "template": Kind(templates.make, 260, 6),
-    "adapter": Kind(adapters.make, 140, 4),
-    "listing": Kind(listings.make, 80, 4),
-    "repository": Kind(repositories.make, 180, 4),
-    "database": Kind(databases.make, 160, 4),
-}  # fmt: skip
+    "adapter": Kind(adapters.make, 90),
+    "listing": Kind(listings.make, 60),
+    "repository": Kind(repositories.make, 120),
+    "database": Kind(databases.make, 90),
+}
 
 
 def names(kind: str, quick: bool = False) -> tuple[str, ...]:
@@ -60,6 +60,12 @@ def make(name: str, folder: Path, world: World) -> dict[str, Any]:
     folder.mkdir(parents=True)
     chance = random.Random(zlib.crc32(name.encode()))
     return {"id": name, **KINDS[kind].make(chance, int(seed), folder, world)}
+
+
+def parts(kind: str, most: int) -> tuple[tuple[str, ...], ...]:
+    """The cases of a kind in lots of so many."""
+    whole = names(kind)
+    return tuple(whole[at : at + most] for at in range(0, len(whole), most))
 
 
 def in_order(quick: bool = False) -> Iterator[str]:
