@@ -74,6 +74,8 @@ def judge(
     found += [f"{each['kind']}: {each['what']} ({_who(each)})" for each in others]
     found += _readings(order, breaches)
     found += _changes(order, before, after)
+    if not reply["notes"].get("stored", True):
+        found.append("the answer is not stored as it was sent")
     if order["do"] == "start" and not reply["notes"].get("refused") and not reply["notes"].get("goes_on"):
         found.append("a message could not be sent after the start, and nothing said so" if not reply["said"] else "")
     return Verdict(name, [text for text in dict.fromkeys(found) if text], reply)
@@ -89,8 +91,6 @@ def _sentences(order: dict[str, Any], reply: dict[str, Any]) -> list[str]:
     refused = any(name in ("problem", "refused") for name in news)
     if refused and not reply["said"] and not reply["bugs"]:
         found.append("refused without a word")
-    if order.get("refuse") and not refused:
-        found.append("taken without a word")
     return found
 
 
