@@ -25,7 +25,7 @@ from tests.hostile.survivors import Run, kill
 
 KILLS = 20
 FAULTS = 8
-LONGEST_SECONDS = 2.0  # of work before a kill
+MOST_LINES, LONGEST_SECONDS = 12, 0.3  # a kill comes so long after one of the first things that are told
 SHORTEST_FAULT, LONGEST_FAULT = 0.1, 0.8
 WRITES, SYNCS = 1, 2
 SEED_VARIABLE = "HOSTILE_SEED"
@@ -50,6 +50,7 @@ def killed_again_and_again(run: Run, kills: int, seed: int) -> list[str]:
         run.begin()
         with run.program(chance.randrange(10**6)) as program:
             run.wait_for("ready")
+            run.wait_for(count=1 + chance.randint(0, MOST_LINES))
             time.sleep(chance.uniform(0, LONGEST_SECONDS))
             kill(program)
         if troubles := run.troubles():
