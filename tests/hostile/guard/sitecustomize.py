@@ -68,7 +68,7 @@ def _opened(path: str, flags: int) -> None:
         _changed("open", path)
     elif not _below(path, _READ):
         _note("read", path)
-    if _below(path, (_CASES,)):
+    if _below(path, (_CASES,)) and not os.path.isdir(path):  # a folder that is held open tells nothing of its files
         in_window = threading.current_thread() is threading.main_thread()
         _note("opened in the main thread" if in_window else "opened", path)
 
