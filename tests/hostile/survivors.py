@@ -1,0 +1,184 @@
+"""What must be there after a program was killed, or its disk failed: all that it told before."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from app.base.paths import AppPaths
+from app.chats.history import HistoryStore
+from app.library.overview import library_status
+from app.library.services import LibraryServices
+from app.library.values import ModelState
+from tests.app.chats.support import bodies_in
+from tests.helpers.adapters import QUERY, factors, write_adapter
+from tests.helpers.checkpoints import STARTER
+from tests.helpers.hub_behaviour import random_contents, repo_of
+from tests.helpers.hub_server import Hub
+from tests.helpers.waiting import wait_until
+from tests.hostile.world import World, print_of
+
+ROOT = Path(__file__).resolve().parents[2]
+REPO = "owner/kills"
+WHOLE = (ModelState.INSTALLED, ModelState.READY)
+SMALL = ("config.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.json")
+
+
+@dataclass
+class Run:
+    """One data folder whose program is killed again and again.
+
+    Attributes:
+        told: What the programs told, in order.
+        mine: The user's own folders, and what lay in them at first.
+    """
+
+    root: Path
+    hub: Hub
+    other_drive: Path
+    told: list[list[Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        world = World(self.root / "world")
+        self.base, self.errors = self.root / "data", self.root / "stderr.txt"
+        self.errors.touch()
+        mine = [world.model(self.root / "mine" / name) for name in ("one", "two")]
+        adapter = write_adapter(self.root / "mine" / "adapter", factors(QUERY, 16, 16))
+        drives = [self.root / "near", self.other_drive]
+        for drive in drives:
+            drive.mkdir(exist_ok=True)
+        contents: dict[str, bytes | Path] = {name: (STARTER / name).read_bytes() for name in SMALL}
+        shards = [(f"model-{number:05}-of-00006.safetensors", 900_000) for number in range(6)]
+        self.hub.add(repo_of(REPO, contents | random_contents(5, shards)))
+        self.hub.behaviour.rate = 6_000_000
+        self.places = {
+            "mine": list(map(str, mine)),
+            "adapter": str(adapter),
+            "base": str(mine[0]),
+            "drives": list(map(str, drives)),
+            "repo": REPO,
+        }
+        self.mine = print_of(self.root / "mine")
+
+    @contextmanager
+    def program(self, seed: int, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """The program at work; what it tells is taken down. In the end it is killed, and all its children are gone."""
+        env = {
+            **os.environ,
+            "QT_QPA_PLATFORM": "offscreen",
+            "HF_ENDPOINT": self.hub.url,
+            "HOME": str(self.root / "home"),
+            "DEWPOINT_GPU": "",
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            **environment,
+        }
+        for name in ("HF_HUB_OFFLINE", "DEWPOINT_HOME"):
+            env.pop(name, None)
+        command = [sys.executable, "-m", "tests.hostile.busy", str(self.base), str(seed), json.dumps(self.places)]
+        with self.errors.open("a") as errors:
+            process = subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=errors)
+        reader = threading.Thread(target=self._listen, args=(process,))
+        reader.start()
+        try:
+            yield process
+        finally:
+            try:
+                children = psutil.Process(process.pid).children(recursive=True)
+            except psutil.NoSuchProcess:
+                children = []
+            process.kill()
+            process.wait()
+            reader.join()
+            assert process.stdout is not None
+            process.stdout.close()
+            wait_until(lambda: not any(_lives(child) for child in children), "the end of the model process")
+
+    def wait_for(self, *words: str, count: int = 1) -> None:
+        """So many lines that begin with these words were told since the last program began."""
+
+        def told() -> bool:
+            return sum(line[: len(words)] == list(words) for line in self.told[self.since :]) >= count
+
+        with suppress(pytest.fail.Exception):
+            wait_until(told)
+        if not told():
+            pytest.fail(f"never told: {' '.join(words)}; the last lines were {str(self.told[-8:])[:3000]}")
+
+    def begin(self) -> None:
+        """A program is about to start."""
+        self.since = len(self.told)
+
+    def troubles(self) -> list[str]:
+        """What was lost, or is not as it should be."""
+        found = [line[1] for line in self.told if line[0] == "bug"]
+        found += self._of_the_store()
+        found += self._of_the_models()
+        now = print_of(self.root / "mine")
+        found += [f"the user's own {path} was changed" for path in self.mine if now.get(path) != self.mine[path]]
+        return found
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            with suppress(ValueError):  # the kill came in the middle of it
+                self.told.append(json.loads(line))
+
+    def _of_the_store(self) -> list[str]:
+        file = self.base / "chats.sqlite3"
+        with closing(sqlite3.connect(file)) as db:
+            state = db.execute("PRAGMA integrity_check").fetchall()
+        found = [] if state == [("ok",)] else [f"the database is damaged: {state[:3]}"]
+        with HistoryStore.open(file, self.base / "backups") as store:
+            if store.recovery is not None:
+                found.append(f"it had to be recovered: {store.recovery.user_text}")
+            bodies = bodies_in(store)
+        for line in self.told:
+            if line[0] == "message" and bodies.get(line[1]) != line[2]:
+                found.append(f"message {line[1]} is lost: {line[2][:60]!r}, found {str(bodies.get(line[1]))[:60]!r}")
+            if line[0] == "block" and not bodies.get(line[1], "").startswith(line[2]):
+                found.append(f"blocks of answer {line[1]} are lost: {len(line[2])} characters told")
+        return found
+
+    def _of_the_models(self) -> list[str]:
+        services = LibraryServices.open(AppPaths(self.base))
+        status = library_status(services)
+        found = []
+        for model in status.models:
+            if model.kind in ("download", "merged") and model.state not in (
+                *WHOLE,
+                ModelState.PAUSED,
+                ModelState.QUEUED,
+            ):
+                found.append(f"{model.title} in {model.folder} is {model.state.value}: {model.problem}")
+        kept = {model.id for model in status.models}
+        begun = [number for number, line in enumerate(self.told) if line[:2] == ["begin", "remove"]]
+        for number, line in enumerate(self.told):
+            if line[0] == "models" and not any(at > number for at in begun):
+                found += [f"model {each[0]} ({each[1]}) of the list is gone" for each in line[2] if each[0] not in kept]
+        return found
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """As the kernel's out-of-memory killer does."""
+    process.send_signal(signal.SIGKILL)
+    process.wait()
