@@ -130,7 +130,7 @@ def move(
 
 def adopt(services: LibraryServices, leftover: Leftover) -> ModelRecord:
     """Take a complete model that lies about back into the list; what Dewpoint wrote of it is known as before."""
-    manifest = read_manifest(leftover.path)
+    manifest = read_manifest(services.looks, leftover.path)
     if manifest is None:
         raise KnownAppError(*texts.manifest_gone(leftover.path.name))
     kind: ModelKind = "download" if manifest.repo else "merged"

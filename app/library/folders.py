@@ -91,7 +91,8 @@ def leftovers_in(services: LibraryServices, known: Collection[Path]) -> tuple[Le
     for folder in sorted(folders.difference(known)):
         if (busy and folder in moved) or not _is_folder(folder):
             continue
-        leftover = _leftover(ledger, folder, folder in written, folder not in copies)
+        manifest = read_manifest(services.looks, folder) if folder not in copies else None
+        leftover = _leftover(ledger, folder, folder in written, manifest)
         if leftover is not None and (leftover.whole or not busy):
             found.append(leftover)
     return tuple(found)
@@ -107,9 +108,8 @@ def is_downloading(folder: Path) -> bool:
     return _is_locked(folder / LOCK_NAME)
 
 
-def _leftover(ledger: Ledger, folder: Path, written: bool, may_be_whole: bool) -> Leftover | None:
+def _leftover(ledger: Ledger, folder: Path, written: bool, manifest: ModelManifest | None) -> Leftover | None:
     """What a folder is; None if nothing of it is ours, and it is no model that could be taken into the list."""
-    manifest = read_manifest(folder) if may_be_whole else None
     whole = manifest is not None and manifest.complete and sizes_are_right(folder, manifest)
     if not written:
         text = texts.leftover_unknown(manifest.title) if manifest is not None and whole else ""

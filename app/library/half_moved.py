@@ -55,7 +55,7 @@ def _settle(services: LibraryServices, note: MoveNote) -> None:
     there = library.at(note.target)
     if there is None and source is not None:
         if here is None and was_renamed(services, source, note.target):  # a merge
-            manifest = read_manifest(note.target)
+            manifest = read_manifest(services.looks, note.target)
             if manifest is not None:
                 library.add("merged", note.target, manifest.title, manifest=manifest, written=source)
                 there = library.at(note.target)
@@ -84,7 +84,7 @@ def _lies_at_the_target(services: LibraryServices, record: ModelRecord, note: Mo
         return False
     if services.ledger.entries(record.folder):
         return was_renamed(services, record.folder, note.target)
-    manifest = read_manifest(note.target)
+    manifest = read_manifest(services.looks, note.target)
     return manifest is not None and (manifest.title, manifest.repo) == (record.title, record.repo)
 
 
@@ -102,7 +102,7 @@ def _take_over(services: LibraryServices, record: ModelRecord) -> None:
     What such a list names counts as ours if it lies in our models folder. Elsewhere the folder may be the user's own,
     brought with a list of somebody else: its files are known from now on, and never deleted.
     """
-    manifest = read_manifest(record.folder)
+    manifest = read_manifest(services.looks, record.folder)
     if manifest is None:
         return  # a drive that is not there, or a damaged list: the next look tries again
     try:

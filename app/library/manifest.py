@@ -12,20 +12,21 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from app.base.files import read_json, write_whole
+from app.base.files import write_whole
 from app.transfers.errors import TransferError
 from app.transfers.names import final_path, safe_parts
 from app.transfers.own import OwnFiles, may_be_written
 from app.transfers.values import Digest
+from inference.errors import InferenceError, LookStoppedError
 from inference.graphs.names import MANIFEST as GRAPHS
+from inference.look.client import Looks
+from inference.look.questions import NotedFile, ReadNote
 from trt_engines.held import mark_at
 
 MANIFEST = "dewpoint-model.json"
 VERSION = 1
-MOST_BYTES = 16_000_000  # of a note
-MOST_FILES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +89,28 @@ class ModelManifest:
         return dataclasses.replace(self, files=files)
 
 
-def read_manifest(folder: Path) -> ModelManifest | None:
-    """The note in `folder`; None if it has none, or one that cannot be read: a link, or larger than any of ours."""
+def read_manifest(looks: Looks, folder: Path) -> ModelManifest | None:
+    """The note in `folder`; None if it has none, or one that cannot be read, or that names what no model has.
+
+    Raises:
+        LookStoppedError: The window closes.
+    """
     try:
-        found = mark_at(folder / MANIFEST)
-        if found is None or not found.is_file or found.size > MOST_BYTES:
-            return None
-        raw: dict[str, Any] = read_json(folder / MANIFEST)
-        if raw["version"] != VERSION:
+        note = looks.ask(ReadNote(folder)) if mark_at(folder / MANIFEST) is not None else None
+        if note is None:
             return None
         files = tuple(
             ModelFile(
-                "/".join(safe_parts(str(one["path"]), windows=False)),
-                _size(one["size"]),
-                Digest(_kind(one), str(one["digest"])),
-                one["verified"] is True,
+                "/".join(safe_parts(one.path, windows=False)), one.size, Digest(_kind(one), one.digest), one.verified
             )
-            for one in raw["files"][:MOST_FILES]
-            if one["path"] != GRAPHS  # ours to write, whatever a repository put there when this was downloaded
+            for one in note.files
+            if one.path != GRAPHS  # ours to write, whatever a repository put there when this was downloaded
         )
-        title, repo, revision, licence, accepted = (
-            str(raw[name]) for name in ("display_name", "repo", "revision", "licence", "accepted")
-        )
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, TransferError):
+    except LookStoppedError:
+        raise
+    except (OSError, InferenceError, TransferError, ValueError):
         return None
-    return ModelManifest(title, repo, revision, licence, accepted, files)
+    return ModelManifest(note.title, note.repo, note.revision, note.licence, note.accepted, files)
 
 
 def write_manifest(folder: Path, manifest: ModelManifest, own: OwnFiles) -> None:
@@ -142,15 +140,9 @@ def sizes_are_right(folder: Path, manifest: ModelManifest) -> bool:
         return False
 
 
-def _size(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 63:
-        raise ValueError(value)
-    return value
-
-
-def _kind(one: dict[str, Any]) -> Literal["sha256", "git-blob"]:
-    if one["kind"] == "sha256":
+def _kind(one: NotedFile) -> Literal["sha256", "git-blob"]:
+    if one.kind == "sha256":
         return "sha256"
-    if one["kind"] == "git-blob":
+    if one.kind == "git-blob":
         return "git-blob"
-    raise ValueError(one["kind"])
+    raise ValueError(one.kind)

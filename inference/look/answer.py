@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from inference.errors import InferenceError, LookError
 from inference.facts import FileNote, FolderFacts
+from inference.look.folder_note import folder_note
 from inference.look.plain import bounded
 from inference.look.questions import (
     AdapterConfig,
@@ -26,6 +27,7 @@ from inference.look.questions import (
     Problem,
     ReadAdapterConfig,
     ReadConfig,
+    ReadNote,
     ReadRepoConfig,
     RepoConfig,
     WeightsNote,
@@ -97,6 +99,8 @@ def _answer(question: LookQuestion[Any]) -> Any:
     match question:
         case LookAtFolder(folder, texts):
             return _folder(folder, texts)
+        case ReadNote(folder):
+            return folder_note(folder)
         case ReadConfig(folder):
             return _config(folder)
         case ReadRepoConfig(repo, config, generation):

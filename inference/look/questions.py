@@ -256,6 +256,53 @@ class ChooseEngines(LookQuestion[EngineChoices]):
 
 
 @dataclass(frozen=True, slots=True)
+class NotedFile:
+    """One file in the note of a model's folder; what is said of it is not checked.
+
+    Attributes:
+        path: Relative, with "/" between folders.
+        size: Bytes.
+        kind: How its digest is made.
+        digest: What its content must have.
+        verified: Whether its hash was right when it was looked at last.
+    """
+
+    path: str
+    size: int
+    kind: str
+    digest: str
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FolderNote:
+    """The note in a model's folder, as anybody may have written it."""
+
+    title: str
+    repo: str
+    revision: str
+    licence: str
+    accepted: str
+    files: tuple[NotedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadNote(LookQuestion[FolderNote | None]):
+    """The note in a model's folder; None if there is none that can be read.
+
+    Attributes:
+        folder: The folder.
+    """
+
+    folder: Path
+
+    @property
+    def subject(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
 class Merge(LookQuestion[MergeProgress | FileNote]):
     """Merge an adapter into its base; answered by progress, the last of which holds the report.
 

@@ -63,7 +63,7 @@ def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
         services = LibraryServices.open(AppPaths(dewpoint_home))
         model = next(each for each in library_status(services).models if each.repo == "owner/large")
         states.append(model.state)
-        manifest = read_manifest(model.folder) if model.folder is not None else None
+        manifest = read_manifest(services.looks, model.folder) if model.folder is not None else None
         assert manifest is not None
         assert not manifest.complete
     assert set(states) == {ModelState.PAUSED}, "never installed, never stuck"
@@ -72,7 +72,7 @@ def test_killed_again_and_again(hub: Hub, dewpoint_home: Path) -> None:
     services = LibraryServices.open(AppPaths(dewpoint_home))
     (record,) = services.library.models()
     assert isinstance(list(care.verify(services, record, threading.Event()))[-1], TransferFinished)
-    done = read_manifest(record.folder)
+    done = read_manifest(services.looks, record.folder)
     assert done is not None
     assert done.complete
     assert hub.behaviour.total_sent < 1.25 * repo.size

@@ -101,7 +101,7 @@ def test_an_adapter_and_its_base_become_a_model(services: LibraryServices, own: 
     assert model.title == "Mine + adapter"
     assert model.state in (ModelState.INSTALLED, ModelState.READY)
     assert (record.folder / MERGED).exists()
-    manifest = read_manifest(record.folder)
+    manifest = read_manifest(services.looks, record.folder)
     assert manifest is not None
     assert manifest.complete
     assert {file.path for file in manifest.files} == {

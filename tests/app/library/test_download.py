@@ -72,7 +72,7 @@ def test_from_offer_to_installed(services: LibraryServices, repo: Repo) -> None:
     assert isinstance(events[-1], TransferFinished)
     assert {event.path for event in events if isinstance(event, FileFinished)} == set(repo.files)
     assert right(record.folder)
-    manifest = read_manifest(record.folder)
+    manifest = read_manifest(services.looks, record.folder)
     assert manifest is not None
     assert manifest.complete
     assert (manifest.revision, manifest.licence, manifest.repo) == (repo.sha, "apache-2.0", NAME)

@@ -125,7 +125,7 @@ def test_a_note_that_is_no_file_of_ours_is_none(services: LibraryServices, docum
             os.truncate(folder / MANIFEST, 1 << 40)
         case "deep":
             (folder / MANIFEST).write_text("[" * 200_000, encoding="utf-8")
-    assert read_manifest(folder) is None
+    assert read_manifest(services.looks, folder) is None
     assert not library_status(services).leftovers
 
 
