@@ -25,5 +25,5 @@ class Limit:
 # A file of a repository takes about ten values and 200 bytes; the largest repositories of models have 10,000 files.
 FILE_LIST = Limit(8_000_000, 60.0, most_values=400_000)
 CONFIG = Limit(1_000_000, 40.0)
-LICENCE = Limit(1_000_000, 40.0, cut=True)
+LICENCE = Limit(200_000, 40.0, cut=True)  # GPL 3 has 35 kB; what is longer is read on its page
 RELEASE = Limit(256 * 1024, 30.0, most_values=20_000)

@@ -10,6 +10,18 @@ from app.ui.widgets.labels import TroubleFrame
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
+LONGEST_LINE = 1000  # characters: Qt lays out a line in a time that grows with its square
+
+
+def _in_short_lines(text: str) -> str:
+    """The text with lines that are longer than any licence's broken anywhere."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    return "\n".join(
+        "\n".join(line[start : start + LONGEST_LINE] for start in range(0, len(line) or 1, LONGEST_LINE))
+        for line in text.split("\n")
+    )
+
 
 class LicenceSheet(Sheet):
     """Accepted if the user accepts the licence and presses the button."""
@@ -33,7 +45,7 @@ class LicenceSheet(Sheet):
         """
         theme = self._theme_now
         name, accept, go, cancel = labels
-        self.text = QPlainTextEdit(text)
+        self.text = QPlainTextEdit(_in_short_lines(text))
         self.text.setReadOnly(True)
         self.text.setTabChangesFocus(True)
         self.text.setAccessibleName(name)
