@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from functools import partial
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -18,13 +20,15 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
 
 from app.ui.chat import words
-from app.ui.chat.long_text import hardened, is_piece, plain_text, selected_text, softened
+from app.ui.chat.long_text import hardened, is_piece, parts_from_end, plain_text, selected_text, softened
+from app.ui.chat.turns import turns
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme, ThemeManager
 
 MOST_LINES = 8
 MOST_CHARACTERS, MOST_ROWS = 2_000_000, 30_000  # of a message: more than any model takes, as much as the box bears
+FILL_UNITS = 60.0  # of work for a part of a large text
 
 
 def local_files(source: QMimeData) -> list[str]:
@@ -158,6 +162,7 @@ class Composer(QFrame):
         self.setObjectName("composer")
         self._themes = themes
         self._busy = self._files_above = False
+        self._filled, self._left = "", 0  # a text that is put in, and how much of its beginning is not there yet
         self.box = MessageBox()
         self.box.setObjectName("message_box")
         self.box.setAccessibleName("Message box")
@@ -187,7 +192,7 @@ class Composer(QFrame):
     @property
     def text(self) -> str:
         """What is typed."""
-        return hardened(plain_text(self.box.document()))
+        return self._filled[: self._left] + hardened(plain_text(self.box.document()))
 
     @property
     def busy(self) -> bool:
@@ -195,9 +200,40 @@ class Composer(QFrame):
         return self._busy
 
     def set_text(self, text: str) -> None:
-        """Put text in, the cursor behind it."""
-        self.box.setPlainText(softened(text))
-        self.box.moveCursor(self.box.textCursor().MoveOperation.End)
+        """Put text in, the cursor behind it: its end at once, the rest of a very large one soon.
+
+        What is typed meanwhile stands behind it, for the rest is put before what is there.
+        """
+        parts = parts_from_end(text)
+        left, part = next(parts, (0, ""))
+        self._stop_filling()
+        self._filled, self._left = (text, left) if left else ("", 0)
+        self.box.setPlainText(part)
+        self.box.moveCursor(QTextCursor.MoveOperation.End)
+        if left:
+            self.box.document().setUndoRedoEnabled(False)
+            turns().begin(self, partial(self._fill, parts), "fill")
+
+    def _fill(self, parts: Iterator[tuple[int, str]]) -> float:
+        """Put in one more part; nobody is told, for `text` stays the same."""
+        left, part = next(parts, (0, ""))
+        if not part:
+            self._stop_filling()
+            self.on_text_changed()
+            return 0.0
+        bar = self.box.verticalScrollBar()
+        below = bar.maximum() - bar.value()
+        self.box.blockSignals(True)
+        QTextCursor(self.box.document()).insertText(part)
+        self.box.blockSignals(False)
+        self._left = left
+        bar.setValue(bar.maximum() - below)
+        return FILL_UNITS
+
+    def _stop_filling(self) -> None:
+        turns().end(self, "fill")
+        self._filled, self._left = "", 0
+        self.box.document().setUndoRedoEnabled(True)
 
     def insert(self, text: str) -> None:
         """Put text where the cursor stands, as a paragraph of its own; Undo takes it away again.
@@ -223,6 +259,7 @@ class Composer(QFrame):
 
     def clear(self) -> None:
         """Take the text away."""
+        self._stop_filling()
         self.box.clear()
         self.box.document().clearUndoRedoStacks()
 

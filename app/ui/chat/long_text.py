@@ -101,6 +101,33 @@ def parts_of(text: str) -> Iterator[str]:
         start = end
 
 
+def parts_from_end(text: str) -> Iterator[tuple[int, str]]:
+    """A text in softened parts, the last one first, to be put before each other.
+
+    Yields:
+        How many characters of the text are not put in yet, and the part.
+    """
+    end = len(text)
+    while end > 0:
+        start = max(0, end - MOST_AT_ONCE)
+        if start > 0:
+            start = text.find("\n", start, end - 1) + 1 or _letter_start(text, start)
+        lines = text[start:end].rsplit("\n", MOST_LINES_AT_ONCE)
+        if len(lines) > MOST_LINES_AT_ONCE:
+            start += len(lines[0]) + 1
+        goes_on = start > 0 and text[start - 1] != "\n"
+        yield start, (MARK if goes_on else "") + softened(text[start:end])
+        end = start
+
+
+def _letter_start(text: str, at: int) -> int:
+    """Where a letter starts, at or shortly before a place; the place itself if it has too many marks."""
+    start = at
+    while start > max(0, at - _LONGEST_LETTER) and (_belongs(text, start) or text[start - 1 : start + 1] == "\r\n"):
+        start -= 1
+    return start if start > max(0, at - _LONGEST_LETTER) else at
+
+
 def _row_pieces(line: str, font: QFont, width: float) -> Iterator[str]:
     start = 0
     while len(line) - start > PIECE:

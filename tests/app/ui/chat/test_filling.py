@@ -1,0 +1,148 @@
+"""A very large text comes back into the message box over several turns of the event loop, and whole."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.chats.history import HistoryStore
+from app.ui.chat.composer import Composer
+from app.ui.chat.long_text import MOST_AT_ONCE, MOST_LINES_AT_ONCE, hardened, parts_from_end
+from app.ui.chat.turns import turns
+from app.ui.widgets.theme import ThemeManager
+from tests.app.ui.conftest import MakeWindow
+from tests.helpers.turns import all_shown
+
+TEXTS = {
+    "lines": "".join(f"{number}\n" for number in range(60_000)),
+    "a line": "".join(map(str, range(60_000))),
+    "words": "word " * 60_000,
+    "families": "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 30_000,
+    "blank lines": "\n" * 60_000,
+}
+
+
+@pytest.fixture
+def composer(qapp: QApplication, qtbot: QtBot) -> Composer:
+    """An empty one."""
+    made = Composer(ThemeManager(qapp, "light"))
+    qtbot.addWidget(made)
+    made.resize(600, 60)
+    made.show()
+    return made
+
+
+def in_the_box(composer: Composer) -> str:
+    """What the box itself holds."""
+    return hardened(composer.box.document().toRawText().replace("\u2029", "\n"))
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_a_large_text_is_put_in_over_several_turns(composer: Composer, kind: str) -> None:
+    """A stored text of a million lines froze every start for three seconds."""
+    composer.set_text(TEXTS[kind])
+    at_once = in_the_box(composer)
+    assert len(at_once) <= 4 * MOST_AT_ONCE
+    assert at_once.count("\n") <= 4 * MOST_LINES_AT_ONCE
+    assert composer.text == TEXTS[kind], "all of it is sent and stored, whenever"
+    looks = [len(at_once)]
+    while turns().waiting:
+        turns().on_next_turn()
+        assert len(in_the_box(composer)) - looks[-1] <= 4 * MOST_AT_ONCE
+        looks.append(len(in_the_box(composer)))
+        assert composer.text == TEXTS[kind]
+    assert len(looks) > 3
+    assert in_the_box(composer) == TEXTS[kind]
+    assert composer.box.textCursor().atEnd()
+    assert composer.box.isUndoRedoEnabled()
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_typing_meanwhile_stands_where_it_was_typed(qtbot: QtBot, composer: Composer, kind: str) -> None:
+    composer.set_text(TEXTS[kind])
+    assert turns().waiting
+    composer.type_text("x")
+    turns().on_next_turn()
+    qtbot.keyClick(composer.box, Qt.Key.Key_Y)
+    cursor = composer.box.textCursor()
+    cursor.movePosition(QTextCursor.MoveOperation.Start)
+    there = len(in_the_box(composer))
+    cursor.insertText("z")
+    expected = f"{TEXTS[kind]}xy"
+    expected = f"{expected[:-there]}z{expected[-there:]}"
+    assert composer.text == expected
+    all_shown()
+    assert composer.text == in_the_box(composer) == expected
+
+
+def test_another_text_takes_its_place(composer: Composer) -> None:
+    composer.set_text(TEXTS["lines"])
+    composer.set_text("short")
+    all_shown()
+    assert composer.text == in_the_box(composer) == "short"
+    composer.set_text(TEXTS["lines"])
+    composer.clear()
+    all_shown()
+    assert composer.text == in_the_box(composer) == ""
+    assert composer.box.isUndoRedoEnabled()
+
+
+def test_all_of_it_is_sent_before_all_of_it_is_there(qtbot: QtBot, composer: Composer) -> None:
+    composer.set_text(TEXTS["a line"])
+    with qtbot.waitSignal(composer.sent) as sent:
+        qtbot.keyClick(composer.box, Qt.Key.Key_Return)
+    assert sent.args == [TEXTS["a line"]]
+
+
+def test_the_end_stays_in_view(composer: Composer) -> None:
+    composer.set_text(TEXTS["lines"])
+    bar = composer.box.verticalScrollBar()
+    for _ in range(3):
+        turns().on_next_turn()
+        assert bar.value() == bar.maximum()
+    all_shown()
+    assert bar.value() == bar.maximum()
+
+
+def test_a_start_puts_it_in_and_stores_nothing(make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = make_window()
+    first.store.keep_unsent(None, TEXTS["lines"])
+    first.window.close()
+    first.store.close()
+    monkeypatch.delattr(HistoryStore, "keep_unsent")
+    second = make_window()
+    composer = second.window.pane.composer
+    assert composer.box.document().blockCount() <= 4 * MOST_LINES_AT_ONCE
+    assert composer.text == TEXTS["lines"]
+    all_shown()
+    second.controller.unsent.flush()
+    assert composer.text == in_the_box(composer) == TEXTS["lines"]
+
+
+def test_another_chat_keeps_its_own_text(make_window: MakeWindow) -> None:
+    parts = make_window()
+    parts.store.keep_unsent(None, TEXTS["lines"])
+    chat = parts.store.add_user_message(None, "x").conversation_id
+    composer = parts.window.pane.composer
+    for _ in range(2):
+        parts.controller.open_chat(chat)
+        assert composer.text == ""
+        parts.controller.open_chat(None)
+        assert composer.text == TEXTS["lines"]
+    parts.controller.open_chat(chat)
+    all_shown()
+    assert composer.text == ""
+    assert parts.store.unsent_text(None) == TEXTS["lines"]
+
+
+@given(st.text(alphabet=st.sampled_from("ab \n\r\u0301\u200d\U0001f468"), max_size=40), st.integers(1, 3_000))
+def test_any_text_comes_in_parts_and_whole(text: str, times: int) -> None:
+    parts = list(parts_from_end(text * times))
+    assert hardened("".join(part for _, part in reversed(parts))) == text * times
+    assert all(len(part) <= 2 * MOST_AT_ONCE and part.count("\n") <= 3 * MOST_LINES_AT_ONCE for _, part in parts)
+    assert not any(part.startswith("\n") and rest and (text * times)[rest - 1] == "\r" for rest, part in parts)
