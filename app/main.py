@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import __version__
 from app.base import texts
-from app.base.errors import AppError, ErrorReport, report_from_exception
+from app.base.errors import AppError, ErrorReport, StoppedError, report_from_exception
 from app.base.log import install_exception_hooks, setup_logging, shutdown_logging
 from app.base.paths import AppPaths
 from app.base.settings_file import SettingsFile
@@ -41,6 +41,7 @@ from app.library.services import LibraryServices
 from app.smoke import SmokeRun
 from app.ui.chat import words
 from app.ui.chat.first_chat import FirstChat
+from app.ui.chat.held_file import opened_when_free
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.plain import message_box
 from app.ui.widgets.theme import ThemeManager
@@ -128,10 +129,14 @@ def build(
     factory: Callable[[ModelChoice], ModelProcess] | None = None,
     engine_tools: EngineTools | None = None,
     services: LibraryServices | None = None,
+    waits: bool = True,
 ) -> Parts:
     """Build and wire everything; nothing is shown and no model is loaded yet.
 
+    With `waits`, a chat file that another program holds is waited for, and the user is told.
+
     Raises:
+        StoppedError: The user would not wait.
         AppError: The data folder or the history cannot be used.
     """
     paths.ensure()
@@ -141,7 +146,11 @@ def build(
     file = SettingsFile(paths.settings_file)
     loaded = file.load()
     notices.append(loaded.notice)
-    store = stack.enter_context(HistoryStore.open(paths.data_file, paths.backups))
+    themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
+    if waits:
+        store = stack.enter_context(opened_when_free(paths.data_file, paths.backups, themes.theme))
+    else:
+        store = stack.enter_context(HistoryStore.open(paths.data_file, paths.backups))
     if store.recovery is not None:
         notices.append(f"{store.recovery.user_text} {store.recovery.hint}")
     remembered = Remembered() if model else remembered_model(loaded.settings.model_folder)
@@ -150,7 +159,6 @@ def build(
     if remembered.trouble:
         notices.append(words.unreadable_model(loaded.settings.model_folder, remembered.trouble))
     preferences = Preferences(file, loaded.settings)
-    themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
     choice = model_choice(model, backend, remembered.folder)
     controller = ChatController(store, factory or model_process_factory(paths), choice, preferences)
     stack.callback(controller.shut_down)
@@ -194,7 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if first is None:
                 return 0  # the window that is open has taken over
             stack.callback(first.close)
-            parts = build(application, paths, stack, options.model, options.backend)
+            parts = build(application, paths, stack, options.model, options.backend, waits=options.smoke is None)
+        except StoppedError:
+            return 1
         except AppError as exc:
             return _refuse(report_from_exception(exc), options.smoke is not None)
         status = _run(application, parts, first, options, started, stack)

@@ -17,6 +17,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -34,6 +35,7 @@ _LOCK_START, _LOCK_LENGTH = 0x40000000, 512
 _FileKey: TypeAlias = tuple[int, int]
 _door = threading.RLock()
 _connections: Counter[_FileKey] = Counter()
+_patience: ContextVar[float | None] = ContextVar("patience", default=None)
 
 
 class CountedConnection(sqlite3.Connection):
@@ -61,6 +63,22 @@ class CountedConnection(sqlite3.Connection):
                 self._key = None
 
 
+@contextlib.contextmanager
+def waiting_at_most(seconds: float | None) -> Iterator[None]:
+    """In this block a lock of another program is waited for no longer than this; None is the usual time."""
+    before = _patience.set(seconds)
+    try:
+        yield
+    finally:
+        _patience.reset(before)
+
+
+def busy_seconds() -> float:
+    """How long a lock of another program is waited for."""
+    patience = _patience.get()
+    return BUSY_SECONDS if patience is None else patience
+
+
 def connect(path: Path, mode: str = "rwc") -> CountedConnection:
     """A plain connection in autocommit mode; text that is no UTF-8 is read with replacement characters.
 
@@ -72,7 +90,7 @@ def connect(path: Path, mode: str = "rwc") -> CountedConnection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     with _door:
         connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, factory=CountedConnection
+            uri, uri=True, timeout=busy_seconds(), isolation_level=None, factory=CountedConnection
         )
         connection.count(path)
     connection.text_factory = lambda data: data.decode("utf-8", "replace")

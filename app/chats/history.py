@@ -24,6 +24,7 @@ from app.base.files import sync_folder
 from app.chats import texts
 from app.chats.backup import copy_history, daily_backup_is_due, make_backup
 from app.chats.clock import clock_is_trusted
+from app.chats.connections import waiting_at_most
 from app.chats.database import checkpoint, open_database, transaction
 from app.chats.errors import ChatGoneError, StoreGoneError, translated
 from app.chats.ids import new_id, now_ms
@@ -105,18 +106,23 @@ class HistoryStore:
         db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
     @classmethod
-    def open(cls, path: Path, backups: Path | None = None) -> HistoryStore:
+    def open(cls, path: Path, backups: Path | None = None, patience: float | None = None) -> HistoryStore:
         """Open the history at `path`, which need not exist; backups are in `backups`, else in "backups" beside it.
 
         A damaged file is set aside and recovered (see `recovery`), an older one is backed up and migrated, and
         answers that were being written when the program died become stopped ones.
+
+        Args:
+            path: The file.
+            backups: Folder of the backups.
+            patience: Seconds that each step waits for another program that holds the file; the usual time if left out.
 
         Raises:
             NewerDatabaseError: A newer version of the program wrote it; it is not touched.
             StoreError: It cannot be opened, and why.
         """
         folder = backups or path.parent / "backups"
-        with translated(path):
+        with translated(path), waiting_at_most(patience):
             db, recovery = open_history(path, folder)
         return cls(db, path, folder, recovery)
 

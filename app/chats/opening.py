@@ -63,6 +63,8 @@ def _opened(path: Path, backups: Path, found: Examination) -> Database:
     db = open_database(path)
     try:
         if found.health is Health.OLDER:
+            with transaction(db, durable=False):
+                pass  # a file that is held now is tried again soon, and would have a backup each time
             make_backup(db.conn, backups, "migration", datetime.now())
         if found.health in (Health.OLDER, Health.ABSENT):
             with transaction(db, durable=True):

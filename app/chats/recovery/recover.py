@@ -33,7 +33,7 @@ from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
 from app.chats import texts
 from app.chats.backup import newest_sound_backup
-from app.chats.connections import BUSY_SECONDS, SIDE_FILES, connect, copy_side_file, held_alone
+from app.chats.connections import SIDE_FILES, busy_seconds, connect, copy_side_file, held_alone
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import CHECK_MARK, StoreBusyError
 from app.chats.messages import RecoveryReport
@@ -189,7 +189,7 @@ def _recovered(path: Path, damaged: BinaryIO | None, backup: Path | None, reason
 @contextlib.contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Of two programs that start over a damaged file one recovers it, and the other says that it waits."""
-    lock = FileLock(path.with_name(path.name + RECOVERY_LOCK), timeout=BUSY_SECONDS)
+    lock = FileLock(path.with_name(path.name + RECOVERY_LOCK), timeout=busy_seconds())
     try:
         lock.acquire()
     except Timeout as exc:

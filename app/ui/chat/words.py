@@ -51,6 +51,9 @@ NO_REST = (
     "The last start did not get as far as showing your chat, so Dewpoint started without it. It is still in the list."
 )
 OPEN_ANYWAY = "Open it"
+HELD = "Dewpoint"
+HELD_TITLE = "Another program is holding the chat file"
+QUIT = "Quit"
 WRITE_ANEW = "Write it anew"
 WRITTEN_ANEW = "The chat file is written anew, with all chats."
 UNSAVED = "Not saved"
@@ -62,6 +65,14 @@ STAY_OPEN = "Stay open"
 UNSAVED_FILE = "Dewpoint, not saved.txt"
 TEXT_FILES = "Text files (*.txt)"
 STILL_UNSAVED = "It still cannot be saved."
+
+
+def held_detail(path: str) -> str:
+    """What is done about it, and what can be."""
+    return (
+        f"Dewpoint opens as soon as {path} is free; it looks again every second. Close other windows of Dewpoint, or "
+        "backup programs that read the file. Nothing in it was changed."
+    )
 
 
 def unsaved_detail(count: int, characters: int) -> str:

@@ -229,7 +229,7 @@ def test_nothing_is_set_aside_under_this_process(store: HistoryStore, data_file:
 def test_a_recovery_that_runs_is_no_leftover(data_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from filelock import FileLock
 
-    monkeypatch.setattr("app.chats.recovery.recover.BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("app.chats.connections.BUSY_SECONDS", 0.01)
     work = data_file.parent / "recovery-running0"
     work.mkdir(parents=True)
     with FileLock(f"{data_file}.lock"), pytest.raises(StoreBusyError):
