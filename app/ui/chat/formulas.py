@@ -259,6 +259,7 @@ class FormulaObject(QPyTextObject):
             return 1.0
         items = block.textList()
         inset = items.format().indent() * document.indentWidth() + 8 if items is not None else 0.0
+        inset += block.blockFormat().leftMargin() + block.blockFormat().rightMargin()
         room = min(room_for_formula(document.textWidth()), document.textWidth() - inset)
         return min(1.0, max(LEAST_PART * 0.8, room / formula.width))  # in deep lists it is a little smaller still
 

@@ -7,8 +7,11 @@ are formulas; `app.ui.chat.formulas` paints them.
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Callable
+
+from PySide6.QtGui import QFontMetricsF
 
 from app.ui.chat.direction import runs_leftward
 from app.ui.chat.formulas import NAME, Formula, Wanted, size_for_baseline
@@ -150,17 +153,26 @@ class MarkdownHtml:
         parts: list[str] = []
         number, opened = start, ""
         leftward = bool(items) and _runs_leftward(items[0].blocks)
+        side = f"margin-{'right' if leftward else 'left'}:{self._room_for_numbers(start, items)}px;"
         for index, item in enumerate(items):
             tag = self._tag(item, start is None)
             if tag != opened:
                 parts.append(f"</{opened[:2]}>" if opened else "")
                 attribute = f' start="{number}"' if tag == "ol" else ""
                 style = _UNMARKED if tag == "ul-" else _TURNED if leftward and tag == "ol" else ""
-                parts.append(f'<{tag[:2]}{attribute} style="margin:0; {style}">')
+                parts.append(f'<{tag[:2]}{attribute} style="margin:0; {side} {style}">')
                 opened = tag
             parts.append(self._item(item, gap, bottom if index == len(items) - 1 else gap))
             number = number + 1 if number is not None and item.marked else number
         return "".join(parts) + (f"</{opened[:2]}>" if opened else "")
+
+    def _room_for_numbers(self, start: int | None, items: tuple[Item, ...]) -> int:
+        """Pixels that a list is moved in further, because Qt's step has no room for its last number."""
+        if start is None:
+            return 0
+        last = start + sum(item.marked for item in items) - 1
+        wide = QFontMetricsF(self._theme.body_font()).horizontalAdvance(f"{last}. ")
+        return max(0, math.ceil(wide) + 1 - list_inset(self._theme))
 
     def _tag(self, item: Item, bullets: bool) -> str:
         if item.task is not None or not item.marked:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 from PySide6.QtCore import QPoint, Qt, QUrl
-from PySide6.QtGui import QDesktopServices, QGuiApplication, QTextDocument
+from PySide6.QtGui import QDesktopServices, QFontMetricsF, QGuiApplication, QTextCursor, QTextDocument
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
@@ -257,6 +257,23 @@ def test_a_wide_table_scrolls_and_keeps_its_words(qtbot: QtBot) -> None:
     assert table.width() <= 420
     body.resize(4000, 300)
     qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() == 0, timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("source", ["10. a", "99. a\n100. b", "- a\n\n  12345. b", "1. 999999999. a", "100. \u05d0"])
+def test_numbers_of_any_length_have_room(qtbot: QtBot, source: str) -> None:
+    """Those of three digits were cut off at the edge."""
+    shown = FlowText(THEME)
+    qtbot.addWidget(shown)
+    shown.resize(400, 50)
+    shown.show()
+    shown.set_content(prose_of(source))
+    cursor = QTextCursor(shown.document())
+    cursor.movePosition(QTextCursor.MoveOperation.End)
+    block = cursor.block()
+    wide = QFontMetricsF(THEME.body_font()).horizontalAdvance(block.textList().itemText(block) + " ")
+    line = block.layout().lineAt(0).naturalTextRect()
+    left = block.layout().position().x() + line.left()
+    assert wide < (shown.viewport().width() - left - line.width() if "\u05d0" in source else left)
 
 
 def test_lists_and_quotes_from_right_to_left_keep_their_marks(qtbot: QtBot) -> None:
