@@ -1,7 +1,8 @@
 """The window's only partner: takes what the user does, answers with signals.
 
-It owns the history (used in the window's thread alone: a SQLite connection belongs to one thread, and every write takes
-a few milliseconds), the thread of the model process, the model's status and the one answer that may be in the making.
+It owns the history (used in the window's thread, for a SQLite connection belongs to one thread, and every write takes a
+few milliseconds; backups are copied beside it), the thread of the model process, the model's status and the one answer
+that may be in the making.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.base.errors import AppError, report_from_exception
 from app.bridge.answer import Answering
+from app.bridge.backups import Backups
 from app.bridge.length import Asking, LengthCheck
 from app.bridge.model import AnsweringModel
 from app.bridge.model_process import ModelEvent, ModelProcessFactory, ModelThread
@@ -73,6 +75,7 @@ class ChatController(QObject):
         self.answering = Answering(store, self._thread, self.model, self)
         self.unsent = UnsentTexts(store, self)
         self.length = LengthCheck(self._thread, self.model, self)
+        self.backups = Backups(store, self)
         self.chat_id: str | None = None
         self._closed = False
         self._thread.event_arrived.connect(self.on_model_event)
@@ -82,6 +85,7 @@ class ChatController(QObject):
         self.answering.ended.connect(self.on_ended)
         self.answering.problem.connect(self.problem)
         self.unsent.problem.connect(self.problem)
+        self.backups.problem.connect(self.problem)
         self.length.fits.connect(self.on_fits)
         self.length.failed.connect(self.problem)
         self._upkeep = QTimer(self)
@@ -109,9 +113,11 @@ class ChatController(QObject):
         self._closed = True
         self._upkeep.stop()
         self._watch.stop()
+        self.backups.close()
         self.unsent.flush()
         self.answering.abandon()
         self._thread.shut_down()
+        self.backups.end()
 
     @property
     def model_pid(self) -> int | None:
@@ -292,7 +298,7 @@ class ChatController(QObject):
         self._upkeep.setInterval(UPKEEP_MS)
         with self._reporting():
             self._store.purge_if_due()
-            self._store.backup_if_due()
+        self.backups.make_if_due()
 
     def on_watch_due(self) -> None:
         """Whether what is written still goes into the chat file; said once, until it is written anew."""

@@ -11,10 +11,12 @@ import contextlib
 import os
 import re
 import sqlite3
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from app.base.errors import StoppedError
 from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
 from app.chats.connections import connect, make_private
@@ -23,6 +25,9 @@ from app.chats.database import Health, examine
 BackupKind = Literal["daily", "migration"]
 KEPT = 3
 PERIOD = timedelta(days=1)
+PAGES = 256  # that are copied between two questions whether to stop: about a megabyte
+STEPS = 100_000  # of SQLite's between two of them
+MOST_BEGINNINGS = 4  # of a copy that begins anew because somebody writes
 _NAME = re.compile(r"chats-(daily|migration)-(\d{8}-\d{6})(?:-(\d{1,9}))?\.sqlite3", re.ASCII)
 _HALF_WRITTEN = re.compile(r"chats-(daily|migration)-\d{8}-\d{6}(-\d{1,9})?\.tmp(-journal|-wal|-shm)?")
 _STAMP = "%Y%m%d-%H%M%S"
@@ -59,10 +64,29 @@ def daily_backup_is_due(folder: Path, now: datetime) -> bool:
     return not timedelta(0) <= now - made < PERIOD
 
 
-def make_backup(connection: sqlite3.Connection, folder: Path, kind: BackupKind, now: datetime) -> Path:
+def never() -> bool:
+    """Nobody stops it."""
+    return False
+
+
+def make_backup(
+    connection: sqlite3.Connection,
+    folder: Path,
+    kind: BackupKind,
+    now: datetime,
+    stopped: Callable[[], bool] = never,
+) -> Path:
     """Copy the history that `connection` has open, and remove the oldest backups of this kind.
 
+    Args:
+        connection: To the history.
+        folder: Of the backups.
+        kind: Whether a day is over, or a migration follows.
+        now: For its name.
+        stopped: Asked again and again; nothing is left of a copy that is stopped.
+
     Raises:
+        StoppedError: It was stopped, or others write all the time into a file without a log.
         sqlite3.Error: The copy cannot be written, or is not sound.
         OSError: The same, from the file system.
     """
@@ -78,7 +102,7 @@ def make_backup(connection: sqlite3.Connection, folder: Path, kind: BackupKind, 
         if _HALF_WRITTEN.fullmatch(leftover.name):
             leftover.unlink(missing_ok=True)
     try:
-        copy_history(connection, temporary)
+        copy_history(connection, temporary, stopped)
         os.replace(temporary, target)
         sync_folder(folder)
     finally:
@@ -89,19 +113,33 @@ def make_backup(connection: sqlite3.Connection, folder: Path, kind: BackupKind, 
     return target
 
 
-def copy_history(connection: sqlite3.Connection, target: Path) -> None:
+def copy_history(connection: sqlite3.Connection, target: Path, stopped: Callable[[], bool] = never) -> None:
     """Copy what `connection` has open to a new file, for this user's eyes alone, and sync it.
 
     Raises:
+        StoppedError: See `make_backup`.
         sqlite3.Error: The copy cannot be written, or is not sound.
         OSError: The same, from the file system.
     """
     make_private(target)
     copy = connect(target)
+    beginnings, left = 1, 0
+
+    def look(_: int, remaining: int, total: int) -> None:
+        nonlocal beginnings, left
+        beginnings, left = beginnings + (0 < left < remaining), remaining
+        if stopped() or beginnings > MOST_BEGINNINGS:
+            raise StoppedError
+
     try:
-        connection.backup(copy)
+        connection.backup(copy, pages=PAGES, progress=look)
+        copy.set_progress_handler(stopped, STEPS)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, no log beside it
         lines = copy.execute("PRAGMA quick_check(1)").fetchall()
+    except sqlite3.OperationalError:
+        if stopped():
+            raise StoppedError from None
+        raise
     finally:
         copy.close()
     if lines != [("ok",)]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -22,10 +22,10 @@ from sqlite_utils import Database
 
 from app.base.files import sync_folder
 from app.chats import texts
-from app.chats.backup import copy_history, daily_backup_is_due, make_backup
+from app.chats.backup import copy_history, daily_backup_is_due, make_backup, never
 from app.chats.clock import clock_is_trusted
-from app.chats.connections import waiting_at_most
-from app.chats.database import checkpoint, open_database, transaction
+from app.chats.connections import CountedConnection, connect, waiting_at_most
+from app.chats.database import checkpoint, open_database, open_for_reading, transaction
 from app.chats.errors import ChatGoneError, StoreGoneError, translated
 from app.chats.ids import new_id, now_ms
 from app.chats.messages import (
@@ -386,13 +386,18 @@ class HistoryStore:
             trusted = clock_is_trusted(self._db, now_ms())
         return self.purge_deleted() if trusted else 0
 
-    def backup_if_due(self) -> Path | None:
-        """Make the daily backup if the newest is a day old."""
+    def backup_if_due(self, stopped: Callable[[], bool] = never) -> Path | None:
+        """Make the daily backup if the newest is a day old; in any thread, through a connection of its own."""
         now = datetime.now()
         with translated(self.path):
             if not daily_backup_is_due(self._backups, now):
                 return None
-            return make_backup(self._db.conn, self._backups, "daily", now)
+            self.check_file()
+            # A reader of a log keeps nobody from writing; without one the copy begins anew when somebody writes.
+            logged = isinstance(self._db.conn, CountedConnection) and self._db.conn.keeps_log
+            source = open_for_reading(self.path) if logged else connect(self.path, "rw")
+            with contextlib.closing(source):
+                return make_backup(source, self._backups, "daily", now, stopped)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -268,12 +268,6 @@ def test_deleting_the_chat_that_is_being_answered_stops_it(
     assert store.messages(chat)[-1].state == MessageState.STOPPED
 
 
-def test_upkeep_makes_a_backup(controller: ChatController, store: HistoryStore, tmp_path: Path) -> None:
-    store.add_user_message(None, "Keep me")
-    controller.on_upkeep_due()
-    assert list((tmp_path / "backups").iterdir())
-
-
 def test_a_model_that_is_ready_is_named(qtbot: QtBot, controller: ChatController) -> None:
     states: list[Callable[[], None]] = []
     controller.model.status_changed.connect(states.append)
