@@ -152,7 +152,7 @@ class FlowText(QTextBrowser):
         setter = formula_setter()
         if any(setter.knows(wanted) for wanted in self._awaited):
             self._old = True
-            turns().begin(self, self._render_anew, "formulas")
+            turns().add(self, self._render_anew, "formulas")
         elif self._awaited:
             setter.progressed.connect(self.on_formulas_set, Qt.ConnectionType.SingleShotConnection)
 

@@ -2,7 +2,8 @@
 
 What ziamath cannot set, does not know or would take long for is None, and stays as it was written. Its work doubles
 with every row inside a row, so the work is counted on the tree before it is begun. `FormulaSetter` sets a few formulas
-at once and the others in later turns of the event loop: a long answer never stops the window.
+at once and the others in later turns of the event loop, each hard one in a turn of its own: a long answer never stops
+the window.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree
 
-from PySide6.QtCore import QByteArray, QObject, QRect, QRectF, QSizeF, QTimer, Signal
+from PySide6.QtCore import QByteArray, QObject, QRect, QRectF, QSizeF, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPyTextObject, QTextBlock, QTextDocument, QTextFormat
 from PySide6.QtSvg import QSvgRenderer
+
+from app.ui.chat.turns import FRESH_SECONDS, TURN_UNITS, turns
 
 MAX_SOURCE = 1_200
 MAX_WORK = 1_500  # of rows inside rows, in nodes: at most some fifty milliseconds
 MAX_EDGE = 3_000.0  # pixels at a size of 16
-SLICE_SECONDS = 0.02
+MOST_EASY, MOST_EASY_PARTS = 40, 5  # characters, and braces, of a formula that takes some milliseconds
 TOLD_SECONDS = 0.4
 CACHED = 600
 LEAST_PART = 0.75  # of its size that a formula within a line is made smaller to: less cannot be read
@@ -142,8 +145,14 @@ def _has_glyphs(text: str) -> bool:
     return all(char.isspace() or _glyphs().glyphindex(char) > 0 for char in set(text))
 
 
+def is_hard(wanted: Wanted) -> bool:
+    """Whether it may take tens of milliseconds to set a formula."""
+    source = wanted.source
+    return len(source) > MOST_EASY or source.count("{") > MOST_EASY_PARTS or "\\begin" in source
+
+
 class FormulaSetter(QObject):
-    """Sets formulas in slices, and keeps what it has set.
+    """Sets formulas over several turns, and keeps what it has set.
 
     Signals:
         progressed: Formulas that were waited for are there.
@@ -155,21 +164,18 @@ class FormulaSetter(QObject):
         super().__init__()
         self._done: OrderedDict[Wanted, Formula | None] = OrderedDict()
         self._waiting: OrderedDict[Wanted, None] = OrderedDict()
-        self._left, self._told = SLICE_SECONDS, 0.0
-        self._next = QTimer(self)
-        self._next.setSingleShot(True)
-        self._next.timeout.connect(self.on_next_slice)
+        self._told = 0.0
 
     def is_done(self, wanted: Wanted) -> bool:
         """Whether it is known what becomes of a formula; if not, it is set soon."""
         if wanted in self._done:
             return True
-        if self._left > 0:
+        if not is_hard(wanted) and turns().has_room:
             self._set(wanted)
-            self._next.start(0)
             return True
+        if not self._waiting:
+            turns().add(self, self._go_on)
         self._waiting[wanted] = None
-        self._next.start(0)
         return False
 
     def knows(self, wanted: Wanted) -> bool:
@@ -185,25 +191,26 @@ class FormulaSetter(QObject):
         """The formula; None while it is waited for, or if it cannot be set."""
         return self._done.get(wanted)
 
-    def on_next_slice(self) -> None:
-        """Another turn of the event loop: set some of what waits."""
-        self._left = SLICE_SECONDS
-        waited = bool(self._waiting)
-        while self._waiting and self._left > 0:
-            wanted, _ = self._waiting.popitem(last=False)
-            self._set(wanted)
-        if self._waiting:
-            self._next.start(0)
-        if waited and (not self._waiting or time.monotonic() - self._told > TOLD_SECONDS):
+    def _go_on(self) -> float:
+        """Set one formula that waits; see `turns`."""
+        if not self._waiting:
+            return 0.0
+        wanted = next(iter(self._waiting))
+        hard = is_hard(wanted)
+        if hard and turns().spent > FRESH_SECONDS:
+            return TURN_UNITS  # the next turn is its own
+        del self._waiting[wanted]
+        self._set(wanted)
+        if not self._waiting or time.monotonic() - self._told > TOLD_SECONDS:
             self._told = time.monotonic()  # each time the texts are laid out anew
             self.progressed.emit()
+        return TURN_UNITS if hard else 4.0
 
     def _set(self, wanted: Wanted) -> None:
-        began = time.perf_counter()
-        self._done[wanted] = set_formula(wanted)
+        with turns().timed():
+            self._done[wanted] = set_formula(wanted)
         while len(self._done) > CACHED:
             self._done.popitem(last=False)
-        self._left -= time.perf_counter() - began
 
 
 @lru_cache(maxsize=1)

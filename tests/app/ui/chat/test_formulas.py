@@ -10,13 +10,14 @@ from pytestqt.qtbot import QtBot
 from app.ui.chat import formulas
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.flow_text import FlowText
-from app.ui.chat.formulas import Formula, FormulaSetter, Wanted, formula_setter, set_formula, size_for_baseline
+from app.ui.chat.formulas import Formula, FormulaSetter, Wanted, set_formula, size_for_baseline
 from app.ui.chat.markdown import FormulaBlock, Prose
 from app.ui.chat.slices import segments_from_markdown
 from app.ui.chat.table_text import FormulaText, TableText
+from app.ui.chat.turns import TURN_SECONDS, Turns
 from app.ui.widgets.colours import DARK, LIGHT
 from app.ui.widgets.theme import Theme
-from tests.helpers.turns import show_markdown
+from tests.helpers.turns import all_shown, show_markdown
 from tests.helpers.waiting import WAIT_MS
 
 THEME = Theme(LIGHT, 1.0, 10.0)
@@ -74,7 +75,7 @@ def shown(source: str, qtbot: QtBot, theme: Theme = THEME) -> FlowText:
     text.resize(500, 100)
     text.show()
     text.set_content(segment.content)
-    qtbot.waitUntil(lambda: not formula_setter().waiting, timeout=WAIT_MS)
+    all_shown()
     return text
 
 
@@ -137,7 +138,7 @@ def test_a_new_theme_sets_them_anew(qtbot: QtBot) -> None:
     qtbot.addWidget(body)
     show_markdown(body, "a $x_1$ b")
     body.set_theme(Theme(DARK, 2.0, 20.0))
-    qtbot.waitUntil(lambda: not formula_setter().waiting, timeout=WAIT_MS)
+    all_shown()
     (part,) = body.parts
     assert isinstance(part, FlowText)
     (formula,) = part._formulas.formulas
@@ -249,7 +250,7 @@ def test_a_wide_formula_of_a_table_keeps_its_size(qtbot: QtBot) -> None:
     body.resize(400, 200)
     body.show()
     show_markdown(body, f"| a |\n|---|\n| ${sum_of(40)}$ |\n")
-    qtbot.waitUntil(lambda: not formula_setter().waiting, timeout=WAIT_MS)
+    all_shown()
     (table,) = body.parts
     assert isinstance(table, TableText)
     qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() > 0, timeout=WAIT_MS)
@@ -279,23 +280,81 @@ def test_pictures_that_are_no_formulas_take_no_room(qapp: QApplication, qtbot: Q
         assert text._formulas.intrinsicSize(text.document(), 0, picture).isEmpty()
 
 
-def test_many_formulas_are_set_in_slices(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def setter(monkeypatch: pytest.MonkeyPatch) -> FormulaSetter:
+    """One of its own, whose turns are counted, and begin by hand."""
+    all_shown()
+    made = Turns()
+    monkeypatch.setattr(made._next, "start", lambda _: None)
+    monkeypatch.setattr(formulas, "turns", lambda: made)
+    return FormulaSetter()
+
+
+def test_many_formulas_are_set_over_several_turns(setter: FormulaSetter, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first turn sets what its time allows; the others are shown as they were written until they are there."""
-    monkeypatch.setattr(formulas, "SLICE_SECONDS", 1e-9)
-    setter = FormulaSetter()
-    setter._left = 1e-9
+    monkeypatch.setattr(Turns, "has_room", False)
     all_wanted = [wanted(f"x_{{{number}}}") for number in range(6)]
-    assert [setter.is_done(each) for each in all_wanted] == [True] + [False] * 5
+    assert [setter.is_done(each) for each in all_wanted] == [False] * 6
     assert setter.formula(all_wanted[5]) is None
-    qtbot.waitUntil(lambda: setter.waiting == 0, timeout=WAIT_MS)
+    turn(setter)
+    assert 0 <= setter.waiting < 6
+    while setter.waiting:
+        turn(setter)
     assert all(isinstance(setter.formula(each), Formula) for each in all_wanted)
 
 
-def test_what_was_set_is_kept_but_not_for_ever(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+def turn(setter: FormulaSetter) -> None:
+    """One more turn of the event loop."""
+    formulas.turns().on_next_turn()
+
+
+def test_a_hard_formula_has_a_turn_of_its_own(setter: FormulaSetter) -> None:
+    """Some take as long as a turn may take, and several were set in one."""
+    matrices = [wanted(r"\begin{matrix} a & b \\ c & d" + str(at) + r"\end{matrix}", True) for at in range(4)]
+    assert [setter.is_done(each) for each in matrices] == [False] * 4, "nothing of it at once"
+    for left in (3, 2, 1, 0):
+        turn(setter)
+        assert setter.waiting == left
+    assert all(setter.is_done(each) for each in matrices)
+
+
+def test_a_turn_that_has_taken_time_sets_no_hard_formula(
+    setter: FormulaSetter, qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("app.ui.chat.turns.time.thread_time", lambda: clock[0])
+    todo = [1.0, 0.0]
+
+    def work() -> float:
+        clock[0] += 0.01
+        return todo.pop(0)
+
+    formulas.turns().add(qapp, work)
+    setter.is_done(wanted(r"\begin{matrix} a & b \end{matrix}", True))
+    turn(setter)
+    assert (todo, setter.waiting) == ([], 1)
+    turn(setter)
+    assert setter.waiting == 0
+
+
+def test_an_easy_formula_is_set_at_once_while_there_is_time(
+    setter: FormulaSetter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("app.ui.chat.turns.time.thread_time", lambda: clock[0])
+
+    def slow(_: Wanted) -> None:
+        clock[0] += TURN_SECONDS / 2.5
+
+    monkeypatch.setattr(formulas, "set_formula", slow)
+    assert [setter.is_done(wanted(f"x_{at}")) for at in range(5)] == [True, True, True, False, False]
+    turn(setter)
+    assert setter.waiting == 0
+
+
+def test_what_was_set_is_kept_but_not_for_ever(setter: FormulaSetter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formulas, "CACHED", 3)
-    monkeypatch.setattr(formulas, "SLICE_SECONDS", 1e9)
-    setter = FormulaSetter()
+    monkeypatch.setattr(Turns, "has_room", True)
     for number in range(5):
         setter.is_done(wanted(f"y_{{{number}}}"))
     assert len(setter._done) == 3
-    setter._next.stop()
