@@ -37,3 +37,7 @@ class ModelProcessError(KnownError):
 
 class ContextFullError(KnownError):
     """One message alone is longer than the model's context."""
+
+
+class PassStoppedError(Exception):
+    """A pass over the model was given up in its midst because the run was cancelled; nothing is kept of it."""

@@ -11,7 +11,7 @@ from inference.backends.memory import check_processor_memory
 from inference.errors import KnownError, ModelFolderError
 from inference.graphs.exporting import HINT
 
-BACKEND_NAMES = ("auto", "onnx", "tensorrt", "torch", "fake")
+BACKEND_NAMES = ("auto", "onnx", "native", "tensorrt", "torch", "fake")
 
 
 def is_fake(name: str) -> bool:
@@ -55,6 +55,13 @@ def _open_other(path: Path, choice: Chosen, progress: Progress) -> Backend:
         backend = OnnxBackend.open(path, progress)
         backend.why = choice.why
         return backend
+    if chosen == "native":
+        check_processor_memory(path)
+        from inference.backends.native import NativeBackend, native_precision
+
+        native = NativeBackend.open(path, progress, native_precision(path))
+        native.why = choice.why
+        return native
     if chosen == "torch":
         return _torch_backend(path, progress)
     raise KnownError(f"There is no backend named {chosen}.", f"Choose one of: {', '.join(BACKEND_NAMES)}.")
