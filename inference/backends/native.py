@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress
+from inference.backends.memory import native_precision
 from inference.checkpoint.tensors import check_tensors, weights_errors
 from inference.config import ModelConfig, model_config_from_folder
-from inference.engines.planning import model_shape
 from inference.errors import KnownError
 from inference.graphs.manifest import KEPT_CANDIDATES
 from inference.native.cores import Cores, best_cores
 from inference.native.kv_blocks import KvBlocks
 from inference.native.library import NativeError, Threads, best_isa, load
 from inference.native.model import NativeModel, Rows, check_sizes
+from inference.native.packed import mapped_matrices, model_parts, pack_model
 from inference.native.weights import (
     WHOLE_MODEL,
     Precision,
@@ -78,8 +79,9 @@ class NativeBackend:
         precision: Precision = "int8",
         isa: str | None = None,
         cores: Cores | None = None,
+        on_disk: bool | None = None,
     ) -> NativeBackend:
-        """Load the checkpoint in `folder`, packing its weights in memory.
+        """Load the checkpoint in `folder`: a small one is packed in memory, a large one into its folder, once.
 
         Args:
             folder: The checkpoint.
@@ -87,6 +89,8 @@ class NativeBackend:
             precision: What the weights become.
             isa: Which kernels; None: the fastest.
             cores: None: what suits this machine.
+            on_disk: Whether the packed weights lie in the checkpoint's folder, and are mapped; None: those of large
+                models.
 
         Raises:
             KnownError: The library is not there, the checkpoint is missing, damaged or of another architecture, or
@@ -100,21 +104,28 @@ class NativeBackend:
             check_tensors(config, source.records)
             backend = cls(config, source.floats(EMBEDDING), precision, isa or best_isa(), cores or best_cores())
             try:
-                backend._fill(source, progress)
+                disk = native_precision(config) == "int4" if on_disk is None else on_disk
+                backend._fill(source, progress, disk and precision != "float32")
             except BaseException:
                 backend.close()
                 raise
         return backend
 
-    def _fill(self, source: WeightSource, progress: Progress) -> None:
-        parts = (*range(len(self.config.layers)), WHOLE_MODEL)
-        for done, part in enumerate(parts):
-            progress("Loading the model", done / len(parts))
-            for place, matrix in part_matrices(source, self.config, self.precision, part, _workers(), _nothing):
+    def _fill(self, source: WeightSource, progress: Progress, on_disk: bool) -> None:
+        if on_disk:
+            label = "Packing the weights for the processor, once"
+            pack_model(source, self.config, self.precision, _workers(), lambda share: progress(label, share), _never)
+            for place, matrix in mapped_matrices(source, self.config, self.precision):
                 self.model.set_matrix(place, matrix)
-            if part != WHOLE_MODEL:
-                self.model.set_vectors(part, layer_vectors(source, self.config, part))
-                self.model.set_scalars(part, *layer_scalars(source, part))
+        else:
+            parts = model_parts(self.config)
+            for done, part in enumerate(parts):
+                progress("Loading the model", done / len(parts))
+                for place, matrix in part_matrices(source, self.config, self.precision, part, _workers(), _nothing):
+                    self.model.set_matrix(place, matrix)
+        for layer in range(len(self.config.layers)):
+            self.model.set_vectors(layer, layer_vectors(source, self.config, layer))
+            self.model.set_scalars(layer, *layer_scalars(source, layer))
         self.model.set_vectors(WHOLE_MODEL, outer_vectors(source))
         self.model.set_table(self._table)
         progress("Loading the model", 1.0)
@@ -190,18 +201,6 @@ class NativeBackend:
     def _rows(self, ids: Ids, state: Any, denoising: bool) -> Rows:
         embedded = self._table[ids].astype(np.float32) * self._scale
         return Rows(embedded, state, denoising, self._cache.length)
-
-
-def native_precision(folder: Path) -> Precision:
-    """INT8 for small models, whose answers change with fewer bits; INT4 for the experts of large ones.
-
-    Raises:
-        ModelFolderError: The configuration cannot be read.
-    """
-    return "int8" if model_shape(model_config_from_folder(folder)).parameters < _SMALL else "int4"
-
-
-_SMALL = 10**9
 
 
 def _check_library() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from inference.backends.auto import Chosen, choose_backend
 from inference.backends.base import Backend, Progress
-from inference.backends.memory import check_processor_memory
+from inference.backends.memory import check_packed_memory, check_processor_memory, native_precision
+from inference.config import model_config_from_folder
 from inference.errors import KnownError, ModelFolderError
 from inference.graphs.exporting import HINT
 
@@ -56,10 +57,10 @@ def _open_other(path: Path, choice: Chosen, progress: Progress) -> Backend:
         backend.why = choice.why
         return backend
     if chosen == "native":
-        check_processor_memory(path)
-        from inference.backends.native import NativeBackend, native_precision
+        check_packed_memory(path)
+        from inference.backends.native import NativeBackend
 
-        native = NativeBackend.open(path, progress, native_precision(path))
+        native = NativeBackend.open(path, progress, native_precision(model_config_from_folder(path)))
         native.why = choice.why
         return native
     if chosen == "torch":

@@ -76,16 +76,20 @@ def library_name(target: str | None = None, extra: tuple[str, ...] = ()) -> str:
     return f"dewpoint-native-{digest.hexdigest()[:12]}{_ENDINGS[target]}"
 
 
-def find_compiler(target: str | None = None) -> Compiler | None:
-    """`ziglang` if it is installed, else the system's compiler for the system's own library; None: neither."""
+def find_compilers(target: str | None = None) -> list[Compiler]:
+    """The compilers that can make the library, the quickest first.
+
+    Args:
+        target: None: a library for this computer, by the system's compiler or `ziglang`. A named target is for others'
+            computers, too: `ziglang` alone binds to an old enough C library.
+    """
+    found = []
+    if target is None and here() == "linux":
+        names = dict.fromkeys((os.environ.get("CC", "cc"), "gcc", "clang"))
+        found = [Compiler((path,), own_system_only=True) for path in map(shutil.which, names) if path is not None]
     if importlib.util.find_spec("ziglang") is not None:
-        return Compiler((sys.executable, "-m", "ziglang", "cc"), own_system_only=False)
-    if (target or here()) == here() == "linux":
-        for name in (os.environ.get("CC", "cc"), "gcc", "clang"):
-            found = shutil.which(name)
-            if found is not None:
-                return Compiler((found,), own_system_only=True)
-    return None
+        found.append(Compiler((sys.executable, "-m", "ziglang", "cc"), own_system_only=False))
+    return found
 
 
 def build_library(
@@ -95,43 +99,42 @@ def build_library(
 
     Args:
         folder: Where it goes.
-        target: "linux" or "windows"; None: this system.
-        compiler: None: the one that `find_compiler` finds.
+        target: "linux" or "windows"; None: this computer.
+        compiler: None: the first one found that can do it (an old one may not know every instruction set).
         extra: Further flags, of a special build (sanitizers).
 
     Returns:
         The library.
 
     Raises:
-        CompileError: There is no compiler, or it failed.
+        CompileError: There is no compiler, or none could do it; says what the last one said.
     """
-    target = target or here()
     file = folder / library_name(target, extra)
     if file.exists():
         return file
-    compiler = compiler or find_compiler(target)
-    if compiler is None:
-        raise CompileError("There is no C compiler: install one, or the package ziglang (pip install ziglang).")
-    if target != here() and compiler.own_system_only:
-        raise CompileError(f"{compiler.command[0]} makes no libraries for {target}; the package ziglang does.")
-    command = list(compiler.command)
+    failed = CompileError("There is no C compiler for it: install one, or the package ziglang (pip install ziglang).")
+    for each in find_compilers(target) if compiler is None else [compiler]:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as name:
+                os.replace(_compile(each, extra, target or here(), Path(name)), file)
+            return file
+        except CompileError as exc:
+            failed = exc
+        except OSError as exc:
+            failed = CompileError(f"The library cannot be built in {folder}: {exc.strerror or exc}.")
+    raise failed
+
+
+def _compile(compiler: Compiler, extra: tuple[str, ...], target: str, folder: Path) -> Path:
+    command, flags = list(compiler.command), [*_COMMON, *extra]
     if not compiler.own_system_only:
         command += ["-target", _ZIG_TARGETS[target]]
-        extra = ("-fno-sanitize=undefined", *extra) if "-fsanitize=undefined" not in extra else extra
-    flags = [*_COMMON, *extra, *([] if target == "windows" else ["-fPIC"])]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as name:
-            made = _compile(command, flags, target, Path(name))
-            os.replace(made, file)
-    except OSError as exc:
-        raise CompileError(f"The library cannot be built in {folder}: {exc.strerror or exc}.") from exc
-    return file
-
-
-def _compile(command: list[str], flags: list[str], target: str, folder: Path) -> Path:
-    fast = is_x86() or target == "windows"
-    flags = [*flags, "-DDP_X86"] if fast else flags
+        flags.append("-fno-sanitize=undefined")  # which it would add itself
+    if target != "windows":
+        flags.append("-fPIC")
+    fast = is_x86() or not compiler.own_system_only
+    flags += ["-DDP_X86"] if fast else []
     objects = []
     for number, name, own in _KERNELS if fast else _KERNELS[:1]:
         table = [f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}", f'-DDP_NAME="{name}"']
@@ -140,7 +143,7 @@ def _compile(command: list[str], flags: list[str], target: str, folder: Path) ->
         objects.append(_object(command, flags, name, folder / f"{name}.o"))
     made = folder / f"made{_ENDINGS[target]}"
     libraries = [] if target == "windows" else ["-lm", "-lpthread"]
-    strip = [] if any(flag.startswith("-fsanitize") for flag in flags) else ["-s"]
+    strip = [] if extra else ["-s"]
     _call([*command, *flags, "-shared", *strip, "-o", str(made), *map(str, objects), *libraries])
     return made
 

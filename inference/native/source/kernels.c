@@ -22,15 +22,18 @@ typedef struct {
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
 /* 32 columns of a quantised matrix over `rows` rows, to out[rows][32] */
-INLINE void quantised_panel(const Matrix *m, int panel, const Block *b, int by_group, const int int4, const int rows, float *out) {
+INLINE void quantised_panel(const Matrix *m, int panel, const Block *b, const int by_group, const int single, const int int4,
+                            const int rows, float *out) {
     const int step = int4 ? 8 : 4;
     const size_t line = PANEL * 4;
     for (int part = 0; part < PARTS; part++) {
         const uint8_t *w = m->weights + (size_t)panel * (size_t)(m->k / step) * line + (size_t)part * COLUMNS * 4;
         F total[ROWS_MOST][VECTORS];
-        UNROLL for (int r = 0; r < rows; r++) total[r][0] = total[r][1] = f_set(0);
-        for (int g = 0; g < m->groups; g++) {
-            int from = g * m->group, to = from + m->group < m->k ? from + m->group : m->k;
+        if (!single) {
+            UNROLL for (int r = 0; r < rows; r++) total[r][0] = total[r][1] = f_set(0);
+        }
+        for (int g = 0; g < (single ? 1 : m->groups); g++) {
+            int from = single ? 0 : g * m->group, to = single || from + m->group > m->k ? m->k : from + m->group;
             if (by_group) {
                 float any = 0;
                 UNROLL for (int r = 0; r < rows; r++) any += b->scales[r][g];
@@ -85,8 +88,8 @@ INLINE void quantised_panel(const Matrix *m, int panel, const Block *b, int by_g
                     x0 = f_mul(x0, own);
                     x1 = f_mul(x1, own);
                 }
-                total[r][0] = f_fma(x0, s0, total[r][0]);
-                total[r][1] = f_fma(x1, s1, total[r][1]);
+                total[r][0] = single ? f_mul(x0, s0) : f_fma(x0, s0, total[r][0]);
+                total[r][1] = single ? f_mul(x1, s1) : f_fma(x1, s1, total[r][1]);
             }
         }
         UNROLL for (int r = 0; r < rows; r++) {
@@ -154,11 +157,13 @@ static void product(const Product *p, int first_panel, int last_panel, int first
                 b.scales[r] = in->scales + from * scale_stride;
             }
             if (m->type == TYPE_INT4)
-                quantised_panel(m, panel, &b, 0, 1, ROWS_INT4, made);
+                quantised_panel(m, panel, &b, 0, 0, 1, ROWS_INT4, made);
             else if (m->type == TYPE_INT8 && in->by_group)
-                quantised_panel(m, panel, &b, 1, 0, ROWS_INT8, made);
+                quantised_panel(m, panel, &b, 1, 0, 0, ROWS_INT8, made);
+            else if (m->type == TYPE_INT8 && m->groups == 1)
+                quantised_panel(m, panel, &b, 0, 1, 0, ROWS_INT8, made);
             else if (m->type == TYPE_INT8)
-                quantised_panel(m, panel, &b, 0, 0, ROWS_INT8, made);
+                quantised_panel(m, panel, &b, 0, 0, 0, ROWS_INT8, made);
             else if (m->type == TYPE_BF16)
                 float_panel(m, panel, &b, 1, ROWS_FLOAT, made);
             else

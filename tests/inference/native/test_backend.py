@@ -12,16 +12,20 @@ import pytest
 
 from inference import ChatTurn, GenerationRequest
 from inference.backends.base import Interruptible
-from inference.backends.native import NativeBackend, native_precision
+from inference.backends.memory import native_precision
+from inference.backends.native import NativeBackend
 from inference.backends.onnx import OnnxBackend
+from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError, PassStoppedError
 from inference.events import Finished
 from inference.native import library
 from inference.native.cores import Cores
 from inference.native.model import check_sizes
+from inference.native.packed import packed_bytes
 from inference.native.weights import Precision
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
+from tests.helpers.published import published_config
 
 
 def _quiet(stage: str, fraction: float) -> None:
@@ -225,7 +229,10 @@ def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatc
 
 
 def test_small_models_get_eight_bits() -> None:
-    assert native_precision(STARTER) == "int8"
+    assert native_precision(model_config_from_folder(STARTER)) == "int8"
+    large = model_config_from_dicts(published_config(), {}, Path())
+    assert native_precision(large) == "int4"
+    assert 15e9 < packed_bytes(large, "int4") < 17e9
 
 
 def test_threads_end_with_the_model() -> None:
