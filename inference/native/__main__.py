@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from inference.native.build import BUILT, CompileError, build_library
+from inference.native.build import BUILT, KernelBuildError, build_library
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
     began = time.monotonic()
     try:
         file = build_library(options.out, options.target)
-    except CompileError as exc:
+    except KernelBuildError as exc:
         print(exc, file=sys.stderr)
         return 1
     print(f"{file} ({file.stat().st_size / 1e3:.0f} kB, {time.monotonic() - began:.0f} s)")

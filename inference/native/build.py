@@ -39,7 +39,7 @@ _ZIG_TARGETS = {"linux": "x86_64-linux-gnu.2.28", "windows": "x86_64-windows-gnu
 _ENDINGS = {"linux": ".so", "windows": ".dll"}
 
 
-class CompileError(Exception):
+class KernelBuildError(Exception):
     """No compiler, or it failed; the text is for the user."""
 
 
@@ -107,22 +107,24 @@ def build_library(
         The library.
 
     Raises:
-        CompileError: There is no compiler, or none could do it; says what the last one said.
+        KernelBuildError: There is no compiler, or none could do it; says what the last one said.
     """
     file = folder / library_name(target, extra)
     if file.exists():
         return file
-    failed = CompileError("There is no C compiler for it: install one, or the package ziglang (pip install ziglang).")
+    failed = KernelBuildError(
+        "There is no C compiler for it: install one, or the package ziglang (pip install ziglang)."
+    )
     for each in find_compilers(target) if compiler is None else [compiler]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as name:
                 os.replace(_compile(each, extra, target or here(), Path(name)), file)
             return file
-        except CompileError as exc:
+        except KernelBuildError as exc:
             failed = exc
         except OSError as exc:
-            failed = CompileError(f"The library cannot be built in {folder}: {exc.strerror or exc}.")
+            failed = KernelBuildError(f"The library cannot be built in {folder}: {exc.strerror or exc}.")
     raise failed
 
 
@@ -157,4 +159,4 @@ def _call(command: list[str]) -> None:
     done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         last = "\n".join((done.stderr or done.stdout).splitlines()[-10:])
-        raise CompileError(f"The C compiler failed:\n{last}")
+        raise KernelBuildError(f"The C compiler failed:\n{last}")

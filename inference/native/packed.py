@@ -273,13 +273,19 @@ def part_places(config: ModelConfig, part: int) -> Iterator[Place]:
         yield from (Place(part, which, expert) for expert in range(config.experts))
 
 
+def kind_of(precision: Precision, place: Place) -> Kind:
+    """What a matrix becomes in a packed model."""
+    if place.layer != WHOLE_MODEL and place.which == ROUTER:
+        return "float32"
+    expert = place.layer != WHOLE_MODEL and place.which in (EXPERT_GATE_UP, EXPERT_DOWN)
+    return "int4" if precision == "int4" and expert else "int8"
+
+
 def _part_bytes(config: ModelConfig, precision: Precision, part: int) -> int:
     total = 0
     for place in part_places(config, part):
         n, k = packed_size(config, place)
-        kind: Kind = "int4" if precision == "int4" and place.which in (EXPERT_GATE_UP, EXPERT_DOWN) else "int8"
-        if place.layer != WHOLE_MODEL and place.which == ROUTER:
-            kind = "float32"
+        kind = kind_of(precision, place)
         group = group_of(kind, k, place.layer == WHOLE_MODEL and place.which == TABLE)
         for size in (weight_bytes(kind, k, n), scale_bytes(kind, k, n, group)):
             total += -(-size // _ALIGNED) * _ALIGNED

@@ -1,16 +1,27 @@
-"""The library of our kernels, built once a session by whatever compiler there is."""
+"""The library of our kernels, built once by whatever compiler there is, beside the one that the program would use.
+
+So the tests of everything else run as in a fresh clone, where there is none, whatever the order of the tests.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from inference.native.build import build_library
+from inference.native import library
+from inference.native.build import BUILT, build_library
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _library() -> None:
+@pytest.fixture(scope="package", autouse=True)
+def _library() -> Iterator[None]:
     """`ziglang` is a development dependency: there is always a compiler."""
-    build_library()
+    file = build_library(BUILT / "tests")
+    library.load.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library, "library_file", lambda: file)
+        yield
+    library.load.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from inference.native import build
-from inference.native.build import CompileError, Compiler, build_library, find_compilers, library_name
+from inference.native.build import Compiler, KernelBuildError, build_library, find_compilers, library_name
 from inference.native.cores import best_cores
 
 
@@ -39,7 +39,7 @@ def test_line_ends_of_a_clone_change_no_name(tmp_path: Path, monkeypatch: pytest
 def test_without_a_compiler_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(CompileError, match="no C compiler"):
+    with pytest.raises(KernelBuildError, match="no C compiler"):
         build_library(tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -52,7 +52,7 @@ def script(folder: Path, text: str) -> Compiler:
 
 def test_a_compiler_that_fails_leaves_nothing(tmp_path: Path) -> None:
     failing = script(tmp_path, "import sys; sys.exit('unknown option -mavxvnni')")
-    with pytest.raises(CompileError, match="unknown option -mavxvnni"):
+    with pytest.raises(KernelBuildError, match="unknown option -mavxvnni"):
         build_library(tmp_path / "out", None, failing)
     assert not list((tmp_path / "out").iterdir())
 
