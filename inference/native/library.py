@@ -39,7 +39,10 @@ def load(file: Path | None = None) -> ctypes.CDLL:
     Raises:
         NativeError: It is not built, or cannot be loaded.
     """
-    file = file or library_file()
+    try:
+        file = file or library_file()
+    except OSError as exc:  # an installed program holds no sources
+        raise NativeError("this copy of the program comes without it") from exc
     if not file.is_file():
         raise NativeError(f"{file.name} is not built")
     try:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from inference import ChatTurn, GenerationRequest
+from inference.backends.auto import native_is_faster
 from inference.backends.base import Interruptible
 from inference.backends.memory import native_precision
 from inference.backends.native import NativeBackend
@@ -19,6 +20,7 @@ from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError, PassStoppedError
 from inference.events import Finished
 from inference.native import library
+from inference.native.build import BUILT, library_name
 from inference.native.cores import Cores
 from inference.native.model import check_sizes
 from inference.native.packed import packed_bytes
@@ -222,6 +224,23 @@ def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatc
             starter()
         (tmp_path / "dewpoint-native-0.so").write_bytes(b"no library")
         with pytest.raises(KnownError, match="cannot be loaded"):
+            starter()
+    finally:
+        monkeypatch.undo()
+        library.load.cache_clear()
+
+
+def test_a_program_without_the_sources_runs_without_the_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the installers' packages are: nothing may fail for want of it."""
+    monkeypatch.setattr("inference.native.build.SOURCE", tmp_path / "none")
+    monkeypatch.setattr(library, "library_file", lambda: BUILT / library_name())
+    library.load.cache_clear()
+    try:
+        assert not library.is_there()
+        assert not native_is_faster(STARTER)
+        with pytest.raises(KnownError, match="comes without it"):
             starter()
     finally:
         monkeypatch.undo()
