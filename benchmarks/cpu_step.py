@@ -3,7 +3,8 @@
 Same checkpoint, prompt and canvas sizes, self-conditioning on, sampler included on all sides: ours is what the session
 does between two drafts, by the backend `native` in INT8 (if its library is built) and by `onnx` on the int8 graphs that
 the model ships with; theirs is `_denoising_step` of `generate` in float32. They run in processes of their own, in turns
-(thread pools of two runtimes in one process slow each other down); the figures that count are the ratios.
+(thread pools of two runtimes in one process slow each other down); the figures that count are the ratios. With
+`--threads 1` the times are processor times, which other programs disturb less.
 
     python benchmarks/cpu_step.py [--model DIR] [--prompt 64] [--rounds 5] [--threads N] [--json FILE]
 """
@@ -87,11 +88,12 @@ def _measure(options: argparse.Namespace) -> list[float]:
     ids = np.random.default_rng(1).integers(12, 2048, options.prompt)
     step = _theirs(options.model, ids) if options.side == "theirs" else _ours(options.model, ids, options.side)
     times = []
+    clock = time.process_time if options.threads == 1 else time.perf_counter
     for number in range(WARM_UP + STEPS):
-        started = time.perf_counter()
+        started = clock()
         step()
         if number >= WARM_UP:
-            times.append((time.perf_counter() - started) * 1000)
+            times.append((clock() - started) * 1000)
     return times
 
 
