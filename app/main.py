@@ -90,7 +90,7 @@ def arguments_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--model", metavar="DIR", help="model folder in Hugging Face layout; the starter model if left out"
     )
-    parser.add_argument("--backend", metavar="NAME", default="auto", help="auto, onnx, tensorrt, torch or fake")
+    parser.add_argument("--backend", metavar="NAME", default="auto", help="auto, onnx, native, tensorrt, torch or fake")
     parser.add_argument("--smoke", metavar="TEXT", help="send TEXT, wait for the answer, print one JSON object, exit")
     parser.add_argument("--screenshot", metavar="FILE", help="with --smoke: save a picture of the window")
     parser.add_argument("--screenshot-drafts", metavar="DIR", help="with --smoke: save half-denoised pictures, too")

@@ -1,9 +1,10 @@
-"""One denoising step of the starter model on the CPU: ours (ONNX Runtime) against `transformers` eager.
+"""One denoising step of the starter model on the CPU: our kernels and ONNX Runtime against `transformers` eager.
 
-Same checkpoint, prompt and canvas sizes, self-conditioning on, sampler included on both sides: ours is what the session
-does between two drafts, on the graphs that the model ships with (int8); theirs is `_denoising_step` of `generate` in
-float32. The two run in processes of their own, in turns (thread pools of two runtimes in one process slow each other
-down); the figure that counts is the ratio.
+Same checkpoint, prompt and canvas sizes, self-conditioning on, sampler included on all sides: ours is what the session
+does between two drafts, by the backend `native` in INT8 (if its library is built) and by `onnx` on the int8 graphs that
+the model ships with; theirs is `_denoising_step` of `generate` in float32. They run in processes of their own, in turns
+(thread pools of two runtimes in one process slow each other down); the figures that count are the ratios. With
+`--threads 1` the times are processor times, which other programs disturb less.
 
     python benchmarks/cpu_step.py [--model DIR] [--prompt 64] [--rounds 5] [--threads N] [--json FILE]
 """
@@ -35,21 +36,20 @@ def main() -> int:
     if options.side:
         print(json.dumps(_measure(options)))
         return 0
-    pairs = []
-    for _ in range(options.rounds):
-        ours, theirs = (_in_process(side) for side in ("ours", "theirs"))
-        pairs.append((statistics.median(ours), statistics.median(theirs)))
-    ratios = [theirs / ours for ours, theirs in pairs]
+    from inference.native.library import is_there
+
+    sides = (*(["native"] if is_there() else []), "onnx", "theirs")
+    rounds = [{side: statistics.median(_in_process(side)) for side in sides} for _ in range(options.rounds)]
+    ratios = {side: [each["theirs"] / each[side] for each in rounds] for side in sides if side != "theirs"}
     result: dict[str, Any] = {
         "machine": f"{platform.system()} {platform.machine()}, {options.threads or _cores()} of {_cores()} cores",
         "steps": f"{STEPS} a side and round, {options.rounds} rounds",
         "prompt_tokens": options.prompt,
-        "our_precision": json.loads((options.model / "dewpoint-graphs.json").read_text())["precision"],
-        "ours_ms_median": round(statistics.median(ours for ours, _ in pairs), 2),
-        "transformers_eager_ms_median": round(statistics.median(theirs for _, theirs in pairs), 2),
-        "ratio_median": round(statistics.median(ratios), 2),
-        "ratio_min": round(min(ratios), 2),
-        "ratio_max": round(max(ratios), 2),
+        "onnx_precision": json.loads((options.model / "dewpoint-graphs.json").read_text())["precision"],
+        "ms_median": {side: round(statistics.median(each[side] for each in rounds), 2) for side in sides},
+        "ratio_median": {side: round(statistics.median(own), 2) for side, own in ratios.items()},
+        "ratio_min": {side: round(min(own), 2) for side, own in ratios.items()},
+        "ratio_max": {side: round(max(own), 2) for side, own in ratios.items()},
         "versions": {name: version(name) for name in ("onnxruntime", "torch", "transformers", "numpy")},
     }
     print(json.dumps(result, indent=1))
@@ -65,7 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=0, help="use only so many cores (Linux)")
     parser.add_argument("--json", type=Path, default=None)
-    parser.add_argument("--side", choices=("ours", "theirs"), default=None, help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=("native", "onnx", "theirs"), default=None, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -86,24 +86,25 @@ def _measure(options: argparse.Namespace) -> list[float]:
     import numpy as np
 
     ids = np.random.default_rng(1).integers(12, 2048, options.prompt)
-    step = _ours(options.model, ids) if options.side == "ours" else _theirs(options.model, ids)
+    step = _theirs(options.model, ids) if options.side == "theirs" else _ours(options.model, ids, options.side)
     times = []
+    clock = time.process_time if options.threads == 1 else time.perf_counter
     for number in range(WARM_UP + STEPS):
-        started = time.perf_counter()
+        started = clock()
         step()
         if number >= WARM_UP:
-            times.append((time.perf_counter() - started) * 1000)
+            times.append((clock() - started) * 1000)
     return times
 
 
-def _ours(folder: Path, ids: Any) -> Callable[[], None]:
+def _ours(folder: Path, ids: Any, name: str) -> Callable[[], None]:
     import numpy as np
 
-    from inference.backends.onnx import OnnxBackend
+    from inference.backends.registry import open_backend
     from inference.denoising.denoise import denoise_canvas
     from inference.denoising.sampler import Draws
 
-    backend = OnnxBackend.open(folder, lambda stage, fraction: None)
+    backend = open_backend(folder, name, lambda stage, fraction: None)
     backend.encode(np.asarray(ids, np.int64))
     settings = _endless(backend.config.sampler)
     draws = Draws(2, backend.config.vocab_size, backend.config.canvas_length)

@@ -45,3 +45,7 @@ class LookError(KnownError):
 
 class LookStoppedError(LookError):
     """A look was cancelled by whoever asked."""
+
+
+class PassStoppedError(Exception):
+    """A pass over the model was given up in its midst because the run was cancelled; nothing is kept of it."""

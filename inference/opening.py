@@ -31,7 +31,7 @@ def open_session(
 
     Args:
         path: Folder in Hugging Face layout; only "fake" backends need none.
-        backend: "auto", "onnx", "torch", "fake" or "fake:MODE".
+        backend: "auto", "onnx", "native", "torch", "fake" or "fake:MODE".
         progress: Called with a short phrase for the user and a fraction in 0..1 that never falls.
         engines: Folder of all TensorRT engine sets; without one, "tensorrt" cannot be used.
 

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import Backend, DenoiseStep, Floats, Ids
-from inference.denoising.denoise import CancelFlag, CanvasStep, denoise_canvas, unchanged
+from inference.backends.base import Backend, CancelFlag, DenoiseStep, Floats, Ids, Interruptible
+from inference.denoising.denoise import CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
 from inference.denoising.words_first import WordsFirst
+from inference.errors import PassStoppedError
 from inference.events import (
     BlockCommitted,
     DraftUpdated,
@@ -126,7 +127,11 @@ class Session:
         """Append int64 [n] known tokens to the KV cache."""
         held, self._held = self._known(), None
         ids = np.asarray(token_ids, dtype=np.int64)
-        self._backend.encode(ids)
+        try:
+            self._backend.encode(ids)
+        except PassStoppedError:  # what was encoded before counts
+            self._held = held + ids[: self._backend.length - len(held)].tolist()
+            raise
         self._held = held + ids.tolist()
 
     def denoise(self, canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> DenoiseStep:
@@ -148,7 +153,8 @@ class Session:
            words in the first places; the same seed leads to the same second try.
         5. Report why it ended, the whole text, and times; and first, if there is still nothing to read.
 
-        A cancel takes effect between denoising steps (or parts of the prompt); then committed blocks alone count.
+        A cancel takes effect between denoising steps (or parts of the prompt), or within them where the backend can
+        stop there; then committed blocks alone count.
 
         Args:
             request: What is asked.
@@ -162,8 +168,18 @@ class Session:
             KnownError: The environment is to blame (ContextFullError, OutOfMemoryError, ...).
             ValueError: Sampler values contradict each other or the seed is negative.
         """
-        stats = RunStats()
         cancel = cancel or threading.Event()
+        if not isinstance(self._backend, Interruptible):
+            yield from self._answer(request, cancel)
+            return
+        self._backend.stop_when(cancel)
+        try:
+            yield from self._answer(request, cancel)
+        finally:
+            self._backend.stop_when(threading.Event())
+
+    def _answer(self, request: GenerationRequest, cancel: CancelFlag) -> Iterator[Event]:
+        stats = RunStats()
         # 1.
         canvas_length = self.config.canvas_length
         wanted = request.max_new_tokens or DEFAULT_BLOCKS * canvas_length
@@ -241,7 +257,10 @@ class Session:
         for start in range(0, len(ids), PREFILL_TOKENS):
             if cancel.is_set():
                 return False
-            self.encode(ids[start : start + PREFILL_TOKENS])
+            try:
+                self.encode(ids[start : start + PREFILL_TOKENS])
+            except PassStoppedError:
+                return False
         return True
 
     def _write_blocks(self, run: _Run) -> Generator[Event, None, FinishReason | None]:
@@ -266,7 +285,8 @@ class Session:
                 return "cancelled"
             if committed is not None:
                 with run.stats.decoding():
-                    self.encode(committed)
+                    if not self._prefill(committed.tolist(), run.cancel):
+                        return "cancelled"
             # 2.
             last: CanvasStep | None = None
             steps = denoise_canvas(

@@ -148,7 +148,8 @@ def install_packages(target: str, site: Path) -> None:
 
 def copy_program(out: Path) -> None:
     """Copy Dewpoint's packages, resources and starters."""
-    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    # "build": kernels that this machine built for itself (inference/native).
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "build")
     for package in PACKAGES:
         shutil.copytree(ROOT / package, out / package, ignore=ignore)
     for name in NEEDS_TORCH:

@@ -27,7 +27,7 @@ from inference.params import GenerationRequest
 from inference.stats import RunStats
 
 if TYPE_CHECKING:  # numpy comes with it
-    from inference.denoising.denoise import CancelFlag
+    from inference.backends.base import CancelFlag
 
 POLL_MS = 16
 CLOSE_SECONDS = 0.6

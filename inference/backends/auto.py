@@ -1,4 +1,7 @@
-"""Backend "auto": TensorRT where usable engines are, else the processor for small models, else a reason."""
+"""Backend "auto": TensorRT where usable engines are, else the processor for small models, else a reason.
+
+On the processor our own kernels answer where they are built and were measured to be faster, else ONNX Runtime.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.backends.memory import check_processor_memory
+from inference.backends.memory import check_processor_memory, native_precision
+from inference.config import model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.native import library
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import detected_gpus
 
@@ -23,7 +28,7 @@ class Chosen:
     """What answers.
 
     Attributes:
-        name: "tensorrt" or "onnx".
+        name: "tensorrt", "native" or "onnx".
         why: Why it is not TensorRT, one sentence; "" where it is.
         engines: The engines that are used.
     """
@@ -55,7 +60,16 @@ def choose_backend(folder: Path, engines: Path | None, usable: FindEngines | Non
         check_processor_memory(folder)
     except OutOfMemoryError as exc:
         raise OutOfMemoryError(exc.user_text, f"On a graphics card: {why} {hint}".strip()) from exc
-    return Chosen("onnx", f"{why} {hint}".strip())
+    return Chosen("native" if native_is_faster(folder) else "onnx", f"{why} {hint}".strip())
+
+
+def native_is_faster(folder: Path) -> bool:
+    """Whether our kernels are built, this processor has the instructions that they were measured with, and the model is
+    small: a large one is packed first, which takes many minutes and is not begun unasked (`--backend native`).
+    """
+    if native_precision(model_config_from_folder(folder)) != "int8":
+        return False
+    return library.is_there() and library.best_isa() in ("avx512", "avxvnni")
 
 
 def _usable(folder: Path, engines: Path | None) -> UsableEngines:

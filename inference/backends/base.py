@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +41,19 @@ class DenoiseStep:
     state: Any
 
 
+class CancelFlag(Protocol):
+    """What can stop a run: `threading.Event` fits."""
+
+    def is_set(self) -> bool:
+        """True once the run shall stop."""
+
+
 class Backend(Protocol):
     """One loaded model with one KV cache."""
 
     @property
     def name(self) -> str:
-        """One of "onnx", "torch", "tensorrt" and "fake"."""
+        """One of "onnx", "native", "torch", "tensorrt" and "fake"."""
 
     @property
     def device(self) -> str:
@@ -77,3 +84,11 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free everything; the backend cannot be used afterwards."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A backend whose passes can be stopped in their midst: they raise `inference.errors.PassStoppedError`."""
+
+    def stop_when(self, cancel: CancelFlag) -> None:
+        """From now on, give up a pass soon after `cancel` is set; what `encode` has finished is kept."""

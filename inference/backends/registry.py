@@ -7,11 +7,12 @@ from pathlib import Path
 
 from inference.backends.auto import Chosen, choose_backend
 from inference.backends.base import Backend, Progress
-from inference.backends.memory import check_processor_memory
+from inference.backends.memory import check_packed_memory, check_processor_memory, native_precision
+from inference.config import model_config_from_folder
 from inference.errors import KnownError, ModelFolderError
 from inference.graphs.exporting import HINT
 
-BACKEND_NAMES = ("auto", "onnx", "tensorrt", "torch", "fake")
+BACKEND_NAMES = ("auto", "onnx", "native", "tensorrt", "torch", "fake")
 
 
 def is_fake(name: str) -> bool:
@@ -56,6 +57,13 @@ def _open_other(path: Path, choice: Chosen, progress: Progress, engines: Path | 
         backend = OnnxBackend.open(path, progress, made_folder(engines))
         backend.why = choice.why
         return backend
+    if chosen == "native":
+        check_packed_memory(path)
+        from inference.backends.native import NativeBackend
+
+        native = NativeBackend.open(path, progress, native_precision(model_config_from_folder(path)))
+        native.why = choice.why
+        return native
     if chosen == "torch":
         return _torch_backend(path, progress)
     raise KnownError(f"There is no backend named {chosen}.", f"Choose one of: {', '.join(BACKEND_NAMES)}.")

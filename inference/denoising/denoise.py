@@ -8,23 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
-from inference.backends.base import Backend, DenoiseStep, Floats, Ids
+from inference.backends.base import Backend, CancelFlag, DenoiseStep, Floats, Ids
 from inference.denoising.sampler import Draws, Mask, accept_mask, accept_tokens, renoise_tokens
 from inference.denoising.schedule import step_temperature
 from inference.denoising.stopping import StableAndConfident
-from inference.errors import GraphError
+from inference.errors import GraphError, PassStoppedError
 from inference.model_config import SamplerDefaults
-
-
-class CancelFlag(Protocol):
-    """What can stop a run: `threading.Event` fits."""
-
-    def is_set(self) -> bool:
-        """True once the run shall stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,7 @@ def denoise_canvas(
         b. Accept the most certain positions within the entropy bound, put new noise everywhere else.
         c. Ask the stopping criterion; yield the step; end if settled.
 
-    A cancel ends the generator without a step whose `final` is true.
+    A cancel ends the generator without a step whose `final` is true; in the midst of a step, if the backend can.
 
     Raises:
         GraphError: The backend returned entropies that are not numbers.
@@ -89,7 +81,10 @@ def denoise_canvas(
         # a.
         temperature = step_temperature(cur_step, settings.max_denoising_steps, settings.t_min, settings.t_max)
         state = None if previous is None else previous.state
-        result = adjust(backend.denoise(canvas, state, temperature, draws.uniforms()))
+        try:
+            result = adjust(backend.denoise(canvas, state, temperature, draws.uniforms()))
+        except PassStoppedError:
+            return
         _check_numbers(result.entropy)
         # b.
         accepted = accept_mask(result.entropy, settings.entropy_bound)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from inference.denoising.denoise import CancelFlag
+from inference.backends.base import CancelFlag
 
 LOOK_SECONDS = 0.02  # how often a wait looks whether it was cancelled
 

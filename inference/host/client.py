@@ -24,7 +24,7 @@ from inference.params import GenerationRequest
 from inference.stats import RunStats
 
 if TYPE_CHECKING:  # numpy comes with it
-    from inference.denoising.denoise import CancelFlag
+    from inference.backends.base import CancelFlag
 
 # How often the cancel event is looked at while nothing arrives.
 _POLL_SECONDS = 0.02

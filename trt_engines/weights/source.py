@@ -205,6 +205,14 @@ class WeightSource:
             raise QuantisationError(f"{name} {matrix.shape} is no matrix.", _AGAIN)
         return formats.quantise_fp8(matrix, compute_dtype, name, workers)
 
+    def each_expert(self, layer: int, part: Part, workers: int | None = None) -> Iterator[NDArray[Any]]:
+        """Each expert of a layer, [N, K] in a floating-point type; asking for the next one may overwrite it.
+
+        Raises:
+            WeightsError: Tensors are missing or damaged.
+        """
+        return (expert[0] for expert in self._each(layer, part, workers))
+
     def _is_quantised(self, name: str) -> bool:
         record = self.records.get(name)
         if record is None:

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,6 +47,12 @@ def one_card() -> tuple[DetectedGpu, ...]:
 
 def with_one_card(folder: Path, engines: Path | None) -> UsableEngines:
     return usable_engines(folder, engines, one_card)
+
+
+@pytest.fixture(autouse=True)
+def _kernels_not_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether they are built differs from clone to clone; a test that wants them says so."""
+    monkeypatch.setattr("inference.native.library.is_there", lambda: False)
 
 
 @pytest.fixture
@@ -131,6 +138,21 @@ def test_no_card_is_a_reason_and_the_starter_still_answers(store: EngineStore) -
     assert isinstance(backend, OnnxBackend)
     assert backend.why == ""
     backend.close()
+
+
+def test_our_kernels_answer_where_they_are_faster(
+    store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Built, on a processor with the instructions they were measured with, and small models alone."""
+    monkeypatch.setattr("inference.native.library.is_there", lambda: True)
+    for isa, name in (("avx512", "native"), ("avxvnni", "native"), ("avx2", "onnx"), ("plain", "onnx")):
+        monkeypatch.setattr("inference.native.library.best_isa", lambda isa=isa: isa)
+        chosen = choose_backend(STARTER, store.root, with_no_card)
+        assert (chosen.name, chosen.why) == (name, "No NVIDIA driver answers on this computer. Install it.")
+    monkeypatch.setattr("inference.native.library.best_isa", lambda: "avx512")
+    monkeypatch.setattr("inference.backends.memory.psutil.virtual_memory", lambda: SimpleNamespace(total=10**12))
+    (tmp_path / "config.json").write_text(json.dumps(published_config()), "utf-8")
+    assert choose_backend(tmp_path, store.root, with_no_card).name == "onnx"
 
 
 def test_a_model_too_large_for_the_processor_says_why_not_on_the_card(store: EngineStore, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_torch_agrees_with_transformers(seed: int, tmp_path: Path) -> None:
     setting = random_settings(seed)[seed % 5]
     model = transformers_model(random_shape(seed))
     save_with(model, tmp_path, setting)
-    _compare(model, tmp_path, TorchBackend, setting)
+    compare(model, tmp_path, TorchBackend, setting)
 
 
 @pytest.mark.slow
@@ -79,11 +79,11 @@ def test_onnx_agrees_with_transformers(seed: int, tmp_path: Path) -> None:
             config, records = model_config_from_folder(tmp_path), index_checkpoint(tmp_path)
             few_experts = 16 if seed % 3 == 0 else 0
             write_graphs(tmp_path, config, records, lambda stage, fraction: None, few_experts)
-        _compare(model, tmp_path, OnnxBackend, setting)
+        compare(model, tmp_path, OnnxBackend, setting)
 
 
 @torch.inference_mode()
-def _compare(model: object, folder: Path, backend_class: type[CachedBackend], setting: Setting) -> None:
+def compare(model: object, folder: Path, backend_class: type[CachedBackend], setting: Setting) -> None:
     """Two turns, each followed by three denoising steps and the commit of the canvas."""
     backend = backend_class.open(folder, lambda stage, fraction: None)
     reference = Reference(model, DynamicCache(config=model.config.get_text_config(decoder=True)))

@@ -1,0 +1,226 @@
+"""Our own kernels on the processor: packed weights of four or eight bits, all of a step in one call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress
+from inference.backends.memory import native_precision
+from inference.checkpoint.tensors import check_tensors, weights_errors
+from inference.config import model_config_from_folder
+from inference.errors import KnownError
+from inference.graphs.manifest import KEPT_CANDIDATES
+from inference.model_config import ModelConfig
+from inference.native.cores import Cores, best_cores
+from inference.native.kv_blocks import KvBlocks
+from inference.native.library import NativeError, Threads, best_isa, load
+from inference.native.model import NativeModel, Rows, check_sizes
+from inference.native.packed import mapped_matrices, model_parts, pack_model
+from inference.native.weights import (
+    WHOLE_MODEL,
+    Precision,
+    embedding_scale,
+    layer_scalars,
+    layer_vectors,
+    outer_vectors,
+    part_matrices,
+)
+from trt_engines.weights.index import EMBEDDING
+from trt_engines.weights.source import WeightSource
+
+PREFILL_CHUNK = 512
+_NAMES = {"float32": "float", "int8": "INT8", "int4": "INT4"}
+
+
+class NativeBackend:
+    """One checkpoint run by our kernels; see `inference.backends.base.Backend` for the contract.
+
+    Attributes:
+        config: The checkpoint's configuration.
+        precision: What the weights are kept in.
+        why: Why the processor is used and not a graphics card; "" where nobody asked.
+        prefilled: Tokens that went through `encode` since the start.
+    """
+
+    name = "native"
+
+    def __init__(self, config: ModelConfig, table: NDArray[Any], precision: Precision, isa: str, cores: Cores) -> None:
+        """An empty model; `open` fills it.
+
+        Raises:
+            KnownError: The sizes are beyond any model, or there is not enough memory.
+        """
+        self.config = config
+        self.precision = precision
+        self.why = ""
+        self.prefilled = 0
+        self._table = table
+        self._scale = np.float32(embedding_scale(config))
+        self._kept = min(KEPT_CANDIDATES, config.vocab_size)
+        self._cancelled: Callable[[], bool] = _never
+        self._cache = KvBlocks(config, np.float32 if precision == "float32" else np.float16)
+        self._threads = Threads(cores)
+        try:
+            self.model = NativeModel(config, isa, self._threads, float(self._scale))
+        except BaseException:
+            self._threads.close()
+            raise
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        progress: Progress,
+        precision: Precision = "int8",
+        isa: str | None = None,
+        cores: Cores | None = None,
+        on_disk: bool | None = None,
+    ) -> NativeBackend:
+        """Load the checkpoint in `folder`: a small one is packed in memory, a large one into its folder, once.
+
+        Args:
+            folder: The checkpoint.
+            progress: Called with a short phrase and a fraction in 0..1.
+            precision: What the weights become.
+            isa: Which kernels; None: the fastest.
+            cores: None: what suits this machine.
+            on_disk: Whether the packed weights lie in the checkpoint's folder, and are mapped; None: those of large
+                models.
+
+        Raises:
+            KnownError: The library is not there, the checkpoint is missing, damaged or of another architecture, or
+                there is not enough memory.
+        """
+        config = model_config_from_folder(folder)
+        check_sizes(config)
+        _check_library()
+        with weights_errors():
+            source = WeightSource.open(folder)
+            check_tensors(config, source.records)
+            backend = cls(config, source.floats(EMBEDDING), precision, isa or best_isa(), cores or best_cores())
+            try:
+                disk = native_precision(config) == "int4" if on_disk is None else on_disk
+                backend._fill(source, progress, disk and precision != "float32")
+            except BaseException:
+                backend.close()
+                raise
+        return backend
+
+    def _fill(self, source: WeightSource, progress: Progress, on_disk: bool) -> None:
+        if on_disk:
+            label = "Packing the weights for the processor, once"
+            pack_model(source, self.config, self.precision, _workers(), lambda share: progress(label, share), _never)
+            for place, matrix in mapped_matrices(source, self.config, self.precision):
+                self.model.set_matrix(place, matrix)
+        else:
+            parts = model_parts(self.config)
+            for done, part in enumerate(parts):
+                progress("Loading the model", done / len(parts))
+                for place, matrix in part_matrices(source, self.config, self.precision, part, _workers(), _nothing):
+                    self.model.set_matrix(place, matrix)
+        for layer in range(len(self.config.layers)):
+            self.model.set_vectors(layer, layer_vectors(source, self.config, layer))
+            self.model.set_scalars(layer, *layer_scalars(source, layer))
+        self.model.set_vectors(WHOLE_MODEL, outer_vectors(source))
+        self.model.set_table(self._table)
+        progress("Loading the model", 1.0)
+
+    @property
+    def device(self) -> str:
+        """Where it runs, and in what."""
+        count = self._threads.count
+        return f"processor, {count} thread{'s' if count > 1 else ''}, {_NAMES[self.precision]}"
+
+    @property
+    def length(self) -> int:
+        """Tokens in the KV cache."""
+        return self._cache.length
+
+    def reset(self) -> None:
+        """Empty the KV cache."""
+        self._cache.truncate(0)
+
+    def truncate(self, length: int) -> int:
+        """Keep the first `length` tokens; always possible here."""
+        return self._cache.truncate(length)
+
+    def stop_when(self, cancel: CancelFlag) -> None:
+        """Give up passes while `cancel` is set; see `Interruptible`."""
+        self._cancelled = cancel.is_set
+
+    def encode(self, token_ids: Ids) -> None:
+        """Append int64 [n] known tokens to the KV cache, in chunks.
+
+        Raises:
+            PassStoppedError: The flag of `stop_when` is set; the chunks before are kept.
+        """
+        ids = self._checked(token_ids)
+        for start in range(0, len(ids), PREFILL_CHUNK):
+            chunk = ids[start : start + PREFILL_CHUNK]
+            self.model.encode(self._rows(chunk, None, denoising=False), self._cache, self._cancelled)
+            self._cache.length += len(chunk)
+            self.prefilled += len(chunk)
+
+    def denoise(self, canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> DenoiseStep:
+        """One denoising step over int64 [C]; see the contract. Self-conditioning is always exact.
+
+        Raises:
+            PassStoppedError: The flag of `stop_when` is set.
+        """
+        rows = self._rows(self._checked(canvas), state, denoising=True)
+        made = self.model.denoise(rows, self._cache, temperature, uniforms, self._kept, self._cancelled)
+        return DenoiseStep(made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.soft)
+
+    def hidden_states(self, ids: Ids, state: Any, denoising: bool) -> Floats:
+        """Residual stream after the last layer, float32 [N, hidden], nothing appended; for tests and self-checks."""
+        hidden = np.empty((len(ids), self.config.hidden_size), np.float32)
+        self.model.encode(self._rows(self._checked(ids), state, denoising), self._cache, self._cancelled, hidden)
+        return hidden
+
+    def kv(self) -> list[tuple[Floats, Floats]]:
+        """What each layer sees of the KV cache: copies (k, v), [positions, kv_heads, head_dim]; for tests."""
+        return self._cache.visible(self.config.sliding_window)
+
+    def close(self) -> None:
+        """Free everything; the backend cannot be used afterwards."""
+        self.model.close()
+        self._threads.close()
+        self._cache = KvBlocks(self.config, self._cache.dtype)
+
+    def _checked(self, ids: Ids) -> Ids:
+        own = np.ascontiguousarray(ids, dtype=np.int64)
+        if own.size and not (int(own.min()) >= 0 and int(own.max()) < self.config.vocab_size):
+            raise ValueError(f"token ids must be in 0..{self.config.vocab_size - 1}")
+        return own
+
+    def _rows(self, ids: Ids, state: Any, denoising: bool) -> Rows:
+        embedded = self._table[ids].astype(np.float32) * self._scale
+        return Rows(embedded, state, denoising, self._cache.length)
+
+
+def _check_library() -> None:
+    try:
+        load()
+    except NativeError as exc:
+        raise KnownError(
+            f"The kernels for the processor cannot be used: {exc}.",
+            "Build them with: python -m inference.native. Or choose the backend onnx.",
+        ) from exc
+
+
+def _workers() -> int:
+    return max(1, min(8, os.cpu_count() or 1))
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    """Packing in memory is not cancelled."""

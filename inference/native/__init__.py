@@ -1,0 +1,1 @@
+"""Our own kernels for processors: C sources, how they are built, loaded and fed with weights."""

@@ -1,0 +1,73 @@
+"""Single kernels, called with arrays: products and attention by instruction set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inference.native.library import ISAS, aligned, load, pointer
+from inference.native.matrices import TYPE_NUMBERS, PackedMatrix
+
+
+def own(array: Any, dtype: Any) -> np.ndarray:
+    """An aligned copy."""
+    made = aligned(np.shape(array), dtype)
+    made[...] = array
+    return made
+
+
+def layout(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Codes [K, N] in the kernels' order, uint8 flat."""
+    k, n = codes.shape
+    if bits == 8:
+        return codes.reshape(k // 4, 4, n // 32, 32).transpose(2, 0, 3, 1).astype(np.uint8).reshape(-1)
+    halves = codes.reshape(k // 8, 2, 4, n // 32, 32).transpose(3, 0, 4, 1, 2)
+    return (halves[:, :, :, 0] | halves[:, :, :, 1] << 4).astype(np.uint8).reshape(-1)
+
+
+def multiply(
+    isa: str, matrix: PackedMatrix, rows: np.ndarray, *, by_group: bool = False, gated: bool = False,
+    index: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """The product, float32 [rows, n], and the rows' bytes."""
+    count, k = rows.shape
+    chosen = count if index is None else len(index)
+    groups = -(-k // matrix.group) if matrix.kind in ("int8", "int4") else 1
+    out = aligned((chosen, matrix.n // 2 if gated else matrix.n), np.float32)
+    quantised, sums = aligned((count, k), np.int8), aligned((count, groups), np.int32)
+    data = own(rows, np.float32)
+    places = None if index is None else own(index, np.int32)
+    weights, scales = own(matrix.weights, np.uint8), own(matrix.scales, np.uint8)
+    done = load().dp_product(
+        ISAS.index(isa), TYPE_NUMBERS[matrix.kind], k, matrix.n, matrix.group, pointer(weights), pointer(scales),
+        pointer(data), count, int(by_group), int(gated), pointer(places), chosen, pointer(out), pointer(quantised),
+        pointer(sums),
+    )  # fmt: skip
+    assert done
+    return out, quantised
+
+
+def attend(
+    isa: str,
+    queries: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    *,
+    start: int,
+    canvas: bool,
+    window: int,
+    half: bool,
+) -> np.ndarray:
+    """queries [N, heads, d], keys and values [start + N, kv_heads, d] -> float32 [N, heads, d]."""
+    count, heads, dim = queries.shape
+    positions, kv_heads, _ = keys.shape
+    blocks, wide, kind = -(-positions // 32), -(-dim // 32) * 32, np.float16 if half else np.float32
+    k, v = aligned((blocks, kv_heads, dim, 32), kind), aligned((blocks, kv_heads, 32, wide), kind)
+    for place in range(positions):
+        k[place // 32, :, :, place % 32] = keys[place]
+        v[place // 32, :, place % 32, :dim] = values[place]
+    out, q = aligned((count, heads, dim), np.float32), own(queries, np.float32)
+    numbers = (ISAS.index(isa), count, heads, kv_heads, dim, int(half), start, int(canvas), window)
+    assert load().dp_attend(*numbers, pointer(q), pointer(k), pointer(v), pointer(out))
+    return out

@@ -1,0 +1,296 @@
+"""Packed weights on the disk: the same as in memory, whole or not there, gone on with, never those of another model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from inference.backends.base import DenoiseStep
+from inference.backends.native import NativeBackend
+from inference.config import model_config_from_folder
+from inference.errors import KnownError, ModelFolderError, PassStoppedError
+from inference.native.cores import Cores
+from inference.native.packed import (
+    mapped_matrices,
+    model_parts,
+    pack_model,
+    packed_bytes,
+    packed_folder,
+    verify_packed,
+)
+from inference.native.weights import Precision
+from tests.helpers.checkpoints import random_tensors, shard, small_config, write_model
+from tests.trt_engines.weights.compressed_support import fp8_matrix, nvfp4_matrix
+from tests.trt_engines.weights.support import modelopt_experts, slow_values
+from trt_engines.weights.source import WeightSource
+
+
+def _quiet(stage: str, fraction: float) -> None:
+    """Progress that nobody reads."""
+
+
+def never() -> bool:
+    return False
+
+
+def ignored(share: float) -> None:
+    """Nobody looks."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two layers in three shards."""
+    tensors = random_tensors(small_config())
+    write_model(tmp_path / "model", tensors)
+    shard(tmp_path / "model", tensors, 3)
+    return tmp_path / "model"
+
+
+def packed(folder: Path, precision: Precision = "int4", cancelled: Callable[[], bool] = never) -> Path:
+    source = WeightSource.open(folder)
+    return pack_model(source, model_config_from_folder(folder), precision, 1, ignored, cancelled)
+
+
+def step_of(folder: Path, precision: Precision, on_disk: bool) -> DenoiseStep:
+    backend = NativeBackend.open(folder, _quiet, precision, None, Cores(2, ()), on_disk)
+    rng = np.random.default_rng(1)
+    backend.encode(rng.integers(0, 2048, 40))
+    step = backend.denoise(rng.integers(0, 2048, 256), None, 0.7, rng.random(256).astype(np.float32))
+    backend.close()
+    return step
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_on_the_disk_as_in_memory(folder: Path, precision: Precision) -> None:
+    first, second = step_of(folder, precision, on_disk=True), step_of(folder, precision, on_disk=True)
+    memory = step_of(folder, precision, on_disk=False)
+    for made in (first, second):
+        np.testing.assert_array_equal(made.entropy, memory.entropy)
+        np.testing.assert_array_equal(made.state, memory.state)
+    place = packed_folder(folder, precision)
+    assert sum(file.stat().st_size for file in place.glob("*.bin")) == packed_bytes(
+        model_config_from_folder(folder), precision
+    )
+    assert not verify_packed(place)
+
+
+def test_a_cancelled_run_goes_on_behind_the_last_whole_part(folder: Path) -> None:
+    asked = 0
+
+    def in_the_second_part() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 16
+
+    with pytest.raises(PassStoppedError):
+        packed(folder, cancelled=in_the_second_part)
+    place = packed_folder(folder, "int4")
+    assert sorted(file.name for file in place.iterdir()) == ["layer-000.bin", "layer-000.json"]
+    before = (place / "layer-000.bin").stat().st_mtime_ns
+    packed(folder)
+    assert (place / "layer-000.bin").stat().st_mtime_ns == before
+    assert len(list(place.glob("*.json"))) == len(model_parts(model_config_from_folder(folder)))
+
+
+def test_nothing_is_packed_twice(folder: Path) -> None:
+    place = packed(folder)
+    times = {file.name: file.stat().st_mtime_ns for file in place.iterdir()}
+    packed(folder)
+    assert {file.name: file.stat().st_mtime_ns for file in place.iterdir()} == times
+
+
+def test_progress_rises_to_one(folder: Path) -> None:
+    seen: list[float] = []
+    pack_model(WeightSource.open(folder), model_config_from_folder(folder), "int4", 1, seen.append, never)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+
+
+def cut(place: Path) -> None:
+    (place / "layer-001.bin").write_bytes((place / "layer-001.bin").read_bytes()[:-64])
+
+
+def no_json(place: Path) -> None:
+    (place / "layer-001.json").write_text("{")
+
+
+def other_place(place: Path) -> None:
+    change(place, lambda entry: entry | {"weights": 1 << 40})
+
+
+def other_size(place: Path) -> None:
+    change(place, lambda entry: entry | {"k": entry["k"] * 2})
+
+
+def other_group(place: Path) -> None:
+    change(place, lambda entry: entry | {"group": 0})
+
+
+def negative(place: Path) -> None:
+    change(place, lambda entry: entry | {"scales": -64})
+
+
+def words(place: Path) -> None:
+    change(place, lambda entry: entry | {"layer": "1"})
+
+
+def strange_kind(place: Path) -> None:
+    change(place, lambda entry: entry | {"kind": "int2"})
+
+
+def missing(place: Path) -> None:
+    file = place / "layer-001.json"
+    raw = json.loads(file.read_text())
+    file.write_text(json.dumps(raw | {"matrices": raw["matrices"][1:]}))
+
+
+def pipe(place: Path) -> None:
+    (place / "layer-001.json").unlink()
+    (place / "layer-001.json").mkdir()
+
+
+def change(place: Path, how: Callable[[dict[str, int]], dict[str, object]]) -> None:
+    file = place / "layer-001.json"
+    raw = json.loads(file.read_text())
+    raw["matrices"][2] = how(raw["matrices"][2])
+    file.write_text(json.dumps(raw))
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, no_json, other_place, other_size, other_group, negative, words, strange_kind, missing, pipe]
+)
+def test_a_damaged_part_never_reaches_the_kernels(folder: Path, damage: Callable[[Path], None]) -> None:
+    place = packed(folder)
+    damage(place)
+    source, config = WeightSource.open(folder), model_config_from_folder(folder)
+    with pytest.raises(ModelFolderError, match=r"layer-001\.bin of .* is missing or damaged"):
+        list(mapped_matrices(source, config, "int4"))
+    if damage is not pipe:  # a folder in the place of a file is not ours to remove
+        packed(folder)
+        assert len(list(mapped_matrices(source, config, "int4"))) == 2 * (5 + 8) + 4
+
+
+def test_bytes_that_changed_are_found(folder: Path) -> None:
+    place = packed(folder)
+    with (place / "layer-000.bin").open("rb+") as stream:
+        stream.seek(1000)
+        byte = stream.read(1)
+        stream.seek(1000)
+        stream.write(bytes([byte[0] ^ 1]))
+    assert verify_packed(place) == ["layer-000"]
+
+
+def test_other_weights_are_packed_anew(folder: Path, tmp_path: Path) -> None:
+    packed(folder)
+    other = random_tensors(small_config() | {"dtype": "float16"}, seed=3, dtype=np.float16)
+    write_model(tmp_path / "other", other)
+    shutil.copytree(folder / "packed", tmp_path / "other" / "packed")
+    step = step_of(tmp_path / "other", "int4", on_disk=True)
+    np.testing.assert_array_equal(step.entropy, step_of(tmp_path / "other", "int4", on_disk=False).entropy)
+
+
+def test_a_disk_that_is_too_small_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.native.packed.free_bytes", lambda place: 10**6)
+    with pytest.raises(KnownError, match=r"needs 1\.1 GB on the disk .* 0\.0 GB are free"):
+        packed(folder)
+    assert not (folder / "packed").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(file: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("inference.native.packed.sync_file", refuse)
+    with pytest.raises(KnownError, match=r"cannot be written to .*: No space left on device"):
+        packed(folder)
+    assert not list((folder / "packed" / "int4").glob("*"))
+
+
+def quantised(kind: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """A checkpoint's tensors as a vendor stores them, and the same in plain float32."""
+    config, rng = small_config(), np.random.default_rng(2)
+    plain = {name: value.astype(np.float32) for name, value in random_tensors(config).items()}
+    stored = dict(random_tensors(config))
+    for layer in range(2):
+        prefix = f"model.decoder.layers.{layer}.experts"
+        for part in ("gate_up_proj", "down_proj"):
+            del stored[f"{prefix}.{part}"]
+        if kind == "modelopt":
+            own = modelopt_experts(rng, 4, 64, 32, layer)
+            for name in own:
+                if name.endswith("weight_scale_2"):
+                    own[name] = np.full_like(own[name], 1e-4)
+            stored |= own
+            read = {key: slow_values(own, f"{prefix}.{key}") for key in _projections()}
+        else:
+            make, read = (fp8_matrix if kind == "fp8" else nvfp4_matrix), {}
+            for key in _projections():
+                shape = (64, 32) if key.endswith("down_proj") else (32, 64)
+                values = (rng.normal(size=shape) * 0.1).astype(np.float32)
+                own = make(f"{prefix}.{key}", values)
+                stored |= own
+                view = WeightView(own)
+                read[key] = view.values(f"{prefix}.{key}")
+        plain[f"{prefix}.gate_up_proj"] = np.stack(
+            [np.concatenate([read[f"{e}.gate_proj"], read[f"{e}.up_proj"]]) for e in range(4)]
+        )
+        plain[f"{prefix}.down_proj"] = np.stack([read[f"{e}.down_proj"] for e in range(4)])
+    return stored, plain
+
+
+class WeightView:
+    """What the checkpoint's reader makes of one matrix (its own tests compare that with a slow reader)."""
+
+    def __init__(self, tensors: dict[str, np.ndarray]) -> None:
+        self._tensors = tensors
+
+    def values(self, prefix: str) -> np.ndarray:
+        from trt_engines.weights.compressed import read_matrix
+
+        matrix = read_matrix(self._tensors.__getitem__, self._tensors.__contains__, prefix)
+        out = np.empty(matrix.shape, np.float32)
+        matrix.dequantise_into(out)
+        return out
+
+
+def _projections() -> list[str]:
+    return [f"{expert}.{part}_proj" for expert in range(4) for part in ("gate", "up", "down")]
+
+
+@pytest.mark.parametrize("kind", ["modelopt", "fp8", "nvfp4"])
+@pytest.mark.parametrize("precision", ["float32", "int4"])
+def test_checkpoints_of_few_bits_are_what_they_stand_for(kind: str, precision: Precision, tmp_path: Path) -> None:
+    stored, plain = quantised(kind)
+    write_model(tmp_path / "stored", stored)
+    write_model(tmp_path / "plain", plain)
+    one = step_of(tmp_path / "stored", precision, on_disk=precision == "int4")
+    two = step_of(tmp_path / "plain", precision, on_disk=False)
+    np.testing.assert_allclose(one.entropy, two.entropy, atol=2e-4 if precision == "float32" else 0.02)
+
+
+def test_small_models_are_packed_in_memory(folder: Path) -> None:
+    NativeBackend.open(folder, _quiet, "int8", None, Cores(1, ())).close()
+    assert not (folder / "packed").exists()
+
+
+def test_large_models_are_packed_on_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.backends.memory.LARGE_MODEL", 1)
+    seen: list[str] = []
+    backend = NativeBackend.open(folder, lambda stage, share: seen.append(stage), "int4", None, Cores(1, ()))
+    backend.close()
+    assert (folder / "packed" / "int4" / "outside.json").exists()
+    assert "Packing the weights for the processor, once" in seen
+
+
+def test_large_models_that_fit_into_no_memory_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from inference.backends.registry import open_backend
+
+    monkeypatch.setattr("inference.backends.memory.psutil.virtual_memory", lambda: SimpleNamespace(total=10**6))
+    with pytest.raises(KnownError, match=r"needs .* GB of memory on the processor"):
+        open_backend(folder, "native", _quiet)
