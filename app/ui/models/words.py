@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from app.base.texts import name_of
 from app.base.units import duration, memory, percent, size
 from app.library.values import Computer, Fit, ModelState
 
@@ -312,7 +313,7 @@ def remove_title(title: str) -> str:
 def own_files(count: int, bytes_: int, folder: object) -> str:
     """What goes."""
     return (
-        f"{_files(count)} that Dewpoint wrote, {size(bytes_)}, {'is' if count == 1 else 'are'} deleted from {folder}."
+        f"{_files(count)} that Dewpoint wrote, {size(bytes_)}, {'is' if count == 1 else 'are'} deleted from {name_of(folder)}."
     )
 
 
@@ -323,7 +324,7 @@ def more_files(count: int) -> tuple[str, ...]:
 
 def kept_files(kept: tuple[Path, ...]) -> str:
     """What stays."""
-    names = ", ".join(file.name for file in kept[:_SHOWN_FILES])
+    names = ", ".join(name_of(file.name) for file in kept[:_SHOWN_FILES])
     more = f" and {len(kept) - _SHOWN_FILES} more" if len(kept) > _SHOWN_FILES else ""
     one = len(kept) == 1
     verb = "stays, because Dewpoint did not write it" if one else "stay, because Dewpoint did not write them"
