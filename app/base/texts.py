@@ -117,7 +117,6 @@ def name_of(path: object) -> str:
 
 def left_in(folder: object, names: Sequence[str], asked: bool) -> str:
     """What is not ours and stays where it is: before the question, or after something was removed."""
-    shown = ", ".join(map(name_of, names[:_SHOWN])) + (
-        f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    )
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    shown = ", ".join(map(name_of, names[:_SHOWN])) + more
     return f"In {name_of(folder)} {'stays' if asked else 'is left'} what Dewpoint did not put there: {shown}."

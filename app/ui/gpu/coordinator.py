@@ -84,9 +84,8 @@ class GpuCoordinator(QObject):
         elif end.stopped:
             self._say(texts.STOPPED)
         elif end.work.kind == "remove":
-            self._say(
-                texts.removed(end.work.freed, end.work.stays, self._gpu.status.folder if self._gpu.status else None)
-            )
+            folder = end.work.status.folder if end.work.status is not None else None
+            self._say(texts.removed(end.work.freed, end.work.stays, folder))
         else:
             self._say_state(end)
         self.changed.emit()
