@@ -154,10 +154,8 @@ class ModelsWindow(PanelHost):
         self.by_name.setEnabled(not why)
         self.by_name.setToolTip(tip(why))
         folder = self._library.looked_into
-        asked = host(self._library.services.network.endpoint)
-        self.asking.set_full_text(
-            (words.looking_into(folder.name) if folder else words.asking(asked)) if self._asking else ""
-        )
+        asked = words.asking(host(self._library.services.network.endpoint))
+        self.asking.set_full_text((words.looking_into(folder.name) if folder else asked) if self._asking else "")
         self.stop_asking.setVisible(self._asking)
         self.offline.setVisible(offline)
         left = status.leftovers if status is not None else ()
