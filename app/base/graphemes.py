@@ -77,8 +77,16 @@ def _together(text: str, start: int, at: int) -> bool:
     if unicodedata.combining(before) == _VIRAMA:
         return unicodedata.category(here) == "Lo"
     if ord(before) in _FLAG_LETTERS and ord(here) in _FLAG_LETTERS:
-        return (at - start) % 2 == 1
+        return _flag_letters(text, start, at) % 2 == 1
     return _one_syllable(ord(before), ord(here))
+
+
+def _flag_letters(text: str, start: int, at: int) -> int:
+    """How many letters of flags stand right before `at`: two are a flag, whatever joins them to what is before."""
+    first = at
+    while first > start and ord(text[first - 1]) in _FLAG_LETTERS:
+        first -= 1
+    return at - first
 
 
 def _extends(char: str) -> bool:

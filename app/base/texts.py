@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from trt_engines.streams import escaped
+
+_SHOWN = 4  # names in a sentence
 APP_NAME = "Dewpoint"
 TAGLINE = "Text condenses out of noise."
 COMMANDS = {
@@ -105,3 +108,15 @@ def commands_help() -> str:
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:{width}}{what}" for name, what in COMMANDS.items()]
     return "\n".join([_COMMANDS_TITLE, *lines, "", _BASE_DIR_EVERYWHERE])
+
+
+def name_of(path: object) -> str:
+    """A file's name as it can stand in a sentence: a line break in it is shown as an escape."""
+    return escaped(str(path), kept="")
+
+
+def left_in(folder: object, names: Sequence[str], asked: bool) -> str:
+    """What is not ours and stays where it is: before the question, or after something was removed."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    shown = ", ".join(map(name_of, names[:_SHOWN])) + more
+    return f"In {name_of(folder)} {'stays' if asked else 'is left'} what Dewpoint did not put there: {shown}."

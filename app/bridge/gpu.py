@@ -162,8 +162,8 @@ class GpuAddon(QObject):
                 self.work = dataclasses.replace(self.work, status=status)
             case GpuUsable(now):
                 self.work = dataclasses.replace(self.work, restart=not now)
-            case GpuFreed(count):
-                self.work = dataclasses.replace(self.work, freed=count)
+            case GpuFreed(count, stays):
+                self.work = dataclasses.replace(self.work, freed=count, stays=stays)
             case GpuWrongFiles(paths):
                 self.work = dataclasses.replace(self.work, wrong=paths)
             case TaskEnded(stopped, report):

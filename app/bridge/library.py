@@ -88,6 +88,7 @@ class Library(QObject):
         self._downloads = BackgroundThread("model downloads", self)
         self._long = BackgroundThread("model work", self)
         self._questions: dict[int, Task] = {}
+        self._looked_into: list[Path] = []
         self._closing = threading.Event()
         self._task: Task | None = None
         self._ended: dict[int, Ended] = {}  # by the look that comes before they are told
@@ -112,6 +113,11 @@ class Library(QObject):
         cancel = threading.Event()
         self._ask(lambda: self._tasks().refresh(cancel), cancel)
 
+    @property
+    def looked_into(self) -> Path | None:
+        """The folder that is looked at because the user wants to add it, while it is."""
+        return self._looked_into[-1] if self._looked_into else None
+
     def stop_asking(self) -> None:
         """Nobody wants to know any more; what is asked of the Hub ends within a moment, and nothing is answered."""
         for task in self._questions.values():
@@ -131,7 +137,9 @@ class Library(QObject):
 
     def add_folder(self, folder: Path) -> None:
         """Take a checkpoint of the user's into the list: `added`, or `adapter_found`, or `problem`."""
-        self._do(lambda: self._tasks().add_folder(folder))
+        cancel = threading.Event()
+        self._looked_into.append(folder)
+        self._ask(lambda: self._tasks().add_folder(folder, cancel), cancel)
 
     def ask_removal(self, model: ModelStatus) -> None:
         """What removing would delete; the answer is `removal_known`."""
@@ -247,6 +255,7 @@ class Library(QObject):
                 self._tell_end(arrived.number)  # where the look failed
                 if arrived.number in self._questions:
                     del self._questions[arrived.number]
+                    self._looked_into = self._looked_into if self._questions else []
                     self.asking_changed.emit(bool(self._questions))
                 if report is not None:
                     self.problem.emit(report)

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from app.base import units
+from app.base.texts import left_in
 from app.commands.console import agreed, say, say_object
 from app.commands.engines_choice import new_service
 from app.engines import texts
@@ -68,7 +69,8 @@ def prune_engines(options: argparse.Namespace) -> int:
 def _lines(each: ListedSet) -> list[str]:
     what = (each.model or each.folder.name, each.precision, each.card, units.size(each.size), units.moment(each.built))
     reasons = f": {'; '.join(each.reasons)}" if each.reasons else ""
-    return [" \u00b7 ".join(word for word in what if word), f"  {texts.STATES[each.state]}{reasons}"]
+    left = [f"  {left_in(each.folder, each.others, asked=True)}"] if each.others else []
+    return [" \u00b7 ".join(word for word in what if word), f"  {texts.STATES[each.state]}{reasons}", *left]
 
 
 def _facts(each: ListedSet) -> dict[str, Any]:

@@ -98,11 +98,14 @@ def remove_addon(options: argparse.Namespace, addon: GpuService) -> int:
         raise KnownAppError(texts.NOTHING_TO_REMOVE)
     report = _reporter(options)
     report.note(_text(status))
+    if status.others:
+        report.note(base_texts.left_in(status.folder, status.others, asked=True))
     if not options.yes and (options.json or not agreed(base_texts.REMOVE_QUESTION)):
         sys.stderr.write(base_texts.NOT_REMOVED + "\n")
         return 1
     freed = addon.remove()
-    report.tell("removed", {"freed": freed}, texts.removed(freed))
+    text = texts.removed(freed.count, freed.stays, addon.folder)
+    report.tell("removed", {"freed": freed.count, "stays": freed.stays}, text)
     return 0
 
 

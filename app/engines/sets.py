@@ -53,6 +53,7 @@ class ListedSet:
         state: In one word, as `SetState.name`.
         reasons: Why it is not ready.
         useless: Whether it can never be used on this machine as it is now.
+        others: Names of what lies in its folder and is not ours; it stays when the set is removed.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class ListedSet:
     state: StateName
     reasons: tuple[str, ...]
     useless: bool
+    others: tuple[str, ...] = ()
 
 
 def listed_sets(store: EngineStore, here: Here, looks: Looks) -> tuple[ListedSet, ...]:
@@ -106,9 +108,11 @@ def remove_set(store: EngineStore, folder: Path) -> int:
 
 
 def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str, str], looks: Looks) -> ListedSet:
-    manifest, size = found.manifest, bytes_of(found.folder)
+    from trt_engines.building.store import other_names
+
+    manifest, size, others = found.manifest, bytes_of(found.folder), other_names(found.folder)
     if manifest is None:
-        return ListedSet(found.folder, "", "", "", size, "", "", "damaged", (texts.NO_MANIFEST,), True)
+        return ListedSet(found.folder, "", "", "", size, "", "", "damaged", (texts.NO_MANIFEST,), True, others)
     identity = manifest.identity
     name: StateName = "stale"
     reasons = _foreign(identity, here) + _other_model(manifest, expected, looks)
@@ -117,7 +121,7 @@ def _listed(store: EngineStore, found: EngineSet, here: Here, expected: dict[str
     useless = name in ("stale", "damaged")
     return ListedSet(
         found.folder, manifest.model, identity.precision, identity.gpu, size, manifest.built, manifest.model_folder,
-        name, reasons, useless,
+        name, reasons, useless, others,
     )  # fmt: skip
 
 

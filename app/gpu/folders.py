@@ -7,10 +7,11 @@ until the new one has its place) and `gpu.gone-*` (removed, not yet deleted). Th
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,9 @@ from filelock import FileLock, Timeout
 
 from app.base.errors import KnownAppError
 from app.gpu import texts
-from trt_engines.held import remove_below
+from app.gpu.ownership import AddonHolding, delete_ours
+from app.gpu.recipe import shipped_recipe
+from trt_engines.held import HeldFolder, mark_at, remove_below
 from trt_engines.tensorrt.addon import GOING, is_whole
 
 PID = "pid"
@@ -52,8 +55,8 @@ def new_part(folder: Path) -> Path:
     return part
 
 
-def take_place(site: Path, folder: Path) -> None:
-    """Let `site` be the add-on from now on.
+def take_place(site: Path, folder: Path, packages: Collection[str]) -> None:
+    """Let `site` be the add-on from now on; what the user put into the old one's folder comes along.
 
     Raises:
         OSError: The old one is in use (Windows), or the folder cannot be written; the old one has its place.
@@ -68,18 +71,24 @@ def take_place(site: Path, folder: Path) -> None:
             old.rename(folder)
         raise
     if old is not None:
-        remove_below(old)
+        _emptied(old, folder, packages)
 
 
-def put_away(folder: Path) -> None:
-    """Remove the add-on: gone at once, deleted right after.
+def put_away(folder: Path, packages: Collection[str]) -> AddonHolding:
+    """Remove the add-on: gone at once, deleted right after. What is not ours has its old place afterwards.
+
+    Args:
+        folder: The add-on's.
+        packages: Normalised names of those that it consists of.
 
     Raises:
-        OSError: It is in use (Windows), or cannot be removed.
+        OSError: It is a link, is in use (Windows), or cannot be removed.
     """
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, texts.IS_A_LINK)
     gone = _beside(folder, _GONE)
     folder.rename(gone)
-    remove_below(gone)
+    return _emptied(gone, folder, packages)
 
 
 def recover(folder: Path) -> None:
@@ -92,19 +101,21 @@ def recover(folder: Path) -> None:
             return
 
 
-def tidy(folder: Path) -> None:
+def tidy(folder: Path, packages: Collection[str]) -> None:
     """Delete what killed installations and removals left; a fetcher that still runs is ended."""
-    for kind in (_PARTS, _OLD, _GONE):
-        for left in _left(folder, kind):
-            _end_orphan(left)
-            remove_below(left)
+    for left in _left(folder, _PARTS):
+        _end_orphan(left)
+        remove_below(left)
+    for left in (*_left(folder, _OLD), *_left(folder, _GONE)):
+        with contextlib.suppress(OSError):
+            _emptied(left, folder, packages)
 
 
 def finish_removal(folder: Path) -> None:
     """At the start of the program: an add-on that was in use when the user removed it goes now."""
     if (folder / GOING).exists():
-        with contextlib.suppress(OSError):
-            put_away(folder)
+        with contextlib.suppress(OSError, KnownAppError):
+            put_away(folder, shipped_recipe().packages)
 
 
 def bytes_below(folder: Path) -> int:
@@ -115,6 +126,39 @@ def bytes_below(folder: Path) -> int:
             with contextlib.suppress(OSError):
                 total += os.lstat(os.path.join(place, name)).st_size
     return total
+
+
+def _emptied(old: Path, folder: Path, packages: Collection[str]) -> AddonHolding:
+    """Delete what is ours in `old`, and bring the rest to the same place in `folder`, as far as that is free."""
+    found = delete_ours(old, packages)
+    for name in found.others:
+        with contextlib.suppress(OSError):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            _bring(old / name, folder / name)
+    with contextlib.suppress(OSError):
+        _remove_empty(old)
+    return found
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Rename, and what lies in a folder one by one where a folder is there already; nothing is replaced."""
+    there = mark_at(target)
+    if there is None:
+        os.rename(source, target)
+    elif there.is_folder and not source.is_symlink() and source.is_dir():
+        for name in os.listdir(source):
+            with contextlib.suppress(OSError):
+                _bring(source / name, target / name)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Delete the folders in which nothing is left."""
+    with HeldFolder(folder) as held:
+        for parts, mark in held.walk():
+            if mark.is_folder:
+                with contextlib.suppress(OSError):
+                    held.rmdir(parts)
+    os.rmdir(folder)
 
 
 def _left(folder: Path, kind: str) -> list[Path]:

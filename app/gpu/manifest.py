@@ -16,7 +16,7 @@ from trt_engines.tensorrt.addon import MANIFEST
 
 CHUNK = 1 << 22
 # What an installer adds to a wheel's files, or compiles from them; the bytecode is not ours to vouch for.
-_ADDED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
+ADDED = ("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json")
 
 
 class WrongFilesError(Exception):
@@ -65,7 +65,7 @@ def recorded(folder: Path, packages: dict[str, str]) -> Generator[float, None, t
     for info in sorted(folder.glob("*.dist-info")):
         name, _, version = info.name.removesuffix(".dist-info").rpartition("-")
         found[normalised(name)] = version
-        expected += _rows(folder, info / "RECORD")
+        expected += record_rows(folder, info / "RECORD")
     if found != packages:
         raise WrongFilesError(f"packages: {found}")
     total, done = sum(size for _, _, size in expected) or 1, 0
@@ -117,8 +117,12 @@ def read_manifest(folder: Path) -> AddonManifest | None:
         return None
 
 
-def _rows(folder: Path, record: Path) -> list[tuple[str, str, int]]:
-    """Path, sha256 ("" for the RECORD itself) and size of each file of a package."""
+def record_rows(folder: Path, record: Path) -> list[tuple[str, str, int]]:
+    """Path, sha256 ("" for the RECORD itself) and size of each file of a package.
+
+    Raises:
+        WrongFilesError: It cannot be read, or gives no hash for a file.
+    """
     try:
         lines = list(csv.reader(record.read_text("utf-8").splitlines()))
     except OSError as exc:
@@ -126,7 +130,7 @@ def _rows(folder: Path, record: Path) -> list[tuple[str, str, int]]:
     rows = []
     for path, digest, size in (line for line in lines if len(line) == 3):
         parts = PurePosixPath(path.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts or parts.name in _ADDED or "__pycache__" in parts.parts:
+        if parts.is_absolute() or ".." in parts.parts or parts.name in ADDED or "__pycache__" in parts.parts:
             continue  # scripts beside the packages are not installed; nothing outside the folder is ours
         if not digest and parts.name != "RECORD":
             raise WrongFilesError(path)

@@ -8,6 +8,7 @@ by a rename, and a child process builds a small engine with it. Nothing is held 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import threading
@@ -15,7 +16,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 from app.base.errors import ErrorReport, KnownAppError
-from app.base.files import free_bytes, read_json
+from app.base.files import free_bytes, read_json, write_whole
 from app.base.paths import AppPaths
 from app.gpu import folders, texts
 from app.gpu.fetcher import Fetcher, found_fetcher
@@ -26,8 +27,9 @@ from app.gpu.manifest import (
     wrong_files,
     wrong_sizes,
 )
+from app.gpu.ownership import VERDICT, AddonHolding, holding
 from app.gpu.recipe import Recipe, shipped_recipe
-from app.gpu.values import GpuOffer, GpuState, GpuStatus, GpuStep
+from app.gpu.values import GpuFreed, GpuOffer, GpuState, GpuStatus, GpuStep
 from app.network.client import Network
 from app.transfers.disk import FULL
 from trt_engines.errors import EngineError
@@ -36,8 +38,6 @@ from trt_engines.planning.probe import DetectedGpu, detected_gpus
 from trt_engines.tensorrt.addon import GOING, elsewhere
 from trt_engines.tensorrt.flavour import RTX_SM
 from trt_engines.tensorrt.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
-
-VERDICT = "dewpoint-trial.json"  # in the add-on's folder: how it did when it was tried last
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,15 @@ class GpuService:
         )  # fmt: skip
         if not self.folder.is_dir() or (self.folder / GOING).exists():
             return absent
+        try:
+            there = holding(self.folder, recipe.packages)
+        except OSError:
+            there = AddonHolding((), (), 0, ())
+        absent = dataclasses.replace(absent, others=there.others)
+        if manifest is None and not there.ours:
+            return absent  # nothing but what the user put there
         if manifest is None:
-            return _seen(absent, GpuState.DAMAGED, damaged=("dewpoint-gpu.json",))
+            return _seen(absent, GpuState.DAMAGED, damaged=("dewpoint-gpu.json",), size=there.size)
         wrong, verdict = wrong_sizes(self.folder, manifest), self._verdict()
         state = GpuState.DAMAGED if wrong else GpuState.BROKEN if verdict is not None else GpuState.INSTALLED
         return _seen(absent, state, manifest, wrong, None if wrong else verdict)
@@ -138,7 +145,7 @@ class GpuService:
         try:
             folders.recover(self.folder)
             with folders.alone(self.folder):
-                folders.tidy(self.folder)
+                folders.tidy(self.folder, recipe.packages)
                 offer = self.offer()
                 if offer.problem is not None:
                     raise KnownAppError(offer.problem.text, offer.problem.hint)
@@ -147,7 +154,7 @@ class GpuService:
                     yield from filled(part, recipe, fetcher, self.network, cancel)
                     if cancel.is_set():
                         return
-                    folders.take_place(part / "site", self.folder)
+                    folders.take_place(part / "site", self.folder, recipe.packages)
                 finally:
                     remove_below(part)
         except OSError as exc:
@@ -168,7 +175,7 @@ class GpuService:
             report = ErrorReport("known", exc.user_text, exc.hint)
         facts = {"text": report.text, "hint": report.hint} if report is not None else {}
         with contextlib.suppress(OSError):
-            (self.folder / VERDICT).write_text(json.dumps(facts), "utf-8")
+            write_whole(self.folder / VERDICT, json.dumps(facts))
 
     def verify(self) -> Generator[GpuStep, None, tuple[str, ...]]:
         """Hash every file; returns those that are wrong."""
@@ -182,20 +189,20 @@ class GpuService:
             except StopIteration as end:
                 return tuple(end.value)
 
-    def remove(self) -> int:
-        """Remove it; returns the bytes that come free.
+    def remove(self) -> GpuFreed:
+        """Remove it; returns what came free. The user's own files in its folder, and links, stay.
 
         Raises:
             KnownAppError: There is none, somebody installs it, or it is in use and goes at the next start.
         """
         folders.recover(self.folder)
+        packages = self._tools.recipe().packages
         with folders.alone(self.folder):
-            folders.tidy(self.folder)
-            if not self.folder.is_dir():
-                raise KnownAppError(texts.NOTHING_TO_REMOVE)
-            size = folders.bytes_below(self.folder)
+            folders.tidy(self.folder, packages)
             try:
-                folders.put_away(self.folder)
+                if not self.folder.is_symlink() and not holding(self.folder, packages).ours:
+                    raise KnownAppError(texts.NOTHING_TO_REMOVE)
+                gone = folders.put_away(self.folder, packages)
             except PermissionError as exc:
                 if os.name != "nt":
                     raise KnownAppError(texts.not_removed(exc.strerror or "no permission")) from exc
@@ -203,7 +210,7 @@ class GpuService:
                 raise KnownAppError(texts.NOT_REMOVED_NOW) from exc
             except OSError as exc:
                 raise KnownAppError(texts.not_removed(exc.strerror or type(exc).__name__)) from exc
-        return size
+        return GpuFreed(gone.size, gone.others)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -224,11 +231,11 @@ class GpuService:
 
 def _seen(
     status: GpuStatus, state: GpuState, manifest: AddonManifest | None = None, damaged: tuple[str, ...] = (),
-    report: ErrorReport | None = None,
+    report: ErrorReport | None = None, size: int = 0,
 ) -> GpuStatus:  # fmt: skip
-    return GpuStatus(
-        state, status.folder, status.card, status.elsewhere, status.download, status.needs,
-        manifest.version if manifest is not None else status.version,
-        manifest.size if manifest is not None else folders.bytes_below(status.folder),
-        manifest.installed if manifest is not None else "", damaged, report, status.offline,
+    if manifest is None:
+        return dataclasses.replace(status, state=state, size=size, damaged=damaged, report=report)
+    return dataclasses.replace(
+        status, state=state, version=manifest.version, size=manifest.size, installed=manifest.installed,
+        damaged=damaged, report=report,
     )  # fmt: skip

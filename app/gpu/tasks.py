@@ -34,7 +34,7 @@ class GpuTasks:
     ) -> Generator[GpuStep | GpuFreed | GpuWrongFiles | GpuUsable | GpuStatus, None, None]:
         """Install, verify or remove; at last a look."""
         if kind == "remove":
-            yield GpuFreed(self.service.remove())
+            yield self.service.remove()
         elif kind == "verify":
             wrong = yield from self.service.verify()
             yield GpuWrongFiles(wrong)

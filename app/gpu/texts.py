@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.base import texts as base_texts
 from app.base.units import moment, size
 
 NAME = "TensorRT for RTX"
@@ -11,6 +12,7 @@ LICENCE = "NVIDIA Software License Agreement"
 LICENCE_PLACE = "docs.nvidia.com/deeplearning/tensorrt-rtx (Reference)"
 
 ELSEWHERE = "TensorRT is in Python's own folders, so nothing more is needed."
+IS_A_LINK = "its folder is a link, and links are not followed"
 BUSY = "Another Dewpoint is installing or removing TensorRT for RTX."
 BUSY_HINT = "Wait until it is done."
 NO_INSTALLER = "The program that fetches packages (uv) is not there, so nothing can be installed."
@@ -87,7 +89,7 @@ def installed_new(version: str, count: int) -> str:
 
 def damaged(files: tuple[str, ...]) -> str:
     """Files are missing or wrong."""
-    names = ", ".join(files[:3]) + (" \u2026" if len(files) > 3 else "")
+    names = ", ".join(map(base_texts.name_of, files[:3])) + (" \u2026" if len(files) > 3 else "")
     count = "1 file" if len(files) == 1 else f"{len(files)} files"
     return f"{NAME} is damaged: {count} {'is' if len(files) == 1 else 'are'} missing or wrong ({names})."
 
@@ -97,9 +99,10 @@ def broken(reason: str) -> str:
     return f"{NAME} is installed, but does not work: {reason}"
 
 
-def removed(freed: int) -> str:
-    """It is gone."""
-    return f"{NAME} was removed; {size(freed)} came free."
+def removed(freed: int, stays: tuple[str, ...] = (), folder: Path | None = None) -> str:
+    """It is gone, but for what others put into its folder."""
+    text = f"{NAME} was removed; {size(freed)} came free."
+    return f"{text} {base_texts.left_in(folder, stays, asked=False)}" if folder is not None and stays else text
 
 
 def not_removed(reason: str) -> str:

@@ -39,6 +39,7 @@ class GpuStatus:
         damaged: Files that are missing or wrong.
         report: Why it does not work.
         offline: Whether the program stays offline.
+        others: What lies in the folder and is not ours, by its path below it: removing leaves it there.
     """
 
     state: GpuState
@@ -53,6 +54,7 @@ class GpuStatus:
     damaged: tuple[str, ...] = ()
     report: ErrorReport | None = None
     offline: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def wanted(self) -> bool:
@@ -95,9 +97,10 @@ class GpuStep:
 
 @dataclass(frozen=True, slots=True)
 class GpuFreed:
-    """Bytes that came free."""
+    """Bytes that came free, and what stays in the folder because it is not ours."""
 
     count: int
+    stays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ class GpuWork:
         step: How far it is.
         stopping: Whether it was told to stop.
         freed: Bytes that came free, when it is through.
+        stays: What stays in the folder because it is not ours.
         wrong: Files that were found wrong.
         restart: Whether the program must be started again before it can be used.
         status: The look at its end.
@@ -132,6 +136,7 @@ class GpuWork:
     step: GpuStep | None = None
     stopping: bool = False
     freed: int = 0
+    stays: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
     restart: bool = False
     status: GpuStatus | None = None

@@ -38,21 +38,21 @@ SLICE = 1 << 22
 MERGE_SHARE = 0.7  # of the progress; the rest is hashing what was written
 
 
-def look_into(services: LibraryServices, folder: Path) -> FolderFacts:
+def look_into(services: LibraryServices, folder: Path, cancel: threading.Event | None = None) -> FolderFacts:
     """What a folder of the user holds.
 
     Raises:
         ModelFolderError: Neither a DiffusionGemma model nor an adapter for one; the sentence says what it is.
-        LookStoppedError: The window closes.
+        LookStoppedError: `cancel` was set, or the window closes.
     """
-    look = look_at(services, folder, all_of_it=True)
+    look = look_at(services, folder, all_of_it=True, cancel=cancel)
     if look.facts is None:
         assert look.problem is not None
         raise ModelFolderError(look.problem.text, look.problem.hint)
     return look.facts
 
 
-def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
+def add_folder(services: LibraryServices, folder: Path, cancel: threading.Event | None = None) -> ModelRecord:
     """Take a checkpoint into the list where it lies.
 
     Raises:
@@ -60,7 +60,7 @@ def add_folder(services: LibraryServices, folder: Path) -> ModelRecord:
         KnownAppError: It is an adapter, which needs its base.
     """
     place = Path(os.path.realpath(named_path(folder)))
-    facts = look_into(services, place)
+    facts = look_into(services, place, cancel)
     if facts.adapter is not None:
         raise KnownAppError(*texts.adapter_needs_base(facts.adapter.base))
     known = services.library.at(place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -75,19 +76,22 @@ def card_and_machine(services: LibraryServices) -> tuple[DetectedGpu | None, Com
     return card, machine
 
 
-def look_at(services: LibraryServices, folder: Path, all_of_it: bool = False) -> FolderLook:
+def look_at(
+    services: LibraryServices, folder: Path, all_of_it: bool = False, cancel: threading.Event | None = None
+) -> FolderLook:
     """What a folder holds, as a look process finds it; what keeps it from being looked at is its problem.
 
     Args:
         services: What looks.
         folder: What is looked at.
         all_of_it: Whether tokenizer and template are tried, too, as opening does.
+        cancel: Gives the look up.
 
     Raises:
         LookStoppedError: The window closes.
     """
     try:
-        return services.looks.ask(LookAtFolder(folder, all_of_it))
+        return services.looks.ask(LookAtFolder(folder, all_of_it), cancel)
     except LookStoppedError:
         raise
     except InferenceError as exc:

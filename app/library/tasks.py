@@ -71,13 +71,13 @@ class LibraryTasks:
         queue.pause(model_id)
         yield from self.look()
 
-    def add_folder(self, folder: Path) -> Answers:
+    def add_folder(self, folder: Path, cancel: threading.Event) -> Answers:
         """A checkpoint of the user's is in the list; an adapter waits for its base."""
-        facts = adding.look_into(self._services, folder)
+        facts = adding.look_into(self._services, folder, cancel)
         if facts.adapter is not None:
             yield FoundAdapter(folder, facts.title, facts.adapter.base)
             return
-        yield ModelAdded(adding.add_folder(self._services, folder).id)
+        yield ModelAdded(adding.add_folder(self._services, folder, cancel).id)
         yield from self.look()
 
     def ask_removal(self, model: ModelStatus) -> Answers:

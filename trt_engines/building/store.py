@@ -155,6 +155,15 @@ def own_files(folder: Path) -> list[Path]:
     return sorted(file for file in found if file.is_file() and not file.is_symlink())
 
 
+def other_names(folder: Path) -> tuple[str, ...]:
+    """What else lies in a set's folder, links too: it stays when the set is removed. Nothing if it cannot be read."""
+    try:
+        mine = {file.name for file in own_files(folder)}
+        return tuple(sorted(path.name for path in folder.iterdir() if path.name not in mine))
+    except OSError:
+        return ()
+
+
 def read_manifest(folder: Path) -> EngineManifest | None:
     """The manifest in `folder`, None if there is none that can be read."""
     try:

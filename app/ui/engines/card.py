@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
 
 from app.base import units
 from app.base.errors import ErrorReport
+from app.base.texts import left_in
 from app.bridge.engines import Engines
 from app.engines import texts
 from app.engines.sets import ListedSet
@@ -404,7 +405,8 @@ class EngineCard(PanelHost):
         if status is None or offer is None or offer.folder is None:
             return
         title = words.delete_question(status.model, offer.precision)
-        detail = words.delete_detail(units.size(offer.size), units.duration(offer.plan.build_seconds))
+        stays = "\n".join(_left_in(each) for each in self._sets if each.folder == offer.folder)
+        detail = words.delete_detail(units.size(offer.size), units.duration(offer.plan.build_seconds), stays)
         self._ask(Question(words.ENGINES, title, detail, "Delete", self._themes.theme, self), "delete")
 
     def on_prune_clicked(self) -> None:
@@ -415,7 +417,7 @@ class EngineCard(PanelHost):
                 each.model or each.folder.name, each.precision, each.card, units.size(each.size), each.reasons
             )
             for each in useless
-        ]
+        ] + [_left_in(each) for each in useless if each.others]
         title = words.prune_question(len(useless), units.size(sum(each.size for each in useless)))
         self._ask(Question(words.ENGINES, title, "\n\n".join(rows), "Remove", self._themes.theme, self), "prune")
 
@@ -529,3 +531,8 @@ def _reasons(offer: EngineOffer) -> tuple[str, ...]:
         if bad is not None:
             return (words.off_by(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance),)
     return state.reasons
+
+
+def _left_in(listed: ListedSet) -> str:
+    """What stays when a set is removed."""
+    return left_in(listed.folder, listed.others, asked=True) if listed.others else ""

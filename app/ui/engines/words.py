@@ -111,9 +111,9 @@ def delete_question(model: str, precision: str) -> str:
     return f"Delete the engines of {model} in {precision.upper()}?"
 
 
-def delete_detail(size: str, duration: str) -> str:
-    """What that means."""
-    return f"{size} come free. They can be built again, which takes about {duration}."
+def delete_detail(size: str, duration: str, stays: str) -> str:
+    """What that means, with a sentence on what is left in the folder, if anything is."""
+    return f"{size} come free. They can be built again, which takes about {duration}. {stays}".rstrip()
 
 
 def rebuild_question(model: str, precision: str) -> str:

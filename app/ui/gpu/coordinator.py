@@ -84,7 +84,8 @@ class GpuCoordinator(QObject):
         elif end.stopped:
             self._say(texts.STOPPED)
         elif end.work.kind == "remove":
-            self._say(texts.removed(end.work.freed))
+            folder = end.work.status.folder if end.work.status is not None else None
+            self._say(texts.removed(end.work.freed, end.work.stays, folder))
         else:
             self._say_state(end)
         self.changed.emit()
@@ -112,7 +113,7 @@ class GpuCoordinator(QObject):
     def _ask_removal(self) -> None:
         status = self._gpu.status
         if status is not None:
-            detail, theme = words.remove_detail(status.size, status.folder), self._themes.theme
+            detail, theme = words.remove_detail(status.size, status.folder, status.others), self._themes.theme
             question = Question(words.TITLE, words.REMOVE_TITLE, detail, words.REMOVE_AGREE, theme, self._host())
             question.accepted.connect(self.on_removal_agreed)
             question.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.base import texts as base_texts
 from app.base.units import size
 
 TITLE = "TensorRT for RTX"
@@ -50,6 +51,7 @@ def goes_to(folder: Path) -> str:
     return f"It goes to {folder}, and nowhere else; Remove takes all of it away."
 
 
-def remove_detail(count: int, folder: Path) -> str:
+def remove_detail(count: int, folder: Path, others: tuple[str, ...]) -> str:
     """What removing means."""
-    return f"{size(count)} come free in {folder}. Engines stay, and wait until it is installed again."
+    text = f"{size(count)} come free in {folder}. Engines stay, and wait until it is installed again."
+    return f"{text} {base_texts.left_in(folder, others, asked=True)}" if others else text

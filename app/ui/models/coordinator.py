@@ -100,6 +100,7 @@ class ModelsCoordinator(QObject):
         library.freed.connect(self.on_freed)
         library.refreshed.connect(self.on_list_refreshed)
         library.problem.connect(self.on_problem)
+        library.asking_changed.connect(self.on_asking_changed)
         self._engines.work_ended.connect(self.look_again)
         self._engines.removed.connect(self.look_again)
         model.status_changed.connect(self.on_answering_changed)
@@ -234,6 +235,11 @@ class ModelsCoordinator(QObject):
     def on_list_refreshed(self) -> None:
         """New sizes."""
         self._notices.say(words.REFRESHED)
+
+    def on_asking_changed(self, asking: bool) -> None:
+        """What was cancelled is not used when it comes into the list later."""
+        if not asking:
+            self._opening = None
 
     def on_problem(self, report: ErrorReport) -> None:
         """The open window says it; else a notice does."""

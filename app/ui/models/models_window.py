@@ -153,8 +153,9 @@ class ModelsWindow(PanelHost):
         set_tip(self.refresh_list, why)
         self.by_name.setEnabled(not why)
         self.by_name.setToolTip(tip(why))
-        asked = host(self._library.services.network.endpoint)
-        self.asking.set_full_text(words.asking(asked) if self._asking else "")
+        folder = self._library.looked_into
+        asked = words.asking(host(self._library.services.network.endpoint))
+        self.asking.set_full_text((words.looking_into(folder.name) if folder else asked) if self._asking else "")
         self.stop_asking.setVisible(self._asking)
         self.offline.setVisible(offline)
         left = status.leftovers if status is not None else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from app.base.texts import name_of
 from app.base.units import duration, memory, percent, size
 from app.library.values import Computer, Fit, ModelState
 
@@ -65,8 +66,8 @@ FITS = {
 # -- why a button is grey --------------------------------------------------------------------------------------------
 
 OFFLINE_WHY = "Dewpoint stays offline. Switch that off in the settings to ask the Hub."
-ASKING_WHY = "The Hub is being asked; wait for its answer, or cancel the question."
-STOP_ASKING = "Cancel the question to the Hub"
+ASKING_WHY = "A question is being answered; wait for the answer, or cancel it."
+STOP_ASKING = "Cancel what is being asked"
 ONE_AT_A_TIME = "Another model is being verified, moved or merged. One at a time."
 IN_USE_WHY = "This model is in use. Use another one first."
 BUILDING_WHY = "Engines are being built from this model. Stop the build first."
@@ -108,6 +109,11 @@ def needs_engines(fit: Fit) -> bool:
 def asking(host: str) -> str:
     """A question to the Hub is on its way."""
     return f"Asking {host} \u2026"
+
+
+def looking_into(folder: object) -> str:
+    """A folder that may become a model of the list is looked at."""
+    return f"Looking into {name_of(folder)} \u2026"
 
 
 def machine_head(machine: Computer) -> str:
@@ -311,9 +317,8 @@ def remove_title(title: str) -> str:
 
 def own_files(count: int, bytes_: int, folder: object) -> str:
     """What goes."""
-    return (
-        f"{_files(count)} that Dewpoint wrote, {size(bytes_)}, {'is' if count == 1 else 'are'} deleted from {folder}."
-    )
+    verb = "is" if count == 1 else "are"
+    return f"{_files(count)} that Dewpoint wrote, {size(bytes_)}, {verb} deleted from {name_of(folder)}."
 
 
 def more_files(count: int) -> tuple[str, ...]:
@@ -323,7 +328,7 @@ def more_files(count: int) -> tuple[str, ...]:
 
 def kept_files(kept: tuple[Path, ...]) -> str:
     """What stays."""
-    names = ", ".join(file.name for file in kept[:_SHOWN_FILES])
+    names = ", ".join(name_of(file.name) for file in kept[:_SHOWN_FILES])
     more = f" and {len(kept) - _SHOWN_FILES} more" if len(kept) > _SHOWN_FILES else ""
     one = len(kept) == 1
     verb = "stays, because Dewpoint did not write it" if one else "stay, because Dewpoint did not write them"

@@ -19,13 +19,13 @@ from app.gpu.manifest import read_manifest
 from app.gpu.recipe import shipped_recipe
 from app.gpu.service import GpuService
 from app.gpu.start import start_addon
-from app.gpu.values import GpuState, GpuStep
+from app.gpu.values import GpuFreed, GpuState, GpuStep
 from app.network.client import Network
 from tests.app.gpu.conftest import Install, names
 from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_wheels import LIBRARY, VERSION, TinyWheels
 from trt_engines.errors import EngineError
-from trt_engines.tensorrt.addon import GOING
+from trt_engines.tensorrt.addon import GOING, MANIFEST
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -48,7 +48,8 @@ def test_from_nothing_to_installed_to_removed(addon: GpuService, wheels: TinyWhe
     assert [(job.sm, job.folder) for job in wheels.tried] == [(89, addon.folder)]
     assert names(addon) == {"gpu", "gpu.lock"}
     freed = addon.remove()
-    assert freed >= status.size
+    assert freed.count >= status.size
+    assert freed.stays == ()
     assert names(addon) == {"gpu.lock"}
     assert addon.status().state is GpuState.ABSENT
     with pytest.raises(KnownAppError, match="nothing to remove"):
@@ -83,7 +84,7 @@ def test_a_folder_with_a_space_and_letters_of_the_world(tmp_path: Path, wheels: 
     addon = GpuService(AppPaths(tmp_path / "Zażółć 日本 data"), Network(), wheels.tools())
     install(addon)
     assert addon.status().state is GpuState.INSTALLED
-    assert addon.remove() > 0
+    assert addon.remove().count > 0
 
 
 def test_stopped(addon: GpuService) -> None:
@@ -130,11 +131,14 @@ def _verified(addon: GpuService) -> tuple[str, ...]:
             return tuple(end.value)
 
 
-def test_a_folder_without_a_manifest_is_damaged_and_can_go(addon: GpuService) -> None:
-    addon.folder.mkdir(parents=True)
+def test_a_folder_without_a_manifest_is_damaged_and_can_go(addon: GpuService, install: Install) -> None:
+    install()
+    (addon.folder / MANIFEST).write_text("{", "utf-8")
     (addon.folder / "x").write_bytes(b"abc")
-    assert addon.status().state is GpuState.DAMAGED
-    assert addon.remove() == 3
+    status = addon.status()
+    assert (status.state, status.others) == (GpuState.DAMAGED, ("x",))
+    assert addon.remove() == GpuFreed(status.size, ("x",))
+    assert [path.name for path in addon.folder.iterdir()] == ["x"]
 
 
 def test_what_does_not_work_says_why_until_it_does(addon: GpuService, wheels: TinyWheels, install: Install) -> None:

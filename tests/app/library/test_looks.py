@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.library import adding, care
 from app.library.answering import remembered_model
 from app.library.overview import library_status
 from app.library.services import LibraryServices
+from app.library.tasks import LibraryTasks
 from app.library.values import ModelState, ModelStatus
 from inference.errors import LookError, LookStoppedError
 from inference.look.client import Looks
@@ -197,3 +199,18 @@ def test_what_a_repository_says_is_read_in_a_look(
     monkeypatch.setattr(Looks, "ask", ask)
     assert services.hub.look(NAME).config is not None
     assert asked == ["ReadRepoConfig"]
+
+
+def test_adding_a_folder_hands_its_cancel_to_the_look(
+    services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel, seen = threading.Event(), []
+
+    def ask(looks: Looks, question: Any, cancel: object = None) -> Any:
+        seen.append(cancel)
+        raise LookStoppedError("The look was stopped.")
+
+    monkeypatch.setattr(Looks, "ask", ask)
+    with pytest.raises(LookStoppedError):
+        list(LibraryTasks(services).add_folder(tmp_path, cancel))
+    assert seen == [cancel]

@@ -18,6 +18,7 @@ from trt_engines.building.store import (
     EngineStore,
     EngineStoreError,
     Part,
+    other_names,
     read_manifest,
     write_json,
 )
@@ -140,8 +141,11 @@ def test_a_plan_that_is_cut_short_or_gone_is_damage(store: EngineStore) -> None:
 def test_removing_touches_only_our_files(store: EngineStore, tmp_path: Path) -> None:
     folder = put(store)
     (folder / "letter.txt").write_text("mine", "utf-8")
+    (folder / "stack0.plan").symlink_to(folder / "letter.txt")
+    assert other_names(folder) == ("letter.txt", "stack0.plan")
     assert store.remove(folder) > 2 * len(PLAN)
-    assert [path.name for path in folder.iterdir()] == ["letter.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == ["letter.txt", "stack0.plan"]
+    assert (folder / "letter.txt").read_text("utf-8") == "mine"
     other = tmp_path / "photos"
     other.mkdir()
     (other / "a.json").write_text("{}", "utf-8")

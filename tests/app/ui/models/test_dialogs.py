@@ -292,3 +292,10 @@ def test_what_the_network_is_asked(scripted: Parts, library: ScriptedLibrary) ->
     scripted.preferences.set(offline=False)
     assert not dialog.offline.isChecked()
     assert not library.services.network.offline
+
+
+def test_a_line_break_in_a_name_breaks_no_sentence() -> None:
+    text = words.kept_files((Path("x") / "a\nb.txt",))
+    assert "\n" not in text
+    assert "a\\nb.txt" in text
+    assert "\n" not in words.own_files(2, 1000, Path("mod\nel"))
