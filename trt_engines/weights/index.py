@@ -20,7 +20,7 @@ from trt_engines.files import check_regular, parse_json, read_json
 
 ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
-    "F8_E4M3": 1, "F8_E5M2": 1,
+    "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "U16": 2, "U32": 4, "U64": 8,
 }  # fmt: skip
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _AGAIN = "Download this file again, or choose another copy of the model."
