@@ -44,6 +44,7 @@ from app.ui.widgets.icons import app_icon
 from app.ui.widgets.plain import message_box
 from app.ui.widgets.theme import ThemeManager
 from app.ui.window import MainWindow
+from trt_engines.planning.probe import name_card
 
 CANCEL_GRACE = 4.0
 
@@ -139,6 +140,7 @@ def build(
     file = SettingsFile(paths.settings_file)
     loaded = file.load()
     notices.append(loaded.notice)
+    name_card(loaded.settings.card)
     store = stack.enter_context(HistoryStore.open(paths.data_file, paths.backups))
     if store.recovery is not None:
         notices.append(f"{store.recovery.user_text} {store.recovery.hint}")

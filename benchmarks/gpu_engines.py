@@ -101,7 +101,7 @@ def on_this_card(options: argparse.Namespace) -> dict[str, Any]:
             return measured(job)[0]
 
         built = {name: build(name, segment) for name, segment in (("embed", None), ("head", None), ("stack", cut))}
-        device = CudaDevice()
+        device = CudaDevice(card.uuid)
         runtime = flavour.module.Runtime(flavour.module.Logger(flavour.module.Logger.ERROR))
 
         def load(name: str) -> Engine:

@@ -35,10 +35,10 @@ def _build(store: EngineStore, request: BuildRequest) -> Iterator[BuildProgress]
     return build_engines(store, request)
 
 
-def _self_test(store: EngineStore, request: BuildRequest, driver: str) -> Iterator[Check | None]:
+def _self_test(store: EngineStore, request: BuildRequest, card: DetectedGpu) -> Iterator[Check | None]:
     from trt_engines.selftest.run import self_test
 
-    return self_test(store, request, driver)
+    return self_test(store, request, card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +57,4 @@ class EngineTools:
     flavour: Callable[[], Flavour] = installed_flavour
     choices: Choices = _choices
     build: Callable[[EngineStore, BuildRequest], Iterator[BuildProgress]] = _build
-    self_test: Callable[[EngineStore, BuildRequest, str], Iterator[Check | None]] = _self_test
+    self_test: Callable[[EngineStore, BuildRequest, DetectedGpu], Iterator[Check | None]] = _self_test

@@ -32,9 +32,9 @@ from app.gpu.values import GpuOffer, GpuState, GpuStatus, GpuStep
 from app.network.client import Network
 from app.transfers.disk import FULL
 from trt_engines.errors import EngineError
-from trt_engines.planning.probe import DetectedGpu, detected_gpus
+from trt_engines.planning.probe import DetectedGpu, OldDriverError, check_driver, detected_gpus
 from trt_engines.tensorrt.addon import GOING, elsewhere
-from trt_engines.tensorrt.flavour import RTX_SM
+from trt_engines.tensorrt.flavour import NEEDED_CUDA, RTX_SM
 from trt_engines.tensorrt.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
 
 VERDICT = "dewpoint-trial.json"  # in the add-on's folder: how it did when it was tried last
@@ -117,9 +117,11 @@ class GpuService:
         try:
             needed = self._tools.fetcher().peak(recipe) + RESERVE
             self.network.check()
+            if card is not None:
+                check_driver(card, NEEDED_CUDA, texts.NAME)
             if free < needed:
                 raise KnownAppError(*texts.no_room(needed, free, self.folder.parent))
-        except KnownAppError as exc:
+        except (KnownAppError, OldDriverError) as exc:
             problem = ErrorReport("known", exc.user_text, exc.hint)
         name = card.gpu.name if card is not None else ""
         return GpuOffer(

@@ -155,7 +155,7 @@ def _opened(
     request, identity = found.choice.request, found.choice.identity
     config, source = model_config_from_folder(folder), WeightSource.open(folder)
     templates = Templates.load(request.templates, request.configuration)
-    device = CudaDevice()
+    device = CudaDevice(found.card.uuid)
     try:
         loader = EngineLoader(found.flavour, device, found.store.folder(identity), manifest)
         # 1.

@@ -39,5 +39,6 @@ def for_engines(card: DetectedGpu, ram: int, disk: int) -> tuple[Gpu, Machine]:
         ram: Bytes of the machine's memory, all of it.
         disk: Free bytes where engines are kept.
     """
-    gpu = dataclasses.replace(card.gpu, memory=int(card.gpu.memory * CARD_SHARE))
+    share = RAM_SHARE if card.gpu.unified else CARD_SHARE  # one memory: what the system and other programs take counts
+    gpu = dataclasses.replace(card.gpu, memory=int(card.gpu.memory * share))
     return gpu, Machine(int(ram * RAM_SHARE), disk)

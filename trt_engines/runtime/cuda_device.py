@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,11 @@ class CudaDevice:
         name: As the driver tells it.
     """
 
-    def __init__(self, number: int = 0) -> None:
-        """Use card `number`, in CUDA's order.
+    def __init__(self, uuid: str = "") -> None:
+        """Use the card of this UUID ("GPU-8f2a...", as NVML tells it), CUDA's first one if none is named.
 
         Raises:
-            DeviceError: cuda-python is not installed, the driver is too old, or there is no such card.
+            DeviceError: cuda-python is not installed, the driver is too old, or CUDA has no such card.
         """
         use_addon()
         try:
@@ -38,8 +39,23 @@ class CudaDevice:
         self._blocks: set[int] = set()
         self._pinned: list[int] = []
         self._streams: list[int] = []
+        number = self._number(uuid)
         self._call("cudaSetDevice", number)
         self.name = self._call("cudaGetDeviceProperties", number).name.decode()
+
+    def _number(self, wanted: str) -> int:
+        """CUDA's number of a card: it counts the fastest first, and those that CUDA_VISIBLE_DEVICES hides not."""
+        if not wanted:
+            return 0
+        count = int(self._call("cudaGetDeviceCount"))
+        for number in range(count):
+            found = UUID(bytes=bytes(self._call("cudaGetDeviceProperties", number).uuid.bytes))
+            if wanted.lower().removeprefix("gpu-") == str(found):
+                return number
+        raise DeviceError(
+            "CUDA does not offer the card that was chosen.",
+            "Look whether the variable CUDA_VISIBLE_DEVICES hides it, or choose another card.",
+        )
 
     def _call(self, function: str, *arguments: Any) -> Any:
         """Call CUDA and turn its status into an error; returns its value, if it has one."""

@@ -18,6 +18,7 @@ from trt_engines.tensorrt.addon import BINDINGS, is_gone, use_addon
 RTX, CLASSIC = "tensorrt_rtx", "tensorrt"
 # `tensorrt_rtx` only passes on what the bindings have; the add-on has no such package.
 MODULES = ((RTX, RTX), (RTX, BINDINGS), (CLASSIC, CLASSIC))
+NEEDED_CUDA = 13_000  # of the driver, for the add-on: its packages' names end in cu13
 RTX_SM = (75, 80, 86, 89, 120, 121)
 
 
@@ -43,6 +44,11 @@ class Flavour:
     def streams_weights(self) -> bool:
         """Whether an engine's weights can be taken out of the card and put back while others run."""
         return self.name == RTX and hasattr(self.module.ICudaEngine, "create_weights_manager")
+
+    @property
+    def least_cuda(self) -> int:
+        """CUDA that the driver must know, 1000 * major + 10 * minor; the classic one is packed for CUDA 12, too."""
+        return NEEDED_CUDA if self.name == RTX else 12_000
 
     @property
     def times_kernels(self) -> bool:

@@ -31,6 +31,7 @@ _TYPES = {
 @dataclasses.dataclass
 class _Event:
     happened: bool = False
+    forgotten: bool = False
 
 
 class SimulatedDevice:
@@ -46,6 +47,7 @@ class SimulatedDevice:
         self._next = 1 << 20
         self._streams: list[deque[tuple[str, Any]]] = []
         self._events: dict[int, _Event] = {}
+        self._last_event = 0
         self._random = random.Random(seed)
 
     def free_bytes(self) -> int:
@@ -67,6 +69,10 @@ class SimulatedDevice:
     def release(self, address: int) -> None:
         self.used -= len(self._blocks.pop(address))
 
+    def has(self, address: int) -> bool:
+        """Whether a block begins there."""
+        return address in self._blocks
+
     def memory_at(self, address: int, size: int) -> NDArray[np.uint8]:
         """The bytes at an address; a range that leaves its block is an error."""
         for start, block in self._blocks.items():
@@ -83,9 +89,9 @@ class SimulatedDevice:
 
     def upload(self, address: int, array: NDArray[Any], stream: int) -> None:
         data = np.frombuffer(array.tobytes(), np.uint8)
-        self.put(stream, lambda: self._set(address, data))
+        self.put(stream, lambda: self.set_at(address, data))
 
-    def _set(self, address: int, data: NDArray[np.uint8]) -> None:
+    def set_at(self, address: int, data: NDArray[np.uint8]) -> None:
         if len(data):
             self.memory_at(address, len(data))[:] = data
 
@@ -99,12 +105,35 @@ class SimulatedDevice:
     def copy(self, target: int, source: int, size: int, stream: int) -> None:
         assert target + size <= source or source + size <= target, "overlapping copy"
         if size:
-            self.put(stream, lambda: self._set(target, self.memory_at(source, size).copy()))
+            self.put(stream, lambda: self.set_at(target, self.memory_at(source, size).copy()))
+
+    @property
+    def streams(self) -> int:
+        """Streams that there are; they are numbered from 0."""
+        return len(self._streams)
+
+    def new_event(self) -> int:
+        """An event that nothing waits for yet."""
+        self._last_event += 1
+        self._events[self._last_event] = _Event(happened=True)  # as in CUDA: until it is recorded
+        return self._last_event
+
+    def knows_event(self, event: int) -> bool:
+        """Whether it was made and not forgotten."""
+        return event in self._events and not self._events[event].forgotten
+
+    def record_at(self, event: int, stream: int) -> None:
+        """Let it happen when what is on the stream now is done."""
+        self._events[event].happened = False
+        self._streams[stream].append(("record", event))
+
+    def forget_event(self, event: int) -> None:
+        """It may not be used any more; streams that wait for it still do."""
+        self._events[event].forgotten = True
 
     def record(self, stream: int) -> int:
-        number = len(self._events) + 1
-        self._events[number] = _Event()
-        self._streams[stream].append(("record", number))
+        number = self.new_event()
+        self.record_at(number, stream)
         return number
 
     def wait(self, stream: int, event: int) -> None:
@@ -192,7 +221,7 @@ class OrtEngine:
         results = self._session.run(self._outputs, {name: value for name, value in feeds.items() if name in used})
         for name, result in zip(self._outputs, results, strict=True):
             if name in addresses:
-                self._device._set(addresses[name], np.frombuffer(np.ascontiguousarray(result).tobytes(), np.uint8))
+                self._device.set_at(addresses[name], np.frombuffer(np.ascontiguousarray(result).tobytes(), np.uint8))
         self._pending -= 1
         self.runs += 1
 
