@@ -14,6 +14,8 @@ import shutil
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.base.errors import ErrorReport, KnownAppError
 from app.base.files import free_bytes, read_json
@@ -37,7 +39,17 @@ from trt_engines.tensorrt.addon import GOING, elsewhere
 from trt_engines.tensorrt.flavour import NEEDED_CUDA, RTX_SM
 from trt_engines.tensorrt.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
 
+if TYPE_CHECKING:
+    from trt_engines.selftest.card_trial import TrialStep
+    from trt_engines.selftest.card_trial_run import CardReport
+
 VERDICT = "dewpoint-trial.json"  # in the add-on's folder: how it did when it was tried last
+
+
+def _card_trial(card: DetectedGpu, folder: Path) -> Iterator[TrialStep | CardReport | None]:
+    from trt_engines.selftest.card_trial_run import try_card  # ONNX: only when a card is tried
+
+    return try_card(card, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,7 @@ class GpuTools:
         fetcher: How.
         elsewhere: Whether another TensorRT is there.
         trial: Tries the add-on.
+        card_trial: Tries the card, and keeps the report in a folder.
     """
 
     detect: Callable[[], tuple[DetectedGpu, ...]] = detected_gpus
@@ -57,13 +70,14 @@ class GpuTools:
     fetcher: Callable[[], Fetcher] = found_fetcher
     elsewhere: Callable[[], bool] = elsewhere
     trial: Callable[[TrialJob], Iterator[Trial | None]] = try_tensorrt
+    card_trial: Callable[[DetectedGpu, Path], Iterator[TrialStep | CardReport | None]] = _card_trial
 
 
 class GpuService:
     """The add-on of one data folder."""
 
     def __init__(self, paths: AppPaths, network: Network, tools: GpuTools | None = None) -> None:
-        self.folder = paths.gpu
+        self.folder, self.engines = paths.gpu, paths.engines
         self.network = network
         self._tools = tools or GpuTools()
 
@@ -171,6 +185,16 @@ class GpuService:
         facts = {"text": report.text, "hint": report.hint} if report is not None else {}
         with contextlib.suppress(OSError):
             (self.folder / VERDICT).write_text(json.dumps(facts), "utf-8")
+
+    def try_card(self) -> Generator[TrialStep | CardReport | None, None, None]:
+        """Run a small engine on the card in every way that models are run with; at last the report, which is kept.
+
+        Raises:
+            EngineError: There is no card, its driver is too old, or TensorRT does not load.
+        """
+        card = self._tools.detect()[0]
+        check_driver(card, NEEDED_CUDA, texts.NAME)
+        yield from self._tools.card_trial(card, self.engines)
 
     def verify(self) -> Generator[GpuStep, None, tuple[str, ...]]:
         """Hash every file; returns those that are wrong."""

@@ -96,6 +96,18 @@ def broken(reason: str) -> str:
     return f"{NAME} is installed, but does not work: {reason}"
 
 
+def step_line(worked: bool, name: str, text: str, seconds: float) -> str:
+    """One thing that was tried on the card."""
+    return f"{'works' if worked else 'fails'}  {name}: {text} ({seconds:.1f} s)"
+
+
+def tried_card(card: str, way: str, file: Path) -> str:
+    """At the end."""
+    ways = {"manager": "a weights manager", "deferred": "loading weights later", "budget": "TensorRT's own streaming"}
+    can = f"weights can be streamed ({ways[way]})" if way in ways else "weights cannot be streamed"
+    return f"{card} was tried; {can}. The report holds no personal data: {file}"
+
+
 def removed(freed: int) -> str:
     """It is gone."""
     return f"{NAME} was removed; {size(freed)} came free."

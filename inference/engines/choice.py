@@ -86,7 +86,7 @@ def engine_choices(
             cuts(len(config.layers), plan.segment_length),
             engine_limits(config, plan.context), flavour.name, flavour.version, gpu.name, gpu.sm,
             round(card.gpu.memory / GIB),
-            this_system(),
+            this_system(), plan.streamed,
         )  # fmt: skip
         request = BuildRequest(
             identity, model_name(folder), folder.resolve(), templates.folder, configuration_fingerprint(config),

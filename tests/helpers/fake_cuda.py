@@ -43,6 +43,12 @@ class MemcpyKind(enum.IntEnum):
     cudaMemcpyDeviceToDevice = 3
 
 
+class CaptureMode(enum.IntEnum):
+    """How strict a capture is."""
+
+    cudaStreamCaptureModeRelaxed = 2
+
+
 FIRST_CARD = UUID("11111111-2222-3333-4444-555555555555")
 OK = CudaError.cudaSuccess
 
@@ -72,7 +78,7 @@ class FakeCuda:
         calls: Names of the functions that were called, in order.
     """
 
-    cudaMemcpyKind = MemcpyKind
+    cudaMemcpyKind, cudaStreamCaptureMode = MemcpyKind, CaptureMode
     cudaError_t = CudaError
     cudaStreamNonBlocking, cudaEventDisableTiming, cudaHostRegisterDefault = 1, 2, 0
 
@@ -97,7 +103,7 @@ class FakeCuda:
             if faults.status is not OK and name not in ("cudaGetErrorString", "cudaGetLastError"):
                 return (faults.status, *[None] * (OUTPUTS.get(name, 0)))
             answer: tuple[Any, ...] = value(*arguments)
-            if answer[0] is not OK:
+            if answer[0] is not OK and name != "cudaGetLastError":
                 self._last = answer[0]
             return answer
 
@@ -199,6 +205,34 @@ class FakeCuda:
         else:
             self.device.upload(target, data, stream)
 
+    # -- graphs -----------------------------------------------------------------------------------------------------
+
+    def cudaStreamBeginCapture(self, stream: int, mode: CaptureMode, /) -> tuple[Any, ...]:
+        if self.device.capturing is not None:
+            return (CudaError.cudaErrorInvalidValue,)
+        self.device.capturing = (int(stream), [])
+        return (OK,)
+
+    def cudaStreamEndCapture(self, stream: int, /) -> tuple[Any, ...]:
+        captured, self.device.capturing = self.device.capturing, None
+        if captured is None or captured[0] != int(stream):
+            return CudaError.cudaErrorInvalidValue, None
+        return OK, captured[1]
+
+    def cudaGraphInstantiate(self, graph: list[Any], flags: int, /) -> tuple[Any, ...]:
+        return OK, list(graph)
+
+    def cudaGraphLaunch(self, graphExec: list[Any], stream: int, /) -> tuple[Any, ...]:
+        for work in graphExec:
+            self.device.put(int(stream), work)
+        return (OK,)
+
+    def cudaGraphExecDestroy(self, graphExec: list[Any], /) -> tuple[Any, ...]:
+        return (OK,)
+
+    def cudaGraphDestroy(self, graph: list[Any], /) -> tuple[Any, ...]:
+        return (OK,)
+
     # -- streams and events -----------------------------------------------------------------------------------------
 
     def cudaStreamCreateWithFlags(self, flags: int, /) -> tuple[Any, ...]:
@@ -242,7 +276,8 @@ class FakeCuda:
 # Values beside the status; where a call fails, each is None.
 OUTPUTS = {
     "cudaGetDeviceCount": 1, "cudaGetDeviceProperties": 1, "cudaMemGetInfo": 2, "cudaMalloc": 1, "cudaMallocHost": 1,
-    "cudaStreamCreateWithFlags": 1, "cudaEventCreateWithFlags": 1,
+    "cudaStreamCreateWithFlags": 1, "cudaEventCreateWithFlags": 1, "cudaStreamEndCapture": 1,
+    "cudaGraphInstantiate": 1,
 }  # fmt: skip
 
 

@@ -111,13 +111,13 @@ class Buffers:
         """Where a segment writes its largest expert load."""
         return self._loads + segment * ALIGNMENT
 
-    def loads(self) -> int:
-        """The largest expert load of the pass; waits for it."""
+    def loads(self) -> list[int]:
+        """The largest expert load of each segment in the pass; waits for them."""
         count = len(self._parts.cuts)
         values = np.empty((count, ALIGNMENT // 8), np.int64)
         self._device.download(values, self._loads, self._stream)
         self._device.synchronise(self._stream)
-        return int(values[:, 0].max())
+        return [int(load) for load in values[:, 0]]
 
     def enqueue(self, engine: Engine, profile: int, shapes: Shapes, addresses: Addresses) -> None:
         """Run an engine on the stream; the workspace grows to what it needs."""

@@ -6,6 +6,8 @@ got more tokens than the capacity, the pass runs again with a larger one.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +21,10 @@ from trt_engines.runtime.capacity import Capacity
 from trt_engines.runtime.device import Device, DeviceMemoryError
 from trt_engines.runtime.kv import DeviceKvCache
 from trt_engines.runtime.parts import ModelParts
+from trt_engines.runtime.step_watch import StepWatch
 from trt_engines.runtime.streaming import WeightStream
 
+_LOG = logging.getLogger(__name__)
 Ids = NDArray[np.int64]
 HEAD_ROWS = 64  # the head's pieces are a multiple of this, so that each begins at an address that TensorRT takes
 
@@ -49,12 +53,30 @@ class ModelRunner:
 
     Attributes:
         streams: The weights; `streams.resident` segments stay on the device.
+        capacity_reruns: How often a pass ran again because an expert got more tokens than the capacity.
+        given_back: How often memory was given back because steps became slow.
     """
 
     def __init__(
-        self, device: Device, parts: ModelParts, table: NDArray[Any], resident: int, head_rows: int | None = None
+        self,
+        device: Device,
+        parts: ModelParts,
+        table: NDArray[Any],
+        resident: int,
+        head_rows: int | None = None,
+        spare: int = 0,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """Allocate everything, upload the embedding table [V, H], and bring in the weights.
+
+        Args:
+            device: The device.
+            parts: The engines.
+            table: Embedding table.
+            resident: Segments whose weights should stay on the device, if there is room.
+            head_rows: Positions that the head takes at a time.
+            spare: Bytes of free memory that are left alone.
+            clock: Seconds, where the system gives no error for want of memory and slow steps must tell; else None.
 
         Raises:
             DeviceMemoryError: There is not enough memory, whatever is streamed.
@@ -67,19 +89,16 @@ class ModelRunner:
         self._kv = DeviceKvCache(device, shape.layers, limits.context, shape.sliding_window, chunk, items)
         self._buffers = Buffers(device, parts, self._stream)
         self._buffers.upload_table(table)
-        self._capacity = Capacity(shape.experts, shape.top_k)
+        self._capacities = [Capacity(shape.experts, shape.top_k) for _ in parts.cuts]
+        self.capacity_reruns = 0
         rows = head_rows or limits.canvas
         self._head_rows = min(limits.canvas, -(-rows // HEAD_ROWS) * HEAD_ROWS)
         self._step = 0
+        self._clock, self._watch, self.given_back = clock, StepWatch(), 0
         for engine in (parts.embed, parts.head):
             engine.load_weights(self._stream)
-        self.streams = WeightStream(device, parts.stacks, self._stream)
+        self.streams = WeightStream(device, parts.stacks, self._stream, spare)
         self.streams.settle(resident)
-
-    @property
-    def capacity_reruns(self) -> int:
-        """How often a pass ran again because an expert got more tokens than the capacity."""
-        return self._capacity.reruns
 
     @property
     def segments(self) -> int:
@@ -113,8 +132,8 @@ class ModelRunner:
         """
         if self.length + len(ids) > self.context:
             raise EngineError(f"The engines were built for {self.context} tokens.", "Start a new chat.")
-        if self.streamed:
-            self.streams.grow()
+        if self.streamed and self.streams.grow():
+            self._watch.forget()
         self._kv.make_room(len(ids), self._stream)
         self._pass(ids, False, denoising=False)
         self._kv.advance(len(ids))
@@ -123,9 +142,14 @@ class ModelRunner:
         """One denoising step over int64 [C]."""
         if state is not None and state.step != self._step:
             raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
+        start = self._clock() if self._clock is not None else 0.0
         self._pass(canvas, state is not None, denoising=True)
         self._step += 1
-        return self._predict(len(canvas), temperature, uniforms)
+        made = self._predict(len(canvas), temperature, uniforms)
+        if self._clock is not None and self._watch.note(self._clock() - start) and self.streams.shrink(for_good=True):
+            self.given_back += 1
+            _LOG.info("steps became much slower: one more segment is streamed, %d in all", self.streamed)
+        return made
 
     def hidden_states(self, ids: Ids, state: SoftState | None, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, H]; nothing is appended."""
@@ -147,18 +171,20 @@ class ModelRunner:
         """
         self._buffers.upload_pass(ids, denoising, self._kv)
         while True:
-            capacity = self._capacity.for_tokens(len(ids))
+            slots = [capacity.for_tokens(len(ids), denoising) for capacity in self._capacities]
             try:
-                hidden = self._run(len(ids), soft, denoising, capacity)
+                hidden = self._run(len(ids), soft, denoising, slots)
                 loads = self._buffers.loads()
             except DeviceMemoryError:
                 if not self.streams.shrink():
                     raise
                 continue
-            if self._capacity.sufficed(loads, capacity):
+            each = zip(self._capacities, loads, slots, strict=True)
+            if all([capacity.sufficed(load, size, len(ids), denoising) for capacity, load, size in each]):
                 return hidden
+            self.capacity_reruns += 1
 
-    def _run(self, count: int, soft: bool, denoising: bool, capacity: int) -> int:
+    def _run(self, count: int, soft: bool, denoising: bool, slots: list[int]) -> int:
         buffers, parts = self._buffers, self._parts
         profile = 0 if count <= parts.limits.canvas else 1
         width = parts.shape.hidden_size
@@ -167,7 +193,7 @@ class ModelRunner:
         buffers.enqueue(parts.embed, profile, embed, {**where, "hidden": buffers.hidden[0]})
         hidden = 0
         for number, ((first, last), engine) in enumerate(zip(parts.cuts, parts.stacks, strict=True)):
-            shapes, addresses = buffers.segment(first, last, count, capacity, self._kv)
+            shapes, addresses = buffers.segment(first, last, count, slots[number], self._kv)
             addresses |= {"hidden": buffers.hidden[hidden], "hidden_out": buffers.hidden[1 - hidden]}
             addresses["max_load"] = buffers.load_of(number)
             self.streams.before(number)

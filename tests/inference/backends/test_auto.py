@@ -19,6 +19,7 @@ from inference.engines import usable
 from inference.engines.choice import EngineChoice, best_choice, engine_choices
 from inference.engines.usable import UsableEngines, usable_engines
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.failures import failed_from_error
 from inference.host.messages import ModelProcessOptions
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
@@ -181,36 +182,25 @@ def test_streaming_needs_a_tensorrt_that_can(tmp_path: Path) -> None:
     assert {c.identity.flavour for c in found if isinstance(c, EngineChoice)} == {"tensorrt"}
 
 
-def test_a_full_card_at_load_streams_more(store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_card_at_load_is_a_sentence_and_not_tried_again(
+    store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer segments stay on the card without reading anything again; if nothing helps, TensorRT's words are told."""
     tried: list[int] = []
 
-    def opened(folder: Path, found: UsableEngines, manifest: EngineManifest, resident: int, progress: object) -> str:
+    def never(folder: Path, found: UsableEngines, manifest: EngineManifest, resident: int, progress: object) -> str:
         tried.append(resident)
-        if resident > 4:
-            raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.")
-        return "backend"
+        raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.", "OutOfMemory")
 
     best = best_choice(choices(tmp_path))
     assert isinstance(best, EngineChoice)
     put(store, best)
     usable = usable_engines(STARTER, store.root, one_card)
-    monkeypatch.setattr(tensorrt, "_opened", opened)
-    monkeypatch.setattr(tensorrt, "_resident_now", lambda found, manifest: 10)
-    monkeypatch.setattr(tensorrt, "_fewer", lambda count, resident: resident - 1)
-    assert open_tensorrt(STARTER, lambda stage, done: None, usable) == "backend"  # type: ignore[comparison-overlap]
-    assert tried == [10, 9, 8, 7, 6, 5, 4]
-
-    def never(*arguments: object) -> str:
-        raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.")
-
     monkeypatch.setattr(tensorrt, "_opened", never)
-    with pytest.raises(OutOfMemoryError, match="not enough free memory"):
+    with pytest.raises(OutOfMemoryError, match="not enough free memory") as caught:
         open_tensorrt(STARTER, lambda stage, done: None, usable)
-
-
-@pytest.mark.parametrize(("count", "resident", "fewer"), [(10, 10, 7), (10, 7, 6), (10, 1, 0), (3, 3, 0), (2, 2, 0)])
-def test_two_streamed_segments_would_never_leave(count: int, resident: int, fewer: int) -> None:
-    assert tensorrt._fewer(count, resident) == fewer
+    assert len(tried) == 1
+    assert failed_from_error(caught.value).detail == "OutOfMemory"
 
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="has a GPU")

@@ -1,4 +1,4 @@
-"""A device and engines without a GPU: memory is checked, streams run in a hostile order, ONNX Runtime computes.
+"""A device without a GPU: memory is checked, and streams run in a hostile order.
 
 What is put on a stream is only noted; it runs when somebody waits for it, and then streams take turns at random as far
 as their events allow. A missing wait or a buffer that is used too early therefore gives wrong numbers here.
@@ -14,13 +14,12 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto
+from onnx import TensorProto
 
 from trt_engines.runtime.device import ALIGNMENT, DeviceMemoryError
 
-_TYPES = {
+TYPES = {
     TensorProto.FLOAT: np.float32,
     TensorProto.INT64: np.int64,
     TensorProto.BOOL: np.bool_,
@@ -43,6 +42,7 @@ class SimulatedDevice:
         self.memory = memory
         self.used = 0
         self.closed = False
+        self.capturing: tuple[int, list[Callable[[], None]]] | None = None
         self._blocks: dict[int, NDArray[np.uint8]] = {}
         self._next = 1 << 20
         self._streams: list[deque[tuple[str, Any]]] = []
@@ -85,6 +85,9 @@ class SimulatedDevice:
         return len(self._streams) - 1
 
     def put(self, stream: int, work: Callable[[], None]) -> None:
+        if self.capturing is not None and self.capturing[0] == stream:
+            self.capturing[1].append(work)
+            return
         self._streams[stream].append(("work", work))
 
     def upload(self, address: int, array: NDArray[Any], stream: int) -> None:
@@ -163,83 +166,3 @@ class SimulatedDevice:
 
     def close(self) -> None:
         self.closed = True
-
-
-class OrtEngine:
-    """Implements `trt_engines.runtime.device.Engine` by ONNX Runtime over a `SimulatedDevice`'s memory."""
-
-    def __init__(self, device: SimulatedDevice, name: str, graph: ModelProto, weights: dict[str, Any]) -> None:
-        self.name = name
-        self.weight_bytes = sum(array.nbytes for array in weights.values())
-        self.loaded = False
-        self.streamable = True
-        self.runs = 0
-        self.input_names = tuple(item.name for item in graph.graph.input)
-        self.fail_allocations = 0
-        self._arrived = False
-        self._pending = 0
-        self._device = device
-        self._shapes: dict[int, dict[str, tuple[int, ...]]] = {}
-        self._kinds = {item.name: _TYPES[item.type.tensor_type.elem_type] for item in graph.graph.input}
-        self._outputs = [item.name for item in graph.graph.output]
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = 1
-        self._values = [ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array)) for array in weights.values()]
-        names = list(weights)
-        for item in graph.graph.initializer:
-            if item.data_location == TensorProto.EXTERNAL:
-                del item.external_data[:]
-                item.external_data.add(key="location", value="weights.bin")
-        options.add_external_initializers(names, self._values)
-        self._session = ort.InferenceSession(graph.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-    def prepare(self, profile: int, shapes: dict[str, tuple[int, ...]]) -> int:
-        assert set(shapes) >= set(self.input_names), set(self.input_names) - set(shapes)
-        self._shapes[profile] = {name: shapes[name] for name in self.input_names}
-        return 1000 + sum(int(np.prod(shape)) for shape in shapes.values())
-
-    def enqueue(self, profile: int, addresses: dict[str, int], workspace: int, size: int, stream: int) -> None:
-        if self.fail_allocations:
-            self.fail_allocations -= 1
-            raise DeviceMemoryError("The card has not enough free memory.", "")
-        assert self.loaded
-        shapes = dict(self._shapes[profile])
-        assert all(addresses[name] % ALIGNMENT == 0 for name in shapes), "TensorRT takes no such address"
-        self._pending += 1
-        self._device.put(stream, lambda: self._run(shapes, addresses))
-
-    def _run(self, shapes: dict[str, tuple[int, ...]], addresses: dict[str, int]) -> None:
-        assert self._arrived, f"{self.name} ran before its weights had arrived"
-        feeds = {}
-        for name, shape in shapes.items():
-            kind = np.dtype(self._kinds[name])
-            count = int(np.prod(shape))
-            raw = self._device.memory_at(addresses[name], count * kind.itemsize) if count else np.empty(0, np.uint8)
-            feeds[name] = raw.view(kind).reshape(shape).copy()
-        used = {item.name for item in self._session.get_inputs()}
-        results = self._session.run(self._outputs, {name: value for name, value in feeds.items() if name in used})
-        for name, result in zip(self._outputs, results, strict=True):
-            if name in addresses:
-                self._device.set_at(addresses[name], np.frombuffer(np.ascontiguousarray(result).tobytes(), np.uint8))
-        self._pending -= 1
-        self.runs += 1
-
-    def load_weights(self, stream: int) -> None:
-        assert not self.loaded
-        self._device.take(self.weight_bytes)
-        self.loaded = True
-        self._device.put(stream, self._arrive)
-
-    def _arrive(self) -> None:
-        self._arrived = True
-
-    def unload_weights(self, stream: int) -> None:
-        assert self.loaded
-        assert self._arrived
-        assert not self._pending, f"the weights of {self.name} were freed while it runs"
-        self._device.used -= self.weight_bytes
-        self.loaded = self._arrived = False
-
-    def close(self) -> None:
-        self._values = []

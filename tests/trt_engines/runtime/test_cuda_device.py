@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +17,9 @@ from trt_engines.runtime.device import DeviceError
 CARDS = (UUID(int=1), UUID("8f2a0000-1111-2222-3333-444444444444"))
 
 
-def opened(monkeypatch: pytest.MonkeyPatch, cuda: FakeCuda, card: str = "") -> CudaDevice:
+def opened(cuda: FakeCuda, card: str = "") -> CudaDevice:
     """A device over the stand-in."""
-    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cuda)
-    return CudaDevice(card)
+    return CudaDevice(card, cuda)
 
 
 def test_the_stand_in_is_as_strict_as_the_real_module() -> None:
@@ -44,24 +42,24 @@ def test_the_stand_in_is_as_strict_as_the_real_module() -> None:
 
 
 @pytest.mark.parametrize("spelling", [f"GPU-{CARDS[1]}", f"GPU-{CARDS[1]}".upper(), str(CARDS[1])])
-def test_the_card_is_found_by_its_uuid(monkeypatch: pytest.MonkeyPatch, spelling: str) -> None:
+def test_the_card_is_found_by_its_uuid(spelling: str) -> None:
     """CUDA counts the fastest first, the driver by the place on the bus."""
     cuda = FakeCuda(cards=CARDS)
-    assert opened(monkeypatch, cuda, spelling).name == "Card 1"
+    assert opened(cuda, spelling).name == "Card 1"
     assert cuda.used_card == 1
-    assert opened(monkeypatch, FakeCuda(cards=CARDS)).name == "Card 0"
+    assert opened(FakeCuda(cards=CARDS)).name == "Card 0"
 
 
-def test_a_card_that_cuda_does_not_see(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_card_that_cuda_does_not_see() -> None:
     with pytest.raises(DeviceError, match="does not offer the card") as raised:
-        opened(monkeypatch, FakeCuda(cards=CARDS[:1]), f"GPU-{CARDS[1]}")
+        opened(FakeCuda(cards=CARDS[:1]), f"GPU-{CARDS[1]}")
     assert "CUDA_VISIBLE_DEVICES" in raised.value.hint
 
 
-def test_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_driver() -> None:
     for status in (CudaError.cudaErrorInsufficientDriver, CudaError.cudaErrorNoDevice):
         for card in ("", f"GPU-{CARDS[0]}"):
             cuda: Any = FakeCuda()
             cuda.faults.status = status
             with pytest.raises(DeviceError, match="no NVIDIA card with a driver"):
-                opened(monkeypatch, cuda, card)
+                opened(cuda, card)

@@ -1,0 +1,44 @@
+"""Several turns and blocks of the starter model give the same tokens, whichever way its weights are streamed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trt_engines.building.support import STARTER
+from tests.trt_engines.runtime.models import Simulated, simulated
+from trt_engines.runtime.weight_ways import WayName
+
+TURNS, STEPS, PROMPT = 2, 2, 20
+
+
+def tokens(made: Simulated) -> list[np.ndarray]:
+    """What each step of each block gives; every block is committed."""
+    rng, found = np.random.default_rng(5), []
+    count, vocab = made.backend.config.canvas_length, made.backend.config.vocab_size
+    for _ in range(TURNS):
+        made.backend.encode(rng.integers(0, vocab, PROMPT))
+        canvas, state = rng.integers(0, vocab, count), None
+        for _ in range(STEPS):
+            step = made.backend.denoise(canvas, state, 0.7, rng.random(count).astype(np.float32))
+            canvas, state = step.sampled, step.state
+            found += [step.argmax, step.sampled]
+        made.backend.encode(step.argmax)
+    made.backend.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
+    """Without streaming."""
+    return tokens(simulated(STARTER, tmp_path_factory.mktemp("plain"), way="plain", canvas=64))
+
+
+@pytest.mark.parametrize(("way", "resident"), [("deferred", 0), ("deferred", 1), ("manager", 0), ("budget", 0)])
+def test_the_same_tokens_in_every_way(tmp_path: Path, truth: list[np.ndarray], way: WayName, resident: int) -> None:
+    made = simulated(STARTER, tmp_path, resident=resident, way=way, canvas=64, seed=resident)
+    assert (made.loader.way, made.runner.streamed) == (way, 4 - resident)
+    for ours, theirs in zip(tokens(made), truth, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
