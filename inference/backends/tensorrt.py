@@ -26,6 +26,7 @@ from trt_engines.planning.planner import always_bytes, resident_segments
 from trt_engines.runtime.device import DeviceMemoryError
 from trt_engines.runtime.parts import ModelParts
 from trt_engines.runtime.runner import ModelRunner
+from trt_engines.runtime.safe_mode import FREE_SHARE, Attempt
 from trt_engines.runtime.streaming import streamed_segments
 from trt_engines.tensorrt.runtime_cache import RuntimeCache
 from trt_engines.weights.source import WeightSource
@@ -44,9 +45,24 @@ class TensorRtBackend:
     name = "tensorrt"
 
     def __init__(
-        self, config: ModelConfig, runner: ModelRunner, device: str, chunk: int, kernels: RuntimeCache | None = None
+        self,
+        config: ModelConfig,
+        runner: ModelRunner,
+        device: str,
+        chunk: int,
+        kernels: RuntimeCache | None = None,
+        attempt: Attempt | None = None,
     ) -> None:
-        """`chunk`: longest piece of a prompt that the engines take; `kernels`: what they compile while they run."""
+        """Serve a model.
+
+        Args:
+            config: Its configuration.
+            runner: Its passes.
+            device: Where they run, in words.
+            chunk: Longest piece of a prompt that the engines take.
+            kernels: What they compile while they run.
+            attempt: Told when the first step is done.
+        """
         # No more can be asked of it than its cache has room for.
         self.config = dataclasses.replace(config, max_context=min(config.max_context, runner.context))
         self.prefilled = 0
@@ -54,6 +70,7 @@ class TensorRtBackend:
         self._device = device
         self._chunk = chunk
         self._kernels = kernels or RuntimeCache(None)
+        self._attempt = attempt
         self._last_use = time.monotonic()
 
     @property
@@ -97,6 +114,9 @@ class TensorRtBackend:
         """One denoising step over int64 [C]; see the contract."""
         with _known_errors():
             made = self._runner.denoise(canvas, state, temperature, uniforms)
+        if self._attempt is not None:
+            self._attempt.succeeded()
+            self._attempt = None
         self._last_use = time.monotonic()
         return DenoiseStep(made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.state)
 
@@ -132,24 +152,32 @@ def open_tensorrt(folder: Path, progress: Progress, found: UsableEngines) -> Ten
     manifest = found.store.find(found.choice.identity).manifest
     if manifest is None:
         raise KnownError("The engines are gone.", "Build them in Model > Engines.")
+    machine = f"{found.card.driver} {found.flavour.name} {found.flavour.version}"
+    attempt = Attempt(found.store.folder(found.choice.identity), machine)
     try:
-        return _opened(folder, found, manifest, _resident_now(found, manifest), progress)
+        return _opened(folder, found, manifest, attempt, progress)
     except DeviceMemoryError as exc:
         raise OutOfMemoryError(exc.user_text, exc.hint, exc.detail) from exc
     except EngineError as exc:
         raise KnownError(exc.user_text, exc.hint, exc.detail) from exc
 
 
-def _resident_now(found: UsableEngines, manifest: EngineManifest) -> int:
+def _spare(found: UsableEngines, safe: bool) -> int:
+    """Bytes of the card's free memory that are left alone."""
+    total = found.card.gpu.memory
+    return int(FREE_SHARE * total) if safe else spare_bytes(total)
+
+
+def _resident_now(found: UsableEngines, manifest: EngineManifest, spare: int) -> int:
     """How many segments fit on the card as it is now."""
     plan = found.choice.plan
     stacks = tuple(part.weight_bytes for name, part in manifest.parts.items() if name.startswith("stack"))
     always = always_bytes(found.choice.request.shape, plan.context, plan.head_rows)
-    return resident_segments(stacks, found.card.free - always - spare_bytes(found.card.gpu.memory))
+    return resident_segments(stacks, found.card.free - always - spare)
 
 
 def _opened(
-    folder: Path, found: UsableEngines, manifest: EngineManifest, resident: int, progress: Progress
+    folder: Path, found: UsableEngines, manifest: EngineManifest, attempt: Attempt, progress: Progress
 ) -> TensorRtBackend:
     """1. Open the segments, their weights in memory of the machine. 2. The ends. 3. Buffers, and last the weights.
 
@@ -161,9 +189,10 @@ def _opened(
     request, identity, stage = found.choice.request, found.choice.identity, "Loading engines"
     config, source = model_config_from_folder(folder), WeightSource.open(folder)
     templates = Templates.load(request.templates, request.configuration)
-    device = CudaDevice(found.card.uuid)
+    spare = _spare(found, attempt.safe)
+    resident, device = _resident_now(found, manifest, spare), CudaDevice(found.card.uuid)
     try:
-        loader = EngineLoader(found.flavour, device, found.store.folder(identity), manifest)
+        loader = EngineLoader(found.flavour, device, found.store.folder(identity), manifest, attempt.safe)
         # 1.
         progress(stage, 0.0)
         names = [f"stack{first:02}" for first, _ in identity.cuts]
@@ -179,11 +208,11 @@ def _opened(
         )
         runner = ModelRunner(
             device, parts, source.array(EMBEDDING), resident, found.choice.plan.head_rows,
-            spare_bytes(found.card.gpu.memory), time.perf_counter if spills() else None,
+            spare, time.perf_counter if spills() else None,
         )  # fmt: skip
         loader.cache.save()
     except EngineError:
         device.close()
         raise
-    precision = f"{found.card.gpu.name}, TensorRT {identity.precision}"
-    return TensorRtBackend(config, runner, precision, identity.limits.chunk, loader.cache)
+    precision = f"{found.card.gpu.name}, TensorRT {identity.precision}{', safe mode' if attempt.safe else ''}"
+    return TensorRtBackend(config, runner, precision, identity.limits.chunk, loader.cache, attempt)

@@ -20,12 +20,11 @@ from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system,
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import GPU_EXTRA
 from trt_engines.planning.hardware import GIB
-from trt_engines.planning.planner import Plan, Refusal, best_of, plans
+from trt_engines.planning.planner import Plan, Refusal, best_of, plans, prompt_chunk
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.tensorrt.flavour import Flavour
 from trt_engines.weights.index import index_checkpoint
 
-PREFILL_CHUNK = 512
 ROW_SLACK = 64  # rows: where a sliding layer's past starts is rounded down to an address that TensorRT takes
 
 
@@ -99,7 +98,7 @@ def engine_choices(
 def engine_limits(config: ModelConfig, context: int) -> Limits:
     """The shapes that engines for `context` known tokens must take."""
     fair = int(1.25 * config.canvas_length * config.top_k / config.experts) + 1
-    chunk = max(1, min(PREFILL_CHUNK, config.sliding_window))
+    chunk = prompt_chunk(config.canvas_length, config.sliding_window, context)
     window = config.sliding_window - 1 + ROW_SLACK
     return Limits(config.canvas_length, chunk, context, min(window, context), -(-fair // 8) * 8)
 

@@ -34,6 +34,7 @@ HEAD_BYTES_PER_LOGIT, HEAD_BYTES = 12.8, 98_000_000
 HEAD_AT_ONCE = 14 * GIB  # of the card's memory: from there on the head takes the whole canvas at once
 SCORE_BYTES = 4.8  # of a score in full attention; measured: 2.4 GB of scratch memory more for 122,880 positions more
 KV_SPARE = 512  # rows that a sliding layer has beside its window: a chunk of a prompt
+PROMPT_CHUNK, SHORT_CONTEXT = 512, 32_768  # tokens; with longer contexts prompts are read in pieces of a canvas
 STREAM_SLOTS = 2  # one segment is computed while the next one is copied in
 SEGMENT_LENGTHS = (5, 3, 2, 1)  # layers; the shorter, the less room the slots take
 
@@ -229,16 +230,22 @@ def always_bytes(shape: ModelShape, context: int, head_rows: int) -> int:
     return DRIVER_BYTES + fixed + kv + _workspace(shape, context, head_rows)
 
 
+def prompt_chunk(canvas: int, window: int, context: int) -> int:
+    """Tokens of a prompt that are read at a time: fewer with long contexts, whose scores need room for each of them."""
+    return max(1, min(PROMPT_CHUNK if context <= SHORT_CONTEXT else canvas, window))
+
+
 def _workspace(shape: ModelShape, context: int, head_rows: int) -> int:
-    """The larger of what the head needs for its rows, and a layer for its tokens.
+    """The larger of what the head needs for its rows, and a layer for its tokens: those of a canvas or of a chunk.
 
     A layer: the experts' gathered rows (capacity: up to twice the even spread), and full attention's scores.
     """
     head = HEAD_BYTES + HEAD_BYTES_PER_LOGIT * head_rows * shape.vocab_size
-    rows = 2 * shape.canvas_length * shape.top_k
+    count = max(shape.canvas_length, prompt_chunk(shape.canvas_length, shape.sliding_window, context))
+    rows = 2 * count * shape.top_k
     experts = 2 * rows * (2 * shape.hidden_size + 3 * shape.moe_intermediate_size)
-    scores = SCORE_BYTES * shape.heads * shape.canvas_length * (context + shape.canvas_length)
-    return int(max(head, experts + scores) + 64 * shape.canvas_length * shape.hidden_size)
+    scores = SCORE_BYTES * shape.heads * count * (context + count)
+    return int(max(head, experts + scores) + 64 * count * shape.hidden_size)
 
 
 def resident_segments(segments: tuple[int, ...], room: int) -> int:

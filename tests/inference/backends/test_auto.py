@@ -32,6 +32,7 @@ from trt_engines.planning.planner import Refusal
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
+from trt_engines.runtime.safe_mode import Attempt
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 
@@ -186,10 +187,10 @@ def test_a_full_card_at_load_is_a_sentence_and_not_tried_again(
     store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fewer segments stay on the card without reading anything again; if nothing helps, TensorRT's words are told."""
-    tried: list[int] = []
+    tried: list[bool] = []
 
-    def never(folder: Path, found: UsableEngines, manifest: EngineManifest, resident: int, progress: object) -> str:
-        tried.append(resident)
+    def never(folder: Path, found: UsableEngines, manifest: EngineManifest, attempt: Attempt, progress: object) -> str:
+        tried.append(attempt.safe)
         raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.", "OutOfMemory")
 
     best = best_choice(choices(tmp_path))
@@ -199,7 +200,10 @@ def test_a_full_card_at_load_is_a_sentence_and_not_tried_again(
     monkeypatch.setattr(tensorrt, "_opened", never)
     with pytest.raises(OutOfMemoryError, match="not enough free memory") as caught:
         open_tensorrt(STARTER, lambda stage, done: None, usable)
-    assert len(tried) == 1
+    assert tried == [False]
+    with pytest.raises(OutOfMemoryError):
+        open_tensorrt(STARTER, lambda stage, done: None, usable)
+    assert tried == [False, True], "after an attempt that came to nothing the next one is careful"
     assert failed_from_error(caught.value).detail == "OutOfMemory"
 
 

@@ -57,7 +57,7 @@ def card(memory: float, sm: int) -> Gpu:
         (96, 121, 96, 131_072, "bf16 resident"),
         (80, 90, 128, 131_072, "bf16 resident"),
         (8, 86, 128, 262_144, "at least 13.2"),
-        (3.5, 86, 128, 4_096, "at least 3.7"),
+        (3.5, 86, 128, 4_096, "at least 3.8"),
     ],
 )
 def test_table(memory: float, sm: int, ram: int, context: int, expected: str) -> None:
