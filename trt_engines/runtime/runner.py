@@ -86,7 +86,7 @@ class ModelRunner:
         shape, limits = parts.shape, parts.limits
         items = np.dtype(parts.dtype).itemsize
         chunk = max(limits.chunk, limits.canvas)
-        self._kv = DeviceKvCache(device, shape.layers, limits.context, shape.sliding_window, chunk, items)
+        self._kv = DeviceKvCache(device, shape.layers, limits.context, shape.sliding_window, chunk, items, self._stream)
         self._buffers = Buffers(device, parts, self._stream)
         self._buffers.upload_table(table)
         self._capacities = [Capacity(shape.experts, shape.top_k) for _ in parts.cuts]
