@@ -11,6 +11,7 @@ from __future__ import annotations
 import enum
 import inspect
 import mmap
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -76,6 +77,7 @@ class FakeCuda:
         faults: What fails.
         pinned: Bytes of each page-locked range, by address.
         calls: Names of the functions that were called, in order.
+        copies: How many there were in each direction.
     """
 
     cudaMemcpyKind, cudaStreamCaptureMode = MemcpyKind, CaptureMode
@@ -87,6 +89,7 @@ class FakeCuda:
         self.faults = Faults()
         self.pinned: dict[int, int] = {}
         self.calls: list[str] = []
+        self.copies: Counter[MemcpyKind] = Counter()
         self.used_card: int | None = None
         self._cards = cards
         self._hosts: dict[int, mmap.mmap] = {}
@@ -188,6 +191,7 @@ class FakeCuda:
         if int(stream) not in range(self.device.streams):
             return (CudaError.cudaErrorInvalidResourceHandle,)
         count = _size(count)
+        self.copies[MemcpyKind(kind)] += 1
         match MemcpyKind(kind):
             case MemcpyKind.cudaMemcpyHostToDevice:
                 self._up(int(dst), int(src), count, int(stream))

@@ -1,8 +1,9 @@
 """The KV cache on the device: new positions append in place; sliding layers keep little more than their window.
 
 What engines are shown of it comes in coarse numbers of rows, since each number is another shape, for which TensorRT
-compiles kernels anew; the mask hides the rows that are too many. A full layer has room for the whole context. A sliding layer has room for its window and one chunk: when the room is
-used up, the last window is moved to the front. So a chat can be cut back by what is still there, and no further.
+compiles kernels anew; the mask hides the rows that are too many. A full layer has room for the whole context. A
+sliding layer has room for its window and one chunk: when the room is used up, the last window is moved to the front.
+So a chat can be cut back by what is still there, and no further.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ class DeviceKvCache:
             for address in addresses:
                 for first in range(0, count * size, _ZEROS):
                     self._device.upload(address + first, zeros[: count * size - first], stream)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """What masks and rows depend on: while it is the same, so are they."""
+        return self.length, self._base
 
     def past(self, layer: int) -> Past:
         """What `layer` reads of the cache now."""

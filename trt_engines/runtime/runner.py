@@ -135,7 +135,7 @@ class ModelRunner:
         if self.streamed and self.streams.grow():
             self._watch.forget()
         self._kv.make_room(len(ids), self._stream)
-        self._pass(ids, False, denoising=False)
+        self._pass(ids, None, denoising=False)
         self._kv.advance(len(ids))
 
     def denoise(self, canvas: Ids, state: SoftState | None, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
@@ -143,9 +143,11 @@ class ModelRunner:
         if state is not None and state.step != self._step:
             raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
         start = self._clock() if self._clock is not None else 0.0
-        self._pass(canvas, state is not None, denoising=True)
+        self._buffers.upload_head(temperature, uniforms)
+        block, _ = self._pass(canvas, state, denoising=True, head=True)
         self._step += 1
-        made = self._predict(len(canvas), temperature, uniforms)
+        argmax, sampled, entropy, top_ids, top_probs = self._buffers.head_values(block, len(canvas))
+        made = HeadOutput(argmax, sampled, entropy, top_ids, top_probs, SoftState(self._step))
         if self._clock is not None and self._watch.note(self._clock() - start) and self.streams.shrink(for_good=True):
             self.given_back += 1
             _LOG.info("steps became much slower: one more segment is streamed, %d in all", self.streamed)
@@ -153,7 +155,7 @@ class ModelRunner:
 
     def hidden_states(self, ids: Ids, state: SoftState | None, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, H]; nothing is appended."""
-        hidden = self._pass(ids, state is not None, denoising)
+        _, hidden = self._pass(ids, state, denoising)
         return self._buffers.hidden_values(hidden, len(ids))
 
     def close(self) -> None:
@@ -162,29 +164,36 @@ class ModelRunner:
             engine.close()
         self._device.close()
 
-    def _pass(self, ids: Ids, soft: bool, denoising: bool) -> int:
-        """Embed (with the last step's soft embedding, or without) and all segments; returns the last buffer.
+    def _pass(
+        self, ids: Ids, state: SoftState | None, denoising: bool, head: bool = False
+    ) -> tuple[NDArray[np.uint8], int]:
+        """Embed (with the last step's soft embedding, or without), all segments, and the head if wanted.
 
-        It runs again until no expert's load exceeds the capacity.
-
+        All of it is put on the stream before anything is waited for. It runs again until no expert's load exceeds the
+        capacity; the head writes the next soft embedding beside the one that was read, which is so there again.
         An out-of-memory while running makes one segment fewer stay on the device, as long as any does.
+
+        Returns:
+            The block of results, and the number of the buffer that holds the residual stream.
         """
         self._buffers.upload_pass(ids, denoising, self._kv)
         while True:
             slots = [capacity.for_tokens(len(ids), denoising) for capacity in self._capacities]
             try:
-                hidden = self._run(len(ids), soft, denoising, slots)
-                loads = self._buffers.loads()
+                hidden = self._run(len(ids), None if state is None else state.step, denoising, slots)
+                if head:
+                    self._predict(len(ids))
+                block = self._buffers.results()
             except DeviceMemoryError:
                 if not self.streams.shrink():
                     raise
                 continue
-            each = zip(self._capacities, loads, slots, strict=True)
+            each = zip(self._capacities, self._buffers.loads_in(block), slots, strict=True)
             if all([capacity.sufficed(load, size, len(ids), denoising) for capacity, load, size in each]):
-                return hidden
+                return block, hidden
             self.capacity_reruns += 1
 
-    def _run(self, count: int, soft: bool, denoising: bool, slots: list[int]) -> int:
+    def _run(self, count: int, soft: int | None, denoising: bool, slots: list[int]) -> int:
         buffers, parts = self._buffers, self._parts
         profile = 0 if count <= parts.limits.canvas else 1
         width = parts.shape.hidden_size
@@ -205,17 +214,13 @@ class ModelRunner:
             hidden = 1 - hidden
         return hidden
 
-    def _predict(self, count: int, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
+    def _predict(self, count: int) -> None:
+        """The head, piece by piece; it makes the soft embedding of the step that is under way."""
         buffers, parts = self._buffers, self._parts
-        hidden = len(parts.stacks) % 2
-        buffers.upload_head(temperature, uniforms)
+        hidden, width = len(parts.stacks) % 2, parts.shape.hidden_size
         for first in range(0, count, self._head_rows):
             rows = min(self._head_rows, count - first)
-            width = parts.shape.hidden_size
             shapes = {"hidden": (rows, width), "temperature": (1,), "uniforms": (rows,), TABLE: buffers.table_shape}
-            addresses = buffers.head(hidden, first)
             if buffers.gathers:
                 shapes[ROWS] = buffers.table_shape
-            buffers.enqueue(parts.head, 0, shapes, addresses)
-        argmax, sampled, entropy, top_ids, top_probs = buffers.head_values(count)
-        return HeadOutput(argmax, sampled, entropy, top_ids, top_probs, SoftState(self._step))
+            buffers.enqueue(parts.head, 0, shapes, buffers.head(hidden, first, self._step + 1))

@@ -42,3 +42,23 @@ def test_the_same_tokens_in_every_way(tmp_path: Path, truth: list[np.ndarray], w
     assert (made.loader.way, made.runner.streamed) == (way, 4 - resident)
     for ours, theirs in zip(tokens(made), truth, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(("resident", "waits"), [(99, 0), (0, 2)])
+def test_round_trips_of_a_step(tmp_path: Path, resident: int, waits: int) -> None:
+    """Three small uploads, one download, one wait, and what streaming costs; it was 8, 6 and 2."""
+    made = simulated(STARTER, tmp_path, resident=resident, canvas=64)
+    canvas, uniforms = np.zeros(64, np.int64), np.full(64, 0.5, np.float32)
+    made.backend.encode(np.arange(9))
+    state = made.backend.denoise(canvas, None, 0.7, uniforms).state
+    for _ in range(2):
+        before, called = made.cuda.copies.copy(), len(made.cuda.calls)
+        state = made.backend.denoise(canvas, state, 0.7, uniforms).state
+        found = {kind.name: count for kind, count in (made.cuda.copies - before).items()}
+        assert found == {"cudaMemcpyHostToDevice": 3, "cudaMemcpyDeviceToHost": 1}
+        since = made.cuda.calls[called:]
+        assert since.count("cudaStreamSynchronize") == 1
+        assert since.count("cudaEventSynchronize") <= waits * made.runner.streamed
+    set_before = made.tensorrt.shapes_set
+    made.backend.denoise(canvas, state, 0.7, uniforms)
+    assert made.tensorrt.shapes_set == set_before, "the shapes of a block are set once"
