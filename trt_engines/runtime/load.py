@@ -109,7 +109,7 @@ class EngineLoader:
 
     def _first(self, name: str, streaming: bool) -> TensorRtEngine:
         """The first segment, in the first way that works; what was found for this TensorRT is tried first."""
-        remembered, refusals = self._remembered(), []
+        remembered, refusals, lacking = self._remembered(), [], None
         ways: list[WayName] = sorted(WAYS, key=lambda way: way != remembered)
         for way in (*ways, *(() if streaming else ("plain",))):
             opening = dataclasses.replace(self._opening, way=cast(WayName, way))
@@ -117,8 +117,9 @@ class EngineLoader:
                 engine = self._opened(name, opening)
                 if way != "plain":
                     leave_and_return(engine, opening.device)
-            except DeviceMemoryError:
-                raise
+            except DeviceMemoryError as exc:  # another way may need less; a new error keeps no engine alive
+                lacking = DeviceMemoryError(exc.user_text, exc.hint, exc.detail)
+                continue
             except DeviceError as exc:
                 refusals.append(f"{way}: {exc.user_text} {exc.detail}".strip())
                 _LOG.info("weights cannot be streamed by the way %s: %s %s", way, exc.user_text, exc.detail)
@@ -126,6 +127,8 @@ class EngineLoader:
             self._opening = opening
             self._remember(opening.way)
             return engine
+        if lacking is not None:
+            raise lacking
         flavour = self._opening.flavour
         raise DeviceError(
             f"{flavour.name} {flavour.version} cannot stream weights on this card: none of the ways works.",
