@@ -46,6 +46,7 @@ from app.ui.widgets.icons import app_icon
 from app.ui.widgets.plain import message_box
 from app.ui.widgets.theme import ThemeManager
 from app.ui.window import MainWindow
+from trt_engines.planning.probe import name_card
 
 CANCEL_GRACE = 4.0
 
@@ -146,6 +147,7 @@ def build(
     file = SettingsFile(paths.settings_file)
     loaded = file.load()
     notices.append(loaded.notice)
+    name_card(loaded.settings.card)
     themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
     if waits:
         store = stack.enter_context(opened_when_free(paths.data_file, paths.backups, themes.theme))

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def on_this_card(options: argparse.Namespace) -> dict[str, Any]:
         EngineError: There is no card or no TensorRT, or one of them refuses.
     """
     from trt_engines.runtime.cuda_device import CudaDevice
-    from trt_engines.runtime.trt_engine import TensorRtEngine
+    from trt_engines.runtime.trt_engine import TensorRtEngine, new_opening
 
     card, flavour = detected_gpus()[0], installed_flavour()
     precision = next(each for each in PRECISIONS if each.name == (options.precision or _best(card.gpu)))
@@ -101,12 +102,11 @@ def on_this_card(options: argparse.Namespace) -> dict[str, Any]:
             return measured(job)[0]
 
         built = {name: build(name, segment) for name, segment in (("embed", None), ("head", None), ("stack", cut))}
-        device = CudaDevice()
-        runtime = flavour.module.Runtime(flavour.module.Logger(flavour.module.Logger.ERROR))
+        device = CudaDevice(card.uuid)
+        opening = new_opening(flavour, device)
 
         def load(name: str) -> Engine:
-            plan = checked_plan(folder, built[name])
-            return TensorRtEngine(flavour, runtime, device, name, plan, built[name].weight_bytes)
+            return TensorRtEngine(opening, name, partial(checked_plan, folder, built[name]), built[name].weight_bytes)
 
         repeats, table = LAYERS // options.layers, random_table()
         ends = load("embed"), load("head")

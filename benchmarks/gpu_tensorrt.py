@@ -142,7 +142,8 @@ def starter_embed(sm: int) -> str:
     from trt_engines.graphs.compose import EMBEDDING
     from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
     from trt_engines.runtime.cuda_device import CudaDevice
-    from trt_engines.runtime.trt_engine import TensorRtEngine
+    from trt_engines.runtime.trt_engine import TensorRtEngine, new_opening
+    from trt_engines.runtime.weight_ways import held
     from trt_engines.selftest.check import check_parts
     from trt_engines.selftest.reference import Reference
     from trt_engines.tensorrt.flavour import installed_flavour
@@ -159,9 +160,9 @@ def starter_embed(sm: int) -> str:
             flavour, graph, weights, profiles(limits), sm, lambda phase, done: True, lambda line: None, plan.extend
         )
         device = CudaDevice()
-        runtime = flavour.module.Runtime(flavour.module.Logger(flavour.module.Logger.ERROR))
+        opening = new_opening(flavour, device)
         checks = check_parts(
-            device, lambda name: TensorRtEngine(flavour, runtime, device, name, plan, made.weight_bytes),
+            device, lambda name: TensorRtEngine(opening, name, held(plan), made.weight_bytes),
             Reference(templates, source, "bf16", "plain"), model_shape(config), (), config.canvas_length,
             source.array(EMBEDDING).astype(NUMPY_TYPES[COMPUTE_TYPES["bf16"]]), "bf16",
         )  # fmt: skip

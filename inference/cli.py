@@ -32,6 +32,7 @@ from inference.events import (
 from inference.failures import failed_from_error
 from inference.opening import open_model
 from inference.params import ChatTurn, GenerationRequest, SamplerParams
+from trt_engines.planning.probe import use_card
 
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "starter"
 
@@ -78,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "--model", type=Path, default=STARTER_FOLDER, metavar="DIR", help="model folder (default: the starter model)"
     )
     generate.add_argument("--backend", default="auto", metavar="NAME", help=", ".join(BACKEND_NAMES))
+    generate.add_argument("--gpu", metavar="CARD", help="a card by name, number or UUID (default: the first)")
     generate.add_argument("--seed", type=_whole_from(0), metavar="N", help="same seed, same answer (default: random)")
     generate.add_argument("--max-new-tokens", type=_whole_from(1), metavar="N", help="default: 4 blocks")
     generate.add_argument(
@@ -121,6 +123,8 @@ def _generated(
         thinking=options.thinking,
         answer_start=options.answer_start,
     )
+    if options.gpu is not None:
+        use_card(options.gpu)
     began = time.perf_counter()
 
     def progress(stage: str, fraction: float) -> None:

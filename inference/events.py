@@ -191,7 +191,7 @@ class Failed:
         user_text: One sentence: what happened.
         hint: One sentence: what to do.
         known: False if this is a bug of ours.
-        detail: Traceback or log lines for a report; empty for known errors.
+        detail: Traceback or log lines for a report; of known errors what a library said, if it said something.
         engine_lost: True if the model process is gone and the next request starts a new one.
     """
 

@@ -14,7 +14,7 @@ def failed_from_error(error: BaseException) -> Failed:
     The errors of every package say themselves whether they are known: `trt_engines.errors.DewpointError.known`.
     """
     if isinstance(error, DewpointError) and error.known:
-        return Failed(error.user_text, error.hint, known=True)
+        return Failed(error.user_text, error.hint, known=True, detail=error.detail)
     if isinstance(error, MemoryError):
         return Failed("The memory is not enough for this.", "Close other programs, then try again.", known=True)
     detail = "".join(traceback.format_exception(error))

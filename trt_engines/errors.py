@@ -20,20 +20,22 @@ class DewpointError(Exception):
     Attributes:
         user_text: One sentence that says what happened.
         hint: One sentence that says what to do, or an empty string.
+        detail: What a library said, in its own words, for whoever wants to know; may have many lines.
         known: Whether the environment is to blame (a damaged file, no memory, a wrong folder); else it is our bug.
     """
 
     known: ClassVar[bool] = False
 
-    def __init__(self, user_text: str, hint: str = "") -> None:
+    def __init__(self, user_text: str, hint: str = "", detail: str = "") -> None:
         user_text, hint = _short(user_text), _short(hint)
         super().__init__(f"{user_text} {hint}".strip())
         self.user_text = user_text
         self.hint = hint
+        self.detail = escaped(detail)
 
-    def __reduce__(self) -> tuple[type[DewpointError], tuple[str, str]]:
-        """Pickle by the two sentences, so that the error can cross a process border."""
-        return type(self), (self.user_text, self.hint)
+    def __reduce__(self) -> tuple[type[DewpointError], tuple[str, str, str]]:
+        """Pickle by what it says, so that the error can cross a process border."""
+        return type(self), (self.user_text, self.hint, self.detail)
 
 
 def _short(text: str) -> str:

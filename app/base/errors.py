@@ -43,7 +43,7 @@ class ErrorReport:
         kind: "cancelled" (show nothing), "known" (text and hint), "bug" (text, hint, and the detail to copy).
         text: One sentence that says what happened.
         hint: One sentence that says what to do, or an empty string.
-        detail: The trace of a bug; empty for the other kinds.
+        detail: The trace of a bug; what a library said of a known error, if it said something.
     """
 
     kind: ReportKind
@@ -57,7 +57,7 @@ def report_from_exception(exc: BaseException) -> ErrorReport:
     if isinstance(exc, KeyboardInterrupt | StoppedError):
         return ErrorReport("cancelled", "", "")
     if isinstance(exc, DewpointError) and exc.known:
-        return ErrorReport("known", exc.user_text, exc.hint)
+        return ErrorReport("known", exc.user_text, exc.hint, exc.detail)
     if isinstance(exc, MemoryError):
         return ErrorReport("known", texts.OUT_OF_MEMORY, texts.OUT_OF_MEMORY_HINT)
     if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -71,5 +71,5 @@ def report_from_exception(exc: BaseException) -> ErrorReport:
 def report_from_failed(event: Failed) -> ErrorReport:
     """What to tell the user about an answer that failed."""
     if event.known:
-        return ErrorReport("known", event.user_text, event.hint)
+        return ErrorReport("known", event.user_text, event.hint, event.detail)
     return ErrorReport("bug", event.user_text or texts.BUG, event.hint or texts.BUG_HINT, event.detail)

@@ -129,6 +129,13 @@ class Settings:
     seed: int = _setting(
         1, title="Fixed seed", description="The number that is used if the seed is fixed.", least=0, most=2**31 - 1
     )
+    card: str = _setting(
+        "",
+        title="Graphics card",
+        description="The NVIDIA card that models run on, where there are several: counted as nvidia-smi does. A change "
+        "counts from the next start.",
+        choices=(Choice("", "Automatic"), *(Choice(str(number), f"Card {number}") for number in range(4))),
+    )
     offline: bool = _setting(
         False,
         title="Stay offline",

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from app.base import texts
 from app.base.errors import AppError
 from app.base.paths import BASE_DIR_OPTION, BASE_DIR_VARIABLE, AppPaths, split_base_dir
+from app.base.settings_file import SettingsFile
 from app.gpu.start import start_addon
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
+from trt_engines.planning.probe import name_card
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -37,7 +39,10 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def _run(name: str, arguments: Sequence[str]) -> int:
     try:
-        start_addon(AppPaths.resolve().gpu)
+        paths = AppPaths.resolve()
+        start_addon(paths.gpu)
+        if paths.settings_file.exists():
+            name_card(SettingsFile(paths.settings_file).load().settings.card)
         command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{name}").main
         return command(arguments)
     except (AppError, EngineError, InferenceError) as exc:

@@ -1,4 +1,4 @@
-"""`python -m app gpu status | install | remove`: TensorRT for RTX in the data folder, without a window."""
+"""`python -m app gpu status | install | trial | remove`: TensorRT for RTX in the data folder, without a window."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from app.gpu.service import GpuService
 from app.gpu.values import GpuState, GpuStatus, GpuStep
 from trt_engines.streams import INTERRUPTED
 
+NEEDED_STEPS = ("build: ordinary", "run", "no past")  # without these no model runs on the card
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run `gpu` with its own arguments; returns the exit status.
@@ -32,9 +34,15 @@ def main(arguments: Sequence[str]) -> int:
     status.add_argument("--verify", action="store_true", help="hash every file, and try it")
     install = commands.add_parser("install", help="fetch and install it, or install it again")
     install.add_argument("--accept-licence", action="store_true", help="you have read NVIDIA's licence; do not ask")
+    trial = commands.add_parser("trial", help="run a small engine on the card in every way, and keep a report")
     remove = commands.add_parser("remove", help="delete it")
     remove.add_argument("--yes", action="store_true", help="do not ask")
-    for command, function in ((status, show_status), (install, install_addon), (remove, remove_addon)):
+    for command, function in (
+        (status, show_status),
+        (install, install_addon),
+        (trial, try_card),
+        (remove, remove_addon),
+    ):
         command.add_argument("--json", action="store_true", help="print JSON, one object a line; asks nothing")
         command.set_defaults(command=function)
     options = parser.parse_args(arguments)
@@ -84,6 +92,27 @@ def install_addon(options: argparse.Namespace, addon: GpuService) -> int:
     works = status.state is GpuState.INSTALLED
     text = texts.installed_new(status.version, status.size) if works else _text(status)
     report.tell("installed", {"text": text, **dataclasses.asdict(status)}, text)
+    return 0 if works else 1
+
+
+def try_card(options: argparse.Namespace, addon: GpuService) -> int:
+    """Print what each step found; 1 if models cannot run on the card.
+
+    Raises:
+        EngineError: There is no card, its driver is too old, or TensorRT does not load.
+    """
+    from trt_engines.runtime.load import TRIAL  # with ONNX: only here
+    from trt_engines.selftest.card_trial import TrialStep
+
+    report, works = _reporter(options), True
+    with closing(addon.try_card()) as events:
+        for event in events:
+            if isinstance(event, TrialStep):
+                works = works and (event.worked or event.name not in NEEDED_STEPS)
+                line = texts.step_line(event.worked, event.name, event.text, event.seconds)
+                report.tell("step", event, line)
+            elif event is not None:
+                report.tell("tried", event, texts.tried_card(event.card, event.way, addon.engines / TRIAL))
     return 0 if works else 1
 
 

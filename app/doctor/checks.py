@@ -31,8 +31,8 @@ from app.gpu.service import GpuService
 from app.gpu.values import GpuState
 from app.library.services import LibraryServices
 from trt_engines.errors import EngineError
-from trt_engines.planning.probe import DetectedGpu
-from trt_engines.tensorrt.flavour import RTX_SM
+from trt_engines.planning.probe import DetectedGpu, OldDriverError, check_driver
+from trt_engines.tensorrt.flavour import NEEDED_CUDA, RTX_SM
 from trt_engines.tensorrt.trial import DEFAULT_SM, TrialJob
 
 Status = Literal["pass", "note", "fail"]
@@ -201,6 +201,10 @@ def _card(addon: GpuService) -> tuple[DetectedGpu | None, Finding]:
     text = texts.card_found(gpu.name, gpu.sm, gpu.memory, card.free, card.driver)
     if gpu.sm not in RTX_SM:
         return None, Finding(texts.CARD, "note", text, texts.CARD_NOT_MEANT_HINT)
+    try:
+        check_driver(card, NEEDED_CUDA, gpu_texts.NAME)
+    except OldDriverError as exc:
+        return card, Finding(texts.CARD, "note", f"{text}. {exc.user_text}", exc.hint)
     return card, Finding(texts.CARD, "pass", text)
 
 

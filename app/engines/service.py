@@ -23,7 +23,7 @@ from app.engines.values import EngineOffer, EngineStatus, Refused
 from inference.errors import InferenceError
 from inference.look.client import Looks
 from trt_engines.errors import EngineError
-from trt_engines.planning.probe import DetectedGpu, NoGpuError
+from trt_engines.planning.probe import NO_CARD, DetectedGpu, NoGpuError, check_driver, is_meant
 from trt_engines.tensorrt.flavour import Flavour
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class EngineService:
             cards = self._tools.detect()
         except NoGpuError:
             cards = ()
-        for card in cards:
-            if name.lower() == card.gpu.name.lower() or (known is not None and find_card(card.gpu.name) == known):
+        for number, card in enumerate(cards):
+            if is_meant(name, number, card):
                 return card, True
         if known is None:
             raise KnownAppError(*texts.unknown_card(name, [card.name for card in CARDS]))
@@ -95,6 +95,8 @@ class EngineService:
             if not flavour.supports(card.gpu.sm):
                 text = texts.cannot_build(status.flavour, card.gpu.name, card.gpu.sm)
                 raise KnownAppError(text, texts.CANNOT_BUILD_HINT)
+            if here:
+                check_driver(card, flavour.least_cuda, status.flavour)
             return self._with_choices(status, folder, card, flavour, context)
         except (EngineError, InferenceError, KnownAppError, OSError) as exc:
             return dataclasses.replace(status, problem=_known(exc))
@@ -145,8 +147,9 @@ class EngineService:
         Raises:
             EngineError: They cannot be tested.
         """
-        driver = status.card.driver if status.card is not None else ""
-        yield from self._tools.self_test(self.store, offer.request, driver)
+        if status.card is None:
+            raise NoGpuError(NO_CARD)
+        yield from self._tools.self_test(self.store, offer.request, status.card)
 
     def delete(self, folder: Path) -> int:
         """Remove an engine set; returns the bytes that came free.

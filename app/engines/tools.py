@@ -26,10 +26,10 @@ def _build(store: EngineStore, request: BuildRequest) -> Iterator[BuildProgress]
     return build_engines(store, request)
 
 
-def _self_test(store: EngineStore, request: BuildRequest, driver: str) -> Iterator[Check | None]:
+def _self_test(store: EngineStore, request: BuildRequest, card: DetectedGpu) -> Iterator[Check | None]:
     from trt_engines.selftest.run import self_test
 
-    return self_test(store, request, driver)
+    return self_test(store, request, card)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +48,4 @@ class EngineTools:
     flavour: Callable[[], Flavour] = installed_flavour
     choices: Choices | None = None
     build: Callable[[EngineStore, BuildRequest], Iterator[BuildProgress]] = _build
-    self_test: Callable[[EngineStore, BuildRequest, str], Iterator[Check | None]] = _self_test
+    self_test: Callable[[EngineStore, BuildRequest, DetectedGpu], Iterator[Check | None]] = _self_test

@@ -14,6 +14,8 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.base.errors import ErrorReport, KnownAppError
 from app.base.files import free_bytes, read_json, write_whole
@@ -34,10 +36,20 @@ from app.network.client import Network
 from app.transfers.disk import FULL
 from trt_engines.errors import EngineError
 from trt_engines.held import remove_below
-from trt_engines.planning.probe import DetectedGpu, detected_gpus
+from trt_engines.planning.probe import DetectedGpu, OldDriverError, check_driver, detected_gpus
 from trt_engines.tensorrt.addon import GOING, elsewhere
-from trt_engines.tensorrt.flavour import RTX_SM
+from trt_engines.tensorrt.flavour import NEEDED_CUDA, RTX_SM
 from trt_engines.tensorrt.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
+
+if TYPE_CHECKING:
+    from trt_engines.selftest.card_trial import TrialStep
+    from trt_engines.selftest.card_trial_run import CardReport
+
+
+def _card_trial(card: DetectedGpu, folder: Path) -> Iterator[TrialStep | CardReport | None]:
+    from trt_engines.selftest.card_trial_run import try_card  # ONNX: only when a card is tried
+
+    return try_card(card, folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,7 @@ class GpuTools:
         fetcher: How.
         elsewhere: Whether another TensorRT is there.
         trial: Tries the add-on.
+        card_trial: Tries the card, and keeps the report in a folder.
     """
 
     detect: Callable[[], tuple[DetectedGpu, ...]] = detected_gpus
@@ -57,13 +70,14 @@ class GpuTools:
     fetcher: Callable[[], Fetcher] = found_fetcher
     elsewhere: Callable[[], bool] = elsewhere
     trial: Callable[[TrialJob], Iterator[Trial | None]] = try_tensorrt
+    card_trial: Callable[[DetectedGpu, Path], Iterator[TrialStep | CardReport | None]] = _card_trial
 
 
 class GpuService:
     """The add-on of one data folder."""
 
     def __init__(self, paths: AppPaths, network: Network, tools: GpuTools | None = None) -> None:
-        self.folder = paths.gpu
+        self.folder, self.engines = paths.gpu, paths.engines
         self.network = network
         self._tools = tools or GpuTools()
 
@@ -124,9 +138,11 @@ class GpuService:
         try:
             needed = self._tools.fetcher().peak(recipe) + RESERVE
             self.network.check()
+            if card is not None:
+                check_driver(card, NEEDED_CUDA, texts.NAME)
             if free < needed:
                 raise KnownAppError(*texts.no_room(needed, free, self.folder.parent))
-        except KnownAppError as exc:
+        except (KnownAppError, OldDriverError) as exc:
             problem = ErrorReport("known", exc.user_text, exc.hint)
         name = card.gpu.name if card is not None else ""
         return GpuOffer(
@@ -176,6 +192,16 @@ class GpuService:
         facts = {"text": report.text, "hint": report.hint} if report is not None else {}
         with contextlib.suppress(OSError):
             write_whole(self.folder / VERDICT, json.dumps(facts))
+
+    def try_card(self) -> Generator[TrialStep | CardReport | None, None, None]:
+        """Run a small engine on the card in every way that models are run with; at last the report, which is kept.
+
+        Raises:
+            EngineError: There is no card, its driver is too old, or TensorRT does not load.
+        """
+        card = self._tools.detect()[0]
+        check_driver(card, NEEDED_CUDA, texts.NAME)
+        yield from self._tools.card_trial(card, self.engines)
 
     def verify(self) -> Generator[GpuStep, None, tuple[str, ...]]:
         """Hash every file; returns those that are wrong."""

@@ -99,6 +99,18 @@ def broken(reason: str) -> str:
     return f"{NAME} is installed, but does not work: {reason}"
 
 
+def step_line(worked: bool, name: str, text: str, seconds: float) -> str:
+    """One thing that was tried on the card."""
+    return f"{'works' if worked else 'fails'}  {name}: {text} ({seconds:.1f} s)"
+
+
+def tried_card(card: str, way: str, file: Path) -> str:
+    """At the end."""
+    ways = {"manager": "a weights manager", "deferred": "loading weights later", "budget": "TensorRT's own streaming"}
+    can = f"weights can be streamed ({ways[way]})" if way in ways else "weights cannot be streamed"
+    return f"{card} was tried; {can}. The report holds no personal data: {file}"
+
+
 def removed(freed: int, stays: tuple[str, ...] = (), folder: Path | None = None) -> str:
     """It is gone, but for what others put into its folder."""
     text = f"{NAME} was removed; {size(freed)} came free."

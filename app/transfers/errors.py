@@ -35,7 +35,7 @@ class TransferError(KnownAppError):
         super().__init__(user_text, hint)
         self.kind: TransferErrorKind = kind
 
-    def __reduce__(self) -> tuple[type[TransferError], tuple[str, str, str]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[TransferError], tuple[str, str, str]]:
         """Pickle with the kind."""
         return type(self), (self.kind, self.user_text, self.hint)
 

@@ -100,17 +100,19 @@ class OnnxBackend(CachedBackend):
             }
             for number in range(first, last):
                 feeds[f"past_k{number}"], feeds[f"past_v{number}"] = inputs.past[number]
-            hidden, kv = self._segment(session, feeds, len(hidden))
+            hidden, kv = self._segment(session, feeds, len(hidden), inputs.denoising)
             new += list(zip(kv[0::2], kv[1::2], strict=True))
         return hidden, new
 
-    def _segment(self, session: ort.InferenceSession, feeds: dict[str, Any], count: int) -> tuple[Floats, list[Floats]]:
+    def _segment(
+        self, session: ort.InferenceSession, feeds: dict[str, Any], count: int, denoising: bool
+    ) -> tuple[Floats, list[Floats]]:
         """One segment; it runs again with a larger capacity if an expert's load exceeded it."""
         while True:
-            capacity = self._capacity.for_tokens(count)
+            capacity = self._capacity.for_tokens(count, denoising)
             feeds["slots"] = np.arange(capacity, dtype=np.int64)
             hidden, load, *kv = _run(session, feeds)
-            if self._capacity.sufficed(int(load[0]), capacity):
+            if self._capacity.sufficed(int(load[0]), capacity, count, denoising):
                 return hidden, kv
 
     def _predict(self, hidden: Floats, temperature: float, uniforms: Floats) -> DenoiseStep:

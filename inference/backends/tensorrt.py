@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,14 +22,17 @@ from trt_engines.errors import EngineError
 from trt_engines.graphs.compose import EMBEDDING
 from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
 from trt_engines.graphs.templates import Templates
+from trt_engines.planning.margins import spare_bytes, spills
 from trt_engines.planning.planner import always_bytes, resident_segments
 from trt_engines.runtime.device import DeviceMemoryError
 from trt_engines.runtime.parts import ModelParts
 from trt_engines.runtime.runner import ModelRunner
-from trt_engines.runtime.streaming import SLOTS, streamed_segments
+from trt_engines.runtime.safe_mode import FREE_SHARE, Attempt
+from trt_engines.runtime.streaming import streamed_segments
+from trt_engines.tensorrt.runtime_cache import RuntimeCache
 from trt_engines.weights.source import WeightSource
 
-SPARE_BYTES = 300 << 20  # of the card's free memory, left to the desktop
+QUIET_SECONDS = 1.0  # without work, after which kernels that were compiled meanwhile are kept
 
 
 class TensorRtBackend:
@@ -41,20 +45,42 @@ class TensorRtBackend:
 
     name = "tensorrt"
 
-    def __init__(self, config: ModelConfig, runner: ModelRunner, device: str, chunk: int) -> None:
-        """`chunk`: longest piece of a prompt that the engines take."""
+    def __init__(
+        self,
+        config: ModelConfig,
+        runner: ModelRunner,
+        device: str,
+        chunk: int,
+        kernels: RuntimeCache | None = None,
+        attempt: Attempt | None = None,
+    ) -> None:
+        """Serve a model.
+
+        Args:
+            config: Its configuration.
+            runner: Its passes.
+            device: Where they run, in words.
+            chunk: Longest piece of a prompt that the engines take.
+            kernels: What they compile while they run.
+            attempt: Told when the first step is done.
+        """
         # No more can be asked of it than its cache has room for.
         self.config = dataclasses.replace(config, max_context=min(config.max_context, runner.context))
         self.prefilled = 0
         self._runner = runner
         self._device = device
         self._chunk = chunk
+        self._kernels = kernels or RuntimeCache(None)
+        self._attempt = attempt
+        self._last_use = time.monotonic()
 
     @property
     def device(self) -> str:
         """Where it runs, in words, and how many segments are streamed."""
-        streamed = self._runner.streamed
-        return f"{self._device}, {streamed} of {self._runner.segments} segments streamed" if streamed else self._device
+        streamed, text = self._runner.streamed, self._device
+        if streamed:
+            text += f", {streamed} of {self._runner.segments} segments streamed"
+        return text + (", since other programs use the card's memory" if self._runner.given_back else "")
 
     @property
     def length(self) -> int:
@@ -76,16 +102,23 @@ class TensorRtBackend:
 
     def encode(self, token_ids: Ids) -> None:
         """Append int64 [n] known tokens to the KV cache, chunk by chunk."""
+        if time.monotonic() - self._last_use > QUIET_SECONDS:
+            self._kernels.save()
         with _known_errors():
             for start in range(0, len(token_ids), self._chunk):
                 ids = np.ascontiguousarray(token_ids[start : start + self._chunk], dtype=np.int64)
                 self._runner.encode(ids)
                 self.prefilled += len(ids)
+        self._last_use = time.monotonic()
 
     def denoise(self, canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> DenoiseStep:
         """One denoising step over int64 [C]; see the contract."""
         with _known_errors():
             made = self._runner.denoise(canvas, state, temperature, uniforms)
+        if self._attempt is not None:
+            self._attempt.succeeded()
+            self._attempt = None
+        self._last_use = time.monotonic()
         return DenoiseStep(made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.state)
 
     def hidden_states(self, ids: Ids, state: Any, denoising: bool) -> NDArray[np.float32]:
@@ -93,8 +126,10 @@ class TensorRtBackend:
         return self._runner.hidden_states(ids, state, denoising)
 
     def close(self) -> None:
-        """Free engines and device."""
+        """Free engines and device; what they compiled is kept."""
+        self._kernels.save()
         self._runner.close()
+        self._kernels.close()
 
 
 @contextmanager
@@ -103,9 +138,9 @@ def _known_errors() -> Iterator[None]:
     try:
         yield
     except DeviceMemoryError as exc:
-        raise OutOfMemoryError(exc.user_text, exc.hint) from exc
+        raise OutOfMemoryError(exc.user_text, exc.hint, exc.detail) from exc
     except EngineError as exc:
-        raise KnownError(exc.user_text, exc.hint) from exc
+        raise KnownError(exc.user_text, exc.hint, exc.detail) from exc
 
 
 def open_tensorrt(folder: Path, progress: Progress, found: UsableEngines) -> TensorRtBackend:
@@ -118,70 +153,67 @@ def open_tensorrt(folder: Path, progress: Progress, found: UsableEngines) -> Ten
     manifest = found.store.find(found.choice.identity).manifest
     if manifest is None:
         raise KnownError("The engines are gone.", "Build them in Model > Engines.")
+    machine = f"{found.card.driver} {found.flavour.name} {found.flavour.version}"
+    attempt = Attempt(found.store.folder(found.choice.identity), machine)
     try:
-        resident = _resident_now(found, manifest)
-        while True:
-            try:
-                return _opened(folder, found, manifest, resident, progress)
-            except DeviceMemoryError:
-                if resident == 0 or not found.flavour.streams_weights:
-                    raise
-                resident = _fewer(len(found.choice.identity.cuts), resident)
+        return _opened(folder, found, manifest, attempt, progress)
     except DeviceMemoryError as exc:
-        raise OutOfMemoryError(exc.user_text, exc.hint) from exc
+        raise OutOfMemoryError(exc.user_text, exc.hint, exc.detail) from exc
     except EngineError as exc:
-        raise KnownError(exc.user_text, exc.hint) from exc
+        raise KnownError(exc.user_text, exc.hint, exc.detail) from exc
 
 
-def _fewer(count: int, resident: int) -> int:
-    """The next smaller number of resident segments that makes a difference: two streamed ones never leave."""
-    return max(0, min(resident - 1, count - SLOTS - 1))
+def _spare(found: UsableEngines, safe: bool) -> int:
+    """Bytes of the card's free memory that are left alone."""
+    total = found.card.gpu.memory
+    return int(FREE_SHARE * total) if safe else spare_bytes(total)
 
 
-def _resident_now(found: UsableEngines, manifest: EngineManifest) -> int:
+def _resident_now(found: UsableEngines, manifest: EngineManifest, spare: int) -> int:
     """How many segments fit on the card as it is now."""
     plan = found.choice.plan
     stacks = tuple(part.weight_bytes for name, part in manifest.parts.items() if name.startswith("stack"))
     always = always_bytes(found.choice.request.shape, plan.context, plan.head_rows)
-    return resident_segments(stacks, found.card.free - always - SPARE_BYTES)
+    return resident_segments(stacks, found.card.free - always - spare)
 
 
 def _opened(
-    folder: Path, found: UsableEngines, manifest: EngineManifest, resident: int, progress: Progress
+    folder: Path, found: UsableEngines, manifest: EngineManifest, attempt: Attempt, progress: Progress
 ) -> TensorRtBackend:
-    """1. Open the ends. 2. Open the segments; those that will be streamed leave the card again. 3. Buffers, weights."""
+    """1. Open the segments, their weights in memory of the machine. 2. The ends. 3. Buffers, and last the weights.
+
+    Nothing is read twice for want of memory: fewer segments then stay on the card.
+    """
     from trt_engines.runtime.cuda_device import CudaDevice
     from trt_engines.runtime.load import EngineLoader
 
-    request, identity = found.choice.request, found.choice.identity
+    request, identity, stage = found.choice.request, found.choice.identity, "Loading engines"
     config, source = model_config_from_folder(folder), WeightSource.open(folder)
     templates = Templates.load(request.templates, request.configuration)
-    device = CudaDevice()
+    spare = _spare(found, attempt.safe)
+    resident, device = _resident_now(found, manifest, spare), CudaDevice(found.card.uuid)
     try:
-        loader = EngineLoader(found.flavour, device, found.store.folder(identity), manifest)
+        loader = EngineLoader(found.flavour, device, found.store.folder(identity), manifest, attempt.safe)
         # 1.
-        progress("Loading engines", 0.0)
-        embed, head = loader.open("embed"), loader.open("head")
+        progress(stage, 0.0)
+        names = [f"stack{first:02}" for first, _ in identity.cuts]
+        stacks = loader.open_segments(
+            names, streamed_segments(len(names), resident), lambda count: progress(stage, count / len(names) / 2)
+        )
         # 2.
-        stacks = []
-        streamed = streamed_segments(len(identity.cuts), resident)
-        copies = device.new_stream()
-        for number, (first, _) in enumerate(identity.cuts):
-            progress("Loading engines", number / len(identity.cuts))
-            engine = loader.open(f"stack{first:02}")
-            stacks.append(engine)
-            if number in streamed:
-                engine.unload_weights(copies)
+        embed, head = loader.open("embed"), loader.open("head")
         # 3.
         dtype = NUMPY_TYPES[COMPUTE_TYPES[request.compute]]
         parts = ModelParts(
             request.shape, identity.limits, templates.set.kept, dtype, identity.cuts, embed, head, stacks
         )
-        runner = ModelRunner(device, parts, source.array(EMBEDDING), resident, found.choice.plan.head_rows)
-        for engine in (embed, head, *stacks):
-            loader.keep_kernels(engine)
+        runner = ModelRunner(
+            device, parts, source.array(EMBEDDING), resident, found.choice.plan.head_rows,
+            spare, time.perf_counter if spills() else None,
+        )  # fmt: skip
+        loader.cache.save()
     except EngineError:
         device.close()
         raise
-    precision = f"{found.card.gpu.name}, TensorRT {identity.precision}"
-    return TensorRtBackend(config, runner, precision, identity.limits.chunk)
+    precision = f"{found.card.gpu.name}, TensorRT {identity.precision}{', safe mode' if attempt.safe else ''}"
+    return TensorRtBackend(config, runner, precision, identity.limits.chunk, loader.cache, attempt)

@@ -21,7 +21,7 @@ from inference.backends.cached import PREFILL_CHUNK
 from inference.backends.memory import check_card_memory
 from inference.config import model_config_from_folder
 from inference.errors import OutOfMemoryError
-from inference.graphs.manifest import EXACT_VOCABULARY, KEPT_CANDIDATES
+from inference.graphs.manifest import KEPT_CANDIDATES, exact_self_conditioning
 from inference.model.captured import captured
 from inference.model.device_kv import DeviceKv, Pairs
 from inference.model.device_pass import DevicePasses, Ways, usual_ways
@@ -65,7 +65,7 @@ class TorchCudaBackend:
         weight = model.embed_tokens.weight
         self._device, self._wrap = weight.device, wrap
         self._ways = usual_ways(config, weight.device) if ways is None else ways
-        self._head = (min(KEPT_CANDIDATES, config.vocab_size), config.vocab_size <= EXACT_VOCABULARY)
+        self._head = (min(KEPT_CANDIDATES, config.vocab_size), exact_self_conditioning(config))
         self._capacity = Capacity(config.experts, config.top_k) if self._ways.experts == "capacity" else None
         self._steps: dict[_Key, Callable[[], _Outputs]] = {}
         self._pool = torch.cuda.graph_pool_handle() if self._ways.capture else None
@@ -142,7 +142,7 @@ class TorchCudaBackend:
         with _known_errors(self.length):
             rows = self._padded_past()
             self._passes.inputs.fill(canvas, state, temperature, uniforms, self.length)
-            made = self._until_it_fits(len(canvas), lambda slots: self._step((slots, rows))())
+            made = self._until_it_fits(len(canvas), True, lambda slots: self._step((slots, rows))())
             fields = (made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs)
             argmax, sampled, entropy, top_ids, top_probs = (field.cpu().numpy() for field in fields)
             # A replay writes into the same memory again.
@@ -156,7 +156,7 @@ class TorchCudaBackend:
             return _array(self._encoded(tokens)[0])
         self._passes.inputs.fill(ids, state, 1.0, np.zeros(len(ids), np.float32), self.length)
         rows = self._padded_past()
-        return _array(self._until_it_fits(len(ids), lambda slots: self._passes.canvas(slots, rows)))
+        return _array(self._until_it_fits(len(ids), True, lambda slots: self._passes.canvas(slots, rows)))
 
     def close(self) -> None:
         """Free everything on the device."""
@@ -177,14 +177,16 @@ class TorchCudaBackend:
         if self._kv.reserve(rows):
             self._steps.clear()
 
-    def _until_it_fits(self, count: int, run: Callable[[int | None], tuple[Any, Tensor | None]]) -> Any:
+    def _until_it_fits(
+        self, count: int, denoising: bool, run: Callable[[int | None], tuple[Any, Tensor | None]]
+    ) -> Any:
         """Run with a capacity; again with a larger one if an expert got more tokens than that."""
         while True:
-            slots = None if self._capacity is None else self._capacity.for_tokens(count)
+            slots = None if self._capacity is None else self._capacity.for_tokens(count, denoising)
             made, load = run(slots)
             if self._capacity is None or slots is None or load is None:
                 return made
-            if self._capacity.sufficed(int(load), slots):
+            if self._capacity.sufficed(int(load), slots, count, denoising):
                 return made
 
     def _step(self, key: _Key) -> Callable[[], _Outputs]:
@@ -217,7 +219,7 @@ class TorchCudaBackend:
             hidden, new, load = self._passes.known(ids, slots, rows)
             return (hidden, new), load
 
-        made: tuple[Tensor, Pairs] = self._until_it_fits(len(ids), run)
+        made: tuple[Tensor, Pairs] = self._until_it_fits(len(ids), False, run)
         return made
 
 

@@ -11,7 +11,7 @@ from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import CachedBackend, StackInput
 from inference.backends.kv_cache import KvPairs
 from inference.config import model_config_from_folder
-from inference.graphs.manifest import EXACT_VOCABULARY, KEPT_CANDIDATES
+from inference.graphs.manifest import KEPT_CANDIDATES, exact_self_conditioning
 from inference.model.experts import mix_exact
 from inference.model.stack import CachedAttend, DiffusionGemma
 from inference.model.weights import model_from_folder
@@ -26,7 +26,7 @@ class TorchBackend(CachedBackend):
         super().__init__(model.config)
         self._model = model
         self._kept = min(KEPT_CANDIDATES, model.config.vocab_size)
-        self._exact = model.config.vocab_size <= EXACT_VOCABULARY
+        self._exact = exact_self_conditioning(model.config)
 
     @classmethod
     def open(cls, folder: Path, progress: Progress) -> TorchBackend:

@@ -22,11 +22,10 @@ from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system,
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import GPU_EXTRA
 from trt_engines.planning.hardware import GIB
-from trt_engines.planning.planner import Plan, Refusal, best_of, plans
+from trt_engines.planning.planner import Plan, Refusal, best_of, plans, prompt_chunk
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.weights.index import index_checkpoint
 
-PREFILL_CHUNK = 512
 ROW_SLACK = 64  # rows: where a sliding layer's past starts is rounded down to an address that TensorRT takes
 
 
@@ -103,7 +102,7 @@ def engine_choices(
             cuts(len(config.layers), plan.segment_length),
             engine_limits(config, plan.context), flavour.name, flavour.version, gpu.name, gpu.sm,
             round(card.gpu.memory / GIB),
-            this_system(),
+            this_system(), plan.streamed,
         )  # fmt: skip
         request = BuildRequest(
             identity, model_name(folder), folder.resolve(), templates.folder, configuration_fingerprint(config),
@@ -116,7 +115,7 @@ def engine_choices(
 def engine_limits(config: ModelConfig, context: int) -> Limits:
     """The shapes that engines for `context` known tokens must take."""
     fair = int(1.25 * config.canvas_length * config.top_k / config.experts) + 1
-    chunk = max(1, min(PREFILL_CHUNK, config.sliding_window))
+    chunk = prompt_chunk(config.canvas_length, config.sliding_window, context)
     window = config.sliding_window - 1 + ROW_SLACK
     return Limits(config.canvas_length, chunk, context, min(window, context), -(-fair // 8) * 8)
 

@@ -6,11 +6,11 @@ import dataclasses
 
 from inference.model_config import ModelConfig
 from trt_engines.planning.hardware import Gpu, Machine
+from trt_engines.planning.margins import planned_share, spills
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.planning.shape import LayerShape, ModelShape
 
 DEFAULT_CONTEXT = 8192  # known tokens that engines have room for
-CARD_SHARE = 0.92  # of the card's memory; the rest is the desktop's
 RAM_SHARE = 0.75  # of the machine's memory
 
 
@@ -39,5 +39,8 @@ def for_engines(card: DetectedGpu, ram: int, disk: int) -> tuple[Gpu, Machine]:
         ram: Bytes of the machine's memory, all of it.
         disk: Free bytes where engines are kept.
     """
-    gpu = dataclasses.replace(card.gpu, memory=int(card.gpu.memory * CARD_SHARE))
-    return gpu, Machine(int(ram * RAM_SHARE), disk)
+    share = (
+        RAM_SHARE if card.gpu.unified else planned_share()
+    )  # one memory: what the system and other programs take counts
+    gpu = dataclasses.replace(card.gpu, memory=int(card.gpu.memory * share))
+    return gpu, Machine(int(ram * RAM_SHARE), disk, spills())

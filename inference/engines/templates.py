@@ -10,7 +10,7 @@ from inference.graphs.exporting import HINT, can_export
 from inference.graphs.manifest import known_errors
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from inference.model_config import ModelConfig
-from trt_engines.graphs.templates import MANIFEST, Templates
+from trt_engines.graphs.templates import MANIFEST, TemplateError, Templates
 from trt_engines.held import remove_below
 
 
@@ -25,7 +25,9 @@ def templates_for(config: ModelConfig, cache: Path) -> Templates:
         if (shipped_folder(config) / MANIFEST).exists():
             return Templates.load(shipped_folder(config), fingerprint)
         own = cache / fingerprint
-        if not (own / MANIFEST).exists():
+        try:
+            return Templates.load(own, fingerprint)
+        except TemplateError:  # none yet, or of another version
             _make(config, own)
         return Templates.load(own, fingerprint)
 

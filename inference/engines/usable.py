@@ -15,7 +15,7 @@ from trt_engines.building.store import EngineStore
 from trt_engines.errors import EngineError
 from trt_engines.files import free_bytes
 from trt_engines.planning.planner import Refusal
-from trt_engines.planning.probe import DetectedGpu, detected_gpus
+from trt_engines.planning.probe import DetectedGpu, check_driver, detected_gpus
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 Detect = Callable[[], tuple[DetectedGpu, ...]]
@@ -53,6 +53,7 @@ def usable_engines(
         if engines is None:
             raise EngineError("No folder of engines is named.", f"Set {ENGINES_VARIABLE} to it.")
         store, installed = EngineStore(engines), flavour()
+        check_driver(card, installed.least_cuda, installed.name)
         disk = free_bytes(store.root)
         # Engines that are built need no room any more.
         built = sum(each.manifest.size for each in store.sets() if each.manifest is not None)

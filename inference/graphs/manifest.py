@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,7 +25,9 @@ from trt_engines.files import open_regular, read_json, write_whole
 from trt_engines.weights.index import TensorRecord
 
 GRAPH_VERSION = 3
-# Up to this size the soft embedding is taken over the whole vocabulary (exact); above it, over the kept candidates.
+# The soft embedding is taken over the whole vocabulary, as transformers does. With this variable set to "kept" and a
+# vocabulary above that size it is taken over the kept candidates: faster, and other tokens (benchmarks/agreement.py).
+SELF_CONDITIONING_VARIABLE, KEPT_ONLY = "DEWPOINT_SELF_CONDITIONING", "kept"
 EXACT_VOCABULARY = 16_384
 KEPT_CANDIDATES = 8
 # Up to so many experts, each runs over just its own tokens; above, all run at once with checked capacity.
@@ -65,6 +68,11 @@ class GraphManifest:
     files: dict[str, str]
 
 
+def exact_self_conditioning(config: ModelConfig) -> bool:
+    """Whether the soft embedding is taken over the whole vocabulary, else over the kept candidates."""
+    return config.vocab_size <= EXACT_VOCABULARY or os.environ.get(SELF_CONDITIONING_VARIABLE) != KEPT_ONLY
+
+
 def weights_fingerprint(records: dict[str, TensorRecord]) -> str:
     """Hash of every tensor's name, type, shape and place; cheap, and enough to tell layouts apart."""
     lines = (f"{r.name} {r.file.name} {r.dtype} {r.shape} {r.offset} {r.length}" for r in records.values())
@@ -92,8 +100,9 @@ def read_manifest(folder: Path) -> GraphManifest | None:
 
 def fits(manifest: GraphManifest, folder: Path, config: ModelConfig, records: dict[str, TensorRecord]) -> bool:
     """Whether the graphs of a manifest that is ours are whole and belong to these weights."""
-    wanted = (GRAPH_VERSION, weights_fingerprint(records), shape_fingerprint(config))
-    if (manifest.version, manifest.weights, manifest.shape) != wanted:
+    exact = exact_self_conditioning(config)
+    wanted = (GRAPH_VERSION, weights_fingerprint(records), shape_fingerprint(config), exact)
+    if (manifest.version, manifest.weights, manifest.shape, manifest.exact) != wanted:
         return False
     if manifest.content and manifest.content != content_digest(records):
         return False

@@ -8,7 +8,6 @@ from pathlib import Path
 from torch import nn
 
 from inference.graphs.manifest import (
-    EXACT_VOCABULARY,
     FEW_EXPERTS,
     GRAPH_VERSION,
     KEPT_CANDIDATES,
@@ -16,6 +15,7 @@ from inference.graphs.manifest import (
     Precision,
     Progress,
     content_digest,
+    exact_self_conditioning,
     file_digests,
     shape_fingerprint,
     weights_fingerprint,
@@ -63,7 +63,7 @@ def write_graphs(
     count = len(config.layers)
     segments = tuple((i, min(i + LAYERS_A_SEGMENT, count)) for i in range(0, count, LAYERS_A_SEGMENT))
     kept = min(KEPT_CANDIDATES, config.vocab_size)
-    exact = config.vocab_size <= EXACT_VOCABULARY
+    exact = exact_self_conditioning(config)
     with_capacity = config.experts > few_experts
 
     def segment(first: int, last: int) -> Callable[[], nn.Module]:

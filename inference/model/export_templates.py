@@ -16,7 +16,7 @@ import onnx
 import torch
 
 from inference.config import model_config_from_folder
-from inference.graphs.manifest import EXACT_VOCABULARY, KEPT_CANDIDATES
+from inference.graphs.manifest import KEPT_CANDIDATES, exact_self_conditioning
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from inference.model.graphs import (
     EmbedGraph,
@@ -40,7 +40,7 @@ def export_templates(config: ModelConfig, folder: Path) -> None:
     Raises:
         EngineError: Export or writing failed.
     """
-    kept, exact = min(KEPT_CANDIDATES, config.vocab_size), config.vocab_size <= EXACT_VOCABULARY
+    kept, exact = min(KEPT_CANDIDATES, config.vocab_size), exact_self_conditioning(config)
 
     def model() -> DiffusionGemma:
         return DiffusionGemma(config).lower(torch.bfloat16)
@@ -57,7 +57,7 @@ def export_templates(config: ModelConfig, folder: Path) -> None:
         layers.append(LayerTemplate(name, number))
         if name not in graphs:
             graphs[name] = _layer(config, number)
-    write_templates(folder, configuration_fingerprint(config), kept, layers, graphs)
+    write_templates(folder, configuration_fingerprint(config), kept, exact, layers, graphs)
 
 
 def _layer(config: ModelConfig, number: int) -> onnx.ModelProto:

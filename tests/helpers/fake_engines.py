@@ -125,7 +125,7 @@ class FakeEngines:
             write_json(folder / MANIFEST, manifest)
         yield BuildProgress(names[-1], len(names), len(names), "done", 1.0, 0.0)
 
-    def self_test(self, store: EngineStore, request: BuildRequest, driver: str) -> Iterator[Check | None]:
+    def self_test(self, store: EngineStore, request: BuildRequest, card: DetectedGpu) -> Iterator[Check | None]:
         """Checks with the errors that the test wants, and the certificate."""
         self.tested += 1
         if self.card is None:
@@ -139,7 +139,7 @@ class FakeEngines:
             if not checks[-1].passed:
                 break
         key, built = request.identity.key, found.manifest.built
-        write_certificate(found, Certificate(key, built, driver, "2026-11-24T12:30:00+00:00", tuple(checks)))
+        write_certificate(found, Certificate(key, built, card.driver, "2026-11-24T12:30:00+00:00", tuple(checks)))
 
 
 def fake_part(folder: Path, name: str, size: int) -> Part:

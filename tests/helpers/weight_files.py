@@ -11,6 +11,7 @@ import numpy as np
 
 NAMES = {
     "float32": "F32", "float16": "F16", "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3", "uint8": "U8", "int64": "I64",
+    "float8_e8m0fnu": "F8_E8M0", "uint32": "U32",
 }  # fmt: skip
 
 

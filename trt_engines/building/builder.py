@@ -65,7 +65,7 @@ class BuildRequest:
         return tuple(
             PartJob(
                 name, cut, self.model_folder, self.templates, self.configuration, self.compute, self.form,
-                self.identity.limits, self.identity.sm, folder,
+                self.identity.limits, self.identity.sm, folder, self.identity.streaming,
             )
             for name, cut in (("embed", None), ("head", None), *stacks)
         )  # fmt: skip

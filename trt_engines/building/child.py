@@ -16,7 +16,7 @@ from typing import Any
 from onnx import ModelProto
 
 from trt_engines.building.compile import compile_plan
-from trt_engines.building.profiles import Limits, profiles
+from trt_engines.building.profiles import Limits, Profile, profiles
 from trt_engines.building.store import Part
 from trt_engines.errors import EngineError
 from trt_engines.files import sync_file, sync_folder
@@ -47,6 +47,7 @@ class PartJob:
         limits: Shapes that it must take.
         sm: Compute capability times ten.
         folder: Where the plan goes.
+        streaming: Whether segments may be asked to stream their weights themselves.
     """
 
     name: str
@@ -59,6 +60,7 @@ class PartJob:
     limits: Limits
     sm: int
     folder: Path
+    streaming: bool = False
 
     @property
     def file(self) -> Path:
@@ -77,6 +79,11 @@ def part_graph(job: PartJob) -> ModelProto:
     if job.cut is None:
         return lowered(end_graph(templates, EMBED if job.name == "embed" else HEAD), job.compute)
     return quantised(lowered(segment_graph(templates, *job.cut), job.compute), job.form)
+
+
+def part_profiles(job: PartJob) -> tuple[Profile, ...]:
+    """The shapes that a part takes; the head sees a canvas alone, and a profile for prompts would double its memory."""
+    return profiles(job.limits)[:1] if job.name == "head" else profiles(job.limits)
 
 
 def build_part(job: PartJob, connection: Connection) -> None:
@@ -132,9 +139,9 @@ def _built(job: PartJob, connection: Connection, log: Any) -> Part:
                 stream.write(data)
 
             made = compile_plan(
-                installed_flavour(), graph, weights, profiles(job.limits), job.sm,
+                installed_flavour(), graph, weights, part_profiles(job), job.sm,
                 lambda phase, done: report(phase, WEIGHTS_SHARE + (1 - WEIGHTS_SHARE) * done), log, write,
-                job.folder.parent / TIMINGS,
+                job.folder.parent / TIMINGS, job.streaming and job.cut is not None,
             )  # fmt: skip
             size = stream.tell()
         sync_file(part)

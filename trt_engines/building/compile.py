@@ -55,6 +55,7 @@ def compile_plan(
     log: Callable[[str], None],
     write: Callable[[bytes], object],
     timings: Path | None = None,
+    streaming: bool = False,
 ) -> Compiled:
     """Build the engine of a graph.
 
@@ -68,6 +69,7 @@ def compile_plan(
         log: Takes each line of TensorRT's log.
         write: Takes the plan piece by piece; what it raises ends the build and is raised again.
         timings: File in which TensorRT's measurements are kept from one build to the next.
+        streaming: Whether the engine may be asked to stream its weights itself.
 
     Raises:
         CompileError: TensorRT cannot parse or build the graph, or was told to stop.
@@ -81,6 +83,7 @@ def compile_plan(
     _check_ends(trt, network, graph)
     config = builder.create_builder_config()
     flavour.set_target(config, sm)
+    flavour.set_flags(config, streaming)
     for profile in profiles:
         made = builder.create_optimization_profile()
         for number in range(network.num_inputs):

@@ -13,7 +13,7 @@ from trt_engines.building.profiles import Limits
 from trt_engines.errors import WeightsError
 from trt_engines.weights.index import TensorRecord
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
 
 
@@ -37,6 +37,7 @@ class Identity:
         sm: Its compute capability times ten.
         vram: Its memory in GiB, rounded: drivers differ by some MB.
         system: Operating system and machine.
+        streaming: Whether it was planned with segments that are streamed, and built so that they can stream themselves.
     """
 
     version: int
@@ -51,6 +52,7 @@ class Identity:
     sm: int
     vram: int
     system: str
+    streaming: bool = False
 
     @property
     def key(self) -> str:
@@ -63,12 +65,12 @@ class Identity:
             "version": "Dewpoint's engine version", "weights": "model files", "templates": "graphs",
             "precision": "precision", "cuts": "segments", "limits": "context", "flavour": "TensorRT",
             "flavour_version": "TensorRT version", "gpu": "GPU", "sm": "compute capability", "vram": "GPU memory",
-            "system": "operating system",
+            "system": "operating system", "streaming": "way of streaming",
         }  # fmt: skip
         found = []
         for name, word in words.items():
             mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs and name in ("weights", "templates", "cuts", "limits"):
+            if mine != theirs and name in ("weights", "templates", "cuts", "limits", "streaming"):
                 found.append(f"other {word}")
             elif mine != theirs:
                 unit = " GiB" if name == "vram" else ""

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from dataclasses import asdict, dataclass, field
+from mmap import mmap
 from pathlib import Path
 from typing import Any
 
@@ -193,8 +194,11 @@ def write_json(file: Path, value: Any) -> None:
         ) from exc
 
 
-def checked_plan(folder: Path, part: Part) -> bytearray:
+def checked_plan(folder: Path, part: Part) -> mmap:
     """The bytes of a plan, after their size and sha256 were compared with the manifest.
+
+    Returns:
+        Memory of its own, which begins at a page, so that it can be page-locked; it goes back to the system with it.
 
     Raises:
         DamagedEngineError: The file is missing, cut short or changed.
@@ -202,11 +206,12 @@ def checked_plan(folder: Path, part: Part) -> bytearray:
     file, digest = folder / part.file, hashlib.sha256()
     try:
         with file.open("rb") as stream:
-            plan = bytearray(os.fstat(stream.fileno()).st_size)
-            view, done = memoryview(plan), 0
-            while count := stream.readinto(view[done : done + _BLOCK]):
-                digest.update(view[done : done + count])
-                done += count
+            plan = mmap(-1, max(1, os.fstat(stream.fileno()).st_size))
+            done = 0
+            with memoryview(plan) as view:
+                while count := stream.readinto(view[done : done + _BLOCK]):
+                    digest.update(view[done : done + count])
+                    done += count
     except OSError as exc:
         raise DamagedEngineError(f"{file} cannot be read: {exc.strerror}.", "Build the engines again.") from exc
     if (done, digest.hexdigest()) != (part.size, part.sha256):

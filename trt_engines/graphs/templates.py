@@ -18,7 +18,7 @@ import onnx
 from trt_engines.errors import EngineError
 from trt_engines.files import read_json, write_whole
 
-TEMPLATE_VERSION = 1
+TEMPLATE_VERSION = 2
 MANIFEST = "templates.json"
 
 
@@ -42,6 +42,7 @@ class TemplateSet:
         version: Version of the graphs' inputs and outputs.
         configuration: Fingerprint of the configuration that they were exported for.
         kept: Candidates that the head keeps a position.
+        exact: Whether its soft embedding is taken over the whole vocabulary, else over those candidates.
         layers: The template of each layer.
         digests: sha256 of each file.
     """
@@ -49,12 +50,18 @@ class TemplateSet:
     version: int
     configuration: str
     kept: int
+    exact: bool
     layers: tuple[LayerTemplate, ...]
     digests: dict[str, str]
 
 
 def write_templates(
-    folder: Path, configuration: str, kept: int, layers: Sequence[LayerTemplate], graphs: dict[str, onnx.ModelProto]
+    folder: Path,
+    configuration: str,
+    kept: int,
+    exact: bool,
+    layers: Sequence[LayerTemplate],
+    graphs: dict[str, onnx.ModelProto],
 ) -> None:
     """Write all templates and, last, their manifest."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +70,7 @@ def write_templates(
         data = graph.SerializeToString(deterministic=True)
         digests[name] = hashlib.sha256(data).hexdigest()
         _write(folder / name, data)
-    made = TemplateSet(TEMPLATE_VERSION, configuration, kept, tuple(layers), digests)
+    made = TemplateSet(TEMPLATE_VERSION, configuration, kept, exact, tuple(layers), digests)
     _write(folder / MANIFEST, (json.dumps(asdict(made), indent=1) + "\n").encode())
 
 

@@ -45,10 +45,12 @@ class Machine:
     Attributes:
         ram: Bytes of memory that programs may still take.
         disk: Free bytes where engines are kept.
+        windows: Whether it runs Windows, which lets less of its memory be page-locked.
     """
 
     ram: int
     disk: int
+    windows: bool = False
 
 
 _GEN3, _GEN4_X8, _GEN4, _GEN5_X8, _GEN5 = 12.5 * GB, 12.5 * GB, 25.0 * GB, 25.0 * GB, 50.0 * GB

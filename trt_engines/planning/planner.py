@@ -21,15 +21,20 @@ SEGMENT_OVERHEAD = 0.0001  # seconds more for each segment
 ASSUMED_STEPS = 16  # of a block; one more pass commits it
 
 DRIVER_BYTES = int(0.6 * GB)  # CUDA context and TensorRT's own
-PINNED_SHARE = 0.7  # of the free RAM that may be pinned
+STREAM_SHARE = 0.7  # of the free RAM that streamed weights may take
+WINDOWS_PINNED_SHARE = 0.45  # of the free RAM that Windows lets be page-locked; reports differ, and none is needed
+PAGEABLE_SPEED = 0.4  # of the speed of copies from page-locked memory
 FASTEST_SHARE = 0.6  # a more exact precision is taken if it has this share of the fastest one's speed
 BUILD_SECONDS_PER_GB = 58.0  # measured: 1.10 GB of INT4 in 64 s on two busy cores (benchmarks/engine_build.py)
 BUILD_RAM_FACTOR = 5.0  # of a segment's weights; measured: 4.9 GB for one of 1.10 GB (benchmarks/engine_build.py)
 BUILD_RAM_LIMIT = 12 * GB  # longer segments are not built, whatever the machine has
-HEAD_BYTES_PER_LOGIT = 12.2  # measured: 817 MB of scratch memory for 256 rows of 262,144 logits
+# Measured, of the head with exact self-conditioning: 312 MB of scratch memory for 64 rows of 262,144 logits, 956 for
+# 256.
+HEAD_BYTES_PER_LOGIT, HEAD_BYTES = 12.8, 98_000_000
 HEAD_AT_ONCE = 14 * GIB  # of the card's memory: from there on the head takes the whole canvas at once
 SCORE_BYTES = 4.8  # of a score in full attention; measured: 2.4 GB of scratch memory more for 122,880 positions more
-KV_SPARE = 512  # rows that a sliding layer has beside its window: a chunk of a prompt
+KV_SPARE = 512 + 64  # rows that a sliding layer has beside its window: a chunk of a prompt, and some only to be shown
+PROMPT_CHUNK, SHORT_CONTEXT = 512, 32_768  # tokens; with longer contexts prompts are read in pieces of a canvas
 STREAM_SLOTS = 2  # one segment is computed while the next one is copied in
 SEGMENT_LENGTHS = (5, 3, 2, 1)  # layers; the shorter, the less room the slots take
 
@@ -182,7 +187,8 @@ def _plan_cut(
     if refusal is not None:
         return refusal
     # 4.
-    seconds, limit = _step_seconds(shape, gpu, context, precision, sizes, resident)
+    copies = _copy_seconds(pinned, gpu, machine)
+    seconds, limit = _step_seconds(shape, gpu, context, precision, sizes, copies, rows)
     return Plan(
         precision=precision,
         kv_type=precision.compute,
@@ -224,16 +230,22 @@ def always_bytes(shape: ModelShape, context: int, head_rows: int) -> int:
     return DRIVER_BYTES + fixed + kv + _workspace(shape, context, head_rows)
 
 
+def prompt_chunk(canvas: int, window: int, context: int) -> int:
+    """Tokens of a prompt that are read at a time: fewer with long contexts, whose scores need room for each of them."""
+    return max(1, min(PROMPT_CHUNK if context <= SHORT_CONTEXT else canvas, window))
+
+
 def _workspace(shape: ModelShape, context: int, head_rows: int) -> int:
-    """The larger of what the head needs for its rows, and a layer for its tokens.
+    """The larger of what the head needs for its rows, and a layer for its tokens: those of a canvas or of a chunk.
 
     A layer: the experts' gathered rows (capacity: up to twice the even spread), and full attention's scores.
     """
-    head = HEAD_BYTES_PER_LOGIT * head_rows * shape.vocab_size
-    rows = 2 * shape.canvas_length * shape.top_k
+    head = HEAD_BYTES + HEAD_BYTES_PER_LOGIT * head_rows * shape.vocab_size
+    count = max(shape.canvas_length, prompt_chunk(shape.canvas_length, shape.sliding_window, context))
+    rows = 2 * count * shape.top_k
     experts = 2 * rows * (2 * shape.hidden_size + 3 * shape.moe_intermediate_size)
-    scores = SCORE_BYTES * shape.heads * shape.canvas_length * (context + shape.canvas_length)
-    return int(max(head, experts + scores) + 64 * shape.canvas_length * shape.hidden_size)
+    scores = SCORE_BYTES * shape.heads * count * (context + count)
+    return int(max(head, experts + scores) + 64 * count * shape.hidden_size)
 
 
 def resident_segments(segments: tuple[int, ...], room: int) -> int:
@@ -256,10 +268,10 @@ def _build_ram(sizes: _Sizes) -> int:
 
 def _machine_refusal(machine: Machine, precision: Precision, sizes: _Sizes, pinned: int) -> Refusal | None:
     """What the machine lacks, if it lacks something."""
-    if pinned > PINNED_SHARE * machine.ram:
+    if pinned > STREAM_SHARE * machine.ram:
         return Refusal(
             f"In {precision.name}, {_gb(pinned)} of weights do not fit on the card and would have to lie in the "
-            f"machine's memory, of which only {_gb(PINNED_SHARE * machine.ram)} can be used for that.",
+            f"machine's memory, of which only {_gb(STREAM_SHARE * machine.ram)} can be used for that.",
             "Close other programs, or add memory to the machine.",
         )
     if _build_ram(sizes) > min(machine.ram, BUILD_RAM_LIMIT):
@@ -277,18 +289,29 @@ def _machine_refusal(machine: Machine, precision: Precision, sizes: _Sizes, pinn
 
 
 def _step_seconds(
-    shape: ModelShape, gpu: Gpu, context: int, precision: Precision, sizes: _Sizes, resident: int
+    shape: ModelShape, gpu: Gpu, context: int, precision: Precision, sizes: _Sizes, copies: float, rows: int
 ) -> tuple[float, str]:
-    """Seconds of one denoising step, and what it waits for. Streamed weights are read from the card's memory, too."""
+    """Seconds of one denoising step, and what it waits for. Streamed weights are read from the card's memory, too.
+
+    The table is read twice for each piece of the head: for the logits, and for the soft embedding of all of them.
+    """
+    table = 2 * shape.vocab_size * shape.hidden_size
+    again = 2 * -(-shape.canvas_length // rows) - 1
     experts, rest = shape.step_flops(context)
     rate = gpu.tflops * 1e12 * COMPUTE_EFFICIENCY
     times = {
-        "memory": sizes.all / (gpu.bandwidth * MEMORY_EFFICIENCY),
-        "pcie": sum(sizes.segments[resident:]) / gpu.pcie,
+        "memory": (sizes.all + again * table) / (gpu.bandwidth * MEMORY_EFFICIENCY),
+        "pcie": copies,
         "compute": experts / (rate * precision.expert_speed) + rest / rate,
     }
     limit = max(times, key=lambda name: times[name])
     return times[limit] + STEP_OVERHEAD + SEGMENT_OVERHEAD * len(sizes.segments), limit
+
+
+def _copy_seconds(streamed: int, gpu: Gpu, machine: Machine) -> float:
+    """Seconds to copy `streamed` bytes to the card, those that cannot be page-locked more slowly."""
+    locked = min(streamed, int(WINDOWS_PINNED_SHARE * machine.ram)) if machine.windows else streamed
+    return locked / gpu.pcie + (streamed - locked) / (gpu.pcie * PAGEABLE_SPEED)
 
 
 def _gb(size: float) -> str:

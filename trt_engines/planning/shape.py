@@ -93,7 +93,9 @@ class ModelShape:
         """Floating-point operations of one denoising step: those of the experts, and all others."""
         count = self.canvas_length
         experts = 2.0 * count * self.top_k * 3 * self.hidden_size * self.moe_intermediate_size * len(self.layers)
-        rest = 2.0 * count * (self.fixed_parameters + sum(self.dense_parameters(layer) for layer in self.layers))
+        # The table is multiplied with twice: logits, and the soft embedding over the whole vocabulary.
+        fixed = self.fixed_parameters + self.hidden_size * self.vocab_size
+        rest = 2.0 * count * (fixed + sum(self.dense_parameters(layer) for layer in self.layers))
         for layer in self.layers:
             seen = count + (min(context, self.sliding_window) if layer.sliding else context)
             rest += 4.0 * count * seen * self.heads * layer.head_dim

@@ -45,11 +45,12 @@ class Buffers:
         self._full_past, self._sliding_past = new(most * limits.context), new(most * max(1, limits.window))
         self._new_mask = new(most * most)
         self._no_soft = new(most * width * 4)
-        self._soft = new(canvas * width * 4)
+        self._soft = (new(canvas * width * 4), new(canvas * width * 4))  # read and written in turn
         self._temperature, self._uniforms = new(ALIGNMENT), new(canvas * 4)
-        self._argmax, self._sampled, self._entropy = new(canvas * 8), new(canvas * 8), new(canvas * 4)
-        self._top_ids, self._top_probs = new(canvas * parts.kept * 8), new(canvas * parts.kept * 4)
-        self._loads = new(len(parts.cuts) * ALIGNMENT)
+        # One block for all that comes back of a step, so that one copy brings it.
+        self._places, size = _places(canvas, parts.kept, len(parts.cuts))
+        self._results, self._result_bytes = new(size), size
+        self._uploaded: tuple[int, int, int, bool] | None = None
         longest = max(last - first for first, last in parts.cuts)
         row = max(layer.kv_heads * layer.head_dim for layer in shape.layers) * items
         self._new_kv = [(new(most * row), new(most * row)) for _ in range(longest)]
@@ -69,14 +70,17 @@ class Buffers:
             self._device.upload(self.table + first * row, piece, self._stream)
 
     def upload_pass(self, ids: NDArray[np.int64], denoising: bool, kv: DeviceKvCache) -> None:
-        """What all segments of a pass read: ids, positions, phase and masks."""
+        """What all segments of a pass read: ids; and positions, phase and masks, which change with the block alone."""
         count = len(ids)
+        self._device.upload(self.ids, np.ascontiguousarray(ids, np.int64), self._stream)
+        if self._uploaded == (*kv.place, count, denoising):
+            return
+        self._uploaded = (*kv.place, count, denoising)
         full, sliding, new = kv.masks(count, denoising)
         positions = np.arange(kv.length, kv.length + count, dtype=np.int64)
         for address, array in (
-            (self.ids, np.ascontiguousarray(ids, np.int64)), (self._positions, positions),
-            (self.denoising, np.array([denoising])), (self._full_past, full), (self._sliding_past, sliding),
-            (self._new_mask, new),
+            (self._positions, positions), (self.denoising, np.array([denoising])), (self._full_past, full),
+            (self._sliding_past, sliding), (self._new_mask, new),
         ):  # fmt: skip
             self._device.upload(address, array, self._stream)
 
@@ -103,21 +107,26 @@ class Buffers:
         """Where the layer at `place` of a segment writes its new keys and values."""
         return self._new_kv[place]
 
-    def soft(self, known: bool) -> int:
-        """Address of the last step's soft embedding, or of zeros; the head writes the next one after it was read."""
-        return self._soft if known else self._no_soft
+    def soft(self, step: int | None) -> int:
+        """Address of the soft embedding that step `step` made, or of zeros; the next step's lies elsewhere."""
+        return self._no_soft if step is None else self._soft[step % 2]
 
     def load_of(self, segment: int) -> int:
         """Where a segment writes its largest expert load."""
-        return self._loads + segment * ALIGNMENT
+        return self._results + self._places["loads"] + segment * ALIGNMENT
 
-    def loads(self) -> int:
-        """The largest expert load of the pass; waits for it."""
-        count = len(self._parts.cuts)
-        values = np.empty((count, ALIGNMENT // 8), np.int64)
-        self._device.download(values, self._loads, self._stream)
+    def results(self) -> NDArray[np.uint8]:
+        """All that a pass gives back, as bytes; waits for it."""
+        block = np.empty(self._result_bytes, np.uint8)
+        self._device.download(block, self._results, self._stream)
         self._device.synchronise(self._stream)
-        return int(values[:, 0].max())
+        return block
+
+    def loads_in(self, block: NDArray[np.uint8]) -> list[int]:
+        """The largest expert load of each segment."""
+        first = self._places["loads"]
+        values = block[first : first + len(self._parts.cuts) * ALIGNMENT].view(np.int64)
+        return [int(load) for load in values[:: ALIGNMENT // 8]]
 
     def enqueue(self, engine: Engine, profile: int, shapes: Shapes, addresses: Addresses) -> None:
         """Run an engine on the stream; the workspace grows to what it needs."""
@@ -135,30 +144,27 @@ class Buffers:
         self._device.upload(self._temperature, np.array([temperature], np.float32), self._stream)
         self._device.upload(self._uniforms, np.ascontiguousarray(uniforms, np.float32), self._stream)
 
-    def head(self, hidden: int, first: int) -> Addresses:
-        """Addresses of the head's inputs and outputs from position `first` on."""
+    def head(self, hidden: int, first: int, step: int) -> Addresses:
+        """Addresses of the head's inputs and outputs from position `first` on, in step `step`."""
         width, kept = self._parts.shape.hidden_size, self._parts.kept
+        out = {name: self._results + place for name, place in self._places.items()}
         addresses = {
             "hidden": self.hidden[hidden] + first * width * 4, "temperature": self._temperature,
-            "uniforms": self._uniforms + first * 4, "argmax": self._argmax + first * 8,
-            "sampled": self._sampled + first * 8, "entropy": self._entropy + first * 4,
-            "top_ids": self._top_ids + first * kept * 8, "top_probs": self._top_probs + first * kept * 4,
-            "soft": self._soft + first * width * 4, TABLE: self.table,
+            "uniforms": self._uniforms + first * 4, "argmax": out["argmax"] + first * 8,
+            "sampled": out["sampled"] + first * 8, "entropy": out["entropy"] + first * 4,
+            "top_ids": out["top_ids"] + first * kept * 8, "top_probs": out["top_probs"] + first * kept * 4,
+            "soft": self._soft[step % 2] + first * width * 4, TABLE: self.table,
         }  # fmt: skip
         return {**addresses, ROWS: self.table} if self.gathers else addresses
 
-    def head_values(self, count: int) -> tuple[Any, ...]:
-        """argmax, sampled, entropy, top_ids, top_probs of `count` positions; waits for them."""
-        kept = self._parts.kept
-        arrays = (
-            (np.empty(count, np.int64), self._argmax), (np.empty(count, np.int64), self._sampled),
-            (np.empty(count, np.float32), self._entropy), (np.empty((count, kept), np.int64), self._top_ids),
-            (np.empty((count, kept), np.float32), self._top_probs),
-        )  # fmt: skip
-        for array, address in arrays:
-            self._device.download(array, address, self._stream)
-        self._device.synchronise(self._stream)
-        return tuple(array for array, _ in arrays)
+    def head_values(self, block: NDArray[np.uint8], count: int) -> tuple[NDArray[Any], ...]:
+        """argmax, sampled, entropy, top_ids, top_probs of `count` positions in a block of results."""
+        found = []
+        for name, kind, columns in _fields(self._parts.kept):
+            size = count * columns * np.dtype(kind).itemsize
+            values = block[self._places[name] : self._places[name] + size].view(kind)
+            found.append(values.reshape(count, columns) if columns > 1 or name.startswith("top_") else values)
+        return tuple(found)
 
     def hidden_values(self, number: int, count: int) -> NDArray[np.float32]:
         """Rows of a residual-stream buffer, float32 [count, H]."""
@@ -166,3 +172,20 @@ class Buffers:
         self._device.download(values, self.hidden[number], self._stream)
         self._device.synchronise(self._stream)
         return values
+
+
+def _fields(kept: int) -> tuple[tuple[str, type[np.generic], int], ...]:
+    """What the head gives: name, type, numbers a position."""
+    return (
+        ("argmax", np.int64, 1), ("sampled", np.int64, 1), ("entropy", np.float32, 1), ("top_ids", np.int64, kept),
+        ("top_probs", np.float32, kept),
+    )  # fmt: skip
+
+
+def _places(canvas: int, kept: int, segments: int) -> tuple[dict[str, int], int]:
+    """Where each result begins in their block, and the block's size; every place is one that TensorRT takes."""
+    places, size = {"loads": 0}, segments * ALIGNMENT
+    for name, kind, columns in _fields(kept):
+        places[name] = size
+        size += -(-canvas * columns * np.dtype(kind).itemsize // ALIGNMENT) * ALIGNMENT
+    return places, size

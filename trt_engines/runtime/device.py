@@ -88,6 +88,10 @@ class Engine(Protocol):
         """Whether its weights can leave the device and come back."""
 
     @property
+    def streams_itself(self) -> bool:
+        """Whether it copies its weights in while it runs, so that it runs also when they are not loaded."""
+
+    @property
     def loaded(self) -> bool:
         """Whether its weights are on the device, or on their way."""
 
@@ -106,6 +110,9 @@ class Engine(Protocol):
 
     def unload_weights(self, stream: int) -> None:
         """Free the weights' memory; no run may be on its way."""
+
+    def keep_ready(self, wanted: bool) -> None:
+        """Whether the machine's memory holds what brings the weights in quickly: for those that are streamed."""
 
     def close(self) -> None:
         """Free everything."""

@@ -6,6 +6,8 @@ got more tokens than the capacity, the pass runs again with a larger one.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +21,10 @@ from trt_engines.runtime.capacity import Capacity
 from trt_engines.runtime.device import Device, DeviceMemoryError
 from trt_engines.runtime.kv import DeviceKvCache
 from trt_engines.runtime.parts import ModelParts
+from trt_engines.runtime.step_watch import StepWatch
 from trt_engines.runtime.streaming import WeightStream
 
+_LOG = logging.getLogger(__name__)
 Ids = NDArray[np.int64]
 HEAD_ROWS = 64  # the head's pieces are a multiple of this, so that each begins at an address that TensorRT takes
 
@@ -49,12 +53,30 @@ class ModelRunner:
 
     Attributes:
         streams: The weights; `streams.resident` segments stay on the device.
+        capacity_reruns: How often a pass ran again because an expert got more tokens than the capacity.
+        given_back: How often memory was given back because steps became slow.
     """
 
     def __init__(
-        self, device: Device, parts: ModelParts, table: NDArray[Any], resident: int, head_rows: int | None = None
+        self,
+        device: Device,
+        parts: ModelParts,
+        table: NDArray[Any],
+        resident: int,
+        head_rows: int | None = None,
+        spare: int = 0,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         """Allocate everything, upload the embedding table [V, H], and bring in the weights.
+
+        Args:
+            device: The device.
+            parts: The engines.
+            table: Embedding table.
+            resident: Segments whose weights should stay on the device, if there is room.
+            head_rows: Positions that the head takes at a time.
+            spare: Bytes of free memory that are left alone.
+            clock: Seconds, where the system gives no error for want of memory and slow steps must tell; else None.
 
         Raises:
             DeviceMemoryError: There is not enough memory, whatever is streamed.
@@ -64,22 +86,19 @@ class ModelRunner:
         shape, limits = parts.shape, parts.limits
         items = np.dtype(parts.dtype).itemsize
         chunk = max(limits.chunk, limits.canvas)
-        self._kv = DeviceKvCache(device, shape.layers, limits.context, shape.sliding_window, chunk, items)
+        self._kv = DeviceKvCache(device, shape.layers, limits.context, shape.sliding_window, chunk, items, self._stream)
         self._buffers = Buffers(device, parts, self._stream)
         self._buffers.upload_table(table)
-        self._capacity = Capacity(shape.experts, shape.top_k)
+        self._capacities = [Capacity(shape.experts, shape.top_k) for _ in parts.cuts]
+        self.capacity_reruns = 0
         rows = head_rows or limits.canvas
         self._head_rows = min(limits.canvas, -(-rows // HEAD_ROWS) * HEAD_ROWS)
         self._step = 0
+        self._clock, self._watch, self.given_back = clock, StepWatch(), 0
         for engine in (parts.embed, parts.head):
             engine.load_weights(self._stream)
-        self.streams = WeightStream(device, parts.stacks, self._stream)
+        self.streams = WeightStream(device, parts.stacks, self._stream, spare)
         self.streams.settle(resident)
-
-    @property
-    def capacity_reruns(self) -> int:
-        """How often a pass ran again because an expert got more tokens than the capacity."""
-        return self._capacity.reruns
 
     @property
     def segments(self) -> int:
@@ -113,23 +132,30 @@ class ModelRunner:
         """
         if self.length + len(ids) > self.context:
             raise EngineError(f"The engines were built for {self.context} tokens.", "Start a new chat.")
-        if self.streamed:
-            self.streams.grow()
+        if self.streamed and self.streams.grow():
+            self._watch.forget()
         self._kv.make_room(len(ids), self._stream)
-        self._pass(ids, False, denoising=False)
+        self._pass(ids, None, denoising=False)
         self._kv.advance(len(ids))
 
     def denoise(self, canvas: Ids, state: SoftState | None, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
         """One denoising step over int64 [C]."""
         if state is not None and state.step != self._step:
             raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
-        self._pass(canvas, state is not None, denoising=True)
+        start = self._clock() if self._clock is not None else 0.0
+        self._buffers.upload_head(temperature, uniforms)
+        block, _ = self._pass(canvas, state, denoising=True, head=True)
         self._step += 1
-        return self._predict(len(canvas), temperature, uniforms)
+        argmax, sampled, entropy, top_ids, top_probs = self._buffers.head_values(block, len(canvas))
+        made = HeadOutput(argmax, sampled, entropy, top_ids, top_probs, SoftState(self._step))
+        if self._clock is not None and self._watch.note(self._clock() - start) and self.streams.shrink(for_good=True):
+            self.given_back += 1
+            _LOG.info("steps became much slower: one more segment is streamed, %d in all", self.streamed)
+        return made
 
     def hidden_states(self, ids: Ids, state: SoftState | None, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, H]; nothing is appended."""
-        hidden = self._pass(ids, state is not None, denoising)
+        _, hidden = self._pass(ids, state, denoising)
         return self._buffers.hidden_values(hidden, len(ids))
 
     def close(self) -> None:
@@ -138,27 +164,36 @@ class ModelRunner:
             engine.close()
         self._device.close()
 
-    def _pass(self, ids: Ids, soft: bool, denoising: bool) -> int:
-        """Embed (with the last step's soft embedding, or without) and all segments; returns the last buffer.
+    def _pass(
+        self, ids: Ids, state: SoftState | None, denoising: bool, head: bool = False
+    ) -> tuple[NDArray[np.uint8], int]:
+        """Embed (with the last step's soft embedding, or without), all segments, and the head if wanted.
 
-        It runs again until no expert's load exceeds the capacity.
-
+        All of it is put on the stream before anything is waited for. It runs again until no expert's load exceeds the
+        capacity; the head writes the next soft embedding beside the one that was read, which is so there again.
         An out-of-memory while running makes one segment fewer stay on the device, as long as any does.
+
+        Returns:
+            The block of results, and the number of the buffer that holds the residual stream.
         """
         self._buffers.upload_pass(ids, denoising, self._kv)
         while True:
-            capacity = self._capacity.for_tokens(len(ids))
+            slots = [capacity.for_tokens(len(ids), denoising) for capacity in self._capacities]
             try:
-                hidden = self._run(len(ids), soft, denoising, capacity)
-                loads = self._buffers.loads()
+                hidden = self._run(len(ids), None if state is None else state.step, denoising, slots)
+                if head:
+                    self._predict(len(ids))
+                block = self._buffers.results()
             except DeviceMemoryError:
                 if not self.streams.shrink():
                     raise
                 continue
-            if self._capacity.sufficed(loads, capacity):
-                return hidden
+            each = zip(self._capacities, self._buffers.loads_in(block), slots, strict=True)
+            if all([capacity.sufficed(load, size, len(ids), denoising) for capacity, load, size in each]):
+                return block, hidden
+            self.capacity_reruns += 1
 
-    def _run(self, count: int, soft: bool, denoising: bool, capacity: int) -> int:
+    def _run(self, count: int, soft: int | None, denoising: bool, slots: list[int]) -> int:
         buffers, parts = self._buffers, self._parts
         profile = 0 if count <= parts.limits.canvas else 1
         width = parts.shape.hidden_size
@@ -167,7 +202,7 @@ class ModelRunner:
         buffers.enqueue(parts.embed, profile, embed, {**where, "hidden": buffers.hidden[0]})
         hidden = 0
         for number, ((first, last), engine) in enumerate(zip(parts.cuts, parts.stacks, strict=True)):
-            shapes, addresses = buffers.segment(first, last, count, capacity, self._kv)
+            shapes, addresses = buffers.segment(first, last, count, slots[number], self._kv)
             addresses |= {"hidden": buffers.hidden[hidden], "hidden_out": buffers.hidden[1 - hidden]}
             addresses["max_load"] = buffers.load_of(number)
             self.streams.before(number)
@@ -179,17 +214,13 @@ class ModelRunner:
             hidden = 1 - hidden
         return hidden
 
-    def _predict(self, count: int, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
+    def _predict(self, count: int) -> None:
+        """The head, piece by piece; it makes the soft embedding of the step that is under way."""
         buffers, parts = self._buffers, self._parts
-        hidden = len(parts.stacks) % 2
-        buffers.upload_head(temperature, uniforms)
+        hidden, width = len(parts.stacks) % 2, parts.shape.hidden_size
         for first in range(0, count, self._head_rows):
             rows = min(self._head_rows, count - first)
-            width = parts.shape.hidden_size
             shapes = {"hidden": (rows, width), "temperature": (1,), "uniforms": (rows,), TABLE: buffers.table_shape}
-            addresses = buffers.head(hidden, first)
             if buffers.gathers:
                 shapes[ROWS] = buffers.table_shape
-            buffers.enqueue(parts.head, 0, shapes, addresses)
-        argmax, sampled, entropy, top_ids, top_probs = buffers.head_values(count)
-        return HeadOutput(argmax, sampled, entropy, top_ids, top_probs, SoftState(self._step))
+            buffers.enqueue(parts.head, 0, shapes, buffers.head(hidden, first, self._step + 1))

@@ -2,6 +2,7 @@
 
 Two slots: while one streamed segment is computed, the weights of the next one are copied in on a second stream. A slot
 is given back when its segment is done, which the host waits for only after it has put the next segment on the stream.
+Engines that copy in their own weights (`Engine.streams_itself`) need no slots.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from trt_engines.errors import EngineError
 from trt_engines.runtime.device import Device, DeviceMemoryError, Engine
 
 SLOTS = 2
-GROW_SPARE_BYTES = 512 << 20  # of the free memory, left alone when more segments are to stay
+GROW_SPARE_BYTES = 512 << 20  # of the free memory, left alone at least when more segments are to stay
 
 
 def streamed_segments(count: int, resident: int) -> tuple[int, ...]:
@@ -30,7 +31,9 @@ class WeightStream:
         resident: Segments whose weights stay.
     """
 
-    def __init__(self, device: Device, engines: Sequence[Engine], compute: int) -> None:
+    def __init__(self, device: Device, engines: Sequence[Engine], compute: int, spare: int = 0) -> None:
+        """`spare`: bytes of the device's free memory that are left alone, if they are more than usual."""
+        self._spare, self._may_grow = max(spare, GROW_SPARE_BYTES), True
         self._device = device
         self._engines = engines
         self._compute = compute
@@ -58,16 +61,20 @@ class WeightStream:
 
     def grow(self) -> bool:
         """Stream fewer segments if the device has become emptier; False if nothing changes."""
-        room = self._device.free_bytes() - GROW_SPARE_BYTES
+        room = self._device.free_bytes() - self._spare
         more = room // max(engine.weight_bytes for engine in self._engines)
-        if not self._streamed or more < 1:
+        if not self._streamed or more < 1 or not self._may_grow:
             return False
         before = self.resident
         self.settle(self.resident + more)
         return self.resident > before
 
-    def shrink(self) -> bool:
-        """Stream one segment more than now, which frees its memory; False if there is nothing left to free."""
+    def shrink(self, for_good: bool = False) -> bool:
+        """Stream one segment more than now, which frees its memory; False if there is nothing left to free.
+
+        `for_good`: also if the device says later that it has memory, since it said so before.
+        """
+        self._may_grow = self._may_grow and not for_good
         streamed = max(SLOTS, len(self._streamed)) + 1
         if streamed > len(self._engines) or not all(engine.streamable for engine in self._engines):
             return False
@@ -80,6 +87,8 @@ class WeightStream:
         self._forget_events()
         streamed = streamed_segments(len(self._engines), resident)
         first = streamed[:SLOTS]
+        itself = any(engine.streams_itself for engine in self._engines)
+        first = () if itself else first
         # 1.
         for number in streamed:
             if number not in first and self._engines[number].loaded:
@@ -90,18 +99,19 @@ class WeightStream:
             if (number not in streamed or number in first) and not engine.loaded:
                 engine.load_weights(self._copies)
                 self._arrived[number] = self._device.record(self._copies)
+            engine.keep_ready(number in streamed)
 
     def before(self, number: int) -> None:
         """Let the compute stream wait for the weights of a segment."""
         event = self._arrived.pop(number, None)
         if event is not None:
             self._device.wait(self._compute, event)
-        if not self._engines[number].loaded:
+        if not self._engines[number].loaded and not self._engines[number].streams_itself:
             raise EngineError(f"The weights of {self._engines[number].name} are not on the device.", "This is a bug.")
 
     def after(self, number: int) -> None:
         """A segment was put on the compute stream: free the slot of the one before it for the one after it."""
-        if number not in self._streamed:
+        if number not in self._streamed or self._engines[number].streams_itself:
             return
         place = self._streamed.index(number)
         self._done[number] = self._device.record(self._compute)

@@ -15,6 +15,7 @@ from trt_engines.errors import EngineError
 from trt_engines.graphs.compose import EMBEDDING
 from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
 from trt_engines.graphs.templates import Templates
+from trt_engines.planning.probe import DetectedGpu
 from trt_engines.process import messages
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.load import EngineLoader
@@ -26,13 +27,14 @@ from trt_engines.weights.source import WeightSource
 
 @dataclass(frozen=True, slots=True)
 class TestJob:
-    """What the child process tests."""
+    """What the child process tests, and the UUID of the card that it tests it on."""
 
     store: EngineStore
     request: BuildRequest
+    card: str
 
 
-def self_test(store: EngineStore, request: BuildRequest, driver: str) -> Generator[Check | None, None, None]:
+def self_test(store: EngineStore, request: BuildRequest, card: DetectedGpu) -> Generator[Check | None, None, None]:
     """Test each part; the certificate is written when the last one is done, or the first one has failed.
 
     Yields a check as it is made, and None now and then, so that the reader can stop.
@@ -44,13 +46,14 @@ def self_test(store: EngineStore, request: BuildRequest, driver: str) -> Generat
     if found.manifest is None or not found.manifest.complete:
         raise EngineError("These engines are not complete.", "Build them first.")
     checks: list[Check] = []
-    with closing(messages(run_test, TestJob(store, request), "tested the engines")) as news:
+    with closing(messages(run_test, TestJob(store, request, card.uuid), "tested the engines")) as news:
         for message in news:
             if message is not None and message[0] == "check":
                 checks.append(message[1])
             yield None if message is None or message[0] != "check" else message[1]
     tested = datetime.now(UTC).isoformat(timespec="seconds")
-    write_certificate(found, Certificate(request.identity.key, found.manifest.built, driver, tested, tuple(checks)))
+    key, built = request.identity.key, found.manifest.built
+    write_certificate(found, Certificate(key, built, card.driver, tested, tuple(checks)))
 
 
 def run_test(job: TestJob, connection: Connection) -> None:
@@ -70,7 +73,7 @@ def _checks(job: TestJob) -> Iterator[Check]:
     manifest = job.store.find(request.identity).manifest
     if manifest is None:
         raise EngineError("These engines are gone.", "Build them again.")
-    device = CudaDevice()
+    device = CudaDevice(job.card)
     loader = EngineLoader(installed_flavour(), device, job.store.folder(request.identity), manifest)
     source = WeightSource.open(request.model_folder)
     templates = Templates.load(request.templates, request.configuration)

@@ -14,10 +14,12 @@ from typing import Any
 
 from trt_engines.errors import GPU_EXTRA, EngineError
 from trt_engines.tensorrt.addon import BINDINGS, is_gone, use_addon
+from trt_engines.tensorrt.runtime_cache import RuntimeCache
 
 RTX, CLASSIC = "tensorrt_rtx", "tensorrt"
 # `tensorrt_rtx` only passes on what the bindings have; the add-on has no such package.
 MODULES = ((RTX, RTX), (RTX, BINDINGS), (CLASSIC, CLASSIC))
+NEEDED_CUDA = 13_000  # of the driver, for the add-on: its packages' names end in cu13
 RTX_SM = (75, 80, 86, 89, 120, 121)
 
 
@@ -40,9 +42,25 @@ class Flavour:
     module: Any
 
     @property
+    def weight_ways(self) -> tuple[str, ...]:
+        """Ways in which an engine's weights may leave the card and come back; see `trt_engines.runtime.weight_ways`."""
+        trt = self.module
+        known = {
+            "manager": hasattr(trt.ICudaEngine, "create_weights_manager"),
+            "deferred": hasattr(trt.Runtime, "defer_weights_loading") and hasattr(trt.ICudaEngine, "unload_weights"),
+            "budget": hasattr(trt.BuilderFlag, "WEIGHT_STREAMING"),
+        }
+        return tuple(name for name, there in known.items() if there)
+
+    @property
     def streams_weights(self) -> bool:
-        """Whether an engine's weights can be taken out of the card and put back while others run."""
-        return self.name == RTX and hasattr(self.module.ICudaEngine, "create_weights_manager")
+        """Whether a model may be larger than the card."""
+        return bool(self.weight_ways)
+
+    @property
+    def least_cuda(self) -> int:
+        """CUDA that the driver must know, 1000 * major + 10 * minor; the classic one is packed for CUDA 12, too."""
+        return NEEDED_CUDA if self.name == RTX else 12_000
 
     @property
     def times_kernels(self) -> bool:
@@ -73,25 +91,41 @@ class Flavour:
             config.num_compute_capabilities = 1
             config.set_compute_capability(getattr(self.module.ComputeCapability, f"SM{sm}"), 0)
 
-    def new_context(self, engine: Any, runtime_cache: bytes | None) -> Any:
-        """An execution context whose workspace we provide; with kernels from `runtime_cache` where there is one."""
-        strategy = self.module.ExecutionContextAllocationStrategy.USER_MANAGED
-        if self.name != RTX:
+    def set_flags(self, config: Any, streaming: bool) -> None:
+        """How engines are built: exact float32 products; memory that we bring, or weights that may be streamed.
+
+        TF32 is on by default, and rounds the router's inputs to 10 bits. Without the flag for memory that we bring,
+        TensorRT may allocate while it runs, so that nothing can be captured; it refuses that flag beside streaming.
+        """
+        flags = self.module.BuilderFlag
+        config.clear_flag(flags.TF32)
+        name = "WEIGHT_STREAMING" if streaming else "REQUIRE_USER_ALLOCATION"
+        if hasattr(flags, name):
+            config.set_flag(getattr(flags, name))
+
+    @property
+    def compiles_kernels(self) -> bool:
+        """Whether kernels are compiled when an engine runs, and can be kept in a runtime cache."""
+        return self.name == RTX
+
+    def new_context(self, engine: Any, cache: RuntimeCache, safe: bool = False) -> Any:
+        """An execution context whose workspace we provide; None if TensorRT refuses.
+
+        Args:
+            engine: The engine.
+            cache: Where kernels come from and go to.
+            safe: Without CUDA graphs, and without kernels that are compiled for a shape while it runs.
+        """
+        trt, strategy = self.module, self.module.ExecutionContextAllocationStrategy.USER_MANAGED
+        if not self.compiles_kernels:
             return engine.create_execution_context(strategy)
         config = engine.create_runtime_config()
         config.set_execution_context_allocation_strategy(strategy)
-        cache = config.create_runtime_cache()
-        if runtime_cache:
-            cache.deserialize(runtime_cache)
-        config.set_runtime_cache(cache)
-        config.cuda_graph_strategy = self.module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+        cache.use_in(config)
+        graphs, kernels = trt.CudaGraphStrategy, trt.DynamicShapesKernelSpecializationStrategy
+        config.cuda_graph_strategy = graphs.DISABLED if safe else graphs.WHOLE_GRAPH_CAPTURE
+        config.dynamic_shapes_kernel_specialization_strategy = kernels.NONE if safe else kernels.LAZY
         return engine.create_execution_context(config)
-
-    def runtime_cache_of(self, context: Any) -> bytes:
-        """The kernels that a context has compiled so far, b"" where the flavour compiles none at run time."""
-        if self.name != RTX:
-            return b""
-        return bytes(context.get_runtime_config().get_runtime_cache().serialize())
 
 
 def installed_flavour() -> Flavour:

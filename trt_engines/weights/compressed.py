@@ -20,7 +20,6 @@ from trt_engines.errors import WeightsError
 from trt_engines.weights import modelopt
 from trt_engines.weights.block_scales import E4M3_TYPE
 from trt_engines.weights.blocks import FLOATS, each_piece
-from trt_engines.weights.formats import DEFAULT_INPUT_SCALE
 from trt_engines.weights.modelopt import Projection
 
 _AGAIN = "Download this model again, or choose another copy of it."
@@ -71,7 +70,7 @@ def read_matrix(array: Getter, there: Callable[[str], bool], prefix: str) -> Mat
         return _packed(array, there, prefix)
     codes = array(f"{prefix}.weight")
     if codes.dtype == np.uint8 or there(f"{prefix}.weight_scale_2"):
-        return modelopt.read_projection(array, prefix)
+        return modelopt.read_projection(array, there, prefix)
     if codes.ndim != 2 or codes.dtype not in (E4M3_TYPE, *FLOATS):
         text = f"{prefix}.weight is {codes.dtype} {codes.shape}, not a matrix in a type that is read."
         raise WeightsError(f"This checkpoint is damaged: {text}", _AGAIN)
@@ -85,8 +84,7 @@ def _packed(array: Getter, there: Callable[[str], bool], prefix: str) -> Project
     modelopt.check_blocks(f"{prefix}.weight_packed", codes, f"{prefix}.weight_scale", block_scales)
     scale = _reciprocal(array, f"{prefix}.weight_global_scale")
     named = f"{prefix}.input_global_scale"
-    measured = _reciprocal(array, named) if there(named) else np.float32(DEFAULT_INPUT_SCALE)
-    return Projection(codes, block_scales, scale, measured)
+    return Projection(codes, block_scales, scale, _reciprocal(array, named) if there(named) else None)
 
 
 def _reciprocal(array: Getter, name: str) -> np.float32:

@@ -22,7 +22,7 @@ from trt_engines.weight_names import INDEX, WHOLE
 
 ITEM_BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1,
-    "F8_E4M3": 1, "F8_E5M2": 1,
+    "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "U16": 2, "U32": 4, "U64": 8,
 }  # fmt: skip
 _AGAIN = "Download this file again, or choose another copy of the model."
 # Four times the largest that is known (experts apart, quantised: 46,000 tensors). The library takes 100 MB, which can

@@ -26,7 +26,11 @@ _FOREIGN = {
     ".weight_scale_inv": "FP8 in blocks",
     ".weight_zero_point": "a format with zero points",
     "_blocks": "MXFP4",
+    ".pre_quant_scale": "NVFP4 or INT4 with AWQ's scales (ModelOpt)",
+    ".svdquant_lora_a": "NVFP4 with SVDQuant's low-rank part (ModelOpt)",
 }
+# Microscaling (OCP MX): blocks of 32 with a power of two each, one byte (E8M0), which writers store as U8.
+_POWERS = ("U8", "F8_E8M0")
 
 
 def layout_of(records: Mapping[str, TensorRecord]) -> Layout:
@@ -37,7 +41,8 @@ def layout_of(records: Mapping[str, TensorRecord]) -> Layout:
     """
     found: Layout = "plain"
     for name, record in records.items():
-        foreign = next((word for end, word in _FOREIGN.items() if name.endswith(end)), None)
+        foreign = next((word for end, word in _FOREIGN.items() if name.endswith(end)), "")
+        foreign = foreign or _microscaled(records, name)
         if foreign:
             raise _unread(foreign, name)
         if name.endswith(".weight_scale_2"):
@@ -55,6 +60,16 @@ def layout_of(records: Mapping[str, TensorRecord]) -> Layout:
                 raise _unread(word, weight.name)
             found = "compressed-fp8" if found == "plain" and weight.dtype == "F8_E4M3" else found
     return found
+
+
+def _microscaled(records: Mapping[str, TensorRecord], name: str) -> str:
+    """The name "MXFP4" or "MXFP8" if `name` holds the codes of a matrix in that form, else ""."""
+    if not name.endswith((".weight", ".weight_packed")):
+        return ""
+    scales = records.get(name.removesuffix("_packed") + "_scale")
+    if scales is None or scales.dtype not in _POWERS:
+        return ""
+    return "MXFP4" if records[name].dtype == "U8" else "MXFP8"
 
 
 def _unread(word: str, name: str) -> WeightsError:
@@ -104,12 +119,7 @@ def _quantised(records: Mapping[str, TensorRecord], matrix: str, shape: Shape) -
         }
     weight = records.get(f"{matrix}.weight")
     if weight is not None and weight.dtype == "U8":
-        return {
-            f"{matrix}.weight": half,
-            f"{matrix}.weight_scale": blocks,
-            f"{matrix}.weight_scale_2": None,
-            f"{matrix}.input_scale": None,
-        }
+        return {f"{matrix}.weight": half, f"{matrix}.weight_scale": blocks, f"{matrix}.weight_scale_2": None}
     if weight is not None and weight.dtype == "F8_E4M3":
         return {f"{matrix}.weight": shape, f"{matrix}.weight_scale": None}
     return {}

@@ -1,7 +1,8 @@
 """Experts as NVIDIA's ModelOpt writes them in NVFP4: four tensors for each projection of each expert.
 
-`weight` U8 [N, K/2] (E2M1, first number in the low half), `weight_scale` F8_E4M3 [N, K/16], `weight_scale_2` and
-`input_scale` F32 scalars. A value is E2M1 * weight_scale * weight_scale_2.
+`weight` U8 [N, K/2] (E2M1, first number in the low half), `weight_scale` F8_E4M3 [N, K/16], `weight_scale_2` F32
+scalar and, where activations were measured (NVFP4, not W4A16_NVFP4), `input_scale` F32 scalar. A value is
+E2M1 * weight_scale * weight_scale_2.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from trt_engines.errors import WeightsError
 from trt_engines.weights.block_scales import E4M3_TYPE
 from trt_engines.weights.blocks import each_piece
-from trt_engines.weights.formats import NVFP4_BLOCK, Nvfp4
+from trt_engines.weights.formats import DEFAULT_INPUT_SCALE, NVFP4_BLOCK, Nvfp4
 from trt_engines.weights.minifloat import E2M1_VALUES, unpacked
 
 _AGAIN = "Download this model again, or choose another copy of it."
@@ -30,13 +31,13 @@ class Projection:
         codes: uint8 [N, K/2].
         block_scales: float8_e4m3fn [N, K/16].
         scale: `weight_scale_2`.
-        input_scale: `input_scale`; for the activations that the matrix is multiplied with.
+        input_scale: `input_scale`, for the activations that it is multiplied with; None if nobody measured them.
     """
 
     codes: NDArray[np.uint8]
     block_scales: NDArray[Any]
     scale: np.float32
-    input_scale: np.float32
+    input_scale: np.float32 | None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -55,16 +56,17 @@ class Projection:
         each_piece(*self.shape, work, workers)
 
 
-def read_projection(array: Callable[[str], NDArray[Any]], prefix: str) -> Projection:
-    """The matrix whose tensors begin with `prefix`; `array` gives a tensor by its name.
+def read_projection(array: Callable[[str], NDArray[Any]], there: Callable[[str], bool], prefix: str) -> Projection:
+    """The matrix whose tensors begin with `prefix`; `array` gives a tensor by its name, `there` says if there is one.
 
     Raises:
         WeightsError: A tensor is missing or has another type or shape than it must, or a scale is not finite.
     """
     codes, block_scales = array(f"{prefix}.weight"), array(f"{prefix}.weight_scale")
     check_blocks(f"{prefix}.weight", codes, f"{prefix}.weight_scale", block_scales)
-    scale, input_scale = (positive_scalar(array, f"{prefix}.{name}") for name in ("weight_scale_2", "input_scale"))
-    return Projection(codes, block_scales, scale, input_scale)
+    measured = f"{prefix}.input_scale"
+    input_scale = positive_scalar(array, measured) if there(measured) else None
+    return Projection(codes, block_scales, positive_scalar(array, f"{prefix}.weight_scale_2"), input_scale)
 
 
 def check_blocks(name: str, codes: NDArray[Any], scales_name: str, block_scales: NDArray[Any]) -> None:
@@ -125,4 +127,5 @@ def joined(experts: list[list[Projection]]) -> Nvfp4:
         np.concatenate([half.codes for half in halves], out=codes[number])
         np.concatenate([half.block_scales for half in halves], out=block_scales[number])
         ratios[number, 0] = np.repeat([half.scale / scale for half in halves], rows)
-    return Nvfp4(codes, block_scales, scale, ratios, max(half.input_scale for halves in experts for half in halves))
+    measured = [half.input_scale for halves in experts for half in halves if half.input_scale is not None]
+    return Nvfp4(codes, block_scales, scale, ratios, max(measured, default=np.float32(DEFAULT_INPUT_SCALE)))

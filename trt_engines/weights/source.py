@@ -39,6 +39,8 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "BF16": np.dtype(ml_dtypes.bfloat16), "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
     "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2), "I64": np.dtype(np.int64), "I32": np.dtype(np.int32),
     "I16": np.dtype(np.int16), "I8": np.dtype(np.int8), "U8": np.dtype(np.uint8), "BOOL": np.dtype(np.bool_),
+    "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu), "U16": np.dtype(np.uint16), "U32": np.dtype(np.uint32),
+    "U64": np.dtype(np.uint64),
 }  # fmt: skip
 _EXPERT = re.compile(r"model\.decoder\.layers\.(\d{1,5})\.experts\.(\d{1,5})\.")
 _AGAIN = "Download this model again, or choose another copy of it."

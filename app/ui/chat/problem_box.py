@@ -55,4 +55,4 @@ class ProblemBox(QFrame):
 
 
 def _has_report(error: MessageError | None) -> bool:
-    return error is not None and not error.known and bool(error.detail)
+    return error is not None and bool(error.detail)

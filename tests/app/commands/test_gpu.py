@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import getpass
 import json
+import socket
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +15,14 @@ import pytest
 from app.base.paths import AppPaths
 from app.commands import gpu
 from app.commands.dispatch import run_command
-from app.gpu.service import GpuService
+from app.gpu.service import GpuService, GpuTools
 from app.network.client import Network
 from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
 from trt_engines.errors import EngineError
+from trt_engines.runtime.load import TRIAL
+from trt_engines.selftest import card_trial_run
+from trt_engines.selftest.card_trial import TrialStep
 
 
 @pytest.fixture
@@ -115,3 +122,48 @@ def test_stopped_by_the_keyboard(
     assert result == gpu.INTERRUPTED
     assert "nothing of it is left" in text
     assert not list(dewpoint_home.glob("gpu*-*"))
+
+
+def test_a_card_is_tried_and_leaves_a_report(
+    capsys: pytest.CaptureFixture[str], dewpoint_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card, paths = detected("RTX 4070"), AppPaths(dewpoint_home).ensure()
+    steps = [
+        TrialStep("run", True, "right with 256 rows", 0.1),
+        TrialStep("graph", False, "It cannot be captured.", 0.2, "words"),
+    ]
+
+    def messages(*_: object) -> Generator[Any, None, None]:
+        yield None
+        yield from (("step", step) for step in steps)
+        yield "done", "tensorrt_rtx", "1.7.1", "deferred"
+
+    monkeypatch.setattr(card_trial_run, "messages", messages)
+    tools = GpuTools(detect=lambda: (card,))
+    monkeypatch.setattr(gpu, "new_addon", lambda: GpuService(paths, Network(), tools))
+    result, text, _ = run(capsys, "trial")
+    assert result == 0
+    assert text.splitlines()[0] == "works  run: right with 256 rows (0.1 s)"
+    assert text.splitlines()[1].startswith("fails  graph: It cannot be captured.")
+    assert "weights can be streamed (loading weights later)" in text
+    report = card_trial_run.read_report(paths.engines)
+    assert report is not None
+    assert (report["way"], report["version"], report["card"]) == ("deferred", "1.7.1", "RTX 4070")
+    assert report["steps"][1]["detail"] == "words"
+    written = (paths.engines / TRIAL).read_text()
+    for personal in (str(Path.home()), str(dewpoint_home), getpass.getuser(), socket.gethostname()):
+        assert len(personal) < 3 or f'"{personal}' not in written
+    steps[0] = TrialStep("run", False, "The card computes top wrong.", 0.1)
+    result, text, _ = run(capsys, "trial", "--json")
+    assert result == 1
+    assert [each["event"] for each in events(text)] == ["step", "step", "tried"]
+
+
+def test_without_a_card_or_with_an_old_driver_nothing_is_tried(
+    capsys: pytest.CaptureFixture[str], wheels: TinyWheels
+) -> None:
+    assert run(capsys, "trial")[0] == 1
+    wheels.card = dataclasses.replace(detected("RTX 4070", "572.16"), cuda=12080)
+    result, _, errors = run(capsys, "trial")
+    assert result == 1
+    assert "572.16 knows CUDA 12.8" in errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import threading
@@ -264,3 +265,14 @@ def test_any_thread_may_ask(service: EngineService) -> None:
         thread.join()
     assert len(found) == 3
     assert all(status.problem is None for status in found)
+
+
+def test_a_driver_that_is_too_old_is_told_before_a_build(service: EngineService, fake: FakeEngines) -> None:
+    fake.card = dataclasses.replace(detected("RTX 4070", "572.16"), cuda=12080)
+    status = service.status(MODEL)
+    assert status.problem is not None
+    assert "572.16 knows CUDA 12.8" in status.problem.text
+    assert "580" in status.problem.hint
+    assert not status.offers
+    other = service.status(MODEL, gpu="RTX 3090")  # a plan for another computer's card asks for no driver here
+    assert other.problem is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import subprocess
@@ -22,6 +23,7 @@ from app.gpu.service import GpuService
 from app.gpu.values import GpuState
 from app.network.client import Network
 from tests.app.gpu.conftest import Install, names
+from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -233,3 +235,13 @@ def test_no_rename_leaves_the_old_one(addon: GpuService, install: Install, monke
         list(addon.install(threading.Event()))
     assert addon.status().state is GpuState.INSTALLED
     assert names(addon) == {"gpu", "gpu.lock"}
+
+
+def test_a_driver_that_is_too_old_is_told_before_the_download(addon: GpuService, wheels: TinyWheels) -> None:
+    wheels.card = dataclasses.replace(detected("RTX 4070", "572.16"), cuda=12080)
+    problem = addon.offer().problem
+    assert problem is not None
+    assert "572.16 knows CUDA 12.8" in problem.text
+    with pytest.raises(KnownAppError, match="knows CUDA"):
+        next(addon.install(threading.Event()))
+    assert "gpu" not in names(addon)

@@ -20,6 +20,7 @@ from inference.engines import usable
 from inference.engines.choice import EngineChoice, best_choice, engine_choices
 from inference.engines.usable import UsableEngines, usable_engines
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.failures import failed_from_error
 from inference.host.messages import ModelProcessOptions
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
@@ -32,6 +33,7 @@ from trt_engines.planning.planner import Refusal
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
+from trt_engines.runtime.safe_mode import Attempt
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 
@@ -203,36 +205,28 @@ def test_streaming_needs_a_tensorrt_that_can(tmp_path: Path) -> None:
     assert {c.identity.flavour for c in found if isinstance(c, EngineChoice)} == {"tensorrt"}
 
 
-def test_a_full_card_at_load_streams_more(store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[int] = []
+def test_a_full_card_at_load_is_a_sentence_and_not_tried_again(
+    store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer segments stay on the card without reading anything again; if nothing helps, TensorRT's words are told."""
+    tried: list[bool] = []
 
-    def opened(folder: Path, found: UsableEngines, manifest: EngineManifest, resident: int, progress: object) -> str:
-        tried.append(resident)
-        if resident > 4:
-            raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.")
-        return "backend"
+    def never(folder: Path, found: UsableEngines, manifest: EngineManifest, attempt: Attempt, progress: object) -> str:
+        tried.append(attempt.safe)
+        raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.", "OutOfMemory")
 
     best = best_choice(choices(tmp_path))
     assert isinstance(best, EngineChoice)
     put(store, best)
     usable = usable_engines(STARTER, store.root, one_card)
-    monkeypatch.setattr(tensorrt, "_opened", opened)
-    monkeypatch.setattr(tensorrt, "_resident_now", lambda found, manifest: 10)
-    monkeypatch.setattr(tensorrt, "_fewer", lambda count, resident: resident - 1)
-    assert open_tensorrt(STARTER, lambda stage, done: None, usable) == "backend"  # type: ignore[comparison-overlap]
-    assert tried == [10, 9, 8, 7, 6, 5, 4]
-
-    def never(*arguments: object) -> str:
-        raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.")
-
     monkeypatch.setattr(tensorrt, "_opened", never)
-    with pytest.raises(OutOfMemoryError, match="not enough free memory"):
+    with pytest.raises(OutOfMemoryError, match="not enough free memory") as caught:
         open_tensorrt(STARTER, lambda stage, done: None, usable)
-
-
-@pytest.mark.parametrize(("count", "resident", "fewer"), [(10, 10, 7), (10, 7, 6), (10, 1, 0), (3, 3, 0), (2, 2, 0)])
-def test_two_streamed_segments_would_never_leave(count: int, resident: int, fewer: int) -> None:
-    assert tensorrt._fewer(count, resident) == fewer
+    assert tried == [False]
+    with pytest.raises(OutOfMemoryError):
+        open_tensorrt(STARTER, lambda stage, done: None, usable)
+    assert tried == [False, True], "after an attempt that came to nothing the next one is careful"
+    assert failed_from_error(caught.value).detail == "OutOfMemory"
 
 
 @pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="has a GPU")

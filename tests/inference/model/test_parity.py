@@ -7,6 +7,7 @@ part of a graph. Two turns and two blocks each, with self-conditioning.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,16 @@ from inference.backends.cached import CachedBackend
 from inference.backends.onnx import OnnxBackend
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
+from inference.graphs.manifest import (
+    EXACT_VOCABULARY,
+    KEPT_ONLY,
+    SELF_CONDITIONING_VARIABLE,
+    exact_self_conditioning,
+    valid_manifest,
+)
+from inference.graphs.shipped import configuration_fingerprint
 from inference.model.export_graphs import write_graphs
-from tests.helpers.random_models import Setting, random_settings, random_shape, save_with, transformers_model
+from tests.helpers.random_models import TINY, Setting, random_settings, random_shape, save_with, transformers_model
 from trt_engines.weights.index import index_checkpoint
 
 TOLERANCE = 1e-4
@@ -80,6 +89,42 @@ def test_onnx_agrees_with_transformers(seed: int, tmp_path: Path) -> None:
             few_experts = 16 if seed % 3 == 0 else 0
             write_graphs(tmp_path, config, records, lambda stage, fraction: None, few_experts)
         compare(model, tmp_path, OnnxBackend, setting)
+
+
+LARGE = (20_011, 33_000)  # vocabularies above what was once taken exactly; small ones hid that larger ones were not
+
+
+@pytest.mark.parametrize(("seed", "vocab"), [(1, LARGE[0]), (4, LARGE[1])])
+def test_torch_agrees_on_large_vocabularies(seed: int, vocab: int, tmp_path: Path) -> None:
+    model = transformers_model(dataclasses.replace(random_shape(seed), vocab=vocab))
+    save_with(model, tmp_path, LARGE_SETTING)
+    compare(model, tmp_path, TorchBackend, LARGE_SETTING)
+
+
+LARGE_SETTING = Setting(window=24, canvas=16, prompts=(11, 30))
+
+
+@pytest.mark.usefixtures("without_collections")
+def test_onnx_agrees_on_large_vocabularies(tmp_path: Path) -> None:
+    model = transformers_model(dataclasses.replace(TINY, vocab=LARGE[0]))
+    save_with(model, tmp_path, LARGE_SETTING)
+    config, records = model_config_from_folder(tmp_path), index_checkpoint(tmp_path)
+    assert write_graphs(tmp_path, config, records, lambda stage, fraction: None, 0).exact
+    compare(model, tmp_path, OnnxBackend, LARGE_SETTING)
+
+
+def test_the_kept_candidates_alone_are_a_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs that were made for the other way are not used, and the fast way is another set of engines."""
+    save_with(transformers_model(dataclasses.replace(TINY, vocab=LARGE[0])), tmp_path, LARGE_SETTING)
+    config, records = model_config_from_folder(tmp_path), index_checkpoint(tmp_path)
+    exact = configuration_fingerprint(config)
+    monkeypatch.setenv(SELF_CONDITIONING_VARIABLE, KEPT_ONLY)
+    assert not write_graphs(tmp_path, config, records, lambda stage, fraction: None, 0).exact
+    assert configuration_fingerprint(config) != exact
+    assert exact_self_conditioning(dataclasses.replace(config, vocab_size=EXACT_VOCABULARY))
+    assert valid_manifest(tmp_path, config, records) is not None
+    monkeypatch.delenv(SELF_CONDITIONING_VARIABLE)
+    assert valid_manifest(tmp_path, config, records) is None
 
 
 @torch.inference_mode()

@@ -37,13 +37,13 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return made
 
 
-def compiled(job: PartJob, source: WeightSource) -> tuple[Compiled, int]:
+def compiled(job: PartJob, source: WeightSource, streaming: bool = False) -> tuple[Compiled, int]:
     """What TensorRT says of a part's plan, and the plan's size."""
     graph, plan = part_graph(job), bytearray()
     weights = bound_weights(graph, source, job.form, lambda done: None)
     made = compile_plan(
         installed_flavour(), graph, weights, profiles(job.limits), job.sm, lambda phase, done: True,
-        lambda line: None, plan.extend,
+        lambda line: None, plan.extend, streaming=streaming,
     )  # fmt: skip
     return made, len(plan)
 
@@ -82,3 +82,12 @@ def test_a_data_center_card_is_refused(tmp_path: Path) -> None:
     job = request_for(STARTER, tmp_path, 90, "bf16").jobs(tmp_path)[0]
     with pytest.raises(EngineError, match=r"cannot build engines for compute capability 9\.0"):
         compiled(job, WeightSource.open(STARTER))
+
+
+@pytest.mark.parametrize(("sm", "precision"), [(86, "int4"), (89, "fp8"), (120, "nvfp4"), (86, "bf16")])
+def test_a_segment_builds_that_can_stream_its_weights(
+    tmp_path_factory: pytest.TempPathFactory, sm: int, precision: str
+) -> None:
+    job = request_for(STARTER, tmp_path_factory.mktemp("unused"), sm, precision).jobs(Path("unused"))[2]
+    made, _ = compiled(job, WeightSource.open(STARTER), streaming=True)
+    assert made.weight_bytes > 0

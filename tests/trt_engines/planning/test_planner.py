@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trt_engines.planning.hardware import CARDS, GB, GIB, Gpu, Machine, find_card
-from trt_engines.planning.planner import PINNED_SHARE, Plan, Refusal, best_plan, longest_context, plans
+from trt_engines.planning.planner import STREAM_SHARE, Plan, Refusal, best_plan, longest_context, plans
 from trt_engines.planning.precision import PRECISIONS
 from trt_engines.planning.shape import PUBLISHED
 
@@ -56,8 +56,8 @@ def card(memory: float, sm: int) -> Gpu:
         (80, 120, 128, 131_072, "bf16 resident"),
         (96, 121, 96, 131_072, "bf16 resident"),
         (80, 90, 128, 131_072, "bf16 resident"),
-        (8, 86, 128, 262_144, "at least 13.2"),
-        (3.5, 86, 128, 4_096, "at least 3.6"),
+        (8, 86, 128, 262_144, "at least 13.3"),
+        (3.5, 86, 128, 4_096, "at least 3.8"),
     ],
 )
 def test_table(memory: float, sm: int, ram: int, context: int, expected: str) -> None:
@@ -138,7 +138,7 @@ def test_every_plan_fits(memory: float, sm: int, ram: float, context: int) -> No
     for plan in plans(PUBLISHED, gpu, machine, context):
         if isinstance(plan, Plan):
             assert plan.gpu_bytes <= gpu.memory
-            assert plan.pinned_bytes <= PINNED_SHARE * machine.ram
+            assert plan.pinned_bytes <= STREAM_SHARE * machine.ram
             assert 0 <= plan.resident <= plan.segments
             assert plan.precision.runs_on(sm)
             assert plan.streamed or plan.pinned_bytes == 0

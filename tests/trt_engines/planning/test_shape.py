@@ -23,7 +23,8 @@ def test_kv_cache_of_the_published_model() -> None:
 
 def test_work_of_a_step() -> None:
     experts, rest = PUBLISHED.step_flops(0)
-    assert experts + rest == pytest.approx(2.0e12, rel=0.05)
+    soft = 2 * PUBLISHED.canvas_length * PUBLISHED.vocab_size * PUBLISHED.hidden_size  # over the whole vocabulary
+    assert experts + rest - soft == pytest.approx(2.0e12, rel=0.05)
     assert PUBLISHED.step_flops(32_768)[1] > rest
 
 

@@ -1,207 +1,305 @@
-"""The TensorRT side of the runtime without a GPU: its calls exist, and a stand-in sees them in the right order."""
+"""Engines and their loader over a stand-in that refuses what TensorRT refuses: the ladder of ways, words, one cache."""
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
-from tests.trt_engines.building.test_state import IDENTITY
+from tests.helpers import fake_tensorrt
+from tests.helpers.fake_cuda import FakeCuda
+from tests.helpers.fake_tensorrt import FakePart, FakeTensorRt, open_fake
+from tests.trt_engines.runtime.models import loader_for
 from tests.trt_engines.runtime.simulated import SimulatedDevice
-from trt_engines.building.store import DamagedEngineError, EngineManifest, Part
+from trt_engines.building.profiles import Limits
+from trt_engines.building.store import DamagedEngineError
 from trt_engines.errors import EngineError
+from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
-from trt_engines.runtime.load import EngineLoader
+from trt_engines.runtime.load import KERNELS, TRIAL, WAY, EngineLoader
 from trt_engines.runtime.trt_engine import TensorRtEngine
+from trt_engines.runtime.weight_ways import WAYS, WayError, WayName
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 ROOT = Path(__file__).resolve().parents[3] / "trt_engines"
+FILES = ("runtime/trt_engine.py", "runtime/weight_ways.py", "runtime/load.py", "tensorrt/flavour.py", "tensorrt/runtime_cache.py")  # fmt: skip  # noqa: E501
+CLASSES = ("Runtime", "ICudaEngine", "IExecutionContext", "IRuntimeConfig", "IRuntimeCache", "IWeightsManager")
+ENUMS = ("TensorIOMode", "TensorLocation", "EngineValidity", "ExecutionContextAllocationStrategy", "CudaGraphStrategy",
+         "DynamicShapesKernelSpecializationStrategy", "BuilderFlag")  # fmt: skip
+NAMES = ("stack00", "stack01", "stack02", "stack03")
 
 
-def test_every_tensorrt_name_exists() -> None:
-    """Methods that only run on a GPU are at least methods."""
+def test_the_stand_in_is_as_strict_as_the_real_module() -> None:
+    """Every name exists in TensorRT, every method takes as many arguments, and every enum has the member."""
     trt = installed_flavour().module
-    uses = {
-        trt.ICudaEngine: "num_io_tensors get_tensor_name get_tensor_mode num_optimization_profiles "
-        "create_weights_manager create_runtime_config create_execution_context",
-        trt.IExecutionContext: "set_optimization_profile_async set_input_shape set_tensor_address set_device_memory "
-        "update_device_memory_size_for_shapes execute_async_v3 get_runtime_config",
-        trt.IWeightsManager: "get_size save_to_buffer restore_from_buffer unload",
-        trt.IRuntimeConfig: "set_execution_context_allocation_strategy create_runtime_cache set_runtime_cache "
-        "get_runtime_cache cuda_graph_strategy",
-        trt.IRuntimeCache: "serialize deserialize",
-        trt.Runtime: "deserialize_cuda_engine",
-        trt.CudaGraphStrategy: "WHOLE_GRAPH_CAPTURE",
-        trt.ExecutionContextAllocationStrategy: "USER_MANAGED",
-        trt.TensorLocation: "HOST",
-    }
-    source = "".join((ROOT / name).read_text("utf-8") for name in ("runtime/trt_engine.py", "tensorrt/flavour.py"))
-    for kind, names in uses.items():
-        for name in names.split():
-            assert hasattr(kind, name), f"{kind.__name__}.{name}"
-            assert re.search(rf"\b{name}\b", source), f"{name} is not used any more"
+    for name in CLASSES:
+        real = getattr(trt, name)
+        for member, value in vars(getattr(fake_tensorrt, name)).items():
+            if member.startswith("_") or member == "say":
+                continue
+            assert hasattr(real, member), f"{name}.{member}"
+            if inspect.isfunction(value):
+                _same_arguments(str(getattr(real, member).__doc__), value)
+    for name in ENUMS:
+        for each in getattr(fake_tensorrt, name):
+            assert hasattr(getattr(trt, name), each.name), f"{name}.{each.name}"
+    for each in (trt.ILogger.ERROR, trt.ILogger.WARNING):
+        assert int(each) == int(getattr(fake_tensorrt.Severity, each.name))
 
 
-def test_every_cuda_name_exists() -> None:
-    cuda = pytest.importorskip("cuda.bindings.runtime")
-    source = (ROOT / "runtime" / "cuda_device.py").read_text("utf-8")
-    names = set(re.findall(r'"(cuda[A-Z]\w+)"', source)) | set(re.findall(r"_cuda\.(cuda\w+)", source))
-    assert len(names) > 15
-    assert not [name for name in sorted(names) if not hasattr(cuda, name)]
+def _same_arguments(doc: str, fake: Callable[..., Any]) -> None:
+    """The stand-in takes as many as one of the overloads that the docstring shows, `self` among them."""
+    shown = [each[1] for each in re.finditer(rf"{fake.__name__}\((self: [^\n]*)\) ->", doc)]
+    counts = {1 + len(re.findall(r", \w+: ", each)) for each in shown}
+    assert len(inspect.signature(fake).parameters) in counts, (fake.__name__, shown)
 
 
-class Context:
-    """Notes what it is told."""
-
-    def __init__(self, engine: StandIn) -> None:
-        self.engine = engine
-        self.told: list[tuple[Any, ...]] = []
-
-    def set_optimization_profile_async(self, profile: int, stream: int) -> bool:
-        self.told.append(("profile", profile))
-        return True
-
-    def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
-        self.told.append(("shape", name, shape))
-        return shape[0] <= 512
-
-    def update_device_memory_size_for_shapes(self) -> int:
-        return 4096
-
-    def set_device_memory(self, address: int, size: int) -> None:
-        self.told.append(("workspace", address, size))
-
-    def set_tensor_address(self, name: str, address: int) -> None:
-        self.told.append(("address", name, address))
-
-    def execute_async_v3(self, stream: int) -> bool:
-        self.told.append(("run", stream))
-        return self.engine.works
+def test_nothing_is_called_that_the_stand_in_does_not_check() -> None:
+    source = "".join((ROOT / name).read_text("utf-8") for name in FILES)
+    used = (
+        "create_weights_manager load_weights unload_weights weight_streaming_budget_v2 defer_weights_loading "
+        "create_runtime_config set_runtime_cache restore_from_buffer save_to_buffer weights_loaded"
+    )
+    for name in used.split():
+        assert re.search(rf"\b{name}\b", source), f"{name} is not used any more"
 
 
-class StandIn:
-    """An engine with a weights manager."""
-
-    num_io_tensors, num_optimization_profiles = 2, 2
-
-    def __init__(self) -> None:
-        self.works = True
-        self.contexts: list[Context] = []
-        self.moves: list[str] = []
-
-    def get_tensor_name(self, number: int) -> str:
-        return ("hidden", "hidden_out")[number]
-
-    def get_tensor_mode(self, name: str) -> str:
-        return "in" if name == "hidden" else "out"
-
-    def create_weights_manager(self) -> StandIn:
-        return self
-
-    def get_size(self) -> int:
-        return 64
-
-    def save_to_buffer(self, address: int, size: int, location: str, stream: int) -> bool:
-        self.moves.append(f"save {location}")
-        return True
-
-    def restore_from_buffer(self, address: int, size: int, location: str, stream: int) -> bool:
-        self.moves.append(f"restore {size} on {stream}")
-        return self.works
-
-    def unload(self, stream: int) -> bool:
-        self.moves.append("unload")
-        return True
+def doubling(stripped: bool = False, streaming: bool = False, **others: Any) -> FakePart:
+    """y = x + w of four numbers."""
+    shape = ["N", 4]
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "w"], ["y"])], "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+    )  # fmt: skip
+    weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4])
+    weight.data_location = TensorProto.EXTERNAL
+    weight.external_data.add(key="location", value="weights")
+    graph.initializer.append(weight)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return FakePart(model, {"w": np.ones(4, np.float32)}, stripped, streaming, **others)
 
 
-class Pinned(SimulatedDevice):
-    """A simulated device with page-locked memory."""
+class Bench:
+    """A card, a TensorRT with some parts, and a loader for them."""
 
-    def pinned(self, size: int) -> NDArray[np.uint8]:
-        return np.zeros(size, np.uint8)
+    def __init__(self, folder: Path, parts: dict[str, FakePart], memory: int = 1 << 30, safe: bool = False) -> None:
+        self.hardware = SimulatedDevice(memory)
+        self.tensorrt, self.cuda = FakeTensorRt(self.hardware, parts), FakeCuda(self.hardware)
+        self.loader = loader_for(self.tensorrt, self.cuda, folder, Limits(16, 16, 64, 16, 8), ((0, 1),), safe)
+        self.device = self.loader.device
 
+    def segments(self, streaming: bool = True) -> list[TensorRtEngine]:
+        """All of them."""
+        return self.loader.open_segments(list(self.tensorrt.parts), range(9) if streaming else ())
 
-@pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    made = StandIn()
-
-    def new_context(self: Flavour, engine: StandIn, cache: bytes | None) -> Context:
-        engine.contexts.append(Context(engine))
-        return engine.contexts[-1]
-
-    monkeypatch.setattr(Flavour, "new_context", new_context)
-    return made
-
-
-def opened(engine: StandIn | None, name: str = "tensorrt_rtx", memory: int = 1 << 20) -> TensorRtEngine:
-    kinds = {"TensorIOMode": type("Mode", (), {"INPUT": "in"}), "TensorLocation": type("Where", (), {"HOST": "host"})}
-    kinds["ICudaEngine"] = StandIn
-    flavour = Flavour(name, "1.7.1", type("Module", (), kinds))
-    runtime = type("Runtime", (), {"deserialize_cuda_engine": lambda self, plan: engine})()
-    device: Any = Pinned(memory)
-    return TensorRtEngine(flavour, runtime, device, "stack00", bytearray(b"plan"), 4000)
+    def run(self, engine: TensorRtEngine, count: int = 3) -> np.ndarray:
+        """What the engine makes of threes."""
+        stream, values = self.device.new_stream(), np.full((count, 4), 3, np.float32)
+        size = engine.prepare(0, {"x": (count, 4)})
+        x, y, workspace = (self.device.allocate(each) for each in (values.nbytes, values.nbytes, size))
+        self.device.upload(x, values, stream)
+        engine.enqueue(0, {"x": x, "y": y, "of no interest": 1}, workspace, size, stream)
+        found = np.zeros_like(values)
+        self.device.download(found, y, stream)
+        self.device.synchronise(stream)
+        return found
 
 
-def test_a_run(engine: StandIn) -> None:
-    made = opened(engine)
-    assert made.input_names == ("hidden",)
-    assert made.prepare(1, {"hidden": (300, 8), "of no interest": (1,)}) == 4096
-    made.enqueue(1, {"hidden": 256, "hidden_out": 512}, 1024, 4096, 7)
-    assert engine.contexts[1].told == [
-        ("profile", 1), ("shape", "hidden", (300, 8)), ("workspace", 1024, 4096), ("address", "hidden", 256),
-        ("address", "hidden_out", 512), ("run", 7),
-    ]  # fmt: skip
-    assert engine.contexts[0].told == []
+def parts(**others: Any) -> dict[str, FakePart]:
+    return {name: doubling(**others) for name in NAMES}
 
 
-def test_weights_leave_and_come_back(engine: StandIn) -> None:
-    made = opened(engine)
-    assert made.loaded
-    assert made.streamable
-    made.load_weights(3)  # they are there
-    made.unload_weights(3)
-    assert not made.loaded
-    made.load_weights(3)
-    assert made.loaded
-    made.unload_weights(3)  # the copy is made once
-    assert engine.moves == ["save host", "unload", "restore 64 on 3", "unload"]
-    assert not opened(StandIn(), "tensorrt").streamable
+LADDER: dict[str, tuple[dict[str, Any], WayName]] = {
+    "an ordinary plan has no manager": ({}, "deferred"),
+    "a stripped one has": ({"stripped": True}, "manager"),
+    "loading is not put off": ({"streaming": True, "fail_moves": {"defer"}}, "budget"),
+    "weights do not come back": ({"streaming": True, "fail_moves": {"load_weights"}}, "budget"),
+    "weights do not leave": ({"streaming": True, "fail_moves": {"unload_weights"}}, "budget"),
+    "the manager does not restore": ({"stripped": True, "fail_moves": {"restore"}}, "deferred"),
+    "the manager does not unload": ({"stripped": True, "fail_moves": {"unload"}}, "deferred"),
+}
 
 
-def test_refusals_are_sentences(engine: StandIn) -> None:
-    made = opened(engine)
-    with pytest.raises(DeviceError, match=r"stack00 does not take hidden of shape \(600, 8\)"):
-        made.prepare(0, {"hidden": (600, 8)})
-    engine.works = False
-    with pytest.raises(DeviceError, match="stack00 cannot run"):
-        made.enqueue(0, {"hidden": 0, "hidden_out": 0}, 0, 0, 0)
-    made.unload_weights(0)
-    with pytest.raises(DeviceError, match="cannot load"):
-        made.load_weights(0)
-    with pytest.raises(DeviceError, match="TensorRT cannot load the engine stack00"):
-        opened(None)
+@pytest.mark.parametrize("case", LADDER)
+def test_the_first_way_that_works_is_taken(tmp_path: Path, case: str) -> None:
+    kind, way = LADDER[case]
+    bench = Bench(tmp_path, parts(**kind))
+    engines = bench.segments()
+    assert bench.loader.way == way
+    assert json.loads((bench.loader.folder / WAY).read_text())["way"] == way
+    for engine in engines:
+        assert engine.streamable
+        stream = bench.device.new_stream()
+        for _ in range(2):
+            engine.load_weights(stream)
+            engine.load_weights(stream)  # they are there
+            bench.device.synchronise(stream)
+            assert engine.loaded
+            np.testing.assert_array_equal(bench.run(engine), 4)
+            used = bench.hardware.used
+            engine.unload_weights(stream)
+            assert bench.hardware.used == used - engine.weight_bytes
+            assert not engine.loaded
+
+
+def test_no_way_is_one_sentence_with_all_words(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parts(fail_moves={"defer"}))
+    with pytest.raises(DeviceError, match="cannot stream weights on this card") as raised:
+        bench.segments()
+    assert [line.split(":")[0] for line in raised.value.detail.splitlines()] == list(WAYS)
+    assert bench.segments(streaming=False)[0].loaded  # if nothing has to leave, nothing need be able to
+    assert bench.loader.way == "plain"
+
+
+def test_what_was_found_is_tried_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parts(streaming=True, fail_moves={"load_weights"}))
+    bench.segments()
+    tried = bench.tensorrt.parts["stack00"].deserialised
+    bench.segments()
+    assert bench.tensorrt.parts["stack00"].deserialised == tried + 1
+    (bench.loader.folder / WAY).write_text("[]")
+    bench.segments()  # a damaged note is none
+    assert bench.loader.way == "budget"
+
+
+def test_what_the_trial_of_the_card_found_is_tried_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parts(streaming=True))
+    (bench.loader.folder.parent / TRIAL).write_text(json.dumps({"way": "budget", "version": "1.7.1"}))
+    bench.segments()
+    assert bench.loader.way == "budget"
+    other = Bench(tmp_path / "other", parts(streaming=True))
+    (other.loader.folder.parent / TRIAL).write_text(json.dumps({"way": "budget", "version": "0.9"}))
+    other.segments()
+    assert other.loader.way == "deferred"
+
+
+def test_plans_are_locked_in_memory_before_the_card_is_used(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parts())
+    engines = bench.segments()
+    assert bench.device.pinned_bytes > 0
+    assert not bench.hardware.used  # no weights yet
+    engines[0].keep_ready(False)
+    engines[0].load_weights(0)  # read again
+    np.testing.assert_array_equal(bench.run(engines[0]), 4)
+    for engine in engines:
+        engine.close()
+    assert bench.device.pinned_bytes == 0
+
+
+def test_memory_that_cannot_be_locked_serves_as_it_is(tmp_path: Path) -> None:
+    """Windows gives some, tells nobody how much, and after one refusal refuses everything."""
+    for limit in (0, 100):
+        bench = Bench(tmp_path / str(limit), parts())
+        bench.cuda.faults.pinned_limit = limit
+        for engine in bench.segments():
+            engine.load_weights(0)
+            np.testing.assert_array_equal(bench.run(engine), 4)
+        assert bench.device.pinned_bytes <= limit
+        assert bench.cuda.calls.count("cudaHostRegister") == {0: 1, 100: 3}[limit]  # of four
+        assert not bench.cuda.cudaGetLastError()[0]
+
+
+def test_no_room_for_weights_that_come_with_the_engine(tmp_path: Path) -> None:
+    """Those that came before make room; nothing is read twice."""
+    made = parts(stripped=True)
+    bench = Bench(tmp_path, made, memory=3 * 16)
+    engines = bench.segments()
+    assert [part.deserialised for part in made.values()] == [1, 1, 1, 1]
+    assert sum(engine.loaded for engine in engines) <= 3
     with pytest.raises(DeviceMemoryError, match="not enough free memory"):
-        opened(None, memory=100)
+        Bench(tmp_path / "small", parts(), memory=8).segments()
+
+
+def test_a_run(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parts())
+    engine = bench.loader.open("stack00")
+    assert (engine.input_names, engine.loaded, engine.streamable) == (("x",), True, False)
+    np.testing.assert_array_equal(bench.run(engine), 4)
+    shapes = bench.tensorrt.shapes_set
+    bench.run(engine)
+    assert bench.tensorrt.shapes_set == shapes, "a shape that is set is not set again"
+    bench.run(engine, count=5)
+    assert bench.tensorrt.shapes_set == shapes + 1
+    with pytest.raises(WayError, match="stay on the card"):
+        engine.unload_weights(0)
+
+
+def test_refusals_are_sentences_with_tensorrts_words(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parts())
+    engine = bench.loader.open("stack00")
+    with pytest.raises(DeviceError, match=r"stack00 does not take x of shape \(3, 5\)") as raised:
+        engine.prepare(0, {"x": (3, 5)})
+    assert "does not satisfy any profile" in raised.value.detail
+    engine.prepare(0, {"x": (3, 4)})
+    with pytest.raises(DeviceError, match="stack00 cannot run") as raised:
+        engine.enqueue(0, {"x": 256, "y": 100}, 0, 1 << 20, 0)  # at an odd address
+    assert "API Usage Error" in raised.value.detail
+    bench.tensorrt.parts["stack00"].fail_runs = 1
+    with pytest.raises(DeviceMemoryError) as raised_memory:
+        bench.run(engine)
+    assert "OutOfMemory" in raised_memory.value.detail
+    bench.tensorrt.parts["stack01"].fail_moves.add("context")
+    with pytest.raises(DeviceError, match="cannot run the engine stack01"):
+        bench.loader.open("stack01")
+
+
+def test_one_cache_of_kernels_for_all_engines(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, parts())
+    bench.segments()
+    (cache,) = bench.tensorrt.caches
+    assert {id(config.cache) for config in bench.tensorrt.configs} == {id(cache)}
+    assert not bench.loader.cache.save()  # nothing compiled yet
+    cache.content = b"CACHE of kernels"
+    assert bench.loader.cache.save()
+    assert not bench.loader.cache.save()  # as it was
+    cache.broken = True
+    assert not bench.loader.cache.save()
+    file = bench.loader.folder / KERNELS
+    assert file.read_bytes() == b"CACHE of kernels"
+    again = EngineLoader(bench.loader.flavour, bench.device, bench.loader.folder, bench.loader.manifest)
+    again.open("stack00")
+    assert bench.tensorrt.caches[-1].content == b"CACHE of kernels"
+    file.write_bytes(b"of another driver")
+    EngineLoader(bench.loader.flavour, bench.device, bench.loader.folder, bench.loader.manifest).open("stack00")
+    assert bench.tensorrt.caches[-1].content == b""
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_safe_mode_takes_no_graphs_and_no_lazy_kernels(tmp_path: Path, safe: bool) -> None:
+    bench = Bench(tmp_path, parts(), safe=safe)
+    bench.loader.open("stack00")
+    config = bench.tensorrt.configs[0]
+    assert (config.cuda_graph_strategy.name == "DISABLED") == safe
+    assert (config.dynamic_shapes_kernel_specialization_strategy.name == "NONE") == safe
 
 
 def test_the_loader_trusts_no_plan(tmp_path: Path) -> None:
-    parts = {"embed": Part("embed.plan", 4, "0" * 64, 1, 1, 1.0)}
-    manifest = EngineManifest(IDENTITY, "Model", "/model", ("embed",), parts, "now")
-    device: Any = Pinned()
+    bench = Bench(tmp_path, parts())
+    other = Flavour("tensorrt_rtx", "9.9", bench.tensorrt)
     with pytest.raises(EngineError, match=r"built by tensorrt_rtx 1\.7\.1; installed is"):
-        EngineLoader(Flavour("tensorrt_rtx", "9.9", installed_flavour().module), device, tmp_path, manifest)
-    module = type(
-        "Module",
-        (),
-        {"Runtime": lambda logger: None, "Logger": type("L", (), {"ERROR": 0, "__new__": lambda c, s: None})},
-    )
-    loader = EngineLoader(Flavour("tensorrt_rtx", "1.7.1", module), device, tmp_path, manifest)
+        EngineLoader(other, bench.device, bench.loader.folder, bench.loader.manifest)
+    file = bench.loader.folder / "stack00.plan"
+    whole = file.read_bytes()
+    for data, words in ((whole[:-1], "incomplete"), (whole[:-1] + b" ", "checksum is wrong"), (b"", "incomplete")):
+        file.write_bytes(data)
+        with pytest.raises(DamagedEngineError, match=words):
+            bench.loader.open("stack00")
+    file.unlink()
     with pytest.raises(DamagedEngineError, match="cannot be read"):
-        loader.open("embed")
-    (tmp_path / "embed.plan").write_bytes(b"plan")
-    with pytest.raises(DamagedEngineError, match="checksum is wrong"):
-        loader.open("embed")
+        bench.loader.open("stack00")
+
+
+def test_a_plan_that_tensorrt_refuses(tmp_path: Path) -> None:
+    tensorrt = FakeTensorRt(SimulatedDevice(), parts())
+    tensorrt.plan = lambda name, padding=0: b"nonsense"  # type: ignore[method-assign]
+    with pytest.raises(DeviceError, match="TensorRT cannot load the engine stack00") as raised:
+        open_fake(tensorrt, CudaDevice("", FakeCuda(tensorrt.device)), "stack00")
+    assert "magic tag" in raised.value.detail

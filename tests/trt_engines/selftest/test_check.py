@@ -12,13 +12,17 @@ from onnx import ModelProto
 from inference.config import model_config_from_folder
 from inference.engines.planning import model_shape
 from inference.engines.templates import templates_for
+from tests.helpers.fake_cuda import FakeCuda
+from tests.helpers.fake_tensorrt import FakePart, FakeTensorRt, open_fake
 from tests.trt_engines.building.support import STARTER
-from tests.trt_engines.runtime.simulated import OrtEngine, SimulatedDevice
+from tests.trt_engines.runtime.simulated import SimulatedDevice
 from trt_engines.building.state import Check
 from trt_engines.graphs.bind import reference_weights
 from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, end_graph, segment_graph
 from trt_engines.graphs.precision import COMPUTE_TYPES, WeightFormat, lowered
+from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import Engine
+from trt_engines.runtime.trt_engine import TensorRtEngine
 from trt_engines.selftest.check import check_parts
 from trt_engines.selftest.reference import Reference
 from trt_engines.weights.source import WeightSource
@@ -34,8 +38,8 @@ def nothing(name: str, weights: dict[str, Any]) -> None:
 
 def run(form: WeightFormat, spoil: Spoil = nothing, engine_form: WeightFormat | None = None) -> list[Check]:
     """The self-test over ONNX Runtime engines that hold the weights of `form` in float32."""
-    templates, source, device = templates_for(CONFIG, STARTER), WeightSource.open(STARTER), SimulatedDevice()
-    opened: list[OrtEngine] = []
+    templates, source, hardware = templates_for(CONFIG, STARTER), WeightSource.open(STARTER), SimulatedDevice()
+    tensorrt, device, opened = FakeTensorRt(hardware, {}), CudaDevice("", FakeCuda(hardware)), list[TensorRtEngine]()
 
     def graph_of(name: str) -> ModelProto:
         if name in ("embed", "head"):
@@ -49,7 +53,8 @@ def run(form: WeightFormat, spoil: Spoil = nothing, engine_form: WeightFormat | 
         weights = reference_weights(graph, source, held, COMPUTE_TYPES["fp32"])
         weights = {key: array.copy() for key, array in weights.items()}
         spoil(name, weights)
-        opened.append(OrtEngine(device, name, graph, weights))
+        tensorrt.parts[name] = FakePart(graph, weights)
+        opened.append(open_fake(tensorrt, device, name))
         return opened[-1]
 
     precision = {"plain": "bf16"}.get(form, form)

@@ -7,18 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.fake_engines import detected
 from tests.trt_engines.building.support import STARTER, request_for
 from trt_engines.building.state import read_certificate
 from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, write_json
 from trt_engines.errors import EngineError
 from trt_engines.selftest.run import self_test
 
+CARD = detected("RTX 4070", "580")
 pytestmark = pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="has a GPU")
 
 
 def test_engines_that_are_not_complete(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match="not complete"):
-        next(self_test(EngineStore(tmp_path), request_for(STARTER, tmp_path), "580"))
+        next(self_test(EngineStore(tmp_path), request_for(STARTER, tmp_path), CARD))
 
 
 def test_without_a_gpu_nothing_is_certified(tmp_path: Path) -> None:
@@ -29,7 +31,7 @@ def test_without_a_gpu_nothing_is_certified(tmp_path: Path) -> None:
     parts = {name: Part(f"{name}.plan", 4, "0" * 64, 1, 1, 1.0) for name in names}
     write_json(folder / MANIFEST, EngineManifest(request.identity, "Starter", str(STARTER), names, parts, "now"))
     with pytest.raises(EngineError) as caught:
-        list(self_test(store, request, "580"))
+        list(self_test(store, request, CARD))
     assert "CUDA" in caught.value.user_text
     assert "\n" not in caught.value.user_text
     assert read_certificate(store.find(request.identity)) is None

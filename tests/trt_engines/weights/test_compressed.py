@@ -196,7 +196,7 @@ def test_every_damage_has_a_sentence(tmp_path: Path, damage: str, form: Any) -> 
 @pytest.mark.parametrize(
     ("names", "dtype", "word"),
     [
-        (("l.weight_packed", "l.weight_scale"), np.uint8, "packed integers"),
+        (("l.weight_packed", "l.weight_scale"), np.float16, "packed integers"),
         (("l.weight_packed", "l.weight_scale", "l.weight_global_scale"), np.int64, "packed integers"),
         (("l.weight", "l.weight_scale"), np.float32, "F32 with scales"),
         (("l.weight_scale_inv",), np.float32, "FP8 in blocks"),

@@ -6,13 +6,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from tests.helpers.weight_files import write_checkpoint
 from tests.trt_engines.weights.support import BF16, E4M3, modelopt_experts, relative_rms, slow_values
 from trt_engines.errors import WeightsError
-from trt_engines.weights.formats import Nvfp4
+from trt_engines.weights.formats import DEFAULT_INPUT_SCALE, Nvfp4
+from trt_engines.weights.layout import stored_as
 from trt_engines.weights.source import WeightSource
 
 COUNT, HIDDEN, INNER = 3, 64, 32
@@ -79,7 +81,6 @@ DAMAGES: dict[str, tuple[str, Any, str]] = {
     "no codes": ("weight", None, r"no tensor .*1\.up_proj\.weight\."),
     "no block scales": ("weight_scale", None, r"no tensor .*1\.up_proj\.weight_scale\."),
     "no scale": ("weight_scale_2", None, r"no tensor .*1\.up_proj\.weight_scale_2\."),
-    "no input scale": ("input_scale", None, r"no tensor .*1\.up_proj\.input_scale\."),
     "codes of another type": ("weight", np.zeros((32, 32), np.float16), r"weight is float16 \(32, 32\), not uint8"),
     "codes with another axis": ("weight", np.zeros((32, 32, 1), np.uint8), r"\(32, 32, 1\), not uint8 with 2 axes"),
     "scales of another type": ("weight_scale", np.ones((32, 4), np.float32), "weight_scale is float32"),
@@ -119,6 +120,61 @@ def test_experts_of_other_shapes(tmp_path: Path, tensors: dict[str, Any], form: 
     gates = {name: wider[name] for name in wider if ".1.gate" in name}
     with pytest.raises(WeightsError, match=r"gate_proj and up_proj of .*experts\.1 are \[\(32, 80\), \(32, 64\)\]"):
         open_with(tmp_path, tensors | gates).experts(0, "gate_up", form, BF16)
+
+
+@pytest.mark.parametrize("measured", [(), ("0.gate_proj", "2.up_proj")])
+def test_without_measured_activations(tmp_path: Path, tensors: dict[str, Any], measured: tuple[str, ...]) -> None:
+    """W4A16_NVFP4 has no input scales; where some experts have them, theirs serve all."""
+    kept = {f"{PREFIX}.{name}.input_scale" for name in measured}
+    less = {name: tensor for name, tensor in tensors.items() if not name.endswith("input_scale") or name in kept}
+    source, exact = open_with(tmp_path, less), slow_stack(tensors, "gate_up")
+    form = source.experts(0, "gate_up", "nvfp4", BF16)
+    assert isinstance(form, Nvfp4)
+    wanted = max((float(tensors[name].reshape(-1)[0]) for name in kept), default=DEFAULT_INPUT_SCALE)
+    assert float(form.input_scale) == pytest.approx(wanted, rel=1e-6)
+    assert form.input_scale.dtype == np.float32
+    np.testing.assert_allclose(form.dequantised(), exact, rtol=1e-6)
+    np.testing.assert_array_equal(source.experts_unquantised(0, "gate_up", np.float32), exact)
+    forms = stored_as(source.records, f"{PREFIX}.gate_up_proj", (COUNT, 2 * INNER, HIDDEN))
+    assert set(forms) <= set(source.records)
+
+
+E8M0 = np.dtype(ml_dtypes.float8_e8m0fnu)
+
+
+@pytest.mark.parametrize(
+    ("weight", "codes", "scales", "word"),
+    [
+        ("weight", np.zeros((8, 32), np.uint8), np.zeros((8, 2), np.uint8), "MXFP4"),
+        ("weight", np.zeros((8, 64), E4M3), np.zeros((8, 2), np.uint8), "MXFP8"),
+        ("weight", np.zeros((8, 64), E4M3), np.ones((8, 2), E8M0), "MXFP8"),
+        ("weight_packed", np.zeros((8, 32), np.uint8), np.zeros((8, 2), np.uint8), "MXFP4"),
+        ("weight_packed", np.zeros((8, 32), np.uint8), np.ones((8, 2), E8M0), "MXFP4"),
+    ],
+)
+def test_microscaling_has_its_own_name(tmp_path: Path, weight: str, codes: Any, scales: Any, word: str) -> None:
+    write_checkpoint(tmp_path, {f"{NAME}.{weight}": codes, f"{NAME}.weight_scale": scales})
+    with pytest.raises(WeightsError, match=f"quantised in {word}, a layout that is not read") as raised:
+        WeightSource.open(tmp_path)
+    assert "damaged" not in raised.value.user_text
+    assert "NVFP4" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "word"), [("pre_quant_scale", "AWQ's scales"), ("svdquant_lora_a", "SVDQuant's low-rank part")]
+)
+def test_what_changes_the_values_of_nvfp4_is_refused(
+    tmp_path: Path, tensors: dict[str, Any], name: str, word: str
+) -> None:
+    write_checkpoint(tmp_path, tensors | {f"{NAME}.{name}": np.ones(HIDDEN, np.float32)})
+    with pytest.raises(WeightsError, match=word):
+        WeightSource.open(tmp_path)
+
+
+def test_mlx_is_named_also_by_its_packed_weights(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, {"l.weight": np.zeros((2, 2), np.uint32), "l.biases": np.zeros((2, 2), BF16)})
+    with pytest.raises(WeightsError, match="quantised in MLX"):
+        WeightSource.open(tmp_path)
 
 
 def test_missing_experts(tmp_path: Path, tensors: dict[str, Any]) -> None:
