@@ -78,7 +78,7 @@ def main() -> int:
 
 def our_layer(past: int, threads: int) -> Callable[[], Any]:
     """The layer alone: a model of one layer and a small vocabulary, whose ends take little."""
-    from inference.config import LayerSpec, ModelConfig, SamplerDefaults
+    from inference.model_config import LayerSpec, ModelConfig, SamplerDefaults
     from inference.native.cores import Cores
     from inference.native.kv_blocks import KvBlocks
     from inference.native.library import Threads, best_isa

@@ -11,8 +11,9 @@ import pytest
 import tokenizers
 from tokenizers import AddedToken, models
 
-from inference.config import ModelConfig, model_config_from_folder
+from inference.config import model_config_from_folder
 from inference.errors import ModelFolderError
+from inference.model_config import ModelConfig
 from inference.params import ChatTurn
 from inference.text.chat_template import ChatTemplate
 from inference.text.draft_text import decode_prefix
