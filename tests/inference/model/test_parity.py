@@ -27,7 +27,7 @@ from inference.graphs.manifest import (
     KEPT_ONLY,
     SELF_CONDITIONING_VARIABLE,
     exact_self_conditioning,
-    valid_manifest,
+    fits,
 )
 from inference.graphs.shipped import configuration_fingerprint
 from inference.model.export_graphs import write_graphs
@@ -119,12 +119,13 @@ def test_the_kept_candidates_alone_are_a_switch(tmp_path: Path, monkeypatch: pyt
     config, records = model_config_from_folder(tmp_path), index_checkpoint(tmp_path)
     exact = configuration_fingerprint(config)
     monkeypatch.setenv(SELF_CONDITIONING_VARIABLE, KEPT_ONLY)
-    assert not write_graphs(tmp_path, config, records, lambda stage, fraction: None, 0).exact
+    made = write_graphs(tmp_path, config, records, lambda stage, fraction: None, 0)
+    assert not made.exact
     assert configuration_fingerprint(config) != exact
     assert exact_self_conditioning(dataclasses.replace(config, vocab_size=EXACT_VOCABULARY))
-    assert valid_manifest(tmp_path, config, records) is not None
+    assert fits(made, tmp_path, config, records)
     monkeypatch.delenv(SELF_CONDITIONING_VARIABLE)
-    assert valid_manifest(tmp_path, config, records) is None
+    assert not fits(made, tmp_path, config, records)
 
 
 @torch.inference_mode()
