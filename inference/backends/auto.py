@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.backends.memory import check_processor_memory, native_precision
+from inference.backends.memory import check_processor_memory
+from inference.backends.packed_memory import native_precision
 from inference.config import model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
 from inference.native import library

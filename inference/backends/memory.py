@@ -9,12 +9,7 @@ import psutil
 from inference.config import model_config_from_folder
 from inference.engines.planning import model_shape
 from inference.errors import OutOfMemoryError
-from inference.model_config import ModelConfig
-from inference.native.packed import packed_bytes
-from inference.native.weights import Precision
 
-LARGE_MODEL = 10**9  # weights from which on those of experts are packed in four bits
-STEP_BYTES = 1_200_000_000  # what a step of the published model keeps beside its weights, and the program itself
 BYTES_PER_WEIGHT = 4  # ONNX Runtime and the reference compute in float32 on a processor
 CARD_BYTES_PER_WEIGHT = 2  # torch on a card computes in bfloat16
 GB = 10**9
@@ -35,29 +30,6 @@ def check_processor_memory(folder: Path) -> None:
             f"processor, and this computer has {there / GB:.0f} GB.",
             "Choose a smaller model, or build engines for an NVIDIA card, which need far less.",
         )
-
-
-def check_packed_memory(folder: Path) -> None:
-    """Refuse a checkpoint whose packed weights, with what a step needs beside them, are larger than all memory.
-
-    Raises:
-        OutOfMemoryError: They are; says how much is needed.
-        ModelFolderError: The configuration cannot be read.
-    """
-    config = model_config_from_folder(folder)
-    needed = packed_bytes(config, native_precision(config)) + STEP_BYTES
-    there = psutil.virtual_memory().total
-    if needed > there:
-        raise OutOfMemoryError(
-            f"This model has {model_shape(config).parameters / GB:.1f} billion weights and, packed, needs "
-            f"{needed / GB:.0f} GB of memory on the processor, and this computer has {there / GB:.0f} GB.",
-            "Choose a smaller model, or build engines for an NVIDIA card.",
-        )
-
-
-def native_precision(config: ModelConfig) -> Precision:
-    """INT8 for small models, whose answers change with fewer bits; INT4 for the experts of large ones."""
-    return "int8" if model_shape(config).parameters < LARGE_MODEL else "int4"
 
 
 def check_card_memory(folder: Path, free: int, card: str) -> None:

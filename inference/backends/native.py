@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress
-from inference.backends.memory import native_precision
+from inference.backends.packed_memory import native_precision
 from inference.checkpoint.tensors import check_tensors, weights_errors
 from inference.config import model_config_from_folder
 from inference.errors import KnownError

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from inference.backends.auto import Chosen, choose_backend
 from inference.backends.base import Backend, Progress
-from inference.backends.memory import check_packed_memory, check_processor_memory, native_precision
+from inference.backends.memory import check_processor_memory
+from inference.backends.packed_memory import check_packed_memory, native_precision
 from inference.config import model_config_from_folder
 from inference.errors import KnownError, ModelFolderError
 from inference.graphs.exporting import HINT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
 
 from app.base.files import write_whole
@@ -36,6 +36,7 @@ class UnsavedDialog(Sheet):
         self.elsewhere = self.add_button(words.SAVE_ELSEWHERE, action)
         self.anyway = self.add_button(words.CLOSE_ANYWAY, QDialogButtonBox.ButtonRole.DestructiveRole)
         self.stay = self.add_reject(words.STAY_OPEN)
+        self.buttons.setOrientation(Qt.Orientation.Vertical)  # four do not stand beside each other in large letters
         self.again.clicked.connect(self.on_again)
         self.elsewhere.clicked.connect(self.on_elsewhere)
         self.anyway.clicked.connect(self.on_done)

@@ -13,9 +13,9 @@ import pytest
 from inference import ChatTurn, GenerationRequest
 from inference.backends.auto import native_is_faster
 from inference.backends.base import Interruptible
-from inference.backends.memory import native_precision
 from inference.backends.native import NativeBackend
 from inference.backends.onnx import OnnxBackend
+from inference.backends.packed_memory import native_precision
 from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError, PassStoppedError
 from inference.events import Finished

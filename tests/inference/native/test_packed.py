@@ -280,7 +280,7 @@ def test_small_models_are_packed_in_memory(folder: Path) -> None:
 
 
 def test_large_models_are_packed_on_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.backends.memory.LARGE_MODEL", 1)
+    monkeypatch.setattr("inference.backends.packed_memory.LARGE_MODEL", 1)
     seen: list[str] = []
     backend = NativeBackend.open(folder, lambda stage, share: seen.append(stage), "int4", None, Cores(1, ()))
     backend.close()
@@ -291,6 +291,6 @@ def test_large_models_are_packed_on_the_disk(folder: Path, monkeypatch: pytest.M
 def test_large_models_that_fit_into_no_memory_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from inference.backends.registry import open_backend
 
-    monkeypatch.setattr("inference.backends.memory.psutil.virtual_memory", lambda: SimpleNamespace(total=10**6))
+    monkeypatch.setattr("inference.backends.packed_memory.psutil.virtual_memory", lambda: SimpleNamespace(total=10**6))
     with pytest.raises(KnownError, match=r"needs .* GB of memory on the processor"):
         open_backend(folder, "native", _quiet)
