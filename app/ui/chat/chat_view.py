@@ -32,7 +32,7 @@ from inference.events import DraftUpdated
 
 COLUMN_WIDTH = 860
 PAGE, PAGE_CHARACTERS = 30, 60_000  # messages that are made into widgets unasked, or so much text of them
-AT_ONCE = 8  # of them, the newest; the others follow in later turns
+AT_ONCE = 3  # of them, the newest; the others follow in later turns
 _MESSAGE_UNITS = 25.0
 _NEAR_BOTTOM = 32
 _NEAR_TOP = 60
