@@ -52,7 +52,7 @@ class WrittenEntry:
 
     def is_unchanged(self, found: FileMark) -> bool:
         """Whether a file has the size and the time that were noted."""
-        return found.is_file and found.links == 1 and (self.size, self.changed) == (found.size, found.changed)
+        return found.is_file and (self.size, self.changed) == (found.size, found.changed)
 
 
 @dataclass(frozen=True, slots=True)
