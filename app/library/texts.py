@@ -323,6 +323,11 @@ def folder_gone(folder: object) -> tuple[str, str]:
     return f"The folder {folder} is not there.", "If it is on another drive, connect that; else remove the model here."
 
 
+def removed_meanwhile(title: str) -> tuple[str, str]:
+    """Another window or command was faster than a download."""
+    return f"{title} was removed while it was downloaded.", "Download it again if you want it."
+
+
 def manifest_gone(title: str) -> tuple[str, str]:
     """Without its manifest nobody knows which files belong to a model."""
     text = f"The folder of {title} has lost its list of files (dewpoint-model.json)."
