@@ -210,10 +210,11 @@ def test_an_id_counts_more_than_a_title_and_a_folder_is_one(
 ) -> None:
     folders = [write_model(tmp_path / parent / "M", random_tensors(small_config())) for parent in ("a", "b")]
     services = LibraryServices.open(AppPaths(dewpoint_home).ensure())
+    named = services.library.add("folder", write_model(tmp_path / "c", random_tensors(small_config())), "C")
     first, second = (services.library.add("folder", folder, "M") for folder in folders)
-    named = services.library.add("folder", write_model(tmp_path / "c", random_tensors(small_config())), second.id)
+    named = services.library.add("folder", named.folder, second.id)
     assert run(capsys, "remove", second.id, "--yes")[0] == 0
-    assert services.library.models() == (first, named)
+    assert services.library.models() == (named, first)
     services.library.add("folder", folders[1], "M")
     assert run(capsys, "remove", str(folders[0]), "--yes")[0] == 0
     assert [model.folder for model in services.library.models()] == [named.folder, folders[1]]
