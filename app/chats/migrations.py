@@ -12,7 +12,8 @@ their place. `conversation.used_no` grows with every use of a chat: clocks are s
 Beside the chats stand the *models* of this machine, the queue of their *downloads*, and what was *written*: which files
 and folders in a model's folder this program made, by path below that folder ("" for the folder itself) and number on
 the drive. Nothing else of a folder is ever deleted or replaced. A size of -1 means a file that still grows. A recovery
-takes these rows as SQLite reads them.
+takes these rows as SQLite reads them. Folders stand with their whole path; `app_meta.data_folder` holds the names under
+which the data folder was used (`app.library.home`).
 
 `PRAGMA user_version` and `app_meta.schema_version` both hold the number of migrations: two witnesses of one fact.
 Left for later: denoise traces (a table of its own, with a quota) and FTS5 over titles and bodies.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.base.errors import KnownAppError
@@ -32,25 +33,56 @@ def new_services(limit: float | None = None) -> LibraryServices:
 
 
 def find_model(services: LibraryServices, name: str) -> ModelStatus | None:
-    """The model of the library that `name` means: its id, repository, title or folder, in any letter case."""
-    wanted = name.strip().lower()
-    for model in library_status(services).models:
-        names = {model.id, model.id.removeprefix("catalogue:"), model.title, str(model.folder or "")}
-        names.add(typed_name(model.repo, model.title))
-        if wanted in {each.lower() for each in names if each}:
-            return model
+    """The model of the library that `name` means: its id, folder, repository or title, in any letter case.
+
+    What is said first counts more; of the same rank, a model of this computer counts more than one that is offered.
+
+    Raises:
+        KnownAppError: Several models have this name.
+    """
+    models = library_status(services).models
+    for names_of in (_ids, _folder, _repository, _title):
+        found = _named(models, name.strip(), names_of)
+        if len(found) > 1:
+            raise KnownAppError(texts.same_name(len(found), name), texts.SAME_NAME_HINT)
+        if found:
+            return found[0]
     folder = named_path(name)
     if os.path.isdir(folder):  # False also where the system does not say
         place = Path(os.path.realpath(folder))
-        return next((model for model in library_status(services).models if model.folder == place), None)
+        return next((model for model in models if model.folder == place), None)
     return None
+
+
+def _named(
+    models: Sequence[ModelStatus], name: str, names_of: Callable[[ModelStatus], tuple[str, ...]]
+) -> Sequence[ModelStatus]:
+    found = [model for model in models if name.lower() in map(str.lower, filter(None, names_of(model)))]
+    here = [model for model in found if model.kind != "catalogue"] or found
+    return [model for model in here if name in names_of(model)] or here
+
+
+def _ids(model: ModelStatus) -> tuple[str, ...]:
+    return model.id, model.id.removeprefix("catalogue:")
+
+
+def _folder(model: ModelStatus) -> tuple[str, ...]:
+    return (str(model.folder or ""),)
+
+
+def _repository(model: ModelStatus) -> tuple[str, ...]:
+    return (typed_name(model.repo, model.title),)
+
+
+def _title(model: ModelStatus) -> tuple[str, ...]:
+    return (model.title,)
 
 
 def chosen_model(services: LibraryServices, name: str) -> ModelStatus:
     """The same.
 
     Raises:
-        KnownAppError: There is none.
+        KnownAppError: There is none, or several.
     """
     model = find_model(services, name)
     if model is None:
@@ -62,7 +94,7 @@ def chosen_record(services: LibraryServices, name: str) -> ModelRecord:
     """A model that is on this disk, or on its way to it.
 
     Raises:
-        KnownAppError: There is none, or it is the starter model or one of the list.
+        KnownAppError: There is none, or several, or it is the starter model or one of the list.
     """
     model = chosen_model(services, name)
     try:

@@ -123,11 +123,12 @@ def download(
 
     Raises:
         TransferError: It cannot go on; the queue keeps the sentence.
-        KnownAppError: It is not known what the model consists of.
+        KnownAppError: It is not known what the model consists of, or it was removed meanwhile.
     """
     settle_moves(services)
     manifest = services.library.listed(record.id)
     if manifest is None:
+        _refuse_removed(services, record)
         problem = texts.manifest_gone(record.title)
         services.library.set_download(record.id, DownloadState.PAUSED, ErrorReport("known", *problem))
         raise KnownAppError(*problem)
@@ -138,9 +139,15 @@ def download(
         with closing(_fetched(services, record, manifest, cancel)) as events:
             for event in events:
                 through = isinstance(event, TransferFinished)
+                if through:
+                    _refuse_removed(services, record)
                 yield event
     except (AppError, OSError) as exc:
         error = exc
+        _refuse_removed(services, record)
+        if isinstance(exc, TransferError) and exc.kind == "disk" and not record.folder.is_dir():
+            error = KnownAppError(*texts.folder_gone(record.folder))
+            raise error from exc
         raise
     finally:
         if through:
@@ -148,6 +155,18 @@ def download(
         elif not (isinstance(error, TransferError) and error.kind == "busy"):  # another program owns the queue's word
             report = report_from_exception(error) if error is not None else None
             services.library.set_download(record.id, DownloadState.PAUSED, report)
+
+
+def _refuse_removed(services: LibraryServices, record: ModelRecord) -> None:
+    """Another window or command may have removed the model while this one fetches it.
+
+    Raises:
+        KnownAppError: It did.
+    """
+    try:
+        services.library.find(record.id)
+    except KeyError:
+        raise KnownAppError(*texts.removed_meanwhile(record.title)) from None
 
 
 def _fetched(

@@ -7,25 +7,30 @@ alone says nothing: a file that was put in the place of ours has another number,
 Numbers have two weak sides. A drive of the FAT family gives its files new ones whenever it is connected, and a folder
 that was brought back from a backup has new ones altogether: there a file counts as ours if size and time of its last
 change are those that were noted, to the last digit. And ext4 gives the number of a deleted file to the next one that
-is made: so a file whose size is another one was changed by somebody else, and is not deleted.
+is made, and an editor may write into a file of ours: so one whose size or time is another was changed by somebody else,
+and is not deleted. Only a file that still grows has no size and time yet, and one with a second name elsewhere is not
+lost with ours.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from app.chats.database import transaction
 from app.library.records import LibraryStore
-from app.transfers.names import base_folder
+from app.transfers.names import JOURNAL_SUFFIX, LOCK_NAME, PART_SUFFIX, base_folder
 from inference.text.surrogates import storable
 from trt_engines.held import FileMark, HeldFolder, mark_at
 
 NEXT = "/"  # behind a path: the file that takes the place of the one that is there
 GROWS = -1  # stands for the size of a file that is still written to
 _COARSE = 10_000_000  # nanoseconds: drives of the FAT family count time in these or more, and their numbers change
+_MERGING = re.compile(r"\..+\.[0-9a-f]{8}\.merging")  # a folder that a merge writes in, until it is whole
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # a file that gets its name when it is whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class WrittenEntry:
 
     def is_unchanged(self, found: FileMark) -> bool:
         """Whether a file has the size and the time that were noted."""
-        return found.is_file and found.links == 1 and (self.size, self.changed) == (found.size, found.changed)
+        return found.is_file and (self.size, self.changed) == (found.size, found.changed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ class Ledger:
                 held = stack.enter_context(HeldFolder(folder))
             except (FileNotFoundError, NotADirectoryError):
                 return Holding(folder, {}, (), ())
-            judge = _Judge(entries, held)
+            judge = _Judge(entries, held, self._is_scratch(folder))
             for parts, found in held.walk():
                 path = "/".join(parts)
                 mine = judge.is_ours(path, found)
@@ -178,7 +183,7 @@ class Ledger:
         gone: list[str] = []
         try:
             with HeldFolder(holding.folder) as held:
-                judge = _Judge(entries, held)
+                judge = _Judge(entries, held, self._is_scratch(holding.folder))
                 for path in holding.ours:
                     parts = PurePosixPath(path).parts
                     found = held.mark(parts)
@@ -201,6 +206,17 @@ class Ledger:
                 holding.folder.rmdir()
                 self.drop(holding.folder, [""])
 
+    def _is_scratch(self, folder: Path) -> bool:
+        """Whether a merge or a move writes in a folder until it is whole: nobody else has files there."""
+        if _MERGING.fullmatch(folder.name) is not None:
+            return True
+        return any(note.scratch == folder for note in self._store.moves())
+
+
+def _is_temporary(path: str) -> bool:
+    name = PurePosixPath(path).name
+    return name == LOCK_NAME or name.endswith((PART_SUFFIX, JOURNAL_SUFFIX)) or _TEMPORARY.fullmatch(name) is not None
+
 
 def _unlink(held: HeldFolder, parts: Sequence[str]) -> None:
     try:
@@ -214,8 +230,8 @@ def _unlink(held: HeldFolder, parts: Sequence[str]) -> None:
 class _Judge:
     """Compares what lies in a folder with what was noted of it."""
 
-    def __init__(self, entries: Mapping[str, WrittenEntry], held: HeldFolder) -> None:
-        self._entries = entries
+    def __init__(self, entries: Mapping[str, WrittenEntry], held: HeldFolder, is_scratch: bool = False) -> None:
+        self._entries, self._is_scratch = entries, is_scratch
         root, found = entries.get(""), held.mark(())
         assert found is not None
         self._device = found.device
@@ -240,8 +256,8 @@ class _Judge:
             return False
         noted = self._noted(path)
         if found.is_file and (found.size, found.links) == (0, 1):
-            # What a kill leaves between making and noting, or a lock: nothing is lost with it.
-            return bool(noted) or self.made_root
+            # What a kill leaves between making and noting, or a lock. Another empty file is the user's own mark.
+            return bool(noted) or (self.made_root and (self._is_scratch or _is_temporary(path)))
         return any(self._fits(entry, found, any_size) for entry in noted)
 
     def _noted(self, path: str) -> tuple[WrittenEntry, ...]:
@@ -251,7 +267,7 @@ class _Judge:
         if entry.is_folder:
             return found.is_folder and (self._renumbered or entry.is_same(found))
         if entry.is_same(found):
-            return any_size or entry.size in (GROWS, found.size) or found.links > 1
+            return any_size or entry.size == GROWS or entry.is_unchanged(found) or found.links > 1
         return (self._renumbered or entry.changed % _COARSE == 0) and entry.is_unchanged(found)
 
 

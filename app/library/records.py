@@ -24,6 +24,7 @@ from app.chats.errors import StoreBusyError, StoreFullError, StoreReadOnlyError,
 from app.chats.history import HistoryStore
 from app.chats.ids import new_id, now_ms
 from app.library import texts
+from app.library.home import rehoming
 from app.library.manifest import ModelFile, ModelManifest
 from app.transfers.values import Digest
 from inference.text.surrogates import storable
@@ -267,9 +268,28 @@ class LibraryStore:
             self._checked = True
             db = open_database(self.path)
             try:
+                self._settle_home(db)
                 yield db
             finally:
                 db.close()
+
+    def _settle_home(self, db: Database) -> None:
+        """The data folder may have been copied or moved: then its rows are of folders that lie elsewhere."""
+        if rehoming(db, self.path) is None:
+            return
+        with transaction(db, durable=True):
+            change = rehoming(db, self.path)
+            if change is None:
+                return  # another program was faster
+            change.apply(db)
+            before = _moves(db)
+            notes = [
+                MoveNote(each.source and change.place(each.source), *map(change.place, (each.target, each.scratch)))
+                for each in before
+                if change.is_ours(*map(change.place, each.places))
+            ]
+            if [each.places for each in notes] != [each.places for each in before]:
+                _set_moves(db, notes)
 
 
 @contextlib.contextmanager

@@ -12,12 +12,18 @@ from app.base.units import amount, duration, gibibytes, size, token_rate
 
 STARTER_MODEL_NAME = "Starter model (small, for trying things out)"
 NO_SUCH_MODEL_HINT = "`models list` shows all names; a model of the Hub is named owner/name."
+SAME_NAME_HINT = "Name the folder or the id of one; `models list --json` shows both."
 NOT_HERE_HINT = "Download or import it first."
 
 
 def no_such_model(name: str) -> str:
     """Nothing of that name."""
     return f"There is no model {name!r}."
+
+
+def same_name(count: int, name: str) -> str:
+    """Nobody can tell which one is meant."""
+    return f"{count} models are called {name!r}."
 
 
 def not_here(title: str) -> str:
@@ -315,6 +321,11 @@ def files_damaged(count: int) -> tuple[str, str]:
 def folder_gone(folder: object) -> tuple[str, str]:
     """A drive that is not there."""
     return f"The folder {folder} is not there.", "If it is on another drive, connect that; else remove the model here."
+
+
+def removed_meanwhile(title: str) -> tuple[str, str]:
+    """Another window or command was faster than a download."""
+    return f"{title} was removed while it was downloaded.", "Download it again if you want it."
 
 
 def manifest_gone(title: str) -> tuple[str, str]:

@@ -123,7 +123,7 @@ class UpdateService:
         except OSError as exc:
             raise UpdateError(texts.not_read(path, exc.strerror or type(exc).__name__), texts.GONE_HINT) from exc
         if not right:
-            self._remove(path.parent)  # what stays is found wrong again
+            self._discard(path)  # what stays is found wrong again
             raise UpdateError(texts.WRONG_HASH, texts.WRONG_HASH_HINT)
         if path != final:
             _put(path, final)
@@ -140,6 +140,15 @@ class UpdateService:
                 if folder.parent == self.folder and is_version(name) and numbers(name) <= numbers(self._version):
                     self._remove(folder)
             self.folder.rmdir()  # if nothing is left
+
+    def _discard(self, path: Path) -> None:
+        """Delete a package that was changed since it was fetched, as a download replaces one."""
+        own = FolderOwner(self._services.ledger, path.parent)
+        with contextlib.suppress(OSError, KnownAppError):
+            if own.is_ours(path):
+                path.unlink()
+                own.gone(path)
+        self._remove(path.parent)
 
     def _remove(self, folder: Path) -> None:
         """Delete what was fetched into a folder, as far as it is ours; what cannot be deleted stays."""

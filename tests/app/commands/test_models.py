@@ -191,6 +191,35 @@ def test_import_uses_a_folder_where_it_lies(capsys: pytest.CaptureFixture[str], 
     assert sorted(file.name for file in folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("command", ["verify", "remove", "move", "show", "import"])
+def test_a_name_of_two_models_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str) -> None:
+    folders = [write_model(tmp_path / parent / "M", random_tensors(small_config())) for parent in ("a", "b")]
+    for folder in folders:
+        assert run(capsys, "import", str(folder))[0] == 0
+    more = {"remove": ["--yes"], "move": [str(tmp_path)]}.get(command, [])
+    named = [str(tmp_path), "--base", "m"] if command == "import" else ["m", *more]
+    result, _, error = run(capsys, command, *named)
+    assert (result, error.count("\n")) == (1, 1)
+    assert error.startswith("2 models are called 'm'. Name the folder or the id")
+    models = json.loads(run(capsys, "list", "--json")[1])["models"]
+    assert [model["folder"] for model in models if model["title"] == "M"] == [str(folder) for folder in folders]
+
+
+def test_an_id_counts_more_than_a_title_and_a_folder_is_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, dewpoint_home: Path
+) -> None:
+    folders = [write_model(tmp_path / parent / "M", random_tensors(small_config())) for parent in ("a", "b")]
+    services = LibraryServices.open(AppPaths(dewpoint_home).ensure())
+    named = services.library.add("folder", write_model(tmp_path / "c", random_tensors(small_config())), "C")
+    first, second = (services.library.add("folder", folder, "M") for folder in folders)
+    named = services.library.add("folder", named.folder, second.id)
+    assert run(capsys, "remove", second.id, "--yes")[0] == 0
+    assert services.library.models() == (named, first)
+    services.library.add("folder", folders[1], "M")
+    assert run(capsys, "remove", str(folders[0]), "--yes")[0] == 0
+    assert [model.folder for model in services.library.models()] == [named.folder, folders[1]]
+
+
 def test_a_folder_with_two_sets_of_weights_says_which_one_counts(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shutil
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from app.base.errors import KnownAppError
-from app.library import catalogue, download
+from app.library import care, catalogue, download
 from app.library.hub import HubError
 from app.library.manifest import MANIFEST, read_manifest
 from app.library.overview import library_status
@@ -36,6 +38,16 @@ SHARD = "model-00002-of-00002.safetensors"
 def run(services: LibraryServices, record: ModelRecord) -> list[object]:
     """All events of a download."""
     return list(download.download(services, record, threading.Event()))
+
+
+def disturbed(services: LibraryServices, record: ModelRecord, act: Callable[[], None], files: int) -> None:
+    """A download during which something happens, each time that a file is finished, from so many files on."""
+    with closing(download.download(services, record, threading.Event())) as events:
+        done = 0
+        for event in events:
+            done += isinstance(event, FileFinished)
+            if isinstance(event, FileFinished) and done >= files:
+                act()
 
 
 def state(services: LibraryServices, record: ModelRecord) -> ModelState:
@@ -63,6 +75,35 @@ def test_an_offer_downloads_nothing(services: LibraryServices, repo: Repo, hub: 
     assert not hub.behaviour.requests(SHARD)
     assert not offer.folder.exists()
     assert not services.library.models()
+
+
+@pytest.mark.parametrize("when", ["before it begins", "while it runs", "at its end"])
+def test_a_download_that_another_program_removed_says_so(
+    services: LibraryServices, make_services: MakeServices, repo: Repo, when: str
+) -> None:
+    record, other = accepted(services), make_services()
+
+    def remove() -> None:
+        model = library_status(other).model(record.id)
+        if model is not None:
+            care.remove(other, care.removal(other, model))
+
+    if when == "before it begins":
+        remove()
+    with pytest.raises(KnownAppError, match="was removed while it was downloaded"):
+        disturbed(services, record, remove, len(repo.files) if when == "at its end" else 1)
+    assert not services.library.models()
+
+
+def test_a_download_whose_folder_was_deleted_says_so(services: LibraryServices, repo: Repo) -> None:
+    record = accepted(services)
+    with pytest.raises(KnownAppError, match=r"The folder .* is not there"):
+        disturbed(services, record, lambda: shutil.rmtree(record.folder, ignore_errors=True), 1)
+    error = services.library.find(record.id).error
+    assert error is not None
+    assert "is not there" in error.text
+    run(services, services.library.find(record.id))
+    assert right(record.folder)
 
 
 def test_from_offer_to_installed(services: LibraryServices, repo: Repo) -> None:

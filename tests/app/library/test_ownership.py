@@ -177,6 +177,65 @@ def test_a_file_that_got_the_number_of_ours_is_kept(services: LibraryServices, r
     assert (record.folder / "config.json").read_text() == "my own settings"
 
 
+def test_a_file_that_was_edited_in_place_is_kept(services: LibraryServices, record: ModelRecord) -> None:
+    """To the same length: its number and its size are those of ours."""
+    config = record.folder / "config.json"
+    edited = config.read_bytes().swapcase()
+    with config.open("r+b") as stream:
+        stream.write(edited)
+    os.utime(config)
+    assert care.removal(services, status(services, record)).kept == (config,)
+    removed(services, record)
+    assert config.read_bytes() == edited
+    assert [file.name for file in record.folder.iterdir()] == ["config.json"]
+
+
+def test_a_copy_that_was_edited_in_place_is_kept(
+    services: LibraryServices, record: ModelRecord, tmp_path: Path
+) -> None:
+    """After a move, too, where the time is that of the copy."""
+    (tmp_path / "drive").mkdir()
+    list(care.move(services, record, tmp_path / "drive", threading.Event()))
+    moved = services.library.find(record.id)
+    os.utime(moved.folder / SHARD, ns=(0, 1_234_567_891))
+    removed(services, moved)
+    assert [file.name for file in moved.folder.iterdir()] == [SHARD]
+
+
+@links
+def test_a_merged_model_whose_base_was_removed_is_still_ours(services: LibraryServices, tmp_path: Path) -> None:
+    base = write_model(tmp_path / "base", random_tensors(tiny_config()), tiny_config())
+    adapter = write_adapter(tmp_path / "adapter", factors(QUERY, 16, 16))
+    list(adding.merge(services, adapter, base, "New", threading.Event()))
+    (merged,) = services.library.models()
+    shutil.rmtree(base)
+    removed(services, merged)
+    assert not merged.folder.exists()
+
+
+def test_empty_files_of_the_user_are_kept(services: LibraryServices, record: ModelRecord) -> None:
+    for name in ("MY-EMPTY-MARKER", "sub/.gitkeep", ".notes.tmp"):
+        (record.folder / name).parent.mkdir(exist_ok=True)
+        (record.folder / name).touch()
+    for name in (f"{SHARD}.part", f"{SHARD}.part.journal", f".{MANIFEST}.0123abcd.tmp"):  # as a kill leaves them
+        (record.folder / name).touch()
+    removed(services, record)
+    left = {file.relative_to(record.folder).as_posix() for file in record.folder.rglob("*")}
+    assert left == {"MY-EMPTY-MARKER", "sub", "sub/.gitkeep", ".notes.tmp"}
+
+
+def test_an_empty_file_in_a_folder_that_is_copied_into_is_ours(services: LibraryServices, tmp_path: Path) -> None:
+    """A kill came between making and noting it; a model's folder of such a name is none."""
+    scratch, model = tmp_path / f"one{MOVING}", tmp_path / f"two{MOVING}"
+    services.library.begin_move(MoveNote(tmp_path / "one", tmp_path / "target", scratch))
+    for folder in (scratch, model):
+        services.ledger.new_folder(folder)
+        (folder / "config.json").touch()
+        services.ledger.remove(services.ledger.holding(folder))
+    assert not scratch.exists()
+    assert (model / "config.json").exists()
+
+
 def test_what_changes_between_the_list_and_the_click_is_kept(services: LibraryServices, record: ModelRecord) -> None:
     removal = care.removal(services, status(services, record))
     (record.folder / "late.txt").write_text("late", encoding="utf-8")

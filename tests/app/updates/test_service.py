@@ -150,13 +150,16 @@ def test_a_file_that_is_another_one_is_never_used(updates: UpdateService, server
         updates.placed(found)
 
 
-def test_a_file_that_was_changed_afterwards_is_never_used(updates: UpdateService, server: ReleaseServer) -> None:
+@pytest.mark.parametrize("changed", [b"b" + DEB[1:], DEB + b"b"], ids=["same length", "longer"])
+def test_a_file_that_was_changed_afterwards_is_never_used(
+    updates: UpdateService, server: ReleaseServer, changed: bytes
+) -> None:
     server.publish("0.2.0", deb=DEB)
     found = updates.ask()
     assert found is not None
     fetched(updates, found)
     path = updates.placed(found)
-    path.write_bytes(b"b" + DEB[1:])
+    path.write_bytes(changed)
     again = updates.ask()
     assert again is not None
     assert again.fetched is None, "it is hashed, not only measured"
