@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -46,6 +47,21 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise  # the reader has seen enough: nothing to complain about
     except OSError as exc:
-        reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
-        sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")
+        sys.stderr.write(_refused(exc) + "\n")
         return 1
+
+
+def _refused(exc: OSError) -> str:
+    if exc.errno == errno.ENOENT and not exc.filename and not _in_a_folder():
+        return f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}"
+    reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
+    return f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}"
+
+
+def _in_a_folder() -> bool:
+    """Whether the current folder is there; a path that is not whole means nothing without it."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
