@@ -37,7 +37,7 @@ FILE_TROUBLE_HINT = "Check the data folder, its rights and its disk."
 
 
 CURRENT_FOLDER_GONE = "The current folder does not exist any more."
-CURRENT_FOLDER_GONE_HINT = "Change to another folder, or name the whole path."
+CURRENT_FOLDER_GONE_HINT = "Change to another folder, and try again."
 
 
 def file_trouble(reason: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
@@ -25,6 +24,9 @@ def run_command(arguments: Sequence[str]) -> int:
     if BASE_DIR_OPTION in others:
         sys.stderr.write(texts.BASE_DIR_MISSING + "\n")
         return 2
+    if not _in_a_folder():
+        sys.stderr.write(f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}\n")
+        return 1
     before = os.environ.get(BASE_DIR_VARIABLE)
     if base:
         os.environ[BASE_DIR_VARIABLE] = base  # processes that the command starts work on the same folder
@@ -47,19 +49,13 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise  # the reader has seen enough: nothing to complain about
     except OSError as exc:
-        sys.stderr.write(_refused(exc) + "\n")
+        reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
+        sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")
         return 1
 
 
-def _refused(exc: OSError) -> str:
-    if exc.errno == errno.ENOENT and not exc.filename and not _in_a_folder():
-        return f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}"
-    reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
-    return f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}"
-
-
 def _in_a_folder() -> bool:
-    """Whether the current folder is there; a path that is not whole means nothing without it."""
+    """Whether the current folder is there: without it no path but a whole one means anything, and no process starts."""
     try:
         os.getcwd()
     except OSError:
