@@ -145,10 +145,14 @@ class HeldFolder:
         """Delete a name that is no folder: of a link the link, of a file with several names this one.
 
         Raises:
-            OSError: It cannot be deleted, is not there, or a part of the way is a link.
+            OSError: It cannot be deleted, is not there, or a part of the way is a link; it names the whole path.
         """
         with self._parent(parts) as (handle, path):
-            os.unlink(parts[-1] if handle is not None else path, dir_fd=handle)
+            try:
+                os.unlink(parts[-1] if handle is not None else path, dir_fd=handle)
+            except OSError as exc:
+                exc.filename = str(path)
+                raise
 
     def rmdir(self, parts: Sequence[str]) -> None:
         """Delete an empty folder below.

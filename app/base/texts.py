@@ -36,6 +36,10 @@ DISK_FULL_HINT = "Free some space, then try again. What is on the screen is not 
 FILE_TROUBLE_HINT = "Check the data folder, its rights and its disk."
 
 
+CURRENT_FOLDER_GONE = "The current folder does not exist any more."
+CURRENT_FOLDER_GONE_HINT = "Change to another folder, and try again."
+
+
 def file_trouble(reason: str) -> str:
     """The system refused a file, where no better sentence is known."""
     return f"A file or folder cannot be read or written ({reason})."

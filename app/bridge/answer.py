@@ -6,9 +6,10 @@ import dataclasses
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.base.errors import AppError, report_from_exception
+from app.base.errors import AppError, ErrorReport, report_from_exception
 from app.bridge.model import AnsweringModel
 from app.bridge.model_process import AnswerTask, ModelEvent, ModelThread, NewestDraft
+from app.bridge.unsent import Unsaved
 from app.chats.history import HistoryStore
 from app.chats.messages import Message, MessageState
 from app.chats.session import AnswerRecorder, Ask
@@ -46,6 +47,7 @@ class Answering(QObject):
         self._task: AnswerTask | None = None
         self._started = False
         self._unsaved: list[AnswerRecorder] = []
+        self._trouble: ErrorReport | None = None  # of the last try to store what is unsaved
         self._retry = QTimer(self)
         self._retry.setInterval(RETRY_MS)
         self._retry.timeout.connect(self.on_retry_due)
@@ -101,16 +103,22 @@ class Answering(QObject):
         self._retry.stop()
         self._keep.stop()
 
-    def unsaved(self) -> tuple[str, ...]:
+    @property
+    def failing(self) -> bool:
+        """Whether an answer waits that could not be stored."""
+        return bool(self._unsaved)
+
+    def unsaved(self) -> Unsaved:
         """Answers that are on the screen and cannot be stored; tried just now."""
         self.on_retry_due()
-        recorders = list(self._unsaved)
+        recorders, report = list(self._unsaved), self._trouble
         if self._ask is not None and self._ask.recorder not in recorders:
             try:
                 self._ask.recorder.keep_draft()
-            except AppError:
+            except AppError as exc:
                 recorders.append(self._ask.recorder)
-        return tuple(text for each in recorders if (text := each.answer + each.draft).strip())
+                report = report_from_exception(exc)
+        return Unsaved(tuple(text for each in recorders if (text := each.answer + each.draft).strip()), report)
 
     def on_draft(self, arrived: NewestDraft) -> None:
         """A draft came; its block is numbered as in the whole answer."""
@@ -150,10 +158,12 @@ class Answering(QObject):
 
     def on_retry_due(self) -> None:
         """Try once more to store what could not be stored."""
+        self._trouble = None
         for recorder in self._unsaved[:]:
             try:
                 recorder.retry()
-            except AppError:
+            except AppError as exc:
+                self._trouble = report_from_exception(exc)
                 return
             self._unsaved.remove(recorder)
         self._retry.stop()

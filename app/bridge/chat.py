@@ -19,7 +19,7 @@ from app.bridge.length import Asking, LengthCheck
 from app.bridge.model import AnsweringModel
 from app.bridge.model_process import ModelEvent, ModelProcessFactory, ModelThread
 from app.bridge.preferences import Preferences
-from app.bridge.unsent import UnsentTexts
+from app.bridge.unsent import Unsaved, UnsentTexts
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message
 from app.chats.session import Ask, ChatSession
@@ -47,6 +47,7 @@ class ChatController(QObject):
         busy_changed: Whether an answer is being made.
         file_written: The chat file that was lost is written anew.
         problem: An `ErrorReport` to show.
+        stored: Something was stored, and nothing waits any more that could not be.
     """
 
     conversations_changed = Signal(object)
@@ -62,6 +63,7 @@ class ChatController(QObject):
     busy_changed = Signal(bool)
     file_written = Signal()
     problem = Signal(object)
+    stored = Signal()
 
     def __init__(
         self, store: HistoryStore, factory: ModelProcessFactory, choice: ModelChoice, preferences: Preferences
@@ -94,6 +96,11 @@ class ChatController(QObject):
         self._watch = QTimer(self)
         self._watch.setInterval(WATCH_MS)
         self._watch.timeout.connect(self.on_watch_due)
+        self._stored = QTimer(self)  # looks when whoever stored has noted that it worked
+        self._stored.setSingleShot(True)
+        self._stored.setInterval(0)
+        self._stored.timeout.connect(self.on_stored)
+        store.on_written = self._stored.start
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -114,8 +121,10 @@ class ChatController(QObject):
         self._upkeep.stop()
         self._watch.stop()
         self.backups.close()
-        self.unsent.flush()
-        self.answering.abandon()
+        self._stored.stop()
+        with self._store.waiting_once():
+            self.unsent.end()
+            self.answering.abandon()
         self._thread.shut_down()
         self.backups.end()
 
@@ -300,6 +309,11 @@ class ChatController(QObject):
             self._store.purge_if_due()
         self.backups.make_if_due()
 
+    def on_stored(self) -> None:
+        """What was said of a file that cannot be written is over, unless something still waits."""
+        if not (self.unsent.failing or self.answering.failing):
+            self.stored.emit()
+
     def on_watch_due(self) -> None:
         """Whether what is written still goes into the chat file; said once, until it is written anew."""
         try:
@@ -318,10 +332,11 @@ class ChatController(QObject):
             self._publish()
             self.file_written.emit()
 
-    def unsaved(self) -> tuple[str, ...]:
+    def unsaved(self) -> Unsaved:
         """Texts that would be lost if the program ended now: they were tried to be stored just now, in vain."""
-        self.unsent.flush()
-        return (*self.answering.unsaved(), *self.unsent.waiting)
+        with self._store.waiting_once():
+            typed, answers = self.unsent.unsaved(), self.answering.unsaved()
+        return Unsaved((*answers.texts, *typed.texts), answers.report or typed.report)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

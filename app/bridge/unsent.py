@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.base.errors import AppError, report_from_exception
+from app.base.errors import AppError, ErrorReport, report_from_exception
 from app.chats.history import HistoryStore
 
 STORE_MS = 500
 RETRY_MS = 5_000  # after a failure, which may have taken its time
 
 
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """Texts that would be lost if the program ended now.
+
+    Attributes:
+        texts: What they say.
+        report: Why they could not be stored; None if all are.
+    """
+
+    texts: tuple[str, ...]
+    report: ErrorReport | None
+
+
 class UnsentTexts(QObject):
     """Keeps unsent texts; None as the chat is the new one, which is not stored yet.
 
-    What cannot be stored (a full disk) stays here, and is tried again with what is typed next, but not with every key.
+    What cannot be stored (a full disk, a locked file) stays here, and is tried again by itself every few seconds.
 
     Signals:
         problem: Something could not be stored (an `ErrorReport`); once until it works again.
@@ -27,16 +42,16 @@ class UnsentTexts(QObject):
         self._store = store
         self._waiting: dict[str | None, str] = {}
         self._complained = False
+        self._trouble: ErrorReport | None = None  # of the last try to store
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(STORE_MS)
         self._timer.timeout.connect(self.flush)
 
     def note(self, chat_id: str | None, text: str) -> None:
         """The message box of this chat holds `text`; it is stored soon, also if the typing never pauses."""
         self._waiting[chat_id] = text
         if not self._timer.isActive():
-            self._timer.start()
+            self._timer.start(STORE_MS)
 
     def text_of(self, chat_id: str | None) -> str:
         """What was typed in this chat and not sent."""
@@ -48,21 +63,32 @@ class UnsentTexts(QObject):
             self._complain(exc)
             return ""
 
+    def unsaved(self) -> Unsaved:
+        """Texts that cannot be stored; tried just now."""
+        self.flush()
+        return Unsaved(tuple(text for text in self._waiting.values() if text.strip()), self._trouble)
+
     @property
-    def waiting(self) -> tuple[str, ...]:
-        """Texts that are not stored."""
-        return tuple(text for text in self._waiting.values() if text.strip())
+    def failing(self) -> bool:
+        """Whether something waits that could not be stored."""
+        return self._trouble is not None
+
+    def end(self) -> None:
+        """Store what waits, for the last time: the program ends."""
+        self.flush()
+        self._timer.stop()
 
     def flush(self) -> None:
-        """Store what waits, now."""
+        """Store what waits, now; what cannot be stored is tried again later."""
         self._timer.stop()
-        self._timer.setInterval(STORE_MS)
+        self._trouble = None
         for chat_id, text in list(self._waiting.items()):
             try:
                 self._store.keep_unsent(chat_id, text)
             except AppError as exc:
+                self._trouble = report_from_exception(exc)
                 self._complain(exc)
-                self._timer.setInterval(RETRY_MS)
+                self._timer.start(RETRY_MS)
                 return
             self._complained = False
             del self._waiting[chat_id]

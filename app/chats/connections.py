@@ -50,7 +50,7 @@ class CountedConnection(sqlite3.Connection):
 
     def count(self, path: Path) -> None:
         """From here on the file at `path` is open in this process."""
-        self._key = _key_of(path)
+        self._key = key_of(path)
         if self._key is not None:
             _connections[self._key] += 1
 
@@ -61,6 +61,33 @@ class CountedConnection(sqlite3.Connection):
             if self._key is not None:
                 _connections[self._key] -= 1
                 self._key = None
+
+
+class Waits:
+    """How long writes on a connection wait for another program that holds the file."""
+
+    def __init__(self, connection: sqlite3.Connection, milliseconds: int) -> None:
+        self._connection, self._milliseconds = connection, milliseconds
+        self._once = False
+        self._set(milliseconds)
+
+    @contextlib.contextmanager
+    def once(self) -> Iterator[None]:
+        """In this block, after one that waited in vain, no other waits."""
+        self._once = True
+        try:
+            yield
+        finally:
+            self._once = False
+            self._set(self._milliseconds)
+
+    def ran_out(self) -> None:
+        """A write waited in vain."""
+        if self._once:
+            self._set(0)
+
+    def _set(self, milliseconds: int) -> None:
+        self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 @contextlib.contextmanager
@@ -160,10 +187,11 @@ def _is_open_here(path: Path) -> bool:
     """Whether this process has a connection to the file, or to the one that it lies beside (an index has locks)."""
     real = Path(os.path.realpath(path))
     owners = [real.with_name(real.name.removesuffix(side)) for side in SIDE_FILES if real.name.endswith(side)]
-    return any(_connections[key] > 0 for key in map(_key_of, [real, *owners]) if key is not None)
+    return any(_connections[key] > 0 for key in map(key_of, [real, *owners]) if key is not None)
 
 
-def _key_of(path: Path) -> _FileKey | None:
+def key_of(path: Path) -> tuple[int, int] | None:
+    """Device and number of a file; None if there is none."""
     try:
         found = path.stat()
     except OSError:

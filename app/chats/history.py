@@ -24,9 +24,9 @@ from app.base.files import sync_folder
 from app.chats import texts
 from app.chats.backup import copy_history, daily_backup_is_due, make_backup, never
 from app.chats.clock import clock_is_trusted
-from app.chats.connections import CountedConnection, connect, waiting_at_most
+from app.chats.connections import CountedConnection, Waits, connect, key_of, waiting_at_most
 from app.chats.database import checkpoint, open_database, open_for_reading, transaction
-from app.chats.errors import ChatGoneError, StoreGoneError, translated
+from app.chats.errors import ChatGoneError, StoreBusyError, StoreGoneError, translated
 from app.chats.ids import new_id, now_ms
 from app.chats.messages import (
     RENAMED_LENGTH,
@@ -89,11 +89,13 @@ class HistoryStore:
     Attributes:
         path: The file.
         recovery: What was saved if the file was damaged or gone when it was opened; to be shown once.
+        on_written: Is called whenever a write has worked.
     """
 
     def __init__(self, db: Database, path: Path, backups: Path, recovery: RecoveryReport | None) -> None:
         self.path = path
         self.recovery = recovery
+        self.on_written: Callable[[], object] | None = None
         self._backups = backups
         self._use(db)
 
@@ -101,9 +103,9 @@ class HistoryStore:
         self._db = db
         self._reader = MessageReader(db)
         self._writer = AnswerWriter(db, self._reader)
-        self._file = _identity(self.path)
+        self._file = key_of(self.path)
         # Whoever waits here is the window: better it says at once that another program holds the file.
-        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        self._waits = Waits(db.conn, BUSY_MS)
 
     @classmethod
     def open(cls, path: Path, backups: Path | None = None, patience: float | None = None) -> HistoryStore:
@@ -146,7 +148,7 @@ class HistoryStore:
         Raises:
             StoreGoneError: It was deleted, moved or replaced.
         """
-        if self._file is not None and _identity(self.path) != self._file:
+        if self._file is not None and key_of(self.path) != self._file:
             raise StoreGoneError(texts.STORE_GONE, texts.STORE_GONE_HINT)
 
     def write_anew(self) -> None:
@@ -170,12 +172,22 @@ class HistoryStore:
             sync_folder(self.path.parent)
             self._use(open_database(self.path))
 
+    def waiting_once(self) -> contextlib.AbstractContextManager[None]:
+        """In this block a file that another program holds is waited for by one write; those after it fail at once."""
+        return self._waits.once()
+
     @contextlib.contextmanager
     def _writing(self, *, durable: bool) -> Iterator[None]:
-        with translated(self.path):
-            self.check_file()
-            with transaction(self._db, durable=durable):
-                yield
+        try:
+            with translated(self.path):
+                self.check_file()
+                with transaction(self._db, durable=durable):
+                    yield
+        except StoreBusyError:
+            self._waits.ran_out()
+            raise
+        if self.on_written is not None:
+            self.on_written()
 
     # -- chats -------------------------------------------------------------------------------------------------------
 
@@ -398,15 +410,6 @@ class HistoryStore:
             source = open_for_reading(self.path) if logged else connect(self.path, "rw")
             with contextlib.closing(source):
                 return make_backup(source, self._backups, "daily", now, stopped)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and number of a file; None if there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 class AnswerWriter:

@@ -18,6 +18,7 @@ from inference.text.surrogates import storable
 
 TITLE_LENGTH = 48  # of a title that is made from the first message
 RENAMED_LENGTH = 200
+LONGEST_TITLE = RENAMED_LENGTH * LONGEST  # code points; what is longer was not written by this program
 TitleSource = Literal["default", "first_message", "user"]
 
 

@@ -14,7 +14,7 @@ from app.chats.backup import backups_in, make_backup
 from app.chats.database import Examination, Health, examine, open_database, transaction
 from app.chats.errors import NewerDatabaseError, is_damage
 from app.chats.ids import now_ms
-from app.chats.messages import RecoveryReport
+from app.chats.messages import LONGEST_TITLE, RecoveryReport
 from app.chats.migrations import SCHEMA_VERSION, apply_migrations
 from app.chats.recovery.recover import finish_interrupted_recovery, recover
 
@@ -26,7 +26,7 @@ def open_history(path: Path, backups: Path) -> tuple[Database, RecoveryReport | 
     2. Examine the file. A newer one is refused; a damaged one, or a missing one of which there are backups, is
        recovered.
     3. Open it; back up and migrate an older one.
-    4. Answers that were being written become stopped ones.
+    4. Answers that were being written become stopped ones, and titles that are as long as a book are cut.
 
     Raises:
         NewerDatabaseError: A newer version of the program wrote the file.
@@ -70,6 +70,7 @@ def _opened(path: Path, backups: Path, found: Examination) -> Database:
             with transaction(db, durable=True):
                 apply_migrations(db, __version__)
         _stop_unfinished_answers(db)
+        _cut_long_titles(db)
         return db
     except BaseException:
         db.close()
@@ -82,3 +83,15 @@ def _stop_unfinished_answers(db: Database) -> None:
     with transaction(db, durable=True):
         sql = "UPDATE message SET state = 'stopped', updated_at = ? WHERE state = 'streaming'"
         db.execute(sql, [now_ms()])
+
+
+def _cut_long_titles(db: Database) -> None:
+    """The list is read with every change, and SQLite reads a title to its end even where only its beginning is asked.
+
+    Asked in bytes, because SQLite takes a null character for the end of a text.
+    """
+    long = f"length(CAST(title AS BLOB)) > {4 * LONGEST_TITLE}"
+    if db.execute(f"SELECT 1 FROM conversation WHERE {long} LIMIT 1").fetchone() is None:
+        return
+    with transaction(db, durable=True):
+        db.execute(f"UPDATE conversation SET title = substr(title, 1, {LONGEST_TITLE}) WHERE {long}")

@@ -11,7 +11,15 @@ import json
 import struct
 from typing import Any
 
-from app.chats.messages import BlockRecord, Conversation, GenerationRecord, Message, MessageError, MessageState
+from app.chats.messages import (
+    LONGEST_TITLE,
+    BlockRecord,
+    Conversation,
+    GenerationRecord,
+    Message,
+    MessageError,
+    MessageState,
+)
 from inference.events import BlockCommitted, Failed
 from inference.params import ROLES, SamplerParams
 from inference.text.surrogates import storable
@@ -19,7 +27,9 @@ from inference.text.surrogates import storable
 _STATES = frozenset(MessageState)
 
 BLOCK_COLUMNS = "ord, token_ids, settled_step, final_entropy, steps, max_steps, settled, seconds, answer, thinking"
-CONVERSATION_COLUMNS = "id, title, title_source, head_message_id, created_at, updated_at, deleted_at"
+CONVERSATION_COLUMNS = (
+    f"id, substr(title, 1, {LONGEST_TITLE}), title_source, head_message_id, created_at, updated_at, deleted_at"
+)
 
 # What one message needs, in the order in which `message_from_row` takes it apart.
 MESSAGE_SQL = """

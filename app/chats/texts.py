@@ -107,6 +107,7 @@ STORE_GONE_HINT = "All chats are still here: Dewpoint can write the file anew."
 CHAT_GONE = "This chat does not exist any more: another program has removed it."
 CHAT_GONE_HINT = "What you wrote is still in the message box; open a new chat to send it."
 STORE_READ_ONLY = "The chat could not be saved, because the data folder may not be written."
+SAVED_AGAIN_ENDS = frozenset({STORE_FULL, STORE_BUSY, STORE_READ_ONLY})  # over as soon as something is stored
 STORE_FAILED_HINT = "Check the disk that holds the data folder, and try again."
 STORE_NEWER_HINT = "Install the newest version. The file was not changed."
 

@@ -26,6 +26,9 @@ def run_command(arguments: Sequence[str]) -> int:
     if BASE_DIR_OPTION in others:
         sys.stderr.write(texts.BASE_DIR_MISSING + "\n")
         return 2
+    if not _in_a_folder():
+        sys.stderr.write(f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}\n")
+        return 1
     before = os.environ.get(BASE_DIR_VARIABLE)
     if base:
         os.environ[BASE_DIR_VARIABLE] = base  # processes that the command starts work on the same folder
@@ -54,3 +57,12 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
         sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")
         return 1
+
+
+def _in_a_folder() -> bool:
+    """Whether the current folder is there: without it no path but a whole one means anything, and no process starts."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True

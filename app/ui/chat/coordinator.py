@@ -44,6 +44,7 @@ class ChatCoordinator(QObject):
         self._window, self._actions, self._sidebar, self._pane = window, actions, sidebar, pane
         self._controller, self._preferences, self._notices = controller, preferences, notices
         self._deleted: list[Conversation] = []
+        self._not_stored: list[str] = []  # what was said of a file that could not be written
         self._conversations: tuple[Conversation, ...] = ()
         self.sending = Sending(pane.composer, controller, themes, notices, self)
         self._connect_actions()
@@ -99,6 +100,7 @@ class ChatCoordinator(QObject):
         controller.busy_changed.connect(self.on_busy_changed)
         controller.problem.connect(self.on_problem)
         controller.file_written.connect(self.on_file_written)
+        controller.stored.connect(self.on_stored)
         controller.model.status_changed.connect(self.on_model_status_changed)
         controller.answering.encoded.connect(self.on_prompt_encoded)
 
@@ -171,8 +173,16 @@ class ChatCoordinator(QObject):
         if report.text == texts.STORE_GONE:
             said = f"{report.text} {report.hint}"
             self._notices.show(said, stays=True, action=words.WRITE_ANEW, do=self._controller.write_anew)
-        else:
-            self._notices.report(report)
+            return
+        if report.text in texts.SAVED_AGAIN_ENDS:
+            self._not_stored.append(f"{report.text} {report.hint}".strip())
+        self._notices.report(report)
+
+    def on_stored(self) -> None:
+        """The file can be written: that it could not is over."""
+        if self._not_stored:
+            self._notices.withdraw(*self._not_stored)
+            self._not_stored.clear()
 
     def on_file_written(self) -> None:
         """The chat file that was lost is there again."""

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
 
 from app.base.files import write_whole
+from app.bridge.unsent import Unsaved
 from app.ui.chat import words
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
+LOOK_MS = 2_000
 _RULE = "\n\n" + "-" * 40 + "\n\n"
 
 
 class UnsavedDialog(Sheet):
-    """Try again, save it elsewhere, close anyway, or stay.
+    """Try again, save it elsewhere, close anyway, or stay; it also tries by itself, and closes when all is stored.
 
     Signals:
         close_wanted: Nothing is left to lose, or the user does not mind.
@@ -25,7 +27,10 @@ class UnsavedDialog(Sheet):
 
     close_wanted = Signal()
 
-    def __init__(self, unsaved: Callable[[], tuple[str, ...]], theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, found: Unsaved, unsaved: Callable[[], Unsaved], theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        """Ask about `found`; `unsaved` tries once more to store it, and says what is left."""
         super().__init__(words.UNSAVED, words.UNSAVED_TITLE, theme, parent)
         self._unsaved = unsaved
         self._detail = self.add_text("")
@@ -40,13 +45,26 @@ class UnsavedDialog(Sheet):
         self.again.clicked.connect(self.on_again)
         self.elsewhere.clicked.connect(self.on_elsewhere)
         self.anyway.clicked.connect(self.on_done)
-        self._count(unsaved())
+        self._count(found)
+        self._look = QTimer(self)
+        self._look.setInterval(LOOK_MS)
+        self._look.timeout.connect(self.on_look_due)
+        self.finished.connect(self._look.stop)
+        self._look.start()
+
+    def on_look_due(self) -> None:
+        """Perhaps it can be stored by now."""
+        left = self._unsaved()
+        if left.texts:
+            self._count(left)
+        else:
+            self.on_done()
 
     def on_again(self) -> None:
         """Perhaps there is room now."""
-        texts = self._unsaved()
-        if texts:
-            self._count(texts)
+        left = self._unsaved()
+        if left.texts:
+            self._count(left)
             self._say(words.STILL_UNSAVED)
         else:
             self.on_done()
@@ -54,11 +72,13 @@ class UnsavedDialog(Sheet):
     def on_elsewhere(self) -> None:
         """As a text file, in a place that the user chooses."""
         start = str(Path.home() / words.UNSAVED_FILE)
+        self._look.stop()  # nothing closes under the system's dialog
         name, _ = QFileDialog.getSaveFileName(self, words.SAVE_ELSEWHERE, start, words.TEXT_FILES)
+        self._look.start()
         if not name:
             return
         try:
-            write_whole(Path(name), _RULE.join(self._unsaved()).encode("utf-8", "replace"), private=True)
+            write_whole(Path(name), _RULE.join(self._unsaved().texts).encode("utf-8", "replace"), private=True)
         except OSError as exc:
             self._say(words.not_written(name, exc.strerror or type(exc).__name__))
             return
@@ -69,8 +89,9 @@ class UnsavedDialog(Sheet):
         self.accept()
         self.close_wanted.emit()
 
-    def _count(self, texts: tuple[str, ...]) -> None:
-        self._detail.setText(words.unsaved_detail(len(texts), sum(map(len, texts))))
+    def _count(self, left: Unsaved) -> None:
+        reason, hint = (left.report.text, left.report.hint) if left.report is not None else ("", "")
+        self._detail.setText(words.unsaved_detail(len(left.texts), sum(map(len, left.texts)), reason, hint))
 
     def _say(self, text: str) -> None:
         self._said.show_text(text)

@@ -75,12 +75,14 @@ def held_detail(path: str) -> str:
     )
 
 
-def unsaved_detail(count: int, characters: int) -> str:
-    """What would be lost."""
-    what = "One text" if count == 1 else f"{count} texts"
+def unsaved_detail(count: int, characters: int, reason: str, hint: str) -> str:
+    """What would be lost, and why."""
+    what = f"One text of {characters:,} characters on the screen is"
+    if count != 1:
+        what = f"{count} texts of {characters:,} characters on the screen are"
     return (
-        f"{what} of {characters:,} characters on the screen could not be written to the chat file. If the disk is "
-        "full, free some space and try again; or save it in another place."
+        f"{what} not in the chat file. {reason} {hint} You can also save a text file in another place. Dewpoint closes "
+        "as soon as everything is saved."
     )
 
 

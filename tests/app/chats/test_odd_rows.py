@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.chats.history import HistoryStore
+from app.chats.messages import LONGEST_TITLE, RENAMED_LENGTH
 from tests.app.chats.support import bodies_in, fill, open_damaged, sql
 
 
@@ -31,3 +32,37 @@ def test_odd_values_hide_no_chat(data_file: Path, change: str, examined: bool, m
     with HistoryStore.open(data_file) as store:
         assert (store.recovery is not None) == examined
         assert bodies_in(store) == bodies
+
+
+@pytest.mark.parametrize("title", ["\u6f22' || '", "a' || char(0) || '"])
+def test_a_title_as_long_as_a_book_is_cut_on_the_disk(data_file: Path, title: str) -> None:
+    """Every change of a chat read it anew, for every chat."""
+    with HistoryStore.open(data_file) as store:
+        bodies = fill(store, 2, 1)
+        (chat, _) = store.list_conversations()
+    sql(data_file, f"UPDATE conversation SET title = '{title}' || printf('%.*c', 300000, 'x') WHERE id = '{chat.id}'")
+    with HistoryStore.open(data_file) as store:
+        assert store.recovery is None
+        (found,) = store._db.execute("SELECT length(CAST(title AS BLOB)) FROM conversation WHERE id = ?", [chat.id])
+        assert found[0] <= 4 * LONGEST_TITLE
+        assert store.conversation(chat.id).title[:1] == title[0]
+        assert bodies_in(store) == bodies
+
+
+def test_a_long_title_that_another_program_writes_meanwhile_is_read_in_part(data_file: Path) -> None:
+    with HistoryStore.open(data_file) as store:
+        fill(store, 1, 1)
+        (chat,) = store.list_conversations()
+        sql(data_file, "UPDATE conversation SET title = printf('%.*c', 300000, 'x')")
+        assert store.conversation(chat.id).title == "x" * LONGEST_TITLE
+        assert store.list_conversations()[0].title == "x" * LONGEST_TITLE
+
+
+def test_the_longest_title_that_can_be_given_is_kept(data_file: Path) -> None:
+    title = ("e" + "\u0301" * 63) * RENAMED_LENGTH
+    with HistoryStore.open(data_file) as store:
+        fill(store, 1, 1)
+        (chat,) = store.list_conversations()
+        given = store.rename(chat.id, title).title
+    with HistoryStore.open(data_file) as store:
+        assert store.conversation(chat.id).title == given

@@ -87,3 +87,17 @@ def test_the_starter_model_comes_with_the_program(what: list[str], capsys: pytes
     said = capsys.readouterr().err
     assert "comes with the program" in said
     assert "Download or import" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no folder that a program is in")
+@pytest.mark.parametrize("folder", ["base", "/x"])
+def test_a_current_folder_that_is_gone_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    """The system gave no name, and so the data folder was blamed; for a whole path, the process that did not start."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert run_command(["--base-dir", str(tmp_path / "data"), "models", "import", folder]) == 1
+    assert capsys.readouterr().err.strip() == f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}"

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
+from app.bridge.unsent import Unsaved
 from app.chats.messages import MessageError
 from app.doctor.checks import Finding
 from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
@@ -100,6 +101,7 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         parts.updates.status = UpdateStatus(UpdateState.READY, found, report=ErrorReport("known", text, text))
         return UpdateDialog(parts.updates, parts.preferences, theme, window)
 
+    lost = Unsaved((text, text), ErrorReport("known", text, text))
     return {
         "settings": lambda: SettingsDialog(parts.preferences, parts.themes, window),
         "keys": lambda: ShortcutsDialog(window),
@@ -122,7 +124,7 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         "removal": lambda: RemovalDialog(
             removal_of(model, kept=(Path("/x") / text,), engines=(Path("/e") / text,), engine_size=1), theme, window
         ),
-        "unsaved": lambda: UnsavedDialog(lambda: (text, text), theme, window),
+        "unsaved": lambda: UnsavedDialog(lost, lambda: lost, theme, window),
         "token": lambda: TokenDialog(library.services.tokens, theme, window),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,12 +12,14 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
+from sqlite_utils import Database
 
-from app.chats import texts
+from app.bridge import unsent
+from app.chats import history, texts
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.main import Parts
-from app.ui.chat import words
+from app.ui.chat import unsaved_dialog, words
 from app.ui.chat.unsaved_dialog import UnsavedDialog
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.scripted_process import ScriptedModelProcess
@@ -35,6 +37,15 @@ def full_disk(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for name in ("commit_block", "finish_answer", "keep_unfinished", "stop_answer", "keep_unsent"):
             patch.setattr(HistoryStore, name, full)
         yield
+
+
+@contextmanager
+def locked(parts: Parts) -> Iterator[None]:
+    """Another program holds the chat file for writing."""
+    with closing(sqlite3.connect(parts.store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 def send(parts: Parts, text: str, qtbot: QtBot) -> None:
@@ -138,6 +149,124 @@ def test_a_locked_file_is_said_and_the_text_stays(qtbot: QtBot, make_window: Mak
         other.execute("ROLLBACK")
     qtbot.keyClick(parts.window.pane.composer.box, Qt.Key.Key_Return)
     assert parts.window.pane.composer.text == ""
+
+
+def test_what_is_typed_while_another_program_holds_the_file_is_stored_without_another_key(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was tried again only with the next key: a kill before that lost it."""
+    monkeypatch.setattr(unsent, "RETRY_MS", 50)
+    parts = make_window()
+    toast = parts.window.notices._toast
+    with locked(parts), HistoryStore.open(parts.store.path) as other:
+        parts.window.pane.composer.set_text("An hour's work")
+        qtbot.waitUntil(lambda: texts.STORE_BUSY in toast.text and toast.isVisible(), timeout=WAIT_MS)
+        assert other.unsent_text(None) == ""
+    with HistoryStore.open(parts.store.path) as other:
+        qtbot.waitUntil(lambda: other.unsent_text(None) == "An hour's work", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not toast.isVisible(), timeout=WAIT_MS)
+
+
+def test_nothing_is_tried_after_the_end(qtbot: QtBot, make_window: MakeWindow) -> None:
+    parts = make_window()
+    with locked(parts):
+        parts.window.pane.composer.set_text("typed")
+        assert not parts.window.close()
+        question(parts).anyway.click()
+    assert not parts.window.isVisible()
+    assert not parts.controller.unsent._timer.isActive()
+
+
+def test_the_question_at_the_end_says_why_and_closes_when_the_file_is_free(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unsaved_dialog, "LOOK_MS", 50)
+    parts = make_window()
+    with locked(parts):
+        parts.window.pane.composer.set_text("typed and not sent")
+        assert not parts.window.close()
+        dialog = question(parts)
+        assert texts.STORE_BUSY in dialog._detail.text()
+        assert texts.STORE_BUSY_HINT in dialog._detail.text()
+        assert "disk" not in dialog._detail.text()
+    qtbot.waitUntil(lambda: not parts.window.isVisible(), timeout=WAIT_MS)
+    parts.store.close()
+    assert make_window().store.unsent_text(None) == "typed and not sent"
+
+
+def test_the_question_at_the_end_names_a_full_disk(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = make_window()
+    with full_disk(parts, monkeypatch):
+        answered_on_a_full_disk(parts, qtbot)
+        assert not parts.window.close()
+        assert texts.STORE_FULL in question(parts)._detail.text()
+        question(parts).anyway.click()
+
+
+def test_nothing_closes_under_the_dialog_for_a_file(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = make_window()
+    with full_disk(parts, monkeypatch):
+        answered_on_a_full_disk(parts, qtbot)
+        assert not parts.window.close()
+        dialog = question(parts)
+        looks: list[bool] = []
+
+        def choose(*_: object) -> tuple[str, str]:
+            looks.append(dialog._look.isActive())
+            return "", ""
+
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+        dialog.elsewhere.click()
+        assert looks == [False]
+        assert dialog._look.isActive()
+        dialog.stay.click()
+        assert not dialog._look.isActive()
+
+
+def test_closing_waits_once_for_another_program(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each text that could not be stored was waited for anew, twice: counted by how long SQLite may wait."""
+    parts = make_window()
+    with full_disk(parts, monkeypatch):
+        answered_on_a_full_disk(parts, qtbot)
+    waits: list[int] = []
+    begin = history.transaction
+
+    def counted(db: Database, *, durable: bool) -> AbstractContextManager[None]:
+        waits.append(db.execute("PRAGMA busy_timeout").fetchone()[0])
+        return begin(db, durable=durable)
+
+    with locked(parts), monkeypatch.context() as patch:
+        patch.setattr(history, "transaction", counted)
+        parts.window.pane.composer.set_text("typed")
+        assert not parts.window.close()
+        assert [wait for wait in waits if wait] == [history.BUSY_MS], "one write may wait"
+        assert len(waits) == 2
+        question(parts).stay.click()
+    assert parts.store._db.execute("PRAGMA busy_timeout").fetchone()[0] == history.BUSY_MS
+
+
+def test_that_the_disk_is_full_is_over_when_something_is_stored(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = make_window()
+    toast = parts.window.notices._toast
+    with full_disk(parts, monkeypatch):
+        answered_on_a_full_disk(parts, qtbot)
+        assert texts.STORE_FULL in toast.text
+        # A file that takes a short write does not take the answer that waits.
+        parts.controller.rename(parts.controller.chat_id or "", "Other name")
+        parts.controller.on_stored()
+        assert toast.isVisible()
+    send(parts, "Next", qtbot)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    parts.controller.answering.on_retry_due()
+    qtbot.waitUntil(lambda: not toast.isVisible(), timeout=WAIT_MS)
 
 
 def test_a_chat_file_that_is_deleted_is_said_and_written_anew(qtbot: QtBot, make_window: MakeWindow) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -210,14 +211,21 @@ def test_a_deletion_that_the_system_refuses(
     card.build_button.click()
     wait_idle(qtbot, parts, "Ready")
 
-    def refuse(path: Path, missing_ok: bool = False) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
+    offer, delete_any = card.offer, os.unlink
+    assert offer is not None
+    assert offer.folder is not None
+
+    def refuse(path: str | Path, *, dir_fd: int | None = None) -> None:
+        if str(path).endswith(".plan"):
+            raise PermissionError(13, "Permission denied", str(path))
+        delete_any(path, dir_fd=dir_fd)
 
     card.delete.click()
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", refuse)
+        patch.setattr(os, "unlink", refuse)
         agree(card)
         qtbot.waitUntil(lambda: "Permission denied" in headline(card), timeout=WAIT_MS)
+    assert str(offer.folder / "embed.plan") in headline(card)
     assert "Close every program" in card.banner.detail.text()
     card.verify.click()
     wait_idle(qtbot, parts, "Ready")
