@@ -62,12 +62,6 @@ def make(name: str, folder: Path, world: World) -> dict[str, Any]:
     return {"id": name, **KINDS[kind].make(chance, int(seed), folder, world)}
 
 
-def parts(kind: str, most: int) -> tuple[tuple[str, ...], ...]:
-    """The cases of a kind in lots of so many."""
-    whole = names(kind)
-    return tuple(whole[at : at + most] for at in range(0, len(whole), most))
-
-
 def in_order(quick: bool = False) -> Iterator[str]:
     """All of them."""
     for kind in KINDS:
