@@ -46,6 +46,17 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise  # the reader has seen enough: nothing to complain about
     except OSError as exc:
+        if not _has_current_folder():  # whatever path was meant, it began there
+            sys.stderr.write(f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}\n")
+            return 1
         reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
         sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")
         return 1
+
+
+def _has_current_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True

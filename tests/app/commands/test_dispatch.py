@@ -87,3 +87,17 @@ def test_the_starter_model_comes_with_the_program(what: list[str], capsys: pytes
     said = capsys.readouterr().err
     assert "comes with the program" in said
     assert "Download or import" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that somebody is in")
+@pytest.mark.parametrize("arguments", [["models", "import", "base"], ["--base-dir", "data", "models", "list"]])
+def test_a_current_folder_that_is_gone_is_said(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.setenv(BASE_DIR_VARIABLE, str(tmp_path / "data"))
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert run_command(arguments) == 1
+    assert capsys.readouterr().err == f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}\n"
