@@ -10,7 +10,7 @@ from inference.config import read_object
 from inference.errors import ModelFolderError
 from inference.graphs.names import MANIFEST
 from inference.paths import refuse_undecodable
-from trt_engines.files import is_readable_file
+from trt_engines.files import is_readable_file, open_regular
 from trt_engines.weight_names import INDEX
 
 ARCHITECTURE = "DiffusionGemmaForBlockDiffusion"
@@ -97,7 +97,7 @@ def _is_pointer(file: Path) -> bool:
     try:
         if not file.is_file() or file.stat().st_size > _LARGEST_POINTER:
             return False
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return stream.read(len(_POINTER)) == _POINTER
     except OSError:
         return False  # told where the file is read
