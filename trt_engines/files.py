@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import io
 import json
 import os
@@ -18,6 +19,8 @@ from typing import Any, Protocol
 
 # Bytes of a JSON file for which nobody names a limit, and levels of one inside another.
 LARGEST_JSON, DEEPEST_JSON = 32 << 20, 100
+# What the kernel shows here looks like regular files; reading some waits for ever, or never ends, or does something.
+_KERNEL_FOLDERS = ("/proc", "/sys", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security")
 
 
 class FileNotes(Protocol):
@@ -89,8 +92,12 @@ def read_regular(file: Path, most: int = LARGEST_JSON) -> bytes:
     with open_regular(file) as stream:
         data = stream.read(most + 1)
     if len(data) > most:
-        raise OSError(errno.EFBIG, f"it has more than {most / 1e6:,.0f} MB", str(file))
+        raise OSError(errno.EFBIG, f"it has more than {_amount(most)}", str(file))
     return data
+
+
+def _amount(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
 
 
 def open_regular(file: Path) -> io.BufferedReader:
@@ -102,7 +109,7 @@ def open_regular(file: Path) -> io.BufferedReader:
     check_regular(file)  # to open a device may do something to it
     handle = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        if not _is_regular(os.fstat(handle)):
             raise _no_regular_file(file)
         return os.fdopen(handle, "rb")
     except BaseException:
@@ -114,16 +121,25 @@ def check_regular(file: Path) -> None:
     """Opening anything but a regular file may wait for ever.
 
     Raises:
-        OSError: It is missing, or is a folder, a pipe, a device, a socket.
+        OSError: It is missing, or is a folder, a pipe, a device, a socket, or a file that the kernel makes up.
     """
     try:
-        mode = file.stat().st_mode
+        found = file.stat()
     except ValueError as exc:  # a name with a null character
         raise FileNotFoundError(errno.ENOENT, "there is no such file", str(file)) from exc
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", str(file))
-    if not stat.S_ISREG(mode):
+    if not _is_regular(found):
         raise _no_regular_file(file)
+
+
+def _is_regular(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) and found.st_dev not in _kernel_devices()
+
+
+@functools.cache
+def _kernel_devices() -> frozenset[int]:
+    return frozenset(os.stat(folder).st_dev for folder in _KERNEL_FOLDERS if os.path.ismount(folder))
 
 
 def _no_regular_file(file: Path) -> OSError:

@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from trt_engines.files import check_regular, free_bytes, parse_json, read_json, sync_file, sync_folder, write_whole
+from trt_engines.files import (
+    check_regular,
+    free_bytes,
+    parse_json,
+    read_json,
+    read_regular,
+    sync_file,
+    sync_folder,
+    write_whole,
+)
 
-__all__ = ["check_regular", "free_bytes", "parse_json", "read_json", "sync_file", "sync_folder", "write_whole"]
+__all__ = [
+    "check_regular",
+    "free_bytes",
+    "parse_json",
+    "read_json",
+    "read_regular",
+    "sync_file",
+    "sync_folder",
+    "write_whole",
+]

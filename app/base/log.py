@@ -6,6 +6,7 @@ sets another.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -18,6 +19,7 @@ from types import TracebackType
 
 from app.base import texts
 from app.base.errors import ErrorReport, report_from_exception
+from app.base.files import check_regular
 
 ROOT = "dewpoint"
 LEVEL_VARIABLE = "DEWPOINT_LOG"
@@ -48,11 +50,13 @@ def setup_logging(folder: Path, level: str | None = None) -> str:
     root.setLevel(logging.getLevelNamesMapping().get(wanted, logging.INFO))
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            check_regular(folder / FILE_NAME)  # to open a pipe waits for ever
         handler = RotatingFileHandler(
             folder / FILE_NAME, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8", errors="replace"
         )
     except OSError as exc:
-        return texts.log_not_writable(folder, exc.strerror or type(exc).__name__)
+        return texts.log_not_writable(Path(exc.filename or folder), exc.strerror or type(exc).__name__)
     handler.setFormatter(logging.Formatter(LINE_FORMAT))
     root.addHandler(handler)
     return ""

@@ -46,7 +46,7 @@ class AppPaths:
         """The paths for `--base-dir`, else for DEWPOINT_HOME, else for this platform; nothing is made yet.
 
         Raises:
-            FolderError: The system knows no home folder of this user.
+            FolderError: The system knows no home folder of this user, or the path begins in a folder that is gone.
         """
         chosen = base_dir or os.environ.get(BASE_DIR_VARIABLE)
         try:
@@ -58,7 +58,7 @@ class AppPaths:
         try:
             return cls(folder.absolute())
         except OSError as exc:  # a relative path, in a folder that is gone
-            raise _folder_error(folder, exc) from exc
+            raise FolderError(texts.CURRENT_FOLDER_GONE, texts.CURRENT_FOLDER_GONE_HINT) from exc
 
     @property
     def data_file(self) -> Path:

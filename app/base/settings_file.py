@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +12,11 @@ from typing import Any
 
 from app.base import texts
 from app.base.errors import KnownAppError
-from app.base.files import write_whole
+from app.base.files import read_regular, write_whole
 from app.base.log import get_logger
 from app.base.settings import DECLARATIONS, Settings
+
+_LARGEST = 4 << 20  # bytes; all settings together take some thousand
 
 _log = get_logger("settings")
 
@@ -50,11 +53,13 @@ class SettingsFile:
         """Read the file; a damaged one is set aside and the defaults are used. Never raises for what the file holds."""
         self._foreign = {}
         try:
-            text = self.path.read_bytes().decode("utf-8-sig")
+            text = read_regular(self.path, _LARGEST).decode("utf-8-sig")
             found = json.loads(text)
         except FileNotFoundError:
             return LoadedSettings(Settings())
         except OSError as exc:
+            if exc.errno in (errno.EFBIG, errno.EINVAL):  # too large, or a pipe or device: nothing that we wrote
+                return LoadedSettings(Settings(), self._set_aside())
             return LoadedSettings(Settings(), texts.settings_unreadable(exc.strerror or type(exc).__name__))
         except (ValueError, RecursionError):
             return LoadedSettings(Settings(), self._set_aside())

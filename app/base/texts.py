@@ -57,9 +57,9 @@ def folder_not_usable(folder: Path, reason: str) -> str:
     return f"Dewpoint cannot write its data folder {folder} ({reason})."
 
 
-def log_not_writable(folder: Path, reason: str) -> str:
+def log_not_writable(place: Path, reason: str) -> str:
     """The log file cannot be written; the program goes on without it."""
-    return f"Dewpoint goes on without a log file, because {folder} cannot be written ({reason})."
+    return f"Dewpoint goes on without a log file, because {place} cannot be written ({reason})."
 
 
 NO_SCREEN = "Dewpoint cannot open a window, because there is no screen that it could use."

@@ -25,8 +25,9 @@ from PySide6.QtCore import QObject, Signal
 
 from app.base import texts
 from app.base.errors import KnownAppError
-from app.base.files import write_whole
+from app.base.files import read_json, write_whole
 from app.base.log import get_logger
+from app.base.paths import FolderError
 
 if TYPE_CHECKING:
     from PySide6.QtNetwork import QLocalServer, QLocalSocket
@@ -64,9 +65,16 @@ class StartRequest:
 
     @classmethod
     def of_this_start(cls, model: str | None, backend: str) -> StartRequest:
-        """With what this process was started."""
+        """With what this process was started.
+
+        Raises:
+            FolderError: The model's path begins in a folder that is gone.
+        """
         given = {name: os.environ[name] for name in ACTIVATION if os.environ.get(name)}
-        return cls(os.path.abspath(model) if model else "", backend, given)
+        try:
+            return cls(os.path.abspath(model) if model else "", backend, given)
+        except OSError as exc:  # a relative path, in a folder that is gone
+            raise FolderError(texts.CURRENT_FOLDER_GONE, texts.CURRENT_FOLDER_GONE_HINT) from exc
 
 
 class FirstWindow(QObject):
@@ -219,7 +227,7 @@ def _request_from(line: bytes) -> StartRequest | None:
 def _noted(base: Path) -> dict[str, str]:
     """What the window that is, or was, open wrote down."""
     try:
-        found = json.loads((base / ADDRESS_NAME).read_text("utf-8"))
+        found = read_json(base / ADDRESS_NAME, MOST_BYTES)
     except (OSError, ValueError):
         return {}
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

@@ -44,6 +44,8 @@ _BASE_FILES = (
     "hf_quant_config.json", _TEMPLATE, *_TOKENIZER_FILES,
 )  # fmt: skip
 _LEGAL = ("LICENSE*", "NOTICE*", "USE_POLICY*")
+# Where Hugging Face's cache keeps what the links of models--NAME/snapshots/REVISION lead to.
+_CACHE_SNAPSHOTS, _CACHE_FILES = "snapshots", "blobs"
 _LARGEST_TEXT, _LARGEST_LEGAL, _MOST_LEGAL = 128 << 20, 4 << 20, 20  # bytes of a file, and files
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -314,7 +316,7 @@ def copy_texts(base: Path, adapter: Path, folder: Path, notes: FileNotes | None 
 
     Raises:
         OSError: The disk is full or broken.
-        ModelFolderError: A file is none, or too large.
+        ModelFolderError: A file is none, too large, or a link that leads out of its folder.
     """
     sources = {name: (base / name, _LARGEST_TEXT) for name in _BASE_FILES if is_readable_file(base / name)}
     for pattern in _LEGAL:
@@ -338,13 +340,28 @@ def copy_texts(base: Path, adapter: Path, folder: Path, notes: FileNotes | None 
 
 
 def _copy(file: Path, target: Path, most: int, notes: FileNotes | None) -> None:
-    """A file of a folder that anybody may have written."""
+    """A file of a folder that anybody may have written: a link must not bring a file of the user's into a model."""
     try:
-        data = read_regular(file, most)
+        real = file.resolve(strict=True)
+        _refuse_outside(file, real)
+        data = read_regular(real, most)
     except OSError as exc:
         raise unreadable(file, exc) from exc
     _make(target, notes)
     target.write_bytes(data)
+
+
+def _refuse_outside(file: Path, real: Path) -> None:
+    """Links lead to other files of the folder, or into Hugging Face's cache."""
+    folder = file.parent.resolve()
+    allowed = [folder]
+    if folder.parent.name == _CACHE_SNAPSHOTS:
+        allowed.append(folder.parent.parent / _CACHE_FILES)
+    if not any(real.is_relative_to(each) for each in allowed):
+        raise ModelFolderError(
+            f"{file} is a link that leads out of its folder, so it is not copied.",
+            "Put the file itself in its place if it belongs to the model, or remove the link.",
+        )
 
 
 def _has_template(file: Path) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 
 from inference.config import read_object
 from inference.errors import ModelFolderError
+from inference.graphs.names import MANIFEST
 from inference.paths import refuse_undecodable
-from trt_engines.files import is_readable_file
+from trt_engines.files import is_readable_file, open_regular
+from trt_engines.weight_names import INDEX
 
 ARCHITECTURE = "DiffusionGemmaForBlockDiffusion"
 MODEL_TYPE = "diffusion_gemma"
@@ -72,7 +74,7 @@ def refuse_foreign(folder: Path) -> None:
     config = read_object(folder / "config.json")
     _refuse_architecture(config)
     _refuse_quantisation(config)
-    if not any(name.endswith(".safetensors") for name in names):
+    if INDEX not in names and not any(name.endswith(".safetensors") for name in names):  # an index is looked at first
         _refuse_files(folder, names)
 
 
@@ -95,7 +97,7 @@ def _is_pointer(file: Path) -> bool:
     try:
         if not file.is_file() or file.stat().st_size > _LARGEST_POINTER:
             return False
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return stream.read(len(_POINTER)) == _POINTER
     except OSError:
         return False  # told where the file is read
@@ -122,6 +124,8 @@ def _names(folder: Path) -> list[str]:
 
 
 def _refuse_files(folder: Path, names: list[str]) -> None:
+    if MANIFEST in names:  # the graphs beside it are ours
+        names = [name for name in names if not name.endswith(".onnx")]
     for suffix, (what, hint) in _FOREIGN_FILES.items():
         found = [name for name in names if name.lower().endswith(suffix)]
         if found:

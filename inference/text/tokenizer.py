@@ -24,6 +24,7 @@ from inference.config import unreadable
 from inference.errors import ModelFolderError
 from inference.model_config import ModelConfig
 from inference.text.draft_text import decode_prefix, is_readable, pieces_from_bytes
+from inference.text.quiet import quiet_panics
 from inference.text.special_tokens import LONGEST_TOKEN, complete_tokenizer, special_tokens
 from inference.text.surrogates import storable
 from trt_engines.files import parse_json, read_regular
@@ -39,6 +40,8 @@ _MOST_ADDED = 500_000  # characters of all tokens that are found before anything
 _PROBE = "Dewpoint, 12.5 \u00b0C\n"
 _CANNOT_READ = "The tokenizer of this model cannot read this text"
 _AGAIN = "Download the files of this model again, or choose another model."
+# What the library for patterns says when it gives up: nested repetitions need more steps than anybody can wait for.
+_PATTERN_LIMITS = ("retry-limit-in-", "match-stack limit over", "subexp-call-limit-in-", "time limit over")
 _UNKNOWN = "\U0010ffff"  # a character that no vocabulary has
 # Reserved slots of Gemma vocabularies: they have a name but no text.
 _UNUSED_TOKEN = re.compile(r"<unused\d+>")
@@ -268,13 +271,17 @@ def tokenizer_from_folder(folder: Path, config: ModelConfig) -> TextTokenizer:
 def _known_errors(text: str) -> Iterator[None]:
     """The library raises plain `Exception` for every kind of damage, and Rust's panics, which are not even that."""
     try:
-        yield
+        with quiet_panics():
+            yield
     except ModelFolderError:
         raise
     except BaseException as exc:
         if not isinstance(exc, Exception) and type(exc).__module__ != "pyo3_runtime":
             raise
-        raise ModelFolderError(f"{text}: {str(exc).rstrip('.') or type(exc).__name__}.", _AGAIN) from exc
+        reason = str(exc).rstrip(".") or type(exc).__name__
+        if any(limit in reason for limit in _PATTERN_LIMITS):
+            reason = "one of its patterns would be tried for ever"
+        raise ModelFolderError(f"{text}: {reason}.", _AGAIN) from exc
 
 
 def _check_character_map(data: bytes) -> None:

@@ -192,7 +192,7 @@ def index_file_tensors(file: Path) -> dict[str, TensorRecord]:
 
     Raises:
         WeightsError: It cannot be read, or its header is not what safetensors allows: whole numbers, each tensor of as
-            many bytes as its shape says, none outside the file, no two in one place.
+            many bytes as its shape says, none outside the file, no two in one place, nothing behind the last.
     """
     header, data_start, size = _read_header(file)
     records = {}
@@ -215,6 +215,10 @@ def index_file_tensors(file: Path) -> dict[str, TensorRecord]:
             )
         records[name] = TensorRecord(name, file, dtype, tuple(shape), data_start + begin, end - begin)
     _refuse_overlaps(file, records)
+    ends = max((record.offset + record.length for record in records.values()), default=data_start)
+    if size > ends:
+        text = f"{file.name} is damaged: {size:,} bytes, but its last tensor ends at byte {ends:,}."
+        raise WeightsError(text, _AGAIN)
     return records
 
 

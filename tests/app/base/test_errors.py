@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import pickle
 import sys
 import threading
@@ -83,6 +84,18 @@ def test_a_log_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("DEWPOINT_LOG", "no such level")
     (tmp_path / "file").touch()
     assert str(tmp_path / "file") in setup_logging(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes and devices")
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_log_that_is_no_file_is_said(tmp_path: Path, kind: str) -> None:
+    """To open a pipe waits for ever."""
+    file = tmp_path / FILE_NAME
+    if kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.symlink_to("/dev/zero")
+    assert setup_logging(tmp_path) == texts.log_not_writable(file, "it is no regular file")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -109,6 +109,26 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     assert file.path.read_bytes() == before
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs pipes and devices")
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_what_is_no_settings_file_is_set_aside(tmp_path: Path, kind: str) -> None:
+    """To open a pipe waits for ever; to read a device or some gigabytes fills the memory."""
+    file = SettingsFile(tmp_path / "settings.json")
+    if kind == "pipe":
+        os.mkfifo(file.path)
+    elif kind == "device":
+        file.path.symlink_to("/dev/zero")
+    else:
+        with file.path.open("wb") as stream:
+            stream.truncate(3 << 30)
+    loaded = file.load()
+    (kept,) = tmp_path.iterdir()
+    assert kept.name.startswith("settings-damaged-")
+    assert (loaded.settings, kept.name in loaded.notice) == (Settings(), True)
+    file.save(Settings(text_scale=150))
+    assert file.load() == type(loaded)(Settings(text_scale=150), "")
+
+
 def test_an_unreadable_file_is_left_alone(tmp_path: Path) -> None:
     file = SettingsFile(tmp_path / "settings.json")
     file.path.mkdir()

@@ -15,6 +15,7 @@ from PySide6.QtNetwork import QLocalSocket
 from pytestqt.qtbot import QtBot
 
 from app.base import texts
+from app.base.paths import FolderError
 from app.bridge import first_window as subject
 from app.bridge.first_window import ADDRESS_NAME, FirstWindow, StartRequest, WindowOpenError, first_window
 from tests.helpers.waiting import NEVER_SECONDS, WAIT_MS, WAIT_SECONDS
@@ -114,11 +115,41 @@ def test_a_window_that_was_killed_is_no_window(base: Path, second: Begin, qtbot:
     opened.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs pipes and devices")
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_an_address_that_is_no_file_is_none(qtbot: QtBot, base: Path, kind: str) -> None:
+    """To open a pipe waits for ever; to read a device or some gigabytes fills the memory."""
+    file = base / ADDRESS_NAME
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    else:
+        with file.open("wb") as stream:
+            stream.truncate(3 << 30)
+    opened = first_window(base, StartRequest())
+    assert opened is not None
+    assert json.loads(file.read_text("utf-8"))["pid"] == os.getpid()
+    opened.close()
+
+
 def test_a_window_that_closes_is_waited_for(qtbot: QtBot, first: FirstWindow, second: Begin) -> None:
     process = second()
     first.asked.connect(first.close)  # it closes before it answers
     qtbot.waitUntil(lambda: process.poll() is not None, timeout=WAIT_MS)
     assert said_by(process) == "first"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that somebody is in")
+def test_a_start_in_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(FolderError) as raised:
+        StartRequest.of_this_start("model", "auto")
+    assert raised.value.user_text == texts.CURRENT_FOLDER_GONE
+    assert StartRequest.of_this_start("/model", "auto").model == "/model"
 
 
 def test_a_window_that_hangs_is_one_sentence(first: FirstWindow, base: Path) -> None:

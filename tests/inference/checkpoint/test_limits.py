@@ -151,10 +151,36 @@ def test_what_the_system_says_of_a_size_is_not_believed(tmp_path: Path, monkeypa
     assert read_regular(file, 1000) == b"x" * 1000
     with pytest.raises(OSError, match="more than"):
         read_regular(file, 999)
-    proc = Path("/proc/self/status")  # says that it is empty, and is not
-    if proc.exists():
-        with pytest.raises(OSError, match="more than"):
-            read_regular(proc, 10)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and /sys")
+@pytest.mark.parametrize("name", ["/proc/kmsg", "/proc/self/status", "/proc/sys/kernel/ostype", "/sys/kernel/notes"])
+def test_what_the_kernel_makes_up_is_no_file_of_a_model(model: Path, name: str) -> None:
+    """They call themselves regular files of no bytes; to read /proc/kmsg waits for ever."""
+    proc = Path(name)
+    if not proc.exists():
+        pytest.skip("this system has no such file")
+    with pytest.raises(OSError, match="no regular file"):
+        read_regular(proc, 1000)
+    (model / "chat_template.jinja").unlink(missing_ok=True)
+    (model / "chat_template.jinja").symlink_to(proc)
+    assert "it is no regular file" in refused(model)
+
+
+@pytest.mark.parametrize(
+    ("most", "said"), [(999, "1 kB"), (200_000, "200 kB"), (1_000_000, "1 MB"), (4 << 20, "4 MB"), (32 << 20, "34 MB")]
+)
+def test_a_limit_is_said_in_a_unit_that_fits_it(tmp_path: Path, most: int, said: str) -> None:
+    file = tmp_path / "file"
+    with file.open("wb") as stream:
+        stream.truncate(most + 1)
+    with pytest.raises(OSError, match=f"it has more than {said}:"):
+        read_regular(file, most)
+
+
+def test_the_limit_of_a_chat_template_is_said_in_kilobytes(model: Path) -> None:
+    (model / "chat_template.jinja").write_bytes(b"a" * 200_001)
+    assert "it has more than 200 kB" in refused(model)
 
 
 @pytest.mark.parametrize("text", ["[" * 101 + "]" * 101, '{"a":' * 500 + "1" + "}" * 500, "[" * 100_000, "9" * 5000])
@@ -202,6 +228,8 @@ def entry(**fields: Any) -> dict[str, Any]:
         ({"a": entry(dtype=["F32"])}, "cannot be read"),
         ({"a": entry(dtype={})}, "cannot be read"),
         ({"a": entry(), "b": entry(data_offsets=[8, 24])}, "lie in one place"),
+        ({"a": entry()}, "its last tensor ends at byte"),
+        ({}, "its last tensor ends at byte"),
         ({"a": []}, "cannot be read"),
         ('{"a": 1, "a": 2}', "not valid JSON"),
         ('{"a": ' + "9" * 5000 + "}", "not valid JSON"),
@@ -245,7 +273,7 @@ def test_the_number_of_an_expert_is_not_counted_up_to(tmp_path: Path, number: st
     layer = "model.decoder.layers.0.experts"
     header = {f"{layer}.{number}.down_proj.weight": entry(dtype="F8_E4M3", shape=[4, 4]),
               f"{layer}.{number}.down_proj.weight_scale": entry(data_offsets=[16, 32])}  # fmt: skip
-    write_header(tmp_path, header)
+    write_header(tmp_path, header, data=32)
     with pytest.raises(WeightsError, match="layer 0 has no expert 0"):
         WeightSource.open(tmp_path).expert_count(0)
 
@@ -308,6 +336,90 @@ def test_texts_of_any_size_are_not_copied_into_a_merged_model(tmp_path: Path, na
     with pytest.raises(ModelFolderError, match=f"{name} cannot be read: it has more than"):
         list(merge_adapter(base, adapter, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def merged(base: Path, adapter: Path, out: Path) -> Path:
+    list(merge_adapter(base, adapter, out))
+    return out
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A file of the user's that is no part of a model."""
+    file = tmp_path / "secret"
+    file.write_text('{"secret": 1}')
+    return file
+
+
+@posix
+@pytest.mark.parametrize(
+    ("side", "name"),
+    [
+        ("model", "LICENSE"), ("model", "NOTICE.txt"), ("model", "preprocessor_config.json"),
+        ("model", "special_tokens_map.json"), ("adapter", "chat_template.jinja"),
+    ],
+)  # fmt: skip
+def test_links_that_lead_out_of_a_folder_are_not_copied(
+    model: Path, tmp_path: Path, secret: Path, side: str, name: str
+) -> None:
+    adapter = write_adapter(tmp_path / "adapter", factors(QUERY, 64, 64))
+    (tmp_path / side / name).symlink_to(secret)
+    with pytest.raises(ModelFolderError, match=f"{name} is a link that leads out of its folder") as caught:
+        merged(model, adapter, tmp_path / "out")
+    assert caught.value.hint
+    assert not (tmp_path / "out").exists()
+
+
+@posix
+def test_links_within_a_folder_and_into_the_cache_are_followed(model: Path, tmp_path: Path, secret: Path) -> None:
+    """Hugging Face's cache keeps files as blobs; a folder called snapshots elsewhere opens nothing but its blobs."""
+    adapter = write_adapter(tmp_path / "adapter", factors(QUERY, 64, 64))
+    cache = tmp_path / "models--a--b"
+    (cache / "blobs").mkdir(parents=True)
+    (cache / "snapshots" / "1f").mkdir(parents=True)
+    snapshot = cache / "snapshots" / "1f"
+    for number, file in enumerate(sorted(model.iterdir())):
+        file.rename(cache / "blobs" / str(number))
+        (snapshot / file.name).symlink_to(f"../../blobs/{number}")
+    (snapshot / "README").write_text("Free.")
+    (snapshot / "LICENSE").symlink_to("README")
+    seen = tmp_path / "seen"
+    seen.symlink_to(snapshot)
+    out = merged(seen, adapter, tmp_path / "out")
+    assert (out / "LICENSE").read_text() == "Free."
+    assert (out / "config.json").is_file()
+    assert not (out / "config.json").is_symlink()
+    (snapshot / "NOTICE").symlink_to(secret)
+    with pytest.raises(ModelFolderError, match="NOTICE is a link that leads out of its folder"):
+        merged(seen, adapter, tmp_path / "second")
+
+
+@pytest.mark.parametrize("more", [1, 8 << 40])
+def test_a_file_that_is_longer_than_its_header_says(model: Path, more: int) -> None:
+    file = model / "model.safetensors"
+    with file.open("rb+") as stream:
+        stream.truncate(file.stat().st_size + more)
+    assert "model.safetensors is damaged: " in (text := refused(model))
+    assert "its last tensor ends at byte" in text
+
+
+def test_an_index_is_looked_at_before_other_files_are_named(model: Path) -> None:
+    """Beside it lie our own graphs, or a file of another world."""
+    (model / "model.safetensors").unlink()
+    (model / "dewpoint-embed.onnx").touch()
+    (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "/etc/passwd"}}))
+    assert "index.json is damaged: it has no usable weight_map" in refused(model)
+    (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": "a.safetensors"}}))
+    assert "1 of 1 weight files are missing: a.safetensors" in refused(model)
+
+
+def test_graphs_of_ours_are_not_named_where_weights_are_missing(model: Path) -> None:
+    (model / "model.safetensors").unlink()
+    for name in ("dewpoint-embed.onnx", "dewpoint-graphs.json"):
+        (model / name).touch()
+    assert "holds no weights" in refused(model)
+    (model / "dewpoint-graphs.json").unlink()
+    assert "is an ONNX graph" in refused(model), "of whoever made it"
 
 
 @pytest.mark.parametrize("name", SMALL[1:6])

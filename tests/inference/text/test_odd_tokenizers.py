@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from inference.params import ChatTurn
 from inference.text.chat_template import ChatTemplate
 from inference.text.draft_text import decode_prefix
 from inference.text.prompt import PromptEncoder
+from inference.text.quiet import quiet_panics
 from inference.text.special_tokens import special_tokens
 from inference.text.tokenizer import TextTokenizer, tokenizer_from_folder
 from tests.helpers.checkpoints import STARTER
@@ -151,3 +153,41 @@ def test_letters_that_are_one_without_their_case_are_found() -> None:
     encoder = PromptEncoder(ChatTemplate("{{ messages[0].content }}"), TextTokenizer(tokenizer, [1], 5))
     for text in (*spelled, "<stopi>", "<stop\u0131>", "<\u1e9e\u00dfs>", "<k\u03c2>", "<\u0390\u1fd3\ufb06>"):
         assert encoder._spelled.fullmatch(text), text
+
+
+def test_a_pattern_that_is_tried_for_ever_is_a_sentence(
+    folder: Path, config: ModelConfig, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library gives up with a panic, which prints where it was, with a trace if the environment asks for it."""
+    monkeypatch.setenv("RUST_BACKTRACE", "1")
+    change(folder, pre_tokenizer=SPLIT | {"pattern": {"Regex": "(a+)+(b+)+$"}})
+    tokenizer = tokenizer_from_folder(folder, config)
+    for ask in (tokenizer.encode, lambda text: tokenizer.encode_parts([text])):
+        with pytest.raises(ModelFolderError) as caught:
+            ask("a" * 40)
+        assert caught.value.user_text.endswith("this text: one of its patterns would be tried for ever.")
+    assert capfd.readouterr().err == ""
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
+
+
+def test_standard_error_comes_back_after_threads_that_overlap(capfd: pytest.CaptureFixture[str]) -> None:
+    first, second = quiet_panics(), quiet_panics()
+    with first:
+        second.__enter__()
+        os.write(2, b"nobody hears this")
+    os.write(2, b"nor this")
+    second.__exit__(None, None, None)
+    os.write(2, b"but this")
+    assert capfd.readouterr().err == "but this"
+
+
+def test_without_standard_error_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_file(_: int) -> int:
+        raise OSError(9, "Bad file descriptor")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "dup", no_file)
+        with quiet_panics():
+            pass
+    os.fstat(2)
