@@ -144,7 +144,7 @@ def test_a_model_that_cannot_say_leaves_the_text_in_the_box(
 ) -> None:
     wait_until_ready(qtbot, parts)
     gone = Failed("The model is gone.", "Choose another.", known=True, engine_lost=True)
-    monkeypatch.setattr(ScriptedModelProcess, "measure", lambda process, request: iter([gone]))
+    monkeypatch.setattr(ScriptedModelProcess, "measure", lambda process, request, flag: iter([gone]))
     send(qtbot, parts, LONG)
     wait_until_measured(qtbot, parts)
     assert parts.window.pane.notice.text == "The model is gone. Choose another."
