@@ -154,7 +154,8 @@ class Run:
 
     def _of_the_models(self) -> list[str]:
         services = LibraryServices.open(AppPaths(self.base))
-        status = library_status(services)
+        with closing(services.looks):
+            status = library_status(services)
         found = []
         for model in status.models:
             if model.kind in ("download", "merged") and model.state not in (

@@ -136,7 +136,7 @@ def test_another_program_builds_the_same_set(run: Run, fake: FakeEngines, monkey
             "The disk became full. Make room.",
         ),
         ({"error": ("head", OSError(28, "No space left on device", "/x"))}, (), "No space left on device"),
-        ({}, ("--precision", "bf16"), "In bf16, 40.0 GiB of weights do not fit"),
+        ({}, ("--precision", "bf16"), "In bf16, 41.5 GiB of weights do not fit"),
         ({}, ("--precision", "nvfp4"), "RTX 4070 cannot compute with NVFP4 weights."),
         ({}, ("--precision", "fp16"), "The model does not run in 'fp16' on this card."),
         ({}, ("--context", "0"), "The context must be at least one token"),

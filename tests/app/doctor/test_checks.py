@@ -22,6 +22,7 @@ from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_models import MemoryKeyring
 from tests.helpers.tiny_wheels import TinyWheels
 from trt_engines.errors import EngineError
+from trt_engines.tensorrt.addon import MANIFEST
 
 NAMES = [
     "System", "Python", "Memory", "Free disk", "Data folder", "Chats", "Keyring", "Models", "Graphics card",
@@ -79,6 +80,7 @@ def test_what_is_wrong_is_said_with_what_to_do(
     wheels.card, wheels.elsewhere = detected("RTX 4070"), True
     wheels.trial_error = EngineError("The driver is too old.")
     addon.folder.mkdir()
+    (addon.folder / MANIFEST).write_text("{", "utf-8")
     services.paths.data_file.write_bytes(b"my secret diary " * 100)
     said = found(services, addon)
     for name in ("Chats", "TensorRT for RTX", "Small engine"):
