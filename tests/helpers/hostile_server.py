@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
 import threading
 import zlib
@@ -40,13 +41,13 @@ def raw(data: bytes) -> Sends:
     return lambda server, to, path: to.sendall(data)
 
 
-def endless(start: bytes, block: bytes) -> Sends:
-    """A start, and then the same for ever."""
+def endless(start: bytes, block: bytes, most: float = MOST_SENT) -> Sends:
+    """A start, and then the same for ever, or until more than `most` bytes were taken."""
 
     def send(server: HostileServer, to: socket.socket, path: str) -> None:
         to.sendall(start)
         sent = 0
-        while sent < MOST_SENT and not server.closing.is_set():
+        while sent < most and not server.closing.is_set():
             to.sendall(block)
             sent += len(block)
 
@@ -155,7 +156,9 @@ MISBEHAVIOUR: dict[str, Sends] = {
     "broken gzip": raw(head(None, "Content-Encoding: gzip") + JUNK),
     "brotli": endless(head(None, "Content-Encoding: br"), JUNK),
     "zstd": endless(head(None, "Content-Encoding: zstd"), JUNK),
-    "nothing, packed for ever": endless(head(None, "Content-Encoding: deflate") + b"\x78\x9c", NO_BLOCK * 10_000),
+    "nothing, packed for ever": endless(
+        head(None, "Content-Encoding: deflate") + b"\x78\x9c", NO_BLOCK * 10_000, most=math.inf
+    ),
     "cut": raw(head(1000) + b'{"id": "owner/tiny", '),
     "longer than it says": raw(head(2) + b"{}" + BLOCK),
     "two lengths": raw(head(2, "Content-Length: 5") + b"{}abc"),
@@ -167,7 +170,7 @@ MISBEHAVIOUR: dict[str, Sends] = {
     "a redirect to a file": raw(head(0, "Location: file:///etc/passwd", status="302 Found")),
     "100 MB of head": endless(b"HTTP/1.1 200 OK\r\nX-Long: ", b"x" * 65536),
     "heads without an end": endless(b"HTTP/1.1 200 OK\r\n", b"X-More: yes\r\n" * 500),
-    "continue for ever": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 500),
+    "continue for ever": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 500, most=math.inf),
     "another protocol": raw(b"SSH-2.0-OpenSSH_9.2\r\n" * 10),
     "nothing": raw(b""),
     "status 99999": raw(b"HTTP/1.1 99999 Odd\r\n\r\n"),
