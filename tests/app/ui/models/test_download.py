@@ -79,6 +79,7 @@ def test_from_a_name_to_a_removed_model(
     assert "Apache License" in dialog.text.toPlainText()
     assert not hub.behaviour.requests("model-00001-of-00002.safetensors")
     hub.behaviour.plan("model-00002-of-00002.safetensors", stall(after=500_000), times=None)
+    hub.behaviour.rate = 300_000  # what comes all at once has no rate that could be shown
     accept(qtbot, parts)
     row = row_of(qtbot, window, "Downloading")
     qtbot.waitUntil(lambda: "MB/s" in row.progress.text(), timeout=WAIT_MS)
@@ -86,6 +87,7 @@ def test_from_a_name_to_a_removed_model(
     row_of(qtbot, window, "Paused")
     assert row.bar.isVisible()
     hub.behaviour.forget()
+    hub.behaviour.rate = 0
     press(row, "Resume")
     row_of(qtbot, window, INSTALLED)
     assert window.strip.text.text() == f"{NAME} is installed."
