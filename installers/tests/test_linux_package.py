@@ -198,7 +198,8 @@ def with_first_format(folder: Path) -> None:
     """Give the chats the format of the first migration alone."""
     with sqlite3.connect(folder / "chats.sqlite3") as database:
         database.executescript(
-            """DROP TABLE unsent; DROP INDEX conversation_used; ALTER TABLE conversation DROP COLUMN used_no;
+            """DROP TABLE unsent; DROP TABLE written; DROP TABLE model_file;
+            DROP INDEX conversation_used; ALTER TABLE conversation DROP COLUMN used_no;
             ALTER TABLE generation DROP COLUMN draft_length; DROP TABLE download; DROP TABLE model;
             DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats';
             UPDATE app_meta SET value = '1' WHERE key = 'schema_version'; PRAGMA user_version = 1;"""
