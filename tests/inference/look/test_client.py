@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -300,15 +301,17 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("then", ["time.sleep(600)", "pass"])
 def test_it_does_not_outlive_the_program(then: str) -> None:
-    code = PARENT.format(then=then)
+    code, left = PARENT.format(then=then), list[psutil.Process]()
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
-        process = psutil.Process(int(parent.stdout.readline()))
+        number = int(parent.stdout.readline())
+        with suppress(psutil.NoSuchProcess):  # gone with the program already
+            left.append(psutil.Process(number))
         if then != "pass":
             parent.kill()
         assert parent.wait(WAIT_SECONDS) == (0 if then == "pass" else -9)
-    ended, _ = psutil.wait_procs([process], timeout=WAIT_SECONDS)
-    assert ended
+    _, alive = psutil.wait_procs(left, timeout=WAIT_SECONDS)
+    assert not alive
 
 
 # -- merging ---------------------------------------------------------------------------------------------------------
