@@ -323,16 +323,16 @@ def test_a_turn_that_has_taken_time_sets_no_hard_formula(
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr("app.ui.chat.turns.time.thread_time", lambda: clock[0])
-    todo = [1.0, 0.0]
+    costs = [1.0, 0.0]
 
     def work() -> float:
         clock[0] += 0.01
-        return todo.pop(0)
+        return costs.pop(0)
 
     formulas.turns().add(qapp, work)
     setter.is_done(wanted(r"\begin{matrix} a & b \end{matrix}", True))
     turn(setter)
-    assert (todo, setter.waiting) == ([], 1)
+    assert (costs, setter.waiting) == ([], 1)
     turn(setter)
     assert setter.waiting == 0
 
