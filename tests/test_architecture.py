@@ -283,3 +283,8 @@ def test_the_window_starts_without_torch() -> None:
 def test_every_folder_with_code_is_a_package(package: str) -> None:
     folders = {path.parent for path in (ROOT / package).rglob("*.py")}
     assert not [name_of(folder) for folder in folders if not (folder / "__init__.py").exists()]
+
+
+@pytest.mark.parametrize(("page", "most"), [("ARCHITECTURE.md", 249), ("README.md", 300)])
+def test_a_page_stays_short_enough_to_be_read(page: str, most: int) -> None:
+    assert len((ROOT / page).read_text("utf-8").splitlines()) <= most
