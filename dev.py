@@ -1,7 +1,8 @@
 """The one door for new users and developers: make the environment, start the program, run every check.
 
     python3 dev.py run [ARGS]     install what requirements/run.txt locks into .venv, start the program with ARGS
-    python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check; ARGS go to pytest
+    python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check, the tests one process a core;
+                                  ARGS go to pytest, and then it is one process
     python3 dev.py test --fast [ARGS]         all but the tests marked slow: under three minutes on two cores
     python3 dev.py test --installers [ARGS]   also build, install, test and remove the installers (.ci/tools)
     python3 dev.py lock [--keep]  resolve pyproject.toml anew (--keep: no newer versions) and write requirements/*.txt
@@ -25,7 +26,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ MARKER = VENV / "dewpoint.json"
 LOCKS = {"run": ROOT / "requirements" / "run.txt", "dev": ROOT / "requirements" / "dev.txt"}
 OTHER_BUILDS, TORCH_CUDA = (ROOT / "requirements" / name for name in ("other-builds.txt", "torch-cuda.txt"))
 DISK_BYTES = {"run": 1_500_000_000, "dev": 4_000_000_000}
+WORKER_BYTES = 4_000_000_000  # of memory that one process of tests may come to need
 CUDA_BYTES = 8_000_000_000  # of what the package index's torch for Linux needs besides
 PYTHON_FROM, PYTHON_BELOW = (3, 11), (3, 14)
 # Debian's package, and the file in it that the loader looks for.
@@ -311,33 +312,28 @@ def run(arguments: list[str]) -> int:
     return subprocess.call(command, env=env)
 
 
-def run_check(name: str, command: list[str], env: dict[str, str], later: bool = False) -> tuple[str, bool, float]:
-    """Run one check; its name, whether it passed, seconds. With `later` its output comes at its end, in one piece."""
+def run_check(name: str, command: list[str], env: dict[str, str]) -> tuple[str, bool, float]:
+    """Run one check; its name, whether it passed, seconds."""
     start = time.monotonic()
-    piped: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if later else {}
-    if not later:
-        say(f"\n=== {name} ===")
-    done = subprocess.run(command, check=False, cwd=ROOT, env=env, encoding="utf-8", errors="replace", **piped)
-    if later:
-        say(f"\n=== {name} ===\n{done.stdout or ''}")
+    say(f"\n=== {name} ===")
+    done = subprocess.run(command, check=False, cwd=ROOT, env=env)
     return name, done.returncode == 0, time.monotonic() - start
 
 
-def run_beside(checks: dict[str, list[str]], env: dict[str, str]) -> list[tuple[str, bool, float]]:
-    """The checks in two rows, each of which keeps one core busy: the last one, and all before it."""
-    *before, last = checks
-    with ThreadPoolExecutor(1) as row:
-        others = row.map(lambda name: run_check(name, checks[name], env, later=True), before)
-        result = run_check(last, checks[last], env)
-        return [*others, result]
+def worker_count() -> int:
+    """Test processes that run beside each other: one a core, as far as the memory reaches."""
+    cores = os.cpu_count() or 1
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):  # Windows has no sysconf
+        return max(1, cores // 2)
+    return max(1, min(cores, memory // WORKER_BYTES))
 
 
-def fast_tests(pytest: list[str], rest: list[str]) -> dict[str, list[str]]:
-    """The tests that are not slow, in two halves unless `rest` says which ones."""
-    command = [*pytest, "-m", "not slow", *rest]
-    if any((ROOT / argument.partition("::")[0]).exists() for argument in rest):
-        return {"pytest": command}
-    return {"pytest (core)": [*command, "--ignore", "tests/app"], "pytest (app)": [*command, "tests/app"]}
+def pytest_command(python: str, rest: list[str], fast: bool) -> list[str]:
+    """The tests; those that `rest` picks run in one process, where a debugger and a print are seen."""
+    workers = [] if rest else ["-n", str(worker_count()), "--dist", "worksteal"]
+    return [python, "-m", "pytest", *workers, *(["-m", "not slow"] if fast else []), *rest]
 
 
 def test(arguments: list[str]) -> int:
@@ -345,21 +341,19 @@ def test(arguments: list[str]) -> int:
     check_libraries()
     prepare("test")
     python = str(venv_program("python"))
-    fast = "--fast" in arguments
     rest = [argument for argument in arguments if argument not in ("--fast", "--installers")]
     checks = {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
         "mypy": [python, "-m", "mypy"],
         "import-linter": [str(venv_program("lint-imports"))],
+        "pytest": pytest_command(python, rest, "--fast" in arguments),
     }
-    pytest = [python, "-m", "pytest"]
-    checks |= fast_tests(pytest, rest) if fast else {"pytest": [*pytest, *rest]}
     if "--installers" in arguments:
         checks["installers"] = [python, "-m", "pytest", "installers/tests", *rest]
     with tempfile.TemporaryDirectory(prefix="dewpoint-test-", ignore_cleanup_errors=True) as home:
         env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "DEWPOINT_HOME": home, "PYTHONUTF8": "1"}
-        results = run_beside(checks, env) if fast else [run_check(name, checks[name], env) for name in checks]
+        results = [run_check(name, checks[name], env) for name in checks]
     say("\n=== Summary ===")
     for name, passed, seconds in results:
         say(f"{name:<14} {'passed' if passed else 'FAILED':<7} {seconds:7.1f} s")

@@ -313,36 +313,46 @@ def test_all_checks_run_after_one_fails(
     assert shown.count("FAILED ") == 1
 
 
-def test_fast_leaves_out_what_is_slow_and_nothing_else(
-    installs: list[list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    ran: list[list[str]] = []
+@pytest.fixture
+def pytest_runs(installs: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What dev.py gives to pytest, run by run, and nothing runs."""
+    runs: list[list[str]] = []
 
-    def fake(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        ran.append(command)
-        assert options["env"]["QT_QPA_PLATFORM"] == "offscreen"
-        output = "what mypy says\n" if "mypy" in command else None
-        return subprocess.CompletedProcess(command, 1 if "mypy" in command else 0, output)
+    def fake(command: list[str], **_options: Any) -> subprocess.CompletedProcess[str]:
+        if "pytest" in command:
+            runs.append(command[command.index("pytest") + 1 :])
+        return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(dev, "check_libraries", lambda: None)
+    monkeypatch.setattr(dev, "worker_count", lambda: 3)
     monkeypatch.setattr(subprocess, "run", fake)
-    assert dev.main(["test", "--fast", "-k", "words"]) == 1
-    halves = sorted(command[3:] for command in ran if "pytest" in command)
-    words = ["-m", "not slow", "-k", "words"]
-    assert halves == [[*words, "--ignore", "tests/app"], [*words, "tests/app"]]
-    assert len(ran) == 6
-    assert not any("--fast" in command for command in ran)
-    shown = capsys.readouterr().out
-    assert "=== mypy ===\nwhat mypy says" in shown
-    assert shown.count("passed ") == 5
-    assert shown.count("FAILED ") == 1
-    ran.clear()
-    (dev.ROOT / "tests").mkdir()
-    dev.main(["test", "--fast", "tests::test_x"])
-    assert [command[3:] for command in ran if "pytest" in command] == [["-m", "not slow", "tests::test_x"]]
-    ran.clear()
-    dev.main(["test"])
-    assert not any("not slow" in command for command in ran), "and without it all run"
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [
+        ([], ["-n", "3", "--dist", "worksteal"]),
+        (["--fast"], ["-n", "3", "--dist", "worksteal", "-m", "not slow"]),
+        (["--fast", "-k", "words"], ["-m", "not slow", "-k", "words"]),
+        (["tests/test_dev.py", "--pdb"], ["tests/test_dev.py", "--pdb"]),
+    ],
+)
+def test_the_whole_suite_takes_all_cores_and_what_is_picked_one_process(
+    arguments: list[str], given: list[str], pytest_runs: list[list[str]]
+) -> None:
+    dev.main(["test", *arguments])
+    assert pytest_runs == [given]
+
+
+@pytest.mark.skipif(not hasattr(os, "sysconf"), reason="only a Unix tells its memory so")
+@pytest.mark.parametrize(("cores", "gigabytes", "workers"), [(2, 24, 2), (16, 32, 8), (8, 3, 1), (None, 64, 1)])
+def test_as_many_test_processes_as_cores_and_memory_carry(
+    cores: int | None, gigabytes: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1000, "SC_PHYS_PAGES": gigabytes * 1_000_000}.__getitem__)
+    assert dev.worker_count() == workers
 
 
 def test_the_installers_are_tested_only_when_asked_for(
