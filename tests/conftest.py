@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
@@ -57,6 +58,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, length in seconds.most_common():
         if length > float(limit):
             terminalreporter.write_line(f"{length:7.2f} s  {name}")
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _printable(each) for key, each in value.items()}
+    return type(value)(map(_printable, value)) if isinstance(value, list | tuple) else value
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, object, object]:
+    """What a test logs may hold halves of characters, and a worker could not send its report."""
+    return _printable((yield))
 
 
 @pytest.fixture(autouse=True)
