@@ -24,9 +24,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from trt_engines.building.names import ATTEMPT
 from trt_engines.files import read_json, write_whole
 
-NOTE = "attempt.json"
 SAFE_VARIABLE = "DEWPOINT_SAFE_CARD"  # "1": always careful, "0": never
 STICKY = 2  # attempts that count
 FREE_SHARE = 0.25  # of the card's memory that stays free in the careful way
@@ -51,7 +51,7 @@ class Attempt:
 
     def __init__(self, folder: Path, machine: str) -> None:
         """`folder`: of the engines; `machine`: driver and TensorRT, with which notes of others count for nothing."""
-        self._file = folder / NOTE
+        self._file = folder / ATTEMPT
         before = _read(self._file)
         self._before = before if before is not None and before.machine == machine else None
         found = self._before or _Note(0, False, machine)
@@ -86,7 +86,7 @@ def take_back(engines: Path, pid: int) -> None:
         pid: Of the process.
     """
     with contextlib.suppress(OSError):
-        for file in engines.glob(f"*/{NOTE}"):
+        for file in engines.glob(f"*/{ATTEMPT}"):
             note = _read(file)
             if note is not None and note.pid == pid:
                 with contextlib.suppress(TypeError):  # what was before is damaged: the note stays

@@ -15,9 +15,10 @@ from inference.backends.tensorrt import TensorRtBackend
 from inference.errors import KnownError
 from inference.opening import open_session
 from tests.inference.support import ask
+from trt_engines.building.names import ATTEMPT
 from trt_engines.errors import EngineError
 from trt_engines.runtime.runner import ModelRunner
-from trt_engines.runtime.safe_mode import NOTE, Attempt
+from trt_engines.runtime.safe_mode import Attempt
 from trt_engines.tensorrt.runtime_cache import RuntimeCache
 
 MACHINE = "581.15 tensorrt_rtx 1.7.1"
@@ -30,7 +31,7 @@ class _Runner:
     context, length, streamed, capacity_reruns, given_back = 1024, 0, 0, 0, False
 
     def __init__(self, folder: Path) -> None:
-        self.file, self.pending, self.fails = folder / NOTE, list[bool](), False
+        self.file, self.pending, self.fails = folder / ATTEMPT, list[bool](), False
 
     def encode(self, ids: Any) -> None:
         self.pending.append(json.loads(self.file.read_text())["pending"] if self.file.exists() else False)
@@ -59,7 +60,7 @@ def opened(folder: Path, kernels: RuntimeCache | None = None) -> tuple[TensorRtB
     """A backend that has been loaded, its runner, and whether it is careful."""
     attempt, runner = Attempt(folder, MACHINE), _Runner(folder)
     with attempt:
-        assert (folder / NOTE).exists()
+        assert (folder / ATTEMPT).exists()
     backend = TensorRtBackend(fake_config(), cast("ModelRunner", runner), "card", 256, kernels, attempt)
     return backend, runner, attempt.safe
 
@@ -78,13 +79,13 @@ def test_a_model_that_is_opened_and_closed_unasked_never_becomes_careful(tmp_pat
             one_step(backend)
         backend.close()
     assert careful == [False] * 6
-    assert not (tmp_path / NOTE).exists()
+    assert not (tmp_path / ATTEMPT).exists()
 
 
 def test_only_passes_up_to_the_first_step_are_noted(tmp_path: Path) -> None:
     backend, runner, _ = opened(tmp_path)
     backend.encode(IDS)
-    assert not (tmp_path / NOTE).exists(), "a process that is killed now did nothing on the card"
+    assert not (tmp_path / ATTEMPT).exists(), "a process that is killed now did nothing on the card"
     one_step(backend)
     one_step(backend)
     assert runner.pending == [True, True, True, False, False]

@@ -17,7 +17,8 @@ from inference.host import server
 from inference.host.messages import LoadModel, Measure, ModelProcessOptions, Reply, Shutdown
 from inference.host.server import ModelServer
 from tests.inference.support import ask
-from trt_engines.runtime.safe_mode import NOTE, Attempt
+from trt_engines.building.names import ATTEMPT
+from trt_engines.runtime.safe_mode import Attempt
 
 
 def test_the_folder_of_engines_is_an_argument_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +101,7 @@ def test_a_process_whose_window_is_gone_takes_back_what_it_had_under_way(
     folder = tmp_path / "set"
     folder.mkdir()
     Attempt(folder, "581.15").__enter__()
-    assert json.loads((folder / NOTE).read_text())["pid"] == os.getpid()
+    assert json.loads((folder / ATTEMPT).read_text())["pid"] == os.getpid()
     commands, ours = multiprocessing.Pipe(duplex=False)
     replies, theirs = multiprocessing.Pipe(duplex=False)
     ours.close()
@@ -108,4 +109,4 @@ def test_a_process_whose_window_is_gone_takes_back_what_it_had_under_way(
         options = ModelProcessOptions(None, "fake", None, os.getpid(), tmp_path if engines else None)
         with pytest.raises(_LeftError):
             ModelServer(commands, theirs, options)._read_commands()
-    assert (folder / NOTE).exists() != engines
+    assert (folder / ATTEMPT).exists() != engines
