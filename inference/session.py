@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import Backend, CancelFlag, DenoiseStep, Floats, Ids, Interruptible
+from inference.backends.base import Backend, CancelFlag, Compiling, DenoiseStep, Floats, Ids, Interruptible
 from inference.denoising.denoise import CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
@@ -177,6 +177,11 @@ class Session:
             yield from self._answer(request, cancel)
         finally:
             self._backend.stop_when(threading.Event())
+
+    def rest(self) -> None:
+        """Nobody has asked anything for a while: the backend may do what it put off."""
+        if isinstance(self._backend, Compiling):
+            self._backend.keep_compiled()
 
     def _answer(self, request: GenerationRequest, cancel: CancelFlag) -> Iterator[Event]:
         stats = RunStats()

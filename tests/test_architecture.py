@@ -77,6 +77,18 @@ def test_one_word_has_one_meaning() -> None:
     assert not {name: places for name, places in public_classes().items() if len(places) > 1}
 
 
+def test_a_file_of_ours_is_named_once() -> None:
+    """Who writes it and who reads it take its name from one place: two would part one day."""
+    ours = re.compile(r"dewpoint[\w-]*\.json|chat_template\.jinja")
+    places: dict[str, list[str]] = {}
+    for path in in_packages("app", "inference", "trt_engines"):
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and ours.fullmatch(node.value):
+                places.setdefault(node.value, []).append(f"{name_of(path)}:{node.lineno}")
+    assert "dewpoint-model.json" in places
+    assert not {name: where for name, where in places.items() if len(where) > 1}
+
+
 def test_no_mixin_on_a_widget() -> None:
     """What a window does is split by coordinators, each with a state of its own, not by classes that it inherits."""
     mixed = [

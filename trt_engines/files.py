@@ -11,6 +11,7 @@ import functools
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -67,6 +68,12 @@ def write_whole(path: Path, data: bytes | str, private: bool = False, notes: Fil
         raise
     with contextlib.suppress(OSError):  # some network drives cannot; the file is written all the same
         sync_folder(path.parent)
+
+
+def written_names(*names: str) -> str:
+    """A regular expression for the files of these names, and for what `write_whole` calls them until they are whole."""
+    either = "|".join(map(re.escape, names))
+    return rf"(?:{either})|\.(?:{either})\.[0-9a-f]{{8}}\.tmp"
 
 
 def read_json(file: Path, most: int = LARGEST_JSON) -> Any:

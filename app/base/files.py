@@ -11,6 +11,7 @@ from trt_engines.files import (
     sync_file,
     sync_folder,
     write_whole,
+    written_names,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "sync_file",
     "sync_folder",
     "write_whole",
+    "written_names",
 ]

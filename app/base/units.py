@@ -1,4 +1,4 @@
-"""Numbers for people: sizes, rates, durations, moments; one way for every subject."""
+"""Numbers for people: sizes, rates, durations, moments; one way for every subject, thousands with a comma."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def size(count: float) -> str:
     """Bytes on a disk, as file managers count them."""
     if count < 1e9:
         return f"{max(0, count) / 1e6:.0f} MB"
-    return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e9:,.1f} GB"
 
 
 def memory(count: float) -> str:
@@ -22,7 +22,7 @@ def memory(count: float) -> str:
 
 def gibibytes(count: float, digits: int = 1) -> str:
     """Bytes in memory, with so many digits after the point."""
-    return f"{count / GIB:.{digits}f} GiB"
+    return f"{count / GIB:,.{digits}f} GiB"
 
 
 def duration(seconds: float) -> str:
@@ -31,7 +31,7 @@ def duration(seconds: float) -> str:
         return f"{max(1, math.ceil(seconds / 5)) * 5} s"
     if seconds < 5400:
         return f"{max(1, round(seconds / 60))} min"
-    return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 3600:,.1f} h"
 
 
 def moment(stamp: str) -> str:
@@ -46,7 +46,7 @@ def moment(stamp: str) -> str:
 def amount(done: float, total: float) -> str:
     """ "1.2 of 18.9 GB"."""
     unit, name = (1e9, "GB") if total >= 1e9 else (1e6, "MB")
-    return f"{done / unit:.1f} of {total / unit:.1f} {name}"
+    return f"{done / unit:,.1f} of {total / unit:,.1f} {name}"
 
 
 def time_left(bytes_per_second: float, seconds: float | None) -> str:
@@ -59,7 +59,7 @@ def time_left(bytes_per_second: float, seconds: float | None) -> str:
 
 def token_rate(tokens_per_second: float) -> str:
     """ "82 tokens/s"; slow ones with a digit more."""
-    return f"{tokens_per_second:.{0 if tokens_per_second >= 9.95 else 1}f} tokens/s"
+    return f"{tokens_per_second:,.{0 if tokens_per_second >= 9.95 else 1}f} tokens/s"
 
 
 def percent(fraction: float) -> str:
@@ -69,4 +69,4 @@ def percent(fraction: float) -> str:
 
 def rate(bytes_per_second: float) -> str:
     """How fast it comes."""
-    return f"{bytes_per_second / 1e6:.1f} MB/s"
+    return f"{bytes_per_second / 1e6:,.1f} MB/s"

@@ -25,7 +25,7 @@ def status_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per
     """
     total, limit = sum(steps), max_steps * len(steps)
     each = f" ({_each(steps)})" if len(steps) > 1 else ""
-    return f"settled in {total} of {limit} steps{each} · {seconds:.1f} s · {token_rate(tokens_per_second)}"
+    return f"settled in {total:,} of {limit:,} steps{each} · {seconds:.1f} s · {token_rate(tokens_per_second)}"
 
 
 def unsettled_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per_second: float) -> str:

@@ -95,9 +95,11 @@ def remove_set(store: EngineStore, folder: Path) -> int:
     Raises:
         EngineError: It is being built, or a file cannot be deleted.
     """
+    from trt_engines.building.names import LOCK
+
     size = bytes_of(folder)
     try:
-        with FileLock(folder / "build.lock", timeout=0):
+        with FileLock(folder / LOCK, timeout=0):
             pass
     except Timeout as exc:
         raise EngineError(texts.BEING_BUILT, texts.BEING_BUILT_HINT) from exc

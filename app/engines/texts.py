@@ -84,7 +84,7 @@ def unknown_precision(name: str, possible: Sequence[str]) -> tuple[str, str]:
 
 def wrong_context(context: int) -> str:
     """No context at all."""
-    return f"The context must be at least one token, not {context}."
+    return f"The context must be at least one token, not {context:,}."
 
 
 def set_not_readable(reason: str) -> str:
@@ -101,7 +101,7 @@ _ALL_ON_CARD = "all on the card"
 def speed(tokens_per_second: float, step_seconds: float) -> str:
     """What the planner expects."""
     step = step_seconds * 1000
-    return f"about {token_rate(tokens_per_second)} ({step:.{0 if step >= 10 else 1}f} ms a step)"
+    return f"about {token_rate(tokens_per_second)} ({step:,.{0 if step >= 10 else 1}f} ms a step)"
 
 
 def placement(resident: int, segments: int) -> str:
@@ -113,19 +113,19 @@ def placement(resident: int, segments: int) -> str:
 
 def context_outside(most: int, context: int) -> str:
     """A context that the model does not have."""
-    return f"The context must be within 1 and {most} tokens, not {context}."
+    return f"The context must be within 1 and {most:,} tokens, not {context:,}."
 
 
 def longest_context(tokens: int) -> str:
     """How far the memory of the card reaches."""
-    return f"The longest context that would run: {tokens} tokens."
+    return f"The longest context that would run: {tokens:,} tokens."
 
 
 def plan_head(model: str, card: str, sm: int, card_free: int, free: int, context: int) -> str:
     """What the plans are about."""
     return (
         f"{model} on {card} (SM {sm // 10}.{sm % 10}, {gibibytes(card_free)} free; machine "
-        f"{gibibytes(free)} free), context {context} tokens"
+        f"{gibibytes(free)} free), context {context:,} tokens"
     )
 
 
@@ -134,7 +134,7 @@ def plan_line(plan: Plan) -> str:
     where = f"{plan.resident} of {plan.segments} segments on the card" if plan.streamed else _ALL_ON_CARD
     return (
         f"{plan.precision.name:6} {where}, {gibibytes(plan.gpu_bytes)} there and {gibibytes(plan.pinned_bytes)} "
-        f"streamed: {plan.step_seconds * 1000:.0f} ms a step (waits for {plan.limit}), "
+        f"streamed: {plan.step_seconds * 1000:,.0f} ms a step (waits for {plan.limit}), "
         f"{token_rate(plan.tokens_per_second)}; disk {gibibytes(plan.disk_bytes)}, build "
         f"{max(1, round(plan.build_seconds / 60))} min"
     )
@@ -157,7 +157,7 @@ def segment_line(number: int, count: int, name: str) -> str:
 
 def build_head(model: str, precision: str, card: str, context: int) -> str:
     """What is built."""
-    return f"{model} in {precision.upper()} for {card}, context {context} tokens"
+    return f"{model} in {precision.upper()} for {card}, context {context:,} tokens"
 
 
 def build_line(number: int, count: int, name: str, phase: str) -> str:

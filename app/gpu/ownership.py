@@ -14,13 +14,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from app.base.files import written_names
 from app.gpu.manifest import ADDED, WrongFilesError, read_manifest, record_rows
 from app.gpu.recipe import normalised
 from trt_engines.held import HeldFolder, mark_at
 from trt_engines.tensorrt.addon import GOING, MANIFEST
 
 VERDICT = "dewpoint-trial.json"  # in the add-on's folder: how it did when it was tried last
-_OURS = re.compile(rf"{GOING}|(\.?)({re.escape(MANIFEST)}|{re.escape(VERDICT)})(\.[0-9a-f]{{8}}\.tmp)?")
+_OURS = re.compile(rf"{GOING}|{written_names(MANIFEST, VERDICT)}")
 _BYTECODE = "__pycache__"
 
 

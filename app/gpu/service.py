@@ -37,7 +37,7 @@ from app.transfers.disk import FULL
 from trt_engines.errors import EngineError
 from trt_engines.held import remove_below
 from trt_engines.planning.probe import DetectedGpu, OldDriverError, check_driver, detected_gpus
-from trt_engines.tensorrt.addon import GOING, elsewhere
+from trt_engines.tensorrt.addon import GOING, MANIFEST, elsewhere
 from trt_engines.tensorrt.flavour import NEEDED_CUDA, RTX_SM
 from trt_engines.tensorrt.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
 
@@ -106,7 +106,7 @@ class GpuService:
         if manifest is None and not there.ours:
             return absent  # nothing but what the user put there
         if manifest is None:
-            return _seen(absent, GpuState.DAMAGED, damaged=("dewpoint-gpu.json",), size=there.size)
+            return _seen(absent, GpuState.DAMAGED, damaged=(MANIFEST,), size=there.size)
         wrong, verdict = wrong_sizes(self.folder, manifest), self._verdict()
         state = GpuState.DAMAGED if wrong else GpuState.BROKEN if verdict is not None else GpuState.INSTALLED
         return _seen(absent, state, manifest, wrong, None if wrong else verdict)

@@ -90,7 +90,7 @@ def installed_new(version: str, count: int) -> str:
 def damaged(files: tuple[str, ...]) -> str:
     """Files are missing or wrong."""
     names = ", ".join(map(base_texts.name_of, files[:3])) + (" \u2026" if len(files) > 3 else "")
-    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    count = "1 file" if len(files) == 1 else f"{len(files):,} files"
     return f"{NAME} is damaged: {count} {'is' if len(files) == 1 else 'are'} missing or wrong ({names})."
 
 

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from app.base.errors import KnownAppError
 from app.library.folders import RemovalError, is_working, remove_holding, working
-from app.library.manifest import MANIFEST, ModelManifest, read_manifest
+from app.library.manifest import ModelManifest, read_manifest
 from app.library.records import ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.transfers.names import JOURNAL_SUFFIX, LOCK_NAME, PART_SUFFIX, base_folder, final_path
+from inference.graphs.names import MODEL_NOTE
 from trt_engines.held import FileMark, HeldFolder, mark_at
 
-_HALF_WRITTEN = re.compile(rf"\.{re.escape(MANIFEST)}\.[0-9a-f]{{8}}\.tmp")
+_HALF_WRITTEN = re.compile(rf"\.{re.escape(MODEL_NOTE)}\.[0-9a-f]{{8}}\.tmp")
 
 
 def settle_moves(services: LibraryServices) -> None:
@@ -118,8 +119,8 @@ def _marks(folder: Path, manifest: ModelManifest) -> dict[str, FileMark]:
     marks = {}
     with HeldFolder(folder) as held:
         notes = (
-            MANIFEST,
-            f"{MANIFEST}.new",
+            MODEL_NOTE,
+            f"{MODEL_NOTE}.new",
             LOCK_NAME,
             *(name for name in held.names() if _HALF_WRITTEN.fullmatch(name)),
         )

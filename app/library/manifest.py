@@ -21,12 +21,10 @@ from app.transfers.own import OwnFiles, may_be_written
 from app.transfers.values import Digest
 from inference.errors import InferenceError, LookStoppedError
 from inference.graphs.names import MANIFEST as GRAPHS
+from inference.graphs.names import MODEL_NOTE, MODEL_NOTE_VERSION
 from inference.look.client import Looks
 from inference.look.questions import NotedFile, ReadNote
 from trt_engines.held import mark_at
-
-MANIFEST = "dewpoint-model.json"
-VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def read_manifest(looks: Looks, folder: Path) -> ModelManifest | None:
         LookStoppedError: The window closes.
     """
     try:
-        note = looks.ask(ReadNote(folder)) if mark_at(folder / MANIFEST) is not None else None
+        note = looks.ask(ReadNote(folder)) if mark_at(folder / MODEL_NOTE) is not None else None
         if note is None:
             return None
         files = tuple(
@@ -120,16 +118,16 @@ def write_manifest(folder: Path, manifest: ModelManifest, own: OwnFiles) -> None
         OSError: It cannot be written; an earlier one is still whole.
         StoreError: It cannot be noted as ours.
     """
-    if not may_be_written(folder / MANIFEST, own):
+    if not may_be_written(folder / MODEL_NOTE, own):
         return
-    raw = dataclasses.asdict(manifest) | {"version": VERSION}
+    raw = dataclasses.asdict(manifest) | {"version": MODEL_NOTE_VERSION}
     raw["display_name"] = raw.pop("title")  # where the inference core looks for a name, too
     raw["files"] = [
         {"path": file.path, "size": file.size, "kind": file.digest.kind, "digest": file.digest.value,
          "verified": file.verified}
         for file in manifest.files
     ]  # fmt: skip
-    write_whole(folder / MANIFEST, json.dumps(raw, indent=1, ensure_ascii=False), notes=own)
+    write_whole(folder / MODEL_NOTE, json.dumps(raw, indent=1, ensure_ascii=False), notes=own)
 
 
 def sizes_are_right(folder: Path, manifest: ModelManifest) -> bool:

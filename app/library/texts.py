@@ -254,7 +254,7 @@ DOWNLOADED_ELSEWHERE_HINT = "Wait for it, or pause it there."
 
 def download_line(repo: str, revision: str, files: int, missing: float, free: float) -> str:
     """What a download is."""
-    return f"{repo} at {revision[:12]}: {files} files, {size(missing)} to fetch; {size(free)} free"
+    return f"{repo} at {revision[:12]}: {files:,} files, {size(missing)} to fetch; {size(free)} free"
 
 
 def licence_line(licence: str, terms: str) -> str:
@@ -271,7 +271,7 @@ def time_to_fetch(missing: float, rate: float) -> str:
 
 def wrong_limit(limit: float) -> str:
     """A limit that is none."""
-    return f"The limit must be within 0 (none) and 10000 MB/s, not {limit:g}."
+    return f"The limit must be within 0 (none) and 10,000 MB/s, not {limit:,g}."
 
 
 def no_room(missing: float, free: float, folder: object) -> tuple[str, str]:
@@ -314,7 +314,7 @@ def files_damaged(count: int) -> tuple[str, str]:
             "A file has another size than it had when it was verified.",
             "Verify shows which; Repair fetches it again.",
         )
-    plural = "1 file is" if count == 1 else f"{count} files are"
+    plural = "1 file is" if count == 1 else f"{count:,} files are"
     return f"{plural} missing or damaged.", "Repair fetches only what is wrong."
 
 

@@ -182,7 +182,7 @@ FILE_CONTENT = "The file's content is not what it should be."
 
 def file_size(found: int, expected: int) -> str:
     """Why a file is damaged."""
-    return f"The file has {found} bytes, and it should have {expected}."
+    return f"The file has {found:,} bytes, and it should have {expected:,}."
 
 
 def file_unreadable(reason: str) -> str:

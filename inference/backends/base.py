@@ -87,6 +87,14 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class Compiling(Protocol):
+    """A backend that compiles while it runs, and keeps what it compiled when nobody waits for it."""
+
+    def keep_compiled(self) -> None:
+        """Nobody has asked anything for a while, or will: keep it now."""
+
+
+@runtime_checkable
 class Interruptible(Protocol):
     """A backend whose passes can be stopped in their midst: they raise `inference.errors.PassStoppedError`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,6 @@ from trt_engines.runtime.safe_mode import FREE_SHARE, Attempt
 from trt_engines.runtime.streaming import streamed_segments
 from trt_engines.tensorrt.runtime_cache import RuntimeCache
 from trt_engines.weights.source import WeightSource
-
-QUIET_SECONDS = 1.0  # without work, after which kernels that were compiled meanwhile are kept
 
 
 class TensorRtBackend:
@@ -62,7 +60,7 @@ class TensorRtBackend:
             device: Where they run, in words.
             chunk: Longest piece of a prompt that the engines take.
             kernels: What they compile while they run.
-            attempt: Told when the first step is done.
+            attempt: Held around what is done on the card until the first step is done.
         """
         # No more can be asked of it than its cache has room for.
         self.config = dataclasses.replace(config, max_context=min(config.max_context, runner.context))
@@ -72,7 +70,6 @@ class TensorRtBackend:
         self._chunk = chunk
         self._kernels = kernels or RuntimeCache(None)
         self._attempt = attempt
-        self._last_use = time.monotonic()
 
     @property
     def device(self) -> str:
@@ -102,34 +99,39 @@ class TensorRtBackend:
 
     def encode(self, token_ids: Ids) -> None:
         """Append int64 [n] known tokens to the KV cache, chunk by chunk."""
-        if time.monotonic() - self._last_use > QUIET_SECONDS:
-            self._kernels.save()
-        with _known_errors():
+        with self._under_way():
             for start in range(0, len(token_ids), self._chunk):
                 ids = np.ascontiguousarray(token_ids[start : start + self._chunk], dtype=np.int64)
                 self._runner.encode(ids)
                 self.prefilled += len(ids)
-        self._last_use = time.monotonic()
 
     def denoise(self, canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> DenoiseStep:
         """One denoising step over int64 [C]; see the contract."""
-        with _known_errors():
+        with self._under_way():
             made = self._runner.denoise(canvas, state, temperature, uniforms)
         if self._attempt is not None:
             self._attempt.succeeded()
             self._attempt = None
-        self._last_use = time.monotonic()
         return DenoiseStep(made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.state)
 
     def hidden_states(self, ids: Ids, state: Any, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, hidden], nothing appended; for tests and self-checks."""
         return self._runner.hidden_states(ids, state, denoising)
 
+    def keep_compiled(self) -> None:
+        """Keep what was compiled since the last time, if anything was; see `Compiling`."""
+        self._kernels.save()
+
     def close(self) -> None:
         """Free engines and device; what they compiled is kept."""
-        self._kernels.save()
+        self.keep_compiled()
         self._runner.close()
         self._kernels.close()
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        with _known_errors(), self._attempt or nullcontext():
+            yield
 
 
 @contextmanager
@@ -155,12 +157,8 @@ def open_tensorrt(folder: Path, progress: Progress, found: UsableEngines) -> Ten
         raise KnownError("The engines are gone.", "Build them in Model > Engines.")
     machine = f"{found.card.driver} {found.flavour.name} {found.flavour.version}"
     attempt = Attempt(found.store.folder(found.choice.identity), machine)
-    try:
+    with _known_errors(), attempt:
         return _opened(folder, found, manifest, attempt, progress)
-    except DeviceMemoryError as exc:
-        raise OutOfMemoryError(exc.user_text, exc.hint, exc.detail) from exc
-    except EngineError as exc:
-        raise KnownError(exc.user_text, exc.hint, exc.detail) from exc
 
 
 def _spare(found: UsableEngines, safe: bool) -> int:

@@ -21,6 +21,7 @@ from inference.checkpoint.tensors import weights_errors
 from inference.config import read_object, unreadable
 from inference.errors import ModelFolderError
 from inference.facts import MergeProgress, MergeReport
+from inference.text.chat_template import FILE as TEMPLATE
 from inference.text.tokenizer import tokenizer_from_folder
 from trt_engines.files import FileNotes, free_bytes, is_readable_file, read_json, read_regular, sync_file, write_whole
 from trt_engines.held import remove_below
@@ -38,10 +39,9 @@ _SLICE = 16 << 20
 _TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip
-_TEMPLATE = "chat_template.jinja"
 _BASE_FILES = (
     "config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json",
-    "hf_quant_config.json", _TEMPLATE, *_TOKENIZER_FILES,
+    "hf_quant_config.json", TEMPLATE, *_TOKENIZER_FILES,
 )  # fmt: skip
 _LEGAL = ("LICENSE*", "NOTICE*", "USE_POLICY*")
 # Where Hugging Face's cache keeps what the links of models--NAME/snapshots/REVISION lead to.
@@ -330,10 +330,10 @@ def copy_texts(base: Path, adapter: Path, folder: Path, notes: FileNotes | None 
                 sources[name] = adapter / name, _LARGEST_TEXT
             elif name == "tokenizer_config.json" and kept is not None:
                 sources[name] = kept
-    if is_readable_file(adapter / _TEMPLATE):
-        sources[_TEMPLATE] = adapter / _TEMPLATE, _LARGEST_TEXT
+    if is_readable_file(adapter / TEMPLATE):
+        sources[TEMPLATE] = adapter / TEMPLATE, _LARGEST_TEXT
     elif _has_template(adapter / "tokenizer_config.json"):
-        sources.pop(_TEMPLATE, None)
+        sources.pop(TEMPLATE, None)
         sources["tokenizer_config.json"] = adapter / "tokenizer_config.json", _LARGEST_TEXT
     for name, (file, most) in sources.items():
         _copy(file, folder / name, most, notes)

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 from inference.config import LARGEST_CONFIG
+from inference.graphs.names import MODEL_NOTE, NAME_NOTE
 from trt_engines.files import read_json
 
 _CACHED = re.compile(r"models--(?P<owner>[^/]+?)--(?P<name>[^/]+)")
 _LONGEST = 100  # characters of a name that a folder gives itself
-_NAME_FILES = ("dewpoint.json", "dewpoint-model.json", "config.json")
+_NAME_FILES = (NAME_NOTE, MODEL_NOTE, "config.json")
 
 
 def model_name(folder: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -10,8 +12,12 @@ from inference.graphs.exporting import HINT, can_export
 from inference.graphs.manifest import known_errors
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from inference.model_config import ModelConfig
+from trt_engines.files import written_names
 from trt_engines.graphs.templates import MANIFEST, TemplateError, Templates
-from trt_engines.held import remove_below
+from trt_engines.held import HeldFolder, mark_at, remove_below
+
+# What exports write, of whatever version; anything else in their folder is the user's.
+_OWN = re.compile(rf"(embed|head|layer\d+-\w+)\.onnx|{written_names(MANIFEST)}")
 
 
 def templates_for(config: ModelConfig, cache: Path) -> Templates:
@@ -26,8 +32,10 @@ def templates_for(config: ModelConfig, cache: Path) -> Templates:
             return Templates.load(shipped_folder(config), fingerprint)
         own = cache / fingerprint
         try:
-            return Templates.load(own, fingerprint)
-        except TemplateError:  # none yet, or of another version
+            found = Templates.load(own, fingerprint)
+            found.check()
+            return found
+        except TemplateError:  # none yet, of another version, or damaged
             _make(config, own)
         return Templates.load(own, fingerprint)
 
@@ -44,8 +52,27 @@ def _make(config: ModelConfig, folder: Path) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
     try:
         export_templates(config, scratch)
-        scratch.rename(folder)  # refused where something lies: it may be the user's
+        _bring(scratch, folder)
     except OSError as exc:
-        raise GraphError(f"{folder} cannot be written: {exc.strerror or exc}.", "Move that folder away.") from exc
+        raise GraphError(f"{folder} cannot be written: {exc.strerror or exc}.", "Move it away.") from exc
     finally:
         remove_below(scratch)
+
+
+def _bring(scratch: Path, folder: Path) -> None:
+    """Give new templates their name; old ones that lie there go, and what is not ours stays.
+
+    The manifest goes first and comes last, so that a kill leaves templates that are made again.
+    """
+    if mark_at(folder) is None:
+        scratch.rename(folder)
+        return
+    with HeldFolder(folder) as held:  # refuses a file or a link, which is the user's
+        for name in sorted(filter(_OWN.fullmatch, held.names()), key=_manifest_last, reverse=True):
+            held.unlink((name,))
+    for name in sorted(os.listdir(scratch), key=_manifest_last):
+        os.replace(scratch / name, folder / name)
+
+
+def _manifest_last(name: str) -> bool:
+    return name == MANIFEST

@@ -3,3 +3,5 @@
 from __future__ import annotations
 
 MANIFEST = "dewpoint-graphs.json"
+MODEL_NOTE, MODEL_NOTE_VERSION = "dewpoint-model.json", 1  # what a Dewpoint wrote there
+NAME_NOTE = "dewpoint.json"  # what a model of ours is called

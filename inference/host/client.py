@@ -22,6 +22,7 @@ from inference.host.link import ProcessLink
 from inference.host.messages import Cancel, Generate, LoadModel, Measure
 from inference.params import GenerationRequest
 from inference.stats import RunStats
+from trt_engines.runtime.safe_mode import take_back
 
 if TYPE_CHECKING:  # numpy comes with it
     from inference.backends.base import CancelFlag
@@ -68,6 +69,7 @@ class ModelProcessClient:
         self._loaded = False
         self._number = 0  # of the newest request
         self._open: int | None = None  # the request whose closing event has not come yet
+        self._killed: ProcessLink | None = None  # what `kill` has ended
 
     def __enter__(self) -> ModelProcessClient:
         return self
@@ -155,13 +157,13 @@ class ModelProcessClient:
 
     def kill(self) -> None:
         """End the process by force, from any thread; a request that is running then ends with Failed."""
-        link = self._link
+        link = self._killed = self._link
         if link is not None:
             link.kill()
 
     def close(self, timeout: float = 3.0) -> None:
         """End the process: politely within `timeout` seconds, then by force. The next request would start a new one."""
-        self._discard(timeout)
+        self._discard(timeout, on_purpose=True)
 
     def _follow(
         self,
@@ -209,7 +211,7 @@ class ModelProcessClient:
                     return
                 if passed > MOST_EVENTS or (not replies and not waiting and time.monotonic() >= overdue_at):
                     link.kill()
-                    self._discard(0.0)
+                    self._discard(0.0, on_purpose=cancelled and not self._loaded)
                     yield overdue
                     return
         finally:
@@ -238,12 +240,15 @@ class ModelProcessClient:
         self._number += 1
         return self._number
 
-    def _discard(self, timeout: float) -> None:
+    def _discard(self, timeout: float, on_purpose: bool = False) -> None:
+        """End the process; one that ends on purpose is no crash of the card, whatever it was doing there."""
         link, self._link = self._link, None
         self._loaded = False
         self._open = None
         if link is not None:
             link.end(timeout)
+            if self._engines is not None and link.pid is not None and (on_purpose or link is self._killed):
+                take_back(self._engines, link.pid)
 
     def _lost(self, link: ProcessLink) -> Failed:
         detail = f"exit code {link.exit_code()}"

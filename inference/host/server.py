@@ -26,8 +26,10 @@ from inference.host.messages import Cancel, Command, Generate, LoadModel, Measur
 from inference.opening import open_session
 from inference.params import GenerationRequest
 from inference.session import Session
+from trt_engines.runtime.safe_mode import take_back
 
 logger = logging.getLogger(__name__)
+QUIET_SECONDS = 1.0  # without a command
 
 
 def serve_model(commands: Connection, replies: Connection, options: ModelProcessOptions) -> None:
@@ -64,19 +66,28 @@ class ModelServer:
         """Work off commands until a Shutdown; the parent's end of the pipe ends the process from the reader thread."""
         threading.Thread(target=self._read_commands, name="model-commands", daemon=True).start()
         while True:
-            command = self._waiting.get()
+            command = self._next()
             if isinstance(command, Shutdown):
                 break
             self._answer(command)
         if self._session is not None:
             self._session.close()
 
+    def _next(self) -> LoadModel | Generate | Measure | Shutdown:
+        """The next command; in the first quiet second after one, the session may do what nobody shall wait for."""
+        try:
+            return self._waiting.get(timeout=QUIET_SECONDS)
+        except queue.Empty:
+            if self._session is not None:
+                self._session.rest()
+            return self._waiting.get()
+
     def _read_commands(self) -> None:
         while True:
             try:
                 command: Command = self._commands.recv()
             except (EOFError, OSError):
-                _leave_now()
+                self._leave_now()
             match command:
                 case Cancel(number=number):
                     self._cancelled = max(self._cancelled, number)
@@ -126,7 +137,15 @@ class ModelServer:
         try:
             self._replies.send(Reply(number, event))
         except OSError:
-            _leave_now()
+            self._leave_now()
+
+    def _leave_now(self) -> Never:
+        """The window is gone: end at once, from any thread, also in the middle of a step, which is no crash."""
+        try:
+            if self._options.engines is not None:
+                take_back(self._options.engines, os.getpid())
+        finally:
+            os._exit(0)
 
     def is_cancelled(self, number: int) -> bool:
         """True if request `number` shall stop."""
@@ -142,11 +161,6 @@ class _CancelFlag:
 
     def is_set(self) -> bool:
         return self._server.is_cancelled(self._number)
-
-
-def _leave_now() -> Never:
-    """The window is gone: end at once, from any thread, also in the middle of a step."""
-    os._exit(0)
 
 
 def _set_up_log(log_file: str | None) -> None:

@@ -1,4 +1,4 @@
-"""LookAsker a look process from any thread, and never waiting longer than one was told to."""
+"""`LookAsker`: asking a look process from any thread, and never waiting longer than one was told to."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LookAsker:
         """The answer to a question.
 
         Raises:
-            LookStoppedError: `cancel` was set; the process is ended.
+            LookStoppedError: `cancel` was set, or this was closed; the process is ended.
             LookError: It took too long or too much memory, the process died, or the answer is larger than any may be.
             InferenceError, EngineError: What the question says.
         """
@@ -66,7 +66,7 @@ class LookAsker:
         """All answers to a question that takes long, from a process of its own.
 
         It may take as long as it likes, and three quarters of the machine's memory. Ends without a last answer after a
-        cancel. Closing the generator ends the process, too.
+        cancel, and without any if this is closed. Closing the generator ends the process, too.
 
         Raises:
             LookError: The process died, or the memory was not enough.
@@ -78,6 +78,8 @@ class LookAsker:
         link = LookLink(memory, threads=True)
         whole = False
         try:
+            if self._closed:
+                raise stopped()
             _start(link, cancel)
             link.ask(question)
             while not whole:
@@ -93,7 +95,10 @@ class LookAsker:
             link.leave(0.0 if whole else TIDY_SECONDS)
 
     def close(self) -> None:
-        """End the process; a question that waits for an answer ends with an error, and later ones do at once."""
+        """End the process: a question that waits for an answer is stopped, and later ones are at once.
+
+        What is followed has a process of its own, with which its `cancel` ends it when it has cleared up.
+        """
         with self._state:
             self._closed = True
             link = self._link
@@ -109,6 +114,10 @@ class LookAsker:
                 raise stopped()
         try:
             yield
+        except LookError as exc:
+            if self._closed:  # which ended the process, wherever the question was just then
+                raise stopped() from exc
+            raise
         finally:
             self._turn.release()
 

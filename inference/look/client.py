@@ -51,7 +51,7 @@ class Looks:
         """All answers to a question that takes long, from a process of its own.
 
         It may take as long as it likes, and three quarters of the machine's memory. Ends without a last answer after a
-        cancel. Closing the generator ends the process, too.
+        cancel, and without any if this is closed. Closing the generator ends the process, too.
 
         Raises:
             LookError: The process died, or the memory was not enough.
@@ -60,7 +60,10 @@ class Looks:
         return self._begun().follow(question, cancel)
 
     def close(self) -> None:
-        """End the process; a question that waits for an answer ends with an error, and later ones do at once."""
+        """End the process: a question that waits for an answer is stopped, and later ones are at once.
+
+        What is followed has a process of its own, with which its `cancel` ends it when it has cleared up.
+        """
         with self._state:
             self._closed = True
             asking = self._asking

@@ -6,24 +6,23 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from inference.graphs.names import MODEL_NOTE, MODEL_NOTE_VERSION
 from inference.look.questions import FolderNote, NotedFile
 from trt_engines.files import read_json
 
-NAME = "dewpoint-model.json"
-VERSION = 1
 MOST_BYTES = 16_000_000
 MOST_FILES = 20_000
 
 
 def folder_note(folder: Path) -> FolderNote | None:
     """The note in `folder`; None if it has none, or one that cannot be read: a link, or larger than any of ours."""
-    file = folder / NAME
+    file = folder / MODEL_NOTE
     try:
         found = file.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
             return None
         raw: dict[str, Any] = read_json(file)
-        if raw["version"] != VERSION or len(raw["files"]) > MOST_FILES:
+        if raw["version"] != MODEL_NOTE_VERSION or len(raw["files"]) > MOST_FILES:
             return None
         files = tuple(
             NotedFile(

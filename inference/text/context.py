@@ -67,8 +67,8 @@ def fit_turns(
         return _with_end_of_start(least, len(start), max_context, wanted_tokens, canvas_length)
     if len(least.ids) + room > max_context:
         raise ContextFullError(
-            f"This message has {len(least.ids)} tokens; with room for an answer the model can take"
-            f" {max(0, max_context - canvas_length)}.",
+            f"This message has {len(least.ids):,} tokens; with room for an answer the model can take"
+            f" {max(0, max_context - canvas_length):,}.",
             "Shorten the message, or send it in parts.",
         )
     tries = range(len(exchanges) - 1)
@@ -91,8 +91,8 @@ def _with_end_of_start(
     kept = max(left - wanted_tokens, min(canvas_length, left - canvas_length))
     if kept <= 0:
         raise ContextFullError(
-            f"This answer cannot go on: the message before it has {asked} tokens, and the model can take"
-            f" {max_context} for all.",
+            f"This answer cannot go on: the message before it has {asked:,} tokens, and the model can take"
+            f" {max_context:,} for all.",
             "Ask for the rest in a new chat.",
         )
     return FittedPrompt((*least.ids[:asked], *least.ids[-kept:]), least.dropped_turns)

@@ -126,7 +126,7 @@ class TextTokenizer:
 
     def _checked(self, ids: list[int]) -> list[int]:
         if ids and max(ids) >= self._vocab_size:
-            text = f"{_CANNOT_READ}: it has the token {max(ids)}, the model {self._vocab_size} tokens."
+            text = f"{_CANNOT_READ}: it has the token {max(ids)}, the model {self._vocab_size:,} tokens."
             raise ModelFolderError(text, _AGAIN)
         return ids
 
@@ -252,7 +252,7 @@ def tokenizer_from_folder(folder: Path, config: ModelConfig) -> TextTokenizer:
     found = tokenizer.get_vocab_size(with_added_tokens=True)
     if found > config.vocab_size:
         raise ModelFolderError(
-            f"{file} holds {found} tokens, but config.json says vocab_size {config.vocab_size}.",
+            f"{file} holds {found:,} tokens, but config.json says vocab_size {config.vocab_size}.",
             "The files belong to different models: download the model again.",
         )
     special = special_tokens(folder)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from inference.text.chat_template import FILE as TEMPLATE
 from inference.training.corpus import Example, sample_examples
 from inference.training.intents import Intent
 from inference.training.nouns import HELD_OUT_NOUNS, STORY_NOUNS
@@ -153,7 +154,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
         "padding_side": "left",
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE + "\n", encoding="utf-8")
+    (folder / TEMPLATE).write_text(CHAT_TEMPLATE + "\n", encoding="utf-8")
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:

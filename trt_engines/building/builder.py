@@ -19,7 +19,8 @@ from onnx import TensorProto
 
 from trt_engines.building.child import PartJob, build_part, part_graph
 from trt_engines.building.identity import Identity
-from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, same_size, write_json
+from trt_engines.building.names import LOCK, MANIFEST
+from trt_engines.building.store import EngineManifest, EngineStore, Part, same_size, write_json
 from trt_engines.errors import EngineError
 from trt_engines.files import free_bytes
 from trt_engines.graphs.bind import placeholders
@@ -131,7 +132,7 @@ def build_engines(store: EngineStore, request: BuildRequest) -> Iterator[BuildPr
 def _only_one(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / "build.lock")
+        lock = FileLock(folder / LOCK)
         lock.acquire(timeout=0)
     except Timeout as exc:
         raise BuildError(

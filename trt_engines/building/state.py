@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from trt_engines.building.identity import Identity
-from trt_engines.building.store import CERTIFICATE, EngineManifest, EngineSet, EngineStore, same_size, write_json
+from trt_engines.building.names import CERTIFICATE
+from trt_engines.building.store import EngineManifest, EngineSet, EngineStore, same_size, write_json
 from trt_engines.files import read_json
 
 StateName = Literal["absent", "stale", "partial", "damaged", "untested", "failed", "ready"]

@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from trt_engines.building.identity import Identity
+from trt_engines.building.names import LOCK, MANIFEST, WRITTEN
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import EngineError
-from trt_engines.files import read_json, write_whole
+from trt_engines.files import read_json, write_whole, written_names
 from trt_engines.held import HeldFolder
 
-MANIFEST, CERTIFICATE = "engines.json", "certificate.json"
 _BLOCK = 1 << 22
-_OWN = re.compile(
-    r"(embed|head|stack\d+)\.(plan|plan\.part|log)|(\.?)(engines|certificate)\.json(\.[0-9a-f]{8}\.tmp)?|build\.lock"
-)
+_OWN = re.compile(rf"(embed|head|stack\d+)\.(plan|plan\.part|log)|{LOCK}|{written_names(*WRITTEN)}")
 
 
 class EngineStoreError(EngineError):

@@ -122,6 +122,18 @@ class Templates:
         Raises:
             TemplateError: The file is missing or damaged.
         """
+        return onnx.load_model_from_string(self._checked(name))
+
+    def check(self) -> None:
+        """Read every file.
+
+        Raises:
+            TemplateError: One is missing or damaged.
+        """
+        for name in self.set.digests:
+            self._checked(name)
+
+    def _checked(self, name: str) -> bytes:
         file = self.folder / name
         try:
             data = file.read_bytes()
@@ -129,7 +141,7 @@ class Templates:
             raise TemplateError(f"{file} cannot be read: {exc.strerror}.", "Install Dewpoint again.") from exc
         if hashlib.sha256(data).hexdigest() != self.set.digests.get(name):
             raise TemplateError(f"{file} is damaged: its checksum is wrong.", "Install Dewpoint again.")
-        return onnx.load_model_from_string(data)
+        return data
 
     @property
     def digest(self) -> str:

@@ -178,7 +178,7 @@ def _plan_cut(
     if taken > gpu.memory:
         return Refusal(
             f"{gpu.name} has {_gb(gpu.memory)} free, and in {precision.name} at least {_gb(taken)} are needed for a "
-            f"context of {context} tokens.",
+            f"context of {context:,} tokens.",
             "Close other programs that use the card, or choose a shorter context.",
         )
     # 3.
@@ -315,4 +315,4 @@ def _copy_seconds(streamed: int, gpu: Gpu, machine: Machine) -> float:
 
 
 def _gb(size: float) -> str:
-    return f"{size / GIB:.1f} GiB"
+    return f"{size / GIB:,.1f} GiB"

@@ -17,6 +17,7 @@ from typing import cast
 
 import psutil
 
+from trt_engines.building.names import KERNELS, WAY
 from trt_engines.building.store import EngineManifest, checked_plan
 from trt_engines.errors import EngineError
 from trt_engines.files import read_json, write_whole
@@ -28,7 +29,6 @@ from trt_engines.tensorrt.flavour import Flavour
 from trt_engines.tensorrt.runtime_cache import RuntimeCache
 
 ROOMY = 4 << 30  # of the machine's memory that stays free if all plans are kept in it while they are opened
-KERNELS, WAY = "kernels.cache", "streaming.json"
 TRIAL = "card-trial.json"  # beside all sets: what the trial of the card found
 _LOG = logging.getLogger(__name__)
 

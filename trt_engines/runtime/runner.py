@@ -131,7 +131,7 @@ class ModelRunner:
             EngineError: The cache is full, or the device failed.
         """
         if self.length + len(ids) > self.context:
-            raise EngineError(f"The engines were built for {self.context} tokens.", "Start a new chat.")
+            raise EngineError(f"The engines were built for {self.context:,} tokens.", "Start a new chat.")
         if self.streamed and self.streams.grow():
             self._watch.forget()
         self._kv.make_room(len(ids), self._stream)

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from trt_engines.building.compile import compile_plan
 from trt_engines.errors import EngineError
@@ -121,12 +120,3 @@ def _built(flavour: Flavour, sm: int, connection: Connection) -> tuple[dict[str,
             step = TrialStep(f"build: {kind}", False, exc.user_text, 0.0, exc.detail)
         connection.send(("step", step))
     return plans, weights().nbytes
-
-
-def read_report(folder: Path) -> dict[str, Any] | None:
-    """The report of the last trial, None if there is none that can be read."""
-    try:
-        raw: dict[str, Any] = json.loads((folder / TRIAL).read_text("utf-8"))
-        return raw if isinstance(raw, dict) else None
-    except (OSError, ValueError):
-        return None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -27,6 +26,7 @@ from app.engines.sets import ListedSet
 from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWorkEnd, Looked
 from app.ui.engines import words
 from app.ui.engines.log import EngineLog
+from app.ui.widgets.combo import ElidedComboBox
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import ElidedLabel, Sentence
 from app.ui.widgets.plain import PlainLabel
@@ -96,11 +96,9 @@ class EngineFacts(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.values = {name: Sentence() for name in self.ROWS if name != "Precision"}
-        self.precision = QComboBox()
+        self.precision = ElidedComboBox(10)
         self.precision.setAccessibleName("Precision")
         self.precision.view().setAccessibleName("Precision")
-        self.precision.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.precision.setMinimumContentsLength(10)
         self._names: dict[str, PlainLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QDialogButtonBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QLineEdit, QWidget
 
 from app.library.values import ModelStatus
 from app.ui.models import words
 from app.ui.widgets import words as common_words
+from app.ui.widgets.combo import ElidedComboBox
 from app.ui.widgets.plain import PlainLabel, one_line, set_tip
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
@@ -68,9 +69,7 @@ class AdapterDialog(Sheet):
         self._models = [model for model in models if model.usable and model.folder is not None]
         self.add_text(words.ADAPTER_TEXT, "muted")
         self.add_text(words.adapter_names(adapter.base))
-        self.base, self.edit = QComboBox(), QLineEdit(adapter.title)
-        self.base.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.base.setMinimumContentsLength(16)
+        self.base, self.edit = ElidedComboBox(16), QLineEdit(adapter.title)
         for model in self._models:
             self.base.addItem(one_line(model.title), model.id)
         self.base.view().setAccessibleName(words.ADAPTER_BASE)

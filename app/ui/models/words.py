@@ -225,7 +225,7 @@ def all_right(title: str) -> str:
 def damaged(title: str, files: tuple[str, ...]) -> str:
     """A check found something."""
     names = ", ".join(files[:3]) + (" \u2026" if len(files) > 3 else "")
-    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    count = "1 file" if len(files) == 1 else f"{len(files):,} files"
     return f"{count} of {title} {'is' if len(files) == 1 else 'are'} missing or damaged: {names}"
 
 
@@ -346,7 +346,7 @@ def comes_free(bytes_: int) -> str:
 
 
 def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 # -- leftovers -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from app.base import units
+from app.chats import texts as chats
+from app.engines import texts as engines
+from app.transfers import texts as transfers
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,17 @@ def test_percent_never_says_that_all_is_done_before_it_is() -> None:
 def test_slow_rates_of_tokens_have_a_digit_more() -> None:
     said = [units.token_rate(rate) for rate in (0.0, 0.4, 1.0, 9.94, 9.96, 82.4)]
     assert said == [f"{number} tokens/s" for number in ("0.0", "0.4", "1.0", "9.9", "10", "82")]
+
+
+def test_thousands_have_a_comma_everywhere() -> None:
+    assert units.token_rate(8498.4) == "8,498 tokens/s"
+    assert units.size(4_000_200_000_000) == "4,000.2 GB"
+    assert units.memory(1536 * units.GIB) == "1,536 GiB"
+    assert units.duration(4_000_000) == "1,111.1 h"
+    assert units.amount(1.2e12, 2e12) == "1,200.0 of 2,000.0 GB"
+    assert units.rate(1_234_000_000) == "1,234.0 MB/s"
+    assert engines.speed(14.5, 17.65) == "about 14 tokens/s (17,650 ms a step)"
+    assert engines.longest_context(131072) == "The longest context that would run: 131,072 tokens."
+    assert engines.context_outside(262144, -1) == "The context must be within 1 and 262,144 tokens, not -1."
+    assert chats.status_line([48] * 30, 48, 3.1, 1234.0).startswith("settled in 1,440 of 1,440 steps (30 blocks)")
+    assert transfers.file_size(4999, 5000) == "The file has 4,999 bytes, and it should have 5,000."

@@ -23,7 +23,7 @@ def test_a_plan_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "* int4" in text
     assert "GiB streamed" in text
     assert "have not run on a GPU" in text
-    assert "The longest context that would run: 131072 tokens." in text
+    assert "The longest context that would run: 131,072 tokens." in text
 
 
 def test_a_plan_as_json(capsys: pytest.CaptureFixture[str]) -> None:

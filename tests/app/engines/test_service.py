@@ -17,8 +17,9 @@ from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus
 from tests.helpers.fake_engines import FakeEngines, build_error, detected
 from trt_engines.building.builder import BuildError, BuildProgress
+from trt_engines.building.names import MANIFEST
 from trt_engines.building.state import Check
-from trt_engines.building.store import MANIFEST, EngineStoreError
+from trt_engines.building.store import EngineStoreError
 from trt_engines.errors import EngineError
 
 MODEL = Path("/models/x")

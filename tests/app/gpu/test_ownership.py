@@ -70,6 +70,15 @@ def test_installing_again_takes_it_along(addon: GpuService, theirs: dict[str, Pa
     assert all(path.read_text("utf-8") for path in theirs.values())
 
 
+@pytest.mark.parametrize("name", [f".{MANIFEST}", f"{VERDICT}.0123abcd.tmp", f".{GOING}.0123abcd.tmp"])
+def test_names_like_ours_are_the_users(addon: GpuService, install: Install, name: str) -> None:
+    install()
+    (addon.folder / name).write_text("mine", "utf-8")
+    (addon.folder / f".{VERDICT}.0123abcd.tmp").write_text("ours, of a kill", "utf-8")
+    assert addon.remove().stays == (name,)
+    assert files(addon.folder) == {name}
+
+
 @pytest.mark.parametrize("name", ["gpu.gone-12345678", "gpu.old-12345678"])
 def test_a_removal_that_was_killed_goes_on_and_leaves_it(
     name: str, addon: GpuService, theirs: dict[str, Path], install: Install

@@ -13,12 +13,12 @@ import pytest
 from app.base.errors import KnownAppError
 from app.library import care, download, folders
 from app.library.ledger import FolderOwner
-from app.library.manifest import MANIFEST
 from app.library.overview import library_status
 from app.library.records import MOVING, ModelRecord
 from app.library.services import LibraryServices
 from app.library.values import ModelState, ModelStatus
 from app.transfers.values import FileDamaged, TransferFinished, TransferStopped
+from inference.graphs.names import MODEL_NOTE as MANIFEST
 from tests.app.conftest import MakeServices
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.hub_behaviour import Repo, stall

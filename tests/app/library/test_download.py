@@ -16,7 +16,7 @@ import pytest
 from app.base.errors import KnownAppError
 from app.library import care, catalogue, download
 from app.library.hub import HubError
-from app.library.manifest import MANIFEST, read_manifest
+from app.library.manifest import read_manifest
 from app.library.overview import library_status
 from app.library.queue import Began, DownloadQueue, Ended
 from app.library.records import DownloadState, ModelRecord
@@ -26,6 +26,7 @@ from app.network.client import OfflineError
 from app.transfers.errors import TransferError
 from app.transfers.values import FileFinished, Progress, TransferFinished
 from inference.graphs.manifest import MANIFEST as GRAPHS
+from inference.graphs.names import MODEL_NOTE as MANIFEST
 from tests.app.conftest import MakeServices
 from tests.helpers.hub_behaviour import GATED, Repo, drop, repo_of, stall, status
 from tests.helpers.hub_server import Hub

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from app.library import adding
-from app.library.manifest import MANIFEST
 from app.library.overview import library_status
 from app.library.services import LibraryServices
 from app.library.values import ModelState
 from inference.errors import ModelFolderError
+from inference.graphs.names import MODEL_NOTE as MANIFEST
 from inference.opening import open_session
 from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model

@@ -14,7 +14,7 @@ import pytest
 from app.base.errors import KnownAppError
 from app.library import adding, care, download
 from app.library.hub import HubError
-from app.library.manifest import MANIFEST, read_manifest
+from app.library.manifest import read_manifest
 from app.library.overview import library_status
 from app.library.records import MOVING, ModelRecord, MoveNote
 from app.library.services import LibraryServices
@@ -23,6 +23,7 @@ from app.transfers.errors import TransferError
 from app.transfers.names import LOCK_NAME
 from app.transfers.values import TransferFinished
 from inference.errors import ModelFolderError
+from inference.graphs.names import MODEL_NOTE as MANIFEST
 from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo, repo_of

@@ -44,7 +44,7 @@ def test_bad_files(files: list[RemoteFile], folder: Path) -> None:
     assert {event.path: event.reason for event in only(events, FileDamaged)} == {
         "a.bin": "The file is missing.",
         "b/b.bin": "The file's content is not what it should be.",
-        "b/c.bin": "The file has 4999 bytes, and it should have 5000.",
+        "b/c.bin": "The file has 4,999 bytes, and it should have 5,000.",
         "d.bin": "The file is missing.",
     }
     assert events[-1] == TransferFinished()

@@ -25,8 +25,9 @@ from inference.host.messages import ModelProcessOptions
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
 from tests.helpers.published import published_config
+from trt_engines.building.names import MANIFEST
 from trt_engines.building.state import Certificate, Check, write_certificate
-from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, write_json
+from trt_engines.building.store import EngineManifest, EngineStore, Part, write_json
 from trt_engines.errors import EngineError
 from trt_engines.planning.hardware import GIB, Gpu, find_card
 from trt_engines.planning.planner import Refusal

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import queue
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from inference.errors import KnownError
 from inference.events import Failed
 from inference.host import server
-from inference.host.messages import LoadModel, ModelProcessOptions, Reply
+from inference.host.messages import LoadModel, Measure, ModelProcessOptions, Reply, Shutdown
 from inference.host.server import ModelServer
+from tests.inference.support import ask
+from trt_engines.building.names import ATTEMPT
+from trt_engines.runtime.safe_mode import Attempt
 
 
 def test_the_folder_of_engines_is_an_argument_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,3 +38,75 @@ def test_the_folder_of_engines_is_an_argument_all_the_way(tmp_path: Path, monkey
         assert replies.recv() == Reply(7, Failed("No engines.", "Build them.", known=True))
     assert asked == [("/model", "auto", tmp_path / "engines")]
     assert dict(os.environ) == environment
+
+
+class _Commands:
+    """A queue whose next commands are known; None is a second in which none comes."""
+
+    def __init__(self, *commands: object) -> None:
+        self.left = list(commands)
+
+    def get(self, timeout: float | None = None) -> object:
+        assert self.left, "waits for ever"
+        command = self.left.pop(0)
+        if command is None:
+            assert timeout, "waits for ever"
+            raise queue.Empty
+        return command
+
+
+class _Session:
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def rest(self) -> None:
+        self.told.append("rest")
+
+    def measure(self, request: object) -> object:
+        self.told.append("measure")
+        return None
+
+    def close(self) -> None:
+        self.told.append("close")
+
+
+def test_the_first_quiet_second_after_a_command_is_for_what_was_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands, _ours = multiprocessing.Pipe(duplex=False)
+    _replies, theirs = multiprocessing.Pipe(duplex=False)
+    measure, session = Measure(1, ask()), _Session()
+    with commands, _ours, _replies, theirs:
+        made: Any = ModelServer(commands, theirs, ModelProcessOptions(None, "fake", None, os.getpid()))
+        monkeypatch.setattr(made, "_read_commands", lambda: None)
+        made._session, made._waiting = session, _Commands(measure, measure, None, measure, None, Shutdown())
+        made.serve()
+        made._session, made._waiting = None, _Commands(None, Shutdown())
+        made.serve()  # no model yet: nothing to be done
+    assert session.told == ["measure", "measure", "rest", "measure", "rest", "close"]
+
+
+class _LeftError(BaseException):
+    """In place of the end of the process."""
+
+
+@pytest.mark.parametrize("engines", [True, False])
+def test_a_process_whose_window_is_gone_takes_back_what_it_had_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engines: bool
+) -> None:
+    def leave(code: int) -> None:
+        raise _LeftError(code)
+
+    monkeypatch.setattr(server.os, "_exit", leave)  # type: ignore[attr-defined]
+    folder = tmp_path / "set"
+    folder.mkdir()
+    Attempt(folder, "581.15").__enter__()
+    assert json.loads((folder / ATTEMPT).read_text())["pid"] == os.getpid()
+    commands, ours = multiprocessing.Pipe(duplex=False)
+    replies, theirs = multiprocessing.Pipe(duplex=False)
+    ours.close()
+    with commands, replies, theirs:
+        options = ModelProcessOptions(None, "fake", None, os.getpid(), tmp_path if engines else None)
+        with pytest.raises(_LeftError):
+            ModelServer(commands, theirs, options)._read_commands()
+    assert (folder / ATTEMPT).exists() != engines

@@ -279,7 +279,7 @@ def test_closing_ends_a_question_that_waits(looks: Looks, put: threading.Event) 
         asked = pool.submit(looks.ask, ReadConfig(STARTER))
         assert put.wait(WAIT_SECONDS)
         looks.close()
-        with pytest.raises(LookError):
+        with pytest.raises(LookStoppedError):
             asked.result(WAIT_SECONDS)
     with pytest.raises(LookStoppedError):
         looks.ask(ReadConfig(STARTER))

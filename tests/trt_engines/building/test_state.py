@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from trt_engines.building.identity import ENGINE_VERSION, Identity, weights_identity
+from trt_engines.building.names import CERTIFICATE, LOCK, MANIFEST, WRITTEN
 from trt_engines.building.profiles import Limits
 from trt_engines.building.state import Certificate, Check, SetState, state_of, write_certificate
 from trt_engines.building.store import (
-    CERTIFICATE,
-    MANIFEST,
     EngineManifest,
     EngineStore,
     EngineStoreError,
@@ -22,6 +21,7 @@ from trt_engines.building.store import (
     read_manifest,
     write_json,
 )
+from trt_engines.files import write_whole
 from trt_engines.weights.index import TensorRecord
 
 IDENTITY = Identity(
@@ -152,6 +152,34 @@ def test_removing_touches_only_our_files(store: EngineStore, tmp_path: Path) -> 
     with pytest.raises(EngineStoreError, match="holds no engines"):
         store.remove(other)
     assert (other / "a.json").exists()
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_removing_takes_what_running_engines_wrote_and_what_a_kill_left_of_it(
+    store: EngineStore, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    folder = put(store)
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "replace", lambda part, target: target)  # it gets its name a moment too late
+        write_whole(folder / name, "x")
+    assert sum(path.name.endswith(".tmp") for path in folder.iterdir()) == 1
+    if name != MANIFEST:
+        write_whole(folder / name, "x")
+    (folder / LOCK).touch()
+    assert other_names(folder) == ()
+    assert store.remove(folder) > 2 * len(PLAN)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", [".{}", "{}.0123abcd.tmp", ".{}.0123abcd.tmp.txt", ".{}.01234567z.tmp"])
+def test_names_like_ours_are_the_users(store: EngineStore, name: str) -> None:
+    folder = put(store)
+    mine = sorted(name.format(ours) for ours in WRITTEN)
+    for each in mine:
+        (folder / each).write_text("mine", "utf-8")
+    assert other_names(folder) == tuple(mine)
+    store.remove(folder)
+    assert sorted(path.name for path in folder.iterdir()) == mine
 
 
 def test_a_fine_tune_of_the_same_layout_is_another_model(tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ from tests.helpers.fake_cuda import FakeCuda
 from tests.helpers.fake_tensorrt import FakePart, FakeTensorRt, open_fake
 from tests.trt_engines.runtime.models import loader_for
 from tests.trt_engines.runtime.simulated import SimulatedDevice
+from trt_engines.building.names import KERNELS, WAY
 from trt_engines.building.profiles import Limits
 from trt_engines.building.store import DamagedEngineError
 from trt_engines.errors import EngineError
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
-from trt_engines.runtime.load import KERNELS, TRIAL, WAY, EngineLoader
+from trt_engines.runtime.load import TRIAL, EngineLoader
 from trt_engines.runtime.trt_engine import TensorRtEngine
 from trt_engines.runtime.weight_ways import WAYS, WayError, WayName
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour

@@ -9,8 +9,9 @@ import pytest
 
 from tests.helpers.fake_engines import detected
 from tests.trt_engines.building.support import STARTER, request_for
+from trt_engines.building.names import MANIFEST
 from trt_engines.building.state import read_certificate
-from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, write_json
+from trt_engines.building.store import EngineManifest, EngineStore, Part, write_json
 from trt_engines.errors import EngineError
 from trt_engines.selftest.run import self_test
 
