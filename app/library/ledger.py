@@ -327,9 +327,9 @@ class FolderOwner:
         else:
             self._ledger.note(self._folder, {name: old, name + NEXT: found})
 
-    def gone(self, path: Path) -> None:
-        """It is not there any more."""
-        self._ledger.drop(self._folder, [self._name(path)])
+    def gone(self, *paths: Path) -> None:
+        """They are not there any more."""
+        self._ledger.drop(self._folder, [self._name(path) for path in paths])
 
     def _name(self, path: Path) -> str:
         return path.relative_to(base_folder(self._folder)).as_posix()
