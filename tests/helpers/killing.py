@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Collection
 
 # Whatever changes a file or a folder: a kill before each of these is a kill at every step.
@@ -21,10 +22,16 @@ WRITING = "open"  # stands for opening a file to write to it
 
 
 def killed(act: Callable[[], object], step: int, changes: Collection[str] = (*CHANGES, WRITING)) -> bool:
-    """Run `act` in a process of its own that dies before its change number `step`; whether it came so far."""
+    """Run `act` in a process of its own that dies before its change number `step`; whether it came so far.
+
+    Raises:
+        AssertionError: It failed by itself: that is neither a kill nor its end.
+    """
     child = os.fork()
     if child:
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code in (0, 9), f"step {step}: it failed by itself ({code}); what it said is on standard error"
+        return code == 9
     left = step
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
@@ -43,5 +50,6 @@ def killed(act: Callable[[], object], step: int, changes: Collection[str] = (*CH
     try:
         act()
     except BaseException:  # the child must never go on as a second pytest
+        os.write(2, traceback.format_exc().encode())
         os._exit(1)
     os._exit(0)
