@@ -51,20 +51,43 @@ class SettingsFile:
 
     def load(self) -> LoadedSettings:
         """Read the file; a damaged one is set aside and the defaults are used. Never raises for what the file holds."""
+        try:
+            return LoadedSettings(self._read())
+        except ValueError:
+            return LoadedSettings(Settings(), self._set_aside())
+        except OSError as exc:
+            return LoadedSettings(Settings(), texts.settings_unreadable(exc.strerror or type(exc).__name__))
+
+    def look(self) -> LoadedSettings:
+        """The same, and a damaged file stays where it is: for a command, which is not what the user set them in."""
+        try:
+            return LoadedSettings(self._read())
+        except ValueError:
+            reason = texts.SETTINGS_ARE_DAMAGED
+        except OSError as exc:
+            reason = exc.strerror or type(exc).__name__
+        return LoadedSettings(Settings(), f"{texts.settings_not_used(self.path, reason)} {texts.SETTINGS_LEFT}")
+
+    def _read(self) -> Settings:
+        """What the file says; the defaults if there is none.
+
+        Raises:
+            ValueError: It is nothing that we wrote.
+            OSError: It cannot be read.
+        """
         self._foreign = {}
         try:
-            text = read_regular(self.path, _LARGEST).decode("utf-8-sig")
-            found = json.loads(text)
+            found = json.loads(read_regular(self.path, _LARGEST).decode("utf-8-sig"))
         except FileNotFoundError:
-            return LoadedSettings(Settings())
+            return Settings()
         except OSError as exc:
-            if exc.errno in (errno.EFBIG, errno.EINVAL):  # too large, or a pipe or device: nothing that we wrote
-                return LoadedSettings(Settings(), self._set_aside())
-            return LoadedSettings(Settings(), texts.settings_unreadable(exc.strerror or type(exc).__name__))
-        except (ValueError, RecursionError):
-            return LoadedSettings(Settings(), self._set_aside())
+            if exc.errno in (errno.EFBIG, errno.EINVAL):  # too large, or a pipe or device
+                raise ValueError(exc.strerror) from exc
+            raise
+        except RecursionError as exc:
+            raise ValueError("nested too deeply") from exc
         if not isinstance(found, dict):
-            return LoadedSettings(Settings(), self._set_aside())
+            raise ValueError("no object")
         known = {declaration.name: declaration for declaration in DECLARATIONS}
         self._foreign = {key: value for key, value in found.items() if key not in known}
         good: dict[str, Any] = {}
@@ -75,7 +98,7 @@ class SettingsFile:
                 good[name] = found[name]
             else:
                 _log.info("setting %s has a value that is not allowed; using its default", name)
-        return LoadedSettings(Settings(**good))
+        return Settings(**good)
 
     def save(self, settings: Settings) -> None:
         """Write `settings`, and the keys of other versions, in one step: a crash leaves the old file or the new.

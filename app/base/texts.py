@@ -90,6 +90,16 @@ def settings_unreadable(reason: str) -> str:
     return f"The settings could not be opened ({reason}), so Dewpoint started with its defaults."
 
 
+SETTINGS_ARE_DAMAGED = "they are damaged"
+SETTINGS_LEFT = "The file was left as it is."
+
+
+def settings_not_used(path: Path, reason: str) -> str:
+    """A command cannot read the settings."""
+    place = escaped(str(path), kept="")
+    return f"The settings in {place} cannot be read ({reason}), so this command uses the defaults."
+
+
 def settings_not_saved(reason: str) -> str:
     """Writing the settings failed."""
     return f"The settings could not be saved ({reason})."

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.base.errors import AppError, report_from_exception
+from app.base.errors import AppError, ErrorReport, report_from_exception
 from app.bridge.answer import Answering
 from app.bridge.backups import Backups
 from app.bridge.length import Asking, LengthCheck
@@ -80,6 +80,7 @@ class ChatController(QObject):
         self.backups = Backups(store, self)
         self.chat_id: str | None = None
         self._closed = False
+        self._not_anew: ErrorReport | None = None  # why the chat file could not be written anew
         self._thread.event_arrived.connect(self.on_model_event)
         self._thread.draft_arrived.connect(self.answering.on_draft)
         self.answering.draft_updated.connect(self.on_draft)
@@ -324,8 +325,15 @@ class ChatController(QObject):
 
     def write_anew(self) -> None:
         """Write the chat file anew that was deleted or replaced, and store what waited for it."""
-        with self._reporting():
+        self._not_anew = None
+        try:
             self._store.write_anew()
+        except AppError as exc:
+            self._not_anew = report_from_exception(exc)
+            self.on_watch_due()  # that it is gone is still true, and stands below the reason
+            self.problem.emit(self._not_anew)
+            return
+        with self._reporting():
             self.unsent.flush()
             self.answering.on_retry_due()
             self._watch.start()
@@ -333,10 +341,18 @@ class ChatController(QObject):
             self.file_written.emit()
 
     def unsaved(self) -> Unsaved:
-        """Texts that would be lost if the program ended now: they were tried to be stored just now, in vain."""
+        """What would be lost if the program ended now: it was tried to be stored just now, in vain."""
+        if self._closed:
+            return Unsaved((), None)
         with self._store.waiting_once():
             typed, answers = self.unsent.unsaved(), self.answering.unsaved()
-        return Unsaved((*answers.texts, *typed.texts), answers.report or typed.report)
+        texts, report = (*answers.texts, *typed.texts), answers.report or typed.report
+        try:
+            self._store.check_file()
+        except AppError as exc:
+            return Unsaved(texts, self._not_anew or report_from_exception(exc), file_gone=True)
+        self._not_anew = None
+        return Unsaved(texts, report)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

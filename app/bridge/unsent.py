@@ -20,10 +20,17 @@ class Unsaved:
     Attributes:
         texts: What they say.
         report: Why they could not be stored; None if all are.
+        file_gone: Whether the chat file is gone: then all chats would be lost, too, unless it is written anew.
     """
 
     texts: tuple[str, ...]
     report: ErrorReport | None
+    file_gone: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything would be lost."""
+        return bool(self.texts) or self.file_gone
 
 
 class UnsentTexts(QObject):

@@ -12,7 +12,6 @@ The store opens transactions and turns SQLite's errors into sentences; what is r
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,12 +19,11 @@ from types import TracebackType
 
 from sqlite_utils import Database
 
-from app.base.files import sync_folder
 from app.chats import texts
-from app.chats.backup import copy_history, daily_backup_is_due, make_backup, never
+from app.chats.backup import daily_backup_is_due, make_backup, never
 from app.chats.clock import clock_is_trusted
 from app.chats.connections import CountedConnection, Waits, connect, key_of, waiting_at_most
-from app.chats.database import checkpoint, open_database, open_for_reading, transaction
+from app.chats.database import checkpoint, open_for_reading, transaction
 from app.chats.errors import ChatGoneError, StoreBusyError, StoreGoneError, translated
 from app.chats.ids import new_id, now_ms
 from app.chats.messages import (
@@ -39,7 +37,7 @@ from app.chats.messages import (
 )
 from app.chats.migrations import NEW_SLOT
 from app.chats.opening import open_history
-from app.chats.recovery.recover import RECOVERED, set_aside
+from app.chats.recovery.anew import write_anew
 from app.chats.rows import (
     BLOCK_COLUMNS,
     CONVERSATION_COLUMNS,
@@ -157,20 +155,10 @@ class HistoryStore:
         Raises:
             StoreError: It cannot be written; what is open stays open.
         """
-        with translated(self.path):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ready = self.path.with_name(self.path.name + RECOVERED)
-            ready.unlink(missing_ok=True)
-            try:
-                copy_history(self._db.conn, ready)
-            except BaseException:
-                ready.unlink(missing_ok=True)
-                raise
-            self._db.close()  # before the new file is there: SQLite deletes the log that has the name of this one
-            set_aside(self.path)
-            os.replace(ready, self.path)
-            sync_folder(self.path.parent)
-            self._use(open_database(self.path))
+        if self._file == key_of(self.path):
+            return  # it is back
+        with translated(self.path), waiting_at_most(BUSY_MS / 1000):
+            self._use(write_anew(self._db, self.path))
 
     def waiting_once(self) -> contextlib.AbstractContextManager[None]:
         """In this block a file that another program holds is waited for by one write; those after it fail at once."""

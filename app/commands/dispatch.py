@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from app.base import texts
 from app.base.errors import AppError
 from app.base.paths import BASE_DIR_OPTION, BASE_DIR_VARIABLE, AppPaths, split_base_dir
-from app.base.settings_file import SettingsFile
+from app.commands.settings import settings_read
 from app.gpu.start import start_addon
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
@@ -44,10 +44,11 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     try:
         paths = AppPaths.resolve()
         start_addon(paths.gpu)
-        if paths.settings_file.exists():
-            name_card(SettingsFile(paths.settings_file).load().settings.card)
-        command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{name}").main
-        return command(arguments)
+        with settings_read(paths.settings_file) as settings:
+            if settings.card:
+                name_card(settings.card)
+            command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{name}").main
+            return command(arguments)
     except (AppError, EngineError, InferenceError) as exc:
         sys.stderr.write(f"{exc.user_text} {exc.hint}".strip() + "\n")
         return 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.base.errors import KnownAppError
 from app.base.paths import AppPaths, named_path
-from app.base.settings_file import SettingsFile
+from app.commands.settings import settings_in_use
 from app.library import texts
 from app.library.hub import typed_name
 from app.library.overview import library_status
@@ -26,7 +26,7 @@ def new_services(limit: float | None = None) -> LibraryServices:
         limit: Another download limit, in MB/s.
     """
     paths = AppPaths.resolve().ensure()
-    settings = SettingsFile(paths.settings_file).load().settings
+    settings = settings_in_use()
     services = LibraryServices.open(paths, offline=settings.offline)
     services.rate.change(int((settings.speed_limit if limit is None else limit) * MB))
     return services

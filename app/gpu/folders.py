@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from app.base.errors import KnownAppError
 from app.gpu import texts
-from app.gpu.ownership import AddonHolding, delete_ours
+from app.gpu.ownership import AddonHolding, delete_ours, holding
 from app.gpu.recipe import shipped_recipe
 from trt_engines.held import HeldFolder, mark_at, remove_below
 from trt_engines.tensorrt.addon import GOING, is_whole
@@ -71,7 +71,8 @@ def take_place(site: Path, folder: Path, packages: Collection[str]) -> None:
             old.rename(folder)
         raise
     if old is not None:
-        _emptied(old, folder, packages)
+        with contextlib.suppress(OSError):  # the new one is there; the next try deletes what is left of the old one
+            _emptied(old, folder, packages)
 
 
 def put_away(folder: Path, packages: Collection[str]) -> AddonHolding:
@@ -82,13 +83,16 @@ def put_away(folder: Path, packages: Collection[str]) -> AddonHolding:
         packages: Normalised names of those that it consists of.
 
     Raises:
-        OSError: It is a link, is in use (Windows), or cannot be removed.
+        OSError: It is a link, is in use (Windows), or cannot be read or removed; then it has its place.
     """
     if folder.is_symlink():
         raise OSError(errno.ELOOP, texts.IS_A_LINK)
+    found = holding(folder, packages)
     gone = _beside(folder, _GONE)
     folder.rename(gone)
-    return _emptied(gone, folder, packages)
+    with contextlib.suppress(OSError):  # it is gone from its place; the next try deletes what is left of it
+        _emptied(gone, folder, packages)
+    return found
 
 
 def recover(folder: Path) -> None:
@@ -128,16 +132,18 @@ def bytes_below(folder: Path) -> int:
     return total
 
 
-def _emptied(old: Path, folder: Path, packages: Collection[str]) -> AddonHolding:
-    """Delete what is ours in `old`, and bring the rest to the same place in `folder`, as far as that is free."""
-    found = delete_ours(old, packages)
-    for name in found.others:
+def _emptied(old: Path, folder: Path, packages: Collection[str]) -> None:
+    """Delete what is ours in `old`, and bring the rest to the same place in `folder`, as far as that is free.
+
+    Raises:
+        OSError: `old` cannot be read.
+    """
+    for name in delete_ours(old, packages).others:
         with contextlib.suppress(OSError):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             _bring(old / name, folder / name)
     with contextlib.suppress(OSError):
         _remove_empty(old)
-    return found
 
 
 def _bring(source: Path, target: Path) -> None:

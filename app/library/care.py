@@ -67,8 +67,10 @@ def verify(
 def removal(services: LibraryServices, model: ModelStatus) -> Removal:
     """What removing a model would delete: what Dewpoint wrote, and nothing of the user's.
 
+    A folder that cannot be read leaves the list, and nothing of it is deleted.
+
     Raises:
-        RemovalError: The folder cannot be read.
+        StoreError: The list of models cannot be read.
     """
     folder = model.folder
     if folder is None:
@@ -76,7 +78,7 @@ def removal(services: LibraryServices, model: ModelStatus) -> Removal:
     settle_moves(services)
     try:
         holding = services.ledger.holding(folder)
-    except OSError:  # nobody can look into it: it leaves the list, and nothing is deleted
+    except OSError:
         holding = Holding(folder, {}, (), ())
     sets = engines_of(folder, services.engines.sets())
     engine_size = sum(bytes_of_set(each.folder) for each in sets)
@@ -238,7 +240,8 @@ def _copied(
         sync_folder(target.parent)
     services.library.move(record.id, target, written=note.scratch)
     remove_holding(services.ledger, holding)
-    services.library.end_move(note)
+    if not services.ledger.is_away(record.folder):
+        services.library.end_move(note)
 
 
 def _free_scratch(services: LibraryServices, target: Path) -> Path:
@@ -260,7 +263,8 @@ def _given_up(services: LibraryServices, note: MoveNote) -> None:
         remove_holding(services.ledger, services.ledger.holding(note.scratch))
     except (OSError, RemovalError):
         return  # a leftover; the note stays
-    services.library.end_move(note)
+    if not services.ledger.is_away(note.scratch):
+        services.library.end_move(note)
 
 
 def _regular_bytes(files: tuple[Path, ...]) -> int:

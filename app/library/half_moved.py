@@ -71,11 +71,15 @@ def _settle(services: LibraryServices, note: MoveNote) -> None:
             try:
                 remove_holding(services.ledger, services.ledger.holding(source))
             except (OSError, RemovalError):
+                return  # a drive that does not answer, a file in use; the next look tries again
+            if services.ledger.is_away(source):
                 return  # a drive that is not there; the next look tries again
         library.end_move(note)
     elif note.copied_into is None and library.at(note.scratch) is None:
         _take_over_copy(services, note)
-    elif not _is_folder(note.scratch) and (source is None or _is_folder(source) == (here is not None)):
+    elif not any(map(services.ledger.is_away, note.places)) and (
+        not _is_folder(note.scratch) and (source is None or _is_folder(source) == (here is not None))
+    ):
         library.end_move(note)  # it has left nothing
 
 

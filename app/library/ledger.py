@@ -130,6 +130,7 @@ class Ledger:
         try:
             mark = mark_at(folder)
             assert mark is not None
+            self.drop(folder, self.entries(folder))  # of one that had this name before
             self.note(folder, {"": mark})
         except BaseException:
             with contextlib.suppress(OSError):
@@ -144,6 +145,21 @@ class Ledger:
                 mark = mark_at(place)
                 assert mark is not None
                 self.note(folder, {place.relative_to(folder).as_posix(): mark})
+
+    def is_away(self, folder: Path) -> bool:
+        """Whether something was written in a folder that is not there, and may come back with its drive.
+
+        A folder is deleted for good where something else has its name, or where the one around it lies on the drive
+        that was noted. A drive may have another number after a restart: then nobody can tell, and it is away.
+        """
+        drives = {entry.device for entry in self.entries(folder).values()}
+        try:
+            if not drives or mark_at(folder) is not None:
+                return False
+            around = mark_at(folder.parent)
+            return around is None or around.device not in drives
+        except OSError:
+            return True
 
     def holding(self, folder: Path) -> Holding:
         """What lies in a folder, and what of it is ours; nothing if it is not there, or is a link.
@@ -176,6 +192,8 @@ class Ledger:
     def remove(self, holding: Holding) -> None:
         """Delete the files of a holding that are still ours, then those of its folders that are empty.
 
+        What was written in a folder that is away stays noted.
+
         Raises:
             OSError: A file cannot be deleted; those before it are gone.
         """
@@ -198,13 +216,15 @@ class Ledger:
                 made = judge.made_root
         except (FileNotFoundError, NotADirectoryError):
             made = False
-            gone = list(entries)
+            found = mark_at(holding.folder)
+            if (found is None or not found.is_folder) and not self.is_away(holding.folder):
+                gone = list(entries)
         finally:
             self.drop(holding.folder, gone)
         if made and "" in holding.folders:
             with contextlib.suppress(OSError):
                 holding.folder.rmdir()
-                self.drop(holding.folder, [""])
+                self.drop(holding.folder, entries)
 
     def _is_scratch(self, folder: Path) -> bool:
         """Whether a merge or a move writes in a folder until it is whole: nobody else has files there."""
@@ -307,9 +327,9 @@ class FolderOwner:
         else:
             self._ledger.note(self._folder, {name: old, name + NEXT: found})
 
-    def gone(self, path: Path) -> None:
-        """It is not there any more."""
-        self._ledger.drop(self._folder, [self._name(path)])
+    def gone(self, *paths: Path) -> None:
+        """They are not there any more."""
+        self._ledger.drop(self._folder, [self._name(path) for path in paths])
 
     def _name(self, path: Path) -> str:
         return path.relative_to(base_folder(self._folder)).as_posix()

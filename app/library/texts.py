@@ -214,7 +214,7 @@ def refused(repo: str, with_token: bool) -> tuple[str, str]:
 
 
 def licence_cut(where: str) -> str:
-    """A licence file of more than a megabyte."""
+    """A licence file that is longer than what is read of one (200,000 bytes)."""
     return f"(The file is longer than any licence; what follows is not shown here. All of it: {where})"
 
 

@@ -11,7 +11,7 @@ from app.transfers import texts
 from app.transfers.errors import TransferError
 from app.transfers.file_state import FileStage, FileState
 from app.transfers.hashing import check_file
-from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, base_folder, beside, local_paths
+from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, beside, local_paths
 from app.transfers.own import may_be_written
 from app.transfers.pace import EVENT_SECONDS
 from app.transfers.part import read_journal
@@ -31,17 +31,6 @@ def bytes_present(files: Sequence[RemoteFile], folder: Path) -> int:
         file.size if size_of(path) == file.size else claimed_bytes(file, path)
         for file, path in zip(files, local_paths(files, folder), strict=True)
     )
-
-
-def leftovers(folder: Path) -> tuple[Path, ...]:
-    """Parts and journals in the folder and below it, sorted.
-
-    Raises:
-        OSError: The folder cannot be read.
-    """
-    base = base_folder(folder)
-    found = (path for suffix in (PART_SUFFIX, JOURNAL_SUFFIX) for path in base.rglob("*" + suffix))
-    return tuple(sorted(path for path in found if path.is_file()))
 
 
 def size_of(path: Path) -> int | None:

@@ -66,12 +66,13 @@ def fetch(
     """
     if token is not None and not (token.isascii() and token.isprintable() and " " not in token and token):
         raise TransferError("unauthorized", texts.BAD_TOKEN, texts.BAD_TOKEN_HINT)
+    own = own if own is not None else OwnFolder()
     states = [FileState(file, path, own) for file, path in zip(files, local_paths(files, folder), strict=True)]
     limit = rate_limit if rate_limit is not None else RateLimit(options.rate_limit)
     base = base_folder(folder)
     _log.info("%d files, %d bytes", len(states), sum(file.size for file in files))
     try:
-        with _locked(base, own if own is not None else OwnFolder()):
+        with _locked(base, own):
             yield from look_at_installed(states, verified, cancel)
             if not cancel.is_set():
                 _check_room(states, base, options)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.transfers.errors import ChangedError
 from app.transfers.hashing import FileHasher
-from app.transfers.own import OwnFiles, OwnFolder
+from app.transfers.own import OwnFiles
 from app.transfers.part import PartFile
 from app.transfers.values import RemoteFile
 
@@ -62,10 +62,10 @@ class FileState:
         single: Whether the server ignores ranges, so that one connection at a time serves it.
     """
 
-    def __init__(self, file: RemoteFile, final: Path, own: OwnFiles | None = None) -> None:
+    def __init__(self, file: RemoteFile, final: Path, own: OwnFiles) -> None:
         self.file = file
         self.final = final
-        self.own = own if own is not None else OwnFolder()
+        self.own = own
         self.part = PartFile(file, final, self.own)
         self.stage = FileStage.NEW
         self.claimed = 0

@@ -19,6 +19,9 @@ class OwnFiles(FileNotes, Protocol):
     def is_ours(self, path: Path) -> bool:
         """Whether the file at `path` was written by this program, and is still the same; a link never is."""
 
+    def gone(self, *paths: Path) -> None:
+        """These files were deleted, or have other names now; one call for several is one write."""
+
 
 class OwnFolder:
     """The folder was made for this download alone: every regular file in it is ours."""
@@ -34,7 +37,7 @@ class OwnFolder:
     def finished(self, part: Path, final: Path) -> None:
         """Nothing to remember."""
 
-    def gone(self, path: Path) -> None:
+    def gone(self, *paths: Path) -> None:
         """Nothing to remember."""
 
 

@@ -25,9 +25,10 @@ from app.base.files import parse_json
 from app.transfers import texts
 from app.transfers.errors import TransferError
 from app.transfers.names import JOURNAL_SUFFIX, PART_SUFFIX, beside
-from app.transfers.own import OwnFiles, OwnFolder, may_be_written
+from app.transfers.own import OwnFiles, may_be_written
 from app.transfers.ranges import Spans
 from app.transfers.values import MIB, RemoteFile
+from trt_engines.held import mark_at
 
 VERSION = 1
 _RUN = re.compile(rb"(\d{1,15}) (\d{1,15}) ([0-9a-f]{8});")
@@ -96,12 +97,12 @@ class PartFile:
         etag: Of the answer that the bytes come from; None before the first answer.
     """
 
-    def __init__(self, file: RemoteFile, final: Path, own: OwnFiles | None = None) -> None:
+    def __init__(self, file: RemoteFile, final: Path, own: OwnFiles) -> None:
         self.path = beside(final, PART_SUFFIX)
         self.journal_path = beside(final, JOURNAL_SUFFIX)
         self.etag: str | None = None
         self._file = file
-        self._own = own if own is not None else OwnFolder()
+        self._own = own
         self._lock = threading.Lock()
         self._spans = Spans()
         self._data: FileIO | None = None
@@ -248,10 +249,11 @@ class PartFile:
             OSError: They cannot be removed.
         """
         self.close()
-        for path in (self.journal_path, self.path):
-            if self._own.is_ours(path):
+        both = (self.journal_path, self.path)
+        for path in both:
+            if mark_at(path) is not None and self._own.is_ours(path):  # mostly nothing is there, and nobody is asked
                 path.unlink(missing_ok=True)
-            self._own.gone(path)
+        self._own.gone(*both)
         self._spans = Spans()
         self.etag = None
 

@@ -167,10 +167,10 @@ class MainWindow(QMainWindow):
 
         What cannot be saved is asked about first; who closes once more meanwhile (the desktop, which ends) wants it so.
         """
-        if self._asked is None and (unsaved := self._controller.unsaved()).texts:
+        if self._asked is None and (unsaved := self._controller.unsaved()).anything:
             event.ignore()
             self.show()
-            self._asked = UnsavedDialog(unsaved, self._controller.unsaved, self._themes.theme, self)
+            self._asked = UnsavedDialog(unsaved, self._controller, self._themes.theme, self)
             self._asked.close_wanted.connect(self.close)
             self._asked.rejected.connect(self.on_stay_wanted)
             self._asked.open()

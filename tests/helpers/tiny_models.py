@@ -19,7 +19,13 @@ from tests.helpers.waiting import NEVER_SECONDS
 NAME = "owner/tiny"
 SMALL = ("config.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.json")
 OPTIONS = TransferOptions(
-    tries=3, backoff_base=0.01, backoff_cap=0.05, disk_poll=0.05, read_timeout=NEVER_SECONDS, reserve_bytes=1_000_000
+    tries=3,
+    backoff_base=0.01,
+    backoff_cap=0.05,
+    disk_poll=0.05,
+    connect_timeout=NEVER_SECONDS,
+    read_timeout=NEVER_SECONDS,
+    reserve_bytes=1_000_000,
 )
 
 

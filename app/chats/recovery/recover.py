@@ -127,7 +127,7 @@ def finish_interrupted_recovery(path: Path) -> None:
     ready = path.with_name(path.name + RECOVERED)
     if not ready.exists() and not _work_folders(path.parent):
         return
-    with _one_at_a_time(path):
+    with one_at_a_time(path):
         if ready.exists():
             if path.exists():
                 ready.unlink()
@@ -160,7 +160,7 @@ def recover(path: Path, backups: Path, reason: str, unless_sound: bool = False) 
         OSError: The same, from the file system.
     """
     _log.info("the history is recovered: %s", reason)
-    with _one_at_a_time(path):
+    with one_at_a_time(path):
         if unless_sound and examine(path).health in (Health.GOOD, Health.OLDER):
             return None
         with held_alone(path) as damaged:
@@ -187,8 +187,12 @@ def _recovered(path: Path, damaged: BinaryIO | None, backup: Path | None, reason
 
 
 @contextlib.contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Of two programs that start over a damaged file one recovers it, and the other says that it waits."""
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Of two programs that put a new file in the place of the history one does it, and the other says that it waits.
+
+    Raises:
+        StoreBusyError: Another one is at it.
+    """
     lock = FileLock(path.with_name(path.name + RECOVERY_LOCK), timeout=busy_seconds())
     try:
         lock.acquire()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
@@ -18,8 +18,20 @@ LOOK_MS = 2_000
 _RULE = "\n\n" + "-" * 40 + "\n\n"
 
 
+class Keeper(Protocol):
+    """Keeps the chats."""
+
+    def unsaved(self) -> Unsaved:
+        """Try once more to store what is not; gives what is left."""
+
+    def write_anew(self) -> None:
+        """Write the chat file anew that is gone."""
+
+
 class UnsavedDialog(Sheet):
     """Try again, save it elsewhere, close anyway, or stay; it also tries by itself, and closes when all is stored.
+
+    A chat file that is gone is written anew at a click, never by itself: whoever deleted it may have meant to.
 
     Signals:
         close_wanted: Nothing is left to lose, or the user does not mind.
@@ -27,12 +39,10 @@ class UnsavedDialog(Sheet):
 
     close_wanted = Signal()
 
-    def __init__(
-        self, found: Unsaved, unsaved: Callable[[], Unsaved], theme: Theme, parent: QWidget | None = None
-    ) -> None:
-        """Ask about `found`; `unsaved` tries once more to store it, and says what is left."""
+    def __init__(self, found: Unsaved, keeper: Keeper, theme: Theme, parent: QWidget | None = None) -> None:
+        """Ask about `found`, which `keeper` could not store."""
         super().__init__(words.UNSAVED, words.UNSAVED_TITLE, theme, parent)
-        self._unsaved = unsaved
+        self._keeper = keeper
         self._detail = self.add_text("")
         self._said = self.add_text("", role="muted")
         self._said.hide()
@@ -45,7 +55,8 @@ class UnsavedDialog(Sheet):
         self.again.clicked.connect(self.on_again)
         self.elsewhere.clicked.connect(self.on_elsewhere)
         self.anyway.clicked.connect(self.on_done)
-        self._count(found)
+        self._left = found
+        self._show()
         self._look = QTimer(self)
         self._look.setInterval(LOOK_MS)
         self._look.timeout.connect(self.on_look_due)
@@ -54,20 +65,14 @@ class UnsavedDialog(Sheet):
 
     def on_look_due(self) -> None:
         """Perhaps it can be stored by now."""
-        left = self._unsaved()
-        if left.texts:
-            self._count(left)
-        else:
-            self.on_done()
+        self._try()
 
     def on_again(self) -> None:
         """Perhaps there is room now."""
-        left = self._unsaved()
-        if left.texts:
-            self._count(left)
+        if self._left.file_gone:
+            self._keeper.write_anew()
+        if not self._try():
             self._say(words.STILL_UNSAVED)
-        else:
-            self.on_done()
 
     def on_elsewhere(self) -> None:
         """As a text file, in a place that the user chooses."""
@@ -75,23 +80,41 @@ class UnsavedDialog(Sheet):
         self._look.stop()  # nothing closes under the system's dialog
         name, _ = QFileDialog.getSaveFileName(self, words.SAVE_ELSEWHERE, start, words.TEXT_FILES)
         self._look.start()
-        if not name:
+        if not name or self._try():  # stored meanwhile: the file of that name stays what it is
             return
         try:
-            write_whole(Path(name), _RULE.join(self._unsaved().texts).encode("utf-8", "replace"), private=True)
+            write_whole(Path(name), _RULE.join(self._left.texts).encode("utf-8", "replace"), private=True)
         except OSError as exc:
             self._say(words.not_written(name, exc.strerror or type(exc).__name__))
             return
-        self.on_done()
+        if self._left.file_gone:
+            self._say(words.saved_elsewhere(name))
+        else:
+            self.on_done()
 
     def on_done(self) -> None:
         """Close the program."""
         self.accept()
         self.close_wanted.emit()
 
-    def _count(self, left: Unsaved) -> None:
+    def _try(self) -> bool:
+        """Try to store it; closes if that has worked."""
+        self._left = self._keeper.unsaved()
+        if self._left.anything:
+            self._show()
+            return False
+        self.on_done()
+        return True
+
+    def _show(self) -> None:
+        left = self._left
         reason, hint = (left.report.text, left.report.hint) if left.report is not None else ("", "")
-        self._detail.setText(words.unsaved_detail(len(left.texts), sum(map(len, left.texts)), reason, hint))
+        length = sum(map(len, left.texts))
+        self._detail.setText(words.unsaved_detail(len(left.texts), length, reason, hint, left.file_gone))
+        again = words.WRITE_ANEW if left.file_gone else words.TRY_SAVING_AGAIN
+        self.again.setText(again)
+        self.again.setAccessibleName(again)
+        self.elsewhere.setVisible(bool(left.texts))
 
     def _say(self, text: str) -> None:
         self._said.show_text(text)

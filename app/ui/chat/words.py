@@ -75,15 +75,23 @@ def held_detail(path: str) -> str:
     )
 
 
-def unsaved_detail(count: int, characters: int, reason: str, hint: str) -> str:
+def unsaved_detail(count: int, characters: int, reason: str, hint: str, file_gone: bool) -> str:
     """What would be lost, and why."""
-    what = f"One text of {characters:,} characters on the screen is"
+    what = f"One text of {characters:,} characters on the screen is not in the chat file."
     if count != 1:
-        what = f"{count} texts of {characters:,} characters on the screen are"
+        what = f"{count} texts of {characters:,} characters on the screen are not in the chat file."
+    if file_gone:
+        lost = "If Dewpoint closes now, all chats since the newest backup are lost."
+        return " ".join(filter(None, (reason, hint, lost, what if count else "")))
     return (
-        f"{what} not in the chat file. {reason} {hint} You can also save a text file in another place. Dewpoint closes "
-        "as soon as everything is saved."
+        f"{what} {reason} {hint} You can also save a text file in another place. Dewpoint closes as soon as everything "
+        "is saved."
     )
+
+
+def saved_elsewhere(path: str) -> str:
+    """What is typed is safe, and the chats are not."""
+    return f"What was not in the chat file is in {path} now; the chats are not."
 
 
 def not_written(path: str, reason: str) -> str:

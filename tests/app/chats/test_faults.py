@@ -27,6 +27,7 @@ from app.chats.errors import (
 )
 from app.chats.history import BUSY_MS, HistoryStore
 from app.chats.messages import MessageState
+from app.chats.recovery.recover import one_at_a_time
 from tests.app.chats.support import begin, block, bodies_in, fill, finished, sql
 from tests.helpers.waiting import WAIT_SECONDS
 
@@ -235,6 +236,8 @@ def test_a_file_that_goes_while_it_is_open_is_noticed_and_written_anew(
     store.write_anew()
     store.check_file()
     added = store.add_user_message(None, "goes on")
+    with closing(sqlite3.connect(f"{data_file.as_uri()}?mode=ro", uri=True)) as other:
+        assert added.id in {row[0] for row in other.execute("SELECT id FROM message")}, "its log has its name"
     store.close()
     with HistoryStore.open(data_file) as again:
         assert again.recovery is None
@@ -268,6 +271,69 @@ def test_a_file_that_cannot_be_written_anew_stays_open(
     assert not data_file.exists()
     store.write_anew()
     assert bodies_in(store) == bodies
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+@pytest.mark.parametrize(
+    "step", ["os.replace", "app.chats.recovery.anew.set_aside", "app.chats.recovery.anew.open_database"]
+)
+def test_what_is_open_stays_open_whatever_step_of_writing_it_anew_fails(
+    store: HistoryStore, data_file: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It was closed before the rename could fail: every later call was a bug, and the chats could not be had again."""
+    bodies = fill(store, 1, 2)
+    data_file.unlink()
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, refused)
+        with pytest.raises(StoreReadOnlyError):
+            store.write_anew()
+    assert bodies_in_memory(store) == bodies
+    with pytest.raises(StoreGoneError):
+        store.check_file()
+    store.write_anew()
+    store.check_file()
+    assert bodies_in(store) == bodies
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+def test_a_file_is_not_written_anew_while_another_start_recovers_it(store: HistoryStore, data_file: Path) -> None:
+    bodies = fill(store, 1, 2)
+    data_file.unlink()
+    with one_at_a_time(data_file), pytest.raises(StoreBusyError):
+        store.write_anew()
+    assert bodies_in_memory(store) == bodies
+    store.write_anew()
+    assert bodies_in(store) == bodies
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+def test_a_file_that_somebody_has_open_is_not_set_aside_under_them(store: HistoryStore, data_file: Path) -> None:
+    bodies = fill(store, 1, 2)
+    data_file.rename(data_file.with_name("moved.sqlite3"))
+    with HistoryStore.open(data_file) as other:
+        kept = other.add_user_message(None, "elsewhere")
+        with pytest.raises(StoreBusyError):
+            store.write_anew()
+        other.check_file()
+        assert bodies_in(other) == {kept.id: "elsewhere"}
+    assert bodies_in_memory(store) == bodies
+    store.write_anew()
+    assert bodies_in(store) == bodies
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be moved there")
+def test_a_file_that_is_back_is_not_written_anew(store: HistoryStore, data_file: Path) -> None:
+    bodies = fill(store, 1, 2)
+    moved = data_file.rename(data_file.with_name("moved.sqlite3"))
+    moved.rename(data_file)
+    store.write_anew()
+    store.check_file()
+    assert bodies_in(store) == bodies
+    assert not list(data_file.parent.glob("*-damaged-*"))
 
 
 def test_a_message_in_a_chat_that_another_window_deleted_makes_it_live_again(data_file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import os
@@ -12,9 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from app.base import texts
+from app.base import settings_file, texts
 from app.base.paths import BASE_DIR_VARIABLE, AppPaths, split_base_dir
+from app.base.settings import Settings
+from app.base.settings_file import SettingsFile
 from app.commands.dispatch import run_command
+from app.commands.models_choice import new_services
+from app.commands.settings import settings_in_use
+from trt_engines.planning.probe import CARD_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -101,3 +107,69 @@ def test_a_current_folder_that_is_gone_is_named(
     gone.rmdir()
     assert run_command(["--base-dir", str(tmp_path / "data"), "models", "import", folder]) == 1
     assert capsys.readouterr().err.strip() == f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}"
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
+    """A command that notes which settings what works with the library has."""
+    seen: list[Settings] = []
+
+    def main(arguments: Sequence[str]) -> int:
+        services = new_services()
+        seen.append(dataclasses.replace(settings_in_use(), offline=services.network.offline))
+        return 0
+
+    monkeypatch.setattr(importlib.import_module("app.commands.models"), "main", main)
+    return seen
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"[" * 100_000, b"\xff\xfe\x00"])
+def test_a_command_says_that_settings_are_damaged_and_leaves_them(
+    dewpoint_home: Path, command: list[Settings], capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    """Each command set the file aside without a word: the window started with defaults, and nobody knew why."""
+    file = AppPaths(dewpoint_home).ensure().settings_file
+    file.write_bytes(content)
+    for _ in range(2):
+        assert run_command(["models", "list"]) == 0
+        said = capsys.readouterr().err
+        assert said.count(f"{texts.settings_not_used(file, texts.SETTINGS_ARE_DAMAGED)} {texts.SETTINGS_LEFT}") == 1
+    assert file.read_bytes() == content
+    assert [path.name for path in file.parent.glob("settings*")] == [file.name]
+    assert command == [Settings()] * 2
+    assert "kept as" in SettingsFile(file).load().notice, "the window tells it and sets it aside"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pipes with a name in a folder")
+def test_a_command_leaves_settings_that_are_a_pipe(
+    dewpoint_home: Path, command: list[Settings], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = AppPaths(dewpoint_home).ensure().settings_file
+    os.mkfifo(file)
+    assert run_command(["models", "list"]) == 0
+    assert str(file) in capsys.readouterr().err
+    assert file.is_fifo()
+
+
+def test_a_command_reads_the_settings_once(
+    dewpoint_home: Path,
+    command: list[Settings],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv(CARD_VARIABLE, raising=False)
+    wanted = Settings(offline=True, card="2")
+    SettingsFile(AppPaths(dewpoint_home).ensure().settings_file).save(wanted)
+    reads: list[Path] = []
+    real = settings_file.read_regular
+
+    def counted(path: Path, most: int) -> bytes:
+        reads.append(path)
+        return real(path, most)
+
+    monkeypatch.setattr(settings_file, "read_regular", counted)
+    assert run_command(["models", "list"]) == 0
+    assert command == [wanted]
+    assert len(reads) == 1
+    assert os.environ[CARD_VARIABLE] == "2"
+    assert capsys.readouterr().err == ""

@@ -15,6 +15,7 @@ import pytest
 from app.base.paths import AppPaths
 from app.commands import gpu
 from app.commands.dispatch import run_command
+from app.commands.settings import settings_read
 from app.gpu.service import GpuService, GpuTools
 from app.network.client import Network
 from tests.helpers.fake_engines import detected
@@ -109,7 +110,8 @@ def test_refused_in_one_sentence(
 def test_the_settings_keep_commands_offline(dewpoint_home: Path) -> None:
     dewpoint_home.mkdir()
     (dewpoint_home / "settings.json").write_text('{"offline": true}', "utf-8")
-    assert gpu.new_addon().network.offline
+    with settings_read(dewpoint_home / "settings.json"):
+        assert gpu.new_addon().network.offline
 
 
 def test_stopped_by_the_keyboard(

@@ -19,7 +19,8 @@ from app.base.paths import AppPaths, starter_model_folder
 from app.commands import models_choice
 from app.commands.dispatch import run_command
 from app.library.services import LibraryServices
-from tests.helpers.checkpoints import random_tensors, shard, small_config, write_model
+from tests.helpers.adapters import QUERY, factors, write_adapter
+from tests.helpers.checkpoints import random_tensors, shard, small_config, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo, repo_of, stall, status
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
@@ -255,6 +256,22 @@ def test_token(
     assert not memory_keyring.kept
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
     assert run(capsys, "token")[0] == 1
+
+
+def test_a_merged_model_lies_in_the_models_folder_wherever_the_command_is_called(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dewpoint_home: Path
+) -> None:
+    here = tmp_path / "here"
+    write_model(here / "mine", random_tensors(tiny_config()), tiny_config())
+    write_adapter(here / "lpat", factors(QUERY, 16, 16))
+    monkeypatch.chdir(here)
+    assert run(capsys, "import", "mine")[0] == 0
+    result, said, error = run(capsys, "import", "lpat", "--base", "mine")
+    assert (result, error) == (0, "")
+    (merged,) = AppPaths(dewpoint_home).models.iterdir()
+    assert str(merged) in said
+    assert list(merged.glob("*.safetensors"))
+    assert {path.name for path in here.iterdir()} == {"mine", "lpat"}
 
 
 def test_offline_in_the_settings_holds_here_too(

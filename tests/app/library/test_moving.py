@@ -20,7 +20,7 @@ from app.library.records import MOVING, ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import ModelState
 from tests.helpers.hub_behaviour import Repo
-from tests.helpers.killing import killed
+from tests.helpers.killing import killed, numbers_held
 from tests.helpers.tiny_models import downloaded, tiny_contents
 
 SHARD = "model-00001-of-00002.safetensors"
@@ -210,28 +210,33 @@ def test_a_move_that_is_killed_at_any_step_is_found_and_goes_on(
         list(care.move(services, services.library.find(record.id), other_drive, threading.Event()))
 
     step = 0
-    while killed(move, step):
-        status = library_status(services)
-        now = services.library.find(record.id).folder
-        assert whole(now), f"step {step}: the model in the list is whole"
-        assert state(services, record) == ModelState.INSTALLED
-        assert len(status.leftovers) == len({each.path for each in status.leftovers}), "nothing is offered twice"
-        assert (now / "notes.txt").exists() or (record.folder / "notes.txt").exists(), "nothing of the user's is gone"
-        listed = {each.path for each in status.leftovers}
-        assert lying() - {now} <= listed, f"step {step}: all that lies about is listed"
-        assert all(each.whole == whole_if_there(each.path) for each in status.leftovers)
-        move()
-        assert services.library.find(record.id).folder == target
-        assert whole(target)
-        assert lying() == {target}
-        assert [path.name for path in other_drive.iterdir()] == [target.name]
-        notes = [path / "notes.txt" for path in (record.folder, target) if (path / "notes.txt").exists()]
-        assert [note.read_text("utf-8") for note in notes] == ["mine"], "nothing of the user's is gone, or there twice"
-        assert not services.library.moves()
-        shutil.rmtree(base)
-        shutil.rmtree(target)
-        shutil.copytree(kept, base)
-        step += 1
+    with numbers_held(record.folder):
+        while killed(move, step):
+            status = library_status(services)
+            now = services.library.find(record.id).folder
+            assert whole(now), f"step {step}: the model in the list is whole"
+            assert state(services, record) == ModelState.INSTALLED
+            assert len(status.leftovers) == len({each.path for each in status.leftovers}), "nothing is offered twice"
+            assert (now / "notes.txt").exists() or (record.folder / "notes.txt").exists(), (
+                "nothing of the user's is gone"
+            )
+            listed = {each.path for each in status.leftovers}
+            assert lying() - {now} <= listed, f"step {step}: all that lies about is listed"
+            assert all(each.whole == whole_if_there(each.path) for each in status.leftovers)
+            move()
+            assert services.library.find(record.id).folder == target
+            assert whole(target)
+            assert lying() == {target}
+            assert [path.name for path in other_drive.iterdir()] == [target.name]
+            notes = [path / "notes.txt" for path in (record.folder, target) if (path / "notes.txt").exists()]
+            assert [note.read_text("utf-8") for note in notes] == ["mine"], (
+                "nothing of the user's is gone, or there twice"
+            )
+            assert not services.library.moves()
+            shutil.rmtree(base)
+            shutil.rmtree(target)
+            shutil.copytree(kept, base)
+            step += 1
     assert step > (4 if drives == 1 else 20)
 
 
@@ -262,3 +267,132 @@ def test_a_folder_that_is_gone_is_named(services: LibraryServices, record: Model
         with pytest.raises(KnownAppError) as caught:
             list(steps)
         assert caught.value.user_text == f"The folder {record.folder} is not there."
+
+
+# -- drives that are unplugged ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stick(tmp_path: Path, services: LibraryServices, record: ModelRecord) -> Path:
+    """A drive that the model lies on, and that can be unplugged: it has another name meanwhile."""
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    list(care.move(services, record, folder, threading.Event()))
+    return folder
+
+
+@pytest.fixture
+def half_moved(services: LibraryServices, record: ModelRecord, stick: Path, across: None, other_drive: Path) -> Path:
+    """Where a model lay whose move was killed before its original was deleted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(care, "remove_holding", killed_here)
+        with pytest.raises(KeyboardInterrupt):
+            list(care.move(services, services.library.find(record.id), other_drive, threading.Event()))
+    return stick / record.folder.name
+
+
+def killed_here(*args: object) -> None:
+    """As a program that is killed right before it deletes."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_an_original_on_an_unplugged_drive_is_deleted_when_it_is_back(
+    services: LibraryServices, record: ModelRecord, stick: Path, half_moved: Path, looks: int
+) -> None:
+    unplugged = stick.rename(stick.with_name("unplugged"))
+    for _ in range(looks):
+        assert state(services, record) == ModelState.INSTALLED
+        assert services.ledger.entries(half_moved), "it is still known as ours"
+        assert services.library.moves()
+    unplugged.rename(stick)
+    assert state(services, record) == ModelState.INSTALLED
+    assert not half_moved.exists()
+    assert not services.library.moves()
+    assert not services.ledger.entries(half_moved)
+    assert whole(services.library.find(record.id).folder)
+
+
+def test_a_mount_point_without_its_drive_is_no_deleted_folder(
+    services: LibraryServices, record: ModelRecord, half_moved: Path
+) -> None:
+    entries = services.ledger.entries(half_moved)
+    with contextlib.closing(sqlite3.connect(services.library.path)) as db, db:
+        other = str(half_moved.parent.stat().st_dev + 1)
+        db.execute("UPDATE written SET device = ? WHERE folder = ?", [other, str(half_moved)])
+    half_moved.rename(half_moved.parent.with_name("kept"))
+    assert state(services, record) == ModelState.INSTALLED
+    assert services.ledger.entries(half_moved).keys() == entries.keys()
+    assert services.library.moves()
+
+
+def test_an_original_that_the_user_deleted_is_forgotten(
+    services: LibraryServices, record: ModelRecord, half_moved: Path
+) -> None:
+    shutil.rmtree(half_moved)
+    assert state(services, record) == ModelState.INSTALLED
+    assert not services.library.moves()
+    assert not services.ledger.entries(half_moved)
+
+
+@pytest.mark.usefixtures("across")
+def test_a_drive_that_is_pulled_before_the_original_is_deleted(
+    services: LibraryServices, record: ModelRecord, stick: Path, other_drive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, real = stick / record.folder.name, care.remove_holding
+
+    def pulled(*args: object) -> None:
+        stick.rename(stick.with_name("unplugged"))
+        real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(care, "remove_holding", pulled)
+    list(care.move(services, services.library.find(record.id), other_drive, threading.Event()))
+    assert services.library.moves()
+    stick.with_name("unplugged").rename(stick)
+    assert state(services, record) == ModelState.INSTALLED
+    assert not place.exists()
+    assert not services.library.moves()
+
+
+@pytest.mark.usefixtures("across")
+def test_a_copy_on_a_drive_that_is_pulled_is_still_ours(
+    services: LibraryServices, record: ModelRecord, tmp_path: Path, other_drive: Path
+) -> None:
+    steps = care.move(services, record, other_drive, threading.Event())
+    next(steps)
+    unplugged = other_drive.rename(tmp_path / "unplugged")
+    steps.close()
+    (note,) = services.library.moves()
+    library_status(services)
+    assert services.library.moves() == (note,)
+    unplugged.rename(other_drive)
+    (leftover,) = library_status(services).leftovers
+    assert (leftover.path, leftover.whole) == (note.scratch, False)
+    care.clear(services, leftover)
+    assert not list(other_drive.iterdir())
+    assert state(services, record) == ModelState.INSTALLED
+
+
+def test_a_model_that_is_removed_while_its_drive_is_away_is_offered_when_it_is_back(
+    services: LibraryServices, record: ModelRecord, stick: Path
+) -> None:
+    unplugged = stick.rename(stick.with_name("unplugged"))
+    model = library_status(services).model(record.id)
+    assert model is not None
+    care.remove(services, care.removal(services, model))
+    assert not library_status(services).leftovers
+    unplugged.rename(stick)
+    (leftover,) = library_status(services).leftovers
+    assert care.clear(services, leftover) > 0
+    assert not list(stick.iterdir())
+
+
+def test_a_new_folder_has_nothing_of_one_that_had_its_name(services: LibraryServices, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    services.ledger.new_folder(place)
+    (place / "old").write_bytes(b"old")
+    own = FolderOwner(services.ledger, place)
+    own.made(place / "old")
+    shutil.rmtree(place)
+    services.ledger.new_folder(place)
+    assert services.ledger.entries(place).keys() == {""}

@@ -11,9 +11,8 @@ from typing import TypeVar
 
 import httpx2
 
-from app.transfers.existing import leftovers
 from app.transfers.fetch import fetch
-from app.transfers.names import LOCK_NAME
+from app.transfers.names import JOURNAL_SUFFIX, LOCK_NAME, PART_SUFFIX
 from app.transfers.pace import RateLimit
 from app.transfers.values import Digest, FileFinished, RemoteFile, TransferEvent, TransferFinished, TransferOptions
 from tests.helpers.hub_behaviour import HubFile, Repo
@@ -91,6 +90,12 @@ def content(file: HubFile) -> bytes:
         return file.data
     assert file.source is not None
     return file.source.read_bytes()
+
+
+def leftovers(folder: Path) -> tuple[Path, ...]:
+    """Parts and journals in the folder and below it, sorted."""
+    found = (path for suffix in (PART_SUFFIX, JOURNAL_SUFFIX) for path in folder.rglob("*" + suffix))
+    return tuple(sorted(path for path in found if path.is_file()))
 
 
 def final_names(folder: Path) -> set[str]:

@@ -16,7 +16,7 @@ import pytest
 
 from app.transfers import finish
 from app.transfers.errors import TransferError
-from app.transfers.existing import bytes_present, leftovers
+from app.transfers.existing import bytes_present
 from app.transfers.fetch import fetch
 from app.transfers.file_state import FileState
 from app.transfers.values import Progress, TransferEvent, Waiting
@@ -26,6 +26,7 @@ from tests.app.transfers.support import (
     assert_all_right,
     assert_nothing_wrong,
     final_names,
+    leftovers,
     only,
     open_client,
     remote_files,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.transfers.existing import bytes_present, leftovers
+from app.transfers.existing import bytes_present
 from app.transfers.fetch import fetch
 from app.transfers.pace import EVENT_SECONDS
 from app.transfers.values import Digest, Progress, RemoteFile, TransferFinished, TransferStopped, Verifying
@@ -21,6 +21,7 @@ from tests.app.transfers.support import (
     assert_nothing_wrong,
     final_names,
     finished_paths,
+    leftovers,
     only,
     open_client,
     remote_files,

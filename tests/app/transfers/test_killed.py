@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from app.transfers.errors import TransferError
-from app.transfers.existing import leftovers
 from app.transfers.fetch import fetch
+from app.transfers.own import OwnFolder
 from app.transfers.part import PartFile
-from tests.app.transfers.support import QUICK, assert_all_right, final_names, open_client, remote_files, run
+from tests.app.transfers.support import QUICK, assert_all_right, final_names, leftovers, open_client, remote_files, run
 from tests.helpers.hub_behaviour import make_repo, stall
 from tests.helpers.hub_server import Hub
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
@@ -158,7 +158,7 @@ def test_power_cuts(hub: Hub, folder: Path, seed: int) -> None:
             path.write_bytes(data)
     missing = 0
     for file in files:
-        part = PartFile(file, folder / file.path)
+        part = PartFile(file, folder / file.path, OwnFolder())
         if not (folder / file.path).exists():
             list(part.recover())
             missing += file.size - part.present

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.transfers.existing import bytes_present, claimed_bytes
+from app.transfers.own import OwnFolder
 from app.transfers.part import PartFile, Run, read_journal
 from app.transfers.values import Digest, RemoteFile
 
@@ -30,7 +31,7 @@ def write(part: PartFile, start: int, length: int) -> None:
 
 
 def filled(final: Path, runs: list[tuple[int, int]], etag: str = "e1") -> PartFile:
-    part = PartFile(FILE, final)
+    part = PartFile(FILE, final, OwnFolder())
     assert part.begin(etag)
     for start, length in runs:
         write(part, start, length)
@@ -39,7 +40,7 @@ def filled(final: Path, runs: list[tuple[int, int]], etag: str = "e1") -> PartFi
 
 
 def recovered(final: Path, file: RemoteFile = FILE) -> PartFile:
-    part = PartFile(file, final)
+    part = PartFile(file, final, OwnFolder())
     for _ in part.recover():
         pass
     return part

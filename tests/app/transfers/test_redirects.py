@@ -17,10 +17,9 @@ import httpx2
 import pytest
 
 from app.transfers.errors import TransferError
-from app.transfers.existing import leftovers
 from app.transfers.fetch import fetch
 from app.transfers.values import Digest, RemoteFile, TransferEvent, TransferFinished
-from tests.app.transfers.support import QUICK, SILENCE, TOKEN, assert_all_right, remote_files, run, with_
+from tests.app.transfers.support import QUICK, SILENCE, TOKEN, assert_all_right, leftovers, remote_files, run, with_
 from tests.helpers.hub_behaviour import EXPIRED, Fault, Repo, drop, make_repo, stall, status
 from tests.helpers.hub_server import Hub
 

@@ -124,7 +124,7 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         "removal": lambda: RemovalDialog(
             removal_of(model, kept=(Path("/x") / text,), engines=(Path("/e") / text,), engine_size=1), theme, window
         ),
-        "unsaved": lambda: UnsavedDialog(lost, lambda: lost, theme, window),
+        "unsaved": lambda: UnsavedDialog(lost, parts.controller, theme, window),
         "token": lambda: TokenDialog(library.services.tokens, theme, window),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
@@ -289,6 +290,113 @@ def test_a_chat_file_that_is_deleted_is_said_and_written_anew(qtbot: QtBot, make
     again = make_window()
     (chat,) = again.store.list_conversations()
     assert [each.body for each in again.store.messages(chat.id) if each.role == "user"] == ["One", "Two"]
+
+
+def with_its_file_deleted(parts: Parts, qtbot: QtBot) -> None:
+    """One message is stored, nothing is typed, and the chat file is gone."""
+    send(parts, "One", qtbot)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    for side in ("", "-wal", "-shm"):
+        parts.store.path.with_name(parts.store.path.name + side).unlink(missing_ok=True)
+
+
+def sent_texts(parts: Parts) -> list[str]:
+    """What the user wrote in the only chat."""
+    (chat,) = parts.store.list_conversations()
+    return [each.body for each in parts.store.messages(chat.id) if each.role == "user"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+@pytest.mark.parametrize("typed", ["", "typed and not sent"])
+def test_closing_over_a_chat_file_that_is_gone_asks_and_writes_it_anew(
+    qtbot: QtBot, make_window: MakeWindow, typed: str
+) -> None:
+    """With an empty message box nothing was asked, and all chats since the backup were lost."""
+    parts = make_window()
+    with_its_file_deleted(parts, qtbot)
+    parts.window.pane.composer.set_text(typed)
+    assert not parts.window.close()
+    dialog = question(parts)
+    assert texts.STORE_GONE in dialog._detail.text()
+    assert "all chats" in dialog._detail.text()
+    assert dialog.again.text() == words.WRITE_ANEW
+    assert dialog.elsewhere.isVisible() == bool(typed)
+    dialog.on_look_due()
+    assert dialog.isVisible(), "nothing is written unasked"
+    assert not parts.store.path.exists()
+    dialog.again.click()
+    assert not parts.window.isVisible()
+    again = make_window()
+    assert sent_texts(again) == ["One"]
+    assert again.store.unsent_text(again.controller.chat_id) == typed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be deleted there")
+def test_a_chat_file_that_cannot_be_written_anew_either_is_said_and_offered_again(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    parts = make_window()
+    with_its_file_deleted(parts, qtbot)
+    toast = parts.window.notices._toast
+    parts.controller.on_watch_due()
+
+    def full(*_: object) -> None:
+        raise StoreFullError(texts.STORE_FULL, texts.STORE_FULL_HINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HistoryStore, "write_anew", full)
+        toast.action.click()
+        assert texts.STORE_FULL in toast.text
+        toast.dismiss()
+        assert (texts.STORE_GONE in toast.text, toast.action.text()) == (True, words.WRITE_ANEW)
+        parts.window.pane.composer.set_text("typed and not sent")
+        assert not parts.window.close()
+        dialog = question(parts)
+        dialog.again.click()
+        assert texts.STORE_FULL in dialog._detail.text()
+        assert dialog._said.text() == words.STILL_UNSAVED
+        file = tmp_path / "kept.txt"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file), ""))
+        dialog.elsewhere.click()
+        assert file.read_text("utf-8") == "typed and not sent"
+        assert dialog.isVisible(), "the chats are in no file yet"
+        assert str(file) in dialog._said.text()
+    dialog.again.click()
+    assert not parts.window.isVisible()
+    assert sent_texts(make_window()) == ["One"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be moved there")
+def test_a_chat_file_that_is_back_lets_the_window_close(qtbot: QtBot, make_window: MakeWindow) -> None:
+    parts = make_window()
+    send(parts, "One", qtbot)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    moved = parts.store.path.rename(parts.store.path.with_name("moved"))
+    assert not parts.window.close()
+    dialog = question(parts)
+    moved.rename(parts.store.path)
+    dialog.on_look_due()
+    assert not parts.window.isVisible()
+    assert parts.window.close(), "a window that is closed asks nothing any more"
+
+
+def test_a_file_that_was_chosen_stays_what_it_is_if_all_was_stored_meanwhile(
+    qtbot: QtBot, make_window: MakeWindow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """An empty file took its place."""
+    parts = make_window()
+    file = tmp_path / "kept.txt"
+    file.write_text("of another day", encoding="utf-8")
+    with full_disk(parts, monkeypatch):
+        shown = answered_on_a_full_disk(parts, qtbot)
+        assert not parts.window.close()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file), ""))
+    question(parts).elsewhere.click()
+    assert not parts.window.isVisible()
+    assert file.read_text("utf-8") == "of another day"
+    again = make_window()
+    (chat,) = again.store.list_conversations()
+    assert again.store.messages(chat.id)[-1].body == shown
 
 
 def test_a_message_in_a_chat_that_another_program_removed_stays_in_the_box(
