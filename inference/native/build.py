@@ -61,9 +61,9 @@ def here() -> str:
     return "windows" if os.name == "nt" else "linux"
 
 
-def is_x86(machine: str | None = None) -> bool:
+def is_x86() -> bool:
     """Whether this processor has the instruction sets of the fast kernels."""
-    return (machine or platform.machine()).lower() in ("x86_64", "amd64")
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 def library_name(target: str | None = None, extra: tuple[str, ...] = ()) -> str:
@@ -139,7 +139,7 @@ def _compile(compiler: Compiler, extra: tuple[str, ...], target: str, folder: Pa
     flags += ["-DDP_X86"] if fast else []
     objects = []
     for number, name, own in _KERNELS if fast else _KERNELS[:1]:
-        table = [f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}", f'-DDP_NAME="{name}"']
+        table = [f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}"]
         objects.append(_object(command, [*flags, *own, *table], "kernels", folder / f"kernels-{name}.o"))
     for name in ("pool", "library", "forward"):
         objects.append(_object(command, flags, name, folder / f"{name}.o"))
