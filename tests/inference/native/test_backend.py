@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from inference import ChatTurn, GenerationRequest
@@ -28,6 +28,7 @@ from inference.native.weights import Precision
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
 from tests.helpers.published import published_config
+from tests.helpers.waiting import wait_until
 
 
 def _quiet(stage: str, fraction: float) -> None:
@@ -215,6 +216,12 @@ def test_too_little_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     backend.close()
 
 
+def test_a_system_that_refuses_threads_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library.load(), "dp_threads_new", lambda *numbers: None)
+    with pytest.raises(KnownError, match=r"cannot be used: the system refuses 2 threads\. .* choose the backend onnx"):
+        starter()
+
+
 def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(library, "library_file", lambda: tmp_path / "dewpoint-native-0.so")
     library.load.cache_clear()
@@ -255,15 +262,14 @@ def test_small_models_get_eight_bits() -> None:
 
 
 def test_threads_end_with_the_model() -> None:
-    psutil = pytest.importorskip("psutil")
-    before = psutil.Process().num_threads()
+    """Asked of the system by number: others' threads may come and go meanwhile."""
+    process = psutil.Process()
+    before = {thread.id for thread in process.threads()}
     backend = starter("int8", 7)
-    assert psutil.Process().num_threads() >= before + 7
+    ours = {thread.id for thread in process.threads()} - before
+    assert len(ours) >= 7
     backend.close()
-    deadline = time.monotonic() + 60
-    while psutil.Process().num_threads() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert psutil.Process().num_threads() <= before
+    wait_until(lambda: not ours & {thread.id for thread in process.threads()}, "threads of a closed model end")
 
 
 def test_a_session_stops_in_the_midst_of_a_step_and_answers_the_next_question(eager: None) -> None:
