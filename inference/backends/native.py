@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress
+from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress, stop_loading
 from inference.backends.packed_memory import native_precision
 from inference.checkpoint.tensors import check_tensors, weights_errors
 from inference.config import model_config_from_folder
-from inference.errors import KnownError, LoadStoppedError
+from inference.errors import KnownError
 from inference.graphs.manifest import KEPT_CANDIDATES
 from inference.model_config import ModelConfig
+from inference.native.build import SOURCE
 from inference.native.cores import Cores, best_cores
 from inference.native.kv_blocks import KvBlocks
 from inference.native.library import NativeError, Threads, best_isa, load
@@ -84,6 +85,7 @@ class NativeBackend:
         cores: Cores | None = None,
         on_disk: bool | None = None,
         cancel: CancelFlag | None = None,
+        config: ModelConfig | None = None,
     ) -> NativeBackend:
         """Load the checkpoint in `folder`: a small one is packed in memory, a large one into its folder, once.
 
@@ -96,15 +98,17 @@ class NativeBackend:
             on_disk: Whether the packed weights lie in the checkpoint's folder, and are mapped; None: those of large
                 models.
             cancel: Ends the loading soon after it is set; the next one packs on where this one was.
+            config: Its configuration, where it was read already.
 
         Raises:
             LoadStoppedError: `cancel` was set.
             KnownError: The library is not there, the checkpoint is missing, damaged or of another architecture, or
                 there is not enough memory.
         """
-        config = model_config_from_folder(folder)
+        config = config or model_config_from_folder(folder)
         check_sizes(config)
-        with _known_errors("Build them with: python -m inference.native. Or choose the backend onnx."):
+        build = "Build them with: python -m inference.native. Or choose" if SOURCE.is_dir() else "Choose"
+        with _known_errors(f"{build} the backend onnx."):
             load()
         with weights_errors():
             source = WeightSource.open(folder)
@@ -112,7 +116,7 @@ class NativeBackend:
             backend = cls(config, source.floats(EMBEDDING), precision, isa or best_isa(), cores or best_cores())
             try:
                 disk = native_precision(config) == "int4" if on_disk is None else on_disk
-                backend._fill(source, progress, disk and precision != "float32", _checking(cancel))
+                backend._fill(source, progress, disk and precision != "float32", lambda: stop_loading(cancel))
             except BaseException:
                 backend.close()
                 raise
@@ -220,14 +224,6 @@ def _known_errors(hint: str) -> Iterator[None]:
 
 def _workers() -> int:
     return max(1, min(8, os.cpu_count() or 1))
-
-
-def _checking(cancel: CancelFlag | None) -> Callable[[], None]:
-    def check() -> None:
-        if cancel is not None and cancel.is_set():
-            raise LoadStoppedError
-
-    return check
 
 
 def _never() -> bool:

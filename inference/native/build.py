@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,12 +138,13 @@ def _compile(compiler: Compiler, extra: tuple[str, ...], target: str, folder: Pa
         flags.append("-fPIC")
     fast = is_x86() or not compiler.own_system_only
     flags += ["-DDP_X86"] if fast else []
-    objects = []
-    for number, name, own in _KERNELS if fast else _KERNELS[:1]:
-        table = [f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}"]
-        objects.append(_object(command, [*flags, *own, *table], "kernels", folder / f"kernels-{name}.o"))
-    for name in ("pool", "library", "forward"):
-        objects.append(_object(command, flags, name, folder / f"{name}.o"))
+    jobs = [
+        ([*flags, *own, f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}"], "kernels", folder / f"kernels-{name}.o")
+        for number, name, own in reversed(_KERNELS if fast else _KERNELS[:1])  # those that take longest come first
+    ]
+    jobs += [(flags, name, folder / f"{name}.o") for name in ("forward", "pool", "library")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(lambda job: _object(command, *job), jobs))
     made = folder / f"made{_ENDINGS[target]}"
     libraries = [] if target == "windows" else ["-lm", "-lpthread"]
     strip = [] if extra else ["-s"]

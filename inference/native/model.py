@@ -108,8 +108,8 @@ class NativeModel:
         """Give the model one of its matrices.
 
         Raises:
-            ValueError: It has another size than the configuration asks for, or is of a kind that the kernels do not read
-                there.
+            ValueError: It has another size than the configuration asks for, or is of a kind that the kernels do not
+                read there.
         """
         wanted = packed_size(self.config, place)
         if (matrix.n, matrix.k) != wanted:

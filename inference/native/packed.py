@@ -1,8 +1,8 @@
 """Packed weights on the disk: one file a layer and one for the rest, each with a JSON file that makes it count.
 
-A part is written to a temporary name, synced and renamed; its JSON comes last. So a run that was cancelled or killed goes
-on behind the last whole part, and what lies there half is never read. The files are mapped: processes share them, and
-nothing is read before it is used.
+A part is written to a temporary name, synced and renamed; its JSON comes last. So a run that was cancelled or killed
+goes on behind the last whole part, and what lies there half is never read. The files are mapped: processes share them,
+and nothing is read before it is used.
 
 They may have come with a stranger's checkpoint, and nothing can tell that. So whatever the kernels trust, kind, sizes
 and places, is compared with what this program would have written; the weights themselves may be any numbers.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -19,6 +20,7 @@ from inference.backends.packed_memory import native_precision
 from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError, PassStoppedError
 from inference.events import Finished
+from inference.model_config import ModelConfig
 from inference.native import library
 from inference.native.build import BUILT, library_name
 from inference.native.cores import Cores
@@ -227,7 +229,7 @@ def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatc
     library.load.cache_clear()
     try:
         assert not library.is_there()
-        with pytest.raises(KnownError, match=r"dewpoint-native-0\.so is not built"):
+        with pytest.raises(KnownError, match=r"dewpoint-native-0\.so is not built\. Build them with"):
             starter()
         (tmp_path / "dewpoint-native-0.so").write_bytes(b"no library")
         with pytest.raises(KnownError, match="cannot be loaded"):
@@ -242,16 +244,30 @@ def test_a_program_without_the_sources_runs_without_the_library(
 ) -> None:
     """As the installers' packages are: nothing may fail for want of it."""
     monkeypatch.setattr("inference.native.build.SOURCE", tmp_path / "none")
+    monkeypatch.setattr("inference.backends.native.SOURCE", tmp_path / "none")
     monkeypatch.setattr(library, "library_file", lambda: BUILT / library_name())
     library.load.cache_clear()
     try:
         assert not library.is_there()
-        assert not native_is_faster(STARTER)
-        with pytest.raises(KnownError, match="comes without it"):
+        assert not native_is_faster(model_config_from_folder(STARTER))
+        with pytest.raises(KnownError, match=r"comes without them\. Choose the backend onnx"):
             starter()
     finally:
         monkeypatch.undo()
         library.load.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["auto", "native", "onnx", "torch"])
+def test_the_configuration_is_read_once_on_the_way_to_a_session(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+
+    def counted(config: dict[str, Any], generation: dict[str, Any], folder: Path) -> ModelConfig:
+        read.append(folder)
+        return model_config_from_dicts(config, generation, folder)
+
+    monkeypatch.setattr("inference.config.model_config_from_dicts", counted)
+    open_session(STARTER, name).close()
+    assert read == [STARTER]
 
 
 def test_small_models_get_eight_bits() -> None:

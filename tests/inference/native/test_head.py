@@ -1,5 +1,6 @@
-"""What the head makes of odd logits and odd vocabularies, by instruction set: no good numbers of bad ones, no token beyond
-the vocabulary.
+"""What the head makes of odd logits and odd vocabularies, by instruction set.
+
+No good numbers of bad ones, and no token beyond the vocabulary.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def test_logits_that_are_no_numbers_stay_none(value: float, tmp_path: Path) -> N
     for precision, isa in [*runs, *((precision, best_isa()) for precision in PRECISIONS)]:
         entropy, *tokens = denoised(folder, precision, isa)
         assert np.isnan(entropy).all(), (isa, precision)
-        assert all(0 <= ids.min() and ids.max() < 2048 for ids in tokens), (isa, precision)
+        assert all(ids.min() >= 0 and ids.max() < 2048 for ids in tokens), (isa, precision)
 
 
 def test_a_damaged_model_says_so_instead_of_answering(tmp_path: Path) -> None:

@@ -123,7 +123,9 @@ def test_a_cancel_is_looked_for_within_a_matrix(folder: Path, monkeypatch: pytes
 
 def test_a_load_into_memory_is_cancelled_too(folder: Path) -> None:
     with pytest.raises(LoadStoppedError):
-        NativeBackend.open(folder, _quiet, "int8", None, Cores(1, ()), on_disk=False, cancel=Set(folder.parent, "model"))
+        NativeBackend.open(
+            folder, _quiet, "int8", None, Cores(1, ()), on_disk=False, cancel=Set(folder.parent, "model")
+        )
 
 
 def test_nothing_is_packed_twice(folder: Path) -> None:
