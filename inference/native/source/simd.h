@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
-#if defined(DP_SMALL) /* builds for the sanitizers, which would take minutes */
+#if defined(DP_SMALL) || DP_ISA == 0 /* plain C is faster without, and compiled in a sixth of the time */
 #define UNROLL
 #elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
