@@ -41,7 +41,7 @@ typedef struct Model {
     const void *table;
     int table_type, room, head_rows;
     void *memory, *head_memory;
-    float *x, *normed, *normed_2, *buffer, *attended, *made, *dense_inner, *expert_inner_rows, *expert_out, *scores;
+    float *x, *normed, *normed_2, *buffer, *attended, *made, *dense_inner, *expert_inner_rows, *expert_out;
     Rows in_1, in_2, in_o, in_down, in_expert;
     int32_t *chosen, *place, *order, *first;
     float *share;
