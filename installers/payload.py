@@ -44,6 +44,7 @@ PATHS = ("python311.zip", ".", "Lib\\site-packages", "..", "import site")
 PACKAGES = ("app", "inference", "trt_engines")
 RESOURCES = ("catalogue.json", "gpu", "graphs", "icons", "licences", "starter")
 NEEDS_TORCH = ("inference/training",)
+C_SOURCES = ("inference/native/source",)  # only a checkout builds its kernels
 LAUNCHER = Path(__file__).resolve().parent / "windows" / "dewpoint.pyw"
 COMMAND = Path(__file__).resolve().parent / "windows" / "dewpoint.cmd"
 ICON = Path(__file__).resolve().parent / "windows" / "dewpoint.ico"
@@ -152,7 +153,7 @@ def copy_program(out: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "build")
     for package in PACKAGES:
         shutil.copytree(ROOT / package, out / package, ignore=ignore)
-    for name in NEEDS_TORCH:
+    for name in (*NEEDS_TORCH, *C_SOURCES):
         shutil.rmtree(out / name)
     (out / "resources").mkdir()
     for name in RESOURCES:

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +62,9 @@ def here() -> str:
     return "windows" if os.name == "nt" else "linux"
 
 
-def is_x86(machine: str | None = None) -> bool:
+def is_x86() -> bool:
     """Whether this processor has the instruction sets of the fast kernels."""
-    return (machine or platform.machine()).lower() in ("x86_64", "amd64")
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 def library_name(target: str | None = None, extra: tuple[str, ...] = ()) -> str:
@@ -137,12 +138,13 @@ def _compile(compiler: Compiler, extra: tuple[str, ...], target: str, folder: Pa
         flags.append("-fPIC")
     fast = is_x86() or not compiler.own_system_only
     flags += ["-DDP_X86"] if fast else []
-    objects = []
-    for number, name, own in _KERNELS if fast else _KERNELS[:1]:
-        table = [f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}", f'-DDP_NAME="{name}"']
-        objects.append(_object(command, [*flags, *own, *table], "kernels", folder / f"kernels-{name}.o"))
-    for name in ("pool", "library", "forward"):
-        objects.append(_object(command, flags, name, folder / f"{name}.o"))
+    jobs = [
+        ([*flags, *own, f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}"], "kernels", folder / f"kernels-{name}.o")
+        for number, name, own in reversed(_KERNELS if fast else _KERNELS[:1])  # those that take longest come first
+    ]
+    jobs += [(flags, name, folder / f"{name}.o") for name in ("forward", "pool", "library")]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(lambda job: _object(command, *job), jobs))
     made = folder / f"made{_ENDINGS[target]}"
     libraries = [] if target == "windows" else ["-lm", "-lpthread"]
     strip = [] if extra else ["-s"]

@@ -42,7 +42,7 @@ def load(file: Path | None = None) -> ctypes.CDLL:
     try:
         file = file or library_file()
     except OSError as exc:  # an installed program holds no sources
-        raise NativeError("this copy of the program comes without it") from exc
+        raise NativeError("this copy of the program comes without them") from exc
     if not file.is_file():
         raise NativeError(f"{file.name} is not built")
     try:

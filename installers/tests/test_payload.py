@@ -111,6 +111,16 @@ def found(folder: Path, module: str) -> bool:
     return False
 
 
+def test_sources_in_c_and_kernels_of_this_machine_stay_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed program has no compiler, and its library would be found by the hash of sources."""
+    monkeypatch.setattr(payload, "RESOURCES", ("catalogue.json",))
+    payload.copy_program(tmp_path / "out")
+    files = payload.files_of(tmp_path / "out")
+    assert "inference/native/library.py" in files
+    wrong = [name for name in files if name.endswith((".c", ".h", ".so", ".dll")) or "/native/build/" in name]
+    assert not wrong
+
+
 @pytest.mark.parametrize("target", ["windows", "wine"])
 class TestPayload:
     """The finished folder, both for Windows (which cannot run here) and for Wine."""

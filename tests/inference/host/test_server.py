@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from inference.errors import KnownError
-from inference.events import Failed
+from inference.events import Failed, Finished, ModelLoading, ModelReady
 from inference.host import server
 from inference.host.messages import LoadModel, Measure, ModelProcessOptions, Reply, Shutdown
 from inference.host.server import ModelServer
@@ -24,7 +24,7 @@ from trt_engines.runtime.safe_mode import Attempt
 def test_the_folder_of_engines_is_an_argument_all_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[object, ...]] = []
 
-    def opened(model_dir: str, backend: str, report: object, engines: Path | None) -> None:
+    def opened(model_dir: str, backend: str, report: object, engines: Path | None, cancel: object) -> None:
         asked.append((model_dir, backend, engines))
         raise KnownError("No engines.", "Build them.")
 
@@ -110,3 +110,26 @@ def test_a_process_whose_window_is_gone_takes_back_what_it_had_under_way(
         with pytest.raises(_LeftError):
             ModelServer(commands, theirs, options)._read_commands()
     assert (folder / ATTEMPT).exists() != engines
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+def test_a_load_ends_at_its_next_report_and_says_so(how: str) -> None:
+    """A cancel, or the end of the whole process, which need not wait for a load."""
+    commands, _ours = multiprocessing.Pipe(duplex=False)
+    replies, theirs = multiprocessing.Pipe(duplex=False)
+    with commands, _ours, replies, theirs:
+        own = ModelServer(commands, theirs, ModelProcessOptions(None, "fake", None, os.getpid()))
+        if how == "cancelled":
+            own._cancelled = 7
+        else:
+            own._stopping = True
+        own._answer(LoadModel(7))
+        reply = replies.recv()
+        assert reply.number == 7
+        assert isinstance(reply.event, Finished)
+        assert reply.event.reason == "cancelled"
+        assert not replies.poll()
+        own._cancelled, own._stopping = 7, False
+        own._answer(LoadModel(8))
+        while not isinstance(event := replies.recv().event, ModelReady):
+            assert isinstance(event, ModelLoading)

@@ -19,13 +19,12 @@ from inference.native.weights import PRECISIONS
 
 
 def main() -> int:
-    """Prompts, steps, stops; every instruction set and precision in turn."""
+    """Prompts, steps, stops: each model with each instruction set, over three models with each precision."""
     file = Path(sys.argv[1])
     library.library_file = lambda: file  # type: ignore[assignment]
     for number, folder in enumerate(map(Path, sys.argv[2:])):
-        for isa in usable_isas():
-            for precision in PRECISIONS:
-                _one(folder, precision, isa, 1 + number % 3)
+        for place, isa in enumerate(usable_isas()):
+            _one(folder, PRECISIONS[(number + place) % 3], isa, 1 + number % 3)
     print("clean")
     return 0
 

@@ -44,24 +44,24 @@ def test_without_a_compiler_one_sentence_says_so(tmp_path: Path, monkeypatch: py
     assert not list(tmp_path.iterdir())
 
 
-def script(folder: Path, text: str) -> Compiler:
-    file = folder / "compiler.py"
-    file.write_text(text)
-    return Compiler((sys.executable, str(file)), own_system_only=True)
-
-
-def test_a_compiler_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    failing = script(tmp_path, "import sys; sys.exit('unknown option -mavxvnni')")
+def test_a_compiler_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "_KERNELS", build._KERNELS[:1])
+    (tmp_path / "compiler.py").write_text("import sys; sys.exit('unknown option -mavxvnni')")
+    failing = Compiler((sys.executable, "-S", str(tmp_path / "compiler.py")), own_system_only=True)
     with pytest.raises(KernelBuildError, match="unknown option -mavxvnni"):
         build_library(tmp_path / "out", None, failing)
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_the_next_compiler_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    good = "import pathlib, sys; pathlib.Path(sys.argv[sys.argv.index('-o') + 1]).write_bytes(b'made')"
-    (tmp_path / "good").mkdir()
-    both = [script(tmp_path, "import sys; sys.exit('too old')"), script(tmp_path / "good", good)]
+    def call(command: list[str]) -> None:
+        if command[0] == "old":
+            raise KernelBuildError("too old")
+        Path(command[command.index("-o") + 1]).write_bytes(b"made")
+
+    both = [Compiler((name,), own_system_only=True) for name in ("old", "good")]
     monkeypatch.setattr(build, "find_compilers", lambda target: both)
+    monkeypatch.setattr(build, "_call", call)
     assert build_library(tmp_path / "out").read_bytes() == b"made"
     assert [file.name for file in (tmp_path / "out").iterdir()] == [library_name()]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.errors import LoadStoppedError
 from trt_engines.building.names import ATTEMPT
 from trt_engines.runtime.safe_mode import SAFE_VARIABLE, Attempt, take_back
 
@@ -99,7 +100,9 @@ def test_a_first_pass_that_kills_the_process_counts(tmp_path: Path) -> None:
     assert Attempt(tmp_path, MACHINE).safe
 
 
-@pytest.mark.parametrize(("error", "careful"), [(RuntimeError, True), (KeyboardInterrupt, False)])
+@pytest.mark.parametrize(
+    ("error", "careful"), [(RuntimeError, True), (KeyboardInterrupt, False), (LoadStoppedError, False)]
+)
 def test_an_error_counts_and_giving_up_does_not(tmp_path: Path, error: type[BaseException], careful: bool) -> None:
     made = Attempt(tmp_path, MACHINE)
     with pytest.raises(error), made:
