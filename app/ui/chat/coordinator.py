@@ -82,6 +82,7 @@ class ChatCoordinator(QObject):
         pane.chat.try_again_requested.connect(controller.try_again)
         pane.chat.continue_requested.connect(controller.continue_answer)
         pane.chat.sibling_requested.connect(controller.show_sibling)
+        pane.chat.page_added.connect(self.on_page_added)
         pane.undo_bar.pressed.connect(self.on_undo)
         pane.undo_bar.closed.connect(self.on_undo_bar_closed)
         self._preferences.changed.connect(self.on_settings_changed)
@@ -228,6 +229,10 @@ class ChatCoordinator(QObject):
         answer = self._pane.chat.last_answer
         if answer is not None and answer.source():
             answer.copy()
+
+    def on_page_added(self) -> None:
+        """Earlier messages may have versions."""
+        self._show_possible()
 
     def on_chat_chosen(self, chat_id: str) -> None:
         """Show a chat of the list."""
