@@ -1,7 +1,7 @@
 """Long work beside the window: one thread, tasks one after another, news in order, and exactly one `TaskEnded` each.
 
-Every thread of the window's own objects is one of these. Others are started below them, without Qt: for a call that may
-hang and is given up in time (`app.base.paths`, `app.network.asking`), and for the parts of a download (`app.transfers`).
+Every thread of the window's own objects is one of these. Others are started below them, without Qt: for a call that
+may hang and is given up in time (`app.base.paths`, `app.network.asking`), and for the parts of a download.
 """
 
 from __future__ import annotations
