@@ -45,7 +45,6 @@ class ChatCoordinator(QObject):
         self._controller, self._preferences, self._notices = controller, preferences, notices
         self._deleted: list[Conversation] = []
         self._not_stored: list[str] = []  # what was said of a file that could not be written
-        self._conversations: tuple[Conversation, ...] = ()
         self.sending = Sending(pane.composer, controller, themes, notices, self)
         self._connect_actions()
         self._connect_panels()
@@ -90,6 +89,7 @@ class ChatCoordinator(QObject):
     def _connect_controller(self) -> None:
         controller = self._controller
         controller.conversations_changed.connect(self.on_conversations_changed)
+        controller.conversation_changed.connect(self.on_conversation_changed)
         controller.chat_shown.connect(self.on_chat_shown)
         controller.message_added.connect(self.on_message_added)
         controller.answer_replaced.connect(self._pane.chat.replace_last)
@@ -109,8 +109,12 @@ class ChatCoordinator(QObject):
 
     def on_conversations_changed(self, conversations: tuple[Conversation, ...]) -> None:
         """The list changed."""
-        self._conversations = conversations
         self._sidebar.show_conversations(conversations, self._controller.chat_id)
+        self._show_possible()
+
+    def on_conversation_changed(self, conversation: Conversation) -> None:
+        """One chat of the list changed."""
+        self._sidebar.show_changed(conversation, self._controller.chat_id)
         self._show_possible()
 
     def on_chat_shown(self, chat_id: str | None, messages: tuple[Message, ...]) -> None:
@@ -289,8 +293,8 @@ class ChatCoordinator(QObject):
             "copy_answer": answer is not None and bool(answer.source()),
             "earlier_version": self._pane.chat.has_versions and not busy,
             "later_version": self._pane.chat.has_versions and not busy,
-            "next_chat": bool(self._conversations),
-            "previous_chat": bool(self._conversations),
+            "next_chat": self._sidebar.list.count() > 0,
+            "previous_chat": self._sidebar.list.count() > 0,
         }
         for name, enabled in possible.items():
             self._actions[name].setEnabled(enabled)
