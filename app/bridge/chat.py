@@ -123,10 +123,11 @@ class ChatController(QObject):
         self._upkeep.stop()
         self._watch.stop()
         self.backups.close()
-        self._stored.stop()
         with self._store.waiting_once():
             self.unsent.end()
             self.answering.abandon()
+        self._store.on_written = None  # nobody is told of these last writes, nor of any later one
+        self._stored.stop()
         self._thread.shut_down()
         self.backups.end()
 
