@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from inference import errors as inference_errors
 from inference.errors import LookError, LookStoppedError
+from inference.look.drives import too_slow
 from inference.look.limits import MEMORY
 from inference.look.link import GoneError, LookLink, OverdueError
 from inference.look.process import OUT_OF_MEMORY, LookAnswered, LookRefused, Reply
@@ -165,8 +166,8 @@ def _wait(link: LookLink, question: LookQuestion[Any], seconds: float | None, ca
     try:
         return link.reply(None if seconds is None else time.monotonic() + seconds, cancel)
     except OverdueError as exc:
-        hint = "Check whether its drive answers, or choose another copy of the model."
-        raise LookError(f"{question.subject} could not be looked at within {seconds:g} seconds.", hint) from exc
+        assert seconds is not None
+        raise too_slow(question.subject, seconds) from exc
     except GoneError as gone:
         text = f"The process that looked at {question.subject} ended unexpectedly (exit code {gone.code})."
         raise LookError(text, f"Try again; if it happens again: {_OTHER_COPY[0].lower()}{_OTHER_COPY[1:]}") from gone

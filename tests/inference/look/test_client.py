@@ -215,10 +215,12 @@ def test_texts_of_an_answer_are_cut(looks: Looks) -> None:
 
 
 @on_posix
-def test_a_cancel_ends_a_look_that_hangs(looks: Looks) -> None:
+def test_a_cancel_ends_a_look_that_hangs(looks: Looks, put: threading.Event) -> None:
     pid, cancel = halted(looks), threading.Event()
+    put.clear()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(looks.ask, ReadConfig(STARTER), cancel)
+        assert put.wait(WAIT_SECONDS)
         cancel.set()
         with pytest.raises(LookStoppedError):
             asked.result(WAIT_SECONDS)
