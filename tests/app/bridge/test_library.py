@@ -195,9 +195,19 @@ def test_removing(qtbot: QtBot, library: Library, heard: Listener, services: Lib
     qtbot.waitUntil(lambda: state(heard, record.id) is None, timeout=WAIT_MS)
 
 
-def test_adding_a_folder(qtbot: QtBot, library: Library, heard: Listener, tmp_path: Path) -> None:
+def test_adding_a_folder(
+    qtbot: QtBot, library: Library, heard: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[LookQuestion[Any]] = []
+
+    def ask(looks: Looks, question: LookQuestion[Any], cancel: threading.Event | None = None) -> Any:
+        asked.append(question)
+        return answered_here(looks, question, cancel)
+
+    monkeypatch.setattr(Looks, "ask", ask)
     library.add_folder(starter_model_folder())
     qtbot.waitUntil(lambda: bool(heard.added), timeout=WAIT_MS)
+    assert asked.count(LookAtFolder(starter_model_folder(), texts=True)) == 1
     library.add_folder(tmp_path)
     qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT_MS)
     assert str(tmp_path) in heard.problems[0].text

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.library import adding, care
+from app.library import care
 from app.library.answering import remembered_model
 from app.library.overview import library_status
 from app.library.records import MoveNote
@@ -26,6 +26,7 @@ from inference.look.questions import LookAtFolder
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo, hub_file
 from tests.helpers.looks import answered_here
+from tests.helpers.own_folders import add_folder
 from tests.helpers.tiny_models import NAME
 from tests.helpers.waiting import NEVER_SECONDS, WAIT_SECONDS
 
@@ -56,9 +57,9 @@ def refuse(monkeypatch: pytest.MonkeyPatch, folder: Path, error: Exception) -> N
 def test_one_that_hangs_is_listed_among_the_others_and_removed(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = adding.add_folder(services, own_model(tmp_path / "first"))
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
-    last = adding.add_folder(services, own_model(tmp_path / "last"))
+    first = add_folder(services, own_model(tmp_path / "first"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
+    last = add_folder(services, own_model(tmp_path / "last"))
     refuse(monkeypatch, bad.folder, SENTENCE)
     model = listed(services, bad.id)
     assert model.state == ModelState.DAMAGED
@@ -73,7 +74,7 @@ def test_one_that_hangs_is_listed_among_the_others_and_removed(
 def test_what_could_not_be_looked_at_is_not_touched_either(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     refuse(monkeypatch, bad.folder, SENTENCE)
     stat, here = os.stat, threading.current_thread()
 
@@ -93,8 +94,8 @@ def test_what_could_not_be_looked_at_is_not_touched_either(
 def test_whatever_goes_wrong_with_one_the_page_is_there(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    good = adding.add_folder(services, own_model(tmp_path / "good"))
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    good = add_folder(services, own_model(tmp_path / "good"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     refuse(monkeypatch, bad.folder, error)
     model = listed(services, bad.id)
     assert model.state == ModelState.DAMAGED
@@ -106,7 +107,7 @@ def test_whatever_goes_wrong_with_one_the_page_is_there(
 def test_a_look_that_was_stopped_is_no_verdict(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     refuse(monkeypatch, bad.folder, LookStoppedError("The look was stopped."))
     with pytest.raises(LookStoppedError):
         library_status(services)
@@ -132,7 +133,7 @@ def test_the_drives_of_all_models_are_asked_at_the_same_time(
     services: LibraryServices, tmp_path: Path, drives: dict[Path, Callable[[], object]]
 ) -> None:
     """Each of these answers when all of them are asked: one after the other, none would."""
-    models = [adding.add_folder(services, own_model(tmp_path / str(number))) for number in range(3)]
+    models = [add_folder(services, own_model(tmp_path / str(number))) for number in range(3)]
     asked, all_asked = set[Path](), threading.Event()
 
     def wait(folder: Path) -> None:
@@ -149,8 +150,8 @@ def test_the_drives_of_all_models_are_asked_at_the_same_time(
 def test_drives_that_hang_are_waited_for_together_and_once(
     services: LibraryServices, tmp_path: Path, drives: dict[Path, Callable[[], object]]
 ) -> None:
-    good = adding.add_folder(services, own_model(tmp_path / "good"))
-    hung = [adding.add_folder(services, own_model(tmp_path / str(number))) for number in range(2)]
+    good = add_folder(services, own_model(tmp_path / "good"))
+    hung = [add_folder(services, own_model(tmp_path / str(number))) for number in range(2)]
     wake_up, asked = threading.Event(), []
 
     def hang() -> None:
@@ -238,8 +239,8 @@ def test_places_that_the_system_refuses(services: LibraryServices, tmp_path: Pat
 def test_a_drive_that_fails(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    good = adding.add_folder(services, own_model(tmp_path / "good"))
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    good = add_folder(services, own_model(tmp_path / "good"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     stat = os.stat
 
     def fail(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
