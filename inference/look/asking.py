@@ -127,10 +127,10 @@ class LookAsker:
         return link, True
 
     def _reply(self, link: LookLink, question: LookQuestion[Any], cancel: threading.Event | None) -> Reply:
-        link.ask(question)
         try:
+            link.ask(question)
             reply = _wait(link, question, question.seconds if self.seconds is None else self.seconds, cancel)
-        except LookError:
+        except BaseException:  # Ctrl+C, too: a process that hangs would keep the program from ending
             link.kill()
             raise
         if isinstance(reply, LookRefused) and reply.leaving:
@@ -145,18 +145,18 @@ def stopped() -> LookStoppedError:
 
 def _start(link: LookLink, cancel: threading.Event | None) -> None:
     """Start a process and wait until it can be asked."""
-    link.start()
     try:
+        link.start()
         link.reply(time.monotonic() + START_SECONDS, cancel)
         return
-    except LookError:
-        link.kill()
-        raise
     except GoneError as gone:
         why = gone.reason or f"exit code {gone.code}"
     except OverdueError:
         link.kill()
         why = f"no sign of life within {START_SECONDS:g} seconds"
+    except BaseException:
+        link.kill()
+        raise
     text = f"The process that looks at models could not be started: {why}."
     raise LookError(text, "Close other programs, then try again.")
 

@@ -228,6 +228,30 @@ def test_a_cancel_ends_a_look_that_hangs(looks: Looks, put: threading.Event) -> 
     assert isinstance(looks.ask(ReadConfig(STARTER)), ModelConfig)
 
 
+@pytest.mark.parametrize("begun", [True, False])
+def test_who_is_interrupted_leaves_no_process_that_hangs(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """A program that ends waits for its processes."""
+    if begun:
+        looks.ask(ReadConfig(STARTER))
+    started: list[link.LookLink] = []
+
+    def interrupt(of: link.LookLink, deadline: float | None, cancel: threading.Event | None) -> object:
+        started.append(of)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(link.LookLink, "reply", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            looks.ask(ReadConfig(STARTER))
+    assert not started[0].usable
+    started[0].join(WAIT_SECONDS)
+    pid = started[0].pid
+    assert pid is None or gone(pid)
+    assert isinstance(looks.ask(ReadConfig(STARTER)), ModelConfig)
+
+
 @on_posix
 def test_a_cancel_ends_the_waiting_for_a_turn(looks: Looks) -> None:
     pid, cancel = halted(looks), threading.Event()
