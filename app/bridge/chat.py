@@ -339,13 +339,14 @@ class ChatController(QObject):
 
     def _change(self, change: Callable[[], Conversation]) -> Conversation | None:
         """Change one chat and tell of it alone; where that fails, what is shown is what is stored, for all of them."""
-        changed: Conversation | None = None
+        changed: list[Conversation] = []
         with self._reporting():
-            changed = change()
-            self.conversation_changed.emit(changed)
-        if changed is None:
-            self._publish()
-        return changed
+            changed.append(change())
+            self.conversation_changed.emit(changed[0])
+        if changed:
+            return changed[0]
+        self._publish()
+        return None
 
     def _publish(self) -> tuple[Conversation, ...]:
         conversations: tuple[Conversation, ...] = ()
