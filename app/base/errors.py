@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.base import texts
+from inference.errors import LookStoppedError
 from inference.events import Failed
 from trt_engines.errors import DewpointError
 
@@ -54,7 +55,7 @@ class ErrorReport:
 
 def report_from_exception(exc: BaseException) -> ErrorReport:
     """What to tell the user about `exc`."""
-    if isinstance(exc, KeyboardInterrupt | StoppedError):
+    if isinstance(exc, KeyboardInterrupt | StoppedError | LookStoppedError):
         return ErrorReport("cancelled", "", "")
     if isinstance(exc, DewpointError) and exc.known:
         return ErrorReport("known", exc.user_text, exc.hint, exc.detail)

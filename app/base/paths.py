@@ -11,7 +11,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +24,8 @@ BASE_DIR_OPTION = "--base-dir"
 SOON_SECONDS = 0.1  # of the window's thread, for a drive that may hang
 
 A = TypeVar("A")
+_MOST_REAL_PATHS = 256
+_real_paths: dict[Path, str | None] = {}  # None while the drive has not answered
 
 
 class FolderError(KnownAppError):
@@ -175,10 +176,24 @@ def same_folder(one: Path | None, other: Path | None) -> bool:
     return one is not None and other is not None and (one == other or _real(one) == _real(other))
 
 
-@lru_cache(maxsize=256)
 def _real(path: Path) -> str:
-    """Looked up once: this is asked at every piece of news, and the drive may be slow, or gone."""
-    return answered_soon(lambda: os.path.realpath(path), os.path.abspath(path))
+    """Looked up once: this is asked at every piece of news, and the drive may be slow, or gone.
+
+    A drive is waited for once, too; what it answers late holds from then on, and where it refuses, it is asked again.
+    """
+    if path not in _real_paths:
+        while len(_real_paths) >= _MOST_REAL_PATHS:
+            _real_paths.pop(next(iter(_real_paths)))
+        _real_paths[path] = None
+
+        def find() -> None:
+            try:
+                _real_paths[path] = os.path.realpath(path)
+            except (OSError, ValueError):
+                _real_paths.pop(path, None)
+
+        answered_soon(find, None)
+    return _real_paths.get(path) or os.path.abspath(path)
 
 
 def is_folder(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Long work beside the window: one thread, tasks one after another, news in order, and exactly one `TaskEnded` each.
 
-The only file that starts threads.
+Every thread of the window's own objects is one of these. Others are started below them, without Qt: for a call that
+may hang and is given up in time (`app.base.paths`, `app.network.asking`), and for the parts of a download.
 """
 
 from __future__ import annotations
@@ -138,6 +139,11 @@ class BackgroundThread(QObject):
         """Whether a task runs or waits."""
         return bool(self._tasks)
 
+    @property
+    def given_up(self) -> bool:
+        """Whether it did not end in time, so that nobody waits for it any more."""
+        return self in _given_up
+
     def do(self, task: Task) -> None:
         """Run a task when those before it are done."""
         if self._thread is None:
@@ -170,7 +176,7 @@ class BackgroundThread(QObject):
 
         What hangs in the system (a drive that does not answer) cannot be interrupted by anybody.
         """
-        if self in _given_up:
+        if self.given_up:
             return False
         if self.wait(seconds):
             return True

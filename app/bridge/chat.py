@@ -7,7 +7,7 @@ that may be in the making.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -35,6 +35,7 @@ class ChatController(QObject):
 
     Signals:
         conversations_changed: All chats (tuple of `Conversation`), newest first.
+        conversation_changed: A `Conversation` that changed, was used, is new, came back, or was deleted.
         chat_shown: Id of the chat that is shown now (or None for a new one), and its messages.
         message_added: A `Message` at the end of the shown chat.
         answer_replaced: A new answer (`Message`) in the place of the last one.
@@ -51,6 +52,7 @@ class ChatController(QObject):
     """
 
     conversations_changed = Signal(object)
+    conversation_changed = Signal(object)
     chat_shown = Signal(object, object)
     message_added = Signal(object)
     answer_replaced = Signal(object)
@@ -122,10 +124,11 @@ class ChatController(QObject):
         self._upkeep.stop()
         self._watch.stop()
         self.backups.close()
-        self._stored.stop()
         with self._store.waiting_once():
             self.unsent.end()
             self.answering.abandon()
+        self._store.on_written = None  # nobody is told of these last writes, nor of any later one
+        self._stored.stop()
         self._thread.shut_down()
         self.backups.end()
 
@@ -158,27 +161,21 @@ class ChatController(QObject):
 
     def rename(self, conversation_id: str, title: str) -> None:
         """Give a chat another title."""
-        with self._reporting():
-            self._store.rename(conversation_id, title)
-        self._publish()
+        self._change(lambda: self._store.rename(conversation_id, title))
 
     def delete(self, conversation_id: str) -> None:
         """Delete a chat; `undelete` brings it back."""
-        with self._reporting():
-            conversation = self._store.conversation(conversation_id)
-            if self.answering.conversation_id == conversation_id:
-                self.answering.stop()
-            self._store.delete(conversation_id)
-            self._publish()
+        if self.answering.conversation_id == conversation_id:
+            self.answering.stop()
+        conversation = self._change(lambda: self._store.delete(conversation_id))
+        if conversation is not None:
             if conversation_id == self.chat_id:
                 self.open_chat(None)
             self.chat_deleted.emit(conversation)
 
     def undelete(self, conversation_id: str) -> None:
         """Bring a deleted chat back and show it."""
-        with self._reporting():
-            self._store.undelete(conversation_id)
-            self._publish()
+        if self._change(lambda: self._store.undelete(conversation_id)) is not None:
             self.open_chat(conversation_id)
 
     def show_sibling(self, message_id: str, step: int) -> None:
@@ -262,7 +259,7 @@ class ChatController(QObject):
     def _begin(self, ask: Ask) -> None:
         self.answering.begin(ask)
         self.busy_changed.emit(True)
-        self._publish()
+        self.conversation_changed.emit(ask.conversation)
 
     # -- events -----------------------------------------------------------------------------------------------------
 
@@ -355,6 +352,17 @@ class ChatController(QObject):
         return Unsaved(texts, report)
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _change(self, change: Callable[[], Conversation]) -> Conversation | None:
+        """Change one chat and tell of it alone; where that fails, what is shown is what is stored, for all of them."""
+        changed: list[Conversation] = []
+        with self._reporting():
+            changed.append(change())
+            self.conversation_changed.emit(changed[0])
+        if changed:
+            return changed[0]
+        self._publish()
+        return None
 
     def _publish(self) -> tuple[Conversation, ...]:
         conversations: tuple[Conversation, ...] = ()

@@ -104,11 +104,10 @@ class Engines(QObject):
         """End the threads, politely and then by force; False if even that did not help."""
         if not self._closed:
             self.cancel_all()
-        ended = self._long.wait(POLITE_SECONDS)
-        if not ended:
+        if not (self._long.given_up or self._long.wait(POLITE_SECONDS)):
             _log.info("the build did not end in time and is killed")
             kill_children()
-            ended = self._long.end(FORCED_SECONDS)
+        ended = self._long.end(FORCED_SECONDS)
         return self._quick.end(LOOK_SECONDS) and ended
 
     # -- what comes back --------------------------------------------------------------------------------------------

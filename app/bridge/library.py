@@ -42,12 +42,20 @@ POLITE_SECONDS = 6.0
 LOOK_SECONDS = 5.0  # a look that hangs in the system, at a drive that does not answer, is given up then
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Question:
+    """What waits for an answer: about a folder of the user's, or (None) of the Hub."""
+
+    task: Task
+    folder: Path | None
+
+
 class Library(QObject):
     """Looks at models, downloads, verifies, moves, merges and removes them, in the background.
 
     Signals:
         status_changed: A `LibraryStatus`, after each look and each change.
-        asking_changed: Whether the Hub is being asked.
+        asking_changed: Whether the Hub is being asked, or a folder (`looked_into`) is looked at; at each end, too.
         offered: A `DownloadOffer`: show licence and fit, then call `accept`.
         adapter_found: A `FoundAdapter`: ask for its base, then call `merge`.
         removal_known: A `Removal`: ask the user, then call `remove`.
@@ -87,8 +95,7 @@ class Library(QObject):
         self._hub = BackgroundThread("hub questions", self)
         self._downloads = BackgroundThread("model downloads", self)
         self._long = BackgroundThread("model work", self)
-        self._questions: dict[int, Task] = {}
-        self._looked_into: list[Path] = []
+        self._questions: dict[int, _Question] = {}  # in the order in which they are asked
         self._closing = threading.Event()
         self._task: Task | None = None
         self._ended: dict[int, Ended] = {}  # by the look that comes before they are told
@@ -116,12 +123,13 @@ class Library(QObject):
     @property
     def looked_into(self) -> Path | None:
         """The folder that is looked at because the user wants to add it, while it is."""
-        return self._looked_into[-1] if self._looked_into else None
+        first = next(iter(self._questions.values()), None)
+        return first.folder if first is not None else None
 
     def stop_asking(self) -> None:
         """Nobody wants to know any more; what is asked of the Hub ends within a moment, and nothing is answered."""
-        for task in self._questions.values():
-            task.cancel.set()
+        for question in self._questions.values():
+            question.task.cancel.set()
 
     def accept(self, offer: DownloadOffer) -> None:
         """The user accepted the licence: download."""
@@ -138,8 +146,7 @@ class Library(QObject):
     def add_folder(self, folder: Path) -> None:
         """Take a checkpoint of the user's into the list: `added`, or `adapter_found`, or `problem`."""
         cancel = threading.Event()
-        self._looked_into.append(folder)
-        self._ask(lambda: self._tasks().add_folder(folder, cancel), cancel)
+        self._ask(lambda: self._tasks().add_folder(folder, cancel), cancel, folder)
 
     def ask_removal(self, model: ModelStatus) -> None:
         """What removing would delete; the answer is `removal_known`."""
@@ -237,6 +244,8 @@ class Library(QObject):
                 self.status = status
                 self.status_changed.emit(status)
                 self._tell_end(arrived.number)
+            case DownloadOffer() | FoundAdapter() if self._is_stopped(arrived.number):
+                pass
             case DownloadOffer() as offer:
                 self.offered.emit(offer)
             case FoundAdapter() as adapter:
@@ -253,11 +262,11 @@ class Library(QObject):
                 self._downloads.do(self._new_task(lambda: self._tasks().downloads(self._queue, self._closing)))
             case TaskEnded(_, report):
                 self._tell_end(arrived.number)  # where the look failed
+                wanted = not self._is_stopped(arrived.number)
                 if arrived.number in self._questions:
                     del self._questions[arrived.number]
-                    self._looked_into = self._looked_into if self._questions else []
                     self.asking_changed.emit(bool(self._questions))
-                if report is not None:
+                if report is not None and wanted:
                     self.problem.emit(report)
 
     def on_download_event(self, arrived: TaskEvent) -> None:
@@ -292,6 +301,10 @@ class Library(QObject):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
+    def _is_stopped(self, number: int) -> bool:
+        """Whether nobody wants the answer any more that comes all the same."""
+        return number in self._questions and self._questions[number].task.cancel.is_set()
+
     def _tell_end(self, look: int) -> None:
         if look in self._ended:
             self.download_ended.emit(self._ended.pop(look))
@@ -310,9 +323,9 @@ class Library(QObject):
         self._quick.do(task)
         return task
 
-    def _ask(self, start: News, cancel: threading.Event) -> None:
+    def _ask(self, start: News, cancel: threading.Event, folder: Path | None = None) -> None:
         task = self._new_task(start, cancel)
-        self._questions[task.number] = task
+        self._questions[task.number] = _Question(task, folder)
         self._hub.do(task)
         self.asking_changed.emit(True)
 

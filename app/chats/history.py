@@ -203,9 +203,9 @@ class HistoryStore:
             return self.conversation(conversation_id)
         return self._update(conversation_id, "title = ?, title_source = 'user'", line)
 
-    def delete(self, conversation_id: str) -> None:
+    def delete(self, conversation_id: str) -> Conversation:
         """Take a chat out of the list; `undelete` brings it back until `purge_deleted` removes it for good."""
-        self._update(conversation_id, "deleted_at = ?", now_ms())
+        return self._update(conversation_id, "deleted_at = ?", now_ms())
 
     def undelete(self, conversation_id: str) -> Conversation:
         """Bring a deleted chat back."""

@@ -5,6 +5,7 @@ Times are whole milliseconds since 1970 UTC. Ids are text that sorts by time (se
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,6 +45,7 @@ class Conversation:
         created_at: Milliseconds since 1970 UTC.
         updated_at: When the user last asked something in it.
         deleted_at: When it was deleted; None for a living one.
+        used_no: Grows with every use of any chat: the list is in its order.
     """
 
     id: str
@@ -53,6 +55,12 @@ class Conversation:
     created_at: int
     updated_at: int
     deleted_at: int | None
+    used_no: int = 0
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """Where it is in the list, which has the greatest first."""
+        return self.used_no, self.updated_at, self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +195,15 @@ class RecoveryReport:
     def hint(self) -> str:
         """Where the damaged file is and what is lost, for the user."""
         return texts.store_recovered_hint(self.kept_as.name if self.kept_as else "", self.lost)
+
+
+def with_changed(conversations: Sequence[Conversation], changed: Conversation) -> tuple[Conversation, ...]:
+    """The list of all chats after one of them changed, was used, is new, came back, or was deleted."""
+    others = [each for each in conversations if each.id != changed.id]
+    if changed.deleted_at is None:
+        at = bisect_left(range(len(others)), True, key=lambda at: others[at].place < changed.place)
+        others.insert(at, changed)
+    return tuple(others)
 
 
 def times_of_use(conversations: Sequence[Conversation], now: int) -> list[int]:

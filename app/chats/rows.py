@@ -28,7 +28,7 @@ _STATES = frozenset(MessageState)
 
 BLOCK_COLUMNS = "ord, token_ids, settled_step, final_entropy, steps, max_steps, settled, seconds, answer, thinking"
 CONVERSATION_COLUMNS = (
-    f"id, substr(title, 1, {LONGEST_TITLE}), title_source, head_message_id, created_at, updated_at, deleted_at"
+    f"id, substr(title, 1, {LONGEST_TITLE}), title_source, head_message_id, created_at, updated_at, deleted_at, used_no"
 )
 
 # What one message needs, in the order in which `message_from_row` takes it apart.

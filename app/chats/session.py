@@ -280,7 +280,7 @@ class ChatSession:
             raise ValueError(f"conversation_id must name a chat with an unfinished answer, not {conversation_id!r}")
         user, answer = branch[-2:]
         start = start_of(answer)
-        request = self._request(user, settings, model, start)
+        request = self._request(user, settings, start)
         return self._asked(user, self._store.resume_answer(answer.id, len(start)), request)
 
     def _last_question(self, conversation_id: str) -> Message | None:
@@ -288,7 +288,7 @@ class ChatSession:
         return next((message for message in reversed(branch) if message.role == "user"), None)
 
     def _ask(self, user: Message, settings: Settings, model: AskedModel) -> Ask:
-        request = self._request(user, settings, model)
+        request = self._request(user, settings)
         answer = self._store.begin_answer(
             user.conversation_id,
             user.id,
@@ -299,7 +299,7 @@ class ChatSession:
         )
         return self._asked(user, answer, request)
 
-    def _request(self, user: Message, settings: Settings, model: AskedModel, start: str = "") -> GenerationRequest:
+    def _request(self, user: Message, settings: Settings, start: str = "") -> GenerationRequest:
         seed = settings.fixed_seed
         return GenerationRequest(
             self._store.turns(user.conversation_id, upto=user.id),

@@ -19,7 +19,6 @@ from app.commands.console import TextReporter, agreed, new_reporter, say, visibl
 from app.commands.models_choice import chosen_model, chosen_record, new_services
 from app.commands.models_download import follow_transfer
 from app.library import adding, care, texts
-from app.library.overview import look_at, note_of
 from app.library.records import ModelRecord
 from app.library.values import Removal, Step
 from trt_engines.streams import INTERRUPTED
@@ -104,14 +103,14 @@ def import_model(options: argparse.Namespace) -> int:
     """
     services, folder = new_services(), Path(options.folder)
     if options.base is None:
-        record = adding.add_folder(services, folder)
-        note = note_of(look_at(services, record.folder).weights)
-        say(" ".join(filter(None, (texts.added(visible(record.title), visible(record.folder)), note))))
+        found = adding.look_into(services, folder)
+        record = adding.add_found(services, found)
+        say(" ".join(filter(None, (texts.added(visible(record.title), visible(record.folder)), found.note))))
         return 0
     base = chosen_model(services, options.base)
     if base.folder is None or not base.usable:
         raise KnownAppError(texts.not_here(base.title), texts.NOT_HERE_HINT)
-    title = options.title or texts.merged_title(base.title, adding.look_into(services, folder).title)
+    title = options.title or texts.merged_title(base.title, adding.look_into(services, folder).facts.title)
     merged = _followed(adding.merge(services, folder, base.folder, title, threading.Event()))
     if merged is None:
         return INTERRUPTED

@@ -72,8 +72,9 @@ class ListedSet:
 def listed_sets(store: EngineStore, here: Here, looks: Looks) -> tuple[ListedSet, ...]:
     """Every set, the newest first."""
     expected: dict[str, str] = {}
-    found = [_listed(store, each, here, expected, looks) for each in store.sets()]
     manifests = {each.folder: each.manifest for each in store.sets()}
+    looks.wake(Path(each.model_folder) for each in manifests.values() if each is not None)
+    found = [_listed(store, each, here, expected, looks) for each in store.sets()]
     usable = [each for each in found if not each.useless]
     marked = [_mark_superseded(each, usable, manifests) for each in found]
     return tuple(sorted(marked, key=lambda each: (each.built, each.folder.name), reverse=True))

@@ -14,6 +14,7 @@ import secrets
 import threading
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from app.library.folders import RemovalError, remove_holding, working
 from app.library.half_moved import settle_moves
 from app.library.ledger import FolderOwner
 from app.library.manifest import ModelFile, ModelManifest, write_manifest
-from app.library.overview import look_at
+from app.library.overview import look_at, note_of
 from app.library.records import ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import Step
@@ -38,33 +39,48 @@ SLICE = 1 << 22
 MERGE_SHARE = 0.7  # of the progress; the rest is hashing what was written
 
 
-def look_into(services: LibraryServices, folder: Path, cancel: threading.Event | None = None) -> FolderFacts:
+@dataclass(frozen=True, slots=True)
+class UserFolder:
+    """A folder of the user's that holds a model or an adapter, as one look found it.
+
+    Attributes:
+        place: Where it lies, without links.
+        facts: What it is.
+        note: What is ambiguous about its files, in one sentence; "" if nothing is.
+    """
+
+    place: Path
+    facts: FolderFacts
+    note: str
+
+
+def look_into(services: LibraryServices, folder: Path, cancel: threading.Event | None = None) -> UserFolder:
     """What a folder of the user holds.
 
     Raises:
         ModelFolderError: Neither a DiffusionGemma model nor an adapter for one; the sentence says what it is.
         LookStoppedError: `cancel` was set, or the window closes.
     """
-    look = look_at(services, folder, all_of_it=True, cancel=cancel)
+    place = Path(os.path.abspath(named_path(folder)))
+    if services.looks.answers(place, cancel):  # else the look says so
+        place = Path(os.path.realpath(place))
+    look = look_at(services, place, all_of_it=True, cancel=cancel)
     if look.facts is None:
         assert look.problem is not None
         raise ModelFolderError(look.problem.text, look.problem.hint)
-    return look.facts
+    return UserFolder(place, look.facts, note_of(look.weights))
 
 
-def add_folder(services: LibraryServices, folder: Path, cancel: threading.Event | None = None) -> ModelRecord:
+def add_found(services: LibraryServices, found: UserFolder) -> ModelRecord:
     """Take a checkpoint into the list where it lies.
 
     Raises:
-        ModelFolderError: It is no model that runs here.
         KnownAppError: It is an adapter, which needs its base.
     """
-    place = Path(os.path.realpath(named_path(folder)))
-    facts = look_into(services, place, cancel)
-    if facts.adapter is not None:
-        raise KnownAppError(*texts.adapter_needs_base(facts.adapter.base))
-    known = services.library.at(place)
-    return known if known is not None else services.library.add("folder", place, facts.title)
+    if found.facts.adapter is not None:
+        raise KnownAppError(*texts.adapter_needs_base(found.facts.adapter.base))
+    known = services.library.at(found.place)
+    return known if known is not None else services.library.add("folder", found.place, found.facts.title)
 
 
 def merge(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.base.errors import KnownAppError
 from app.base.files import free_bytes, sync_folder
+from app.engines.sets import ListedSet
 from app.engines.sets import bytes_of as bytes_of_set
 from app.library import texts
 from app.library.folders import RemovalError, bytes_of, others_of, paths_of, remove_holding, working
@@ -72,15 +73,16 @@ def removal(services: LibraryServices, model: ModelStatus) -> Removal:
     Raises:
         StoreError: The list of models cannot be read.
     """
-    folder = model.folder
+    folder, sets = model.folder, tuple[ListedSet, ...]()
     if folder is None:
         return Removal(model, (), 0, (), 0, ())
     settle_moves(services)
     try:
+        _must_answer(services, folder)
+        sets = engines_of(folder, services.engines.sets())
         holding = services.ledger.holding(folder)
     except OSError:
         holding = Holding(folder, {}, (), ())
-    sets = engines_of(folder, services.engines.sets())
     engine_size = sum(bytes_of_set(each.folder) for each in sets)
     engines = tuple(each.folder for each in sets)
     return Removal(model, paths_of(holding), bytes_of(holding), engines, engine_size, others_of(holding))
@@ -148,8 +150,14 @@ def clear(services: LibraryServices, leftover: Leftover) -> int:
     return _removed(services, leftover.path, leftover.files)
 
 
+def _must_answer(services: LibraryServices, folder: Path) -> None:
+    if not services.looks.answers(folder):
+        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), str(folder))
+
+
 def _removed(services: LibraryServices, folder: Path, listed: tuple[Path, ...]) -> int:
     try:
+        _must_answer(services, folder)
         holding, shown = services.ledger.holding(folder), set(listed)
     except OSError as exc:
         if not listed:

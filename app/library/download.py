@@ -57,7 +57,7 @@ def offer(
     Raises:
         HubError: It cannot be told, there is no such model, or it is of another kind.
         OfflineError: The program stays offline.
-        StoppedError: `cancel` was set.
+        StoppedError, LookStoppedError: `cancel` was set.
     """
     address = repo_address(text)
     remote = services.hub.look(address.repo, revision or address.revision or None, cancel)

@@ -89,7 +89,7 @@ def leftovers_in(services: LibraryServices, known: Collection[Path]) -> tuple[Le
     folders |= {folder for folder in written if folder.parent != services.paths.updates}
     found = []
     for folder in sorted(folders.difference(known)):
-        if (busy and folder in moved) or not _is_folder(folder):
+        if (busy and folder in moved) or not (services.looks.answers(folder) and _is_folder(folder)):
             continue
         manifest = read_manifest(services.looks, folder) if folder not in copies else None
         leftover = _leftover(ledger, folder, folder in written, manifest)

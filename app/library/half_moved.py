@@ -25,10 +25,13 @@ _HALF_WRITTEN = re.compile(rf"\.{re.escape(MODEL_NOTE)}\.[0-9a-f]{{8}}\.tmp")
 def settle_moves(services: LibraryServices) -> None:
     """Bring list and disk together after a kill; models of an earlier version get their files noted, once.
 
+    What lies on a drive that does not answer waits for the next time.
+
     Raises:
         StoreError: The database cannot be read or written.
+        LookStoppedError: The window closes.
     """
-    notes = services.library.moves()
+    notes = [note for note in services.library.moves() if all(map(services.looks.answers, note.places))]
     if notes and not is_working(services.paths.base):
         with contextlib.suppress(KnownAppError), working(services.paths.base):
             for note in notes:

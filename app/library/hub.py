@@ -12,10 +12,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from app.base.errors import KnownAppError, StoppedError
+from app.base.errors import KnownAppError
 from app.base.graphemes import shortened
 from app.base.paths import resources_folder
 from app.library import texts
@@ -25,9 +25,8 @@ from app.network.client import TIMEOUT_SECONDS, Network
 from app.network.errors import AnswerError, foreign_trouble, status_trouble, trouble
 from app.network.limits import CONFIG, FILE_LIST, LICENCE, Limit
 from app.transfers.values import Digest, RemoteFile
-from inference.errors import LookStoppedError
 from inference.look.client import Looks
-from inference.look.questions import LookQuestion, ReadAdapterConfig, ReadRepoConfig
+from inference.look.questions import ReadAdapterConfig, ReadRepoConfig
 from inference.model_config import ModelConfig
 from trt_engines.weight_names import WHOLE
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     import httpx2
     from huggingface_hub import HfApi, ModelInfo
 
-A = TypeVar("A")
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REVISION = re.compile(r"[\w./+-]{0,200}")
@@ -217,7 +215,7 @@ class Hub:
         Raises:
             HubError: The Hub cannot be asked, has no such model, wants a token, or the model is of another kind.
             OfflineError: The program stays offline.
-            StoppedError: `cancel` was set.
+            StoppedError, LookStoppedError: `cancel` was set.
         """
         info = self._info(repo, revision, cancel)
         files, left_out = _files(info)
@@ -227,9 +225,8 @@ class Hub:
         commit = info.commit
         weights = any(name.endswith(".safetensors") for name in names)
         if "adapter_config.json" in names and not (weights and "config.json" in names):
-            adapter = self._asked(
-                ReadAdapterConfig(repo, self._text(repo, commit, "adapter_config.json", cancel)), cancel
-            )
+            text = self._text(repo, commit, "adapter_config.json", cancel)
+            adapter = self._looks.ask(ReadAdapterConfig(repo, text), cancel)
             if adapter.damaged:
                 raise HubError(texts.damaged_at_source(repo, "adapter_config.json"), texts.DAMAGED_AT_SOURCE_HINT)
             return self._model(info, files, left_out, None, adapter.base, asked)
@@ -238,7 +235,7 @@ class Hub:
         text = self._text(repo, commit, "config.json", cancel)
         generated = "generation_config.json"
         generation = self._text(repo, commit, generated, cancel) if generated in names else None
-        found = self._asked(ReadRepoConfig(repo, text, generation), cancel)
+        found = self._looks.ask(ReadRepoConfig(repo, text, generation), cancel)
         if found.damaged:
             raise HubError(texts.damaged_at_source(repo, found.damaged), texts.DAMAGED_AT_SOURCE_HINT)
         if found.problem is not None and found.model_type != "diffusion_gemma":
@@ -293,12 +290,6 @@ class Hub:
 
         with _sentences(repo, self._network.endpoint, token is not None):
             return self._network.ask_hub(token, FILE_LIST, ask, cancel)
-
-    def _asked(self, question: LookQuestion[A], cancel: threading.Event | None) -> A:
-        try:
-            return self._looks.ask(question, cancel)
-        except LookStoppedError as exc:
-            raise StoppedError from exc
 
     def _text(self, repo: str, revision: str, path: str, cancel: threading.Event | None) -> str:
         """A configuration."""

@@ -94,7 +94,8 @@ def read_manifest(looks: Looks, folder: Path) -> ModelManifest | None:
         LookStoppedError: The window closes.
     """
     try:
-        note = looks.ask(ReadNote(folder)) if mark_at(folder / MODEL_NOTE) is not None else None
+        there = looks.answers(folder) and mark_at(folder / MODEL_NOTE) is not None
+        note = looks.ask(ReadNote(folder)) if there else None
         if note is None:
             return None
         files = tuple(

@@ -42,6 +42,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     Raises:
         StoreError: The database cannot be read.
     """
+    services.looks.wake(_folders(services))
     card, machine = card_and_machine(services)
     sets = services.engines.sets()
     settle_moves(services)
@@ -54,6 +55,12 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     leftovers = leftovers_in(services, {record.folder for record in records})
     models = (_starter(card, machine, sets), *mine, *offered)
     return LibraryStatus(models, machine, advice_for(fits, machine), leftovers, services.network.offline)
+
+
+def _folders(services: LibraryServices) -> set[Path]:
+    """What is going to be looked into: those on drives that hang are waited for together."""
+    folders = {record.folder for record in services.library.models()}
+    return folders.union(services.ledger.folders(), *(note.places for note in services.library.moves()))
 
 
 def card_and_machine(services: LibraryServices) -> tuple[DetectedGpu | None, Computer]:

@@ -73,11 +73,11 @@ class LibraryTasks:
 
     def add_folder(self, folder: Path, cancel: threading.Event) -> Answers:
         """A checkpoint of the user's is in the list; an adapter waits for its base."""
-        facts = adding.look_into(self._services, folder, cancel)
-        if facts.adapter is not None:
-            yield FoundAdapter(folder, facts.title, facts.adapter.base)
+        found = adding.look_into(self._services, folder, cancel)
+        if found.facts.adapter is not None:
+            yield FoundAdapter(folder, found.facts.title, found.facts.adapter.base)
             return
-        yield ModelAdded(adding.add_folder(self._services, folder, cancel).id)
+        yield ModelAdded(adding.add_found(self._services, found).id)
         yield from self.look()
 
     def ask_removal(self, model: ModelStatus) -> Answers:

@@ -54,7 +54,7 @@ class BoundedBody(httpx2.SyncByteStream):
             if self._limit.most_values:
                 values += sum(piece.count(mark) for mark in (b",", b"[", b"{"))
             if values > self._limit.most_values:
-                raise AnswerError(texts.too_many(self._who), texts.LATER_HINT)
+                raise AnswerError(texts.too_many(self._who, self._limit.most_values), texts.LATER_HINT)
             yield piece
 
     def close(self) -> None:

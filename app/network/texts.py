@@ -52,6 +52,6 @@ def too_much(who: str, most: int) -> str:
     return f"{who} sent more than {most // 1000:,} kB where little was asked for, so no more of it was read."
 
 
-def too_many(who: str) -> str:
-    """A million file names."""
-    return f"{who} named more than any model consists of, so it was not read."
+def too_many(who: str, most: int) -> str:
+    """A million names of files, or of anything else."""
+    return f"{who} sent more than {most:,} values where far fewer were asked for, so no more of it was read."

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from inference import errors as inference_errors
 from inference.errors import LookError, LookStoppedError
+from inference.look.drives import too_slow
 from inference.look.limits import MEMORY
 from inference.look.link import GoneError, LookLink, OverdueError
 from inference.look.process import OUT_OF_MEMORY, LookAnswered, LookRefused, Reply
@@ -135,10 +136,10 @@ class LookAsker:
         return link, True
 
     def _reply(self, link: LookLink, question: LookQuestion[Any], cancel: threading.Event | None) -> Reply:
-        link.ask(question)
         try:
+            link.ask(question)
             reply = _wait(link, question, question.seconds if self.seconds is None else self.seconds, cancel)
-        except LookError:
+        except BaseException:  # Ctrl+C, too: a process that hangs would keep the program from ending
             link.kill()
             raise
         if isinstance(reply, LookRefused) and reply.leaving:
@@ -153,18 +154,18 @@ def stopped() -> LookStoppedError:
 
 def _start(link: LookLink, cancel: threading.Event | None) -> None:
     """Start a process and wait until it can be asked."""
-    link.start()
     try:
+        link.start()
         link.reply(time.monotonic() + START_SECONDS, cancel)
         return
-    except LookError:
-        link.kill()
-        raise
     except GoneError as gone:
         why = gone.reason or f"exit code {gone.code}"
     except OverdueError:
         link.kill()
         why = f"no sign of life within {START_SECONDS:g} seconds"
+    except BaseException:
+        link.kill()
+        raise
     text = f"The process that looks at models could not be started: {why}."
     raise LookError(text, "Close other programs, then try again.")
 
@@ -174,8 +175,8 @@ def _wait(link: LookLink, question: LookQuestion[Any], seconds: float | None, ca
     try:
         return link.reply(None if seconds is None else time.monotonic() + seconds, cancel)
     except OverdueError as exc:
-        hint = "Check whether its drive answers, or choose another copy of the model."
-        raise LookError(f"{question.subject} could not be looked at within {seconds:g} seconds.", hint) from exc
+        assert seconds is not None
+        raise too_slow(question.subject, seconds) from exc
     except GoneError as gone:
         text = f"The process that looked at {question.subject} ended unexpectedly (exit code {gone.code})."
         raise LookError(text, f"Try again; if it happens again: {_OTHER_COPY[0].lower()}{_OTHER_COPY[1:]}") from gone

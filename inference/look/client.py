@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from inference.errors import LookStoppedError
+from inference.look.drives import DRIVE_SECONDS, Drives, too_slow
 
 if TYPE_CHECKING:
     from inference.look.asking import LookAsker
@@ -26,6 +30,7 @@ class Looks:
             memory: Bytes that the process may have of its own; the usual ones if left out.
             seconds: How long an answer may take; as long as the question says if left out.
         """
+        self._drives = Drives(DRIVE_SECONDS if seconds is None else min(seconds, DRIVE_SECONDS))
         self._memory = memory
         self._seconds = seconds
         self._asking: LookAsker | None = None
@@ -45,7 +50,29 @@ class Looks:
             LookError: It took too long or too much memory, the process died, or the answer is larger than any may be.
             InferenceError, EngineError: What the question says.
         """
+        if question.place is not None and not self.answers(question.place, cancel):
+            raise too_slow(question.subject, self._drives.seconds)
         return self._begun().ask(question, cancel)
+
+    def wake(self, folders: Iterable[Path]) -> None:
+        """Ask the drives of these folders whether they answer: those that hang are then waited for at the same time."""
+        for folder in folders:
+            self._drives.wake(folder)
+
+    def answers(self, folder: Path, cancel: threading.Event | None = None) -> bool:
+        """Whether the drive of a folder answers, so that the folder can be touched.
+
+        Raises:
+            LookStoppedError: `cancel` was set, or this was closed.
+        """
+
+        def stopped() -> bool:
+            return self._closed or (cancel is not None and cancel.is_set())
+
+        answered = self._drives.answers(folder, stopped)
+        if not answered and stopped():
+            raise LookStoppedError("The look was stopped.")
+        return answered
 
     def follow(self, question: LookQuestion[A], cancel: threading.Event) -> Generator[A, None, None]:
         """All answers to a question that takes long, from a process of its own.

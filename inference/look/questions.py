@@ -36,6 +36,32 @@ class LookQuestion(Generic[A]):
         """What is looked at, for sentences: a path, a repository."""
         raise NotImplementedError
 
+    @property
+    def place(self) -> Path | None:
+        """The folder that is looked into, whose drive may hang; None if nothing is read from a drive of the user's."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderQuestion(LookQuestion[A]):
+    """Something that is asked of a folder.
+
+    Attributes:
+        folder: What is looked into.
+    """
+
+    folder: Path
+
+    @property
+    def subject(self) -> str:
+        """The folder."""
+        return str(self.folder)
+
+    @property
+    def place(self) -> Path:
+        """The folder."""
+        return self.folder
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -96,7 +122,7 @@ class FolderLook:
 
 
 @dataclass(frozen=True, slots=True)
-class LookAtFolder(LookQuestion[FolderLook]):
+class LookAtFolder(FolderQuestion[FolderLook]):
     """What lies in a folder: a model, an adapter, or why neither.
 
     Attributes:
@@ -104,7 +130,6 @@ class LookAtFolder(LookQuestion[FolderLook]):
         texts: Whether tokenizer and template are tried, too, as opening does.
     """
 
-    folder: Path
     texts: bool = False
 
     @property
@@ -112,22 +137,10 @@ class LookAtFolder(LookQuestion[FolderLook]):
         """More for a large vocabulary on a slow drive."""
         return TEXTS_SECONDS if self.texts else USUAL_SECONDS
 
-    @property
-    def subject(self) -> str:
-        """The folder."""
-        return str(self.folder)
-
 
 @dataclass(frozen=True, slots=True)
-class ReadConfig(LookQuestion[ModelConfig]):
+class ReadConfig(FolderQuestion[ModelConfig]):
     """The configuration of the checkpoint in a folder; raises ModelFolderError."""
-
-    folder: Path
-
-    @property
-    def subject(self) -> str:
-        """The folder."""
-        return str(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,15 +216,8 @@ class ReadAdapterConfig(LookQuestion[AdapterConfig]):
 
 
 @dataclass(frozen=True, slots=True)
-class IdentifyWeights(LookQuestion[str]):
+class IdentifyWeights(FolderQuestion[str]):
     """Hash by which engines know the weights in a folder; "" if they cannot be read."""
-
-    folder: Path
-
-    @property
-    def subject(self) -> str:
-        """The folder."""
-        return str(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +237,12 @@ class FlavourFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ChooseEngines(LookQuestion[EngineChoices]):
+class ChooseEngines(FolderQuestion[EngineChoices]):
     """The engines that a model needs on a card (`inference.engines.choice.engine_choices`).
 
     Raises ModelFolderError and GraphError. Attributes: as that function's arguments.
     """
 
-    folder: Path
     card: DetectedGpu
     disk: int
     flavour: FlavourFacts
@@ -248,11 +253,6 @@ class ChooseEngines(LookQuestion[EngineChoices]):
     def seconds(self) -> float:
         """Graphs may have to be made."""
         return GRAPHS_SECONDS
-
-    @property
-    def subject(self) -> str:
-        """The folder."""
-        return str(self.folder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,19 +287,12 @@ class FolderNote:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadNote(LookQuestion[FolderNote | None]):
+class ReadNote(FolderQuestion[FolderNote | None]):
     """The note in a model's folder; None if there is none that can be read.
 
     Attributes:
         folder: The folder.
     """
-
-    folder: Path
-
-    @property
-    def subject(self) -> str:
-        """The folder."""
-        return str(self.folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from inference.look.answer import answer, answers
 from inference.look.client import Looks
+from inference.look.drives import DRIVE_SECONDS, too_slow
 from inference.look.questions import LookQuestion
 
 A = TypeVar("A")
@@ -17,6 +18,8 @@ A = TypeVar("A")
 
 def answered_here(looks: Looks, question: LookQuestion[A], cancel: threading.Event | None = None) -> A:
     """In the place of `Looks.ask`."""
+    if question.place is not None and not looks.answers(question.place, cancel):
+        raise too_slow(question.subject, DRIVE_SECONDS)
     return answer(question)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
+from typing import TypeAlias
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QContextMenuEvent, QFocusEvent, QKeyEvent
@@ -21,18 +24,43 @@ from PySide6.QtWidgets import (
 )
 
 from app.chats.ids import now_ms
-from app.chats.messages import Conversation, times_of_use
+from app.chats.messages import Conversation, times_of_use, with_changed
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import one_line, set_tip, shown, tip
 from app.ui.widgets.theme import ThemeManager
 
 ID_ROLE = Qt.ItemDataRole.UserRole
+_HEADINGS = {f"\n{group}": group for group in ("Today", "Yesterday", "Earlier")}  # by what no id is
+_Rows: TypeAlias = dict[str, Conversation | None]  # in the order shown: headings, and chats by their ids
 
 
 def day_group(milliseconds: int, today: date) -> str:
     """ "Today", "Yesterday" or "Earlier"."""
     age = (today - datetime.fromtimestamp(milliseconds / 1000).date()).days
     return "Today" if age <= 0 else "Yesterday" if age == 1 else "Earlier"
+
+
+def _rows(conversations: Sequence[Conversation], today: date) -> _Rows:
+    rows: _Rows = {}
+    group = ""
+    for conversation, used_at in zip(conversations, times_of_use(conversations, now_ms()), strict=True):
+        here = day_group(used_at, today)
+        if here != group:
+            group = here
+            rows[f"\n{here}"] = None
+        rows[conversation.id] = conversation
+    return rows
+
+
+def _is_ordinary(title: str) -> bool:
+    """Whether it is written in letters that every font has, so that it is as high as others."""
+    return title.isascii() and bool(title.strip())
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many they have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (this, that) in pairs if this != that), min(len(one), len(other)))
 
 
 class _TitleEdit(QLineEdit):
@@ -103,31 +131,33 @@ class ConversationList(QListWidget):
         self.setUniformItemSizes(False)
         self.setItemDelegate(_RenameDelegate(self))
         self._filling = False
+        self._keys: list[str] = []  # of the rows
+        self._items: dict[str, QListWidgetItem] = {}
+        self._row_height = 0  # of a chat whose title is ordinary letters; 0 while it is not known
         self.currentItemChanged.connect(self.on_current_item_changed)
         self.itemChanged.connect(self.on_item_changed)
 
-    def fill(self, conversations: tuple[Conversation, ...], current: str | None, today: date) -> None:
+    def fill(self, conversations: Sequence[Conversation], current: str | None, today: date) -> None:
         """Show these chats; what is in view stays where it is."""
-        self._filling = True
-        place, before = self.verticalScrollBar().value(), self.current_id
-        self.clear()
-        group = ""
-        for conversation, used_at in zip(conversations, times_of_use(conversations, now_ms()), strict=True):
-            here = day_group(used_at, today)
-            if here != group:
-                group = here
-                self._add_heading(here)
-            item = QListWidgetItem(one_line(conversation.title))
-            item.setData(ID_ROLE, conversation.id)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            item.setToolTip(tip(conversation.title))
-            self.addItem(item)
-        self._filling = False
-        self.doItemsLayout()
-        self.verticalScrollBar().setValue(place)
-        self.select(current)
-        if current == before:
-            self.verticalScrollBar().setValue(place)
+        with self._staying(current):
+            self.clear()
+            self.ensurePolished()  # rows are measured
+            self._keys, self._items, self._row_height = [], {}, 0
+            self._bring(_rows(conversations, today))
+
+    def change(
+        self, conversations: Sequence[Conversation], changed: Conversation, current: str | None, today: date
+    ) -> None:
+        """Show these chats, of which one changed, came or went since the last time: only its row is made anew."""
+        rows = _rows(conversations, today)
+        with self._staying(current):
+            if list(rows) == self._keys:
+                if changed.id in self._items:
+                    self._dress(self._items[changed.id], changed)
+                    self._measure(self._items[changed.id])
+                return
+            self._take_out(changed.id)
+            self._bring(rows)
 
     def select(self, conversation_id: str | None) -> None:
         """Mark a chat without asking for it."""
@@ -142,8 +172,7 @@ class ConversationList(QListWidget):
 
     def ids(self) -> list[str]:
         """Chats in the order shown."""
-        items = (self.item(row) for row in range(self.count()))
-        return [item.data(ID_ROLE) for item in items if item.data(ID_ROLE)]
+        return [key for key in self._keys if key not in _HEADINGS]
 
     @property
     def current_id(self) -> str | None:
@@ -175,20 +204,81 @@ class ConversationList(QListWidget):
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _item_of(self, conversation_id: str) -> QListWidgetItem | None:
-        for row in range(self.count()):
-            if self.item(row).data(ID_ROLE) == conversation_id:
-                return self.item(row)
-        return None
+    @contextmanager
+    def _staying(self, current: str | None) -> Iterator[None]:
+        """What is in view stays where it is while rows change; then a chat is marked."""
+        place, before = self.verticalScrollBar().value(), self.current_id
+        self._filling = True
+        try:
+            yield
+        finally:
+            self._filling = False
+        self.doItemsLayout()
+        self.verticalScrollBar().setValue(place)
+        self.select(current)
+        if current == before:
+            self.verticalScrollBar().setValue(place)
 
-    def _add_heading(self, text: str) -> None:
-        item = QListWidgetItem(text)
-        item.setFlags(Qt.ItemFlag.NoItemFlags)
-        font = self.font()
-        font.setPointSizeF(font.pointSizeF() * 0.88)
-        font.setBold(True)
-        item.setFont(font)
-        self.addItem(item)
+    def _take_out(self, conversation_id: str) -> None:
+        """Take a chat away, and the heading above it if no other chat stands there."""
+        if conversation_id not in self._items:
+            return
+        at = self._keys.index(conversation_id)
+        self._remove(at)
+        if self._keys[at - 1] in _HEADINGS and (at == len(self._keys) or self._keys[at] in _HEADINGS):
+            self._remove(at - 1)
+
+    def _bring(self, rows: _Rows) -> None:
+        """Make the rows what they shall be; where they begin and end alike they stay."""
+        wanted = list(rows)
+        first = _alike(self._keys, wanted)
+        last = _alike(self._keys[first:][::-1], wanted[first:][::-1])
+        for at in reversed(range(first, len(self._keys) - last)):
+            self._remove(at)
+        for at in range(first, len(wanted) - last):
+            self._insert(at, wanted[at], rows[wanted[at]])
+
+    def _remove(self, at: int) -> None:
+        self._items.pop(self._keys.pop(at), None)
+        self.takeItem(at)
+
+    def _insert(self, at: int, key: str, chat: Conversation | None) -> None:
+        item = QListWidgetItem()
+        if chat is not None:
+            item.setData(ID_ROLE, key)
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+            self._items[key] = item
+            self._dress(item, chat)
+        else:
+            item.setFlags(Qt.ItemFlag.NoItemFlags)
+            font = self.font()
+            font.setPointSizeF(font.pointSizeF() * 0.88)
+            font.setBold(True)
+            item.setFont(font)
+            item.setText(_HEADINGS[key])
+        self._keys.insert(at, key)
+        self.insertItem(at, item)
+        self._measure(item)
+
+    def _dress(self, item: QListWidgetItem, chat: Conversation) -> None:
+        """Give a row its texts; ordinary letters are as high in every chat's row."""
+        title = one_line(chat.title)
+        item.setText(title)
+        item.setToolTip(tip(chat.title))
+        known = self._row_height and _is_ordinary(title)
+        item.setSizeHint(QSize(0, self._row_height) if known else QSize())
+
+    def _measure(self, item: QListWidgetItem) -> None:
+        """Give a row its height, once: Qt would measure all rows anew whenever one comes or goes."""
+        if item.sizeHint().isValid():
+            return
+        height = self.sizeHintForIndex(self.indexFromItem(item)).height()
+        item.setSizeHint(QSize(0, height))
+        if item.data(ID_ROLE) and _is_ordinary(item.text()):
+            self._row_height = height
+
+    def _item_of(self, conversation_id: str) -> QListWidgetItem | None:
+        return self._items.get(conversation_id)
 
     # -- Qt ---------------------------------------------------------------------------------------------------------
 
@@ -276,6 +366,11 @@ class Sidebar(QWidget):
         """Show these chats."""
         self._conversations = conversations
         self.list.fill(conversations, current, date.today())
+
+    def show_changed(self, conversation: Conversation, current: str | None) -> None:
+        """Show that one of the chats changed, was used, is new, came back, or was deleted."""
+        self._conversations = with_changed(self._conversations, conversation)
+        self.list.change(self._conversations, conversation, current, date.today())
 
     def on_theme_changed(self) -> None:
         """New colours and sizes."""

@@ -73,12 +73,14 @@ class ChatView(QScrollArea):
         continue_requested: From the newest answer.
         sibling_requested: Message id, -1 or +1.
         bottom_reached: Whether the newest message is in view.
+        page_added: A page of earlier messages is shown, too.
     """
 
     try_again_requested = Signal()
     continue_requested = Signal()
     sibling_requested = Signal(str, int)
     bottom_reached = Signal(bool)
+    page_added = Signal()
 
     def __init__(self, themes: ThemeManager, calm: bool, reduce_motion: bool) -> None:
         super().__init__()
@@ -160,8 +162,8 @@ class ChatView(QScrollArea):
 
     @property
     def has_versions(self) -> bool:
-        """Whether a message in view has several versions."""
-        return any(message.sibling_count > 1 for message in self._messages[self._first :])
+        """Whether a message of the page has several versions, also where it is still to be made into a widget."""
+        return any(message.sibling_count > 1 for message in self._messages[self._unasked :])
 
     def add_message(self, message: Message) -> None:
         """Append one message."""
@@ -291,6 +293,7 @@ class ChatView(QScrollArea):
         self._first = self._unasked = start
         self._earlier.setVisible(start > 0)
         self._settling.start()
+        self.page_added.emit()
 
     def on_settled(self) -> None:
         """Earlier messages have got their heights, which takes some rounds of layout."""

@@ -39,6 +39,9 @@ def local_files(source: QMimeData) -> list[str]:
 class MessageBox(QPlainTextEdit):
     """The text field.
 
+    Attributes:
+        still_to_come: The beginning of a text that is put in bit by bit, as far as it is not there yet.
+
     Signals:
         send_requested: Enter was pressed.
         files_given: Files were dropped or pasted (list of paths).
@@ -53,11 +56,17 @@ class MessageBox(QPlainTextEdit):
     files_above = Signal(bool)
     too_much = Signal(int, int)
 
+    still_to_come = ""
+
     def has_room(self, text: str) -> bool:
-        """Whether a text can be put in; if not, that is told."""
+        """Whether a text can be put in, in the place of what is selected; if not, that is told."""
         characters, rows = len(text), text.count("\n") + 1
-        document = self.document()
-        if characters + document.characterCount() <= MOST_CHARACTERS and rows + document.blockCount() <= MOST_ROWS:
+        document, cursor, coming = self.document(), self.textCursor(), self.still_to_come
+        first, last = cursor.selectionStart(), cursor.selectionEnd()
+        stay = document.characterCount() - (last - first) + len(coming)
+        lines = document.findBlock(last).blockNumber() - document.findBlock(first).blockNumber()
+        stay_rows = document.blockCount() - lines + coming.count("\n")
+        if characters + stay <= MOST_CHARACTERS and rows + stay_rows <= MOST_ROWS:
             return True
         self.too_much.emit(characters, rows)
         return False
@@ -162,7 +171,6 @@ class Composer(QFrame):
         self.setObjectName("composer")
         self._themes = themes
         self._busy = self._files_above = False
-        self._filled, self._left = "", 0  # a text that is put in, and how much of its beginning is not there yet
         self.box = MessageBox()
         self.box.setObjectName("message_box")
         self.box.setAccessibleName("Message box")
@@ -192,7 +200,7 @@ class Composer(QFrame):
     @property
     def text(self) -> str:
         """What is typed."""
-        return self._filled[: self._left] + hardened(plain_text(self.box.document()))
+        return self.box.still_to_come + hardened(plain_text(self.box.document()))
 
     @property
     def busy(self) -> bool:
@@ -207,7 +215,7 @@ class Composer(QFrame):
         parts = parts_from_end(text)
         left, part = next(parts, (0, ""))
         self._stop_filling()
-        self._filled, self._left = (text, left) if left else ("", 0)
+        self.box.still_to_come = text[:left]
         self.box.setPlainText(part)
         self.box.moveCursor(QTextCursor.MoveOperation.End)
         if left:
@@ -226,13 +234,13 @@ class Composer(QFrame):
         self.box.blockSignals(True)
         QTextCursor(self.box.document()).insertText(part)
         self.box.blockSignals(False)
-        self._left = left
+        self.box.still_to_come = self.box.still_to_come[:left]
         bar.setValue(bar.maximum() - below)
         return FILL_UNITS
 
     def _stop_filling(self) -> None:
         turns().end(self, "fill")
-        self._filled, self._left = "", 0
+        self.box.still_to_come = ""
         self.box.document().setUndoRedoEnabled(True)
 
     def insert(self, text: str) -> None:

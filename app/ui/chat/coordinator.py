@@ -45,7 +45,6 @@ class ChatCoordinator(QObject):
         self._controller, self._preferences, self._notices = controller, preferences, notices
         self._deleted: list[Conversation] = []
         self._not_stored: list[str] = []  # what was said of a file that could not be written
-        self._conversations: tuple[Conversation, ...] = ()
         self.sending = Sending(pane.composer, controller, themes, notices, self)
         self._connect_actions()
         self._connect_panels()
@@ -82,6 +81,7 @@ class ChatCoordinator(QObject):
         pane.chat.try_again_requested.connect(controller.try_again)
         pane.chat.continue_requested.connect(controller.continue_answer)
         pane.chat.sibling_requested.connect(controller.show_sibling)
+        pane.chat.page_added.connect(self.on_page_added)
         pane.undo_bar.pressed.connect(self.on_undo)
         pane.undo_bar.closed.connect(self.on_undo_bar_closed)
         self._preferences.changed.connect(self.on_settings_changed)
@@ -89,6 +89,7 @@ class ChatCoordinator(QObject):
     def _connect_controller(self) -> None:
         controller = self._controller
         controller.conversations_changed.connect(self.on_conversations_changed)
+        controller.conversation_changed.connect(self.on_conversation_changed)
         controller.chat_shown.connect(self.on_chat_shown)
         controller.message_added.connect(self.on_message_added)
         controller.answer_replaced.connect(self._pane.chat.replace_last)
@@ -108,8 +109,12 @@ class ChatCoordinator(QObject):
 
     def on_conversations_changed(self, conversations: tuple[Conversation, ...]) -> None:
         """The list changed."""
-        self._conversations = conversations
         self._sidebar.show_conversations(conversations, self._controller.chat_id)
+        self._show_possible()
+
+    def on_conversation_changed(self, conversation: Conversation) -> None:
+        """One chat of the list changed."""
+        self._sidebar.show_changed(conversation, self._controller.chat_id)
         self._show_possible()
 
     def on_chat_shown(self, chat_id: str | None, messages: tuple[Message, ...]) -> None:
@@ -229,6 +234,10 @@ class ChatCoordinator(QObject):
         if answer is not None and answer.source():
             answer.copy()
 
+    def on_page_added(self) -> None:
+        """Earlier messages may have versions."""
+        self._show_possible()
+
     def on_chat_chosen(self, chat_id: str) -> None:
         """Show a chat of the list."""
         if chat_id != self._controller.chat_id:
@@ -284,8 +293,8 @@ class ChatCoordinator(QObject):
             "copy_answer": answer is not None and bool(answer.source()),
             "earlier_version": self._pane.chat.has_versions and not busy,
             "later_version": self._pane.chat.has_versions and not busy,
-            "next_chat": bool(self._conversations),
-            "previous_chat": bool(self._conversations),
+            "next_chat": self._sidebar.list.count() > 0,
+            "previous_chat": self._sidebar.list.count() > 0,
         }
         for name, enabled in possible.items():
             self._actions[name].setEnabled(enabled)

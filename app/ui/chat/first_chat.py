@@ -34,11 +34,6 @@ class FirstChat(QObject):
         self._look.setInterval(LOOK_MS)
         self._look.timeout.connect(self.on_look_due)
 
-    @property
-    def at_rest(self) -> bool:
-        """Whether the chat is shown and the window answers."""
-        return not self._look.isActive()
-
     def start(self, chat_id: str) -> None:
         """Begin with this chat; "" is a new one."""
         if chat_id and self._note.exists():

@@ -44,13 +44,10 @@ _NESTS = re.compile(r">|[-*+] ")
 _FENCE = re.compile(r"(?:`{3,}[^`]*|~{3,}.*)$")
 
 
-def segments_from_markdown(text: str, slices: int = SLICES) -> tuple[Segment, ...]:
-    """What is shown of an answer, one widget after the other (see `slices_from_markdown`)."""
-    return tuple(segment for piece in slices_from_markdown(text, slices) for segment in piece)
-
-
 def slices_from_markdown(text: str, slices: int = SLICES) -> Iterator[tuple[Segment, ...]]:
-    """The same, read when it is asked for: each piece takes no noticeable time.
+    """What is shown of an answer, one widget after the other, read when it is asked for.
+
+    Each piece takes no noticeable time.
 
     Args:
         text: The answer.

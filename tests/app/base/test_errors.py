@@ -14,12 +14,19 @@ from pathlib import Path
 import pytest
 
 from app.base import texts
-from app.base.errors import AppError, ErrorReport, KnownAppError, report_from_exception, report_from_failed
+from app.base.errors import (
+    AppError,
+    ErrorReport,
+    KnownAppError,
+    StoppedError,
+    report_from_exception,
+    report_from_failed,
+)
 from app.base.log import FILE_NAME, get_logger, install_exception_hooks, setup_logging, shutdown_logging
 from app.chats import texts as chats_texts
 from app.chats.errors import StoreFullError
 from app.ui.help import words
-from inference.errors import InferenceError, ModelFolderError
+from inference.errors import InferenceError, LookStoppedError, ModelFolderError
 from inference.events import Failed
 from trt_engines.errors import EngineError
 
@@ -28,6 +35,8 @@ from trt_engines.errors import EngineError
     ("exc", "kind", "text"),
     [
         (KeyboardInterrupt(), "cancelled", ""),
+        (StoppedError(), "cancelled", ""),
+        (LookStoppedError("The look was stopped."), "cancelled", ""),
         (KnownAppError("What.", "Do."), "known", "What."),
         (StoreFullError("Full.", "Free."), "known", "Full."),
         (ModelFolderError("No folder.", "Choose."), "known", "No folder."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.base import paths
 from app.base.paths import (
     AppPaths,
     FolderError,
@@ -17,7 +19,7 @@ from app.base.paths import (
     same_folder,
     starter_model_folder,
 )
-from tests.helpers.waiting import NEVER_SECONDS
+from tests.helpers.waiting import NEVER_SECONDS, wait_until
 
 
 def test_the_option_wins_over_the_variable(tmp_path: Path, dewpoint_home: Path) -> None:
@@ -76,6 +78,47 @@ def test_a_drive_that_hangs_does_not_hang_the_window(tmp_path: Path, monkeypatch
         assert is_folder(tmp_path / "drive")
     finally:
         answers.set()
+
+
+def test_a_drive_that_wakes_up_is_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "drive").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "drive")
+    answers, asked, real = threading.Event(), [], os.path.realpath
+
+    def hang(path: str | Path) -> str:
+        asked.append(str(path))
+        answers.wait(NEVER_SECONDS)
+        return str(real(path))
+
+    monkeypatch.setattr(os.path, "realpath", hang)
+    try:
+        for _ in range(3):
+            assert not same_folder(tmp_path / "link", tmp_path / "drive")
+    finally:
+        answers.set()
+    wait_until(lambda: same_folder(tmp_path / "link", tmp_path / "drive"))
+    assert sorted(asked) == [str(tmp_path / "drive"), str(tmp_path / "link")], (
+        "each once: a drive that hangs is asked once"
+    )
+
+
+def test_a_drive_that_refused_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "drive").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "drive")
+
+    def refuse(path: str | Path) -> str:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "realpath", refuse)
+        assert not same_folder(tmp_path / "link", tmp_path / "drive")
+    assert same_folder(tmp_path / "link", tmp_path / "drive")
+
+
+def test_few_real_paths_are_kept(tmp_path: Path) -> None:
+    for number in range(300):
+        same_folder(tmp_path / str(number), tmp_path)
+    assert len(paths._real_paths) <= 256
 
 
 def test_what_the_system_refuses_to_say(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QThread
+from PySide6.QtCore import QCoreApplication, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -213,6 +213,23 @@ def controller(
 def wait_until_idle(qtbot: QtBot, controller: ChatController) -> None:
     """The answer is complete."""
     qtbot.waitUntil(lambda: not controller.busy, timeout=WAIT_MS)
+
+
+def test_nobody_is_told_of_the_last_writes(
+    qtbot: QtBot, controller: ChatController, store: HistoryStore, process: ScriptedModelProcess
+) -> None:
+    process.load_gate.clear()  # so that an answer is in the making
+    stored: list[bool] = []
+    controller.send("Hello")
+    controller.unsent.note(None, "half a sentence")
+    qtbot.waitUntil(lambda: not controller._stored.isActive(), timeout=WAIT_MS)
+    controller.stored.connect(lambda: stored.append(True))
+    process.load_gate.set()
+    controller.shut_down()
+    assert store.unsent_text(None) == "half a sentence"
+    store.rename(store.list_conversations()[0].id, "Later")
+    assert not any(timer.isActive() for timer in controller.findChildren(QTimer))
+    assert not stored
 
 
 def test_a_full_disk_loses_nothing(

@@ -14,12 +14,13 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.base.paths import AppPaths
+from app.bridge import background
 from app.bridge.engines import Engines
 from app.engines import texts
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus, EngineWork, EngineWorkEnd, Looked
 from tests.helpers.fake_engines import FakeEngines, build_error
-from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
+from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS, wait_until
 
 MODEL = Path("/models/x")
 
@@ -220,3 +221,33 @@ def test_a_child_that_hangs_is_killed(
     qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
     assert engines.shut_down()
     assert released.is_set()
+
+
+@pytest.mark.log_allowed("bridge: the thread engine builds did not end and is given up")
+def test_a_build_that_was_given_up_is_not_waited_for_again(
+    qtbot: QtBot, service: EngineService, fake: FakeEngines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window's end shuts down, and the program's end once more."""
+    monkeypatch.setattr(background, "_given_up", [])
+    begun, gate, kills = threading.Event(), threading.Event(), []
+
+    def hang(timeout: float | None = None) -> bool:
+        begun.set()
+        return gate.wait(WAIT_SECONDS)
+
+    monkeypatch.setattr(fake.gate, "wait", hang)
+    monkeypatch.setattr("app.bridge.engines.kill_children", lambda: kills.append("killed"))
+    engines = Engines(service)
+    engines.build(*look(qtbot, engines, Listener(engines)))
+    qtbot.waitUntil(begun.is_set, timeout=WAIT_MS)
+    for name in ("POLITE_SECONDS", "FORCED_SECONDS"):
+        monkeypatch.setattr(f"app.bridge.engines.{name}", 0.01)
+    assert not engines.shut_down()
+    for name in ("POLITE_SECONDS", "FORCED_SECONDS"):
+        monkeypatch.setattr(f"app.bridge.engines.{name}", WAIT_SECONDS)
+    monkeypatch.setattr(engines._long, "wait", lambda seconds: pytest.fail("nobody waits again"))
+    assert not engines.shut_down()
+    assert kills == ["killed"]
+    monkeypatch.undo()
+    gate.set()
+    wait_until(lambda: engines._long.wait(0.1))

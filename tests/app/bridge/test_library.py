@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -15,10 +17,15 @@ from app.library.queue import Ended
 from app.library.records import DownloadState
 from app.library.services import LibraryServices
 from app.library.values import DownloadOffer, LibraryStatus, ModelState, ModelWork, ModelWorkEnd, Removal, Transferring
+from inference.errors import LookStoppedError
+from inference.look.client import Looks
+from inference.look.questions import LookAtFolder, LookQuestion
+from tests.helpers.adapters import OUTPUT, factors, write_adapter
 from tests.helpers.hub_behaviour import Repo, repo_of, stall
 from tests.helpers.hub_server import Hub
+from tests.helpers.looks import answered_here
 from tests.helpers.tiny_models import NAME, downloaded, tiny_contents
-from tests.helpers.waiting import WAIT_MS
+from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
 
 
 class Listener:
@@ -188,13 +195,87 @@ def test_removing(qtbot: QtBot, library: Library, heard: Listener, services: Lib
     qtbot.waitUntil(lambda: state(heard, record.id) is None, timeout=WAIT_MS)
 
 
-def test_adding_a_folder(qtbot: QtBot, library: Library, heard: Listener, tmp_path: Path) -> None:
+def test_adding_a_folder(
+    qtbot: QtBot, library: Library, heard: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[LookQuestion[Any]] = []
+
+    def ask(looks: Looks, question: LookQuestion[Any], cancel: threading.Event | None = None) -> Any:
+        asked.append(question)
+        return answered_here(looks, question, cancel)
+
+    monkeypatch.setattr(Looks, "ask", ask)
     library.add_folder(starter_model_folder())
     qtbot.waitUntil(lambda: bool(heard.added), timeout=WAIT_MS)
+    assert asked.count(LookAtFolder(starter_model_folder(), texts=True)) == 1
     library.add_folder(tmp_path)
     qtbot.waitUntil(lambda: bool(heard.problems), timeout=WAIT_MS)
     assert str(tmp_path) in heard.problems[0].text
     assert not heard.adapters
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Looks into folders hang until they are cancelled; set when one does."""
+    hangs = threading.Event()
+
+    def ask(looks: Looks, question: LookQuestion[Any], cancel: threading.Event | None = None) -> Any:
+        if not isinstance(question, LookAtFolder) or cancel is None:
+            return answered_here(looks, question)
+        hangs.set()
+        assert cancel.wait(WAIT_SECONDS)
+        raise LookStoppedError("The look was stopped.")
+
+    monkeypatch.setattr(Looks, "ask", ask)
+    return hangs
+
+
+def test_a_look_into_a_folder_that_is_cancelled_is_not_answered(
+    qtbot: QtBot, library: Library, heard: Listener, hanging: threading.Event, tmp_path: Path
+) -> None:
+    library.add_folder(tmp_path)
+    qtbot.waitUntil(hanging.is_set, timeout=WAIT_MS)
+    library.stop_asking()
+    qtbot.waitUntil(lambda: heard.asking == [True, False], timeout=WAIT_MS)
+    assert not heard.problems, "whoever cancels knows why there is no answer"
+
+
+def test_an_answer_that_comes_after_it_was_cancelled_is_not_told(
+    qtbot: QtBot, library: Library, heard: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def ask(looks: Looks, question: LookQuestion[Any], cancel: threading.Event | None = None) -> Any:
+        if cancel is not None:
+            cancel.set()  # at this very moment
+        return answered_here(looks, question)
+
+    monkeypatch.setattr(Looks, "ask", ask)
+    library.add_folder(tmp_path)
+    library.add_folder(write_adapter(tmp_path / "adapter", factors(OUTPUT, 8, 8)))
+    qtbot.waitUntil(lambda: bool(heard.asking) and not heard.asking[-1], timeout=WAIT_MS)
+    assert not heard.problems
+    assert not heard.adapters
+
+
+def test_the_folder_that_is_looked_into_is_forgotten_with_its_own_end(
+    qtbot: QtBot, library: Library, heard: Listener, hanging: threading.Event, repo: Repo, hub: Hub, tmp_path: Path
+) -> None:
+    hub.behaviour.plan("config.json", stall(), times=None)
+    said: list[Path | None] = []
+    library.asking_changed.connect(lambda _: said.append(library.looked_into))
+    for name in ("first", "second"):
+        library.add_folder(tmp_path / name)
+    library.ask(NAME)
+    first, second, hub_question = (tmp_path / "first", tmp_path / "second", None)
+    assert said == [first] * 3, "one after the other"
+    for number in (1, 2):
+        qtbot.waitUntil(hanging.is_set, timeout=WAIT_MS)
+        hanging.clear()
+        next(iter(library._questions.values())).task.cancel.set()
+        qtbot.waitUntil(lambda number=number: len(said) == 3 + number, timeout=WAIT_MS)
+    assert said[3:] == [second, hub_question]
+    assert heard.asking[-1], "the Hub is still asked"
+    library.stop_asking()
+    qtbot.waitUntil(lambda: not heard.asking[-1], timeout=WAIT_MS)
 
 
 def test_offline_pauses_what_runs(

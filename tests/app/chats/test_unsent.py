@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -13,7 +14,7 @@ from sqlite_utils import Database
 import app.chats.history as history
 import app.chats.migrations as migrations
 from app.chats.history import HistoryStore
-from app.chats.messages import Conversation, times_of_use
+from app.chats.messages import Conversation, times_of_use, with_changed
 from tests.app.chats.support import fill, sql
 
 YEAR_MS = 365 * 24 * 3600 * 1000
@@ -152,6 +153,19 @@ def test_times_follow_the_order_and_not_a_wrong_clock() -> None:
     now = 1000
     chats = [Conversation("", "", "user", None, 0, at, None) for at in (990, 5000, 980, 3, 970, 4000)]
     assert times_of_use(chats, now) == [990, 980, 980, 970, 970, 0]
+
+
+def test_a_changed_chat_finds_its_place_also_among_chats_of_one_number() -> None:
+    """A recovered file may have such ones; the order is that of `HistoryStore.list_conversations`."""
+    chats = [
+        Conversation(name, "", "user", None, 0, at, None, number)
+        for number, at, name in ((5, 9, "e"), (4, 7, "d"), (4, 7, "c"), (4, 3, "b"), (0, 8, "a"))
+    ]
+    for chat in chats:
+        others = with_changed(chats, dataclasses.replace(chat, deleted_at=1))
+        assert others == tuple(each for each in chats if each is not chat)
+        assert with_changed(others, chat) == tuple(chats)
+        assert with_changed(chats, dataclasses.replace(chat, used_no=6))[0].id == chat.id
 
 
 # -- the migration -----------------------------------------------------------------------------------------------------

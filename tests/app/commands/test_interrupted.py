@@ -1,4 +1,4 @@
-"""Ctrl+C while a server is asked that does not answer: the command ends at once, without a word."""
+"""Ctrl+C while a server or a look does not answer: the command ends at once, without a word, and leaves nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from app.base.paths import AppPaths, starter_model_folder
+from app.library.services import LibraryServices
 from tests.helpers.hostile_server import HostileServer, drip, head, silence
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
 from trt_engines.streams import INTERRUPTED
@@ -33,3 +36,28 @@ def test_a_question_is_interrupted(
     child.send_signal(signal.SIGINT)
     out, errors = child.communicate(timeout=WAIT_SECONDS)
     assert (child.returncode, out, errors) == (INTERRUPTED, "", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl+C to a whole console")
+def test_a_look_into_a_folder_is_interrupted(dewpoint_home: Path) -> None:
+    """A terminal sends Ctrl+C to the look process, too; here that one hangs, and takes no notice."""
+    folder = starter_model_folder()
+    before = sorted(folder.iterdir())
+    command = subprocess.Popen(
+        [sys.executable, "-m", "app", "models", "import", str(folder)], cwd=ROOT, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    parent, looks = psutil.Process(command.pid), list[psutil.Process]()
+
+    def begun() -> bool:
+        looks[:] = [each for each in parent.children() if any("spawn_main" in word for word in each.cmdline())]
+        return bool(looks)
+
+    wait_until(begun)
+    looks[0].suspend()
+    os.killpg(command.pid, signal.SIGINT)
+    out, errors = command.communicate(timeout=WAIT_SECONDS)
+    assert (command.returncode, out, errors) == (INTERRUPTED, "", "")
+    assert not looks[0].is_running()
+    assert LibraryServices.open(AppPaths(dewpoint_home)).library.models() == ()
+    assert sorted(folder.iterdir()) == before

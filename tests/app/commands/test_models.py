@@ -19,10 +19,13 @@ from app.base.paths import AppPaths, starter_model_folder
 from app.commands import models_choice
 from app.commands.dispatch import run_command
 from app.library.services import LibraryServices
+from inference.look.client import Looks
+from inference.look.questions import LookAtFolder, LookQuestion
 from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, shard, small_config, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo, repo_of, stall, status
 from tests.helpers.hub_server import Hub
+from tests.helpers.looks import answered_here
 from tests.helpers.tiny_models import NAME, MemoryKeyring, tiny_contents
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
 from tests.helpers.weight_files import write_checkpoint
@@ -190,6 +193,22 @@ def test_import_uses_a_folder_where_it_lies(capsys: pytest.CaptureFixture[str], 
     before = sorted(file.name for file in folder.iterdir())
     assert run(capsys, "remove", str(folder), "--yes")[0] == 0
     assert sorted(file.name for file in folder.iterdir()) == before
+
+
+def test_import_looks_into_the_folder_once(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[LookQuestion[Any]] = []
+
+    def ask(looks: Looks, question: LookQuestion[Any], cancel: threading.Event | None = None) -> Any:
+        asked.append(question)
+        return answered_here(looks, question, cancel)
+
+    monkeypatch.setattr(Looks, "ask", ask)
+    folder = write_model(tmp_path / "M", random_tensors(small_config()))
+    (tmp_path / "link").symlink_to(folder)
+    assert run(capsys, "import", str(tmp_path / "link"))[0] == 0
+    assert asked == [LookAtFolder(folder, texts=True)]
 
 
 @pytest.mark.parametrize("command", ["verify", "remove", "move", "show", "import"])

@@ -21,6 +21,7 @@ from inference.checkpoint.adapters import MERGED
 from inference.errors import ModelFolderError
 from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
+from tests.helpers.own_folders import add_folder
 
 
 @pytest.fixture
@@ -54,17 +55,17 @@ def merge(services: LibraryServices, adapter: Path, base: Path, title: str) -> t
 
 def test_a_folder_is_used_where_it_lies(services: LibraryServices, own: Path) -> None:
     before = {file.name: file.read_bytes() for file in own.iterdir()}
-    record = adding.add_folder(services, own)
+    record = add_folder(services, own)
     assert (record.kind, record.folder) == ("folder", own.resolve())
     assert status(services, record).state in (ModelState.INSTALLED, ModelState.READY)
     assert not status(services, record).checkable
-    assert adding.add_folder(services, own / ".." / own.name).id == record.id, "the same folder is one model"
+    assert add_folder(services, own / ".." / own.name).id == record.id, "the same folder is one model"
     care.remove(services, care.removal(services, status(services, record)))
     assert {file.name: file.read_bytes() for file in own.iterdir()} == before
 
 
 def test_a_folder_that_changes_is_damaged_or_missing(services: LibraryServices, own: Path) -> None:
-    record = adding.add_folder(services, own)
+    record = add_folder(services, own)
     weights = next(own.glob("*.safetensors"))
     os.truncate(weights, weights.stat().st_size - 100)
     model = status(services, record)
@@ -78,19 +79,19 @@ def test_a_folder_that_changes_is_damaged_or_missing(services: LibraryServices, 
 def test_what_is_no_model_is_named(services: LibraryServices, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}')
     with pytest.raises(ModelFolderError) as caught:
-        adding.add_folder(services, tmp_path)
+        add_folder(services, tmp_path)
     assert "LlamaForCausalLM" in caught.value.user_text
     assert not services.library.models()
 
 
 def test_an_adapter_alone_needs_its_base(services: LibraryServices, adapter: Path) -> None:
     with pytest.raises(KnownAppError) as caught:
-        adding.add_folder(services, adapter)
+        add_folder(services, adapter)
     assert "adapter (LoRA)" in caught.value.user_text
 
 
 def test_an_adapter_and_its_base_become_a_model(services: LibraryServices, own: Path, adapter: Path) -> None:
-    base = adding.add_folder(services, own)
+    base = add_folder(services, own)
     steps, record = merge(services, adapter, base.folder, "Mine + adapter")
     assert record is not None
     fractions = [step.fraction for step in steps]

@@ -20,6 +20,7 @@ from inference.graphs.names import MODEL_NOTE as MANIFEST
 from inference.opening import open_session
 from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
+from tests.helpers.own_folders import add_folder
 from trt_engines.errors import WeightsError
 from trt_engines.streams import escaped
 from trt_engines.weights.lora_config import lora_config
@@ -53,8 +54,8 @@ def own_model(folder: Path) -> Path:
 )
 @pytest.mark.parametrize("content", [DEEP, b'{"a":' * 100_000, b"\xff\xfe", b"[]"])
 def test_a_bad_file_hides_no_other_model(services: LibraryServices, tmp_path: Path, name: str, content: bytes) -> None:
-    good = adding.add_folder(services, own_model(tmp_path / "good"))
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    good = add_folder(services, own_model(tmp_path / "good"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     (tmp_path / "bad" / name).write_bytes(content)
     if name.endswith("index.json"):
         (tmp_path / "bad" / "model.safetensors").unlink()
@@ -93,7 +94,7 @@ def test_a_pipe_is_not_waited_for(services: LibraryServices, tmp_path: Path, nam
     (folder / name).unlink(missing_ok=True)
     os.mkfifo(folder / name)
     with pytest.raises(ModelFolderError) as caught:
-        adding.add_folder(services, folder)
+        add_folder(services, folder)
     assert name in caught.value.user_text
 
 
@@ -106,13 +107,13 @@ def test_a_damaged_tokenizer_is_refused_at_import(
     named = {"cut": good[: len(good) // 2], "bom": codecs.BOM_UTF8 + good}
     (folder / "tokenizer.json").write_bytes(named[content] if isinstance(content, str) else content)
     with pytest.raises(ModelFolderError) as caught:
-        adding.add_folder(services, folder)
+        add_folder(services, folder)
     assert "tokenizer.json is damaged" in caught.value.user_text
 
 
 def test_a_tokenizer_that_is_damaged_later_is_not_called_ready(services: LibraryServices, tmp_path: Path) -> None:
     folder = own_model(tmp_path / "own")
-    record = adding.add_folder(services, folder)
+    record = add_folder(services, folder)
     (folder / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes()[:-100])
     model = library_status(services).model(record.id)
     assert model is not None
@@ -132,7 +133,7 @@ def test_a_template_without_messages_is_refused_at_import(
     if inside:
         (folder / "chat_template.jinja").unlink()
         (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": template}))
-    for attempt in (lambda: adding.add_folder(services, folder), lambda: open_session(folder, "onnx")):
+    for attempt in (lambda: add_folder(services, folder), lambda: open_session(folder, "onnx")):
         with pytest.raises(ModelFolderError) as caught:
             attempt()
         assert words in caught.value.user_text
@@ -142,7 +143,7 @@ def test_weights_that_are_links_are_said_to_be(services: LibraryServices, tmp_pa
     folder = own_model(tmp_path / "own")
     blob = (folder / "model.safetensors").rename(tmp_path / "blob")
     (folder / "model.safetensors").symlink_to(blob)
-    record = adding.add_folder(services, folder)
+    record = add_folder(services, folder)
     model = library_status(services).model(record.id)
     assert model is not None
     assert "cp -rL" in model.note
@@ -153,7 +154,7 @@ def test_weights_that_are_links_are_said_to_be(services: LibraryServices, tmp_pa
 def test_a_path_that_is_no_text_is_refused(services: LibraryServices, tmp_path: Path) -> None:
     folder = own_model(tmp_path / "undec\udcff")
     for attempt in (
-        lambda: adding.add_folder(services, folder),
+        lambda: add_folder(services, folder),
         lambda: adding.look_into(services, folder),
         lambda: open_session(folder, "onnx"),
     ):
@@ -193,7 +194,7 @@ def test_numbers_beyond_any_model_are_refused(
     content.pop(field, None)
     file.write_text(json.dumps(content)[:-1].rstrip() + (", " if content else "") + f'"{field}": {value}}}')
     with pytest.raises(ModelFolderError) as caught:
-        adding.add_folder(services, folder)
+        add_folder(services, folder)
     assert field in caught.value.user_text
 
 

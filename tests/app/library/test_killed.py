@@ -19,6 +19,7 @@ from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo
 from tests.helpers.killing import killed, numbers_held
+from tests.helpers.own_folders import add_folder
 from tests.helpers.tiny_models import accepted, downloaded, tiny_contents
 
 pytestmark = [
@@ -73,7 +74,7 @@ def test_a_removal_that_is_killed_at_any_step_goes_on(services: LibraryServices,
 def test_a_merge_that_is_killed_at_any_step_is_there_or_not(services: LibraryServices, tmp_path: Path) -> None:
     own = write_model(tmp_path / "base", random_tensors(tiny_config()), tiny_config())
     adapter = write_adapter(tmp_path / "adapter", factors(QUERY, 16, 16))
-    adding.add_folder(services, own)
+    add_folder(services, own)
     before = {file.name: file.read_bytes() for file in own.iterdir()}
     base, kept = services.paths.base, tmp_path / "kept"
     shutil.copytree(base, kept)

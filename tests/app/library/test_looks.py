@@ -5,15 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from app.library import adding, care
+from app.library import care
 from app.library.answering import remembered_model
 from app.library.overview import library_status
+from app.library.records import MoveNote
 from app.library.services import LibraryServices
 from app.library.tasks import LibraryTasks
 from app.library.values import ModelState, ModelStatus
@@ -23,7 +26,9 @@ from inference.look.questions import LookAtFolder
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo, hub_file
 from tests.helpers.looks import answered_here
+from tests.helpers.own_folders import add_folder
 from tests.helpers.tiny_models import NAME
+from tests.helpers.waiting import NEVER_SECONDS, WAIT_SECONDS
 
 SENTENCE = LookError("It could not be looked at within 20 seconds.", "Check whether its drive answers.")
 
@@ -52,9 +57,9 @@ def refuse(monkeypatch: pytest.MonkeyPatch, folder: Path, error: Exception) -> N
 def test_one_that_hangs_is_listed_among_the_others_and_removed(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = adding.add_folder(services, own_model(tmp_path / "first"))
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
-    last = adding.add_folder(services, own_model(tmp_path / "last"))
+    first = add_folder(services, own_model(tmp_path / "first"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
+    last = add_folder(services, own_model(tmp_path / "last"))
     refuse(monkeypatch, bad.folder, SENTENCE)
     model = listed(services, bad.id)
     assert model.state == ModelState.DAMAGED
@@ -69,12 +74,13 @@ def test_one_that_hangs_is_listed_among_the_others_and_removed(
 def test_what_could_not_be_looked_at_is_not_touched_either(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     refuse(monkeypatch, bad.folder, SENTENCE)
-    stat = os.stat
+    stat, here = os.stat, threading.current_thread()
 
     def watched(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
-        assert not str(path).startswith(str(bad.folder)), "its drive may hang"
+        if threading.current_thread() is here:
+            assert not str(path).startswith(str(bad.folder)), "its drive may hang"
         return stat(path, *arguments, **options)
 
     monkeypatch.setattr(os, "stat", watched)
@@ -88,8 +94,8 @@ def test_what_could_not_be_looked_at_is_not_touched_either(
 def test_whatever_goes_wrong_with_one_the_page_is_there(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    good = adding.add_folder(services, own_model(tmp_path / "good"))
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    good = add_folder(services, own_model(tmp_path / "good"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     refuse(monkeypatch, bad.folder, error)
     model = listed(services, bad.id)
     assert model.state == ModelState.DAMAGED
@@ -101,10 +107,109 @@ def test_whatever_goes_wrong_with_one_the_page_is_there(
 def test_a_look_that_was_stopped_is_no_verdict(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     refuse(monkeypatch, bad.folder, LookStoppedError("The look was stopped."))
     with pytest.raises(LookStoppedError):
         library_status(services)
+
+
+@pytest.fixture
+def drives(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Path, Callable[[], object]]]:
+    """What happens where the drive of a folder is asked, before it answers."""
+    acts: dict[Path, Callable[[], object]] = {}
+    stat = os.stat
+
+    def ask(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        if threading.current_thread().name == "question to a drive" and path in acts:
+            acts[path]()
+        return stat(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", ask)
+        yield acts
+
+
+def test_the_drives_of_all_models_are_asked_at_the_same_time(
+    services: LibraryServices, tmp_path: Path, drives: dict[Path, Callable[[], object]]
+) -> None:
+    """Each of these answers when all of them are asked: one after the other, none would."""
+    models = [add_folder(services, own_model(tmp_path / str(number))) for number in range(3)]
+    asked, all_asked = set[Path](), threading.Event()
+
+    def wait(folder: Path) -> None:
+        asked.add(folder)
+        if len(asked) == len(models):
+            all_asked.set()
+        all_asked.wait(WAIT_SECONDS)
+
+    drives.update({model.folder: partial(wait, model.folder) for model in models})
+    found = library_status(services)
+    assert {found.model(model.id).state for model in models} == {ModelState.INSTALLED}  # type: ignore[union-attr]
+
+
+def test_drives_that_hang_are_waited_for_together_and_once(
+    services: LibraryServices, tmp_path: Path, drives: dict[Path, Callable[[], object]]
+) -> None:
+    good = add_folder(services, own_model(tmp_path / "good"))
+    hung = [add_folder(services, own_model(tmp_path / str(number))) for number in range(2)]
+    wake_up, asked = threading.Event(), []
+
+    def hang() -> None:
+        asked.append(threading.current_thread())
+        wake_up.wait(NEVER_SECONDS)
+
+    drives.update({model.folder: hang for model in hung})
+    services.looks._drives.seconds = 0.2
+    try:
+        for _ in range(2):
+            found = library_status(services)
+            for model in hung:
+                status = found.model(model.id)
+                assert status is not None
+                assert status.state == ModelState.DAMAGED
+                assert status.problem is not None
+                assert f"{model.folder} could not be looked at within" in status.problem.text
+            assert found.model(good.id).state == ModelState.INSTALLED  # type: ignore[union-attr]
+            services.looks._drives.seconds = -1.0  # whoever begins to wait now gives up at once
+        assert len(asked) == len(hung)
+        status = found.model(hung[0].id)
+        assert status is not None
+        assert care.remove(services, care.removal(services, status)) == 0
+        assert hung[0].folder.is_dir()
+    finally:
+        wake_up.set()
+    services.looks._drives.seconds = WAIT_SECONDS
+    assert {listed(services, model.id).state for model in hung[1:]} == {ModelState.INSTALLED}
+
+
+def test_nothing_that_dewpoint_wrote_is_touched_on_a_drive_that_hangs(
+    services: LibraryServices, tmp_path: Path, drives: dict[Path, Callable[[], object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed move left there, leftovers, and models whose list of files is not read yet."""
+    places = [tmp_path / name for name in ("model", "source", "target", "scratch", "left")]
+    wake_up, lstat = threading.Event(), os.lstat
+    for place in places:
+        place.mkdir()
+        services.ledger.new_folder(place / "x")
+    services.library.add("merged", places[0], "Merged")
+    with services.library.opened() as db:
+        db.execute("UPDATE model SET listed = 0")
+        db.conn.commit()
+    services.library.begin_move(MoveNote(places[1], places[2], places[3]))
+
+    def touched(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        assert not any(str(path).startswith(str(place)) for place in places), path
+        return lstat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "lstat", touched)
+    drives.update({folder: lambda: wake_up.wait(NEVER_SECONDS) for place in places for folder in (place, place / "x")})
+    services.looks._drives.seconds = 0.1
+    try:
+        found = library_status(services)
+    finally:
+        wake_up.set()
+    assert len(services.library.moves()) == 1
+    assert not found.leftovers
 
 
 def loop(folder: Path) -> Path:
@@ -134,8 +239,8 @@ def test_places_that_the_system_refuses(services: LibraryServices, tmp_path: Pat
 def test_a_drive_that_fails(
     services: LibraryServices, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    good = adding.add_folder(services, own_model(tmp_path / "good"))
-    bad = adding.add_folder(services, own_model(tmp_path / "bad"))
+    good = add_folder(services, own_model(tmp_path / "good"))
+    bad = add_folder(services, own_model(tmp_path / "bad"))
     stat = os.stat
 
     def fail(path: Any, *arguments: Any, **options: Any) -> os.stat_result:

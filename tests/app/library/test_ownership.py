@@ -29,6 +29,7 @@ from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo, repo_of
 from tests.helpers.hub_server import Hub
 from tests.helpers.older import as_an_older_dewpoint_left_it
+from tests.helpers.own_folders import add_folder
 from tests.helpers.tiny_models import NAME, accepted, downloaded, tiny_contents
 
 SHARD = "model-00001-of-00002.safetensors"
@@ -85,7 +86,7 @@ def test_a_folder_that_brings_a_list_of_files_is_the_users_own(services: Library
     folder = write_model(tmp_path / "stranger", random_tensors(tiny_config()), tiny_config())
     note_for(folder, *(file.name for file in folder.iterdir()))
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    record = adding.add_folder(services, folder)
+    record = add_folder(services, folder)
     assert record.kind == "folder"
     removal = care.removal(services, status(services, record))
     assert (removal.files, removal.size) == ((), 0)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from app.base.errors import KnownAppError, StoppedError
@@ -20,6 +21,8 @@ from app.library.download import refresh
 from app.library.hub import RemoteModel
 from app.library.services import LibraryServices
 from app.network import limits
+from app.network.bodies import BoundedBody
+from app.network.errors import AnswerError
 from app.updates.errors import UpdateError
 from app.updates.service import UpdateService
 from tests.helpers.hostile_server import (
@@ -218,3 +221,18 @@ def test_the_description_of_a_release_is_bounded(hostile: HostileServer, asking:
     hostile.places["/updates.json"] = answer(b'{"format": 1, "x": [' + b"[]," * 60_000 + b"0]}")
     with pytest.raises(UpdateError, match=r"127\.0\.0\.1:\d+ named more"):
         UpdateService(asking).ask()
+
+
+@pytest.mark.parametrize(("limit", "most"), [(limits.FILE_LIST, "400,000"), (limits.RELEASE, "20,000")])
+def test_too_many_values_are_said_as_what_they_are(limit: limits.Limit, most: str) -> None:
+    """The description of a release names no files of a model."""
+    question = httpx2.Request("GET", "https://example.org/updates.json")
+    body = BoundedBody(
+        httpx2.Response(200, request=question, stream=httpx2.ByteStream(b"," * (limit.most_values + 1))),
+        limit,
+        lambda: None,
+    )
+    with pytest.raises(AnswerError) as caught:
+        list(body)
+    said = f"example.org sent more than {most} values where far fewer were asked for, so no more of it was read."
+    assert caught.value.user_text == said

@@ -204,6 +204,28 @@ def test_versions_by_key(qtbot: QtBot, parts: Parts) -> None:
     assert not parts.window.actions_by_name["earlier_version"].isEnabled()
 
 
+@pytest.mark.parametrize(("behind", "page"), [(4, 30), (4, 2)])
+def test_versions_far_up_in_the_chat_are_offered_with_their_page(
+    qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch, behind: int, page: int
+) -> None:
+    monkeypatch.setattr("app.ui.chat.chat_view.PAGE", page)
+    monkeypatch.setattr("app.ui.chat.chat_view._MESSAGE_UNITS", 1000.0)  # one fills a turn
+    chat = add_versions(parts, "One.", "Two.")
+    for _ in range(behind):
+        parts.store.add_user_message(chat, "More")
+    parts.controller.open_chat(chat)
+    view, action = parts.window.pane.chat, parts.window.actions_by_name["earlier_version"]
+    assert len(view.items) < 2 + behind, "the newest alone, at first"
+    assert action.isEnabled() == (page > behind)
+    qtbot.waitUntil(lambda: len(view.items) == min(2 + behind, page), timeout=WAIT_MS)
+    while len(view.items) < 2 + behind:
+        assert not action.isEnabled()
+        view.on_earlier_wanted()
+    assert action.isEnabled()
+    view.step_version(-1)
+    assert [message.body for message in parts.store.messages(chat)] == ["Question 0", "One."]
+
+
 def test_the_next_message_takes_the_room_back(qtbot: QtBot, parts: Parts) -> None:
     chat = add_versions(parts, *LENGTHS[1:])
     ready(qtbot, parts)

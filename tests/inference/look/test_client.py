@@ -215,14 +215,40 @@ def test_texts_of_an_answer_are_cut(looks: Looks) -> None:
 
 
 @on_posix
-def test_a_cancel_ends_a_look_that_hangs(looks: Looks) -> None:
+def test_a_cancel_ends_a_look_that_hangs(looks: Looks, put: threading.Event) -> None:
     pid, cancel = halted(looks), threading.Event()
+    put.clear()
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(looks.ask, ReadConfig(STARTER), cancel)
+        assert put.wait(WAIT_SECONDS)
         cancel.set()
         with pytest.raises(LookStoppedError):
             asked.result(WAIT_SECONDS)
     wait_until(lambda: gone(pid))
+    assert isinstance(looks.ask(ReadConfig(STARTER)), ModelConfig)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_who_is_interrupted_leaves_no_process_that_hangs(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    """A program that ends waits for its processes."""
+    if begun:
+        looks.ask(ReadConfig(STARTER))
+    started: list[link.LookLink] = []
+
+    def interrupt(of: link.LookLink, deadline: float | None, cancel: threading.Event | None) -> object:
+        started.append(of)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(link.LookLink, "reply", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            looks.ask(ReadConfig(STARTER))
+    assert not started[0].usable
+    started[0].join(WAIT_SECONDS)
+    pid = started[0].pid
+    assert pid is None or gone(pid)
     assert isinstance(looks.ask(ReadConfig(STARTER)), ModelConfig)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -60,6 +60,49 @@ def test_a_large_text_is_put_in_over_several_turns(composer: Composer, kind: str
     assert in_the_box(composer) == TEXTS[kind]
     assert composer.box.textCursor().atEnd()
     assert composer.box.isUndoRedoEnabled()
+
+
+@pytest.mark.parametrize("most", ["MOST_CHARACTERS", "MOST_ROWS"])
+def test_there_is_room_in_the_place_of_what_is_selected(
+    composer: Composer, monkeypatch: pytest.MonkeyPatch, most: str
+) -> None:
+    text = "line\n" * 19 + "line"
+    monkeypatch.setattr(f"app.ui.chat.composer.{most}", len(text) + 1 if most == "MOST_CHARACTERS" else 21)
+    told: list[tuple[int, int]] = []
+    composer.box.too_much.connect(lambda characters, rows: told.append((characters, rows)))
+    composer.set_text(text)
+    assert not composer.box.has_room("more\nand more")
+    assert told == [(13, 2)]
+    composer.box.selectAll()
+    data = QMimeData()
+    data.setText(text.upper())
+    composer.box.insertFromMimeData(data)
+    assert composer.text == text.upper()
+    cursor = composer.box.textCursor()
+    cursor.movePosition(QTextCursor.MoveOperation.Up, QTextCursor.MoveMode.KeepAnchor, 2)
+    composer.box.setTextCursor(cursor)
+    assert composer.box.has_room("two\nlines")
+    assert not composer.box.has_room("four\nlines\n\n\nand more and more")
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("most", ["MOST_CHARACTERS", "MOST_ROWS"])
+def test_what_is_still_to_come_takes_its_room(composer: Composer, monkeypatch: pytest.MonkeyPatch, most: str) -> None:
+    text = TEXTS["lines"]
+    size = len(text) if most == "MOST_CHARACTERS" else text.count("\n") + 1
+    for name in ("MOST_CHARACTERS", "MOST_ROWS"):
+        monkeypatch.setattr(f"app.ui.chat.composer.{name}", size + 4 if name == most else 10 * len(text))
+    composer.set_text(text)
+    assert turns().waiting
+    assert composer.box.has_room("a\n")
+    for _ in range(2):
+        assert not composer.box.has_room("a\nb\nc\nd\n")
+        composer.box.selectAll()
+        assert not composer.box.has_room(text), "what comes is not selected"
+        composer.box.moveCursor(QTextCursor.MoveOperation.End)
+        turns().on_next_turn()
+    composer.clear()
+    assert composer.box.has_room(text)
 
 
 @pytest.mark.parametrize("kind", TEXTS)

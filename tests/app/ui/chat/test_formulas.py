@@ -12,11 +12,11 @@ from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.formulas import Formula, FormulaSetter, Wanted, set_formula, size_for_baseline
 from app.ui.chat.markdown import FormulaBlock, Prose
-from app.ui.chat.slices import segments_from_markdown
 from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.chat.turns import TURN_SECONDS, Turns
 from app.ui.widgets.colours import DARK, LIGHT
 from app.ui.widgets.theme import Theme
+from tests.helpers.segments import segments_from_markdown
 from tests.helpers.turns import all_shown, show_markdown
 from tests.helpers.waiting import WAIT_MS
 

@@ -44,10 +44,11 @@ from app.ui.chat.markdown import (
 )
 from app.ui.chat.markdown_html import MarkdownHtml
 from app.ui.chat.markdown_rules import is_readable
-from app.ui.chat.slices import MAX_CHARACTERS, MAX_LINES, SLICES, segments_from_markdown
+from app.ui.chat.slices import MAX_CHARACTERS, MAX_LINES, SLICES
 from app.ui.chat.table_text import TableText
 from app.ui.widgets.colours import DARK, LIGHT
 from app.ui.widgets.theme import Theme
+from tests.helpers.segments import segments_from_markdown
 from tests.helpers.turns import show_markdown
 from tests.helpers.waiting import WAIT_MS
 

@@ -22,7 +22,6 @@ from app.ui.chat.slices import (
     MOST_WEIGHT,
     NESTED_QUOTES,
     SLICES,
-    segments_from_markdown,
     slices_from_markdown,
     weight_of,
 )
@@ -30,6 +29,7 @@ from app.ui.chat.turns import turns
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.theme import Theme, ThemeManager
+from tests.helpers.segments import segments_from_markdown
 from tests.helpers.turns import all_shown, show_markdown
 
 THEME = Theme(LIGHT, 1.0, 10.0)
