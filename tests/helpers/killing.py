@@ -1,11 +1,18 @@
-"""A kill at every step: what changes a file or a folder is counted, and the process dies before number so-and-so."""
+"""A kill at every step: what changes a file or a folder is counted, and the process dies before number so-and-so.
+
+Between two steps everything is brought back from a copy, and a file system gives the numbers of what was deleted to
+what is made next. A folder that has its old number back by luck, with files in it that have not, is none from a backup;
+so whoever brings back a folder of ours holds its first numbers (`numbers_held`).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 
 # Whatever changes a file or a folder: a kill before each of these is a kill at every step.
 CHANGES = (
@@ -19,6 +26,15 @@ CHANGES = (
     "sqlite3.connect",
 )
 WRITING = "open"  # stands for opening a file to write to it
+
+
+@contextlib.contextmanager
+def numbers_held(folder: Path) -> Iterator[None]:
+    """In this block nothing new gets the number of what lies in `folder` now, whether that is deleted or not."""
+    with contextlib.ExitStack() as stack:
+        for path in (folder, *folder.rglob("*")):
+            stack.callback(os.close, os.open(path, os.O_RDONLY))  # a number is free when nobody has it open
+        yield
 
 
 def killed(act: Callable[[], object], step: int, changes: Collection[str] = (*CHANGES, WRITING)) -> bool:

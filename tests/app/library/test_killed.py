@@ -18,7 +18,7 @@ from inference.checkpoint.adapters import MERGED
 from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo
-from tests.helpers.killing import killed
+from tests.helpers.killing import killed, numbers_held
 from tests.helpers.tiny_models import accepted, downloaded, tiny_contents
 
 pytestmark = [
@@ -56,15 +56,16 @@ def test_a_removal_that_is_killed_at_any_step_goes_on(services: LibraryServices,
     kept = base.with_name("kept")
     shutil.copytree(base, kept)
     step = 0
-    while killed(lambda: remove(services, record), step):
-        if services.library.models():
-            remove(services, record)
-        clear(services)
-        assert not services.library.models()
-        assert [path.name for path in record.folder.iterdir()] == ["notes.txt"], f"step {step}"
-        shutil.rmtree(base)
-        shutil.copytree(kept, base)
-        step += 1
+    with numbers_held(record.folder):
+        while killed(lambda: remove(services, record), step):
+            if services.library.models():
+                remove(services, record)
+            clear(services)
+            assert not services.library.models()
+            assert [path.name for path in record.folder.iterdir()] == ["notes.txt"], f"step {step}"
+            shutil.rmtree(base)
+            shutil.copytree(kept, base)
+            step += 1
     assert step > len(tiny_contents())
 
 
@@ -120,14 +121,15 @@ def test_a_download_that_is_killed_at_the_end_of_any_file(services: LibraryServi
             pass
 
     step = 0
-    while killed(fetch, step, ("os.rename", "os.remove")):
-        if then == "finished":
-            fetch()
-            assert state(services, record).state in (ModelState.INSTALLED, ModelState.READY)
-        remove(services, record)
-        assert [path.name for path in record.folder.iterdir()] == ["notes.txt"], f"step {step}"
-        assert not library_status(services).leftovers
-        shutil.rmtree(base)
-        shutil.copytree(kept, base)
-        step += 1
+    with numbers_held(record.folder):
+        while killed(fetch, step, ("os.rename", "os.remove")):
+            if then == "finished":
+                fetch()
+                assert state(services, record).state in (ModelState.INSTALLED, ModelState.READY)
+            remove(services, record)
+            assert [path.name for path in record.folder.iterdir()] == ["notes.txt"], f"step {step}"
+            assert not library_status(services).leftovers
+            shutil.rmtree(base)
+            shutil.copytree(kept, base)
+            step += 1
     assert step > len(tiny_contents())

@@ -20,7 +20,7 @@ from app.library.records import MOVING, ModelRecord, MoveNote
 from app.library.services import LibraryServices
 from app.library.values import ModelState
 from tests.helpers.hub_behaviour import Repo
-from tests.helpers.killing import killed
+from tests.helpers.killing import killed, numbers_held
 from tests.helpers.tiny_models import downloaded, tiny_contents
 
 SHARD = "model-00001-of-00002.safetensors"
@@ -210,28 +210,33 @@ def test_a_move_that_is_killed_at_any_step_is_found_and_goes_on(
         list(care.move(services, services.library.find(record.id), other_drive, threading.Event()))
 
     step = 0
-    while killed(move, step):
-        status = library_status(services)
-        now = services.library.find(record.id).folder
-        assert whole(now), f"step {step}: the model in the list is whole"
-        assert state(services, record) == ModelState.INSTALLED
-        assert len(status.leftovers) == len({each.path for each in status.leftovers}), "nothing is offered twice"
-        assert (now / "notes.txt").exists() or (record.folder / "notes.txt").exists(), "nothing of the user's is gone"
-        listed = {each.path for each in status.leftovers}
-        assert lying() - {now} <= listed, f"step {step}: all that lies about is listed"
-        assert all(each.whole == whole_if_there(each.path) for each in status.leftovers)
-        move()
-        assert services.library.find(record.id).folder == target
-        assert whole(target)
-        assert lying() == {target}
-        assert [path.name for path in other_drive.iterdir()] == [target.name]
-        notes = [path / "notes.txt" for path in (record.folder, target) if (path / "notes.txt").exists()]
-        assert [note.read_text("utf-8") for note in notes] == ["mine"], "nothing of the user's is gone, or there twice"
-        assert not services.library.moves()
-        shutil.rmtree(base)
-        shutil.rmtree(target)
-        shutil.copytree(kept, base)
-        step += 1
+    with numbers_held(record.folder):
+        while killed(move, step):
+            status = library_status(services)
+            now = services.library.find(record.id).folder
+            assert whole(now), f"step {step}: the model in the list is whole"
+            assert state(services, record) == ModelState.INSTALLED
+            assert len(status.leftovers) == len({each.path for each in status.leftovers}), "nothing is offered twice"
+            assert (now / "notes.txt").exists() or (record.folder / "notes.txt").exists(), (
+                "nothing of the user's is gone"
+            )
+            listed = {each.path for each in status.leftovers}
+            assert lying() - {now} <= listed, f"step {step}: all that lies about is listed"
+            assert all(each.whole == whole_if_there(each.path) for each in status.leftovers)
+            move()
+            assert services.library.find(record.id).folder == target
+            assert whole(target)
+            assert lying() == {target}
+            assert [path.name for path in other_drive.iterdir()] == [target.name]
+            notes = [path / "notes.txt" for path in (record.folder, target) if (path / "notes.txt").exists()]
+            assert [note.read_text("utf-8") for note in notes] == ["mine"], (
+                "nothing of the user's is gone, or there twice"
+            )
+            assert not services.library.moves()
+            shutil.rmtree(base)
+            shutil.rmtree(target)
+            shutil.copytree(kept, base)
+            step += 1
     assert step > (4 if drives == 1 else 20)
 
 
