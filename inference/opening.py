@@ -9,6 +9,7 @@ from inference.backends.base import Progress
 from inference.backends.registry import is_fake, open_backend
 from inference.checkpoint.folder import checked_model
 from inference.checkpoint.name import model_name
+from inference.denoising.short_canvas import short_canvas
 from inference.engines import ENGINES_VARIABLE
 from inference.session import Session
 from inference.text.chat_template import ChatTemplate, tried_template
@@ -51,7 +52,9 @@ def open_session(
 
     loaded = open_backend(folder, backend, weights, engines)
     report("Ready", 1.0)
-    return Session(loaded, tokenizer, template, name)
+    # Where places cost time each: on our own kernels.
+    short = short_canvas(folder, loaded.config.canvas_length) if folder is not None and loaded.name == "native" else 0
+    return Session(loaded, tokenizer, template, name, short)
 
 
 def open_model(
