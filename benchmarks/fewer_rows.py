@@ -26,8 +26,8 @@ sys.path.insert(0, str(ROOT))
 from app.base.paths import starter_model_folder  # noqa: E402
 from benchmarks.presets import sign_test  # noqa: E402
 from inference.backends.native import NativeBackend  # noqa: E402
+from inference.backends.settled_end import SettledEnd  # noqa: E402
 from inference.native.model import Rows  # noqa: E402
-from inference.native.settled_end import SettledEnd  # noqa: E402
 from inference.opening import open_session  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
 from inference.session import Session  # noqa: E402

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress
 from inference.backends.packed_memory import native_precision
+from inference.backends.settled_end import SettledEnd, rows_are_kept
 from inference.checkpoint.tensors import check_tensors, weights_errors
 from inference.config import model_config_from_folder
 from inference.errors import KnownError
@@ -22,7 +23,6 @@ from inference.native.kv_blocks import KvBlocks
 from inference.native.library import NativeError, Threads, best_isa, load
 from inference.native.model import NativeModel, Rows, check_sizes
 from inference.native.packed import mapped_matrices, model_parts, pack_model
-from inference.native.settled_end import SettledEnd, rows_are_kept
 from inference.native.weights import (
     WHOLE_MODEL,
     Precision,

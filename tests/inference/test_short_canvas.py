@@ -43,7 +43,7 @@ def test_a_short_answer_takes_a_short_canvas() -> None:
     ("answer", "steps", "fields", "tried"),
     [
         (LONG, 4, {}, [SHORT, WHOLE]),  # it does not end there
-        (ANSWER, SHORT_STEPS + 4, {}, [SHORT, WHOLE]),  # it does not settle soon
+        (ANSWER, 4 * SHORT_STEPS, {}, [SHORT, WHOLE]),  # it does not settle soon
         ("", 4, {}, [SHORT, WHOLE]),  # there is nothing to read
         (ANSWER, 4, {"answer_start": "Dew"}, [WHOLE]),
         (THINKING_ANSWER, 4, {"thinking": True}, [WHOLE]),

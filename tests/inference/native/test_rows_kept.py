@@ -8,9 +8,9 @@ import pytest
 from inference import ChatTurn, GenerationRequest
 from inference.backends.base import DenoiseStep
 from inference.backends.native import NativeBackend
+from inference.backends.settled_end import KEPT, ROWS_BEHIND_END_VARIABLE, SettledEnd
 from inference.events import Finished
 from inference.native.cores import Cores
-from inference.native.settled_end import KEPT, ROWS_BEHIND_END_VARIABLE, SettledEnd
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
 
