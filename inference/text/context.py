@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -59,6 +60,7 @@ def fit_turns(
     # 1.
     exchanges = _exchanges(turns)
 
+    @functools.cache
     def prompt_without(dropped: int) -> FittedPrompt:
         gone = {index for exchange in exchanges[:dropped] for index in exchange}
         kept = [turn for index, turn in enumerate(turns) if index not in gone]
