@@ -9,6 +9,7 @@ from inference.backends.base import CancelFlag, Progress, stop_loading
 from inference.backends.registry import is_fake, open_backend
 from inference.checkpoint.folder import checked_model
 from inference.checkpoint.name import model_name
+from inference.denoising.short_canvas import short_canvas
 from inference.engines import ENGINES_VARIABLE
 from inference.model_config import ModelConfig
 from inference.session import Session
@@ -59,7 +60,9 @@ def open_session(
     except BaseException:
         loaded.close()
         raise
-    return Session(loaded, tokenizer, template, name)
+    # Where places cost time each: on our own kernels.
+    short = short_canvas(folder, loaded.config.canvas_length) if folder is not None and loaded.name == "native" else 0
+    return Session(loaded, tokenizer, template, name, short)
 
 
 def open_model(

@@ -8,6 +8,7 @@ set from another one.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from inference.backends.base import Backend, CancelFlag, Compiling, DenoiseStep,
 from inference.denoising.denoise import CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
+from inference.denoising.short_canvas import SHORT_STEPS, short_settings
 from inference.denoising.words_first import WordsFirst
 from inference.errors import PassStoppedError
 from inference.events import (
@@ -43,7 +45,7 @@ from inference.text.context import FittedPrompt, common_prefix, fit_turns, newes
 from inference.text.draft_text import is_readable
 from inference.text.prompt import PromptEncoder
 from inference.text.thinking import SplitText
-from inference.text.tokenizer import TextTokenizer
+from inference.text.tokenizer import TextTokenizer, first_index
 
 DEFAULT_BLOCKS = 4
 # A prompt is encoded in parts, so that a cancel need not wait for the whole of it.
@@ -84,11 +86,14 @@ class Session:
         tokenizer: Ids to text and back.
     """
 
-    def __init__(self, backend: Backend, tokenizer: TextTokenizer, template: ChatTemplate, name: str) -> None:
-        """Take over a loaded backend; `close` frees it."""
+    def __init__(
+        self, backend: Backend, tokenizer: TextTokenizer, template: ChatTemplate, name: str, short_canvas: int = 0
+    ) -> None:
+        """Take over a loaded backend; `close` frees it. Answers are first tried on `short_canvas` places; 0: not."""
         self.name = name
         self.tokenizer = tokenizer
         self._backend = backend
+        self._short_canvas = short_canvas
         self._prompt = PromptEncoder(template, tokenizer)
         # None: a call failed half-way, and nobody knows what the KV cache holds.
         self._held: list[int] | None = None if backend.length else []
@@ -149,8 +154,9 @@ class Session:
            it is too long.
         2. Settle seed, sampler values and the number of blocks.
         3. Bring the KV cache to the prompt; what it already holds of it is not computed again.
-        4. Write block after block (`_write_blocks`). If nothing comes of it, try once more with other draws and with
-           words in the first places; the same seed leads to the same second try.
+        4. Where short canvases suit the model, try whether the answer fits one (`_write_short`). Else write block after
+           block (`_write_blocks`). If nothing comes of it, try once more with other draws and with words in the first
+           places; the same seed leads to the same second try.
         5. Report why it ended, the whole text, and times; and first, if there is still nothing to read.
 
         A cancel takes effect between denoising steps (or parts of the prompt), or within them where the backend can
@@ -162,7 +168,7 @@ class Session:
 
         Yields:
             PromptEncoded, then for each block DraftUpdated after each step and BlockCommitted, at last Finished; before
-            that, NothingWritten where it applies. Drafts of a first try that came to nothing have no BlockCommitted.
+            that, NothingWritten where it applies. Drafts of a try that came to nothing have no BlockCommitted.
 
         Raises:
             KnownError: The environment is to blame (ContextFullError, OutOfMemoryError, ...).
@@ -208,7 +214,13 @@ class Session:
         total = len(fitted.ids)
         yield PromptEncoded(total, total - reused, reused, fitted.dropped_turns, stats.seconds() - began)
         # 4.
-        reason = yield from self._write_blocks(run)
+        reason: FinishReason | None = None
+        if self._short_canvas and not run.goes_on and not request.thinking:
+            short = dataclasses.replace(run, answer=AnswerBuilder(self.tokenizer, fitted.ids, wanted))
+            reason = yield from self._write_short(short)
+            run = run if reason is None else short
+        if reason is None:
+            reason = yield from self._write_blocks(run)
         if reason is None:
             again = AnswerBuilder(self.tokenizer, fitted.ids, wanted)
             run = dataclasses.replace(run, answer=again, again=True)
@@ -267,6 +279,32 @@ class Session:
             except PassStoppedError:
                 return False
         return True
+
+    def _write_short(self, run: _Run) -> Generator[Event, None, FinishReason | None]:
+        """Write the whole answer on a short canvas; None if its end is not there soon, and nothing of it counts.
+
+        The draws are those of the same seed; a whole canvas that follows gets its own as if it were the first.
+        """
+        began, config, places = run.stats.seconds(), self.config, self._short_canvas
+        settings = short_settings(run.settings, places, config.canvas_length)
+        draws = Draws(run.draws.seed, config.vocab_size, places)
+        last: CanvasStep | None = None
+        steps = itertools.islice(denoise_canvas(self._backend, settings, draws, run.cancel), SHORT_STEPS)
+        for last in run.stats.decoded(steps):
+            run.stats.note_step()
+            run.pace.wait(run.cancel)
+            yield self._draft(run, 0, last)
+        if last is None or not last.settled:
+            return None
+        ids = last.argmax.tolist()
+        if first_index(ids, self.tokenizer.eos_ids) == len(ids):
+            return None
+        text = run.answer.add(ids, last=True)
+        if not run.answer.readable or text.ended is None:
+            return None
+        run.stats.note_block(last.step)
+        yield _committed_event(run, 0, last, text, run.stats.seconds() - began)
+        return text.ended
 
     def _write_blocks(self, run: _Run) -> Generator[Event, None, FinishReason | None]:
         """Write blocks until the answer ends; returns why it did, None if a first try came to nothing.

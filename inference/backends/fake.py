@@ -147,7 +147,7 @@ class FakeBackend:
             time.sleep(self._seconds_per_step)
         if step == _TROUBLE_STEP and self._trouble:
             _make_trouble(self._trouble)
-        argmax, entropy = self._scripted_step(step)
+        argmax, entropy = self._scripted_step(step, len(canvas))
         self._argmax = argmax
         # Like a real draw: the less certain the place, the more often another token than the likeliest.
         other = np.random.Generator(np.random.PCG64(step)).integers(5, self._config.vocab_size, len(argmax))
@@ -159,14 +159,13 @@ class FakeBackend:
     def close(self) -> None:
         """Nothing to free."""
 
-    def _scripted_step(self, step: int) -> tuple[Ids, Floats]:
-        """Argmax int64 [C] and entropy float32 [C] of a step.
+    def _scripted_step(self, step: int, size: int) -> tuple[Ids, Floats]:
+        """Argmax int64 [C] and entropy float32 [C] of a step on `size` places.
 
         1. The wanted canvas is the script's part for this block, then padding.
         2. Each place has a step at which it settles; one place in eight melts in the step after that, once.
         3. From step `steps` on, every place is right and certain.
         """
-        size = self._config.canvas_length
         chance = np.random.Generator(np.random.PCG64(self._block))
         # 1.
         part = self._script[self._block * size : (self._block + 1) * size]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress, stop_loading
 from inference.backends.packed_memory import native_precision
+from inference.backends.settled_end import SettledEnd, rows_are_kept
 from inference.checkpoint.tensors import check_tensors, weights_errors
 from inference.config import model_config_from_folder
 from inference.errors import KnownError
@@ -48,6 +49,7 @@ class NativeBackend:
         precision: What the weights are kept in.
         why: Why the processor is used and not a graphics card; "" where nobody asked.
         prefilled: Tokens that went through `encode` since the start.
+        end: What need not be computed of a canvas; None where all of it is.
     """
 
     name = "native"
@@ -62,6 +64,7 @@ class NativeBackend:
         self.precision = precision
         self.why = ""
         self.prefilled = 0
+        self.end = SettledEnd(config.pad_id, config.eos_ids) if rows_are_kept() else None
         self._table = table
         self._scale = np.float32(embedding_scale(config))
         self._kept = min(KEPT_CANDIDATES, config.vocab_size)
@@ -145,7 +148,8 @@ class NativeBackend:
     def device(self) -> str:
         """Where it runs, and in what."""
         count = self._threads.count
-        return f"processor, {count} thread{'s' if count > 1 else ''}, {_NAMES[self.precision]}"
+        kept = ", rows behind an end kept" if self.end else ""
+        return f"processor, {count} thread{'s' if count > 1 else ''}, {_NAMES[self.precision]}{kept}"
 
     @property
     def length(self) -> int:
@@ -183,9 +187,12 @@ class NativeBackend:
         Raises:
             PassStoppedError: The flag of `stop_when` is set.
         """
-        rows = self._rows(self._checked(canvas), state, denoising=True)
-        made = self.model.denoise(rows, self._cache, temperature, uniforms, self._kept, self._cancelled)
-        return DenoiseStep(made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.soft)
+        ids = self._checked(canvas)
+        count = len(ids) if self.end is None else self.end.rows(ids, state, self.length)
+        rows = self._rows(ids[:count], None if state is None else state[:count], denoising=True, seen=len(ids))
+        made = self.model.denoise(rows, self._cache, temperature, uniforms[:count], self._kept, self._cancelled)
+        step = DenoiseStep(made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.soft)
+        return step if self.end is None else self.end.joined(ids, step, self.length)
 
     def hidden_states(self, ids: Ids, state: Any, denoising: bool) -> Floats:
         """Residual stream after the last layer, float32 [N, hidden], nothing appended; for tests and self-checks."""
@@ -209,9 +216,9 @@ class NativeBackend:
             raise ValueError(f"token ids must be in 0..{self.config.vocab_size - 1}")
         return own
 
-    def _rows(self, ids: Ids, state: Any, denoising: bool) -> Rows:
+    def _rows(self, ids: Ids, state: Any, denoising: bool, seen: int = 0) -> Rows:
         embedded = self._table[ids].astype(np.float32) * self._scale
-        return Rows(embedded, state, denoising, self._cache.length)
+        return Rows(embedded, state, denoising, self._cache.length, seen)
 
 
 @contextlib.contextmanager

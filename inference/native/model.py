@@ -48,12 +48,15 @@ class Rows:
         soft: float32 [N, hidden], or None where there was no step before.
         denoising: Phase.
         start: Position of the first row.
+        seen: Places of the canvas that its rows see. Those behind the last row have the keys and values that a pass
+            before left in the cache.
     """
 
     embedded: Floats
     soft: Floats | None
     denoising: bool
     start: int
+    seen: int = 0
 
 
 def check_sizes(config: ModelConfig) -> None:
@@ -196,12 +199,15 @@ class NativeModel:
         for array in (rows.embedded, rows.soft, hidden):
             if array is not None and (array.shape != shape or array.dtype != np.float32):
                 raise ValueError(f"rows {array.dtype} {array.shape}, wanted float32 {shape}")
-        if not 0 <= rows.start <= _MOST_POSITIONS - count:
+        if not 0 <= rows.start <= _MOST_POSITIONS - max(rows.seen, count):
             raise OutOfMemoryError("The context is longer than any model's.", "Start a new chat.")
-        cache.make_room(rows.start + count)
+        seen = max(rows.seen, count)
+        cache.make_room(rows.start + seen)
         self._set_layers(rows.start, count, cache)
         kept = 0 if made is None else made.top_ids.shape[1]
-        numbers = (ctypes.c_int32 * 5)(count, rows.start, rows.denoising, cache.dtype == np.float16, kept)
+        numbers = (ctypes.c_int32 * 5)(
+            count, rows.start, seen if rows.denoising else 0, cache.dtype == np.float16, kept
+        )  # fmt: skip
         outputs = [None] * 6
         if made is not None:
             fields = (made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.soft)

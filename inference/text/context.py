@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import bisect
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from inference.errors import ContextFullError
 from inference.params import ChatTurn
+
+# Leaving out one exchange a turn, no more than must be, leaves nothing of the KV cache to use again.
+HOPS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,14 @@ def fit_turns(
     wanted_tokens: int,
     canvas_length: int,
     start: Sequence[int] = (),
+    hops: int = HOPS,
 ) -> FittedPrompt:
     """Leave out the oldest exchanges until prompt and answer fit into the context.
 
     1. Group the turns into exchanges: a user's turn and the answers after it. System turns belong to none and stay.
-    2. Leave out as few of the oldest exchanges as make room for the wanted answer; the newest always stays.
+    2. Leave out the oldest exchanges, in hops, until there is room for the wanted answer; the newest always stays, and
+       the one before it wherever it fits. Where a hop ends depends on the chat alone: as it grows, the prompt begins
+       with the same tokens until the next hop.
     3. If even the newest alone leaves no room for the whole answer, one block must do; of a start of the answer that
        leaves no room for that, its end is read.
 
@@ -45,6 +52,7 @@ def fit_turns(
         wanted_tokens: Room that the answer would like, in tokens.
         canvas_length: Room that it needs at least, in tokens.
         start: Token ids of an answer that goes on; they follow the rendered turns.
+        hops: How many hops it takes to leave out as much as a prompt may hold.
 
     Raises:
         ContextFullError: System turn and newest message alone leave no room for one block.
@@ -52,6 +60,7 @@ def fit_turns(
     # 1.
     exchanges = _exchanges(turns)
 
+    @functools.cache
     def prompt_without(dropped: int) -> FittedPrompt:
         gone = {index for exchange in exchanges[:dropped] for index in exchange}
         kept = [turn for index, turn in enumerate(turns) if index not in gone]
@@ -71,8 +80,13 @@ def fit_turns(
             f" {max(0, max_context - canvas_length):,}.",
             "Shorten the message, or send it in parts.",
         )
-    tries = range(len(exchanges) - 1)
-    dropped = bisect.bisect_left(tries, True, key=lambda drop: len(prompt_without(drop).ids) + room <= max_context)
+    longest = max_context - room
+    wanted_longest = longest - (longest - len(whole.ids)) % max(1, longest // hops)
+    newest = len(exchanges) - 1
+    dropped = bisect.bisect_left(range(newest), True, key=lambda drop: len(prompt_without(drop).ids) <= wanted_longest)
+    if dropped == newest and newest > 0:
+        with_one_more = prompt_without(newest - 1)
+        return with_one_more if len(with_one_more.ids) <= longest else least
     return prompt_without(dropped)
 
 

@@ -23,7 +23,7 @@ from inference.model.export_graphs import write_graphs
 from inference.model.stack import DiffusionGemma
 from inference.model.weights import checkpoint_tensors
 from inference.text.chat_template import FILE as TEMPLATE
-from inference.training.recipe import CONFIG, DISPLAY_NAME, GENERATION_CONFIG
+from inference.training.recipe import CONFIG, DISPLAY_NAME, GENERATION_CONFIG, SHORT_CANVAS
 from trt_engines.weights.index import index_checkpoint
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", TEMPLATE)
@@ -42,7 +42,7 @@ def publish(model: DiffusionGemma, run_folder: Path, folder: Path) -> None:
     (folder / "model.safetensors").chmod(0o644)
     _write_json(folder / "config.json", {**CONFIG, "dtype": "float16"})
     _write_json(folder / "generation_config.json", GENERATION_CONFIG)
-    _write_json(folder / NAME_NOTE, {"display_name": DISPLAY_NAME})
+    _write_json(folder / NAME_NOTE, {"display_name": DISPLAY_NAME, "short_canvas": SHORT_CANVAS})
     for name in TOKENIZER_FILES:
         shutil.copyfile(run_folder / name, folder / name)
     config, records = model_config_from_folder(folder), index_checkpoint(folder)

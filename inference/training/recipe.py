@@ -9,6 +9,8 @@ from inference.config import model_config_from_dicts
 from inference.model_config import ModelConfig
 
 DISPLAY_NAME = "Starter model (small, for trying things out)"
+# Its answers are tried on so many places first: trained on short canvases (`batches`), it is as good there.
+SHORT_CANVAS = 64
 LAYER_KINDS = ("sliding_attention", "full_attention", "sliding_attention", "full_attention")
 
 TEXT_CONFIG: dict[str, Any] = {

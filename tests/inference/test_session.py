@@ -224,6 +224,35 @@ def test_dropped_turns_are_told() -> None:
     assert event.dropped_turns == 2
 
 
+def test_a_chat_that_fills_the_context_goes_on_from_the_cache() -> None:
+    """Over thirty turns most of each prompt is still in the cache; it was 6 tokens once the context was full."""
+    session, backend = fake_session("Fine, thank you.", canvas_length=16, max_context=700, steps=4)
+    system = ChatTurn("system", "Be brief, and never say no to a guest.")
+    chat = [system, *(ChatTurn("user", "Hello there!"), ChatTurn("assistant", "Fine, thank you.")) * 24]
+    reused: list[float] = []
+    hops, dropped = 0, 0
+    for turn in range(30):
+        message = f"How are you on day {turn:02}?"
+        request = ask(message, *chat, max_new_tokens=64)
+        computed = backend.encoded_tokens
+        events = list(session.generate(request))
+        encoded, end = of_kind(events, PromptEncoded)[0], finished(events)
+        assert session._held is not None
+        assert encoded.prompt_tokens == encoded.reused_tokens + encoded.prefilled_tokens <= 700 - 64
+        assert backend.encoded_tokens - computed == encoded.prefilled_tokens + backend.length - encoded.prompt_tokens
+        prompt = session._held[: encoded.prompt_tokens]
+        asked = (system, *chat[1 + encoded.dropped_turns :], ChatTurn("user", message))
+        assert prompt == session._prompt.ids(asked), "system turn and newest message stay, and the rest is whole"
+        assert (end.reason, end.answer) == ("end_of_text", "Fine, thank you.")
+        if encoded.dropped_turns != dropped:
+            hops, dropped = hops + 1, encoded.dropped_turns
+        else:
+            reused.append(encoded.reused_tokens / encoded.prompt_tokens)
+        chat += [ChatTurn("user", message), ChatTurn("assistant", end.answer)]
+    assert 3 <= hops <= 7
+    assert min(reused) > 0.85
+
+
 @pytest.mark.parametrize("looks", range(1, 40))
 def test_a_cancel_takes_effect_within_one_step(looks: int) -> None:
     """Whenever it comes, not one more step is run, and only committed blocks count."""

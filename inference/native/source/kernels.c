@@ -314,7 +314,7 @@ INLINE void weigh_values(const Attention *a, size_t block, int count, int kv_hea
 /* Which keys a row sees: from *low to before *high. */
 INLINE void visible(const Attention *a, int row, int *low, int *high) {
     int own = a->start + row;
-    *high = a->canvas ? a->start + a->count : own + 1;
+    *high = a->canvas ? a->start + a->canvas : own + 1;
     int query = a->canvas ? a->start : own; /* a canvas sees the window before its first place, and all of itself */
     *low = a->window && query - a->window + 1 > 0 ? query - a->window + 1 : 0;
 }

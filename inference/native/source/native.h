@@ -46,7 +46,7 @@ typedef struct {
 
 typedef struct {
     int count, heads, kv_heads, dim, dim_padded, kv_half; /* kv_half: keys and values are fp16, else float */
-    int start, canvas, window; /* of the new rows; window 0: none */
+    int start, canvas, window; /* of the new rows; canvas: how many of its places are seen, 0: none; window 0: none */
     const float *queries;
     ptrdiff_t query_stride, out_stride;
     const void *keys, *values; /* [block of 32][kv_heads][dim][32] and [block][kv_heads][32][dim_padded] */

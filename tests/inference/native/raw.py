@@ -68,6 +68,6 @@ def attend(
         k[place // 32, :, :, place % 32] = keys[place]
         v[place // 32, :, place % 32, :dim] = values[place]
     out, q = aligned((count, heads, dim), np.float32), own(queries, np.float32)
-    numbers = (ISAS.index(isa), count, heads, kv_heads, dim, int(half), start, int(canvas), window)
+    numbers = (ISAS.index(isa), count, heads, kv_heads, dim, int(half), start, count if canvas else 0, window)
     assert load().dp_attend(*numbers, pointer(q), pointer(k), pointer(v), pointer(out))
     return out

@@ -13,6 +13,8 @@ from inference.params import ChatTurn
 from inference.text.context import common_prefix, fit_turns
 
 CANVAS = 10
+# So many hops that each leaves out one exchange, as few as must be.
+FEWEST = 10**9
 
 
 def letters(turns: Sequence[ChatTurn]) -> list[int]:
@@ -114,13 +116,38 @@ def test_what_is_left_fits_ends_with_the_newest_and_is_the_most_possible(texts: 
         with pytest.raises(ContextFullError):
             fit_turns(turns, letters, room + CANVAS, CANVAS, CANVAS)
         return
-    fitted = fit_turns(turns, letters, room + CANVAS, CANVAS, CANVAS)
-    kept = turns[fitted.dropped_turns :]
-    assert letters(kept) == list(fitted.ids)
-    assert kept[0].role == "user"
-    assert len(fitted.ids) <= room
-    if fitted.dropped_turns:
-        assert len(letters(turns[fitted.dropped_turns - 2 :])) > room
+    for hops in (FEWEST, 4):
+        fitted = fit_turns(turns, letters, room + CANVAS, CANVAS, CANVAS, hops=hops)
+        kept = turns[fitted.dropped_turns :]
+        assert letters(kept) == list(fitted.ids)
+        assert kept[0].role == "user"
+        assert len(fitted.ids) <= room
+        if fitted.dropped_turns:
+            before = len(letters(turns[fitted.dropped_turns - 2 :]))
+            assert before > (room if hops == FEWEST or len(kept) == 1 else room - max(1, room // hops))
+
+
+@pytest.mark.parametrize(("hops", "places"), [(FEWEST, 17), (4, 5)])
+def test_the_oldest_exchanges_go_in_hops(hops: int, places: int) -> None:
+    """Thirty turns, the first ones short enough to stay: at how many places the prompt then begins."""
+    begins = []
+    for turn in range(1, 31):
+        texts = [text for number in range(turn) for text in (f"<{number:02}>", "answer")]
+        turns = chat(*texts, "new message", system="S")
+        fitted = fit_turns(turns, letters, 160 + CANVAS, CANVAS, CANVAS, hops=hops)
+        assert len(fitted.ids) <= 160
+        assert text_of(fitted.ids) == "S" + "".join([*texts, "new message"][fitted.dropped_turns :])
+        begins.append(fitted.dropped_turns)
+    assert begins == sorted(begins)
+    assert len(set(begins)) == places
+
+
+@pytest.mark.parametrize(("before", "dropped"), [("bb", 2), ("b" * 60, 4)])
+def test_the_exchange_before_the_newest_stays_where_it_fits(before: str, dropped: int) -> None:
+    """Though a hop would leave it out, too: the newest message often asks about it."""
+    turns = chat("x" * 40, "y" * 40, "aa", before, "n" * 50)
+    fitted = fit_turns(turns, letters, 60 + CANVAS, CANVAS, CANVAS)
+    assert fitted.dropped_turns == dropped
 
 
 @pytest.mark.parametrize(
