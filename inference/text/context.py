@@ -84,9 +84,8 @@ def fit_turns(
     wanted_longest = longest - (longest - len(whole.ids)) % max(1, longest // hops)
     newest = len(exchanges) - 1
     dropped = bisect.bisect_left(range(newest), True, key=lambda drop: len(prompt_without(drop).ids) <= wanted_longest)
-    if dropped == newest and newest > 0:
-        with_one_more = prompt_without(newest - 1)
-        return with_one_more if len(with_one_more.ids) <= longest else least
+    if dropped == newest > 0 and len(prompt_without(newest - 1).ids) <= longest:
+        dropped = newest - 1
     return prompt_without(dropped)
 
 
