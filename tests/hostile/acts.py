@@ -265,15 +265,15 @@ def start(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
     yield ready(stage)
     yield at_rest(stage)
     controller = stage.parts.controller
-    for conversation in stage.parts.window.chats._conversations[:3]:
+    for conversation in stage.parts.store.list_conversations()[:3]:
         controller.open_chat(conversation.id)
         yield at_rest(stage)
     stage.script.answer = [committed("Yes."), finished("Yes.")]
-    before = len(stage.parts.window.chats._conversations)
+    before = len(stage.parts.store.list_conversations())
     controller.open_chat(None)
     yield from send(stage, "Goes on")
     yield at_rest(stage)
-    stage.notes["goes_on"] = len(stage.parts.window.chats._conversations) > before
+    stage.notes["goes_on"] = len(stage.parts.store.list_conversations()) > before
     yield from look_again(stage)
     stage.reopen(stage.base)
     yield ready(stage)

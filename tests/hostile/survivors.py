@@ -157,7 +157,11 @@ class Run:
         with closing(services.looks):
             status = library_status(services)
         found = []
+        # A removal that was cut short leaves an incomplete or missing model, which is said, and can be removed.
+        half_removed = {line[2] for line in self.told if line[:2] == ["begin", "remove"]}
         for model in status.models:
+            if model.id in half_removed:
+                continue
             if model.kind in ("download", "merged") and model.state not in (
                 *WHOLE,
                 ModelState.PAUSED,

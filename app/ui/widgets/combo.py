@@ -32,7 +32,7 @@ class ElidedComboBox(QComboBox):
 
     def on_text_changed(self, text: str) -> None:
         """The tool tip says what has no room."""
-        self.setToolTip("" if self.shown_text() == text else tip(text))
+        self.setToolTip(tip("" if self.shown_text() == text else text))
 
     def showPopup(self) -> None:
         """Open the list, with room for its texts."""

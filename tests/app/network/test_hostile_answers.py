@@ -219,7 +219,7 @@ def test_a_cancel_before_the_question_asks_nobody(hostile: HostileServer, asking
 
 def test_the_description_of_a_release_is_bounded(hostile: HostileServer, asking: LibraryServices) -> None:
     hostile.places["/updates.json"] = answer(b'{"format": 1, "x": [' + b"[]," * 60_000 + b"0]}")
-    with pytest.raises(UpdateError, match=r"127\.0\.0\.1:\d+ named more"):
+    with pytest.raises(UpdateError, match=r"127\.0\.0\.1:\d+ sent more"):
         UpdateService(asking).ask()
 
 

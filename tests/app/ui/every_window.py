@@ -80,6 +80,20 @@ def fill(parts: Parts, text: str, library: ScriptedLibrary) -> None:
     window.pane.undo_bar.show_text(text)
 
 
+class NoRoom:
+    """What never gets stored: the dialog about it does not close by itself."""
+
+    def __init__(self, lost: Unsaved) -> None:
+        self.lost = lost
+
+    def unsaved(self) -> Unsaved:
+        """As before."""
+        return self.lost
+
+    def write_anew(self) -> None:
+        """In vain."""
+
+
 def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Callable[[], QWidget]]:
     """How each dialog is made; the engine card and the models window are not among them."""
     window, theme = parts.window, parts.themes.theme
@@ -124,7 +138,7 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         "removal": lambda: RemovalDialog(
             removal_of(model, kept=(Path("/x") / text,), engines=(Path("/e") / text,), engine_size=1), theme, window
         ),
-        "unsaved": lambda: UnsavedDialog(lost, parts.controller, theme, window),
+        "unsaved": lambda: UnsavedDialog(lost, NoRoom(lost), theme, window),
         "token": lambda: TokenDialog(library.services.tokens, theme, window),
     }
 
