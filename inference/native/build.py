@@ -31,6 +31,7 @@ from typing import Any
 
 SOURCE = Path(__file__).resolve().parent / "source"
 BUILT = Path(__file__).resolve().parent / "build"
+NAME = "dewpoint-native"
 
 _COMMON = ("-std=gnu11", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra")
 _AVX2 = ("-mavx2", "-mfma", "-mf16c")
@@ -86,7 +87,7 @@ def library_name(target: str | None = None, extra: tuple[str, ...] = ()) -> str:
         digest.update(file.name.encode() + b"\0" + file.read_bytes().replace(b"\r\n", b"\n") + b"\0")
     digest.update(repr((_COMMON, _KERNELS, extra)).encode())
     target = target or here()
-    return f"dewpoint-native-{digest.hexdigest()[:12]}{_ENDINGS[target]}"
+    return f"{NAME}-{digest.hexdigest()[:12]}{_ENDINGS[target]}"
 
 
 def find_compilers(target: str | None = None) -> list[Compiler]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -20,7 +21,6 @@ from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError, PassStoppedError
 from inference.events import Finished
 from inference.native import library
-from inference.native.build import BUILT, library_name
 from inference.native.cores import Cores
 from inference.native.model import check_sizes
 from inference.native.packed import packed_bytes
@@ -28,6 +28,8 @@ from inference.native.weights import Precision
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
 from tests.helpers.published import published_config
+
+FIND = library.library_file  # before the tests put their own in its place
 
 
 def _quiet(stage: str, fraction: float) -> None:
@@ -230,18 +232,21 @@ def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatc
         library.load.cache_clear()
 
 
-def test_a_program_without_the_sources_runs_without_the_library(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """As the installers' packages are: nothing may fail for want of it."""
-    monkeypatch.setattr("inference.native.build.SOURCE", tmp_path / "none")
-    monkeypatch.setattr(library, "library_file", lambda: BUILT / library_name())
+def test_an_installed_program_has_a_library_and_no_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One without it, of another processor for example, fails for want of nothing."""
+    own = library.library_file()
+    monkeypatch.setattr(library, "SOURCE", tmp_path / "none")
+    monkeypatch.setattr(library, "BUILT", tmp_path)
+    monkeypatch.setattr(library, "library_file", FIND)
     library.load.cache_clear()
     try:
         assert not library.is_there()
         assert not native_is_faster(STARTER)
         with pytest.raises(KnownError, match="comes without it"):
             starter()
+        shutil.copyfile(own, tmp_path / f"dewpoint-native-0{own.suffix}")
+        assert library.is_there()
+        starter().close()
     finally:
         monkeypatch.undo()
         library.load.cache_clear()
