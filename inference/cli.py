@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 from inference.backends.registry import BACKEND_NAMES
+from inference.errors import LoadStoppedError
 from inference.events import (
     BlockCommitted,
     Event,
@@ -130,7 +131,11 @@ def _generated(
     def progress(stage: str, fraction: float) -> None:
         report(ModelLoading(stage, fraction))
 
-    with open_model(options.model, options.backend, progress) as session:
+    try:
+        session = open_model(options.model, options.backend, progress, cancel=cancel)
+    except LoadStoppedError:
+        return
+    with session:
         yield session.ready_event(time.perf_counter() - began)
         yield from session.generate(request, cancel)
 
@@ -196,7 +201,7 @@ class _JsonWriter(_PlainWriter):
 
 @contextlib.contextmanager
 def _cancel_on_ctrl_c() -> Iterator[threading.Event]:
-    """Ctrl+C stops the answer between two steps; a second one ends the program."""
+    """Ctrl+C stops loading, or the answer between two steps; a second one ends the program."""
     cancel = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -47,5 +47,9 @@ class LookStoppedError(LookError):
     """A look was cancelled by whoever asked."""
 
 
+class LoadStoppedError(Exception):
+    """Loading a model was given up because whoever asked for it cancelled."""
+
+
 class PassStoppedError(Exception):
     """A pass over the model was given up in its midst because the run was cancelled; nothing is kept of it."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from inference.backends.base import Progress
+from inference.backends.base import CancelFlag, Progress, stop_loading
 from inference.backends.registry import is_fake, open_backend
 from inference.checkpoint.folder import checked_model
 from inference.checkpoint.name import model_name
 from inference.engines import ENGINES_VARIABLE
+from inference.model_config import ModelConfig
 from inference.session import Session
 from inference.text.chat_template import ChatTemplate, tried_template
 from inference.text.tokenizer import TextTokenizer, tokenizer_from_folder
@@ -23,6 +24,7 @@ def open_session(
     backend: str = "auto",
     progress: Progress | None = None,
     engines: Path | None = None,
+    cancel: CancelFlag | None = None,
 ) -> Session:
     """Load a model.
 
@@ -34,23 +36,29 @@ def open_session(
         backend: "auto", "onnx", "native", "torch", "fake" or "fake:MODE".
         progress: Called with a short phrase for the user and a fraction in 0..1 that never falls.
         engines: Folder of all TensorRT engine sets; without one, "tensorrt" cannot be used.
+        cancel: Ends the loading at its next report, or soon after it is set where that may be many seconds away.
 
     Raises:
+        LoadStoppedError: `cancel` was set.
         KnownError: The folder, the backend's name or the machine is to blame.
     """
-    report = _never_falling(progress)
+    report = _never_falling(progress, cancel)
     # 1.
     report("Reading the tokenizer", 0.0)
     folder = None if path is None or is_fake(backend) else Path(path)
-    tokenizer, template, name = _text_parts(folder, path)
+    config, tokenizer, template, name = _text_parts(folder, path)
     report("Loading the weights", _TEXT_SHARE)
     # 2.
 
     def weights(stage: str, fraction: float) -> None:
         report(stage, _TEXT_SHARE + (1 - _TEXT_SHARE) * fraction)
 
-    loaded = open_backend(folder, backend, weights, engines)
-    report("Ready", 1.0)
+    loaded = open_backend(folder, backend, weights, engines, config, cancel)
+    try:
+        report("Ready", 1.0)
+    except BaseException:
+        loaded.close()
+        raise
     return Session(loaded, tokenizer, template, name)
 
 
@@ -59,31 +67,36 @@ def open_model(
     backend: str = "auto",
     progress: Progress | None = None,
     engines: Path | None = None,
+    cancel: CancelFlag | None = None,
 ) -> Session:
     """What `open_session` does, for command lines and programs of others: engines may be named by DEWPOINT_ENGINES.
 
     Raises:
+        LoadStoppedError: `cancel` was set.
         KnownError: The folder, the backend's name or the machine is to blame.
     """
     named = os.environ.get(ENGINES_VARIABLE)
-    return open_session(path, backend, progress, engines or (Path(named) if named else None))
+    return open_session(path, backend, progress, engines or (Path(named) if named else None), cancel)
 
 
-def _text_parts(folder: Path | None, path: Path | str | None) -> tuple[TextTokenizer, ChatTemplate, str]:
+def _text_parts(
+    folder: Path | None, path: Path | str | None
+) -> tuple[ModelConfig | None, TextTokenizer, ChatTemplate, str]:
     if folder is None:
         from inference.backends import fake_model
 
         name = fake_model.NAME if path is None else model_name(Path(path))
-        return fake_model.fake_tokenizer(), fake_model.fake_template(), name
-    tokenizer = tokenizer_from_folder(folder, checked_model(folder).config)
-    return tokenizer, tried_template(folder), model_name(folder)
+        return None, fake_model.fake_tokenizer(), fake_model.fake_template(), name
+    config = checked_model(folder).config
+    return config, tokenizer_from_folder(folder, config), tried_template(folder), model_name(folder)
 
 
-def _never_falling(progress: Progress | None) -> Progress:
+def _never_falling(progress: Progress | None, cancel: CancelFlag | None) -> Progress:
     highest = 0.0
 
     def report(stage: str, fraction: float) -> None:
         nonlocal highest
+        stop_loading(cancel)
         highest = max(highest, min(1.0, fraction))
         if progress is not None:
             progress(stage, highest)

@@ -15,6 +15,11 @@ from inference.events import Finished, FinishReason
 _Item = TypeVar("_Item")
 
 
+def cancelled_before() -> Finished:
+    """The closing event of a request that was cancelled before it began, or while its model was loading."""
+    return RunStats().finished("cancelled", "", "", seed=0, max_steps=0, tokens=0)
+
+
 class RunStats:
     """Stop-watch of one request, from construction on.
 

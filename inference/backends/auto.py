@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from inference.backends.memory import check_processor_memory
 from inference.backends.packed_memory import native_precision
-from inference.config import model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.model_config import ModelConfig
 from inference.native import library
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import detected_gpus
@@ -21,7 +21,7 @@ from trt_engines.planning.probe import detected_gpus
 if TYPE_CHECKING:
     from inference.engines.usable import UsableEngines
 
-FindEngines = Callable[[Path, Path | None], "UsableEngines"]
+FindEngines = Callable[[Path, Path | None, ModelConfig], "UsableEngines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,14 @@ class Chosen:
     engines: UsableEngines | None = None
 
 
-def choose_backend(folder: Path, engines: Path | None, usable: FindEngines | None = None) -> Chosen:
+def choose_backend(
+    folder: Path, config: ModelConfig, engines: Path | None, usable: FindEngines | None = None
+) -> Chosen:
     """What runs this model on this machine.
 
     Args:
         folder: The checkpoint.
+        config: Its configuration.
         engines: Folder of all TensorRT engine sets, None if none was named.
         usable: Finds engines; tests bring their own.
 
@@ -52,28 +55,28 @@ def choose_backend(folder: Path, engines: Path | None, usable: FindEngines | Non
         ModelFolderError: The checkpoint is missing or damaged.
     """
     try:
-        return Chosen("tensorrt", engines=(usable or _usable)(folder, engines))
+        return Chosen("tensorrt", engines=(usable or _usable)(folder, engines, config))
     except ModelFolderError:
         raise
     except KnownError as exc:
         why, hint = exc.user_text, exc.hint
     try:
-        check_processor_memory(folder)
+        check_processor_memory(config)
     except OutOfMemoryError as exc:
         raise OutOfMemoryError(exc.user_text, f"On a graphics card: {why} {hint}".strip()) from exc
-    return Chosen("native" if native_is_faster(folder) else "onnx", f"{why} {hint}".strip())
+    return Chosen("native" if native_is_faster(config) else "onnx", f"{why} {hint}".strip())
 
 
-def native_is_faster(folder: Path) -> bool:
+def native_is_faster(config: ModelConfig) -> bool:
     """Whether our kernels are built, this processor has the instructions that they were measured with, and the model is
     small: a large one is packed first, which takes many minutes and is not begun unasked (`--backend native`).
     """
-    if native_precision(model_config_from_folder(folder)) != "int8":
+    if native_precision(config) != "int8":
         return False
     return library.is_there() and library.best_isa() in ("avx512", "avxvnni")
 
 
-def _usable(folder: Path, engines: Path | None) -> UsableEngines:
+def _usable(folder: Path, engines: Path | None, config: ModelConfig) -> UsableEngines:
     """Ask for a card first: without one, neither TensorRT nor ONNX need be imported."""
     try:
         cards = detected_gpus()
@@ -81,4 +84,4 @@ def _usable(folder: Path, engines: Path | None) -> UsableEngines:
         raise KnownError(exc.user_text, exc.hint) from exc
     from inference.engines.usable import usable_engines
 
-    return usable_engines(folder, engines, lambda: cards)
+    return usable_engines(folder, engines, lambda: cards, config=config)

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.errors import LoadStoppedError
 from inference.model_config import ModelConfig
 
 Ids = NDArray[np.int64]
@@ -46,6 +47,16 @@ class CancelFlag(Protocol):
 
     def is_set(self) -> bool:
         """True once the run shall stop."""
+
+
+def stop_loading(cancel: CancelFlag | None) -> None:
+    """For loads that can be cancelled: called often, from any thread.
+
+    Raises:
+        LoadStoppedError: `cancel` is set.
+    """
+    if cancel is not None and cancel.is_set():
+        raise LoadStoppedError
 
 
 class Backend(Protocol):

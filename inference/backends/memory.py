@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psutil
 
-from inference.config import model_config_from_folder
 from inference.engines.planning import model_shape
 from inference.errors import OutOfMemoryError
+from inference.model_config import ModelConfig
 
 BYTES_PER_WEIGHT = 4  # ONNX Runtime and the reference compute in float32 on a processor
 CARD_BYTES_PER_WEIGHT = 2  # torch on a card computes in bfloat16
 GB = 10**9
 
 
-def check_processor_memory(folder: Path) -> None:
+def check_processor_memory(config: ModelConfig) -> None:
     """Refuse a checkpoint whose weights alone are larger than all memory of this computer.
 
     Raises:
         OutOfMemoryError: They are.
-        ModelFolderError: The configuration cannot be read.
     """
-    weights = model_shape(model_config_from_folder(folder)).parameters
+    weights = model_shape(config).parameters
     needed, there = weights * BYTES_PER_WEIGHT, psutil.virtual_memory().total
     if needed > there:
         raise OutOfMemoryError(
@@ -32,19 +29,18 @@ def check_processor_memory(folder: Path) -> None:
         )
 
 
-def check_card_memory(folder: Path, free: int, card: str) -> None:
+def check_card_memory(config: ModelConfig, free: int, card: str) -> None:
     """Refuse a checkpoint whose weights alone, in bfloat16, are larger than the free memory of the card.
 
     Args:
-        folder: The checkpoint.
+        config: Of the checkpoint.
         free: Free bytes on the card.
         card: Its name.
 
     Raises:
         OutOfMemoryError: They are.
-        ModelFolderError: The configuration cannot be read.
     """
-    weights = model_shape(model_config_from_folder(folder)).parameters
+    weights = model_shape(config).parameters
     needed = weights * CARD_BYTES_PER_WEIGHT
     if needed > free:
         raise OutOfMemoryError(

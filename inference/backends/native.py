@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress
+from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress, stop_loading
 from inference.backends.packed_memory import native_precision
 from inference.checkpoint.tensors import check_tensors, weights_errors
 from inference.config import model_config_from_folder
 from inference.errors import KnownError
 from inference.graphs.manifest import KEPT_CANDIDATES
 from inference.model_config import ModelConfig
+from inference.native.build import SOURCE
 from inference.native.cores import Cores, best_cores
 from inference.native.kv_blocks import KvBlocks
 from inference.native.library import NativeError, Threads, best_isa, load
@@ -54,7 +56,7 @@ class NativeBackend:
         """An empty model; `open` fills it.
 
         Raises:
-            KnownError: The sizes are beyond any model, or there is not enough memory.
+            KnownError: The sizes are beyond any model, there is not enough memory, or the system refuses threads.
         """
         self.config = config
         self.precision = precision
@@ -65,7 +67,8 @@ class NativeBackend:
         self._kept = min(KEPT_CANDIDATES, config.vocab_size)
         self._cancelled: Callable[[], bool] = _never
         self._cache = KvBlocks(config, np.float32 if precision == "float32" else np.float16)
-        self._threads = Threads(cores)
+        with _known_errors("Close other programs, then try again. Or choose the backend onnx."):
+            self._threads = Threads(cores)
         try:
             self.model = NativeModel(config, isa, self._threads, float(self._scale))
         except BaseException:
@@ -81,6 +84,8 @@ class NativeBackend:
         isa: str | None = None,
         cores: Cores | None = None,
         on_disk: bool | None = None,
+        cancel: CancelFlag | None = None,
+        config: ModelConfig | None = None,
     ) -> NativeBackend:
         """Load the checkpoint in `folder`: a small one is packed in memory, a large one into its folder, once.
 
@@ -92,37 +97,42 @@ class NativeBackend:
             cores: None: what suits this machine.
             on_disk: Whether the packed weights lie in the checkpoint's folder, and are mapped; None: those of large
                 models.
+            cancel: Ends the loading soon after it is set; the next one packs on where this one was.
+            config: Its configuration, where it was read already.
 
         Raises:
+            LoadStoppedError: `cancel` was set.
             KnownError: The library is not there, the checkpoint is missing, damaged or of another architecture, or
                 there is not enough memory.
         """
-        config = model_config_from_folder(folder)
+        config = config or model_config_from_folder(folder)
         check_sizes(config)
-        _check_library()
+        build = "Build them with: python -m inference.native. Or choose" if SOURCE.is_dir() else "Choose"
+        with _known_errors(f"{build} the backend onnx."):
+            load()
         with weights_errors():
             source = WeightSource.open(folder)
             check_tensors(config, source.records)
             backend = cls(config, source.floats(EMBEDDING), precision, isa or best_isa(), cores or best_cores())
             try:
                 disk = native_precision(config) == "int4" if on_disk is None else on_disk
-                backend._fill(source, progress, disk and precision != "float32")
+                backend._fill(source, progress, disk and precision != "float32", lambda: stop_loading(cancel))
             except BaseException:
                 backend.close()
                 raise
         return backend
 
-    def _fill(self, source: WeightSource, progress: Progress, on_disk: bool) -> None:
+    def _fill(self, source: WeightSource, progress: Progress, on_disk: bool, check: Callable[[], None]) -> None:
         if on_disk:
             label = "Packing the weights for the processor, once"
-            pack_model(source, self.config, self.precision, _workers(), lambda share: progress(label, share), _never)
+            pack_model(source, self.config, self.precision, _workers(), lambda share: progress(label, share), check)
             for place, matrix in mapped_matrices(source, self.config, self.precision):
                 self.model.set_matrix(place, matrix)
         else:
             parts = model_parts(self.config)
             for done, part in enumerate(parts):
                 progress("Loading the model", done / len(parts))
-                for place, matrix in part_matrices(source, self.config, self.precision, part, _workers(), _nothing):
+                for place, matrix in part_matrices(source, self.config, self.precision, part, _workers(), check):
                     self.model.set_matrix(place, matrix)
         for layer in range(len(self.config.layers)):
             self.model.set_vectors(layer, layer_vectors(source, self.config, layer))
@@ -204,14 +214,12 @@ class NativeBackend:
         return Rows(embedded, state, denoising, self._cache.length)
 
 
-def _check_library() -> None:
+@contextlib.contextmanager
+def _known_errors(hint: str) -> Iterator[None]:
     try:
-        load()
+        yield
     except NativeError as exc:
-        raise KnownError(
-            f"The kernels for the processor cannot be used: {exc}.",
-            "Build them with: python -m inference.native. Or choose the backend onnx.",
-        ) from exc
+        raise KnownError(f"The kernels for the processor cannot be used: {exc}.", hint) from exc
 
 
 def _workers() -> int:
@@ -220,7 +228,3 @@ def _workers() -> int:
 
 def _never() -> bool:
     return False
-
-
-def _nothing() -> None:
-    """Packing in memory is not cancelled."""

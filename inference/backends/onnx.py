@@ -48,21 +48,25 @@ class OnnxBackend(CachedBackend):
         progress("Loading the model", 1.0)
 
     @classmethod
-    def open(cls, folder: Path, progress: Progress, made: Path | None = None) -> OnnxBackend:
+    def open(
+        cls, folder: Path, progress: Progress, made: Path | None = None, config: ModelConfig | None = None
+    ) -> OnnxBackend:
         """Load the checkpoint in `folder`, making its graphs first where they are missing or not ours.
 
         Args:
             folder: The checkpoint.
             progress: Told what is being done.
             made: See `ensure_graphs`.
+            config: Its configuration, where it was read already.
 
         Raises:
             ModelFolderError: The checkpoint is missing, damaged or of another architecture.
             GraphError: The graphs are missing and cannot be made, or ONNX Runtime refuses them.
             OutOfMemoryError: The machine has not enough memory.
         """
-        manifest, rebuilt = ensure_graphs(folder, progress, made)
-        backend = cls(folder, model_config_from_folder(folder), manifest, progress)
+        config = config or model_config_from_folder(folder)
+        manifest, rebuilt = ensure_graphs(folder, progress, made, config)
+        backend = cls(folder, config, manifest, progress)
         backend.graph_rebuilt = rebuilt
         return backend
 

@@ -15,7 +15,9 @@ from inference.model_config import ModelConfig
 from trt_engines.weights.index import TensorRecord, index_checkpoint
 
 
-def ensure_graphs(folder: Path, progress: Progress, made: Path | None = None) -> tuple[GraphManifest, bool]:
+def ensure_graphs(
+    folder: Path, progress: Progress, made: Path | None = None, config: ModelConfig | None = None
+) -> tuple[GraphManifest, bool]:
     """The manifest of usable graphs in `folder`, made anew if need be; and whether they were made anew.
 
     Graphs are usable if they are ours and fit the weights.
@@ -24,12 +26,13 @@ def ensure_graphs(folder: Path, progress: Progress, made: Path | None = None) ->
         folder: The checkpoint.
         progress: Told what is being made.
         made: Where it is remembered which graphs are ours, see `inference.graphs.made.made_folder`.
+        config: Its configuration, where it was read already.
 
     Raises:
         ModelFolderError: The checkpoint is missing, damaged or not of this architecture.
         GraphError: Graphs must be made but cannot be (no `export` extra, read-only folder, symbolic links).
     """
-    config = model_config_from_folder(folder)
+    config = config or model_config_from_folder(folder)
     with known_errors(ModelFolderError):
         records = index_checkpoint(folder)
     manifest = valid_graphs(folder, config, records, made)

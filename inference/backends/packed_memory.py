@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psutil
 
 from inference.backends.memory import GB
-from inference.config import model_config_from_folder
 from inference.engines.planning import model_shape
 from inference.errors import OutOfMemoryError
 from inference.model_config import ModelConfig
@@ -18,14 +15,12 @@ LARGE_MODEL = 10**9  # weights from which on those of experts are packed in four
 STEP_BYTES = 1_200_000_000  # what a step of the published model keeps beside its weights, and the program itself
 
 
-def check_packed_memory(folder: Path) -> None:
+def check_packed_memory(config: ModelConfig) -> None:
     """Refuse a checkpoint whose packed weights, with what a step needs beside them, are larger than all memory.
 
     Raises:
         OutOfMemoryError: They are; says how much is needed.
-        ModelFolderError: The configuration cannot be read.
     """
-    config = model_config_from_folder(folder)
     needed = packed_bytes(config, native_precision(config)) + STEP_BYTES
     there = psutil.virtual_memory().total
     if needed > there:

@@ -143,8 +143,16 @@ def _known_errors() -> Iterator[None]:
         raise KnownError(exc.user_text, exc.hint, exc.detail) from exc
 
 
-def open_tensorrt(folder: Path, progress: Progress, found: UsableEngines) -> TensorRtBackend:
+def open_tensorrt(
+    folder: Path, progress: Progress, found: UsableEngines, config: ModelConfig | None = None
+) -> TensorRtBackend:
     """Load a model's engines; where the card has less room than planned, fewer segments stay on it.
+
+    Args:
+        folder: The checkpoint.
+        progress: Told what is being done.
+        found: The engines.
+        config: The checkpoint's configuration, where it was read already.
 
     Raises:
         OutOfMemoryError: The card has not enough free memory, whatever is streamed.
@@ -156,7 +164,7 @@ def open_tensorrt(folder: Path, progress: Progress, found: UsableEngines) -> Ten
     machine = f"{found.card.driver} {found.flavour.name} {found.flavour.version}"
     attempt = Attempt(found.store.folder(found.choice.identity), machine)
     try:
-        return _opened(folder, found, manifest, attempt, progress)
+        return _opened(folder, config or model_config_from_folder(folder), found, manifest, attempt, progress)
     except DeviceMemoryError as exc:
         raise OutOfMemoryError(exc.user_text, exc.hint, exc.detail) from exc
     except EngineError as exc:
@@ -178,7 +186,12 @@ def _resident_now(found: UsableEngines, manifest: EngineManifest, spare: int) ->
 
 
 def _opened(
-    folder: Path, found: UsableEngines, manifest: EngineManifest, attempt: Attempt, progress: Progress
+    folder: Path,
+    config: ModelConfig,
+    found: UsableEngines,
+    manifest: EngineManifest,
+    attempt: Attempt,
+    progress: Progress,
 ) -> TensorRtBackend:
     """1. Open the segments, their weights in memory of the machine. 2. The ends. 3. Buffers, and last the weights.
 
@@ -188,7 +201,7 @@ def _opened(
     from trt_engines.runtime.load import EngineLoader
 
     request, identity, stage = found.choice.request, found.choice.identity, "Loading engines"
-    config, source = model_config_from_folder(folder), WeightSource.open(folder)
+    source = WeightSource.open(folder)
     templates = Templates.load(request.templates, request.configuration)
     spare = _spare(found, attempt.safe)
     resident, device = _resident_now(found, manifest, spare), CudaDevice(found.card.uuid)
@@ -212,7 +225,7 @@ def _opened(
             spare, time.perf_counter if spills() else None,
         )  # fmt: skip
         loader.cache.save()
-    except EngineError:
+    except BaseException:  # a load that is cancelled, too
         device.close()
         raise
     precision = f"{found.card.gpu.name}, TensorRT {identity.precision}{', safe mode' if attempt.safe else ''}"

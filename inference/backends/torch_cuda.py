@@ -27,6 +27,7 @@ from inference.model.device_kv import DeviceKv, Pairs
 from inference.model.device_pass import DevicePasses, Ways, usual_ways
 from inference.model.stack import DiffusionGemma, Prediction
 from inference.model.weights import model_from_folder
+from inference.model_config import ModelConfig
 from trt_engines.runtime.capacity import Capacity
 
 _LOG = logging.getLogger(__name__)
@@ -74,19 +75,27 @@ class TorchCudaBackend:
             self._passes = DevicePasses(model, self._kv, self._ways)
 
     @classmethod
-    def open(cls, folder: Path, progress: Progress, device: str = "cuda", ways: Ways | None = None) -> TorchCudaBackend:
-        """Load the checkpoint in `folder`: in bfloat16 on a card, in float32 on a processor.
+    def open(
+        cls,
+        folder: Path,
+        progress: Progress,
+        device: str = "cuda",
+        ways: Ways | None = None,
+        config: ModelConfig | None = None,
+    ) -> TorchCudaBackend:
+        """Load the checkpoint in `folder`, whose configuration may have been read already: in bfloat16 on a card, in
+        float32 on a processor.
 
         Raises:
             ModelFolderError: The checkpoint is missing, damaged or of another architecture.
             OutOfMemoryError: The model does not fit.
         """
-        config, stage = model_config_from_folder(folder), "Loading the model"
+        config, stage = config or model_config_from_folder(folder), "Loading the model"
         progress(stage, 0.0)
         place = torch.device(device)
         on_card = place.type == "cuda"
         if on_card:
-            check_card_memory(folder, torch.cuda.mem_get_info(place)[0], torch.cuda.get_device_name(place))
+            check_card_memory(config, torch.cuda.mem_get_info(place)[0], torch.cuda.get_device_name(place))
         with _known_errors():
             model = model_from_folder(
                 folder, config, device=place, lowered=torch.bfloat16 if on_card else None,

@@ -15,6 +15,7 @@ from inference.graphs.manifest import KEPT_CANDIDATES, exact_self_conditioning
 from inference.model.experts import mix_exact
 from inference.model.stack import CachedAttend, DiffusionGemma
 from inference.model.weights import model_from_folder
+from inference.model_config import ModelConfig
 
 
 class TorchBackend(CachedBackend):
@@ -29,14 +30,14 @@ class TorchBackend(CachedBackend):
         self._exact = exact_self_conditioning(model.config)
 
     @classmethod
-    def open(cls, folder: Path, progress: Progress) -> TorchBackend:
-        """Load the checkpoint in `folder`.
+    def open(cls, folder: Path, progress: Progress, config: ModelConfig | None = None) -> TorchBackend:
+        """Load the checkpoint in `folder`, whose configuration may have been read already.
 
         Raises:
             ModelFolderError: The checkpoint is missing, damaged or of another architecture.
         """
         progress("Loading the model", 0.0)
-        backend = cls(model_from_folder(folder, model_config_from_folder(folder)))
+        backend = cls(model_from_folder(folder, config or model_config_from_folder(folder)))
         progress("Loading the model", 1.0)
         return backend
 

@@ -64,7 +64,13 @@ class EngineChoice:
 
 
 def engine_choices(
-    folder: Path, card: DetectedGpu, disk: int, flavour: KnownFlavour, cache: Path, context: int = DEFAULT_CONTEXT
+    folder: Path,
+    card: DetectedGpu,
+    disk: int,
+    flavour: KnownFlavour,
+    cache: Path,
+    context: int = DEFAULT_CONTEXT,
+    config: ModelConfig | None = None,
 ) -> tuple[EngineChoice | Refusal, ...]:
     """One choice or refusal for each precision that the card can compute with, the most exact first.
 
@@ -78,12 +84,13 @@ def engine_choices(
         flavour: The installed TensorRT.
         cache: Where graph templates are kept that are not shipped.
         context: Known tokens to have room for; no more than the model was trained for.
+        config: Its configuration, where it was read already.
 
     Raises:
         ModelFolderError: The checkpoint is missing or damaged.
         GraphError: Its graphs cannot be made.
     """
-    config = model_config_from_folder(folder)
+    config = config or model_config_from_folder(folder)
     gpu, machine = for_engines(card, psutil.virtual_memory().total, disk)
     shape = model_shape(config)
     templates = templates_for(config, cache)

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from inference.config import model_config_from_folder
 from inference.engines import ENGINES_VARIABLE
 from inference.engines.choice import EngineChoice, engine_choices
 from inference.engines.planning import DEFAULT_CONTEXT
 from inference.errors import KnownError
+from inference.model_config import ModelConfig
 from trt_engines.building.state import state_of
 from trt_engines.building.store import EngineStore
 from trt_engines.errors import EngineError
@@ -36,6 +38,7 @@ def usable_engines(
     engines: Path | None,
     detect: Detect = detected_gpus,
     flavour: Callable[[], Flavour] = installed_flavour,
+    config: ModelConfig | None = None,
 ) -> UsableEngines:
     """The engines that run this model here, the best of those that are ready.
 
@@ -44,6 +47,7 @@ def usable_engines(
         engines: Folder of all engine sets, None if none was named.
         detect: Finds the cards.
         flavour: Finds TensorRT.
+        config: The checkpoint's configuration, where it was read already.
 
     Raises:
         KnownError: There are none; the sentence says why and what to do.
@@ -58,10 +62,11 @@ def usable_engines(
         # Engines that are built need no room any more.
         built = sum(each.manifest.size for each in store.sets() if each.manifest is not None)
         contexts = {DEFAULT_CONTEXT, *(each.manifest.identity.limits.context for each in store.sets() if each.manifest)}
+        read, cache = config or model_config_from_folder(folder), store.root.parent / "graphs"
         choices = [
             choice
             for context in sorted(contexts, reverse=True)
-            for choice in engine_choices(folder, card, disk + built, installed, store.root.parent / "graphs", context)
+            for choice in engine_choices(folder, card, disk + built, installed, cache, context, read)
         ]
         return UsableEngines(_ready(choices, store, card), card, store, installed)
     except EngineError as exc:

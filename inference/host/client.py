@@ -21,7 +21,7 @@ from inference.failures import failed_from_error
 from inference.host.link import ProcessLink
 from inference.host.messages import Cancel, Generate, LoadModel, Measure
 from inference.params import GenerationRequest
-from inference.stats import RunStats
+from inference.stats import cancelled_before
 
 if TYPE_CHECKING:  # numpy comes with it
     from inference.backends.base import CancelFlag
@@ -29,8 +29,10 @@ if TYPE_CHECKING:  # numpy comes with it
 # How often the cancel event is looked at while nothing arrives.
 _POLL_SECONDS = 0.02
 _LOG_TAIL_BYTES = 4000
+# Within it a load that was cancelled ends by itself, and leaves no half file; then its process is killed.
+LOAD_GRACE = 0.5
 MEASURE_SECONDS = 60.0  # tokenising the longest message takes some seconds
-MOST_EVENTS = 20_000  # of one request, but for drafts; an answer of some hundred blocks has some hundred
+MOST_EVENTS = 20_000  # of one request, but for drafts; an answer of some hundred blocks has some hundred, packing 1,000
 _AGAIN = 'Press "Try again": the model is started anew.'
 
 
@@ -92,7 +94,7 @@ class ModelProcessClient:
         self._started_link()
 
     def load(self, cancel: CancelFlag | None = None) -> Iterator[Event]:
-        """Load the model, anew if it was loaded; a cancel ends the process at once.
+        """Load the model, anew if it was loaded; a cancel ends the process within half a second.
 
         Yields:
             ModelLoading events, at last ModelReady, Failed, or Finished(reason="cancelled").
@@ -106,8 +108,11 @@ class ModelProcessClient:
             return
         number = self._next_number()
         link.send(LoadModel(number))
-        for event in self._follow(link, number, cancel, grace=0.0, overdue=_cancelled()):
+        for event in self._follow(link, number, cancel, LOAD_GRACE, overdue=cancelled_before()):
             self._loaded = isinstance(event, ModelReady)
+            if isinstance(event, Finished):  # whatever was loaded goes with the process
+                self.kill()
+                self._discard(0.0)
             yield event
 
     def generate(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
@@ -229,7 +234,7 @@ class ModelProcessClient:
             return
         stopped = threading.Event()
         stopped.set()
-        grace = self.cancel_grace if self._loaded else 0.0  # loading looks at no cancel
+        grace = self.cancel_grace if self._loaded else LOAD_GRACE
         hung = Failed("", "", known=True, engine_lost=True)
         for _ in self._follow(link, number, stopped, grace, overdue=hung):
             pass
@@ -258,8 +263,3 @@ def newest_drafts(events: deque[Event]) -> deque[Event]:
     """The events in order, without drafts that are followed by a newer draft of the same block."""
     newest = {event.block: event for event in events if isinstance(event, DraftUpdated)}
     return deque(e for e in events if not isinstance(e, DraftUpdated) or newest[e.block] is e)
-
-
-def _cancelled() -> Finished:
-    """The closing event of a request that was cancelled while its model was loading."""
-    return RunStats().finished("cancelled", "", "", seed=0, max_steps=0, tokens=0)

@@ -34,7 +34,7 @@ class ModelProcessOptions:
 
 @dataclass(frozen=True, slots=True)
 class LoadModel:
-    """Load the model; answered by ModelLoading events, then ModelReady or Failed."""
+    """Load the model; answered by ModelLoading events, then ModelReady, Failed, or Finished if it was cancelled."""
 
     number: int
 
@@ -57,7 +57,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop request `number` between two steps; it then ends with Finished(reason="cancelled")."""
+    """Stop request `number` between two steps, or loading; it then ends with Finished(reason="cancelled")."""
 
     number: int
 

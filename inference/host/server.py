@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Never, TextIO
 
-from inference.errors import ModelProcessError
+from inference.errors import LoadStoppedError, ModelProcessError
 from inference.events import Event, ModelLoading
 from inference.failures import failed_from_error
 from inference.host.lifeline import die_with_parent
@@ -26,6 +26,7 @@ from inference.host.messages import Cancel, Command, Generate, LoadModel, Measur
 from inference.opening import open_session
 from inference.params import GenerationRequest
 from inference.session import Session
+from inference.stats import cancelled_before
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class ModelServer:
         try:
             match command:
                 case LoadModel(number=number):
-                    self._load(number)
+                    self._load(number, _CancelFlag(self, number))
                 case Measure(number=number, request=request):
                     self._send(number, self._loaded().measure(request))
                 case Generate(number=number, request=request):
@@ -101,7 +102,7 @@ class ModelServer:
                 logger.exception("request %d failed", command.number)
             self._send(command.number, failed)
 
-    def _load(self, number: int) -> None:
+    def _load(self, number: int, cancel: _CancelFlag) -> None:
         began = time.perf_counter()
         if self._session is not None:
             self._session.close()
@@ -111,7 +112,11 @@ class ModelServer:
             self._send(number, ModelLoading(stage, fraction))
 
         options = self._options
-        self._session = open_session(options.model_dir, options.backend, report, options.engines)
+        try:
+            self._session = open_session(options.model_dir, options.backend, report, options.engines, cancel)
+        except LoadStoppedError:
+            self._send(number, cancelled_before())
+            return
         self._send(number, self._session.ready_event(time.perf_counter() - began))
 
     def _generate(self, request: GenerationRequest, cancel: _CancelFlag) -> Iterator[Event]:

@@ -46,7 +46,7 @@ _KERNELS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
 )
 _ZIG_TARGETS = {"linux": "x86_64-linux-gnu.2.28", "windows": "x86_64-windows-gnu"}
 _ENDINGS = {"linux": ".so", "windows": ".dll"}
-_REST = ("pool", "library", "forward")
+_REST = ("forward", "pool", "library")
 _BESIDE = 2  # files compiled at a time: gcc takes up to 1.4 GB for one
 _TRIED_SECONDS = 24 * 3600  # a computer that was too busy to build them is tried again the next day
 # Told how many files are compiled, and of how many.
@@ -75,9 +75,9 @@ def here() -> str:
     return "windows" if os.name == "nt" else "linux"
 
 
-def is_x86(machine: str | None = None) -> bool:
+def is_x86() -> bool:
     """Whether this processor has the instruction sets of the fast kernels."""
-    return (machine or platform.machine()).lower() in ("x86_64", "amd64")
+    return platform.machine().lower() in ("x86_64", "amd64")
 
 
 def library_name(target: str | None = None, extra: tuple[str, ...] = ()) -> str:
@@ -185,9 +185,9 @@ class _Work:
 
     def compile(self) -> Path:
         """Everything; returns the library."""
-        objects, wanted = [], []
-        for number, name, own in _KERNELS if self._fast else _KERNELS[:1]:
-            table = [f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}", f'-DDP_NAME="{name}"']
+        wanted: list[tuple[list[str], str, str]] = []
+        for number, name, own in reversed(_KERNELS if self._fast else _KERNELS[:1]):  # those that take longest first
+            table = [f"-DDP_ISA={number}", f"-DDP_TABLE=kernels_{name}"]
             wanted.append(([*own, *table], "kernels", f"kernels-{name}"))
         wanted += [([], name, name) for name in _REST]
         with ThreadPoolExecutor(min(_BESIDE, os.cpu_count() or 1)) as pool:

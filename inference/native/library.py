@@ -37,7 +37,7 @@ def library_file() -> Path:
         return BUILT / library_name()
     shipped = sorted(BUILT.glob(f"{NAME}-*"))
     if not shipped:
-        raise NativeError("this copy of the program comes without it")
+        raise NativeError("this copy of the program comes without them")
     return shipped[0]
 
 

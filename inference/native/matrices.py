@@ -88,7 +88,7 @@ def straight(rows: int) -> NDArray[np.int32]:
 
 def pack(
     kind: Kind, k: int, order: NDArray[np.int32], take: TakeRows, name: str, *, k_padded: int = 0, table: bool = False,
-    workers: int = 1,
+    workers: int = 1, check: Callable[[], None] | None = None,
 ) -> PackedMatrix:  # fmt: skip
     """Pack one matrix, some columns at a time, so that no more than some tens of megabytes are float32 at once.
 
@@ -101,6 +101,7 @@ def pack(
         k_padded: Inputs with padding; 0: the next multiple of 32.
         table: Whether it is the table of the self-conditioning.
         workers: Threads.
+        check: Called before each piece, by any of the threads; what it raises ends the work.
 
     Raises:
         ModelFolderError: A weight is not finite.
@@ -113,6 +114,8 @@ def pack(
     step = max(PANEL, _BYTES_AT_ONCE // workers // (4 * k) // PANEL * PANEL)
 
     def work(first: int) -> None:
+        if check is not None:
+            check()
         wanted = order[first : first + step]
         there = wanted >= 0
         rows = np.ascontiguousarray(take(wanted[there]), np.float32)

@@ -14,14 +14,14 @@ from inference.errors import ModelFolderError, OutOfMemoryError, PassStoppedErro
 from inference.model_config import LayerSpec, ModelConfig
 from inference.native.kv_blocks import KvBlocks
 from inference.native.library import ISAS, Threads, load, pointer
-from inference.native.matrices import TYPE_NUMBERS, Floats, PackedMatrix
+from inference.native.matrices import TYPE_NUMBERS, Floats, PackedMatrix, scale_bytes, weight_bytes
 from inference.native.rotary import rotary_angles
-from inference.native.weights import Place, packed_size
+from inference.native.weights import ROUTER, WHOLE_MODEL, Place, packed_size
 
 Ids = NDArray[np.int64]
 # How often a stop is looked for while the threads work.
 LOOK_MILLISECONDS = 20
-_DONE, _STOPPED, _NO_MEMORY = 1, 2, -1
+_STOPPED, _NO_MEMORY = 2, -1
 # Beyond any model; so sizes and places fit the C side's 32-bit numbers.
 _LARGEST_WIDTH, _LARGEST_VOCABULARY, _LARGEST_COUNT = 1 << 17, 1 << 22, 4096
 _MOST_POSITIONS = 1 << 22
@@ -108,11 +108,17 @@ class NativeModel:
         """Give the model one of its matrices.
 
         Raises:
-            ValueError: It has another size than the configuration asks for.
+            ValueError: It has another size than the configuration asks for, or is of a kind that the kernels do not
+                read there.
         """
         wanted = packed_size(self.config, place)
         if (matrix.n, matrix.k) != wanted:
             raise ValueError(f"{place}: {matrix.n} x {matrix.k}, wanted {wanted[0]} x {wanted[1]}")
+        if place.layer != WHOLE_MODEL and place.which == ROUTER and matrix.kind != "float32":
+            raise ValueError(f"{place}: {matrix.kind}; the router is read as float32")
+        sizes = (weight_bytes(matrix.kind, *wanted), scale_bytes(matrix.kind, matrix.k, matrix.n, matrix.group))
+        if (matrix.weights.nbytes, matrix.scales.nbytes) != sizes:
+            raise ValueError(f"{place}: {matrix.weights.nbytes} and {matrix.scales.nbytes} bytes, wanted {sizes}")
         self._kept += [matrix.weights, matrix.scales]
         number = TYPE_NUMBERS[matrix.kind]
         self._library.dp_model_matrix(

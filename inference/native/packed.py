@@ -1,14 +1,16 @@
 """Packed weights on the disk: one file a layer and one for the rest, each with a JSON file that makes it count.
 
-A part is written to a temporary name, hashed while it is written, synced and renamed; its JSON comes last. So a run
-that was cancelled or killed goes on behind the last whole part, and what lies there half is never read. The files are
-mapped: processes share them, and nothing is read before it is used.
+A part is written to a temporary name, synced and renamed; its JSON comes last. So a run that was cancelled or killed
+goes on behind the last whole part, and what lies there half is never read. The files are mapped: processes share them,
+and nothing is read before it is used.
+
+They may have come with a stranger's checkpoint, and nothing can tell that. So whatever the kernels trust, kind, sizes
+and places, is compared with what this program would have written; the weights themselves may be any numbers.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.errors import KnownError, ModelFolderError, PassStoppedError
+from inference.errors import KnownError, ModelFolderError
 from inference.graphs.manifest import shape_fingerprint, weights_fingerprint
 from inference.model_config import ModelConfig
 from inference.native.matrices import Kind, PackedMatrix, group_of, scale_bytes, weight_bytes
@@ -48,6 +50,8 @@ FOLDER = "packed"
 _VERSION = 1
 _ALIGNED = 64
 _SPARE_BYTES = 1 << 30
+_WRITTEN_AT_ONCE = 16 << 20
+_REPORTS = 1000  # of one packing, whatever the number of matrices: they go through a pipe
 _AGAIN = "Delete the folder and open the model again; it is then made anew."
 Report = Callable[[float], None]
 
@@ -92,7 +96,7 @@ def pack_model(
     precision: Precision,
     workers: int,
     report: Report,
-    cancelled: Callable[[], bool],
+    check: Callable[[], None],
 ) -> Path:
     """Pack whatever is not packed yet.
 
@@ -101,14 +105,13 @@ def pack_model(
         config: Its configuration.
         precision: What they become; "float32" is for comparisons and is never kept.
         workers: Threads.
-        report: Told the share that is done.
-        cancelled: Asked between matrices.
+        report: Told the share that is done, where anything is to be done.
+        check: Called many times a second, by any thread; what it raises ends the work, and what is whole is kept.
 
     Returns:
         The folder of the packed weights.
 
     Raises:
-        PassStoppedError: `cancelled` said so; what is whole is kept.
         KnownError: The disk is too small, or refuses.
         ModelFolderError: A weight is not finite.
         WeightsError: Tensors are missing or damaged.
@@ -116,7 +119,6 @@ def pack_model(
     folder = packed_folder(source.folder, precision)
     sizes = {part: _part_bytes(config, precision, part) for part in model_parts(config)}
     label = _label(source, config, precision)
-    total, done = sum(sizes.values()), 0
     try:
         missing = [part for part in sizes if _read_part(folder, part, label, config, sizes[part]) is None]
         wanted = sum(sizes[part] for part in missing)
@@ -126,14 +128,11 @@ def pack_model(
                 f"{source.folder}, and {free_bytes(folder) / 1e9:.1f} GB are free.",
                 "Free some space, or move the model to another disk.",
             )
-        for part in sizes:
-            if part in missing:
-                folder.mkdir(parents=True, exist_ok=True)
-                share = _Share(done, total, report, cancelled)
-                matrices = part_matrices(source, config, precision, part, workers, share.check)
-                _write_part(folder, part, label, matrices, share)
-            done += sizes[part]
-            report(done / total)
+        progress = _Progress(sum(sizes.values()), sum(sizes.values()) - wanted, report)
+        for part in missing:
+            folder.mkdir(parents=True, exist_ok=True)
+            matrices = part_matrices(source, config, precision, part, workers, check)
+            _write_part(folder, part, label, matrices, progress, check)
     except OSError as exc:
         raise KnownError(
             f"The packed weights cannot be written to {folder}: {exc.strerror or exc}.",
@@ -142,21 +141,18 @@ def pack_model(
     return folder
 
 
-@dataclass(slots=True)
-class _Share:
-    """Progress within a part, and the question whether to go on."""
+class _Progress:
+    """Bytes that are packed, and who is told their share: at most a thousand times."""
 
-    done: int
-    total: int
-    report: Report
-    cancelled: Callable[[], bool]
+    def __init__(self, total: int, done: int, report: Report) -> None:
+        self._total, self._done, self._report = total, done, report
+        self._told = 0
 
-    def check(self) -> None:
-        if self.cancelled():
-            raise PassStoppedError
-
-    def written(self, size: int) -> None:
-        self.report(min(1.0, (self.done + size) / self.total))
+    def add(self, size: int) -> None:
+        self._done += size
+        if (share := self._done * _REPORTS // self._total) > self._told:
+            self._told = share
+            self._report(self._done / self._total)
 
 
 def mapped_matrices(
@@ -177,21 +173,6 @@ def mapped_matrices(
             yield entry.place, _view(data, entry)
 
 
-def verify_packed(folder: Path) -> list[str]:
-    """Names of the parts in `folder` whose bytes are not those that were written; reads all of them."""
-    wrong = []
-    for file in sorted(folder.glob("*.json")):
-        try:
-            digest = read_json(file)["sha256"]
-            with file.with_suffix(".bin").open("rb") as stream:
-                same = hashlib.file_digest(stream, "sha256").hexdigest() == digest
-        except (OSError, ValueError, KeyError, TypeError):
-            same = False
-        if not same:
-            wrong.append(file.stem)
-    return wrong
-
-
 def _view(data: NDArray[np.uint8], entry: _Entry) -> PackedMatrix:
     size = weight_bytes(entry.kind, entry.k, entry.n)
     scales = scale_bytes(entry.kind, entry.k, entry.n, entry.group)
@@ -202,9 +183,14 @@ def _view(data: NDArray[np.uint8], entry: _Entry) -> PackedMatrix:
 
 
 def _write_part(
-    folder: Path, part: int, label: dict[str, Any], matrices: Iterator[tuple[Place, PackedMatrix]], share: _Share
+    folder: Path,
+    part: int,
+    label: dict[str, Any],
+    matrices: Iterator[tuple[Place, PackedMatrix]],
+    progress: _Progress,
+    check: Callable[[], None],
 ) -> None:
-    file, entries, digest, at = _data(folder, part), [], hashlib.sha256(), 0
+    file, entries, at = _data(folder, part), [], 0
     temporary = file.with_suffix(".tmp")
     try:
         with temporary.open("wb") as stream:
@@ -212,24 +198,24 @@ def _write_part(
                 starts = []
                 for piece in (matrix.weights, matrix.scales):
                     starts.append(at)
-                    padding = bytes(-piece.nbytes % _ALIGNED)
-                    for data in (piece.data, padding):
-                        stream.write(data)
-                        digest.update(data)
-                    at += piece.nbytes + len(padding)
+                    for start in range(0, piece.nbytes, _WRITTEN_AT_ONCE):
+                        check()
+                        stream.write(piece[start : start + _WRITTEN_AT_ONCE].data)
+                    stream.write(bytes(-piece.nbytes % _ALIGNED))
+                    progress.add(stream.tell() - at)
+                    at = stream.tell()
                 entries.append(
                     _Entry(
                         place.layer, place.which, place.expert, matrix.kind, matrix.k, matrix.n, matrix.group, *starts
                     )
                 )
-                share.written(at)
         sync_file(temporary)
         os.replace(temporary, file)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     listed = [dataclasses.asdict(entry) for entry in entries]
-    text = json.dumps({**label, "bytes": at, "sha256": digest.hexdigest(), "matrices": listed})
+    text = json.dumps({**label, "bytes": at, "matrices": listed})
     write_whole(file.with_suffix(".json"), text)
 
 
@@ -240,20 +226,22 @@ def _read_part(folder: Path, part: int, label: dict[str, Any], config: ModelConf
         raw = read_json(file.with_suffix(".json"))
         entries = [_Entry(**entry) for entry in raw["matrices"]]
         same = all(raw[name] == value for name, value in label.items()) and raw["bytes"] == size == file.stat().st_size
-        good = same and all(_fits(entry, config, size) for entry in entries)
+        good = same and all(_fits(entry, config, label["precision"], size) for entry in entries)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     complete = good and [entry.place for entry in entries] == list(part_places(config, part))
     return entries if complete else None
 
 
-def _fits(entry: _Entry, config: ModelConfig, size: int) -> bool:
+def _fits(entry: _Entry, config: ModelConfig, precision: Precision, size: int) -> bool:
     """Whether an entry says of its matrix what this program would, and lies in the file."""
     numbers = dataclasses.astuple(entry)
     if any(type(number) is not int for number in numbers[:3] + numbers[4:]):
         return False
-    table = entry.layer == WHOLE_MODEL and entry.which == TABLE
-    if (entry.n, entry.k) != packed_size(config, entry.place) or entry.group != group_of(entry.kind, entry.k, table):
+    place, table = entry.place, entry.layer == WHOLE_MODEL and entry.which == TABLE
+    if entry.kind != kind_of(precision, place) or (entry.n, entry.k) != packed_size(config, place):
+        return False
+    if entry.group != group_of(entry.kind, entry.k, table):
         return False
     ends = (
         entry.weights + weight_bytes(entry.kind, entry.k, entry.n),

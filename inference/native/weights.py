@@ -92,25 +92,25 @@ def part_matrices(
         precision: What they become.
         layer: Number, or `WHOLE_MODEL`.
         workers: Threads.
-        check: Called between matrices; what it raises ends the work.
+        check: Called many times a second, by any of the threads; what it raises ends the work.
 
     Raises:
         ModelFolderError: A weight is not finite.
         WeightsError: Tensors are missing or damaged.
     """
-    packer = _Packer(source, config, precision, workers)
-    made = packer.outside() if layer == WHOLE_MODEL else packer.layer(layer)
-    for place, matrix in made:
-        yield place, matrix
-        check()
+    packer = _Packer(source, config, precision, workers, check)
+    return packer.outside() if layer == WHOLE_MODEL else packer.layer(layer)
 
 
 class _Packer:
-    def __init__(self, source: WeightSource, config: ModelConfig, precision: Precision, workers: int) -> None:
+    def __init__(
+        self, source: WeightSource, config: ModelConfig, precision: Precision, workers: int, check: Callable[[], None]
+    ) -> None:
         self._source = source
         self._config = config
         self._precision = precision
         self._workers = workers
+        self._check = check
 
     def _kind(self, arrays: list[NDArray[Any]], expert: bool = False) -> Kind:
         if self._precision == "float32":
@@ -121,7 +121,8 @@ class _Packer:
         self, arrays: list[NDArray[Any]], order: NDArray[np.int32], name: str, expert: bool = False
     ) -> PackedMatrix:
         kind = self._kind(arrays, expert)
-        return pack(kind, arrays[0].shape[1], order, stacked_rows(arrays), name, workers=self._workers)
+        k, take = arrays[0].shape[1], stacked_rows(arrays)
+        return pack(kind, k, order, take, name, workers=self._workers, check=self._check)
 
     def _dense(self, names: list[str], gated: bool = False) -> PackedMatrix:
         arrays = [self._source.floats(name) for name in names]
@@ -166,7 +167,7 @@ class _Packer:
         kind, vocab = self._kind([table]), len(table)
         made = pack(
             kind, vocab, straight(table.shape[1]), table_columns(table), EMBEDDING, k_padded=padded(vocab, TABLE_GROUP),
-            table=True, workers=self._workers,
+            table=True, workers=self._workers, check=self._check,
         )  # fmt: skip
         yield Place(WHOLE_MODEL, TABLE), made
 

@@ -7,13 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from inference.backends.base import Progress
 from inference.backends.fake_model import SHORT_ANSWER
 from inference.cli import main
 from inference.errors import KnownError
+from inference.opening import open_model
+from inference.session import Session
 from tests.helpers.waiting import WAIT_SECONDS
 from trt_engines.streams import PIPE_CLOSED
 
@@ -115,7 +119,7 @@ def test_the_environment_names_the_engines(
     """`DEWPOINT_ENGINES=FOLDER python -m inference generate --backend tensorrt`, as README.md has it."""
     asked: list[tuple[str, Path | None]] = []
 
-    def opened(folder: Path, backend: str, progress: object, engines: Path | None) -> None:
+    def opened(folder: Path, backend: str, progress: object, engines: Path | None, cancel: object) -> None:
         asked.append((backend, engines))
         raise KnownError("No engines.", "Build them.")
 
@@ -125,6 +129,20 @@ def test_the_environment_names_the_engines(
         assert main(["generate", "--prompt", "Hi", "--backend", "tensorrt"]) == 1
     assert asked == [("tensorrt", tmp_path / "engines"), ("tensorrt", None)]
     assert capsys.readouterr().err == "No engines. Build them.\n" * 2
+
+
+def test_ctrl_c_while_the_model_is_loading_ends_the_loading(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Packing a large model takes many minutes."""
+
+    def interrupted(folder: Path, backend: str, progress: Progress, cancel: threading.Event) -> Session:
+        signal.raise_signal(signal.SIGINT)
+        return open_model(folder, backend, progress, cancel=cancel)
+
+    monkeypatch.setattr("inference.cli.open_model", interrupted)
+    assert main(["generate", "--prompt", "Hi", "--backend", "fake"]) == 1
+    assert capsys.readouterr() == ("", "Stopped before the answer was complete.\n")
 
 
 def test_bugs_come_with_their_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,6 @@ integers. Everything is for one thread.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -124,15 +123,3 @@ def row_multiple(row_bytes: int) -> int:
     while rows * row_bytes % ALIGNMENT:
         rows *= 2
     return rows
-
-
-def close_all(parts: Sequence[Engine | Device]) -> None:
-    """Close each, also after one has failed; the first error is raised."""
-    first: Exception | None = None
-    for part in parts:
-        try:
-            part.close()
-        except EngineError as exc:
-            first = first or exc
-    if first is not None:
-        raise first

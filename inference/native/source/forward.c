@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 8, ROW_CHUNK = 256, TASK_WORK = 6000000, ATTEND_ROWS = 32, KEYS = 256, KEPT_MOST = 64 };
+enum { ROWS = 8, ROW_CHUNK = 256, TASK_WORK = 6000000, ATTEND_ROWS = 32, KEYS = 256 };
 enum { M_QKV, M_O, M_GATE_UP, M_DOWN, M_ROUTER, MATRICES };
 enum { V_INPUT, V_QUERY, V_KEY, V_POST_ATTENTION, V_PRE, V_PRE_2, V_POST_1, V_POST_2, V_POST, V_EXPERT_SCALE, VECTORS_A_LAYER };
 
@@ -184,7 +184,7 @@ static int attention(const Model *m, const Layer *l, float *scratch) {
     if (dp_pool_barrier(m->pool)) return 1;
     int group = m->heads / l->kv_heads, tokens = group < ATTEND_ROWS ? ATTEND_ROWS / group : 1;
     int pieces = (run->count + tokens - 1) / tokens;
-    Attention a = {run->count, 0, m->heads, l->kv_heads, l->dim, padded(l->dim, PANEL), run->kv_half, run->start, run->canvas,
+    Attention a = {run->count, m->heads, l->kv_heads, l->dim, padded(l->dim, PANEL), run->kv_half, run->start, run->canvas,
                    l->sliding ? m->window : 0, m->buffer, l->matrix[M_QKV].n, l->matrix[M_O].k, l->keys, l->values, m->attended,
                    dp_pool_stop_flag(m->pool)};
     for (int task; (task = dp_pool_take(m->pool)) < pieces * l->kv_heads && !dp_pool_stopping(m->pool);) {
@@ -234,7 +234,7 @@ static int route(const Model *m, const Layer *l, float *scratch) {
 }
 
 /* which rows each expert gets, in their order, and the two lists of products */
-static void sort_tokens(Model *m, const Layer *l) {
+static void sort_tokens(Model *m) {
     int slots = m->run.count * m->top;
     memset(m->first, 0, sizeof(int32_t) * ((size_t)m->experts + 1));
     for (int i = 0; i < slots; i++) m->first[m->chosen[i] + 1]++;
@@ -246,7 +246,6 @@ static void sort_tokens(Model *m, const Layer *l) {
     }
     for (int e = m->experts; e > 0; e--) m->first[e] = m->first[e - 1];
     m->first[0] = 0;
-    (void)l;
 }
 
 static void list_products(Model *m, const Layer *l, int second) {
@@ -275,7 +274,7 @@ static void list_products(Model *m, const Layer *l, int second) {
 static int feed_forward(Model *m, const Layer *l, int thread) {
     int n = m->run.count, slots = n * m->top;
     if (thread == 0) {
-        sort_tokens(m, l);
+        sort_tokens(m);
         list_products(m, l, 0);
     }
     if (dp_pool_barrier(m->pool)) return 1;

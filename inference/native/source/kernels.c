@@ -400,17 +400,24 @@ static void keep_best(const float *y, int from, int to, int kept, int64_t *ids, 
     }
 }
 
-/* Softcap, temperature, probabilities (left in y), entropy in nats, the most likely tokens and a draw. */
+/* Softcap, temperature, probabilities (left in y), entropy in nats, the most likely tokens and a draw.
+ *
+ * A logit that is NaN or infinite makes entropy and probabilities NaN: the softcap would make a good number of an infinite
+ * one. The tokens are of the vocabulary even then. */
 static void head_row(float *y, const HeadRow *h) {
-    F cap = f_set(1 / h->softcap), tempered = f_set(h->softcap / h->temperature), most = f_set(-1e30f);
+    F cap = f_set(1 / h->softcap), tempered = f_set(h->softcap / h->temperature), most = f_set(-1e30f), odd = f_set(0);
     for (int j = h->vocab; j < h->stride; j++) y[j] = 0;
-    for (int j = 0; j < h->stride; j += WIDTH) f_store(y + j, f_mul(f_tanh(f_mul(f_load(y + j), cap)), tempered));
+    for (int j = 0; j < h->stride; j += WIDTH) {
+        F v = f_load(y + j);
+        odd = f_fma(v, f_set(0), odd);
+        f_store(y + j, f_mul(f_tanh(f_mul(v, cap)), tempered));
+    }
     for (int j = h->vocab; j < h->stride; j++) y[j] = -1e30f;
     for (int j = 0; j < h->stride; j += WIDTH) most = f_max(most, f_load(y + j));
-    F best = f_set(f_largest(most));
+    F best = f_set(f_largest(most) + f_sum(odd)); /* odd: 0, or NaN */
     for (int k = 0; k < h->kept; k++) h->top_ids[k] = k, h->top_probs[k] = -1;
     double total = 0, weighted = 0;
-    int blocks = h->stride / DRAW_BLOCK;
+    int blocks = (h->vocab + DRAW_BLOCK - 1) / DRAW_BLOCK; /* none that is all padding: each may be drawn from */
     for (int b = 0; b < blocks; b++) {
         F sum = f_set(0), by_log = f_set(0), peak = f_set(0);
         for (int j = b * DRAW_BLOCK; j < (b + 1) * DRAW_BLOCK; j += WIDTH) {
@@ -429,7 +436,7 @@ static void head_row(float *y, const HeadRow *h) {
     }
     h->argmax[0] = h->top_ids[0];
     h->entropy[0] = (float)(log(total) - weighted / total);
-    float draw = h->uniform * (float)total, before = 0;
+    double draw = h->uniform * total, before = 0; /* the sum of all blocks is `total` to the bit, so one lies above the draw */
     int b = 0;
     while (b < blocks - 1 && before + h->blocks[b] <= draw) before += h->blocks[b++];
     int j = b * DRAW_BLOCK, last = j + DRAW_BLOCK - 1 < h->vocab - 1 ? j + DRAW_BLOCK - 1 : h->vocab - 1;
@@ -485,4 +492,4 @@ static int pack_group(const float *x, int n, int type, uint8_t *codes, float *sc
     return 1;
 }
 
-const Kernels DP_TABLE = {DP_NAME, product, attend, quantise, square_sum, scale_by, add_scaled, head_row, add_row, pack_group, to_half};
+const Kernels DP_TABLE = {product, attend, quantise, square_sum, scale_by, add_scaled, head_row, add_row, pack_group, to_half};

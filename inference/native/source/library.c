@@ -149,7 +149,7 @@ DP_EXPORT int dp_attend(int isa, int count, int heads, int kv_heads, int dim, in
     if (!own) return 0;
     float *scratch = dp_allocate((size_t)group * (256 + (size_t)padded + 2) * 4);
     if (!scratch) return 0;
-    Attention a = {count, 0, heads, kv_heads, dim, padded, kv_half, start, canvas, window, queries, heads * dim, heads * dim, keys, values, out, &stop};
+    Attention a = {count, heads, kv_heads, dim, padded, kv_half, start, canvas, window, queries, heads * dim, heads * dim, keys, values, out, &stop};
     for (int row = 0; row < count; row++)
         for (int g = 0; g < kv_heads; g++) own->attend(&a, g, row, row + 1, scratch);
     dp_release(scratch);

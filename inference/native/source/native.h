@@ -5,7 +5,8 @@
  *   INT8       [N/32][K/4][32][4], value + 128; one scale (float) a column and group of K, [N/32][groups][32]
  *   INT4       [N/32][K/8][32][4], value + 8, inputs 8i..8i+3 in the low halves of the four bytes, 8i+4..8i+7 in the
  *              high ones; one scale (fp16) a column and group
- * So every instruction set reads one file. Nothing here allocates but `dp_model_new` and `dp_pool_new`.
+ * So every instruction set reads one file. `dp_model_new`, `dp_pool_new` and `dp_run_start` (for more rows than before)
+ * allocate, and in library.c packing and single kernels; the threads of a pass never do.
  */
 #ifndef DEWPOINT_NATIVE_H
 #define DEWPOINT_NATIVE_H
@@ -44,7 +45,7 @@ typedef struct {
 } Product;
 
 typedef struct {
-    int count, first_row, heads, kv_heads, dim, dim_padded, kv_half; /* kv_half: keys and values are fp16, else float */
+    int count, heads, kv_heads, dim, dim_padded, kv_half; /* kv_half: keys and values are fp16, else float */
     int start, canvas, window; /* of the new rows; window 0: none */
     const float *queries;
     ptrdiff_t query_stride, out_stride;
@@ -57,11 +58,10 @@ typedef struct {
     int vocab, stride, kept;
     float softcap, temperature, uniform;
     int64_t *argmax, *sampled, *top_ids;
-    float *entropy, *top_probs, *blocks; /* blocks: scratch, stride / 64 */
+    float *entropy, *top_probs, *blocks; /* blocks: scratch, one of each 64 tokens */
 } HeadRow;
 
 typedef struct {
-    const char *name;
     void (*product)(const Product *, int first_panel, int last_panel, int first_row, int last_row);
     void (*attend)(const Attention *, int kv_head, int first_token, int last_token, float *scratch);
     void (*quantise)(const float *x, int n, int group, int by_group, int8_t *bytes, int32_t *sums, float *scales);

@@ -1,7 +1,8 @@
-/* One vocabulary for four instruction sets: F is a vector of WIDTH floats, I one of WIDTH int32 (or 4 * WIDTH bytes).
+/* One vocabulary for all instruction sets (DP_ISA): F is a vector of WIDTH floats, I one of WIDTH int32 (or 4 * WIDTH bytes).
  *
- * `dot_step` adds to WIDTH sums the products of four unsigned weights (below 16 where NARROW) with four signed bytes;
- * `Sub` is what a run of at most eight such steps is kept in (16-bit sums of AVX2), brought home by `sub_end`.
+ * `dot_narrow` and `dot_wide` add to WIDTH sums the products of four weights with four signed bytes: weights below 16, or of
+ * any byte as `wide_prepared` returns it. `Sub` is what a run of at most eight narrow steps is kept in (16-bit sums of AVX2),
+ * brought home by `sub_end`. Where one of two is NaN, `f_max` and `f_min` return the second.
  */
 #include "native.h"
 #include <math.h>
@@ -148,7 +149,7 @@ INLINE F f_min(F a, F b) { EACH a.v[i_] = a.v[i_] < b.v[i_] ? a.v[i_] : b.v[i_];
 INLINE F f_fma(F a, F b, F c) { EACH c.v[i_] += a.v[i_] * b.v[i_]; return c; }
 INLINE F f_abs(F a) { EACH a.v[i_] = fabsf(a.v[i_]); return a; }
 INLINE F f_round(F a) { EACH a.v[i_] = nearbyintf(a.v[i_]); return a; }
-INLINE F f_times_power(F a, F n) { EACH a.v[i_] = ldexpf(a.v[i_], (int)n.v[i_]); return a; }
+INLINE F f_times_power(F a, F n) { EACH a.v[i_] = n.v[i_] == n.v[i_] ? ldexpf(a.v[i_], (int)n.v[i_]) : n.v[i_]; return a; }
 INLINE float f_sum(F a) { float s = 0; EACH s += a.v[i_]; return s; }
 INLINE float f_largest(F a) { float s = a.v[0]; EACH s = s > a.v[i_] ? s : a.v[i_]; return s; }
 INLINE F f_half(const uint16_t *p) { F r; EACH r.v[i_] = dp_half_to_float(p[i_]); return r; }
@@ -180,9 +181,9 @@ INLINE I dot_wide(I s, I w, I x) {
 INLINE Sub dot_narrow(Sub s, I w, I x) { return dot_wide(s, w, x); }
 #endif
 
-/* exp, to about 2e-6 of its value; below -87 it is as at -87 (1.6e-38) */
+/* exp, to about 2e-6 of its value; below -87 it is as at -87 (1.6e-38); of NaN it is NaN, which the order of operands keeps */
 INLINE F f_exp(F x) {
-    x = f_min(f_max(x, f_set(-87.0f)), f_set(88.0f));
+    x = f_min(f_set(88.0f), f_max(f_set(-87.0f), x));
     F n = f_round(f_mul(x, f_set(1.44269504f)));
     F r = f_fma(n, f_set(-0.693145752f), x);
     r = f_fma(n, f_set(-1.42860677e-6f), r);

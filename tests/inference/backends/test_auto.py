@@ -16,12 +16,14 @@ from inference.backends.auto import choose_backend
 from inference.backends.onnx import OnnxBackend
 from inference.backends.registry import open_backend
 from inference.backends.tensorrt import open_tensorrt
+from inference.config import model_config_from_folder
 from inference.engines import usable
 from inference.engines.choice import EngineChoice, best_choice, engine_choices
 from inference.engines.usable import UsableEngines, usable_engines
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
 from inference.failures import failed_from_error
 from inference.host.messages import ModelProcessOptions
+from inference.model_config import ModelConfig
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
 from tests.helpers.published import published_config
@@ -36,6 +38,8 @@ from trt_engines.runtime.device import DeviceError, DeviceMemoryError
 from trt_engines.runtime.safe_mode import Attempt
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
+CONFIG = model_config_from_folder(STARTER)
+
 
 def card(name: str = "RTX 4070") -> DetectedGpu:
     gpu = find_card(name)
@@ -47,8 +51,8 @@ def one_card() -> tuple[DetectedGpu, ...]:
     return (card(),)
 
 
-def with_one_card(folder: Path, engines: Path | None) -> UsableEngines:
-    return usable_engines(folder, engines, one_card)
+def with_one_card(folder: Path, engines: Path | None, config: ModelConfig) -> UsableEngines:
+    return usable_engines(folder, engines, one_card, config=config)
 
 
 @pytest.fixture(autouse=True)
@@ -83,13 +87,15 @@ def test_ready_engines_are_used(store: EngineStore, tmp_path: Path) -> None:
     best = best_choice(choices(tmp_path))
     assert isinstance(best, EngineChoice)
     put(store, best)
-    chosen = choose_backend(STARTER, store.root, with_one_card)
+    chosen = choose_backend(STARTER, CONFIG, store.root, with_one_card)
     assert chosen.name == "tensorrt"
     assert chosen.engines is not None
     assert chosen.engines.choice.identity == best.identity
 
 
-def test_engines_with_a_longer_context_are_found(store: EngineStore, tmp_path: Path) -> None:
+def test_engines_with_a_longer_context_are_found(
+    store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for context in (1024, 2048):
         found = engine_choices(STARTER, card(), 100 * GIB, installed_flavour(), tmp_path / "graphs", context)
         best = best_choice(found)
@@ -97,6 +103,9 @@ def test_engines_with_a_longer_context_are_found(store: EngineStore, tmp_path: P
         put(store, best)
     usable = usable_engines(STARTER, store.root, one_card)
     assert usable.choice.plan.context == 2048
+    # Whoever has read the configuration has it read no more, however many contexts are looked at.
+    monkeypatch.setattr("inference.config.model_config_from_dicts", None)
+    assert usable_engines(STARTER, store.root, one_card, config=CONFIG).choice.plan.context == 2048
 
 
 @pytest.mark.parametrize(
@@ -114,7 +123,7 @@ def test_engines_that_are_not_ready_leave_a_reason(
     assert isinstance(best, EngineChoice)
     if change:
         put(store, best, **change)  # type: ignore[arg-type]
-    chosen = choose_backend(STARTER, store.root, with_one_card)
+    chosen = choose_backend(STARTER, CONFIG, store.root, with_one_card)
     assert chosen.name == "onnx"
     assert "The engines for RTX 4070 are not ready" in chosen.why
     assert sentence in chosen.why
@@ -125,12 +134,12 @@ def no_card() -> tuple[DetectedGpu, ...]:
     raise NoGpuError("No NVIDIA driver answers on this computer.", "Install it.")
 
 
-def with_no_card(folder: Path, engines: Path | None) -> UsableEngines:
-    return usable_engines(folder, engines, no_card)
+def with_no_card(folder: Path, engines: Path | None, config: ModelConfig) -> UsableEngines:
+    return usable_engines(folder, engines, no_card, config=config)
 
 
 def test_no_card_is_a_reason_and_the_starter_still_answers(store: EngineStore) -> None:
-    chosen = choose_backend(STARTER, store.root, with_no_card)
+    chosen = choose_backend(STARTER, CONFIG, store.root, with_no_card)
     assert (chosen.name, chosen.why) == ("onnx", "No NVIDIA driver answers on this computer. Install it.")
     backend = open_backend(STARTER, "auto", lambda stage, done: None)
     assert isinstance(backend, OnnxBackend)
@@ -149,28 +158,30 @@ def test_our_kernels_answer_where_they_are_faster(
     monkeypatch.setattr("inference.native.library.is_there", lambda: True)
     for isa, name in (("avx512", "native"), ("avxvnni", "native"), ("avx2", "onnx"), ("plain", "onnx")):
         monkeypatch.setattr("inference.native.library.best_isa", lambda isa=isa: isa)
-        chosen = choose_backend(STARTER, store.root, with_no_card)
+        chosen = choose_backend(STARTER, CONFIG, store.root, with_no_card)
         assert (chosen.name, chosen.why) == (name, "No NVIDIA driver answers on this computer. Install it.")
     monkeypatch.setattr("inference.native.library.best_isa", lambda: "avx512")
     monkeypatch.setattr("inference.backends.memory.psutil.virtual_memory", lambda: SimpleNamespace(total=10**12))
     (tmp_path / "config.json").write_text(json.dumps(published_config()), "utf-8")
-    assert choose_backend(tmp_path, store.root, with_no_card).name == "onnx"
+    published = model_config_from_folder(tmp_path)
+    assert choose_backend(tmp_path, published, store.root, with_no_card).name == "onnx"
 
 
 def test_a_model_too_large_for_the_processor_says_why_not_on_the_card(store: EngineStore, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(published_config()), "utf-8")
+    published = model_config_from_folder(tmp_path)
 
-    def broken(folder: Path, engines: Path | None) -> UsableEngines:
+    def broken(folder: Path, engines: Path | None, config: ModelConfig) -> UsableEngines:
         raise KnownError("The engines for RTX 4070 are not ready: they are not built yet.", "Build them.")
 
     with pytest.raises(OutOfMemoryError) as caught:
-        choose_backend(tmp_path, store.root, broken)
+        choose_backend(tmp_path, published, store.root, broken)
     assert "25.3 billion weights" in caught.value.user_text
     assert caught.value.hint == (
         "On a graphics card: The engines for RTX 4070 are not ready: they are not built yet. Build them."
     )
     with pytest.raises(ModelFolderError, match="no weights"):
-        choose_backend(tmp_path, store.root, with_one_card)
+        choose_backend(tmp_path, published, store.root, with_one_card)
 
 
 def test_without_a_folder_of_engines_the_sentence_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +197,7 @@ def test_the_folder_of_engines_goes_down_to_where_they_are_opened(
 ) -> None:
     asked: list[Path | None] = []
 
-    def none_there(folder: Path, engines: Path | None, *_: object) -> UsableEngines:
+    def none_there(folder: Path, engines: Path | None, *_: object, **__: object) -> UsableEngines:
         asked.append(engines)
         raise KnownError("No engines.", "Build them.")
 
@@ -211,7 +222,14 @@ def test_a_full_card_at_load_is_a_sentence_and_not_tried_again(
     """Fewer segments stay on the card without reading anything again; if nothing helps, TensorRT's words are told."""
     tried: list[bool] = []
 
-    def never(folder: Path, found: UsableEngines, manifest: EngineManifest, attempt: Attempt, progress: object) -> str:
+    def never(
+        folder: Path,
+        config: ModelConfig,
+        found: UsableEngines,
+        manifest: EngineManifest,
+        attempt: Attempt,
+        progress: object,
+    ) -> str:
         tried.append(attempt.safe)
         raise DeviceMemoryError("The card has not enough free memory.", "Close other programs.", "OutOfMemory")
 

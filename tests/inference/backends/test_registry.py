@@ -13,6 +13,7 @@ from inference.backends import torch_cuda
 from inference.backends.fake import FakeBackend
 from inference.backends.registry import BACKEND_NAMES, is_fake, open_backend
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.model_config import ModelConfig
 from tests.helpers.published import published_config
 
 
@@ -61,9 +62,10 @@ def test_fakes_are_known_by_name() -> None:
 
 
 def test_a_card_is_used_whatever_the_memory_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(published_config()))
     opened = SimpleNamespace(name="torch")
     monkeypatch.setattr(torch_cuda, "card_there", lambda: True)
-    monkeypatch.setattr(torch_cuda.TorchCudaBackend, "open", lambda path, progress: opened)
+    monkeypatch.setattr(torch_cuda.TorchCudaBackend, "open", lambda path, progress, config: opened)
     monkeypatch.setattr("inference.backends.registry.check_processor_memory", _refuse)
     assert open_backend(tmp_path, "torch", no_progress) is opened
     monkeypatch.setattr(torch_cuda, "card_there", lambda: False)
@@ -71,11 +73,12 @@ def test_a_card_is_used_whatever_the_memory_of_the_machine(tmp_path: Path, monke
         open_backend(tmp_path, "torch", no_progress)
 
 
-def _refuse(path: Path) -> None:
+def _refuse(config: ModelConfig) -> None:
     raise OutOfMemoryError("too large")
 
 
 def test_without_torch_one_sentence_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(published_config()))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(KnownError, match="needs PyTorch, which is not installed"):
         open_backend(tmp_path, "torch", no_progress)

@@ -187,9 +187,10 @@ def test_no_memory_is_said_in_a_sentence(exported: Path, monkeypatch: pytest.Mon
 
 
 def test_a_card_with_too_little_memory_is_named(exported: Path) -> None:
+    config = model_config_from_folder(exported)
     with pytest.raises(OutOfMemoryError, match="and Small has 0 GB free"):
-        check_card_memory(exported, 1000, "Small")
-    check_card_memory(exported, 10**9, "Large")
+        check_card_memory(config, 1000, "Small")
+    check_card_memory(config, 10**9, "Large")
 
 
 def test_what_cannot_be_captured_runs_eagerly(

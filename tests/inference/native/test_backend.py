@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from inference import ChatTurn, GenerationRequest
@@ -20,6 +21,7 @@ from inference.backends.packed_memory import native_precision
 from inference.config import model_config_from_dicts, model_config_from_folder
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError, PassStoppedError
 from inference.events import Finished
+from inference.model_config import ModelConfig
 from inference.native import library
 from inference.native.cores import Cores
 from inference.native.model import check_sizes
@@ -28,6 +30,7 @@ from inference.native.weights import Precision
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
 from tests.helpers.published import published_config
+from tests.helpers.waiting import wait_until
 
 FIND = library.library_file  # before the tests put their own in its place
 
@@ -217,12 +220,18 @@ def test_too_little_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
     backend.close()
 
 
+def test_a_system_that_refuses_threads_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library.load(), "dp_threads_new", lambda *numbers: None)
+    with pytest.raises(KnownError, match=r"cannot be used: the system refuses 2 threads\. .* choose the backend onnx"):
+        starter()
+
+
 def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(library, "library_file", lambda: tmp_path / "dewpoint-native-0.so")
     library.load.cache_clear()
     try:
         assert not library.is_there()
-        with pytest.raises(KnownError, match=r"dewpoint-native-0\.so is not built"):
+        with pytest.raises(KnownError, match=r"dewpoint-native-0\.so is not built\. Build them with"):
             starter()
         (tmp_path / "dewpoint-native-0.so").write_bytes(b"no library")
         with pytest.raises(KnownError, match="cannot be loaded"):
@@ -238,11 +247,12 @@ def test_an_installed_program_has_a_library_and_no_sources(monkeypatch: pytest.M
     monkeypatch.setattr(library, "SOURCE", tmp_path / "none")
     monkeypatch.setattr(library, "BUILT", tmp_path)
     monkeypatch.setattr(library, "library_file", FIND)
+    monkeypatch.setattr("inference.backends.native.SOURCE", tmp_path / "none")
     library.load.cache_clear()
     try:
         assert not library.is_there()
-        assert not native_is_faster(STARTER)
-        with pytest.raises(KnownError, match="comes without it"):
+        assert not native_is_faster(model_config_from_folder(STARTER))
+        with pytest.raises(KnownError, match=r"comes without them\. Choose the backend onnx"):
             starter()
         shutil.copyfile(own, tmp_path / f"dewpoint-native-0{own.suffix}")
         assert library.is_there()
@@ -250,6 +260,19 @@ def test_an_installed_program_has_a_library_and_no_sources(monkeypatch: pytest.M
     finally:
         monkeypatch.undo()
         library.load.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["auto", "native", "onnx", "torch"])
+def test_the_configuration_is_read_once_on_the_way_to_a_session(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+
+    def counted(config: dict[str, Any], generation: dict[str, Any], folder: Path) -> ModelConfig:
+        read.append(folder)
+        return model_config_from_dicts(config, generation, folder)
+
+    monkeypatch.setattr("inference.config.model_config_from_dicts", counted)
+    open_session(STARTER, name).close()
+    assert read == [STARTER]
 
 
 def test_small_models_get_eight_bits() -> None:
@@ -260,15 +283,14 @@ def test_small_models_get_eight_bits() -> None:
 
 
 def test_threads_end_with_the_model() -> None:
-    psutil = pytest.importorskip("psutil")
-    before = psutil.Process().num_threads()
+    """Asked of the system by number: others' threads may come and go meanwhile."""
+    process = psutil.Process()
+    before = {thread.id for thread in process.threads()}
     backend = starter("int8", 7)
-    assert psutil.Process().num_threads() >= before + 7
+    ours = {thread.id for thread in process.threads()} - before
+    assert len(ours) >= 7
     backend.close()
-    deadline = time.monotonic() + 60
-    while psutil.Process().num_threads() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert psutil.Process().num_threads() <= before
+    wait_until(lambda: not ours & {thread.id for thread in process.threads()}, "threads of a closed model end")
 
 
 def test_a_session_stops_in_the_midst_of_a_step_and_answers_the_next_question(eager: None) -> None:

@@ -152,6 +152,24 @@ def test_a_row_that_is_no_number_stays_none(isa: str) -> None:
     assert np.isfinite(made[[0, 2]]).all()
 
 
+def test_gates_and_scores_that_are_no_numbers_stay_none(isa: str) -> None:
+    matrix = pack("float32", 64, interleaved(32), stacked_rows([np.ones((64, 64), np.float32)]), "w")
+    rows = np.ones((3, 64), np.float32)
+    rows[1, 9] = np.nan
+    made, _ = multiply(isa, matrix, rows, gated=True)
+    assert np.isnan(made[1]).all()
+    assert np.isfinite(made[[0, 2]]).all()
+    queries, (keys, values) = np.ones((3, 2, 8), np.float32), np.ones((2, 43, 1, 8), np.float32)
+    queries[1, 1, 3] = np.nan
+    made = attend(isa, queries, keys, values, start=40, canvas=True, window=0, half=False)
+    assert np.isnan(made[1, 1]).all()
+    assert np.isfinite(made[[0, 2]]).all()
+    assert np.isfinite(made[1, 0]).all()
+    keys[7, 0, 2] = np.nan
+    made = attend(isa, np.ones((3, 2, 8), np.float32), keys, values, start=40, canvas=True, window=0, half=False)
+    assert np.isnan(made).all()
+
+
 def reference(q: np.ndarray, k: np.ndarray, v: np.ndarray, start: int, canvas: bool, window: int) -> np.ndarray:
     """In float64."""
     count, heads, _ = q.shape

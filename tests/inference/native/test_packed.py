@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from inference.backends.base import DenoiseStep
 from inference.backends.native import NativeBackend
 from inference.config import model_config_from_folder
-from inference.errors import KnownError, ModelFolderError, PassStoppedError
+from inference.errors import KnownError, LoadStoppedError, ModelFolderError
 from inference.native.cores import Cores
 from inference.native.packed import (
     mapped_matrices,
@@ -22,10 +23,9 @@ from inference.native.packed import (
     pack_model,
     packed_bytes,
     packed_folder,
-    verify_packed,
 )
-from inference.native.weights import Precision
-from tests.helpers.checkpoints import random_tensors, shard, small_config, write_model
+from inference.native.weights import OUT, ROUTER, Place, Precision, part_matrices
+from tests.helpers.checkpoints import STARTER, random_tensors, shard, small_config, write_model
 from tests.trt_engines.weights.compressed_support import fp8_matrix, nvfp4_matrix
 from tests.trt_engines.weights.support import modelopt_experts, slow_values
 from trt_engines.weights.source import WeightSource
@@ -35,8 +35,8 @@ def _quiet(stage: str, fraction: float) -> None:
     """Progress that nobody reads."""
 
 
-def never() -> bool:
-    return False
+def never() -> None:
+    """Nobody cancels."""
 
 
 def ignored(share: float) -> None:
@@ -52,9 +52,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def packed(folder: Path, precision: Precision = "int4", cancelled: Callable[[], bool] = never) -> Path:
+def packed(folder: Path, precision: Precision = "int4", check: Callable[[], None] = never) -> Path:
     source = WeightSource.open(folder)
-    return pack_model(source, model_config_from_folder(folder), precision, 1, ignored, cancelled)
+    return pack_model(source, model_config_from_folder(folder), precision, 1, ignored, check)
 
 
 def step_of(folder: Path, precision: Precision, on_disk: bool) -> DenoiseStep:
@@ -77,25 +77,55 @@ def test_on_the_disk_as_in_memory(folder: Path, precision: Precision) -> None:
     assert sum(file.stat().st_size for file in place.glob("*.bin")) == packed_bytes(
         model_config_from_folder(folder), precision
     )
-    assert not verify_packed(place)
 
 
-def test_a_cancelled_run_goes_on_behind_the_last_whole_part(folder: Path) -> None:
-    asked = 0
+class Set:
+    """A flag that is set as soon as the files of a folder are these."""
 
-    def in_the_second_part() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 16
+    def __init__(self, place: Path, *names: str) -> None:
+        self._place, self._names = place, list(names)
 
-    with pytest.raises(PassStoppedError):
-        packed(folder, cancelled=in_the_second_part)
+    def is_set(self) -> bool:
+        return self._place.exists() and sorted(file.name for file in self._place.iterdir()) == self._names
+
+
+@pytest.mark.parametrize("whole", [[], ["layer-000.bin", "layer-000.json"]])
+def test_a_cancelled_load_packs_on_behind_the_last_whole_part(
+    folder: Path, whole: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = packed_folder(folder, "int4")
-    assert sorted(file.name for file in place.iterdir()) == ["layer-000.bin", "layer-000.json"]
-    before = (place / "layer-000.bin").stat().st_mtime_ns
-    packed(folder)
-    assert (place / "layer-000.bin").stat().st_mtime_ns == before
-    assert len(list(place.glob("*.json"))) == len(model_parts(model_config_from_folder(folder)))
+    half = "layer-001.tmp" if whole else "layer-000.tmp"
+    with pytest.raises(LoadStoppedError):
+        NativeBackend.open(
+            folder, _quiet, "int4", None, Cores(1, ()), on_disk=True, cancel=Set(place, *sorted([*whole, half]))
+        )
+    assert sorted(file.name for file in place.iterdir()) == whole
+    before = {name: (place / name).stat().st_mtime_ns for name in whole}
+    (place / half).write_bytes(b"of a run that was killed")
+    step = step_of(folder, "int4", on_disk=True)
+    assert {name: (place / name).stat().st_mtime_ns for name in whole} == before
+    assert len(list(place.iterdir())) == 2 * len(model_parts(model_config_from_folder(folder)))
+    np.testing.assert_array_equal(step.entropy, step_of(folder, "int4", on_disk=False).entropy)
+
+
+def test_a_cancel_is_looked_for_within_a_matrix(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head of the published model takes many seconds: it is asked before each piece, packed or written."""
+    looks: list[int] = []
+    for at_once in (16 << 20, 4096):
+        monkeypatch.setattr("inference.native.packed._WRITTEN_AT_ONCE", at_once)
+        monkeypatch.setattr("inference.native.matrices._BYTES_AT_ONCE", 4 * at_once)
+        asked: list[None] = []
+        packed(folder, check=lambda asked=asked: asked.append(None))  # type: ignore[misc]
+        looks.append(len(asked))
+        shutil.rmtree(folder / "packed")
+    assert looks[1] > 2 * looks[0]
+
+
+def test_a_load_into_memory_is_cancelled_too(folder: Path) -> None:
+    with pytest.raises(LoadStoppedError):
+        NativeBackend.open(
+            folder, _quiet, "int8", None, Cores(1, ()), on_disk=False, cancel=Set(folder.parent, "model")
+        )
 
 
 def test_nothing_is_packed_twice(folder: Path) -> None:
@@ -105,11 +135,24 @@ def test_nothing_is_packed_twice(folder: Path) -> None:
     assert {file.name: file.stat().st_mtime_ns for file in place.iterdir()} == times
 
 
-def test_progress_rises_to_one(folder: Path) -> None:
+@pytest.mark.parametrize("most", [1000, 10])
+def test_progress_rises_to_one_in_few_reports(folder: Path, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By bytes: a model of thousands of experts reports no more often than one of four."""
+    monkeypatch.setattr("inference.native.packed._REPORTS", most)
     seen: list[float] = []
-    pack_model(WeightSource.open(folder), model_config_from_folder(folder), "int4", 1, seen.append, never)
-    assert seen == sorted(seen)
+    source, config = WeightSource.open(folder), model_config_from_folder(folder)
+    pack_model(source, config, "int4", 1, seen.append, never)
+    assert seen == sorted(set(seen))
     assert seen[-1] == 1.0
+    assert 5 <= len(seen) <= most
+    seen.clear()
+    (packed_folder(folder, "int4") / "layer-001.json").unlink()
+    pack_model(source, config, "int4", 1, seen.append, never)
+    assert seen[0] > 0.2, "what was there counts as done"
+    assert seen[-1] == 1.0
+    seen.clear()
+    pack_model(source, config, "int4", 1, seen.append, never)
+    assert not seen, "nothing was packed"
 
 
 def cut(place: Path) -> None:
@@ -144,6 +187,16 @@ def strange_kind(place: Path) -> None:
     change(place, lambda entry: entry | {"kind": "int2"})
 
 
+def another_kind(place: Path) -> None:
+    """The router as INT8, which fits into its bytes: the kernels read it as float32, and have no sums of its rows."""
+    change(place, lambda entry: entry | {"kind": "int8"}, matrix=4)
+
+
+def larger_kind(place: Path) -> None:
+    """The first expert in eight bits: of groups as four bits have them, and nowhere near the end of the file."""
+    change(place, lambda entry: entry | {"kind": "int8", "group": entry["k"]}, matrix=5)
+
+
 def missing(place: Path) -> None:
     file = place / "layer-001.json"
     raw = json.loads(file.read_text())
@@ -155,16 +208,20 @@ def pipe(place: Path) -> None:
     (place / "layer-001.json").mkdir()
 
 
-def change(place: Path, how: Callable[[dict[str, int]], dict[str, object]]) -> None:
+def change(place: Path, how: Callable[[dict[str, int]], dict[str, object]], matrix: int = 2) -> None:
     file = place / "layer-001.json"
     raw = json.loads(file.read_text())
-    raw["matrices"][2] = how(raw["matrices"][2])
+    raw["matrices"][matrix] = how(raw["matrices"][matrix])
     file.write_text(json.dumps(raw))
 
 
 @pytest.mark.parametrize(
-    "damage", [cut, no_json, other_place, other_size, other_group, negative, words, strange_kind, missing, pipe]
-)
+    "damage",
+    [
+        cut, no_json, other_place, other_size, other_group, negative, words, strange_kind, another_kind, larger_kind,
+        missing, pipe,
+    ],
+)  # fmt: skip
 def test_a_damaged_part_never_reaches_the_kernels(folder: Path, damage: Callable[[Path], None]) -> None:
     place = packed(folder)
     damage(place)
@@ -174,16 +231,6 @@ def test_a_damaged_part_never_reaches_the_kernels(folder: Path, damage: Callable
     if damage is not pipe:  # a folder in the place of a file is not ours to remove
         packed(folder)
         assert len(list(mapped_matrices(source, config, "int4"))) == 2 * (5 + 8) + 4
-
-
-def test_bytes_that_changed_are_found(folder: Path) -> None:
-    place = packed(folder)
-    with (place / "layer-000.bin").open("rb+") as stream:
-        stream.seek(1000)
-        byte = stream.read(1)
-        stream.seek(1000)
-        stream.write(bytes([byte[0] ^ 1]))
-    assert verify_packed(place) == ["layer-000"]
 
 
 def test_other_weights_are_packed_anew(folder: Path, tmp_path: Path) -> None:
@@ -294,3 +341,22 @@ def test_large_models_that_fit_into_no_memory_are_refused(folder: Path, monkeypa
     monkeypatch.setattr("inference.backends.packed_memory.psutil.virtual_memory", lambda: SimpleNamespace(total=10**6))
     with pytest.raises(KnownError, match=r"needs .* GB of memory on the processor"):
         open_backend(folder, "native", _quiet)
+
+
+def test_matrices_that_the_kernels_would_misread_are_refused() -> None:
+    """The last door before the kernels, whoever comes: kind, sizes, and the bytes that are there."""
+    backend = NativeBackend.open(STARTER, _quiet, "int8", None, Cores(1, ()))
+    source = WeightSource.open(STARTER)
+    matrices = dict(part_matrices(source, backend.config, "int8", 0, 1, never))
+    router, out = Place(0, ROUTER), Place(0, OUT)
+    bytes_ = matrices[out]
+    small = dataclasses.replace(matrices[router], kind="int8", weights=matrices[router].weights[: 1 << 10])
+    for place, matrix, reason in (
+        (router, small, "read as float32"),
+        (router, bytes_, "wanted"),
+        (out, dataclasses.replace(bytes_, weights=bytes_.weights[:-1]), "bytes"),
+        (out, dataclasses.replace(bytes_, scales=bytes_.scales[:0]), "bytes"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            backend.model.set_matrix(place, matrix)
+    backend.close()
