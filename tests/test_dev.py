@@ -229,9 +229,7 @@ def test_damaged_packages_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [0, 1, -9])
-def test_kernels_are_built_where_that_may_work_and_are_never_missed(
-    code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kernels_are_built_where_that_may_work_and_are_never_missed(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
 
     def fake(command: list[str], check: bool, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -93,6 +93,15 @@ def fits_processor(needed: float) -> str:
     return f"Runs on the processor, in {size(needed)} of memory."
 
 
+def runs_on_processor(rate: float, block_seconds: float, needed: float, disk: float) -> str:
+    """A large model and our own kernels; its speed is 0 while it is not known."""
+    room = f"it takes {size(needed)} of memory and, packed once, {size(disk)} on the disk."
+    if not rate:
+        return f"Runs on the processor; how fast, is measured while this page is open; {room}"
+    block = f"{block_seconds:.0f} seconds" if block_seconds < 120 else f"{block_seconds / 60:.0f} minutes"
+    return f"Runs on the processor, about {token_rate(rate)}, a block in about {block}; {room}"
+
+
 def too_large_for_processor(needed: float, there: float) -> str:
     """A large one."""
     return f"On the processor it would need {size(needed)} of memory; this computer has {size(there)}."

@@ -43,7 +43,9 @@ def _once(folder: Path) -> None:
     try:
         build_library(folder, report=_tell, seconds=ONCE_SECONDS)
     except KernelBuildError as exc:
-        print(f"  not built: {exc}\n  The program uses ONNX Runtime. To try again: python -m inference.native", flush=True)
+        print(
+            f"  not built: {exc}\n  The program uses ONNX Runtime. To try again: python -m inference.native", flush=True
+        )
         with contextlib.suppress(OSError):
             not_built_before(folder).write_text(str(exc), "utf-8")
         return

@@ -90,6 +90,14 @@ def library_name(target: str | None = None, extra: tuple[str, ...] = ()) -> str:
     return f"{NAME}-{digest.hexdigest()[:12]}{_ENDINGS[target]}"
 
 
+def library_there() -> str | None:
+    """Name of the library that this program would load, without loading it; None if there is none."""
+    if SOURCE.is_dir():
+        name = library_name()
+        return name if (BUILT / name).is_file() else None
+    return next((file.name for file in sorted(BUILT.glob(f"{NAME}-*"))), None)
+
+
 def find_compilers(target: str | None = None) -> list[Compiler]:
     """The compilers that can make the library, the quickest first.
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.native.build import BUILT, NAME, SOURCE, library_name
+from inference.native.build import BUILT, SOURCE, library_name, library_there
 from inference.native.cores import Cores
 
 ISAS = ("plain", "avx2", "avxvnni", "vnni256", "avx512")  # numbers of native.h
@@ -33,12 +33,10 @@ def library_file() -> Path:
     Raises:
         NativeError: This copy of the program comes without it.
     """
-    if SOURCE.is_dir():
-        return BUILT / library_name()
-    shipped = sorted(BUILT.glob(f"{NAME}-*"))
-    if not shipped:
+    name = library_name() if SOURCE.is_dir() else library_there()
+    if name is None:
         raise NativeError("this copy of the program comes without them")
-    return shipped[0]
+    return BUILT / name
 
 
 @cache

@@ -83,7 +83,7 @@ def log_problems(log: str) -> list[str]:
 
 
 def finish_tree(tree: Path, python: Path, releases: str | None = None) -> dict[str, Any]:
-    """Prune, add uv, the licences, our kernels, the address of releases and the manifest; returns facts for the report."""
+    """Prune, add uv, kernels, the licences, the address of releases and the manifest; returns facts for the report."""
     removed = libraries.prune(tree)
     for name in ("licences", "manifest.json"):
         remove(tree / name)

@@ -37,7 +37,7 @@ print(json.dumps({
 
 
 def test_the_compiler_is_the_one_that_the_tests_use() -> None:
-    development = (kernels.lock_file("kernels").parents[2] / "requirements" / "dev.txt").read_text("utf-8")
+    development = (lock_file("kernels").parents[2] / "requirements" / "dev.txt").read_text("utf-8")
     entry = re.search(r"^ziglang==.*(?:\n +--hash.*)*", lock_file("kernels").read_text("utf-8"), re.MULTILINE)
     assert entry is not None
     assert entry[0].rstrip() in development

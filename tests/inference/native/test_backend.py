@@ -244,8 +244,9 @@ def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatc
 def test_an_installed_program_has_a_library_and_no_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One without it, of another processor for example, fails for want of nothing."""
     own = library.library_file()
-    monkeypatch.setattr(library, "SOURCE", tmp_path / "none")
-    monkeypatch.setattr(library, "BUILT", tmp_path)
+    for module in ("build", "library"):
+        monkeypatch.setattr(f"inference.native.{module}.SOURCE", tmp_path / "none")
+        monkeypatch.setattr(f"inference.native.{module}.BUILT", tmp_path)
     monkeypatch.setattr(library, "library_file", FIND)
     monkeypatch.setattr("inference.backends.native.SOURCE", tmp_path / "none")
     library.load.cache_clear()

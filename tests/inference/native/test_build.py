@@ -68,9 +68,7 @@ def test_the_next_compiler_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [file.name for file in (tmp_path / "out").iterdir()] == [library_name()]
 
 
-def test_a_compiler_that_takes_too_long_ends_with_its_children(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_compiler_that_takes_too_long_ends_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child = "import pathlib, os, time; pathlib.Path(r'{}').write_text(str(os.getpid())); time.sleep(600)"
     pid = tmp_path / "pid"
     slow = script(tmp_path, f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {child.format(pid)!r}])")
@@ -119,7 +117,8 @@ def test_once_that_failed_is_tried_again_on_another_day(
     out = tmp_path / "out"
     once(out, monkeypatch, bad)
     shown = capsys.readouterr().out
-    assert "no such option" in shown and "ONNX Runtime" in shown
+    assert "no such option" in shown
+    assert "ONNX Runtime" in shown
     once(out, monkeypatch, bad)
     assert capsys.readouterr().out == ""
     note = build.not_built_before(out)
