@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from app.library.queue import Ended
 from app.library.records import DownloadState
 from app.library.services import LibraryServices
 from app.library.values import DownloadOffer, LibraryStatus, ModelState, ModelWork, ModelWorkEnd, Removal, Transferring
+from inference.look.client import Looks
 from tests.helpers.hub_behaviour import Repo, repo_of, stall
 from tests.helpers.hub_server import Hub
 from tests.helpers.tiny_models import NAME, downloaded, tiny_contents
 from tests.helpers.waiting import WAIT_MS
+from trt_engines.planning.processor import ProcessorSpeed
 
 
 class Listener:
@@ -71,6 +74,31 @@ def offer(qtbot: QtBot, library: Library, heard: Listener, name: str = NAME) -> 
     library.ask(name)
     qtbot.waitUntil(lambda: len(heard.offers) > before, timeout=WAIT_MS)
     return heard.offers[-1]
+
+
+def test_the_processor_is_measured_once_and_in_no_thread_of_the_window(
+    qtbot: QtBot, library: Library, heard: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+
+    def follow(looks: Looks, question: object, cancel: threading.Event) -> Iterator[ProcessorSpeed]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        yield ProcessorSpeed("avx512", 2, 700e9, 800e9)
+
+    monkeypatch.setattr(Looks, "follow", follow)
+    library.measure()  # nobody has looked yet
+    monkeypatch.setattr("app.library.processor.library_there", lambda: "kernels")
+    monkeypatch.setattr(LibraryStatus, "measurable", property(lambda status: status.machine.processor.speed is None))
+    library.look()
+    qtbot.waitUntil(lambda: len(heard.shelves) == 1, timeout=WAIT_MS)
+    assert heard.shelves[0].machine.processor.kernels
+    library.measure()
+    library.measure()
+    qtbot.waitUntil(lambda: len(heard.shelves) == 2, timeout=WAIT_MS)
+    assert heard.shelves[1].machine.processor.speed is not None
+    library.measure()
+    assert threads == [False]
+    assert not heard.problems
 
 
 def test_the_end_of_a_download_is_told_when_its_state_is_known(
