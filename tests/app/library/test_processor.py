@@ -15,7 +15,7 @@ from app.library.overview import library_status
 from app.library.processor import measure_processor, processor_of
 from app.library.services import LibraryServices
 from app.library.tasks import LibraryTasks
-from app.library.values import Processor
+from app.library.values import Fit, LibraryStatus, Processor
 from inference.errors import LookError
 from inference.look.client import Looks
 from inference.look.questions import MeasureProcessor
@@ -90,11 +90,14 @@ def test_a_measurement_that_fails_says_nothing_and_leaves_nothing(
     assert not (services.paths.base / "processor.json").exists()
 
 
-def test_the_page_hears_of_it(services: LibraryServices, asked: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.library.overview.psutil.virtual_memory", lambda: type("Memory", (), {"total": 2**35}))
-    before = library_status(services)
-    big = dataclasses.replace(before, machine=dataclasses.replace(before.machine, free_disk=10**12))
-    assert not big.machine.card or not big.measurable
+def test_the_page_hears_of_it(services: LibraryServices, asked: list[Any]) -> None:
+    """It is measured where a large model would run on the processor alone."""
     (after,) = LibraryTasks(services).measure(threading.Event())
+    assert isinstance(after, LibraryStatus)
     assert after.machine.processor.speed == SPEED
-    assert not after.measurable
+    large = dataclasses.replace(after.models[1], fit=Fit("processor", "Runs on the processor."))
+    known = dataclasses.replace(after, models=(after.models[0], large))
+    assert not known.measurable
+    unknown = dataclasses.replace(known, machine=dataclasses.replace(known.machine, processor=Processor(True)))
+    assert unknown.measurable
+    assert not dataclasses.replace(unknown, models=unknown.models[:1]).measurable, "the starter needs no figure"

@@ -87,13 +87,13 @@ def test_the_processor_is_measured_for_a_page_that_is_open_while_nothing_is_writ
     large = Fit("processor", "Runs on the processor; how fast, is measured while this page is open.")
     library.show(library_of(machine=machine, fit=large))
     assert ("measure",) not in library.calls
-    answering = scripted.controller.answering
-    monkeypatch.setattr(type(answering), "busy", property(lambda _: True))
-    window = opened(qtbot, scripted)
-    library.show(library_of(machine=machine, fit=large))
+    qtbot.waitUntil(lambda: scripted.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(scripted.controller.answering), "busy", property(lambda _: True))
+        window = opened(qtbot, scripted)
+        library.show(library_of(machine=machine, fit=large))
     assert ("measure",) not in library.calls
-    monkeypatch.undo()
-    scripted.controller.busy_changed.emit()
+    scripted.controller.busy_changed.emit(False)
     assert ("measure",) in library.calls
     library.calls.clear()
     window.close()
