@@ -87,7 +87,7 @@ def advice_for(fits: dict[CatalogueEntry, Fit], machine: Computer) -> Advice:
     running = {entry: fit for entry, fit in fits.items() if fit.runs}
     if not running:
         if machine.why_no_card:
-            return Advice("", texts.NOTHING_WITHOUT_CARD)
+            return Advice("", texts.NOTHING_WITHOUT_MEMORY if machine.processor.kernels else texts.NOTHING_WITHOUT_CARD)
         smallest = min(fits, key=lambda entry: entry.bytes, default=None)
         return Advice("", texts.nothing_runs(fits[smallest].text if smallest is not None else ""))
     resident = {entry: fit for entry, fit in running.items() if fit.verdict == "resident"} or running

@@ -118,6 +118,10 @@ def fits_card(card: str, precision: str, streamed: bool, share: float, rate: flo
 
 
 NOTHING_WITHOUT_CARD = "The starter model is what runs here; larger ones need an NVIDIA RTX card of 6 GB or more."
+NOTHING_WITHOUT_MEMORY = (
+    "The starter model is what runs here; larger ones need an NVIDIA RTX card of 6 GB or more, or, on the processor, "
+    "20 GB of memory and as much of the disk."
+)
 
 
 def nothing_runs(why: str) -> str:

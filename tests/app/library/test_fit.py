@@ -139,6 +139,8 @@ def test_too_little_memory_or_disk_says_how_much_is_needed() -> None:
         assert fit.verdict == "no"
         assert fit.text.startswith("It needs an NVIDIA card. No NVIDIA driver answers")
         assert sentence in fit.hint
+        around = dataclasses.replace(machine("", 16), processor=Processor(True, SPEED))
+        assert advice_for(found, around).text == texts.NOTHING_WITHOUT_MEMORY
 
 
 def test_a_card_comes_before_the_processor_and_the_processor_before_nothing() -> None:
