@@ -97,7 +97,7 @@ def runs_on_processor(rate: float, block_seconds: float, needed: float, disk: fl
     """A large model and our own kernels; its speed is 0 while it is not known."""
     room = f"it takes {size(needed)} of memory and, packed once, {size(disk)} on the disk."
     if not rate:
-        return f"Runs on the processor; how fast, is measured while this page is open; {room}"
+        return f"Runs on the processor; the models page measures how fast; {room}"
     block = f"{block_seconds:.0f} seconds" if block_seconds < 120 else f"{block_seconds / 60:.0f} minutes"
     return f"Runs on the processor, about {token_rate(rate)}, a block in about {block}; {room}"
 

@@ -84,7 +84,7 @@ def test_the_processor_is_measured_for_a_page_that_is_open_while_nothing_is_writ
     qtbot: QtBot, scripted: Parts, library: ScriptedLibrary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = dataclasses.replace(NO_CARD, processor=Processor(True))
-    large = Fit("processor", "Runs on the processor; how fast, is measured while this page is open.")
+    large = Fit("processor", "Runs on the processor; the models page measures how fast.")
     library.show(library_of(machine=machine, fit=large))
     assert ("measure",) not in library.calls
     qtbot.waitUntil(lambda: scripted.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
