@@ -1,6 +1,7 @@
 """The one door for new users and developers: make the environment, start the program, run every check.
 
     python3 dev.py run [ARGS]     install what requirements/run.txt locks into .venv, start the program with ARGS
+                                  (before that, once: our kernels for this processor, where there is a C compiler)
     python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check, the tests one process a core;
                                   ARGS go to pytest, and then it is one process
     python3 dev.py test --fast [ARGS]         all but the tests marked slow: under three minutes on two cores
@@ -244,6 +245,15 @@ def pip_install(arguments: list[str], total: int) -> None:
     say(f"  installed in {time.monotonic() - start:.0f} s")
 
 
+def build_kernels() -> None:
+    """Build our kernels for this processor, once, where a compiler is at hand; the program runs without them, too."""
+    # Not before: older Pythons cannot read it.
+    from inference.native.build import is_x86, worth_trying
+
+    if is_x86() and worth_trying():
+        subprocess.run([str(venv_program("python")), "-m", "inference.native", "--once"], check=False, cwd=ROOT)
+
+
 def failure(what: str, lines: list[str]) -> SetupError:
     """The sentence for a failed installation step, from what it printed."""
     output = "\n".join(lines)
@@ -305,6 +315,7 @@ def run(arguments: list[str]) -> int:
     env = run_environment(arguments)
     check_libraries()
     prepare("run")
+    build_kernels()
     command = [str(venv_program("python")), "-P", "-m", "app", *arguments]
     if os.name != "nt":
         sys.stdout.flush()
@@ -340,6 +351,7 @@ def test(arguments: list[str]) -> int:
     """Run every check, also after one has failed, and sum up."""
     check_libraries()
     prepare("test")
+    build_kernels()
     python = str(venv_program("python"))
     rest = [argument for argument in arguments if argument not in ("--fast", "--installers")]
     checks = {

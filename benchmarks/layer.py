@@ -78,54 +78,10 @@ def main() -> int:
 
 def our_layer(past: int, threads: int) -> Callable[[], Any]:
     """The layer alone: a model of one layer and a small vocabulary, whose ends take little."""
-    from inference.model_config import LayerSpec, ModelConfig, SamplerDefaults
     from inference.native.cores import Cores
-    from inference.native.kv_blocks import KvBlocks
-    from inference.native.library import Threads, best_isa
-    from inference.native.model import NativeModel, Rows
-    from inference.native.packed import model_parts, part_places
-    from inference.native.weights import WHOLE_MODEL
+    from inference.native.measure import LayerRun
 
-    spec = LayerSpec("sliding_attention", KV, DIM, 10_000.0, 1.0)
-    config = ModelConfig(
-        512, HIDDEN, DENSE, HEADS, EXPERTS, TOP, INNER, 1024, (spec,), ROWS, 8192, 30.0, 1e-6, 0, 2, (1,), (),
-        "bfloat16", SamplerDefaults(),
-    )  # fmt: skip
-    model = NativeModel(config, best_isa(), Threads(Cores(threads, ()), lower=False), 53.0)
-    rng = np.random.default_rng(1)
-    for part in model_parts(config):
-        for place in part_places(config, part):
-            model.set_matrix(place, random_matrix(config, place, rng))
-    padded = -(-HIDDEN // 32) * 32
-    norms = [np.ones(DIM if number in (1, 2) else padded, np.float32) for number in range(9)]
-    model.set_vectors(0, [*norms, np.ones(EXPERTS, np.float32)])
-    model.set_vectors(WHOLE_MODEL, [np.ones(padded, np.float32)] * 2)
-    model.set_scalars(0, 1.0, 1.0)
-    cache = KvBlocks(config, np.float16)
-    cache.make_room(past + ROWS)
-    cache.length = past
-    rows = Rows(rng.standard_normal((ROWS, HIDDEN)).astype(np.float32), None, True, past)
-    return lambda: model.encode(rows, cache, lambda: False)
-
-
-def random_matrix(config: Any, place: Any, rng: np.random.Generator) -> Any:
-    """Random codes and one scale for all."""
-    from inference.native.matrices import PackedMatrix, aligned, group_of, scale_bytes, weight_bytes
-    from inference.native.packed import kind_of
-    from inference.native.weights import TABLE, WHOLE_MODEL, packed_size
-
-    n, k = packed_size(config, place)
-    kind = kind_of("int4", place)
-    group = group_of(kind, k, place.layer == WHOLE_MODEL and place.which == TABLE)
-    weights = aligned((weight_bytes(kind, k, n),), np.uint8)
-    scales = aligned((scale_bytes(kind, k, n, group),), np.uint8)
-    if kind == "float32":
-        weights.view(np.float32)[:] = rng.standard_normal(n * k).astype(np.float32) / k**0.5
-    else:
-        weights[:] = np.frombuffer(rng.bytes(len(weights)), np.uint8)
-        own = scales.view(np.float16 if kind == "int4" else np.float32)
-        own[:] = 1 / (k**0.5 * (4.6 if kind == "int4" else 74))
-    return PackedMatrix(kind, k, n, group, weights, scales)
+    return LayerRun(Cores(threads, ()), past, 512, lower=False).layer
 
 
 def their_products(threads: int, folder: Path) -> Callable[[], Any]:

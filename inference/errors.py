@@ -31,6 +31,10 @@ class OutOfMemoryError(KnownError):
     """The machine has not enough memory for the model or the context."""
 
 
+class NoWayOnCardError(KnownError):
+    """There is no graphics card, or none that could hold the model: no engines can be built that would help."""
+
+
 class ModelProcessError(KnownError):
     """The model process ended, hung or could not be started."""
 

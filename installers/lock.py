@@ -41,6 +41,7 @@ class Recipe:
 
 
 APP, GPU = ("pyproject.toml", "installers/locks/bundled.in"), ("installers/locks/gpu.in",)
+KERNELS = ("installers/locks/kernels.in",)
 RUN, DEV = "requirements/run.txt", "requirements/dev.txt"
 RECIPES = {
     "app-windows": Recipe(WINDOWS, APP, RUN),
@@ -48,6 +49,7 @@ RECIPES = {
     "app-wine": Recipe(WINDOWS, APP, RUN, (f"numpy=={WINE_NUMPY}",)),
     "gpu-windows": Recipe(WINDOWS, GPU, DEV),
     "gpu-linux": Recipe(LINUX, GPU, DEV),
+    "kernels": Recipe(LINUX, KERNELS, DEV),
 }
 
 

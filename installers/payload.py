@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
 
+from inference.native.build import KernelBuildError  # noqa: E402
+from installers.kernels import SOURCES, KernelsError, add_kernels  # noqa: E402
 from installers.licences import collect_licences  # noqa: E402
 from installers.lock import PYTHON, lock_file  # noqa: E402
 from installers.manifest import write_manifest  # noqa: E402
@@ -44,7 +46,6 @@ PATHS = ("python311.zip", ".", "Lib\\site-packages", "..", "import site")
 PACKAGES = ("app", "inference", "trt_engines")
 RESOURCES = ("catalogue.json", "gpu", "graphs", "icons", "licences", "starter")
 NEEDS_TORCH = ("inference/training",)
-C_SOURCES = ("inference/native/source",)  # only a checkout builds its kernels
 LAUNCHER = Path(__file__).resolve().parent / "windows" / "dewpoint.pyw"
 COMMAND = Path(__file__).resolve().parent / "windows" / "dewpoint.cmd"
 ICON = Path(__file__).resolve().parent / "windows" / "dewpoint.ico"
@@ -153,7 +154,7 @@ def copy_program(out: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc", "build")
     for package in PACKAGES:
         shutil.copytree(ROOT / package, out / package, ignore=ignore)
-    for name in (*NEEDS_TORCH, *C_SOURCES):
+    for name in (*NEEDS_TORCH, SOURCES):
         shutil.rmtree(out / name)
     (out / "resources").mkdir()
     for name in RESOURCES:
@@ -203,6 +204,7 @@ def build(target: str, out: Path, python_zip: Path | None = None, releases: str 
         PayloadError: It cannot be made.
         AddressError: `releases` is no address of releases.
         TrimError, LicenceError: A new package must be looked at.
+        KernelsError, KernelBuildError: Our kernels cannot be compiled.
     """
     if f"{sys.version_info[0]}.{sys.version_info[1]}" != PYTHON:
         raise PayloadError(f"Run this with Python {PYTHON}: its bytecode goes into the program.")
@@ -224,6 +226,8 @@ def build(target: str, out: Path, python_zip: Path | None = None, releases: str 
         copy_kept(site, site_packages)
         shutil.copyfile(next(site.rglob("uv.exe")), out / "uv.exe")
     copy_program(out)
+    add_kernels(out, "windows", out / "licences")
+    steps["kernels"] = time.monotonic() - start
     write_address(out / "resources", releases)
     compile_sources(out)
     check(out)
@@ -249,7 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         report = build(options.target, options.out, options.python_zip, options.releases)
-    except PayloadError as problem:
+    except (PayloadError, KernelsError, KernelBuildError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     sys.stdout.write(json.dumps(report) + "\n")

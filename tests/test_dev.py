@@ -33,6 +33,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(dev, "TORCH_CUDA", root / "requirements" / "torch-cuda.txt")
     dev.TORCH_CUDA.write_text(f"nvidia-x==3 \\\n    {HASH}\n", "utf-8")
     monkeypatch.setattr(dev, "DISK_BYTES", {"run": 0, "dev": 0})
+    monkeypatch.setattr("inference.native.build.worth_trying", lambda: False)
     return root
 
 
@@ -225,6 +226,26 @@ def test_damaged_packages_are_found(tmp_path: Path) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert sorted(found.stdout.split()) == ["short==1.0", "unrecorded==1.0"]
+
+
+@pytest.mark.parametrize("code", [0, 1, -9])
+def test_kernels_are_built_where_that_may_work_and_are_never_missed(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def fake(command: list[str], check: bool, cwd: Path) -> subprocess.CompletedProcess[str]:
+        asked.append(command[1:])
+        assert not check
+        assert cwd == dev.ROOT
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    dev.build_kernels()
+    assert asked == []
+    monkeypatch.setattr("inference.native.build.worth_trying", lambda: True)
+    for machine, wanted in (("x86_64", 1), ("aarch64", 1)):
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
+        dev.build_kernels()
+        assert asked == [["-m", "inference.native", "--once"]] * wanted
 
 
 def test_a_broken_marker_counts_as_none(installs: list[list[str]]) -> None:

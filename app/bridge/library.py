@@ -95,12 +95,15 @@ class Library(QObject):
         self._hub = BackgroundThread("hub questions", self)
         self._downloads = BackgroundThread("model downloads", self)
         self._long = BackgroundThread("model work", self)
+        self._processor = BackgroundThread("processor measurement", self)
+        self._measured = False
         self._questions: dict[int, _Question] = {}  # in the order in which they are asked
         self._closing = threading.Event()
         self._task: Task | None = None
         self._ended: dict[int, Ended] = {}  # by the look that comes before they are told
         self._quick.event_arrived.connect(self.on_quick_event)
         self._hub.event_arrived.connect(self.on_quick_event)
+        self._processor.event_arrived.connect(self.on_quick_event)
         self._downloads.event_arrived.connect(self.on_download_event)
         self._long.event_arrived.connect(self.on_work_event)
 
@@ -109,6 +112,17 @@ class Library(QObject):
     def look(self) -> None:
         """Look at everything; the answer is `status_changed`."""
         self._do(lambda: self._tasks().look())
+
+    def measure(self) -> None:
+        """Find out how fast large models are on the processor, where that matters and is not known; at most once.
+
+        Takes up to ten seconds in a process of its own; then `status_changed`.
+        """
+        status = self.status
+        if self._measured or status is None or not status.measurable or self._closing.is_set():
+            return
+        self._measured = True
+        self._processor.do(self._new_task(lambda: self._tasks().measure(self._closing)))
 
     def ask(self, text: str) -> None:
         """Ask the Hub about a model; the answer is `offered` or `problem`."""
@@ -211,7 +225,7 @@ class Library(QObject):
         self._closing.set()
         self._queue.stop()
         self.services.looks.close()  # one that hangs is given up
-        for thread in (self._quick, self._hub, self._downloads, self._long):
+        for thread in (self._quick, self._hub, self._processor, self._downloads, self._long):
             thread.close()
 
     def shut_down(self) -> bool:
@@ -221,6 +235,7 @@ class Library(QObject):
         ended = self._downloads.end(POLITE_SECONDS)
         ended = self._long.end(POLITE_SECONDS) and ended
         ended = self._hub.end(LOOK_SECONDS) and ended
+        ended = self._processor.end(LOOK_SECONDS) and ended
         return self._quick.end(LOOK_SECONDS) and ended
 
     # -- how a model is doing ---------------------------------------------------------------------------------------

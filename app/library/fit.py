@@ -10,6 +10,7 @@ from inference.engines.planning import DEFAULT_CONTEXT, RAM_SHARE, for_engines, 
 from inference.model_config import ModelConfig
 from trt_engines.planning.planner import Plan, Refusal, best_of, plans
 from trt_engines.planning.probe import DetectedGpu
+from trt_engines.planning.processor import LARGE_MODEL, ProcessorPlan, processor_plan
 from trt_engines.planning.shape import ModelShape
 
 # What a checkpoint is worth taking for; a precision finer than the stored one gives no better answers.
@@ -33,10 +34,12 @@ def fit_of(shape: ModelShape, layout: str, card: DetectedGpu | None, machine: Co
         machine: The machine around it.
         missing: Bytes that still have to be downloaded, which take their room before engines do.
     """
-    on_processor = processor_fit(shape, machine)
+    on_processor = processor_fit(shape, machine, missing)
     if card is None:
-        needs_card = Fit("no", texts.needs_card(machine.why_no_card), texts.NEEDS_CARD_HINT)
-        return on_processor if on_processor.runs else needs_card
+        hint = (
+            f"{on_processor.text} {on_processor.hint}".strip() if machine.processor.kernels else texts.NEEDS_CARD_HINT
+        )
+        return on_processor if on_processor.runs else Fit("no", texts.needs_card(machine.why_no_card), hint)
     gpu, around = for_engines(card, machine.ram, max(0, machine.free_disk - missing))
     allowed = SENSIBLE.get(layout)
     found = plans(shape, gpu, around, min(DEFAULT_CONTEXT, shape.max_context))
@@ -60,8 +63,15 @@ def fit_of_config(
     return fit_of(model_shape(config), layout, card, machine, missing)
 
 
-def processor_fit(shape: ModelShape, machine: Computer) -> Fit:
-    """Whether the processor could hold it."""
+def processor_fit(shape: ModelShape, machine: Computer, missing: int = 0) -> Fit:
+    """Whether the processor could hold it, and how fast a large one would be."""
+    if shape.parameters >= LARGE_MODEL and machine.processor.kernels:
+        found = processor_plan(shape, machine.ram, machine.free_disk - missing, machine.processor.speed)
+        if not isinstance(found, ProcessorPlan):
+            return Fit("no", found.reason, found.hint)
+        rate = found.tokens_per_second
+        text = texts.runs_on_processor(rate, found.block_seconds, found.memory, found.disk)
+        return Fit("processor", text, texts.SLOW_HINT if 0 < rate < SLOW else "", tokens_per_second=rate)
     needed = shape.parameters * BYTES_PER_WEIGHT
     if needed < RAM_SHARE * machine.ram:
         return Fit("processor", texts.fits_processor(needed), texts.SLOW_PROCESSOR_HINT if needed > LARGE else "")
@@ -77,7 +87,7 @@ def advice_for(fits: dict[CatalogueEntry, Fit], machine: Computer) -> Advice:
     running = {entry: fit for entry, fit in fits.items() if fit.runs}
     if not running:
         if machine.why_no_card:
-            return Advice("", texts.NOTHING_WITHOUT_CARD)
+            return Advice("", texts.NOTHING_WITHOUT_MEMORY if machine.processor.kernels else texts.NOTHING_WITHOUT_CARD)
         smallest = min(fits, key=lambda entry: entry.bytes, default=None)
         return Advice("", texts.nothing_runs(fits[smallest].text if smallest is not None else ""))
     resident = {entry: fit for entry, fit in running.items() if fit.verdict == "resident"} or running

@@ -22,6 +22,7 @@ from app.library.folders import is_downloading, leftovers_in
 from app.library.half_moved import settle_moves
 from app.library.hub import asked_of
 from app.library.manifest import ModelManifest, sizes_are_right
+from app.library.processor import processor_of
 from app.library.records import DownloadState, ModelRecord
 from app.library.services import LibraryServices
 from app.library.starter import starter_config, starter_size
@@ -79,6 +80,7 @@ def card_and_machine(services: LibraryServices) -> tuple[DetectedGpu | None, Com
         models=services.paths.models,
         engines=services.paths.engines,
         rate=services.library.rate(),
+        processor=processor_of(services.paths),
     )
     return card, machine
 

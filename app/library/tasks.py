@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.library import adding, care, download
 from app.library.overview import library_status
+from app.library.processor import measure_processor
 from app.library.queue import Began, DownloadQueue, Ended, Moved
 from app.library.services import LibraryServices
 from app.library.values import (
@@ -49,6 +50,11 @@ class LibraryTasks:
     def look(self) -> Answers:
         """A look at everything."""
         yield library_status(self._services)
+
+    def measure(self, cancel: threading.Event) -> Answers:
+        """How fast large models are on the processor, and what that makes of the verdicts."""
+        if measure_processor(self._services, cancel).speed is not None:
+            yield from self.look()
 
     def ask(self, text: str, cancel: threading.Event) -> Answers:
         """What the Hub says of a model."""

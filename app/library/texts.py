@@ -93,6 +93,15 @@ def fits_processor(needed: float) -> str:
     return f"Runs on the processor, in {size(needed)} of memory."
 
 
+def runs_on_processor(rate: float, block_seconds: float, needed: float, disk: float) -> str:
+    """A large model and our own kernels; its speed is 0 while it is not known."""
+    room = f"it takes {size(needed)} of memory and, packed once, {size(disk)} on the disk."
+    if not rate:
+        return f"Runs on the processor; the models page measures how fast; {room}"
+    block = f"{block_seconds:.0f} seconds" if block_seconds < 120 else f"{block_seconds / 60:.0f} minutes"
+    return f"Runs on the processor, about {token_rate(rate)}, a block in about {block}; {room}"
+
+
 def too_large_for_processor(needed: float, there: float) -> str:
     """A large one."""
     return f"On the processor it would need {size(needed)} of memory; this computer has {size(there)}."
@@ -109,6 +118,10 @@ def fits_card(card: str, precision: str, streamed: bool, share: float, rate: flo
 
 
 NOTHING_WITHOUT_CARD = "The starter model is what runs here; larger ones need an NVIDIA RTX card of 6 GB or more."
+NOTHING_WITHOUT_MEMORY = (
+    "The starter model is what runs here; larger ones need an NVIDIA RTX card of 6 GB or more, or, on the processor, "
+    "20 GB of memory and as much of the disk."
+)
 
 
 def nothing_runs(why: str) -> str:

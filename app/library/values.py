@@ -15,6 +15,7 @@ from app.library.catalogue import CatalogueEntry
 
 if TYPE_CHECKING:
     from app.library.hub import RemoteModel
+    from trt_engines.planning.processor import ProcessorSpeed
 
 STARTER_ID = "starter"
 Kind = Literal["starter", "catalogue", "download", "folder", "merged"]
@@ -48,7 +49,7 @@ class Fit:
         text: One sentence.
         hint: What would help, for "no"; may be empty.
         precision: Name of the engines' precision; "" without engines.
-        tokens_per_second: Estimate, at 16 steps a block; 0 without engines.
+        tokens_per_second: Estimate, at 16 steps a block; 0 where it is not known, or fast in any case.
         engine_bytes: Room that its engines take on the disk.
         build_seconds: How long they take to build; 0 without engines.
         pinned_bytes: The machine's memory that streaming takes.
@@ -118,6 +119,19 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Processor:
+    """What our own kernels do on this processor.
+
+    Attributes:
+        kernels: Whether they are there, so that large models run at all.
+        speed: What was measured; None if nothing was.
+    """
+
+    kernels: bool = False
+    speed: ProcessorSpeed | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Computer:
     """What the verdicts are about.
 
@@ -130,6 +144,7 @@ class Computer:
         models: Folder where models are kept.
         engines: Folder where engines are kept.
         rate: Bytes a second of the last download; 0 if none was measured.
+        processor: What large models would run on without a card.
     """
 
     card: str
@@ -140,6 +155,7 @@ class Computer:
     models: Path
     engines: Path
     rate: float
+    processor: Processor = Processor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +209,13 @@ class LibraryStatus:
     advice: Advice
     leftovers: tuple[Leftover, ...]
     offline: bool
+
+    @property
+    def measurable(self) -> bool:
+        """Whether models would run on the processor, and how fast is not known yet."""
+        processor = self.machine.processor
+        large = any(model.fit.verdict == "processor" and model.kind != "starter" for model in self.models)
+        return processor.kernels and processor.speed is None and large
 
     def model(self, model_id: str) -> ModelStatus | None:
         """The model of this id."""

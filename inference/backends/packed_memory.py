@@ -10,23 +10,24 @@ from inference.errors import OutOfMemoryError
 from inference.model_config import ModelConfig
 from inference.native.packed import packed_bytes
 from inference.native.weights import Precision
-
-LARGE_MODEL = 10**9  # weights from which on those of experts are packed in four bits
-STEP_BYTES = 1_200_000_000  # what a step of the published model keeps beside its weights, and the program itself
+from trt_engines.planning.processor import LARGE_MODEL, STEP_BYTES, SYSTEM_BYTES
 
 
 def check_packed_memory(config: ModelConfig) -> None:
-    """Refuse a checkpoint whose packed weights, with what a step needs beside them, are larger than all memory.
+    """Refuse a checkpoint whose packed weights do not fit into memory beside what a step and the system need.
+
+    They are mapped from the disk: with less memory each step would read them again.
 
     Raises:
         OutOfMemoryError: They are; says how much is needed.
     """
     needed = packed_bytes(config, native_precision(config)) + STEP_BYTES
     there = psutil.virtual_memory().total
-    if needed > there:
+    if needed + (SYSTEM_BYTES if native_precision(config) == "int4" else 0) > there:
         raise OutOfMemoryError(
             f"This model has {model_shape(config).parameters / GB:.1f} billion weights and, packed, needs "
-            f"{needed / GB:.0f} GB of memory on the processor, and this computer has {there / GB:.0f} GB.",
+            f"{needed / GB:.1f} GB of memory on the processor, beside {SYSTEM_BYTES / GB:.0f} GB for everything else; "
+            f"this computer has {there / GB:.1f} GB.",
             "Choose a smaller model, or build engines for an NVIDIA card.",
         )
 

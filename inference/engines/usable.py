@@ -10,7 +10,7 @@ from inference.config import model_config_from_folder
 from inference.engines import ENGINES_VARIABLE
 from inference.engines.choice import EngineChoice, engine_choices
 from inference.engines.planning import DEFAULT_CONTEXT
-from inference.errors import KnownError
+from inference.errors import KnownError, NoWayOnCardError
 from inference.model_config import ModelConfig
 from trt_engines.building.state import state_of
 from trt_engines.building.store import EngineStore
@@ -50,10 +50,11 @@ def usable_engines(
         config: The checkpoint's configuration, where it was read already.
 
     Raises:
+        NoWayOnCardError: There is no card, or the model does not run on it.
         KnownError: There are none; the sentence says why and what to do.
     """
     try:
-        card = detect()[0]
+        card = _card(detect)
         if engines is None:
             raise EngineError("No folder of engines is named.", f"Set {ENGINES_VARIABLE} to it.")
         store, installed = EngineStore(engines), flavour()
@@ -73,13 +74,20 @@ def usable_engines(
         raise KnownError(exc.user_text, exc.hint) from exc
 
 
+def _card(detect: Detect) -> DetectedGpu:
+    try:
+        return detect()[0]
+    except EngineError as exc:
+        raise NoWayOnCardError(exc.user_text, exc.hint) from exc
+
+
 def _ready(choices: Sequence[EngineChoice | Refusal], store: EngineStore, card: DetectedGpu) -> EngineChoice:
     """The choice whose engines are ready: with the longest context, of those the fastest."""
     possible = [choice for choice in choices if isinstance(choice, EngineChoice)]
     if not possible:
         reason = next((choice for choice in reversed(choices) if isinstance(choice, Refusal)), None)
         text = reason.reason if reason else f"{card.gpu.name} is too old for engines."
-        raise EngineError(text, reason.hint if reason else "")
+        raise NoWayOnCardError(text, reason.hint if reason else "")
     states = [(choice, state_of(store, choice.identity, card.driver)) for choice in possible]
     ready = [choice for choice, state in states if state.name == "ready"]
     if ready:

@@ -9,7 +9,7 @@ import contextlib
 import stat
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from inference.errors import InferenceError, LookError
 from inference.facts import FileNote, FolderFacts
@@ -23,6 +23,7 @@ from inference.look.questions import (
     IdentifyWeights,
     LookAtFolder,
     LookQuestion,
+    MeasureProcessor,
     Merge,
     Problem,
     ReadAdapterConfig,
@@ -35,6 +36,9 @@ from inference.look.questions import (
 from inference.model_config import ModelConfig
 from trt_engines.errors import DewpointError, EngineError
 from trt_engines.files import parse_json
+
+if TYPE_CHECKING:
+    from trt_engines.planning.processor import ProcessorSpeed
 
 A = TypeVar("A")
 _NAMES = 20  # of weight files that are not read
@@ -112,6 +116,8 @@ def _answer(question: LookQuestion[Any]) -> Any:
             return _identity(folder)
         case ChooseEngines():
             return _engines(question)
+        case MeasureProcessor():
+            return _processor()
     raise TypeError(f"question must be one that has an answer, not {question!r}")
 
 
@@ -197,6 +203,16 @@ def _engines(question: ChooseEngines) -> EngineChoices:
         question.folder, question.card, question.disk, question.flavour, question.cache, question.context
     )
     return EngineChoices(found)
+
+
+def _processor() -> ProcessorSpeed:
+    from inference.native.library import NativeError
+    from inference.native.measure import measure_processor
+
+    try:
+        return measure_processor()
+    except NativeError as exc:
+        raise LookError(f"The processor could not be measured: {exc}.", "Try again.") from exc
 
 
 # -- texts of repositories -------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from inference.facts import FileNote, FolderFacts, MergeProgress
 from inference.model_config import ModelConfig
+from trt_engines.planning.processor import ProcessorSpeed
 
 if TYPE_CHECKING:
     from inference.engines.choice import EngineChoice
@@ -253,6 +254,19 @@ class ChooseEngines(FolderQuestion[EngineChoices]):
     def seconds(self) -> float:
         """Graphs may have to be made."""
         return GRAPHS_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureProcessor(LookQuestion[ProcessorSpeed]):
+    """How fast large models would be on this processor (`inference.native.measure`); takes up to ten seconds.
+
+    Raises LookError where our kernels are not there.
+    """
+
+    @property
+    def subject(self) -> str:
+        """The processor."""
+        return "this processor"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.native.build import BUILT, library_name
+from inference.native.build import BUILT, SOURCE, library_name, library_there
 from inference.native.cores import Cores
 
 ISAS = ("plain", "avx2", "avxvnni", "vnni256", "avx512")  # numbers of native.h
@@ -28,8 +28,15 @@ class NativeError(Exception):
 
 
 def library_file() -> Path:
-    """Where the library of these sources lies once it is built."""
-    return BUILT / library_name()
+    """Where the library lies: that of these sources once it is built; an installed program has one, and no sources.
+
+    Raises:
+        NativeError: This copy of the program comes without it.
+    """
+    name = library_name() if SOURCE.is_dir() else library_there()
+    if name is None:
+        raise NativeError("this copy of the program comes without them")
+    return BUILT / name
 
 
 @cache
@@ -39,10 +46,7 @@ def load(file: Path | None = None) -> ctypes.CDLL:
     Raises:
         NativeError: It is not built, or cannot be loaded.
     """
-    try:
-        file = file or library_file()
-    except OSError as exc:  # an installed program holds no sources
-        raise NativeError("this copy of the program comes without them") from exc
+    file = file or library_file()
     if not file.is_file():
         raise NativeError(f"{file.name} is not built")
     try:

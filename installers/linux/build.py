@@ -22,7 +22,9 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from installers.licences import LicenceError  # noqa: E402 - after the path is set: this file is started by its name
+from inference.native.build import KernelBuildError  # noqa: E402 - after the path is set: started by its name
+from installers.kernels import KernelsError  # noqa: E402
+from installers.licences import LicenceError  # noqa: E402
 from installers.linux import freeze, packages, stage  # noqa: E402
 from installers.linux.libraries import LibraryError  # noqa: E402
 from installers.release_address import HELP, checked  # noqa: E402
@@ -124,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
         python = build.timed("environment", lambda: freeze.make_environment(build.work / "venv"))
         tree = build.program(python, options.reuse)
         build.pack(tree, python, options.only_deb)
-    except (freeze.FreezeError, LibraryError, LicenceError) as exc:
+    except (freeze.FreezeError, LibraryError, LicenceError, KernelsError, KernelBuildError) as exc:
         print(exc, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as exc:

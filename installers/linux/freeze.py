@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from installers.kernels import add_kernels
 from installers.licences import collect_licences
 from installers.linux import keep, libraries
 from installers.manifest import write_manifest
@@ -82,13 +83,14 @@ def log_problems(log: str) -> list[str]:
 
 
 def finish_tree(tree: Path, python: Path, releases: str | None = None) -> dict[str, Any]:
-    """Prune, add uv, the licences, the address of releases and the manifest; returns facts for the report."""
+    """Prune, add uv, kernels, the licences, the address of releases and the manifest; returns facts for the report."""
     removed = libraries.prune(tree)
     for name in ("licences", "manifest.json"):
         remove(tree / name)
     shutil.copy2(python.with_name("uv"), tree / "_internal" / "uv")  # fetches the NVIDIA add-on when the user asks
     site = next((python.parent.parent / "lib").glob("python3*/site-packages"))
     collect_licences(site, tree / "licences", without=LEFT_OUT)
+    add_kernels(tree / "_internal", "linux", tree / "licences")
     notices = libraries.copy_system_notices(tree, tree / "licences" / "system")
     write_address(tree / "_internal" / "resources", releases)
     plain_modes(tree)

@@ -94,7 +94,7 @@ def small_payload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     for stand_in in (embed_zip, install_packages, copy_program):
         monkeypatch.setattr(payload, stand_in.__name__, stand_in)
-    for name in ("collect_licences", "copy_kept", "compile_sources"):
+    for name in ("collect_licences", "copy_kept", "compile_sources", "add_kernels"):
         monkeypatch.setattr(payload, name, lambda *arguments: None)
     return downloads
 
@@ -164,6 +164,7 @@ def small_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
     monkeypatch.setattr(freeze, "freeze", frozen)
     monkeypatch.setattr(freeze, "run_program", lambda program: {})
     monkeypatch.setattr(freeze, "collect_licences", lambda *arguments, **without: None)
+    monkeypatch.setattr(freeze, "add_kernels", lambda *arguments: None)
     for name in ("prune", "copy_system_notices", "system_packages"):
         monkeypatch.setattr(libraries, name, lambda *arguments: [])
     monkeypatch.setattr(build.Build, "pack", pack)

@@ -35,6 +35,12 @@ def looks_of_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
         monkeypatch.setattr(Looks, "follow", followed_here)
 
 
+@pytest.fixture(autouse=True)
+def no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether our kernels are built differs from clone to clone, and a page that is opened would measure them."""
+    monkeypatch.setattr("app.library.processor.library_there", lambda: None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_tls_context() -> Iterator[None]:
     """Hundreds of clients are made here, and each would read all of the world's certificates again."""

@@ -132,6 +132,11 @@ class ScriptedLibrary(Library):
         """The calls but for looks."""
         return [call for call in self.calls if call[0] != "look"]
 
+    def measure(self) -> None:
+        """Noted where it would be done."""
+        if self.status is not None and self.status.measurable:
+            self.calls.append(("measure",))
+
     def show(self, status: LibraryStatus) -> None:
         """The answer of a look."""
         self.status = status

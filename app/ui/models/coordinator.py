@@ -127,6 +127,7 @@ class ModelsCoordinator(QObject):
         self.page.raise_()
         self.page.activateWindow()
         self._show_link()
+        self._measure()
 
     def on_page_closed(self) -> None:
         """What goes on is said in the header from now on."""
@@ -173,6 +174,7 @@ class ModelsCoordinator(QObject):
         """A look."""
         self._show_link()
         self._show_advice()
+        self._measure()
 
     def on_transfer_changed(self, transfer: Transferring | None) -> None:
         """The line in the header; between two downloads it stays until the look after the first one."""
@@ -259,6 +261,7 @@ class ModelsCoordinator(QObject):
         """Another model answers, or it is busy."""
         self._show_in_use()
         self.show_possible()
+        self._measure()
 
     def on_choice_changed(self) -> None:
         """Another model answers; it is taken again next time."""
@@ -311,6 +314,12 @@ class ModelsCoordinator(QObject):
                 busy = chat_words.BUSY_HERE if self._controller.busy_here else chat_words.BUSY_ELSEWHERE
             failed = model.status.phase == ModelPhase.FAILED
             self.page.show_in_use(None if failed else model.choice.folder, busy)
+
+    def _measure(self) -> None:
+        """The processor, for somebody who looks at the page, while no model needs it."""
+        model = self._controller.model.status
+        if self._notices.place_is_open and not self._controller.busy and model.phase != ModelPhase.LOADING:
+            self._library.measure()
 
     def _show_link(self) -> None:
         self.link.show_text("" if self._notices.place_is_open else self._link_text())

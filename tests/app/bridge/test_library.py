@@ -26,6 +26,7 @@ from tests.helpers.hub_server import Hub
 from tests.helpers.looks import answered_here
 from tests.helpers.tiny_models import NAME, downloaded, tiny_contents
 from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
+from trt_engines.planning.processor import ProcessorSpeed
 
 
 class Listener:
@@ -78,6 +79,31 @@ def offer(qtbot: QtBot, library: Library, heard: Listener, name: str = NAME) -> 
     library.ask(name)
     qtbot.waitUntil(lambda: len(heard.offers) > before, timeout=WAIT_MS)
     return heard.offers[-1]
+
+
+def test_the_processor_is_measured_once_and_in_no_thread_of_the_window(
+    qtbot: QtBot, library: Library, heard: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[bool] = []
+
+    def follow(looks: Looks, question: object, cancel: threading.Event) -> Iterator[ProcessorSpeed]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        yield ProcessorSpeed("avx512", 2, 700e9, 800e9)
+
+    monkeypatch.setattr(Looks, "follow", follow)
+    library.measure()  # nobody has looked yet
+    monkeypatch.setattr("app.library.processor.library_there", lambda: "kernels")
+    monkeypatch.setattr(LibraryStatus, "measurable", property(lambda status: status.machine.processor.speed is None))
+    library.look()
+    qtbot.waitUntil(lambda: len(heard.shelves) == 1, timeout=WAIT_MS)
+    assert heard.shelves[0].machine.processor.kernels
+    library.measure()
+    library.measure()
+    qtbot.waitUntil(lambda: len(heard.shelves) == 2, timeout=WAIT_MS)
+    assert heard.shelves[1].machine.processor.speed is not None
+    library.measure()
+    assert threads == [False]
+    assert not heard.problems
 
 
 def test_the_end_of_a_download_is_told_when_its_state_is_known(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from app.base.paths import starter_model_folder
 from app.library import texts
 from app.library.catalogue import CatalogueEntry, shipped_entries
 from app.library.fit import advice_for, fit_of, fit_of_config
-from app.library.values import Computer, Fit
+from app.library.values import Computer, Fit, Processor
 from inference.config import model_config_from_folder
 from inference.engines.planning import model_shape
 from tests.helpers.fake_engines import detected
 from trt_engines.planning.hardware import GIB
+from trt_engines.planning.processor import ProcessorSpeed
 from trt_engines.planning.shape import PUBLISHED
 
 ENTRIES = {entry.id: entry for entry in shipped_entries()}
@@ -95,6 +97,56 @@ def test_small_models_run_on_the_processor() -> None:
     shape = model_shape(model_config_from_folder(starter_model_folder()))
     fit = fit_of(shape, "plain", None, machine(""), 0)
     assert (fit.verdict, fit.text) == ("processor", "Runs on the processor, in 25 MB of memory.")
+
+
+SPEED = ProcessorSpeed("avx512", 2, 700e9, 800e9)
+
+
+def on_processor(ram: int, disk: int = 500, speed: ProcessorSpeed | None = SPEED) -> dict[CatalogueEntry, Fit]:
+    around = dataclasses.replace(machine("", ram, disk), processor=Processor(True, speed))
+    return {entry: fit_of(PUBLISHED, entry.layout, None, around, entry.bytes) for entry in ENTRIES.values()}
+
+
+def test_large_models_run_on_a_processor_that_was_measured() -> None:
+    found = on_processor(32)
+    fit = found[ENTRIES["nvidia-nvfp4"]]
+    assert fit.verdict == "processor"
+    assert fit.text == (
+        "Runs on the processor, about 4.6 tokens/s, a block in about 55 seconds; it takes 17.3 GB of memory and, "
+        "packed once, 16.1 GB on the disk."
+    )
+    assert (fit.hint, round(fit.tokens_per_second, 1)) == (texts.SLOW_HINT, 4.6)
+    assert advice_for(found, machine("", 32)).id == "catalogue:nvidia-nvfp4"
+    slow = on_processor(32, speed=ProcessorSpeed("avx2", 1, 70e9, 80e9))[ENTRIES["nvidia-nvfp4"]]
+    assert "a block in about 9 minutes" in slow.text
+    fast = on_processor(32, speed=ProcessorSpeed("avx512", 15, 7e12, 8e12))[ENTRIES["nvidia-nvfp4"]]
+    assert ("46 tokens/s" in fast.text, fast.hint) == (True, "")
+
+
+def test_before_it_is_measured_no_speed_is_said() -> None:
+    fit = on_processor(32, speed=None)[ENTRIES["nvidia-nvfp4"]]
+    assert (fit.verdict, fit.tokens_per_second) == ("processor", 0.0)
+    assert "the models page measures how fast" in fit.text
+    assert "17.3 GB of memory" in fit.text
+
+
+def test_too_little_memory_or_disk_says_how_much_is_needed() -> None:
+    for found, sentence in (
+        (on_processor(16), "On the processor it needs 17.3 GB of memory, and 2 GB for everything else"),
+        (on_processor(32, 20), "packed, once, into 16.1 GB on the disk; 1.1 GB are free. Free some space."),
+    ):
+        fit = found[ENTRIES["nvidia-nvfp4"]]
+        assert fit.verdict == "no"
+        assert fit.text.startswith("It needs an NVIDIA card. No NVIDIA driver answers")
+        assert sentence in fit.hint
+        around = dataclasses.replace(machine("", 16), processor=Processor(True, SPEED))
+        assert advice_for(found, around).text == texts.NOTHING_WITHOUT_MEMORY
+
+
+def test_a_card_comes_before_the_processor_and_the_processor_before_nothing() -> None:
+    around = dataclasses.replace(machine(ram=32), processor=Processor(True, SPEED))
+    assert fit_of(PUBLISHED, "modelopt-nvfp4", detected("RTX 4070"), around, 0).verdict == "streamed"
+    assert fit_of(PUBLISHED, "modelopt-nvfp4", detected("RTX 2080 Ti"), around, 0).verdict == "processor"
 
 
 def test_what_is_not_known_is_not_guessed() -> None:

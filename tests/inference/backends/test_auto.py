@@ -20,7 +20,7 @@ from inference.config import model_config_from_folder
 from inference.engines import usable
 from inference.engines.choice import EngineChoice, best_choice, engine_choices
 from inference.engines.usable import UsableEngines, usable_engines
-from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
+from inference.errors import KnownError, ModelFolderError, NoWayOnCardError, OutOfMemoryError
 from inference.failures import failed_from_error
 from inference.host.messages import ModelProcessOptions
 from inference.model_config import ModelConfig
@@ -152,31 +152,63 @@ def test_no_card_is_a_reason_and_the_starter_still_answers(store: EngineStore) -
     backend.close()
 
 
-def test_our_kernels_answer_where_they_are_faster(
-    store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Built, on a processor with the instructions they were measured with, and small models alone."""
+def test_our_kernels_answer_where_they_are_faster(store: EngineStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built, on a processor with the instructions they were measured with."""
     monkeypatch.setattr("inference.native.library.is_there", lambda: True)
     for isa, name in (("avx512", "native"), ("avxvnni", "native"), ("avx2", "onnx"), ("plain", "onnx")):
         monkeypatch.setattr("inference.native.library.best_isa", lambda isa=isa: isa)
         chosen = choose_backend(STARTER, CONFIG, store.root, with_no_card)
         assert (chosen.name, chosen.why) == (name, "No NVIDIA driver answers on this computer. Install it.")
-    monkeypatch.setattr("inference.native.library.best_isa", lambda: "avx512")
-    monkeypatch.setattr("inference.backends.memory.psutil.virtual_memory", lambda: SimpleNamespace(total=10**12))
+
+
+def not_ready(folder: Path, engines: Path | None, config: ModelConfig) -> UsableEngines:
+    raise KnownError("The engines for RTX 4070 are not ready: they are not built yet.", "Build them.")
+
+
+def too_small(folder: Path, engines: Path | None, config: ModelConfig) -> UsableEngines:
+    raise NoWayOnCardError("RTX 2050 has not enough memory.")
+
+
+@pytest.mark.parametrize("isa", ["avx512", "avxvnni", "avx2"])
+def test_large_models_run_on_our_kernels_where_no_card_could(
+    isa: str, store: EngineStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packing takes long: it is not begun where the engines are merely not built yet."""
+    monkeypatch.setattr("inference.native.library.is_there", lambda: True)
+    monkeypatch.setattr("inference.native.library.best_isa", lambda: isa)
+    memory = SimpleNamespace(total=32 * GIB)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     (tmp_path / "config.json").write_text(json.dumps(published_config()), "utf-8")
     published = model_config_from_folder(tmp_path)
-    assert choose_backend(tmp_path, published, store.root, with_no_card).name == "onnx"
+    for finds, why in ((with_no_card, "No NVIDIA driver answers on this computer."), (too_small, "RTX 2050 has")):
+        chosen = choose_backend(tmp_path, published, store.root, finds)
+        assert chosen.name == "native"
+        assert chosen.why.startswith(why)
+    with pytest.raises(OutOfMemoryError, match="needs 101 GB"):
+        choose_backend(tmp_path, published, store.root, not_ready)
+    (tmp_path / "packed" / "int4").mkdir(parents=True)  # it was packed before
+    assert choose_backend(tmp_path, published, store.root, not_ready).name == "native"
+    memory.total = 16 * GIB
+    with pytest.raises(OutOfMemoryError, match=r"needs 17\.. GB of memory .* beside 2 GB .* has 17\.2 GB") as caught:
+        choose_backend(tmp_path, published, store.root, with_no_card)
+    assert caught.value.hint.startswith("On a graphics card: No NVIDIA driver answers")
+
+
+@pytest.mark.parametrize("why", ["no card", "refused"])
+def test_a_card_that_never_could_is_told_from_engines_that_are_not_built(
+    why: str, store: EngineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusal = Refusal("It does not fit.", "")
+    monkeypatch.setattr(usable, "engine_choices", lambda *arguments: (refusal,))
+    with pytest.raises(NoWayOnCardError, match="No NVIDIA driver" if why == "no card" else "It does not fit"):
+        usable_engines(STARTER, store.root, no_card if why == "no card" else one_card)
 
 
 def test_a_model_too_large_for_the_processor_says_why_not_on_the_card(store: EngineStore, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(published_config()), "utf-8")
     published = model_config_from_folder(tmp_path)
-
-    def broken(folder: Path, engines: Path | None, config: ModelConfig) -> UsableEngines:
-        raise KnownError("The engines for RTX 4070 are not ready: they are not built yet.", "Build them.")
-
     with pytest.raises(OutOfMemoryError) as caught:
-        choose_backend(tmp_path, published, store.root, broken)
+        choose_backend(tmp_path, published, store.root, not_ready)
     assert "25.3 billion weights" in caught.value.user_text
     assert caught.value.hint == (
         "On a graphics card: The engines for RTX 4070 are not ready: they are not built yet. Build them."

@@ -42,6 +42,7 @@ def test_a_model_that_no_processor_of_this_size_can_run_is_refused_at_once(
     (tmp_path / "config.json").write_text(json.dumps(published_config()))
     memory = SimpleNamespace(total=64 * 10**9)
     monkeypatch.setattr("inference.backends.memory.psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("inference.native.library.is_there", lambda: False)
     with pytest.raises(OutOfMemoryError) as caught:
         open_backend(tmp_path, name, no_progress)
     assert caught.value.user_text == (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from inference.errors import KnownError, ModelFolderError, OutOfMemoryError, Pas
 from inference.events import Finished
 from inference.model_config import ModelConfig
 from inference.native import library
-from inference.native.build import BUILT, library_name
 from inference.native.cores import Cores
 from inference.native.model import check_sizes
 from inference.native.packed import packed_bytes
@@ -31,6 +31,8 @@ from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
 from tests.helpers.published import published_config
 from tests.helpers.waiting import wait_until
+
+FIND = library.library_file  # before the tests put their own in its place
 
 
 def _quiet(stage: str, fraction: float) -> None:
@@ -239,19 +241,23 @@ def test_without_the_library_one_sentence_says_so(monkeypatch: pytest.MonkeyPatc
         library.load.cache_clear()
 
 
-def test_a_program_without_the_sources_runs_without_the_library(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """As the installers' packages are: nothing may fail for want of it."""
-    monkeypatch.setattr("inference.native.build.SOURCE", tmp_path / "none")
+def test_an_installed_program_has_a_library_and_no_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One without it, of another processor for example, fails for want of nothing."""
+    own = library.library_file()
+    for module in ("build", "library"):
+        monkeypatch.setattr(f"inference.native.{module}.SOURCE", tmp_path / "none")
+        monkeypatch.setattr(f"inference.native.{module}.BUILT", tmp_path)
+    monkeypatch.setattr(library, "library_file", FIND)
     monkeypatch.setattr("inference.backends.native.SOURCE", tmp_path / "none")
-    monkeypatch.setattr(library, "library_file", lambda: BUILT / library_name())
     library.load.cache_clear()
     try:
         assert not library.is_there()
         assert not native_is_faster(model_config_from_folder(STARTER))
         with pytest.raises(KnownError, match=r"comes without them\. Choose the backend onnx"):
             starter()
+        shutil.copyfile(own, tmp_path / f"dewpoint-native-0{own.suffix}")
+        assert library.is_there()
+        starter().close()
     finally:
         monkeypatch.undo()
         library.load.cache_clear()

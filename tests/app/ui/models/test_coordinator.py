@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ from app.base.errors import ErrorReport
 from app.bridge.library import Library
 from app.library.answering import ModelPhase
 from app.library.queue import Ended
-from app.library.values import ModelState, ModelWork, ModelWorkEnd, Transferring
+from app.library.values import Fit, ModelState, ModelWork, ModelWorkEnd, Processor, Transferring
 from app.main import Parts
 from app.ui.models import words
 from app.ui.models.models_window import ModelsWindow
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.fake_engines import FakeEngines
 from tests.helpers.scripted_library import (
+    NO_CARD,
     NVIDIA,
     PROBLEM,
     PROCESSOR,
@@ -76,6 +78,27 @@ def test_a_download_in_the_header(qtbot: QtBot, scripted: Parts, library: Script
     assert not link.isVisible()
     library.show_work(ModelWork("move", "m", 0.5))
     assert link.text() == "Moving 50 %"
+
+
+def test_the_processor_is_measured_for_a_page_that_is_open_while_nothing_is_written(
+    qtbot: QtBot, scripted: Parts, library: ScriptedLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = dataclasses.replace(NO_CARD, processor=Processor(True))
+    large = Fit("processor", "Runs on the processor; the models page measures how fast.")
+    library.show(library_of(machine=machine, fit=large))
+    assert ("measure",) not in library.calls
+    qtbot.waitUntil(lambda: scripted.controller.model.status.phase == ModelPhase.READY, timeout=WAIT_MS)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(scripted.controller.answering), "busy", property(lambda _: True))
+        window = opened(qtbot, scripted)
+        library.show(library_of(machine=machine, fit=large))
+    assert ("measure",) not in library.calls
+    scripted.controller.busy_changed.emit(False)
+    assert ("measure",) in library.calls
+    library.calls.clear()
+    window.close()
+    library.show(library_of(machine=machine, fit=large))
+    assert ("measure",) not in library.calls
 
 
 def test_an_installed_model_can_be_used_at_once(qtbot: QtBot, scripted: Parts, library: ScriptedLibrary) -> None:
