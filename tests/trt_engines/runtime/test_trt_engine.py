@@ -23,9 +23,10 @@ from trt_engines.building.store import DamagedEngineError
 from trt_engines.errors import EngineError
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
-from trt_engines.runtime.load import KERNELS, TRIAL, WAY, EngineLoader
+from trt_engines.runtime.load import KERNELS, WAY, EngineLoader
 from trt_engines.runtime.trt_engine import TensorRtEngine
 from trt_engines.runtime.weight_ways import WAYS, WayError, WayName
+from trt_engines.tensorrt.card_report import TRIAL
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 ROOT = Path(__file__).resolve().parents[3] / "trt_engines"
