@@ -11,13 +11,16 @@ from app.base.paths import AppPaths, starter_model_folder
 from app.engines import texts
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus
+from app.library.origin import published_in
+from app.library.records import LibraryStore
 
 COMPLETE = ("untested", "failed", "ready")
 
 
 def new_service() -> EngineService:
     """The service on the data folder."""
-    return EngineService(AppPaths.resolve())
+    paths = AppPaths.resolve()
+    return EngineService(paths, published=published_in(LibraryStore(paths.data_file, paths.backups)))
 
 
 def add_choice_arguments(parser: argparse.ArgumentParser) -> None:

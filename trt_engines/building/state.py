@@ -33,6 +33,28 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Oracle:
+    """Logits of the whole model, compared with those that the original gave elsewhere; nothing depends on it.
+
+    Attributes:
+        mean: Mean difference of a logit.
+        largest: Largest difference.
+        tolerance: Mean difference that is expected at most.
+        same: Whether the same token is the likeliest of those compared, in every position.
+    """
+
+    mean: float
+    largest: float
+    tolerance: float
+    same: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is what is expected; NaN is not."""
+        return self.same and self.mean <= self.tolerance
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """Result of a self-test.
 
@@ -42,6 +64,7 @@ class Certificate:
         driver: With which it was tested.
         tested: When, ISO 8601.
         checks: One for each part, in the order of the model; they end at the first failure.
+        oracle: The comparison with the original's numbers; None where there is none, or it could not be made.
     """
 
     key: str
@@ -49,6 +72,7 @@ class Certificate:
     driver: str
     tested: str
     checks: tuple[Check, ...]
+    oracle: Oracle | None = None
 
     @property
     def passed(self) -> bool:
@@ -78,7 +102,8 @@ def read_certificate(found: EngineSet) -> Certificate | None:
     try:
         raw: dict[str, Any] = read_json(found.folder / CERTIFICATE)
         checks = tuple(Check(**check) for check in raw.pop("checks"))
-        return Certificate(checks=checks, **raw)
+        oracle = raw.pop("oracle", None)
+        return Certificate(checks=checks, oracle=Oracle(**oracle) if oracle else None, **raw)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 

@@ -165,6 +165,8 @@ def _offer_facts(status: EngineStatus, offer: EngineOffer | None) -> dict[str, s
         worst = max(certificate.checks, key=lambda check: (not check.passed, check.error / check.tolerance))
         when, count = units.moment(certificate.tested), len(certificate.checks)
         tested = words.test_fact(certificate.passed, when, certificate.driver, count, worst.error, worst.tolerance)
+        if (oracle := certificate.oracle) is not None:
+            tested += words.oracle_fact(oracle.passed, oracle.mean, oracle.tolerance)
     built = ""
     if manifest is not None and manifest.complete:
         seconds = sum(part.seconds for part in manifest.parts.values())
