@@ -4,11 +4,11 @@
 
 A step over 256 tokens with 8 of 128 experts needs 16 slots an expert if routing is even; what is computed is 128 times
 the capacity. Before each answer a prompt of 512 tokens is read. "kept for good" is how it was done before: one capacity
-for prompt and canvas, which never shrank. "overflow" is what computing hot experts apart would give: every expert has
-the slots of an even spread and a quarter more; what exceeds them is computed in a second batch, in blocks of 16 tokens of
-one expert each. Its weights would be gathered, which TensorRT for RTX 1.7.1 does not do with quantised ones (it refuses
-the graph: tests/trt_engines/graphs/test_refused.py), so they would be copied in fp16: the last figure. No model, no GPU:
-arithmetic on drawn loads.
+for prompt and canvas, which never shrank. "overflow" is what computing hot experts apart would give: every expert
+has the slots of an even spread and a quarter more; what exceeds them is computed in a second batch, in blocks of 16
+tokens of one expert each. Its weights would be gathered, which TensorRT for RTX 1.7.1 does not do with quantised ones
+(it refuses the graph: tests/trt_engines/graphs/test_refused.py), so they would be copied in fp16: the last figure. No
+model, no GPU: arithmetic on drawn loads.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class KeptForGood:
 
 
 def drawn_loads(count: int, biases: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.int64]:
-    """Of each layer's experts: a token takes the best of its scores plus the layer's biases; all [layers, experts]."""
+    """Of each layer's experts, [layers, experts]: a token takes the best of its scores plus the layer's biases."""
     found = []
     for bias in biases:
         scores = random.gumbel(size=(count, EXPERTS)) + bias
@@ -106,7 +106,7 @@ def computed(new: Callable[[], Any], passes: Sequence[Pass], segment: int) -> di
 
 
 def with_overflow(passes: Sequence[Pass], segment: int) -> dict[str, float]:
-    """The same, with a second batch for what exceeds an even spread and a quarter; its blocks are expected as lately."""
+    """The same, with a second batch for what exceeds an even spread and a quarter; blocks are expected as lately."""
     ideal = CANVAS * TOP_K / EXPERTS
     blocks: list[deque[int]] = [deque(maxlen=REMEMBERED) for _ in range(0, LAYERS, segment)]
     slots, steps, again, gathered = 0.0, 0, 0, 0.0

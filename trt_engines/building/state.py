@@ -20,11 +20,13 @@ class Check:
         part: Name of the part.
         error: Relative RMS difference of its outputs.
         tolerance: Largest difference that is accepted.
+        overflow: Whether it gave numbers that are not finite where the processor's are: FP16 ends at 65,504.
     """
 
     part: str
     error: float
     tolerance: float
+    overflow: bool = False
 
     @property
     def passed(self) -> bool:
@@ -156,8 +158,9 @@ def _tested(found: EngineSet, manifest: EngineManifest, driver: str) -> SetState
         return SetState("untested", (reason,), manifest, certificate)
     if not certificate.passed:
         bad = next((check for check in certificate.checks if not check.passed), None)
-        reason = (
-            f"{bad.part} is off by {bad.error:.3g}, {bad.tolerance:.3g} is allowed" if bad else "nothing was tested"
-        )
+        reason = "nothing was tested"
+        if bad is not None:
+            reason = f"{bad.part} is off by {bad.error:.3g}, {bad.tolerance:.3g} is allowed"
+            reason += "; its numbers are too large for this precision" if bad.overflow else ""
         return SetState("failed", (reason,), manifest, certificate)
     return SetState("ready", (), manifest, certificate)

@@ -236,16 +236,21 @@ def prompt_chunk(canvas: int, window: int, context: int) -> int:
 
 
 def _workspace(shape: ModelShape, context: int, head_rows: int) -> int:
-    """The larger of what the head needs for its rows, and a layer for its tokens: those of a canvas or of a chunk.
-
-    A layer: the experts' gathered rows (capacity: up to twice the even spread), and full attention's scores.
-    """
+    """The larger of what the head needs for its rows, and a layer for its tokens: those of a canvas or of a chunk."""
     head = HEAD_BYTES + HEAD_BYTES_PER_LOGIT * head_rows * shape.vocab_size
     count = max(shape.canvas_length, prompt_chunk(shape.canvas_length, shape.sliding_window, context))
+    return int(max(head, layer_workspace(shape, context, count)))
+
+
+def layer_workspace(shape: ModelShape, context: int, count: int) -> int:
+    """Of a layer over `count` tokens: the experts' rows (up to twice the even spread), and full attention's scores.
+
+    The builder's own figures, and what is planned: `benchmarks/engine_build.py --context`.
+    """
     rows = 2 * count * shape.top_k
     experts = 2 * rows * (2 * shape.hidden_size + 3 * shape.moe_intermediate_size)
     scores = SCORE_BYTES * shape.heads * count * (context + count)
-    return int(max(head, experts + scores) + 64 * count * shape.hidden_size)
+    return int(experts + scores + 64 * count * shape.hidden_size)
 
 
 def resident_segments(segments: tuple[int, ...], room: int) -> int:

@@ -68,7 +68,7 @@ def run_card_trial(job: CardTrialJob, connection: Connection) -> None:
             connection.send(("step", step))
         connection.send(("done", flavour.name, flavour.version, trial.way))
     except EngineError as exc:
-        connection.send(("error", exc.user_text, exc.hint))
+        connection.send(("error", exc.user_text, exc.hint, exc.detail))
 
 
 def _built(flavour: Flavour, sm: int, connection: Connection) -> tuple[dict[str, ReadPlan], int]:

@@ -82,7 +82,7 @@ def self_test(
 def run_test(job: TestJob, connection: Connection) -> None:
     """Entry of the child process; sends ("check", Check) for each part, ("oracle", Oracle), at last ("done",).
 
-    Or ("error", text, hint).
+    Or ("error", text, hint, detail).
     """
     try:
         checks = []
@@ -94,7 +94,7 @@ def run_test(job: TestJob, connection: Connection) -> None:
                 connection.send(("oracle", _oracle(job)))
         connection.send(("done",))
     except EngineError as exc:
-        connection.send(("error", exc.user_text, exc.hint))
+        connection.send(("error", exc.user_text, exc.hint, exc.detail))
     except MemoryError:
         connection.send(("error", "There was not enough memory for the self-test.", "Close other programs."))
 
@@ -106,7 +106,7 @@ def _checks(job: TestJob) -> Iterator[Check]:
     dtype = NUMPY_TYPES[COMPUTE_TYPES[request.compute]]
     yield from check_parts(
         device, loader.open, _reference(request, source)[0], request.shape, request.identity.cuts,
-        request.identity.limits.canvas, source.array(EMBEDDING).astype(dtype, copy=False), request.identity.precision,
+        request.identity.limits, source.array(EMBEDDING).astype(dtype, copy=False), request.identity.precision,
     )  # fmt: skip
     device.close()
 

@@ -531,7 +531,8 @@ def _reasons(offer: EngineOffer) -> tuple[str, ...]:
     if state.name == "failed" and state.certificate is not None:
         bad = next((check for check in state.certificate.checks if not check.passed), None)
         if bad is not None:
-            return (words.off_by(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance),)
+            part = texts.part_name(bad.part, offer.request.identity.cuts)
+            return (words.off_by(part, bad.error, bad.tolerance), *([texts.TOO_LARGE] if bad.overflow else []))
     return state.reasons
 
 

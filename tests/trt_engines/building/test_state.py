@@ -77,6 +77,11 @@ def test_ready_only_after_a_passed_self_test(store: EngineStore) -> None:
     assert (state(store).name, state(store).reasons) == ("failed", ("head is off by 0.5, 0.1 is allowed",))
     certify(store, error=float("nan"))
     assert state(store).name == "failed"
+    set_found = store.find(IDENTITY)
+    before = read_certificate(set_found)
+    assert before is not None
+    write_certificate(set_found, dataclasses.replace(before, checks=(Check("stack00", float("inf"), 0.1, True),)))
+    assert "too large for this precision" in state(store).reasons[0]
 
 
 def test_the_comparison_with_the_original_is_kept_and_decides_nothing(store: EngineStore) -> None:
