@@ -43,7 +43,7 @@ from trt_engines.tensorrt.flavour import installed_flavour  # noqa: E402
 
 LAYERS = 30
 FIRST = 4  # a sliding layer, then a full one
-WINDOW = PUBLISHED.sliding_window
+CONTEXT, WINDOW = 8192, PUBLISHED.sliding_window
 
 
 def published_templates() -> tuple[Path, str]:
@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--first", type=int, default=FIRST, help="first layer; every sixth is full (default %(default)s)"
     )
-    parser.add_argument("--context", type=int, default=8192, help="cached positions (default %(default)s)")
+    parser.add_argument("--context", type=int, default=CONTEXT, help="cached positions (default %(default)s)")
     parser.add_argument("--chunk", type=int, help="tokens of a prompt at a time, if not those of the planner")
     parser.add_argument("--folder", type=Path, help="where the random checkpoint is put for the time (GBs)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")

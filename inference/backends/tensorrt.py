@@ -170,7 +170,8 @@ def _resident_now(found: UsableEngines, manifest: EngineManifest, spare: int) ->
     """How many segments fit on the card as it is now."""
     plan = found.choice.plan
     stacks = tuple(part.weight_bytes for name, part in manifest.parts.items() if name.startswith("stack"))
-    always = always_bytes(found.choice.request.shape, plan.context, plan.head_rows)
+    scratch = max((part.scratch_bytes for name, part in manifest.parts.items() if name.startswith("stack")), default=0)
+    always = always_bytes(found.choice.request.shape, plan.context, plan.head_rows, scratch)
     return resident_segments(stacks, found.card.free - always - spare)
 
 

@@ -223,11 +223,14 @@ def _head_rows(shape: ModelShape, gpu: Gpu) -> int:
     return shape.canvas_length if gpu.memory >= HEAD_AT_ONCE else max(1, shape.canvas_length // 4)
 
 
-def always_bytes(shape: ModelShape, context: int, head_rows: int) -> int:
-    """Bytes on the card beside the stack's weights: driver, embedding and self-conditioning, KV cache, workspace."""
+def always_bytes(shape: ModelShape, context: int, head_rows: int, scratch: int = 0) -> int:
+    """Bytes on the card beside the stack's weights: driver, embedding and self-conditioning, KV cache, workspace.
+
+    `scratch`: what the builder said that a segment needs, where engines are built; else it is estimated.
+    """
     fixed = int(shape.fixed_parameters * 2 * ENGINE_OVERHEAD)
     kv = shape.kv_bytes(context + shape.canvas_length, 2, KV_SPARE)
-    return DRIVER_BYTES + fixed + kv + _workspace(shape, context, head_rows)
+    return DRIVER_BYTES + fixed + kv + _workspace(shape, context, head_rows, scratch)
 
 
 def prompt_chunk(canvas: int, window: int, context: int) -> int:
@@ -235,11 +238,11 @@ def prompt_chunk(canvas: int, window: int, context: int) -> int:
     return max(1, min(PROMPT_CHUNK if context <= SHORT_CONTEXT else canvas, window))
 
 
-def _workspace(shape: ModelShape, context: int, head_rows: int) -> int:
+def _workspace(shape: ModelShape, context: int, head_rows: int, scratch: int = 0) -> int:
     """The larger of what the head needs for its rows, and a layer for its tokens: those of a canvas or of a chunk."""
     head = HEAD_BYTES + HEAD_BYTES_PER_LOGIT * head_rows * shape.vocab_size
     count = max(shape.canvas_length, prompt_chunk(shape.canvas_length, shape.sliding_window, context))
-    return int(max(head, layer_workspace(shape, context, count)))
+    return int(max(head, scratch or layer_workspace(shape, context, count)))
 
 
 def layer_workspace(shape: ModelShape, context: int, count: int) -> int:

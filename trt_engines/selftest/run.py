@@ -118,7 +118,8 @@ def _oracle(job: TestJob) -> Oracle:
     reference, kept = _reference(request, source)
     loader = _loader(job, device)
     stacks = tuple(part.weight_bytes for name, part in loader.manifest.parts.items() if name.startswith("stack"))
-    always = always_bytes(request.shape, request.identity.limits.context, HEAD_ROWS)
+    scratch = max(part.scratch_bytes for part in loader.manifest.parts.values())
+    always = always_bytes(request.shape, request.identity.limits.context, HEAD_ROWS, scratch)
     resident = resident_segments(stacks, job.free - always - spare_bytes(job.free))
     runner = open_runner(loader, request, kept, source.array(EMBEDDING), resident, HEAD_ROWS)
     try:
