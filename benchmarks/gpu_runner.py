@@ -32,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.torch_engine import CudaMemory, RawMemory, TorchEngine  # noqa: E402
+from inference.backends.base import Backend  # noqa: E402
 from inference.backends.onnx import OnnxBackend  # noqa: E402
 from inference.config import model_config_from_folder  # noqa: E402
 from inference.engines.choice import cuts, engine_limits  # noqa: E402
@@ -82,7 +83,7 @@ def plain_copy(folder: Path, target: Path) -> Path:
     return target
 
 
-def compared(runner: ModelRunner, backend: OnnxBackend) -> dict[str, Any]:
+def compared(runner: ModelRunner, backend: Backend) -> dict[str, Any]:
     """A prompt and some blocks of some steps: how many tokens are the same, and how far entropies are apart."""
     random, vocab = np.random.default_rng(0), backend.config.vocab_size
     prompt, same, sampled, away, times = random.integers(0, vocab, PROMPT), [], [], [0.0], []
@@ -112,11 +113,14 @@ def compared(runner: ModelRunner, backend: OnnxBackend) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def runner_for_real(new_place: Callable[[], Place], cache: Path) -> dict[str, Any]:
-    """Step 1: all weights on the card, all streamed, and a segment inside a graph."""
+def runner_for_real(new_place: Callable[[], Place], cache: Path, truth: Backend | None = None) -> dict[str, Any]:
+    """Step 1: all weights on the card, all streamed, and a segment inside a graph.
+
+    `truth`: what it is compared with; the `onnx` backend in float32 if left out, for which torch exports the graphs.
+    """
     found: dict[str, Any] = {}
     folder = plain_copy(STARTER, cache / "model")
-    backend = OnnxBackend.open(folder, lambda stage, done: None)
+    backend = truth or OnnxBackend.open(folder, lambda stage, done: None)
     for name, resident in (("all on the card", 1 << 10), ("streamed", 0)):
         place = new_place()
         runner, engines = torch_runner(place, folder, cache / "graphs", resident)
@@ -215,6 +219,13 @@ def simulated_place() -> Place:
     return CudaDevice("", FakeCuda(hardware)), SimulatedMemory(hardware)
 
 
+def simulated_truth(folder: Path) -> Backend:
+    """ONNX Runtime on the same graphs, by the tests' stand-in for TensorRT: quicker than an export by torch."""
+    from tests.trt_engines.runtime.models import simulated
+
+    return simulated(STARTER, folder / "truth", context=CONTEXT).backend
+
+
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """All steps, or the one that is wanted."""
     new_place: Callable[[], Place] = simulated_place if options.cpu_smoke else real_place
@@ -224,7 +235,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         folder = Path(scratch)
         size = 1 << 20 if options.cpu_smoke else COPY_BYTES
         steps: dict[str, Callable[[], Any]] = {
-            "runner": lambda: runner_for_real(new_place, folder),
+            "runner": lambda: runner_for_real(
+                new_place, folder, simulated_truth(folder) if options.cpu_smoke else None
+            ),
             "steps": lambda: command("gpu.py", *quick),
             "copies": lambda: copy_rates(new_place(), folder, size),
             "tensorrt": lambda: command("gpu_tensorrt.py"),

@@ -76,11 +76,11 @@ class TorchGraph:
 
 
 def as_tensor(array: NDArray[Any]) -> Tensor:
-    """The same memory as a tensor; torch knows no type of `ml_dtypes`."""
-    array = np.ascontiguousarray(array)
+    """A copy as a tensor; torch knows no type of `ml_dtypes`."""
+    array = np.array(array, order="C")
     if array.dtype == ml_dtypes.bfloat16:
-        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16)
-    return torch.from_numpy(array.copy())
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def _ints(tensor: Tensor) -> list[int]:

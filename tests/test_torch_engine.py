@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.gpu_runner import copy_rates, main, runner_for_real, simulated_place, torch_runner
+from benchmarks.gpu_runner import copy_rates, main, runner_for_real, simulated_place, simulated_truth, torch_runner
 from benchmarks.torch_graph import TorchGraph
 from inference.config import model_config_from_folder
 from inference.engines.templates import templates_for
@@ -22,7 +22,7 @@ def test_an_operator_that_is_not_known_is_named() -> None:
 
 
 def test_the_runner_gives_the_tokens_of_the_onnx_backend(tmp_path: Path) -> None:
-    found = runner_for_real(simulated_place, tmp_path)
+    found = runner_for_real(simulated_place, tmp_path, simulated_truth(tmp_path))
     for name in ("all on the card", "streamed"):
         assert (found[name]["same_argmax"], found[name]["same_sample"]) == (1.0, 1.0), found
         assert found[name]["entropy_away"] < 5e-3

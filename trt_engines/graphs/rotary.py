@@ -9,6 +9,7 @@ float64 and rounded once: the result is right to 3e-7 at any position.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def _lookup(graph: ModelProto, name: str, frequencies: NDArray[np.float64], most
     """Nodes that give `name`.cos and `name`.sin, both [N, twice the frequencies]; their tables become weights."""
     nodes: list[NodeProto] = []
 
-    def add(kind: str, inputs: list[str], output: str, **attributes: int) -> str:
+    def add(kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         nodes.append(helper.make_node(kind, inputs, [f"{name}.{output}"], name=f"{name}.{output}", **attributes))
         return f"{name}.{output}"
 

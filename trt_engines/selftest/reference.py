@@ -94,7 +94,7 @@ def _cut_at(graph: ModelProto, name: str) -> None:
     ):  # fmt: skip
         copies = [type(item).FromString(item.SerializeToString()) for item in items]
         del field[:]
-        field.extend(copies)  # type: ignore[arg-type]
+        field.extend(copies)
     del graph.graph.value_info[:]
 
 
