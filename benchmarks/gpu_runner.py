@@ -71,7 +71,8 @@ def torch_runner(place: Place, folder: Path, cache: Path, resident: int) -> tupl
     parts = ModelParts(
         model_shape(config), limits, templates.set.kept, np.float32, pieces, engines[0], engines[1], engines[2:]
     )
-    return ModelRunner(device, parts, source.array(EMBEDDING), resident), engines
+    spare = 0 if resident else 1 << 50  # else what is streamed is taken back, since the card has room for all of it
+    return ModelRunner(device, parts, source.array(EMBEDDING), resident, spare=spare), engines
 
 
 def plain_copy(folder: Path, target: Path) -> Path:
