@@ -11,16 +11,14 @@ from app.base.paths import AppPaths, starter_model_folder
 from app.engines import texts
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus
-from app.library.origin import published_in
-from app.library.records import LibraryStore
+from app.library.services import LibraryServices
 
 COMPLETE = ("untested", "failed", "ready")
 
 
 def new_service() -> EngineService:
     """The service on the data folder."""
-    paths = AppPaths.resolve()
-    return EngineService(paths, published=published_in(LibraryStore(paths.data_file, paths.backups)))
+    return LibraryServices.open(AppPaths.resolve()).engines
 
 
 def add_choice_arguments(parser: argparse.ArgumentParser) -> None:

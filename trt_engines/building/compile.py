@@ -27,6 +27,7 @@ TENSORRT_TYPES: dict[int, str] = {
 }
 # (phase in TensorRT's words, fraction in 0..1) -> whether to go on
 OnPhase = Callable[[str, float], bool]
+_LOG_SAYS = "The log beside the engine says more."
 _ERRORS = 4  # of TensorRT's words that are kept beside its log
 
 
@@ -103,8 +104,7 @@ def compile_plan(
         raise writer.error
     if not built:
         stopped = "was stopped" if monitor.stopped else f"failed: {logger.first_error or 'TensorRT gives no reason'}"
-        hint = "The log beside the engine says more."
-        raise CompileError(f"Building {graph.graph.name} {stopped}.", hint, "\n".join(logger.errors))
+        raise CompileError(f"Building {graph.graph.name} {stopped}.", _LOG_SAYS, "\n".join(logger.errors))
     if timings is not None:
         keep_timings(config, timings)
     return Compiled(logger.weight_bytes, logger.scratch_bytes)
