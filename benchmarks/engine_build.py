@@ -2,6 +2,7 @@
 
     python benchmarks/engine_build.py                    two layers in INT4 for an RTX 30 card
     python benchmarks/engine_build.py --layers 3 --precision nvfp4 --sm 120
+    python benchmarks/engine_build.py --layers 1 --first 5 --context 32768     what activations take of a full layer
 
 No GPU and no download are needed: TensorRT for RTX builds without one, and weights are drawn at random. Time and memory
 of one segment are measured; what 30 layers would take is scaled up and said so.
@@ -34,14 +35,15 @@ from trt_engines.building.profiles import Limits  # noqa: E402
 from trt_engines.building.store import Part  # noqa: E402
 from trt_engines.graphs.bind import placeholders  # noqa: E402
 from trt_engines.graphs.templates import MANIFEST  # noqa: E402
-from trt_engines.planning.planner import BUILD_RAM_LIMIT, SEGMENT_LENGTHS  # noqa: E402
+from trt_engines.planning.planner import BUILD_RAM_LIMIT, SEGMENT_LENGTHS, layer_workspace, prompt_chunk  # noqa: E402
 from trt_engines.planning.precision import PRECISIONS  # noqa: E402
+from trt_engines.planning.shape import PUBLISHED  # noqa: E402
 from trt_engines.process import messages  # noqa: E402
 from trt_engines.tensorrt.flavour import installed_flavour  # noqa: E402
 
 LAYERS = 30
 FIRST = 4  # a sliding layer, then a full one
-CONTEXT = 8192
+CONTEXT, WINDOW = 8192, PUBLISHED.sliding_window
 
 
 def published_templates() -> tuple[Path, str]:
@@ -111,11 +113,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Build one segment and scale the figures up."""
     precision = next(each for each in PRECISIONS if each.name == options.precision)
     templates, configuration = published_templates()
-    limits = Limits(256, 512, CONTEXT, 1087, 24)
+    chunk = options.chunk or prompt_chunk(PUBLISHED.canvas_length, WINDOW, options.context)
+    limits = Limits(256, max(256, chunk), options.context, WINDOW + 63, 24)
+    first = options.first
     with tempfile.TemporaryDirectory(prefix="engine-build-", dir=options.folder) as scratch:
         folder = Path(scratch)
         job = PartJob(
-            f"stack{FIRST:02}", (FIRST, FIRST + options.layers), folder, templates, configuration, precision.compute,
+            f"stack{first:02}", (first, first + options.layers), folder, templates, configuration, precision.compute,
             precision.form, limits, options.sm, folder,
         )  # fmt: skip
         weights = write_checkpoint(folder, job)
@@ -130,6 +134,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "weights_gb": part.weight_bytes / 1e9, "seconds": round(seconds, 1), "peak_gb": round(watch.own / 1e9, 2),
         "peak_with_mapped_files_gb": round(watch.resident / 1e9, 2),
         "peak_over_weights": round(factor, 2), "activations_gb": part.scratch_bytes / 1e9,
+        "context": options.context, "chunk": limits.chunk,
+        "planned_gb": layer_workspace(PUBLISHED, options.context, limits.chunk) / 1e9,
         "longest_segment_under_12_gb": max(fits, default=0),
         "all_layers_minutes": round(seconds / options.layers * LAYERS / 60, 1),
         "all_layers_plan_gb": round(part.size / options.layers * LAYERS / 1e9, 1),
@@ -142,6 +148,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--layers", type=int, default=2, help="layers of the segment, 1 to 5 (default %(default)s)")
     parser.add_argument("--precision", default="int4", choices=[each.name for each in PRECISIONS])
     parser.add_argument("--sm", type=int, default=86, help="compute capability times ten (default %(default)s)")
+    parser.add_argument(
+        "--first", type=int, default=FIRST, help="first layer; every sixth is full (default %(default)s)"
+    )
+    parser.add_argument("--context", type=int, default=CONTEXT, help="cached positions (default %(default)s)")
+    parser.add_argument("--chunk", type=int, help="tokens of a prompt at a time, if not those of the planner")
     parser.add_argument("--folder", type=Path, help="where the random checkpoint is put for the time (GBs)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args(arguments)
@@ -152,7 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"  built in {found['seconds']:.0f} s, peak memory {found['peak_gb']:.1f} GB "
         f"({found['peak_over_weights']:.1f} times the weights, {found['weights_gb']:.2f} GB; "
         f"{found['peak_with_mapped_files_gb']:.1f} GB with the checkpoint's mapped pages)\n"
-        f"  plan {found['plan_gb']:.2f} GB, activations up to {found['activations_gb']:.2f} GB\n"
+        f"  plan {found['plan_gb']:.2f} GB, activations up to {found['activations_gb']:.3f} GB "
+        f"for {found['context']} positions and chunks of {found['chunk']} ({found['planned_gb']:.3f} GB planned)\n"
         f"  scaled up to 30 layers: {found['all_layers_minutes']:.0f} minutes, {found['all_layers_plan_gb']:.1f} GB; "
         f"segments of up to {found['longest_segment_under_12_gb']} layers stay under 12 GB of memory\n"
     )

@@ -163,7 +163,7 @@ def starter_embed(sm: int) -> str:
         opening = new_opening(flavour, device)
         checks = check_parts(
             device, lambda name: TensorRtEngine(opening, name, held(plan), made.weight_bytes),
-            Reference(templates, source, "bf16", "plain"), model_shape(config), (), config.canvas_length,
+            Reference(templates, source, "bf16", "plain"), model_shape(config), (), limits,
             source.array(EMBEDDING).astype(NUMPY_TYPES[COMPUTE_TYPES["bf16"]]), "bf16",
         )  # fmt: skip
         check = next(checks)

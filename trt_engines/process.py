@@ -22,7 +22,8 @@ class ProcessError(EngineError):
 def messages(target: Callable[..., None], job: Any, what: str) -> Generator[Message | None, None, None]:
     """Start `target(job, connection)` in a process of its own and yield what it sends, None when there is nothing new.
 
-    The process ends with the message ("done", ...); ("error", text, hint) is raised.
+    The process ends with the message ("done", ...); ("error", text, hint) is raised, with a library's own words where
+    they come as a third.
 
     Args:
         target: A function of a module, which the child imports.
@@ -41,7 +42,7 @@ def messages(target: Callable[..., None], job: Any, what: str) -> Generator[Mess
         while True:
             message = _received(ours, process, what) if ours.poll(HEARTBEAT) else None
             if message is not None and message[0] == "error":
-                raise ProcessError(str(message[1]), str(message[2]))
+                raise ProcessError(*map(str, message[1:]))
             yield message
             if message is not None and message[0] == "done":
                 return

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import threading
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -26,6 +27,7 @@ from app.gpu.values import (
     GpuWorkKind,
     GpuWrongFiles,
 )
+from trt_engines.tensorrt.card_report import STEPS, TRIAL, CardReport, TrialStep
 
 if TYPE_CHECKING:
     from app.doctor.checks import Finding
@@ -80,6 +82,11 @@ class GpuAddon(QObject):
         self._quick.event_arrived.connect(self.on_quick_event)
         self._long.event_arrived.connect(self.on_long_event)
 
+    @property
+    def trial_file(self) -> Path:
+        """The report of the last trial of the card, if there was one."""
+        return self._services.paths.engines / TRIAL
+
     # -- what the window asks for -----------------------------------------------------------------------------------
 
     def look(self) -> None:
@@ -102,7 +109,7 @@ class GpuAddon(QObject):
             self._doctor.cancel.set()
 
     def do(self, kind: GpuWorkKind) -> None:
-        """Install, verify or remove; nothing happens while another of them goes on."""
+        """Install, verify, remove, or try the card; nothing happens while another of them goes on."""
         if self.work is None and not self._closed:
             cancel = threading.Event()
             self._task = Task(next(self._numbers), lambda: self._tasks().work(kind, cancel), cancel)
@@ -110,9 +117,9 @@ class GpuAddon(QObject):
             self._long.do(self._task)
 
     def stop(self) -> None:
-        """Stop; an installation leaves what was there before."""
-        placed = self.work is not None and self.work.step is not None and self.work.step.stage == "trying"
-        if self._task is not None and self.work is not None and not placed:
+        """Stop; an installation leaves what was there before, unless it has its place already."""
+        trying = self.work is not None and self.work.step is not None and self.work.step.stage == "trying"
+        if self._task is not None and self.work is not None and not trying:
             self._task.cancel.set()
             self._set(dataclasses.replace(self.work, stopping=True))
 
@@ -166,8 +173,13 @@ class GpuAddon(QObject):
                 self.work = dataclasses.replace(self.work, freed=count, stays=stays)
             case GpuWrongFiles(paths):
                 self.work = dataclasses.replace(self.work, wrong=paths)
-            case TaskEnded(stopped, report):
-                end = GpuEnd(self.work, stopped, report)
+            case TrialStep() as tried:
+                steps = (*self.work.tried, tried)
+                self._set(dataclasses.replace(self.work, tried=steps, step=GpuStep("card", len(steps) / len(STEPS))))
+            case CardReport() as report:
+                self.work = dataclasses.replace(self.work, trial=report)
+            case TaskEnded(stopped, trouble):
+                end = GpuEnd(self.work, stopped, trouble)
                 self._task = None
                 self._set(None)
                 if end.work.status is not None:

@@ -115,4 +115,5 @@ def verdict(checks: list[Check], offer: EngineOffer) -> str:
     bad = next((check for check in checks if not check.passed), None)
     if bad is None:
         return texts.PASSED
-    return texts.test_failed(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance)
+    part = texts.part_name(bad.part, offer.request.identity.cuts)
+    return texts.test_failed(part, bad.error, bad.tolerance, bad.overflow)

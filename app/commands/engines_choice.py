@@ -11,13 +11,14 @@ from app.base.paths import AppPaths, starter_model_folder
 from app.engines import texts
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus
+from app.library.services import LibraryServices
 
 COMPLETE = ("untested", "failed", "ready")
 
 
 def new_service() -> EngineService:
     """The service on the data folder."""
-    return EngineService(AppPaths.resolve())
+    return LibraryServices.open(AppPaths.resolve()).engines
 
 
 def add_choice_arguments(parser: argparse.ArgumentParser) -> None:

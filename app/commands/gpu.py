@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import sys
 import threading
@@ -17,9 +18,9 @@ from app.commands.models_choice import new_services
 from app.gpu import texts
 from app.gpu.service import GpuService
 from app.gpu.values import GpuState, GpuStatus, GpuStep
+from trt_engines.errors import EngineError
 from trt_engines.streams import INTERRUPTED
-
-NEEDED_STEPS = ("build: ordinary", "run", "no past")  # without these no model runs on the card
+from trt_engines.tensorrt.card_report import TRIAL, TrialStep
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -92,6 +93,9 @@ def install_addon(options: argparse.Namespace, addon: GpuService) -> int:
     works = status.state is GpuState.INSTALLED
     text = texts.installed_new(status.version, status.size) if works else _text(status)
     report.tell("installed", {"text": text, **dataclasses.asdict(status)}, text)
+    if status.can_try:
+        with contextlib.suppress(EngineError):  # that is no failure of the installation
+            try_card(options, addon)
     return 0 if works else 1
 
 
@@ -101,18 +105,15 @@ def try_card(options: argparse.Namespace, addon: GpuService) -> int:
     Raises:
         EngineError: There is no card, its driver is too old, or TensorRT does not load.
     """
-    from trt_engines.runtime.load import TRIAL  # with ONNX: only here
-    from trt_engines.selftest.card_trial import TrialStep
-
-    report, works = _reporter(options), True
+    report, works = _reporter(options), False
     with closing(addon.try_card()) as events:
         for event in events:
             if isinstance(event, TrialStep):
-                works = works and (event.worked or event.name not in NEEDED_STEPS)
                 line = texts.step_line(event.worked, event.name, event.text, event.seconds)
                 report.tell("step", event, line)
             elif event is not None:
-                report.tell("tried", event, texts.tried_card(event.card, event.way, addon.engines / TRIAL))
+                works = event.runs_models
+                report.tell("tried", event, texts.tried_card(event, addon.engines / TRIAL))
     return 0 if works else 1
 
 

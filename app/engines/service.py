@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -41,8 +41,22 @@ EngineEvent: TypeAlias = "BuildProgress | Check | None"
 class EngineService:
     """Looks at, builds, tests and removes engines; holds nothing between two calls, so any thread may call it."""
 
-    def __init__(self, paths: AppPaths, tools: EngineTools | None = None, looks: Looks | None = None) -> None:
-        self._paths = paths
+    def __init__(
+        self,
+        paths: AppPaths,
+        tools: EngineTools | None = None,
+        looks: Looks | None = None,
+        published: Callable[[Path], bool] = lambda folder: False,
+    ) -> None:
+        """Nothing is looked at yet.
+
+        Args:
+            paths: The data folder.
+            tools: Stand-ins for tests.
+            looks: Reads what models hold.
+            published: Whether a folder holds a checkpoint as its publisher offers it.
+        """
+        self._paths, self._published = paths, published
         self._looks = looks or Looks()
         self._tools = tools or EngineTools()
 
@@ -149,7 +163,8 @@ class EngineService:
         """
         if status.card is None:
             raise NoGpuError(NO_CARD)
-        yield from self._tools.self_test(self.store, offer.request, status.card)
+        published = status.folder is not None and self._published(status.folder)
+        yield from self._tools.self_test(self.store, offer.request, status.card, published)
 
     def delete(self, folder: Path) -> int:
         """Remove an engine set; returns the bytes that came free.

@@ -195,10 +195,14 @@ def check_line(name: str, error: float, tolerance: float, passed: bool) -> str:
     return f"{name}: error {error:.3g}, allowed {tolerance:.3g}, {'passed' if passed else 'FAILED'}"
 
 
-def test_failed(name: str, error: float, tolerance: float) -> str:
+TOO_LARGE = "numbers of this model are larger than this precision can hold on this card"
+
+
+def test_failed(name: str, error: float, tolerance: float, overflow: bool) -> str:
     """A part computes something else than the reference."""
+    why = f" The {TOO_LARGE}." if overflow else ""
     return (
-        f"The self-test failed: {name} is off by {error:.3g}, and {tolerance:.3g} is allowed. "
+        f"The self-test failed: {name} is off by {error:.3g}, and {tolerance:.3g} is allowed.{why} "
         "These engines are not used; build them again, or choose another precision."
     )
 

@@ -26,10 +26,10 @@ def _build(store: EngineStore, request: BuildRequest) -> Iterator[BuildProgress]
     return build_engines(store, request)
 
 
-def _self_test(store: EngineStore, request: BuildRequest, card: DetectedGpu) -> Iterator[Check | None]:
+def _self_test(store: EngineStore, request: BuildRequest, card: DetectedGpu, published: bool) -> Iterator[Check | None]:
     from trt_engines.selftest.run import self_test
 
-    return self_test(store, request, card)
+    return self_test(store, request, card, published)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,12 @@ class EngineTools:
         flavour: The installed TensorRT; raises NoTensorRTError.
         choices: What runs a model on a card; None asks a look process.
         build: Builds a set.
-        self_test: Tests a set on the card; what it yields besides checks is only a sign of life.
+        self_test: Tests a set on the card (the last argument: of a checkpoint as it was published); what it yields
+            besides checks is only a sign of life.
     """
 
     detect: Callable[[], tuple[DetectedGpu, ...]] = detected_gpus
     flavour: Callable[[], Flavour] = installed_flavour
     choices: Choices | None = None
     build: Callable[[EngineStore, BuildRequest], Iterator[BuildProgress]] = _build
-    self_test: Callable[[EngineStore, BuildRequest, DetectedGpu], Iterator[Check | None]] = _self_test
+    self_test: Callable[[EngineStore, BuildRequest, DetectedGpu, bool], Iterator[Check | None]] = _self_test

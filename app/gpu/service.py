@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from app.base.errors import ErrorReport, KnownAppError
 from app.base.files import free_bytes, read_json, write_whole
@@ -38,12 +37,9 @@ from trt_engines.errors import EngineError
 from trt_engines.held import remove_below
 from trt_engines.planning.probe import DetectedGpu, OldDriverError, check_driver, detected_gpus
 from trt_engines.tensorrt.addon import GOING, MANIFEST, elsewhere
+from trt_engines.tensorrt.card_report import CardReport, TrialStep, read_report
 from trt_engines.tensorrt.flavour import NEEDED_CUDA, RTX_SM
 from trt_engines.tensorrt.trial import DEFAULT_SM, Trial, TrialJob, try_tensorrt
-
-if TYPE_CHECKING:
-    from trt_engines.selftest.card_trial import TrialStep
-    from trt_engines.selftest.card_trial_run import CardReport
 
 
 def _card_trial(card: DetectedGpu, folder: Path) -> Iterator[TrialStep | CardReport | None]:
@@ -94,7 +90,7 @@ class GpuService:
         name = card.gpu.name if card is not None else ""
         absent = GpuStatus(
             GpuState.ABSENT, self.folder, name, self._tools.elsewhere(), recipe.download, recipe.installed,
-            recipe.version, offline=self.network.offline,
+            recipe.version, offline=self.network.offline, trial=read_report(self.engines),
         )  # fmt: skip
         if not self.folder.is_dir() or (self.folder / GOING).exists():
             return absent

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Generator
 
@@ -12,6 +13,7 @@ from app.gpu.service import GpuService, GpuTools
 from app.gpu.values import GpuFreed, GpuOffer, GpuStatus, GpuStep, GpuUsable, GpuWorkKind, GpuWrongFiles
 from app.library.services import LibraryServices
 from trt_engines.errors import EngineError
+from trt_engines.tensorrt.card_report import CardReport, TrialStep
 from trt_engines.tensorrt.flavour import installed_flavour
 
 
@@ -31,8 +33,10 @@ class GpuTasks:
 
     def work(
         self, kind: GpuWorkKind, cancel: threading.Event
-    ) -> Generator[GpuStep | GpuFreed | GpuWrongFiles | GpuUsable | GpuStatus, None, None]:
-        """Install, verify or remove; at last a look."""
+    ) -> Generator[
+        GpuStep | GpuFreed | GpuWrongFiles | GpuUsable | GpuStatus | TrialStep | CardReport | None, None, None
+    ]:
+        """Install (and try the card), verify, remove or try the card; at last a look."""
         if kind == "remove":
             yield self.service.remove()
         elif kind == "verify":
@@ -40,10 +44,21 @@ class GpuTasks:
             yield GpuWrongFiles(wrong)
             if not wrong:
                 yield from self.service.tried()
+        elif kind == "try":
+            yield from self._card_tried()
         else:
             yield from self.service.install(cancel)
             yield GpuUsable(usable_now())
+            status = self.service.status()
+            yield status  # it is installed, also if the card's trial is stopped
+            if status.can_try and not cancel.is_set():
+                with contextlib.suppress(EngineError):  # that is no failure of the installation
+                    yield from self._card_tried()
         yield self.service.status()
+
+    def _card_tried(self) -> Generator[GpuStep | TrialStep | CardReport | None, None, None]:
+        yield GpuStep("card")
+        yield from self.service.try_card()
 
 
 def usable_now() -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.base import texts as base_texts
 from app.base.units import moment, size
+from trt_engines.tensorrt.card_report import CardReport
 
 NAME = "TensorRT for RTX"
 LICENCE = "NVIDIA Software License Agreement"
@@ -104,11 +105,23 @@ def step_line(worked: bool, name: str, text: str, seconds: float) -> str:
     return f"{'works' if worked else 'fails'}  {name}: {text} ({seconds:.1f} s)"
 
 
-def tried_card(card: str, way: str, file: Path) -> str:
-    """At the end."""
+def tried_card(report: CardReport, file: Path) -> str:
+    """At the end, on the command line."""
+    return f"{tried(report)} The report holds no personal data: {file}"
+
+
+def tried_on(report: CardReport) -> str:
+    """What the last trial found, in one line."""
+    return f"Tried on {report.day}: {tried(report)}"
+
+
+def tried(report: CardReport) -> str:
+    """What was found."""
+    if not report.runs_models:
+        return f"models cannot run on {report.card}, because a small engine fails there. Update NVIDIA's driver."
     ways = {"manager": "a weights manager", "deferred": "loading weights later", "budget": "TensorRT's own streaming"}
-    can = f"weights can be streamed ({ways[way]})" if way in ways else "weights cannot be streamed"
-    return f"{card} was tried; {can}. The report holds no personal data: {file}"
+    can = f"weights can be streamed ({ways[report.way]})" if report.way in ways else "weights cannot be streamed"
+    return f"models can run on {report.card}, and {can}."
 
 
 def removed(freed: int, stays: tuple[str, ...] = (), folder: Path | None = None) -> str:
@@ -129,5 +142,10 @@ def not_written(reason: str) -> str:
 
 def stage(name: str, fraction: float) -> str:
     """What is being done."""
-    words = {"fetching": "Fetching", "checking": "Checking every file", "trying": "Trying it"}
+    words = {
+        "fetching": "Fetching",
+        "checking": "Checking every file",
+        "trying": "Trying it",
+        "card": "Trying the card",
+    }
     return f"{words[name]} \u2026" + (f" {int(fraction * 100)} %" if name != "trying" else "")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from app.base.errors import ErrorReport
+from trt_engines.tensorrt.card_report import CardReport, TrialStep
 
-Stage = Literal["fetching", "checking", "trying"]
-GpuWorkKind = Literal["install", "verify", "remove"]
+Stage = Literal["fetching", "checking", "trying", "card"]
+GpuWorkKind = Literal["install", "verify", "remove", "try"]
 
 
 class GpuState(StrEnum):
@@ -40,6 +41,7 @@ class GpuStatus:
         report: Why it does not work.
         offline: Whether the program stays offline.
         others: What lies in the folder and is not ours, by its path below it: removing leaves it there.
+        trial: What the last trial of the card found; None if there was none.
     """
 
     state: GpuState
@@ -55,11 +57,18 @@ class GpuStatus:
     report: ErrorReport | None = None
     offline: bool = False
     others: tuple[str, ...] = ()
+    trial: CardReport | None = None
 
     @property
     def wanted(self) -> bool:
         """Whether the window has something to say: it is there, or it would help."""
         return self.state is not GpuState.ABSENT or (bool(self.card) and not self.elsewhere)
+
+    @property
+    def can_try(self) -> bool:
+        """Whether the card can be tried: there is one, and a TensorRT."""
+        there = self.state is GpuState.INSTALLED or (self.state is GpuState.ABSENT and self.elsewhere)
+        return bool(self.card) and there
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +137,8 @@ class GpuWork:
         freed: Bytes that came free, when it is through.
         stays: What stays in the folder because it is not ours.
         wrong: Files that were found wrong.
+        tried: Steps of the card's trial that are done.
+        trial: What it found, at its end.
         restart: Whether the program must be started again before it can be used.
         status: The look at its end.
     """
@@ -138,8 +149,15 @@ class GpuWork:
     freed: int = 0
     stays: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
+    tried: tuple[TrialStep, ...] = ()
+    trial: CardReport | None = None
     restart: bool = False
     status: GpuStatus | None = None
+
+    @property
+    def placed(self) -> bool:
+        """Whether an installation has its place, so that stopping takes nothing back."""
+        return self.step is not None and self.step.stage in ("trying", "card")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from app.engines.tools import EngineTools
 from app.library.access_token import TokenStore
 from app.library.hub import Hub
 from app.library.ledger import Ledger
+from app.library.origin import published_in
 from app.library.records import LibraryStore
 from app.network.client import Network
 from app.transfers.pace import RateLimit
@@ -68,7 +69,7 @@ class LibraryServices:
         network, looks = Network(offline=offline), Looks()
         tokens = TokenStore(network.endpoint)
         library = LibraryStore(paths.data_file, paths.backups)
-        engines, hub = EngineService(paths, engine_tools, looks), Hub(network, tokens, looks)
+        engines, hub = EngineService(paths, engine_tools, looks, published_in(library)), Hub(network, tokens, looks)
         return cls(paths, network, tokens, hub, library, engines, options or TransferOptions(), looks=looks)
 
     def folder_for(self, name: str) -> Path:

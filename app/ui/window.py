@@ -118,6 +118,7 @@ class MainWindow(QMainWindow):
         self.models.buttons.network_wanted.connect(self.help.show_network)
         self.models.opened.connect(self.gpu.on_dialog_opened)
         self.engines.opened.connect(self.gpu.on_dialog_opened)
+        self.help.trial_wanted.connect(self.gpu.show_trial)
         self.gpu.changed.connect(self.engines.look_again)
         self.gpu.changed.connect(self.models.look_again)
 

@@ -20,15 +20,12 @@ from inference.model_config import ModelConfig
 from trt_engines.building.store import EngineManifest
 from trt_engines.errors import EngineError
 from trt_engines.graphs.compose import EMBEDDING
-from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES
 from trt_engines.graphs.templates import Templates
 from trt_engines.planning.margins import spare_bytes, spills
 from trt_engines.planning.planner import always_bytes, resident_segments
 from trt_engines.runtime.device import DeviceMemoryError
-from trt_engines.runtime.parts import ModelParts
 from trt_engines.runtime.runner import ModelRunner
 from trt_engines.runtime.safe_mode import FREE_SHARE, Attempt
-from trt_engines.runtime.streaming import streamed_segments
 from trt_engines.tensorrt.runtime_cache import RuntimeCache
 from trt_engines.weights.source import WeightSource
 
@@ -179,7 +176,8 @@ def _resident_now(found: UsableEngines, manifest: EngineManifest, spare: int) ->
     """How many segments fit on the card as it is now."""
     plan = found.choice.plan
     stacks = tuple(part.weight_bytes for name, part in manifest.parts.items() if name.startswith("stack"))
-    always = always_bytes(found.choice.request.shape, plan.context, plan.head_rows)
+    scratch = max((part.scratch_bytes for name, part in manifest.parts.items() if name.startswith("stack")), default=0)
+    always = always_bytes(found.choice.request.shape, plan.context, plan.head_rows, scratch)
     return resident_segments(stacks, found.card.free - always - spare)
 
 
@@ -191,12 +189,10 @@ def _opened(
     attempt: Attempt,
     progress: Progress,
 ) -> TensorRtBackend:
-    """1. Open the segments, their weights in memory of the machine. 2. The ends. 3. Buffers, and last the weights.
-
-    Nothing is read twice for want of memory: fewer segments then stay on the card.
-    """
+    """Nothing is read twice for want of memory: fewer segments then stay on the card."""
     from trt_engines.runtime.cuda_device import CudaDevice
     from trt_engines.runtime.load import EngineLoader
+    from trt_engines.runtime.opening import open_runner
 
     request, identity, stage = found.choice.request, found.choice.identity, "Loading engines"
     source = WeightSource.open(folder)
@@ -205,22 +201,10 @@ def _opened(
     resident, device = _resident_now(found, manifest, spare), CudaDevice(found.card.uuid)
     try:
         loader = EngineLoader(found.flavour, device, found.store.folder(identity), manifest, attempt.safe)
-        # 1.
         progress(stage, 0.0)
-        names = [f"stack{first:02}" for first, _ in identity.cuts]
-        stacks = loader.open_segments(
-            names, streamed_segments(len(names), resident), lambda count: progress(stage, count / len(names) / 2)
-        )
-        # 2.
-        embed, head = loader.open("embed"), loader.open("head")
-        # 3.
-        dtype = NUMPY_TYPES[COMPUTE_TYPES[request.compute]]
-        parts = ModelParts(
-            request.shape, identity.limits, templates.set.kept, dtype, identity.cuts, embed, head, stacks
-        )
-        runner = ModelRunner(
-            device, parts, source.array(EMBEDDING), resident, found.choice.plan.head_rows,
-            spare, time.perf_counter if spills() else None,
+        runner = open_runner(
+            loader, request, templates.set.kept, source.array(EMBEDDING), resident, found.choice.plan.head_rows, spare,
+            time.perf_counter if spills() else None, lambda done: progress(stage, done / 2),
         )  # fmt: skip
         loader.cache.save()
     except BaseException:  # a load that is cancelled, too

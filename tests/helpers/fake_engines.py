@@ -14,7 +14,7 @@ from inference.engines.choice import EngineChoice, cuts
 from trt_engines.building.builder import BuildError, BuildProgress, BuildRequest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system
 from trt_engines.building.profiles import Limits
-from trt_engines.building.state import Certificate, Check, write_certificate
+from trt_engines.building.state import Certificate, Check, Oracle, write_certificate
 from trt_engines.building.store import MANIFEST, EngineManifest, EngineStore, Part, same_size, write_json
 from trt_engines.planning.hardware import GIB, Machine, find_card
 from trt_engines.planning.planner import Plan, Refusal, plans
@@ -24,6 +24,8 @@ from trt_engines.tensorrt.flavour import Flavour, NoTensorRTError
 
 NO_GPU = NoGpuError("No NVIDIA driver answers on this computer.", "Models run on the processor.")
 NO_TENSORRT = NoTensorRTError("TensorRT cannot be used: it is not installed.", "Install it with: pip install x.")
+
+ORACLE = Oracle(0.31, 1.2, 2.0, True)
 
 
 def detected(name: str = "RTX 4070", driver: str = "581.15") -> DetectedGpu:
@@ -125,7 +127,9 @@ class FakeEngines:
             write_json(folder / MANIFEST, manifest)
         yield BuildProgress(names[-1], len(names), len(names), "done", 1.0, 0.0)
 
-    def self_test(self, store: EngineStore, request: BuildRequest, card: DetectedGpu) -> Iterator[Check | None]:
+    def self_test(
+        self, store: EngineStore, request: BuildRequest, card: DetectedGpu, published: bool
+    ) -> Iterator[Check | None]:
         """Checks with the errors that the test wants, and the certificate."""
         self.tested += 1
         if self.card is None:
@@ -139,7 +143,8 @@ class FakeEngines:
             if not checks[-1].passed:
                 break
         key, built = request.identity.key, found.manifest.built
-        write_certificate(found, Certificate(key, built, card.driver, "2026-11-24T12:30:00+00:00", tuple(checks)))
+        write_certificate(found, Certificate(key, built, card.driver, "2026-11-24T12:30:00+00:00", tuple(checks),
+                                             ORACLE if published else None))  # fmt: skip
 
 
 def fake_part(folder: Path, name: str, size: int) -> Part:

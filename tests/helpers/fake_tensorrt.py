@@ -68,6 +68,18 @@ class EngineValidity(enum.IntEnum):
     INVALID = 2
 
 
+class EngineInvalidityDiagnostics(enum.IntFlag):
+    """Why an engine is invalid; several may be."""
+
+    VERSION_MISMATCH = 1
+    UNSUPPORTED_CC = 2
+    OLD_CUDA_DRIVER = 4
+    OLD_CUDA_RUNTIME = 8
+    INSUFFICIENT_GPU_MEMORY = 16
+    MALFORMED_ENGINE = 32
+    CUDA_ERROR = 64
+
+
 class ExecutionContextAllocationStrategy(enum.Enum):
     """Who allocates a context's workspace."""
 
@@ -108,6 +120,8 @@ class FakePart:
         runs: How often it ran.
         deserialised: How often.
         pending: Runs that are on a stream.
+        validity: What TensorRT says before it is loaded.
+        asked: How often it was.
     """
 
     graph: ModelProto
@@ -119,6 +133,8 @@ class FakePart:
     runs: int = 0
     deserialised: int = 0
     pending: int = 0
+    validity: tuple[EngineValidity, int] = (EngineValidity.VALID, 0)
+    asked: int = 0
 
     @property
     def weight_bytes(self) -> int:
@@ -139,6 +155,7 @@ class FakeTensorRt:
     __version__ = "1.7.1"
     ILogger, Severity = ILogger, Severity
     TensorIOMode, TensorLocation, EngineValidity = TensorIOMode, TensorLocation, EngineValidity
+    EngineInvalidityDiagnostics = EngineInvalidityDiagnostics
     ExecutionContextAllocationStrategy = ExecutionContextAllocationStrategy
     CudaGraphStrategy, BuilderFlag = CudaGraphStrategy, BuilderFlag
     DynamicShapesKernelSpecializationStrategy = DynamicShapesKernelSpecializationStrategy
@@ -190,7 +207,11 @@ class Runtime:
 
     def get_engine_validity(self, buffer: Any, /) -> tuple[EngineValidity, int]:
         """Validity and diagnostics."""
-        return (EngineValidity.VALID, 0) if self._part(buffer) is not None else (EngineValidity.INVALID, 32)
+        part = self._part(buffer)
+        if part is None:
+            return EngineValidity.INVALID, EngineInvalidityDiagnostics.MALFORMED_ENGINE
+        part.asked += 1
+        return part.validity
 
     def _part(self, plan: Any) -> FakePart | None:
         raw = bytes(memoryview(plan))

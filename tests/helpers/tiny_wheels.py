@@ -6,6 +6,7 @@ import base64
 import hashlib
 import random
 import sys
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,9 @@ from pathlib import Path
 from app.gpu.fetcher import Fetcher
 from app.gpu.recipe import Recipe
 from app.gpu.service import GpuTools
+from tests.helpers.card_reports import REPORT
 from trt_engines.planning.probe import DetectedGpu, NoGpuError
+from trt_engines.tensorrt.card_report import CardReport, TrialStep, write_report
 from trt_engines.tensorrt.trial import Trial, TrialJob
 
 VERSION = "9.9.1"
@@ -43,6 +46,13 @@ def write_wheel(folder: Path, name: str, files: dict[str, bytes], lie: bool = Fa
     return f"{name.replace('_', '-')}=={VERSION} --hash=sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}\n"
 
 
+def open_gate() -> threading.Event:
+    """One that nobody waits for."""
+    gate = threading.Event()
+    gate.set()
+    return gate
+
+
 @dataclass
 class TinyWheels:
     """A folder of wheels, and what a test may change.
@@ -55,6 +65,8 @@ class TinyWheels:
         program: What fetches; pip if left out.
         elsewhere: Whether another TensorRT is there.
         installed: What the recipe says of the size.
+        report: What a trial of the card finds.
+        gate: Waited for, a moment at a time, after the trial's first step.
     """
 
     folder: Path
@@ -65,6 +77,8 @@ class TinyWheels:
     elsewhere: bool = False
     installed: int = 10_000
     tried: list[TrialJob] = field(default_factory=list)
+    report: CardReport = REPORT
+    gate: threading.Event = field(default_factory=open_gate)
 
     @property
     def lock(self) -> Path:
@@ -83,7 +97,8 @@ class TinyWheels:
 
     def tools(self, trial: Callable[[TrialJob], Iterator[Trial | None]] | None = None) -> GpuTools:
         """For `GpuService`."""
-        return GpuTools(self.detect, self.recipe, self.fetcher, lambda: self.elsewhere, trial or self.trial)
+        return GpuTools(self.detect, self.recipe, self.fetcher, lambda: self.elsewhere, trial or self.trial,
+                        self.try_card)  # fmt: skip
 
     def recipe(self) -> Recipe:
         """What is installed."""
@@ -98,6 +113,15 @@ class TinyWheels:
         if self.card is None:
             raise NoGpuError("No NVIDIA driver answers on this computer.")
         return (self.card,)
+
+    def try_card(self, card: DetectedGpu, folder: Path) -> Iterator[TrialStep | CardReport | None]:
+        """As the real one does."""
+        for step in self.report.steps:
+            yield step
+            while not self.gate.wait(0.01):
+                yield None
+        write_report(folder, self.report)
+        yield self.report
 
     def trial(self, job: TrialJob) -> Iterator[Trial | None]:
         """It works, or not."""

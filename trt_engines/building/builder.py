@@ -27,6 +27,7 @@ from trt_engines.graphs.bind import placeholders
 from trt_engines.graphs.precision import NUMPY_TYPES, Compute, WeightFormat
 from trt_engines.planning.shape import ModelShape
 from trt_engines.process import messages
+from trt_engines.tensorrt.card_report import read_report
 
 KERNELS_BYTES = 64 << 20  # of a plan, beside its weights
 SPARE_BYTES = 256 << 20  # of the disk, left to others
@@ -60,13 +61,17 @@ class BuildRequest:
     form: WeightFormat
     shape: ModelShape
 
-    def jobs(self, folder: Path) -> tuple[PartJob, ...]:
-        """One job for each part, in the order of building: the quick ones first."""
+    def jobs(self, folder: Path, streaming: bool | None = None) -> tuple[PartJob, ...]:
+        """One job for each part, in the order of building: the quick ones first.
+
+        `streaming`: whether segments may be asked to stream themselves, if that is not as planned.
+        """
+        itself = self.identity.streaming if streaming is None else streaming
         stacks = ((f"stack{first:02}", (first, last)) for first, last in self.identity.cuts)
         return tuple(
             PartJob(
                 name, cut, self.model_folder, self.templates, self.configuration, self.compute, self.form,
-                self.identity.limits, self.identity.sm, folder, self.identity.streaming,
+                self.identity.limits, self.identity.sm, folder, itself,
             )
             for name, cut in (("embed", None), ("head", None), *stacks)
         )  # fmt: skip
@@ -107,7 +112,7 @@ def build_engines(store: EngineStore, request: BuildRequest) -> Iterator[BuildPr
     with _only_one(folder):
         # 2.
         found = store.find(request.identity).manifest
-        jobs = request.jobs(folder)
+        jobs = request.jobs(folder, _stream_themselves(store, request.identity))
         names = tuple(job.name for job in jobs)
         kept = {name: part for name, part in (found.parts if found else {}).items() if same_size(folder, part)}
         manifest = EngineManifest(request.identity, request.model, str(request.model_folder), names, kept)
@@ -126,6 +131,18 @@ def build_engines(store: EngineStore, request: BuildRequest) -> Iterator[BuildPr
             write_json(folder / MANIFEST, manifest)
             clock.finished(job.name)
         yield BuildProgress(names[-1], len(jobs), len(jobs), "done", 1.0, 0.0)
+
+
+def _stream_themselves(store: EngineStore, identity: Identity) -> bool:
+    """Whether segments are built so that they can stream themselves: where weights may have to leave the card.
+
+    Not where the trial of this card found a way that needs no such engines: those that are built for memory that we
+    bring allocate nothing while they run, and the builder refuses both together.
+    """
+    found = read_report(store.root)
+    if found is None or (found.card, found.version) != (identity.gpu, identity.flavour_version):
+        return identity.streaming
+    return identity.streaming and found.way not in ("manager", "deferred")
 
 
 @contextmanager

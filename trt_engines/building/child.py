@@ -23,6 +23,7 @@ from trt_engines.files import sync_file, sync_folder
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.graphs.compose import EMBED, HEAD, end_graph, segment_graph
 from trt_engines.graphs.precision import Compute, WeightFormat, lowered, quantised
+from trt_engines.graphs.rotary import with_tables
 from trt_engines.graphs.templates import Templates
 from trt_engines.tensorrt.flavour import installed_flavour
 from trt_engines.weights.source import WeightSource
@@ -78,7 +79,8 @@ def part_graph(job: PartJob) -> ModelProto:
     templates = Templates.load(job.templates, job.configuration)
     if job.cut is None:
         return lowered(end_graph(templates, EMBED if job.name == "embed" else HEAD), job.compute)
-    return quantised(lowered(segment_graph(templates, *job.cut), job.compute), job.form)
+    graph = quantised(lowered(segment_graph(templates, *job.cut), job.compute), job.form)
+    return with_tables(graph, job.limits.positions)
 
 
 def part_profiles(job: PartJob) -> tuple[Profile, ...]:
@@ -95,7 +97,7 @@ def build_part(job: PartJob, connection: Connection) -> None:
         try:
             connection.send(("done", _built(job, connection, lambda line: _write_line(log, line))))
         except EngineError as exc:
-            connection.send(("error", exc.user_text, exc.hint))
+            connection.send(("error", exc.user_text, exc.hint, exc.detail))
         except MemoryError:
             connection.send(("error", f"There was not enough memory to build {job.name}.", "Close other programs."))
         except OSError as exc:

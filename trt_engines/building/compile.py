@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ TENSORRT_TYPES: dict[int, str] = {
 }
 # (phase in TensorRT's words, fraction in 0..1) -> whether to go on
 OnPhase = Callable[[str, float], bool]
+_LOG_SAYS = "The log beside the engine says more."
+_ERRORS = 4  # of TensorRT's words that are kept beside its log
 
 
 class CompileError(EngineError):
@@ -101,7 +104,7 @@ def compile_plan(
         raise writer.error
     if not built:
         stopped = "was stopped" if monitor.stopped else f"failed: {logger.first_error or 'TensorRT gives no reason'}"
-        raise CompileError(f"Building {graph.graph.name} {stopped}.", "The log beside the engine says more.")
+        raise CompileError(f"Building {graph.graph.name} {stopped}.", _LOG_SAYS, "\n".join(logger.errors))
     if timings is not None:
         keep_timings(config, timings)
     return Compiled(logger.weight_bytes, logger.scratch_bytes)
@@ -171,6 +174,7 @@ def _logger(trt: Any, log: Callable[[str], None]) -> Any:
         def __init__(self) -> None:
             super().__init__()
             self.first_error = ""
+            self.errors: deque[str] = deque(maxlen=_ERRORS)
             self.weight_bytes = 0
             self.scratch_bytes = 0
 
@@ -179,6 +183,7 @@ def _logger(trt: Any, log: Callable[[str], None]) -> Any:
                 log(f"{severity.name}: {message}")
             if severity <= trt.ILogger.ERROR:
                 self.first_error = self.first_error or message.splitlines()[0][:300]
+                self.errors.append(message.strip()[:1000])
             if found := re.search(r"Total Weights Memory: (\d+)", message):
                 self.weight_bytes = int(found[1])
             if found := re.search(r"Total Activation Memory: (\d+)", message):

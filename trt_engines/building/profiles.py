@@ -33,6 +33,11 @@ class Limits:
     fair_slots: int
 
     @property
+    def positions(self) -> int:
+        """Positions that may come: those of a full cache, and of a pass behind it."""
+        return self.context + self.slots
+
+    @property
     def slots(self) -> int:
         """Most slots an expert: every token of a chunk chooses it."""
         return max(self.canvas, self.chunk)

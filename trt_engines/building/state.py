@@ -21,16 +21,40 @@ class Check:
         part: Name of the part.
         error: Relative RMS difference of its outputs.
         tolerance: Largest difference that is accepted.
+        overflow: Whether it gave numbers that are not finite where the processor's are: FP16 ends at 65,504.
     """
 
     part: str
     error: float
     tolerance: float
+    overflow: bool = False
 
     @property
     def passed(self) -> bool:
         """Whether it is within the tolerance; NaN is not."""
         return self.error <= self.tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """Logits of the whole model, compared with those that the original gave elsewhere; nothing depends on it.
+
+    Attributes:
+        mean: Mean difference of a logit.
+        largest: Largest difference.
+        tolerance: Mean difference that is expected at most.
+        same: Whether the same token is the likeliest of those compared, in every position.
+    """
+
+    mean: float
+    largest: float
+    tolerance: float
+    same: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is what is expected; NaN is not."""
+        return self.same and self.mean <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +67,7 @@ class Certificate:
         driver: With which it was tested.
         tested: When, ISO 8601.
         checks: One for each part, in the order of the model; they end at the first failure.
+        oracle: The comparison with the original's numbers; None where there is none, or it could not be made.
     """
 
     key: str
@@ -50,6 +75,7 @@ class Certificate:
     driver: str
     tested: str
     checks: tuple[Check, ...]
+    oracle: Oracle | None = None
 
     @property
     def passed(self) -> bool:
@@ -79,7 +105,8 @@ def read_certificate(found: EngineSet) -> Certificate | None:
     try:
         raw: dict[str, Any] = read_json(found.folder / CERTIFICATE)
         checks = tuple(Check(**check) for check in raw.pop("checks"))
-        return Certificate(checks=checks, **raw)
+        oracle = raw.pop("oracle", None)
+        return Certificate(checks=checks, oracle=Oracle(**oracle) if oracle else None, **raw)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -132,8 +159,9 @@ def _tested(found: EngineSet, manifest: EngineManifest, driver: str) -> SetState
         return SetState("untested", (reason,), manifest, certificate)
     if not certificate.passed:
         bad = next((check for check in certificate.checks if not check.passed), None)
-        reason = (
-            f"{bad.part} is off by {bad.error:.3g}, {bad.tolerance:.3g} is allowed" if bad else "nothing was tested"
-        )
+        reason = "nothing was tested"
+        if bad is not None:
+            reason = f"{bad.part} is off by {bad.error:.3g}, {bad.tolerance:.3g} is allowed"
+            reason += "; its numbers are too large for this precision" if bad.overflow else ""
         return SetState("failed", (reason,), manifest, certificate)
     return SetState("ready", (), manifest, certificate)

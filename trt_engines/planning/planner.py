@@ -6,6 +6,7 @@ all of them), so it takes the longest of: reading what lies on the card, copying
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,7 +33,12 @@ BUILD_RAM_LIMIT = 12 * GB  # longer segments are not built, whatever the machine
 # 256.
 HEAD_BYTES_PER_LOGIT, HEAD_BYTES = 12.8, 98_000_000
 HEAD_AT_ONCE = 14 * GIB  # of the card's memory: from there on the head takes the whole canvas at once
-SCORE_BYTES = 4.8  # of a score in full attention; measured: 2.4 GB of scratch memory more for 122,880 positions more
+# Scratch memory of a full layer in bytes for each head and token of a canvas, by cached positions: the builder's own
+# figures ("Total Activation Memory", `benchmarks/engine_build.py --first 5 --layers 1 --context ...`): 343 MB at 8,192
+# positions, 1,249 at 32,768, 2,705 at 131,072. Chunks of 512 need twice that at first (686 MB at 8,192), and no more
+# than 1,273 MB at 32,768: larger scores are computed in parts.
+LAYER_SCRATCH = ((0, 10_000), (8_192, 83_800), (32_768, 305_000), (131_072, 661_000))
+PARTS_FROM, PARTS_MORE = 32_768, 1.02
 KV_SPARE = 512 + 64  # rows that a sliding layer has beside its window: a chunk of a prompt, and some only to be shown
 PROMPT_CHUNK, SHORT_CONTEXT = 512, 32_768  # tokens; with longer contexts prompts are read in pieces of a canvas
 STREAM_SLOTS = 2  # one segment is computed while the next one is copied in
@@ -223,11 +229,14 @@ def _head_rows(shape: ModelShape, gpu: Gpu) -> int:
     return shape.canvas_length if gpu.memory >= HEAD_AT_ONCE else max(1, shape.canvas_length // 4)
 
 
-def always_bytes(shape: ModelShape, context: int, head_rows: int) -> int:
-    """Bytes on the card beside the stack's weights: driver, embedding and self-conditioning, KV cache, workspace."""
+def always_bytes(shape: ModelShape, context: int, head_rows: int, scratch: int = 0) -> int:
+    """Bytes on the card beside the stack's weights: driver, embedding and self-conditioning, KV cache, workspace.
+
+    `scratch`: what the builder said that a segment needs, where engines are built; else it is estimated.
+    """
     fixed = int(shape.fixed_parameters * 2 * ENGINE_OVERHEAD)
     kv = shape.kv_bytes(context + shape.canvas_length, 2, KV_SPARE)
-    return DRIVER_BYTES + fixed + kv + _workspace(shape, context, head_rows)
+    return DRIVER_BYTES + fixed + kv + _workspace(shape, context, head_rows, scratch)
 
 
 def prompt_chunk(canvas: int, window: int, context: int) -> int:
@@ -235,17 +244,29 @@ def prompt_chunk(canvas: int, window: int, context: int) -> int:
     return max(1, min(PROMPT_CHUNK if context <= SHORT_CONTEXT else canvas, window))
 
 
-def _workspace(shape: ModelShape, context: int, head_rows: int) -> int:
-    """The larger of what the head needs for its rows, and a layer for its tokens: those of a canvas or of a chunk.
-
-    A layer: the experts' gathered rows (capacity: up to twice the even spread), and full attention's scores.
-    """
+def _workspace(shape: ModelShape, context: int, head_rows: int, scratch: int = 0) -> int:
+    """The larger of what the head needs for its rows, and a layer for its tokens: those of a canvas or of a chunk."""
     head = HEAD_BYTES + HEAD_BYTES_PER_LOGIT * head_rows * shape.vocab_size
     count = max(shape.canvas_length, prompt_chunk(shape.canvas_length, shape.sliding_window, context))
+    return int(max(head, scratch or layer_workspace(shape, context, count)))
+
+
+def layer_workspace(shape: ModelShape, context: int, count: int) -> int:
+    """Of a layer over `count` tokens: full attention's scores, or the experts' rows (up to twice the even spread)."""
     rows = 2 * count * shape.top_k
     experts = 2 * rows * (2 * shape.hidden_size + 3 * shape.moe_intermediate_size)
-    scores = SCORE_BYTES * shape.heads * count * (context + count)
-    return int(max(head, experts + scores) + 64 * count * shape.hidden_size)
+    canvas = shape.heads * shape.canvas_length
+    at_once = shape.heads * count * _scratch_at(context)
+    in_parts = PARTS_MORE * canvas * max(_scratch_at(context), _scratch_at(PARTS_FROM))
+    return int(max(experts, min(at_once, in_parts)) + 64 * count * shape.hidden_size)
+
+
+def _scratch_at(context: int) -> float:
+    """Between the figures of the builder, and beyond the last one."""
+    for (first, less), (last, more) in itertools.pairwise(LAYER_SCRATCH):
+        if context <= last or last == LAYER_SCRATCH[-1][0]:
+            return less + (more - less) * (context - first) / (last - first)
+    raise AssertionError("there are two figures at least")
 
 
 def resident_segments(segments: tuple[int, ...], room: int) -> int:

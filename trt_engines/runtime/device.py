@@ -19,6 +19,10 @@ class DeviceError(EngineError):
     """The device reports an error that ends its use by this process."""
 
 
+class UnfitEngineError(EngineError):
+    """An engine can never be loaded on this machine as it is; no other way of loading helps."""
+
+
 class DeviceMemoryError(EngineError):
     """The device has not enough free memory."""
 

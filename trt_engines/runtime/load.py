@@ -25,11 +25,11 @@ from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import DeviceError, DeviceMemoryError
 from trt_engines.runtime.trt_engine import Opening, TensorRtEngine, new_opening
 from trt_engines.runtime.weight_ways import WAYS, WayName
+from trt_engines.tensorrt.card_report import TRIAL
 from trt_engines.tensorrt.flavour import Flavour
 from trt_engines.tensorrt.runtime_cache import RuntimeCache
 
 ROOMY = 4 << 30  # of the machine's memory that stays free if all plans are kept in it while they are opened
-TRIAL = "card-trial.json"  # beside all sets: what the trial of the card found
 _LOG = logging.getLogger(__name__)
 
 

@@ -116,6 +116,11 @@ class ModelRunner:
         return self._kv.length
 
     @property
+    def canvas(self) -> int:
+        """Positions of a canvas."""
+        return self._parts.limits.canvas
+
+    @property
     def context(self) -> int:
         """Tokens that the KV cache can hold."""
         return self._kv.context

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from trt_engines.errors import EngineError
 from trt_engines.runtime.cuda_device import CudaDevice
-from trt_engines.runtime.device import DeviceError, DeviceMemoryError
+from trt_engines.runtime.device import DeviceError, DeviceMemoryError, UnfitEngineError
 from trt_engines.runtime.weight_ways import ReadPlan, WayError, WayName, new_way
 from trt_engines.tensorrt.flavour import Flavour
 from trt_engines.tensorrt.runtime_cache import RuntimeCache
@@ -66,6 +67,7 @@ class TensorRtEngine:
         Raises:
             DeviceMemoryError: There is not enough memory on the card.
             WayError: Its weights cannot go this way.
+            UnfitEngineError: The engine can never be loaded here.
             DeviceError: TensorRT refuses the plan.
         """
         self.name, self.weight_bytes = name, weight_bytes
@@ -87,7 +89,10 @@ class TensorRtEngine:
         except DeviceError as exc:
             self.close()
             raise self._with_words(exc) from exc
-        except DeviceMemoryError:
+        except UnfitEngineError as exc:
+            self.close()
+            raise UnfitEngineError(exc.user_text, exc.hint, f"{name}: {exc.detail}\n{opening.words.said()}") from exc
+        except EngineError:
             self.close()
             raise
 

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from trt_engines.runtime.device import DeviceError
+from trt_engines.runtime.device import DeviceError, UnfitEngineError
 from trt_engines.tensorrt.flavour import Flavour
 
 WayName = Literal["manager", "deferred", "budget", "plain"]
@@ -109,6 +109,7 @@ class PlainWeights:
 
     def __init__(self, flavour: Flavour, device: HostDevice, read: ReadPlan) -> None:
         self._trt, self._device, self._read = flavour.module, device, read
+        self._flavour = flavour
         self._engine: Any = None
         self._loaded = False
 
@@ -118,10 +119,18 @@ class PlainWeights:
         return self._loaded
 
     def deserialised(self, runtime: Any) -> Any:
-        """The engine with its weights on the card."""
-        self._engine = runtime.deserialize_cuda_engine(self._read())
+        """The engine with its weights on the card; raises `UnfitEngineError`."""
+        plan = self._read()
+        self._ask(runtime, plan)
+        self._engine = runtime.deserialize_cuda_engine(plan)
         self._loaded = self._engine is not None
         return self._engine
+
+    def _ask(self, runtime: Any, plan: mmap) -> None:
+        """Whether it can be loaded here at all, before the card's memory is taken."""
+        objection = self._flavour.objection(runtime, plan)
+        if objection is not None:
+            raise UnfitEngineError(*objection)
 
     def load(self, stream: int) -> bool:
         """They are there."""
@@ -211,8 +220,10 @@ class DeferredWeights(PlainWeights):
 
         Raises:
             WayError: TensorRT loads the weights all the same.
+            UnfitEngineError: It can never be loaded here.
         """
         plan = self._kept_plan()
+        self._ask(runtime, plan)
         runtime.defer_weights_loading = True
         try:
             self._engine = runtime.deserialize_cuda_engine(plan)

@@ -22,30 +22,12 @@ from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.load import leave_and_return
 from trt_engines.runtime.trt_engine import Opening, TensorRtEngine
 from trt_engines.runtime.weight_ways import WAYS, ReadPlan, WayName
+from trt_engines.tensorrt.card_report import TrialStep
 
 WIDTH, INNER, MOST_ROWS, PAST = 512, 8192, 256, 1024
 PIN_STEP, PIN_STEPS = 256 << 20, 16
 COPY_BYTES = 256 << 20
 TOP = 8
-
-
-@dataclass(frozen=True, slots=True)
-class TrialStep:
-    """One thing that was tried.
-
-    Attributes:
-        name: What.
-        worked: Whether it did.
-        text: What came out, one line.
-        seconds: That it took.
-        detail: TensorRT's or CUDA's own words.
-    """
-
-    name: str
-    worked: bool
-    text: str
-    seconds: float
-    detail: str = ""
 
 
 @dataclass(slots=True)

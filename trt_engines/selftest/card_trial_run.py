@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from trt_engines.building.compile import compile_plan
 from trt_engines.errors import EngineError
-from trt_engines.files import write_whole
 from trt_engines.planning.probe import DetectedGpu
 from trt_engines.process import messages
 from trt_engines.runtime.cuda_device import CudaDevice
-from trt_engines.runtime.load import TRIAL
 from trt_engines.runtime.trt_engine import new_opening
-from trt_engines.runtime.weight_ways import ReadPlan, WayName, held
-from trt_engines.selftest.card_trial import CardTrial, TrialStep, trial_graph, trial_profile, weights
+from trt_engines.runtime.weight_ways import ReadPlan, held
+from trt_engines.selftest.card_trial import CardTrial, trial_graph, trial_profile, weights
+from trt_engines.tensorrt.card_report import CardReport, TrialStep, write_report
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 
@@ -32,37 +30,6 @@ class CardTrialJob:
     sm: int
 
 
-@dataclass(frozen=True, slots=True)
-class CardReport:
-    """What was found; nothing in it says whose computer it is.
-
-    Attributes:
-        day: When, to the day.
-        system: Operating system and its version.
-        card: Its name.
-        sm: Compute capability times ten.
-        memory: Bytes on the card.
-        driver: Its version.
-        cuda: That the driver knows.
-        tensorrt: Name of the flavour.
-        version: Of TensorRT.
-        way: How weights are streamed.
-        steps: What was tried.
-    """
-
-    day: str
-    system: str
-    card: str
-    sm: int
-    memory: int
-    driver: str
-    cuda: int
-    tensorrt: str
-    version: str
-    way: WayName
-    steps: tuple[TrialStep, ...]
-
-
 def try_card(card: DetectedGpu, folder: Path) -> Generator[TrialStep | CardReport | None, None, None]:
     """Yield each step as it is done, None now and then, and at last the report, which also lies in `folder`.
 
@@ -70,7 +37,7 @@ def try_card(card: DetectedGpu, folder: Path) -> Generator[TrialStep | CardRepor
         EngineError: TensorRT or CUDA do not load, or the process died; a step that fails is no error.
     """
     steps: list[TrialStep] = []
-    facts: tuple[str, str, WayName] = ("", "", "plain")
+    facts: tuple[str, str, str] = ("", "", "plain")
     with closing(messages(run_card_trial, CardTrialJob(card.uuid, card.gpu.sm), "tried the graphics card")) as news:
         for message in news:
             if message is not None and message[0] == "step":
@@ -85,8 +52,7 @@ def try_card(card: DetectedGpu, folder: Path) -> Generator[TrialStep | CardRepor
         card.gpu.memory, card.driver, card.cuda, *facts, tuple(steps),
     )  # fmt: skip
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / TRIAL, json.dumps(asdict(report), indent=1) + "\n")
+        write_report(folder, report)
     except OSError as exc:
         raise EngineError(f"The report cannot be written: {exc.strerror}.", "Make room on the disk.") from exc
     yield report
@@ -102,7 +68,7 @@ def run_card_trial(job: CardTrialJob, connection: Connection) -> None:
             connection.send(("step", step))
         connection.send(("done", flavour.name, flavour.version, trial.way))
     except EngineError as exc:
-        connection.send(("error", exc.user_text, exc.hint))
+        connection.send(("error", exc.user_text, exc.hint, exc.detail))
 
 
 def _built(flavour: Flavour, sm: int, connection: Connection) -> tuple[dict[str, ReadPlan], int]:

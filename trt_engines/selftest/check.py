@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trt_engines.building.profiles import Limits
 from trt_engines.building.state import Check
 from trt_engines.graphs.compose import ROWS, TABLE
 from trt_engines.planning.shape import ModelShape
@@ -32,7 +33,7 @@ def check_parts(
     reference: Reference,
     shape: ModelShape,
     cuts: tuple[tuple[int, int], ...],
-    canvas: int,
+    limits: Limits,
     table: NDArray[Any],
     precision: str,
 ) -> Generator[Check, None, None]:
@@ -44,11 +45,12 @@ def check_parts(
         reference: The same by ONNX Runtime.
         shape: The model's numbers.
         cuts: First and last + 1 layer of each segment.
-        canvas: Positions to test with.
+        limits: Shapes that the engines take; a canvas is tested, its first half early in the context, its second half
+            at the end.
         table: Embedding table [V, H] in the engines' type.
         precision: Name of the precision, which sets the tolerances.
     """
-    bench = _Bench(device, table)
+    bench, canvas = _Bench(device, table), limits.canvas
     random = np.random.default_rng(20_260_610)
     plain = "fp16" if precision == "fp16" else "bf16"
     # The embedding.
@@ -60,14 +62,16 @@ def check_parts(
     truth = reference.embed(inputs)
     hidden: NDArray[np.float32] = truth["hidden"]
     found = bench.run(open_engine("embed"), inputs, {"hidden": hidden})
-    yield (check := Check("embed", _difference(found["hidden"], hidden), TOLERANCES[plain]))
+    error = _difference(found["hidden"], hidden)
+    yield (check := Check("embed", error, TOLERANCES[plain], _overflows(found, truth)))
     # The segments.
     for first, last in cuts if check.passed else ():
-        inputs = _segment_inputs(random, shape, first, last, hidden, table.dtype)
+        inputs = _segment_inputs(random, shape, first, last, hidden, table.dtype, limits)
         truth = reference.segment(first, last, inputs)
         name = f"stack{first:02}"
         found = bench.run(open_engine(name), inputs, truth)
-        yield (check := Check(name, _segment_error(found, truth, hidden), TOLERANCES[precision]))
+        error = _segment_error(found, truth, hidden)
+        yield (check := Check(name, error, TOLERANCES[precision], _overflows(found, truth)))
         if not check.passed:
             return
         hidden = truth["hidden_out"]
@@ -80,7 +84,7 @@ def check_parts(
         }
         truth = reference.head(inputs)
         found = bench.run(open_engine("head"), inputs, truth)
-        yield Check("head", _head_error(found, truth), HEAD_TOLERANCES[plain])
+        yield Check("head", _head_error(found, truth), HEAD_TOLERANCES[plain], _overflows(found, truth))
 
 
 class _Bench:
@@ -119,12 +123,19 @@ class _Bench:
 
 
 def _segment_inputs(
-    random: np.random.Generator, shape: ModelShape, first: int, last: int, hidden: NDArray[Any], dtype: np.dtype[Any]
+    random: np.random.Generator,
+    shape: ModelShape,
+    first: int,
+    last: int,
+    hidden: NDArray[Any],
+    dtype: np.dtype[Any],
+    limits: Limits,
 ) -> Values:
     count = len(hidden)
+    late = limits.context + limits.canvas - count
     inputs: Values = {
         "hidden": hidden,
-        "positions": np.arange(PAST, PAST + count),
+        "positions": np.concatenate([np.arange(PAST, PAST + count // 2), np.arange(late + count // 2, late + count)]),
         "denoising": np.array([True]),
         "new_mask": np.ones((count, count), np.bool_),
         "slots": np.arange(count),  # no expert can get more
@@ -155,6 +166,13 @@ def _segment_error(found: Values, truth: Values, hidden: NDArray[Any]) -> float:
     added = _difference(found["hidden_out"] - hidden, truth["hidden_out"] - hidden)
     new = [_difference(found[name], truth[name]) for name in truth if name.startswith("new_")]
     return float(np.max([added, *new]))
+
+
+def _overflows(found: Values, truth: Values) -> bool:
+    """Whether the engine's numbers are not finite and the reference's are."""
+    return any(not np.isfinite(found[name]).all() for name in truth) and all(
+        np.isfinite(values).all() for values in truth.values()
+    )
 
 
 def _head_error(found: Values, truth: Values) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto
+from onnx import ModelProto, TensorProto, helper
 
 from trt_engines.errors import EngineError
 from trt_engines.graphs.bind import reference_weights
@@ -34,6 +34,17 @@ class Reference:
         """hidden, temperature, uniforms -> argmax, sampled, entropy, top_ids, top_probs, soft."""
         return self._run(end_graph(self._templates, HEAD), inputs, "plain")
 
+    def logits(self, hidden: NDArray[np.float32], tokens: int) -> NDArray[np.float32]:
+        """float32 [N, H] after the last layer -> capped logits of the first tokens, [N, tokens]."""
+        graph = end_graph(self._templates, HEAD)
+        squashed = next(node.output[0] for node in graph.graph.node if node.op_type == "Tanh")
+        capped = next(node.output[0] for node in graph.graph.node if squashed in node.input)
+        _cut_at(graph, capped)
+        table = next(item for item in graph.graph.input if item.name == TABLE)
+        table.type.tensor_type.shape.dim[0].dim_value = tokens
+        inputs: Values = {"hidden": hidden, TABLE: self._table()[:tokens]}
+        return self._run(graph, inputs, "plain")[capped]
+
     def segment(self, first: int, last: int, inputs: Values) -> Values:
         """Layers first..last-1, one after the other -> hidden_out, and new_k and new_v of each."""
         found: Values = {}
@@ -52,7 +63,7 @@ class Reference:
         wanted = [item.name for item in graph.graph.input]
         feeds = {name: inputs[name] for name in wanted if name in inputs}
         for name in wanted:
-            if name in (TABLE, ROWS):
+            if name in (TABLE, ROWS) and name not in feeds:
                 feeds[name] = self._table()
         # Keys and values come in the engine's type.
         half = [name for name, value in feeds.items() if value.dtype == NUMPY_TYPES[self._compute]]
@@ -66,6 +77,25 @@ class Reference:
     def _table(self) -> NDArray[np.float32]:
         stored = self._source.array(EMBEDDING).astype(NUMPY_TYPES[self._compute])
         return stored.astype(np.float32)
+
+
+def _cut_at(graph: ModelProto, name: str) -> None:
+    """Leave what is needed for one value, which becomes the only output."""
+    wanted, kept = {name}, []
+    for node in reversed(graph.graph.node):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            kept.append(node)
+    inputs = [item for item in graph.graph.input if item.name in wanted]
+    weights = [item for item in graph.graph.initializer if item.name in wanted]
+    for field, items in (
+        (graph.graph.node, kept[::-1]), (graph.graph.input, inputs), (graph.graph.initializer, weights),
+        (graph.graph.output, [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)]),
+    ):  # fmt: skip
+        copies = [type(item).FromString(item.SerializeToString()) for item in items]
+        del field[:]
+        field.extend(copies)
+    del graph.graph.value_info[:]
 
 
 def _session(graph: ModelProto, weights: Values) -> ort.InferenceSession:

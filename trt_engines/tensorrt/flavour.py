@@ -20,6 +20,15 @@ RTX, CLASSIC = "tensorrt_rtx", "tensorrt"
 # `tensorrt_rtx` only passes on what the bindings have; the add-on has no such package.
 MODULES = ((RTX, RTX), (RTX, BINDINGS), (CLASSIC, CLASSIC))
 NEEDED_CUDA = 13_000  # of the driver, for the add-on: its packages' names end in cu13
+_ANEW = "Build the engines again."
+# What makes an engine useless here, in TensorRT's words and in ours.
+_OBJECTIONS = {
+    "MALFORMED_ENGINE": ("An engine is damaged.", "Verify the engines, or build them again."),
+    "VERSION_MISMATCH": ("An engine was built by another version of TensorRT.", _ANEW),
+    "UNSUPPORTED_CC": ("An engine was built for another kind of graphics card.", _ANEW),
+    "OLD_CUDA_DRIVER": ("The driver of the graphics card is too old for these engines.", "Update NVIDIA's driver."),
+    "OLD_CUDA_RUNTIME": ("CUDA's libraries are too old for these engines.", "Install TensorRT for RTX again."),
+}
 RTX_SM = (75, 80, 86, 89, 120, 121)
 
 
@@ -102,6 +111,26 @@ class Flavour:
         name = "WEIGHT_STREAMING" if streaming else "REQUIRE_USER_ALLOCATION"
         if hasattr(flags, name):
             config.set_flag(getattr(flags, name))
+
+    def objection(self, runtime: Any, plan: Any) -> tuple[str, str, str] | None:
+        """Why an engine can never be loaded here, by its head: a sentence, what to do, TensorRT's name for it.
+
+        None where TensorRT has none, cannot tell (without a driver it says INVALID and no reason), or means the free
+        memory, which only loading tells.
+
+        Args:
+            runtime: TensorRT's.
+            plan: The serialised engine, or its head.
+        """
+        if not hasattr(runtime, "get_engine_validity"):
+            return None
+        validity, found = runtime.get_engine_validity(plan)
+        if validity != self.module.EngineValidity.INVALID:
+            return None
+        for name, (text, hint) in _OBJECTIONS.items():
+            if int(found) & int(getattr(self.module.EngineInvalidityDiagnostics, name)):
+                return text, hint, name
+        return None
 
     @property
     def compiles_kernels(self) -> bool:

@@ -66,7 +66,7 @@ def run_trial(job: TrialJob, connection: Connection) -> None:
     try:
         connection.send(("done", _tried(job)))
     except EngineError as exc:
-        connection.send(("error", exc.user_text, exc.hint))
+        connection.send(("error", exc.user_text, exc.hint, exc.detail))
     except Exception as exc:  # whatever a damaged library raises
         connection.send(("error", f"TensorRT does not work here: {type(exc).__name__}: {exc}.", ""))
 

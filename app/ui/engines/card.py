@@ -163,6 +163,8 @@ def _offer_facts(status: EngineStatus, offer: EngineOffer | None) -> dict[str, s
         worst = max(certificate.checks, key=lambda check: (not check.passed, check.error / check.tolerance))
         when, count = units.moment(certificate.tested), len(certificate.checks)
         tested = words.test_fact(certificate.passed, when, certificate.driver, count, worst.error, worst.tolerance)
+        if (oracle := certificate.oracle) is not None:
+            tested += words.oracle_fact(oracle.passed, oracle.mean, oracle.tolerance)
     built = ""
     if manifest is not None and manifest.complete:
         seconds = sum(part.seconds for part in manifest.parts.values())
@@ -527,7 +529,8 @@ def _reasons(offer: EngineOffer) -> tuple[str, ...]:
     if state.name == "failed" and state.certificate is not None:
         bad = next((check for check in state.certificate.checks if not check.passed), None)
         if bad is not None:
-            return (words.off_by(texts.part_name(bad.part, offer.request.identity.cuts), bad.error, bad.tolerance),)
+            part = texts.part_name(bad.part, offer.request.identity.cuts)
+            return (words.off_by(part, bad.error, bad.tolerance), *([texts.TOO_LARGE] if bad.overflow else []))
     return state.reasons
 
 

@@ -96,6 +96,12 @@ def test_fact(passed: bool, when: str, driver: str, count: int, worst: float, al
     )
 
 
+def oracle_fact(passed: bool, mean: float, expected: float) -> str:
+    """The whole model beside the numbers that Google's gave elsewhere."""
+    judgement = "as expected" if passed else "more than expected: please report it"
+    return f" \u00b7 logits of the original: {mean:.2g} away, {expected:.2g} expected at most ({judgement})"
+
+
 def disk_line(count: int, size: str) -> str:
     """Below the card: all engines of this computer."""
     return f"All engines on this disk: {count} {'set' if count == 1 else 'sets'}, {size}"

@@ -14,9 +14,10 @@ from app.gpu.values import GpuEnd, GpuOffer, GpuState
 from app.ui.gpu import words
 from app.ui.gpu.dialog import GpuDialog
 from app.ui.gpu.panel import GpuPanel
+from app.ui.gpu.trial_dialog import TrialDialog
 from app.ui.widgets.notices import Notices
 from app.ui.widgets.question import Question
-from app.ui.widgets.sheet import PanelHost
+from app.ui.widgets.sheet import PanelHost, show_beside
 from app.ui.widgets.theme import ThemeManager
 
 
@@ -56,10 +57,16 @@ class GpuCoordinator(QObject):
                 self._gpu.ask()
             case "verify":
                 self._gpu.do("verify")
+            case "try":
+                self.show_trial(self._host())
             case "stop":
                 self._gpu.stop()
             case "remove":
                 self._ask_removal()
+
+    def show_trial(self, host: QWidget) -> None:
+        """The trial of the card, beside a dialog."""
+        show_beside(host, TrialDialog, lambda: TrialDialog(self._gpu, self._themes.theme, host))
 
     def on_offered(self, offer: GpuOffer) -> None:
         """Show what it takes; nothing is fetched before the user accepts."""
@@ -78,10 +85,15 @@ class GpuCoordinator(QObject):
         self._gpu.do("remove")
 
     def on_work_ended(self, end: GpuEnd) -> None:
-        """Say how it ended."""
-        if end.report is not None:
+        """Say how it ended; an open dialog of the trial says for itself what there is to say of that."""
+        shown = end.work.kind == "try" and any(each.isVisible() for each in self._window.findChildren(TrialDialog))
+        if end.report is not None and not (shown and end.report.kind == "known"):
             self.on_problem(end.report)
-        elif end.stopped:
+        elif shown:
+            pass
+        elif end.stopped and end.work.kind == "try":
+            self._say(words.TRIAL_STOPPED)
+        elif end.stopped and not end.work.placed:
             self._say(texts.STOPPED)
         elif end.work.kind == "remove":
             folder = end.work.status.folder if end.work.status is not None else None
@@ -125,6 +137,9 @@ class GpuCoordinator(QObject):
             self._say(texts.damaged(end.work.wrong), texts.DAMAGED_HINT, "bad")
         elif status is not None and status.state is GpuState.BROKEN:
             return  # the panel says it
+        elif end.work.kind == "try":
+            if end.work.trial is not None:
+                self._say(texts.tried(end.work.trial))
         elif status is not None and end.work.kind == "install":
             hint = texts.RESTART if end.work.restart else ""
             self._say(texts.installed_new(status.version, status.size), hint, "good")

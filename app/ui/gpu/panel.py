@@ -89,7 +89,8 @@ class GpuPanel(QFrame):
         self.bar.setVisible(step is not None and step.stage != "trying")
         self.bar.setValue(round(STEPS * step.fraction) if step is not None else 0)
         self._show_buttons("stop")
-        self.buttons["stop"].setVisible(work.kind == "install" and (step is None or step.stage != "trying"))
+        stops = work.kind in ("install", "try") and (step is None or step.stage != "trying")
+        self.buttons["stop"].setVisible(stops)
         self.buttons["stop"].setEnabled(not work.stopping)
         set_tone(self, "calm")
         self.setAccessibleName(f"{self.text.text()}. {self.step.text()}".strip())
@@ -107,7 +108,10 @@ class GpuPanel(QFrame):
                 text = texts.broken(status.report.text if status.report is not None else "")
                 hint, tone, names = texts.BROKEN_HINT, "bad", ("verify", "install", "remove")
             case _:
-                text = texts.installed(status.version, status.size, status.installed)
+                text, found = texts.installed(status.version, status.size, status.installed), status.trial
+                if found is not None:
+                    hint = texts.tried_on(found)
+        names = ("try", *names) if status.can_try else names
         self.text.setText(text)
         self.hint.show_text(hint)
         self.step.hide()

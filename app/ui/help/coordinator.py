@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
@@ -21,7 +21,13 @@ from app.updates.source import shown_address
 
 
 class HelpCoordinator(QObject):
-    """Opens the dialogs of the menu Help."""
+    """Opens the dialogs of the menu Help.
+
+    Signals:
+        trial_wanted: The graphics card is to be tried, shown beside this dialog.
+    """
+
+    trial_wanted = Signal(object)
 
     def __init__(
         self,
@@ -56,7 +62,16 @@ class HelpCoordinator(QObject):
 
     def on_doctor(self) -> None:
         """Look at this computer."""
-        show_beside(self._window, DoctorDialog, lambda: DoctorDialog(self._gpu, self._themes.theme, self._window))
+        show_beside(self._window, DoctorDialog, self._new_doctor)
+
+    def on_trial(self) -> None:
+        """The doctor's button."""
+        self.trial_wanted.emit(self.sender())
+
+    def _new_doctor(self) -> DoctorDialog:
+        dialog = DoctorDialog(self._gpu, self._themes.theme, self._window)
+        dialog.trial_wanted.connect(self.on_trial)
+        return dialog
 
     def on_network(self) -> None:
         """What is asked, and the switch."""

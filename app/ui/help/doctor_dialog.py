@@ -4,28 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QWidget
 
+from app.ui.gpu import words as gpu_words
 from app.ui.help import words as help_words
 from app.ui.widgets import words as common_words
 from app.ui.widgets.copy_button import CopyButton
+from app.ui.widgets.findings import FindingList
 from app.ui.widgets.first_size import resize_within_screen
-from app.ui.widgets.labels import Pill, Sentence
-from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
     from app.bridge.gpu import GpuAddon
     from app.doctor.checks import Finding
+    from app.gpu.values import GpuStatus
 
 SIZE = (640, 620)
 
 
 class DoctorDialog(Sheet):
-    """Asks when it is made; checks come one after another."""
+    """Asks when it is made; checks come one after another.
 
+    Signals:
+        trial_wanted: The graphics card is to be tried.
+    """
+
+    trial_wanted = Signal()
     own_size = True
     scrolls = False
 
@@ -35,32 +41,28 @@ class DoctorDialog(Sheet):
         self.checks: list[Finding] = []
         self.add_text(help_words.DOCTOR_TEXT, "muted")
         self.state = self.add_text(help_words.LOOKING)
-        body = QWidget()
-        self._grid = QGridLayout()
-        self._grid.setHorizontalSpacing(14)
-        self._grid.setVerticalSpacing(10)
-        self._grid.setColumnStretch(2, 1)
-        column = QVBoxLayout(body)
-        column.setContentsMargins(0, 0, 8, 0)
-        column.addLayout(self._grid)
-        column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setAccessibleName(help_words.DOCTOR)
-        area.setWidget(body)
-        self.column.addWidget(area, 1)
+        self._list = FindingList(help_words.DOCTOR)
+        self.column.addWidget(self._list, 1)
         self.copy_button = CopyButton(self.report, help_words.COPY_WHAT, theme, help_words.COPY_REPORT)
         self.copy_button.setAutoDefault(False)
         self.copy_button.setEnabled(False)
         self.buttons.addButton(self.copy_button, self.buttons.ButtonRole.ActionRole)
+        self.trial_button = self.add_button(gpu_words.TRY, self.buttons.ButtonRole.ActionRole)
+        self.trial_button.setProperty("role", "quiet")
+        self.trial_button.clicked.connect(self.trial_wanted)
         self.add_reject(common_words.CLOSE, primary=True)
         gpu.check_arrived.connect(self.on_check_arrived)
         gpu.checks_ended.connect(self.on_checks_ended)
+        gpu.status_changed.connect(self.on_status_changed)
         self.finished.connect(self.on_finished)
         resize_within_screen(self, round(SIZE[0] * theme.scale), round(SIZE[1] * theme.scale))
+        self.on_status_changed(gpu.status)
+        gpu.look()
         gpu.diagnose()
+
+    def on_status_changed(self, status: GpuStatus | None) -> None:
+        """Whether there is a card to try."""
+        self.trial_button.setVisible(status is not None and status.can_try)
 
     def report(self) -> str:
         """What is copied."""
@@ -75,20 +77,8 @@ class DoctorDialog(Sheet):
     def on_check_arrived(self, check: Finding) -> None:
         """One more line."""
         self.checks.append(check)
-        row, top = len(self.checks), Qt.AlignmentFlag.AlignTop
-        pill, name = Pill(), PlainLabel(check.name, "muted")
-        pill.show_text(help_words.PILLS[check.status], help_words.TONES[check.status])
-        pill.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        text = QVBoxLayout()
-        text.setSpacing(2)
-        said = Sentence(check.text)
-        said.setAccessibleName(f"{check.name}, {help_words.PILLS[check.status]}: {check.text} {check.hint}".strip())
-        text.addWidget(said)
-        if check.hint:
-            text.addWidget(Sentence(check.hint, "muted"))
-        self._grid.addWidget(pill, row, 0, top)
-        self._grid.addWidget(name, row, 1, top)
-        self._grid.addLayout(text, row, 2)
+        pill, tone = help_words.PILLS[check.status], help_words.TONES[check.status]
+        self._list.add(pill, tone, check.name, check.text, check.hint)
 
     def on_checks_ended(self) -> None:
         """The verdict."""

@@ -19,6 +19,12 @@ def open_folder(folder: Path) -> str:
     return "" if opened else words.folder_not_opened(folder)
 
 
+def open_file(file: Path) -> str:
+    """Show a file in the program that the system has for it; "" or a sentence for the user."""
+    opened = file.is_file() and QDesktopServices.openUrl(QUrl.fromLocalFile(str(file)))
+    return "" if opened else words.file_not_opened(file)
+
+
 def open_page(address: str) -> str:
     """Show a page in the browser; "" or a sentence for the user."""
     return "" if QDesktopServices.openUrl(QUrl(address)) else words.page_not_opened(address)

@@ -19,6 +19,11 @@ def folder_not_opened(folder: object) -> str:
     return f"No file manager could be started. The folder is {folder}"
 
 
+def file_not_opened(file: object) -> str:
+    """It is not there, or no program shows such files."""
+    return f"No program could be started that shows the file {file}"
+
+
 def page_not_opened(address: str) -> str:
     """No program shows pages."""
     return f"No browser could be started. The page is {address}"

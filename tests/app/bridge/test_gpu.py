@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +15,15 @@ from app.bridge.gpu import GpuAddon
 from app.doctor.checks import Finding
 from app.gpu import tasks as gpu_jobs
 from app.gpu.fetcher import Fetcher
-from app.gpu.values import GpuEnd, GpuOffer, GpuState, GpuStatus
+from app.gpu.values import GpuEnd, GpuOffer, GpuState, GpuStatus, GpuWork
 from app.library.services import LibraryServices
 from tests.app.conftest import MakeServices
+from tests.helpers.card_reports import REPORT
+from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_models import MemoryKeyring
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
 from tests.helpers.waiting import WAIT_MS
+from trt_engines.tensorrt.card_report import read_report
 
 FOR_EVER = Fetcher("pip", (sys.executable, "-c", "import time; time.sleep(3600)"))
 
@@ -134,6 +138,50 @@ def test_the_window_closes_in_the_middle(
     assert gpu.shut_down()
     assert not list(services.paths.base.glob("gpu*-*"))
     assert heard.ends == []
+
+
+def test_installing_tries_the_card_too(qtbot: QtBot, gpu: GpuAddon, heard: Listener, wheels: TinyWheels) -> None:
+    wheels.card = detected("RTX 4070")
+    gpu.do("install")
+    through = end(qtbot, heard)
+    assert (through.stopped, through.report) == (False, None)
+    assert through.work.tried == REPORT.steps
+    assert through.work.status is not None
+    assert through.work.status.trial == through.work.trial == REPORT
+    assert read_report(gpu.trial_file.parent) == REPORT
+    shares = [work.step.fraction for work in heard.works if isinstance(work, GpuWork) and work.tried and work.step]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+
+
+def test_a_trial_that_fails_or_is_stopped_leaves_the_installation(
+    qtbot: QtBot, gpu: GpuAddon, heard: Listener, wheels: TinyWheels
+) -> None:
+    wheels.card = detected("RTX 4070")
+    wheels.gate.clear()
+    gpu.do("install")
+    qtbot.waitUntil(lambda: gpu.work is not None and bool(gpu.work.tried), timeout=WAIT_MS)
+    gpu.stop()
+    through = end(qtbot, heard)
+    assert through.stopped
+    assert through.work.placed
+    assert gpu.status is not None
+    assert gpu.status.state is GpuState.INSTALLED
+    assert gpu.status.trial is None
+    wheels.card = dataclasses.replace(wheels.card, cuda=12080)
+    gpu.do("try")
+    through = end(qtbot, heard)
+    assert through.report is not None
+    assert "knows CUDA 12.8" in through.report.text
+
+
+def test_the_card_is_tried_alone(qtbot: QtBot, gpu: GpuAddon, heard: Listener, wheels: TinyWheels) -> None:
+    wheels.card, wheels.elsewhere = detected("RTX 4070"), True
+    gpu.do("try")
+    through = end(qtbot, heard)
+    assert (through.work.kind, through.work.trial) == ("try", REPORT)
+    assert gpu.status is not None
+    assert (gpu.status.state, gpu.status.can_try, gpu.status.trial) == (GpuState.ABSENT, True, REPORT)
 
 
 def test_the_doctor_is_asked_and_left(qtbot: QtBot, gpu: GpuAddon, heard: Listener) -> None:

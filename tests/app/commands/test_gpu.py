@@ -21,10 +21,8 @@ from app.network.client import Network
 from tests.helpers.fake_engines import detected
 from tests.helpers.tiny_wheels import LIBRARY, TinyWheels
 from trt_engines.errors import EngineError
-from trt_engines.files import read_json
-from trt_engines.runtime.load import TRIAL
 from trt_engines.selftest import card_trial_run
-from trt_engines.selftest.card_trial import TrialStep
+from trt_engines.tensorrt.card_report import TRIAL, TrialStep, read_report
 
 
 @pytest.fixture
@@ -61,7 +59,9 @@ def test_from_status_to_removed(capsys: pytest.CaptureFixture[str], wheels: Tiny
     result, text, _ = run(capsys, "install", "--accept-licence")
     assert result == 0
     assert [line.partition(" ")[0] for line in text.splitlines()[2:5]] == ["Fetching", "Checking", "Trying"]
-    assert "is installed" in text.splitlines()[-1]
+    assert "is installed" in text.splitlines()[5]
+    assert text.splitlines()[6].startswith("works  build: ordinary: ")  # the card is tried, too
+    assert "weights can be streamed" in text.splitlines()[-1]
     assert run(capsys, "status", "--verify")[0] == 0
     result, text, errors = run(capsys, "remove")
     assert result == 1
@@ -134,6 +134,8 @@ def test_a_card_is_tried_and_leaves_a_report(
     steps = [
         TrialStep("run", True, "right with 256 rows", 0.1),
         TrialStep("graph", False, "It cannot be captured.", 0.2, "words"),
+        TrialStep("build: ordinary", True, "8.4 MB", 0.0),
+        TrialStep("no past", True, "right with 3 rows", 0.1),
     ]
 
     def messages(*_: object) -> Generator[Any, None, None]:
@@ -149,16 +151,17 @@ def test_a_card_is_tried_and_leaves_a_report(
     assert text.splitlines()[0] == "works  run: right with 256 rows (0.1 s)"
     assert text.splitlines()[1].startswith("fails  graph: It cannot be captured.")
     assert "weights can be streamed (loading weights later)" in text
-    report = read_json(paths.engines / TRIAL)
-    assert (report["way"], report["version"], report["card"]) == ("deferred", "1.7.1", "RTX 4070")
-    assert report["steps"][1]["detail"] == "words"
+    report = read_report(paths.engines)
+    assert report is not None
+    assert (report.way, report.version, report.card) == ("deferred", "1.7.1", "RTX 4070")
+    assert report.steps[1].detail == "words"
     written = (paths.engines / TRIAL).read_text()
     for personal in (str(Path.home()), str(dewpoint_home), getpass.getuser(), socket.gethostname()):
         assert len(personal) < 3 or f'"{personal}' not in written
     steps[0] = TrialStep("run", False, "The card computes top wrong.", 0.1)
     result, text, _ = run(capsys, "trial", "--json")
     assert result == 1
-    assert [each["event"] for each in events(text)] == ["step", "step", "tried"]
+    assert [each["event"] for each in events(text)] == ["step"] * 4 + ["tried"]
 
 
 def test_without_a_card_or_with_an_old_driver_nothing_is_tried(

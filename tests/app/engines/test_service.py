@@ -105,6 +105,20 @@ def test_a_build_is_followed_by_the_self_test(service: EngineService, fake: Fake
     assert offer.size > 32 * fake.part_bytes
 
 
+def test_published_models_are_compared_with_the_original(fake: FakeEngines) -> None:
+    asked: list[Path] = []
+    for published in (True, False):
+        service = EngineService(
+            AppPaths.resolve(), fake.tools(), published=lambda folder, known=published: asked.append(folder) or known
+        )
+        status, offer = best(service)
+        list(service.build(status, offer))
+        certificate = best(service)[1].state.certificate
+        assert certificate is not None
+        assert (certificate.oracle is not None) == published
+    assert asked == [MODEL, MODEL]
+
+
 def test_a_card_that_is_not_here_is_built_for_but_not_tested(service: EngineService, fake: FakeEngines) -> None:
     status = service.status(MODEL, gpu="RTX 3060")
     assert status.recommended is not None

@@ -22,6 +22,7 @@ from app.ui.chat.unsaved_dialog import UnsavedDialog
 from app.ui.engines.card import EngineCard
 from app.ui.engines.log import EngineLog
 from app.ui.gpu.dialog import GpuDialog
+from app.ui.gpu.trial_dialog import TrialDialog
 from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
 from app.ui.help.doctor_dialog import DoctorDialog
 from app.ui.help.network_dialog import NetworkDialog
@@ -38,7 +39,8 @@ from app.updates.release import Release, ReleaseFile
 from app.updates.source import shown_address
 from app.updates.values import Found, UpdateState, UpdateStatus
 from tests.app.ui.sample import ANSWER, add_answer
-from tests.helpers.scripted_gpu import DAMAGED, OFFER, ScriptedGpu
+from tests.helpers.card_reports import REPORT
+from tests.helpers.scripted_gpu import DAMAGED, INSTALLED, OFFER, ScriptedGpu
 from tests.helpers.scripted_library import (
     MACHINE,
     STARTER,
@@ -111,6 +113,12 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         parts.gpu.checks_ended.emit()
         return dialog
 
+    def trial() -> QWidget:
+        steps = tuple(dataclasses.replace(step, text=text, detail=text) for step in REPORT.steps)
+        if isinstance(parts.gpu, ScriptedGpu):
+            parts.gpu.show(dataclasses.replace(INSTALLED, trial=dataclasses.replace(REPORT, card=text, steps=steps)))
+        return TrialDialog(parts.gpu, theme, window)
+
     def update() -> QWidget:
         parts.updates.status = UpdateStatus(UpdateState.READY, found, report=ErrorReport("known", text, text))
         return UpdateDialog(parts.updates, parts.preferences, theme, window)
@@ -129,6 +137,7 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         "licence refused": lambda: LicenceDialog(
             dataclasses.replace(offer, problem=ErrorReport("known", text, text)), 1.0, theme, window
         ),
+        "trial": trial,
         "gpu": lambda: GpuDialog(dataclasses.replace(OFFER, card=text, folder=Path("/gpu") / text), theme, window),
         "name": lambda: NameDialog(theme, window),
         "adapter": lambda: AdapterDialog(

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.main import Parts
 from app.ui.widgets import words
-from app.ui.widgets.outside import open_folder, open_page
+from app.ui.widgets.outside import open_file, open_folder, open_page
 from app.ui.widgets.question import Question
 from tests.app.ui.test_window_controls import texts_bug
 from tests.helpers.waiting import WAIT_MS
@@ -28,6 +28,7 @@ OPENERS: dict[str, Callable[[Parts], object]] = {
     "engines": lambda parts: parts.window.actions_by_name["engines"].trigger(),
     "token": lambda parts: parts.window.models.buttons.show_token(),
     "leftovers": lambda parts: parts.window.models.buttons.show_leftovers(),
+    "trial": lambda parts: parts.window.gpu.show_trial(parts.window),
     "bug": lambda parts: parts.window.notices.report(texts_bug()),
 }
 
@@ -66,7 +67,7 @@ def test_return_presses_the_button_that_has_the_focus(
     assert ends == [int(agreed)]
 
 
-@pytest.mark.parametrize("name", ["doctor", "keys", "about", "network", "leftovers", "bug"])
+@pytest.mark.parametrize("name", ["doctor", "keys", "about", "network", "leftovers", "trial", "bug"])
 def test_what_asks_nothing_begins_at_its_button(qtbot: QtBot, everything: Parts, name: str) -> None:
     OPENERS[name](everything)
     (dialog,) = dialogs(everything)
@@ -97,6 +98,7 @@ def test_a_folder_that_nobody_can_show_is_named(everything: Parts, monkeypatch: 
     base = Path(everything.store.path).parent
     assert everything.window.pane.notice.text == words.folder_not_opened(base)
     assert open_folder(base / "gone") == words.folder_gone(base / "gone")
+    assert open_file(base / "gone") == words.file_not_opened(base / "gone")
     assert open_page("https://example.org") == words.page_not_opened("https://example.org")
     monkeypatch.setattr("PySide6.QtGui.QDesktopServices.openUrl", lambda url: True)
     assert open_folder(base) == open_page("https://example.org") == ""

@@ -11,7 +11,15 @@ import pytest
 from trt_engines.building.identity import ENGINE_VERSION, Identity, weights_identity
 from trt_engines.building.names import CERTIFICATE, LOCK, MANIFEST, WRITTEN
 from trt_engines.building.profiles import Limits
-from trt_engines.building.state import Certificate, Check, SetState, state_of, write_certificate
+from trt_engines.building.state import (
+    Certificate,
+    Check,
+    Oracle,
+    SetState,
+    read_certificate,
+    state_of,
+    write_certificate,
+)
 from trt_engines.building.store import (
     EngineManifest,
     EngineStore,
@@ -69,6 +77,29 @@ def test_ready_only_after_a_passed_self_test(store: EngineStore) -> None:
     assert (state(store).name, state(store).reasons) == ("failed", ("head is off by 0.5, 0.1 is allowed",))
     certify(store, error=float("nan"))
     assert state(store).name == "failed"
+    set_found = store.find(IDENTITY)
+    before = read_certificate(set_found)
+    assert before is not None
+    write_certificate(set_found, dataclasses.replace(before, checks=(Check("stack00", float("inf"), 0.1, True),)))
+    assert "too large for this precision" in state(store).reasons[0]
+
+
+def test_the_comparison_with_the_original_is_kept_and_decides_nothing(store: EngineStore) -> None:
+    folder = put(store)
+    certify(store)
+    found = store.find(IDENTITY)
+    before = read_certificate(found)
+    assert before is not None
+    assert before.oracle is None
+    raw = json.loads((folder / CERTIFICATE).read_text())
+    del raw["oracle"]  # as versions before wrote it
+    (folder / CERTIFICATE).write_text(json.dumps(raw))
+    assert read_certificate(found) == before
+    for oracle in (Oracle(0.3, 1.0, 0.5, True), Oracle(0.6, 1.0, 0.5, True), Oracle(0.3, 1.0, 0.5, False)):
+        write_certificate(found, dataclasses.replace(before, oracle=oracle))
+        assert read_certificate(found) == dataclasses.replace(before, oracle=oracle)
+        assert oracle.passed == (oracle.mean < 0.5 and oracle.same)
+        assert state(store).name == "ready"
 
 
 def test_a_new_driver_asks_for_a_new_self_test(store: EngineStore) -> None:

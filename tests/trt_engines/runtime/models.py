@@ -28,6 +28,7 @@ from trt_engines.building.store import EngineManifest, Part
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, end_graph, segment_graph
 from trt_engines.graphs.precision import lowered
+from trt_engines.graphs.rotary import with_tables
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.load import EngineLoader
 from trt_engines.runtime.parts import ModelParts
@@ -90,7 +91,7 @@ def simulated(
     }
     hardware, parts = SimulatedDevice(memory, seed), {}
     for name, graph in graphs.items():
-        graph = lowered(graph, "fp32")
+        graph = with_tables(lowered(graph, "fp32"), limits.positions)
         weights = bound_weights(graph, source, "plain", lambda done: None)
         stack = name.startswith("stack")
         refused = {"manager": set(), "deferred": set(), "budget": {"defer"}, "plain": {"defer"}}[way]

@@ -23,17 +23,20 @@ from trt_engines.building.profiles import Limits
 from trt_engines.building.store import DamagedEngineError
 from trt_engines.errors import EngineError
 from trt_engines.runtime.cuda_device import CudaDevice
-from trt_engines.runtime.device import DeviceError, DeviceMemoryError
-from trt_engines.runtime.load import TRIAL, EngineLoader
+from trt_engines.runtime.device import DeviceError, DeviceMemoryError, UnfitEngineError
+from trt_engines.runtime.load import EngineLoader
 from trt_engines.runtime.trt_engine import TensorRtEngine
 from trt_engines.runtime.weight_ways import WAYS, WayError, WayName
+from trt_engines.tensorrt.card_report import TRIAL
 from trt_engines.tensorrt.flavour import Flavour, installed_flavour
+from trt_engines.tensorrt.words import listening_logger
 
 ROOT = Path(__file__).resolve().parents[3] / "trt_engines"
 FILES = ("runtime/trt_engine.py", "runtime/weight_ways.py", "runtime/load.py", "tensorrt/flavour.py", "tensorrt/runtime_cache.py")  # fmt: skip  # noqa: E501
 CLASSES = ("Runtime", "ICudaEngine", "IExecutionContext", "IRuntimeConfig", "IRuntimeCache", "IWeightsManager")
-ENUMS = ("TensorIOMode", "TensorLocation", "EngineValidity", "ExecutionContextAllocationStrategy", "CudaGraphStrategy",
-         "DynamicShapesKernelSpecializationStrategy", "BuilderFlag")  # fmt: skip
+ENUMS = ("TensorIOMode", "TensorLocation", "EngineValidity", "EngineInvalidityDiagnostics",
+         "ExecutionContextAllocationStrategy", "CudaGraphStrategy", "DynamicShapesKernelSpecializationStrategy",
+         "BuilderFlag")  # fmt: skip
 NAMES = ("stack00", "stack01", "stack02", "stack03")
 
 
@@ -51,6 +54,8 @@ def test_the_stand_in_is_as_strict_as_the_real_module() -> None:
     for name in ENUMS:
         for each in getattr(fake_tensorrt, name):
             assert hasattr(getattr(trt, name), each.name), f"{name}.{each.name}"
+    for why in fake_tensorrt.EngineInvalidityDiagnostics:
+        assert int(getattr(trt.EngineInvalidityDiagnostics, why.name or "")) == int(why)
     for each in (trt.ILogger.ERROR, trt.ILogger.WARNING):
         assert int(each) == int(getattr(fake_tensorrt.Severity, each.name))
 
@@ -70,6 +75,55 @@ def test_nothing_is_called_that_the_stand_in_does_not_check() -> None:
     )
     for name in used.split():
         assert re.search(rf"\b{name}\b", source), f"{name} is not used any more"
+
+
+Why = fake_tensorrt.EngineInvalidityDiagnostics
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        (Why.VERSION_MISMATCH, "built by another version"), (Why.UNSUPPORTED_CC, "another kind of graphics card"),
+        (Why.OLD_CUDA_DRIVER, "driver"), (Why.OLD_CUDA_RUNTIME, "libraries are too old"),
+        (Why.MALFORMED_ENGINE | Why.VERSION_MISMATCH, "damaged"),
+    ],
+)  # fmt: skip
+def test_an_engine_that_does_not_fit_is_refused_before_it_is_loaded(
+    tmp_path: Path, why: Why, said: str, streaming: bool
+) -> None:
+    parts = {name: doubling(validity=(fake_tensorrt.EngineValidity.INVALID, why)) for name in NAMES}
+    bench = Bench(tmp_path, parts)
+    with pytest.raises(UnfitEngineError, match=said) as caught:
+        bench.segments(streaming)
+    assert caught.value.hint
+    assert any(f"{NAMES[0]}: {each.name}" in caught.value.detail for each in Why)
+    assert parts[NAMES[0]].deserialised == 0
+    assert parts[NAMES[0]].asked == 1, "no other way is tried"
+    assert bench.hardware.used == 0
+
+
+@pytest.mark.parametrize(
+    "validity",
+    [(fake_tensorrt.EngineValidity.INVALID, 0), (fake_tensorrt.EngineValidity.INVALID, Why.INSUFFICIENT_GPU_MEMORY),
+     (fake_tensorrt.EngineValidity.INVALID, Why.CUDA_ERROR), (fake_tensorrt.EngineValidity.SUBOPTIMAL, 0)],
+)  # fmt: skip
+def test_what_only_loading_tells_is_no_refusal(tmp_path: Path, validity: Any) -> None:
+    bench = Bench(tmp_path, {name: doubling(validity=validity) for name in NAMES})
+    engines = bench.segments()
+    assert len(engines) == len(NAMES)
+    assert all(bench.tensorrt.parts[name].asked for name in NAMES)
+    for engine in engines:
+        engine.close()
+
+
+def test_the_real_module_looks_at_the_head_alone() -> None:
+    flavour = installed_flavour()
+    words = listening_logger(flavour.module)
+    runtime = flavour.module.Runtime(words)
+    objection = flavour.objection(runtime, bytes(runtime.engine_header_size))
+    assert objection is not None
+    assert objection[2] == "MALFORMED_ENGINE"
 
 
 def doubling(stripped: bool = False, streaming: bool = False, **others: Any) -> FakePart:
@@ -298,7 +352,8 @@ def test_the_loader_trusts_no_plan(tmp_path: Path) -> None:
         bench.loader.open("stack00")
 
 
-def test_a_plan_that_tensorrt_refuses(tmp_path: Path) -> None:
+def test_a_plan_that_tensorrt_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(fake_tensorrt.Runtime, "get_engine_validity")  # a TensorRT that cannot be asked
     tensorrt = FakeTensorRt(SimulatedDevice(), parts())
     tensorrt.plan = lambda name, padding=0: b"nonsense"  # type: ignore[method-assign]
     with pytest.raises(DeviceError, match="TensorRT cannot load the engine stack00") as raised:

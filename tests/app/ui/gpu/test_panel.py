@@ -75,7 +75,7 @@ def test_not_installed(panel: GpuPanel, gpu: ScriptedGpu) -> None:
 def test_every_other_state(panel: GpuPanel, gpu: ScriptedGpu) -> None:
     gpu.show(INSTALLED)
     assert panel.text.text().startswith("TensorRT for RTX 1.7.1.116 is installed (357 MB, installed 24 Nov 2026")
-    assert buttons(panel) == [words.CHECK, words.REMOVE]
+    assert buttons(panel) == [words.TRY, words.CHECK, words.REMOVE]
     gpu.show(DAMAGED)
     assert "2 files are missing or wrong" in panel.text.text()
     assert buttons(panel) == [words.AGAIN, words.REMOVE]
