@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from inference.facts import FileNote, FolderFacts, MergeProgress
 from inference.model_config import ModelConfig
-from trt_engines.planning.processor import ProcessorSpeed
 
 if TYPE_CHECKING:
     from inference.engines.choice import EngineChoice
     from trt_engines.planning.planner import Refusal
     from trt_engines.planning.probe import DetectedGpu
+    from trt_engines.planning.processor import ProcessorSpeed  # noqa: F401 - named in a string below
 
 A = TypeVar("A")
 USUAL_SECONDS, TEXTS_SECONDS, GRAPHS_SECONDS = 20.0, 60.0, 300.0
@@ -257,7 +257,7 @@ class ChooseEngines(FolderQuestion[EngineChoices]):
 
 
 @dataclass(frozen=True, slots=True)
-class MeasureProcessor(LookQuestion[ProcessorSpeed]):
+class MeasureProcessor(LookQuestion["ProcessorSpeed"]):
     """How fast large models would be on this processor (`inference.native.measure`); takes up to ten seconds.
 
     Raises LookError where our kernels are not there.
