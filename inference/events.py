@@ -11,6 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+BlockEnd = Literal["settled", "limit", "you"]
 FinishReason = Literal["end_of_text", "max_new_tokens", "context_full", "cancelled"]
 
 
@@ -119,6 +120,7 @@ class BlockCommitted:
         entropy: Final entropy of each position in nats.
         settled_step: The step, from 1, since which each position's argmax no longer changed.
         seconds: Wall time of the block.
+        ended: What ended it: it had settled, the limit of steps, or you (settled at your word, or closed at a stop).
     """
 
     block: int
@@ -131,6 +133,7 @@ class BlockCommitted:
     entropy: tuple[float, ...]
     settled_step: tuple[int, ...]
     seconds: float
+    ended: BlockEnd = "settled"
 
 
 @dataclass(frozen=True, slots=True)

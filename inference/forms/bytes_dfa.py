@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -288,3 +289,28 @@ def _renumbered(full: NDArray[np.int64], ends: NDArray[np.bool_], group: NDArray
 def too_large() -> FormError:
     """The error of a form that is too large."""
     return FormError(f"This form needs more than {MOST_STATES} states.", _HINT)
+
+
+# -- parts of a text -------------------------------------------------------------------------------------------------
+
+
+def parts_of(text: str) -> ByteDfa:
+    """The automaton of all runs of whole words of a text, as they stand there: linear in its length.
+
+    Raises:
+        FormError: The text has no word, or needs more than `MOST_STATES` states.
+    """
+    data = text.encode()
+    nfa = _Nfa()
+    start, end = nfa.state(), nfa.state()
+    states = [nfa.state() for _ in range(len(data) + 1)]
+    for place, byte in enumerate(data):
+        nfa.edges[states[place]].append((byte, byte, states[place + 1]))
+    for found in re.finditer(r"\S+", text):
+        first, last = (len(text[:edge].encode()) for edge in found.span())
+        nfa.free[start].append(states[first])
+        nfa.free[states[last]].append(end)
+    if not nfa.free[start]:
+        raise FormError("The text has no words.", "Give a text to look in.")
+    step, accepts = _subsets(nfa, start, end)
+    return _smallest(step, accepts)

@@ -36,8 +36,23 @@ ANY_DEPTH = 3  # of objects and lists where anything is allowed
 _DIGITS = 15
 _HINT = "Leave it out, or say the same with other keywords."
 _ANNOTATIONS = frozenset(
-    "title description default examples $schema $id $comment $defs definitions deprecated readOnly writeOnly $anchor "
-    "contentMediaType contentEncoding".split()
+    [
+        "title",
+        "description",
+        "default",
+        "examples",
+        "$schema",
+        "$id",
+        "$comment",
+        "$defs",
+        "definitions",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+        "$anchor",
+        "contentMediaType",
+        "contentEncoding",
+    ]
 )
 _KEYWORDS: dict[str, frozenset[str]] = {
     "object": frozenset({"properties", "required", "additionalProperties"}),
@@ -52,7 +67,7 @@ _TYPES = tuple(_KEYWORDS)
 _SPACE = optional(literal(" "))
 _COMMA, _COLON = Seq((literal(","), _SPACE)), Seq((literal(":"), _SPACE))
 _ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
-_FORMATS = {
+FORMATS = {
     "date": r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
     "time": r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
     "date-time": r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
@@ -252,11 +267,11 @@ def _string(found: Mapping[str, Any], place: str) -> Node:
     bounded = "minLength" in found or "maxLength" in found
     if "format" in found:
         name = found["format"]
-        if name not in _FORMATS:
+        if name not in FORMATS:
             raise _refused(f"{place}/format", f"is {name!r}, which is not known")
         if bounded or "pattern" in found:
             raise _refused(f"{place}/format", "stands beside a pattern or a length")
-        return _quoted(regex(_FORMATS[name]))
+        return _quoted(regex(FORMATS[name]))
     if "pattern" in found:
         if bounded:
             raise _refused(f"{place}/pattern", "stands beside a length")
