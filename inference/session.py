@@ -146,6 +146,23 @@ class Session:
         """One denoising step over int64 [C] on what the KV cache holds (see `Backend.denoise`)."""
         return self._backend.denoise(canvas, state, temperature, uniforms)
 
+    def logits(self, canvas: Ids, state: Any = None, ids: Ids | None = None) -> Floats:
+        """Logits of a pass over int64 [C] on what the KV cache holds, float32 [C, n] (see `Backend.logits`)."""
+        return self._backend.logits(canvas, state, ids)
+
+    def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
+        """The self-conditioning state in which some places are told what they hold (see `Backend.conditioned`)."""
+        return self._backend.conditioned(state, count, places, ids, shares)
+
+    def read(self, request: GenerationRequest) -> None:
+        """Bring the KV cache to a request's prompt and the given beginning of its answer; nothing is written.
+
+        Raises:
+            KnownError: See `generate`.
+        """
+        ids = self._fit(request, self.config.canvas_length).ids
+        self._prefill(ids[self._reuse(ids) :], threading.Event())
+
     def close(self) -> None:
         """Free the model; the session cannot be used afterwards."""
         self._backend.close()

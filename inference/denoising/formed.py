@@ -18,6 +18,7 @@ from inference.backends.base import Backend, DenoiseStep, Floats, Ids
 from inference.denoising.plan import FREE
 from inference.denoising.sampler import Draws
 from inference.forms.canvas import Conditioned, Ending, best_path, ending
+from inference.forms.errors import FormError
 from inference.forms.live import ClassView, LiveTokens, view_of
 from inference.forms.tokens_dfa import TokenDfa
 
@@ -64,7 +65,7 @@ class FormedCanvas:
         """One step; see `Backend.denoise`. `argmax` is the likeliest canvas with the form.
 
         Raises:
-            ValueError: No canvas of this length has the form.
+            FormError: A held place does not fit the form.
         """
         task = self._task
         # 1.
@@ -73,7 +74,7 @@ class FormedCanvas:
         tempered = self._with_held(raw / np.float32(temperature))
         seen = view_of(task.live, tempered)
         # 2.
-        given = Conditioned(task.form, seen.masses, self._end)
+        given = Conditioned(task.form, seen.logs, self._end)
         marginals = given.marginals
         logs = np.log(np.maximum(marginals, 1e-300))
         entropy = (marginals * (seen.inner - logs)).sum(axis=1)
@@ -82,6 +83,8 @@ class FormedCanvas:
         sampled = self._drawn(seen, classes, self._draws.uniforms())
         self._best, self._tempered = seen.best, tempered
         argmax, self.states = self._likeliest(self._end)
+        if self._fixed is not None and (argmax != self._fixed)[self._fixed != FREE].any():
+            raise FormError("A held place does not fit the form.", "Hold it elsewhere, or nothing.")
         # 4.
         counts = np.diff(task.live.starts)
         shares = seen.shares * np.repeat(marginals.astype(np.float32), counts, axis=1)
@@ -101,7 +104,8 @@ class FormedCanvas:
         return argmax
 
     def _likeliest(self, end: Ending) -> tuple[Ids, Ids]:
-        assert self._best is not None and self._tempered is not None
+        assert self._best is not None
+        assert self._tempered is not None
         classes, states = best_path(self._task.form, self._best, end)
         starts = self._task.live.starts
         places = np.empty(len(classes), dtype=np.int64)

@@ -3,12 +3,17 @@
 In one denoising step a model gives each place of the canvas a distribution of its own. Given that the whole canvas has
 a form (an automaton over tokens), everything about it is computed exactly: the chance of the form, the distribution of
 each place, a sample of all places together, and the likeliest canvas (Dang and Ermon, arXiv 2607.07026; the likeliest
-one alone: DINGO, arXiv 2505.23061). All of it works on masses of classes [C, K], never on the vocabulary.
+one alone: DINGO, arXiv 2505.23061). All of it works on classes [C, K], never on the vocabulary.
+
+A form can leave only what a model finds very unlikely, at every place, so the chances of rests differ by more than any
+float holds. Each is therefore kept relative to that of its likeliest rest, whose logarithm is known.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +22,10 @@ from inference.backends.base import Floats, Ids
 from inference.forms.tokens_dfa import TokenDfa
 
 Reals = NDArray[np.float64]
-# A class that a model rules out may be the only one that the form leaves: it is then very unlikely, not impossible.
-LEAST_MASS = 1e-30
+
+
+_NOTHING = -1e300  # in place of the logarithm of nothing
+_SCALED_EACH = 16  # places; what is kept grows by no more than the number of classes in each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,52 +54,64 @@ class Conditioned:
         marginals: float64 [C, K], mass of each class in each place, given the form.
     """
 
-    def __init__(self, form: TokenDfa, masses: NDArray[np.floating], end: Ending) -> None:
-        """Forward and backward in one pass over the places.
+    def __init__(self, form: TokenDfa, logs: Reals, end: Ending) -> None:
+        """Backward, then forward.
 
-        1. The weight of each move in each place: its class's mass.
-        2. Backward: the chance of a good rest from each state; forward: the chance of being there. Both are scaled in
-           each place, so that nothing underflows. The two run together, from both ends.
-        3. Marginals from the two.
+        1. The likeliest rest from each state in each place, in logarithms.
+        2. The weight of each move, relative to that of its source's likeliest rest: at most 1, and 1 for one of them.
+        3. Backward: all rests from each state, relative to the likeliest. So the chance of each move, given its source.
+        4. Forward: the chance of each state; marginals from the two.
 
         Args:
             form: The automaton.
-            masses: [C, K], the model's mass of each class in each place; of tokens without a class nothing is asked.
+            logs: [C, K], natural logarithm of the model's mass of each class in each place; of tokens without a class
+                nothing is asked. -inf for what must not be.
             end: Where to begin and where to end.
 
         Raises:
             ValueError: No canvas has the form.
         """
-        self._form, self._end = form, end
-        places = len(masses)
+        self._form, self._start = form, end.start
+        places, pairs = len(logs), _moves(form)
         # 1.
-        self._weights = weights = np.maximum(masses[:, form.moved].astype(np.float64), LEAST_MASS)
-        # 2.
-        runs = _Runs(form)
-        self._ahead = ahead = np.zeros((places + 1, form.states))
+        weights = np.take(logs, form.moved, axis=1)
+        rest = _likeliest_rests(pairs, pairs.highest(weights), end)
+        if not np.isfinite(rest[0, end.start]):
+            raise ValueError("no canvas has the form")
+        # 2. A state from which nothing leads to the end has weights of nothing.
+        weights += np.take(rest[1:], form.targets, axis=1)
+        weights -= np.take(np.maximum(rest[:-1], _NOTHING), form.sources, axis=1)
+        np.exp(weights, out=weights)
+        # 3.
+        summed = pairs.summed(weights)
+        ahead = np.zeros((places + 1, form.states))
         ahead[places] = end.weights
+        scale, moves, rows = 0.0, np.empty(len(pairs.targets)), list(ahead)
+        for place in range(places - 1, -1, -1):
+            row = rows[place]
+            rows[place + 1].take(pairs.targets, 0, moves, "clip")  # anything but "clip" copies once more
+            np.multiply(moves, summed[place], moves)
+            np.add.reduceat(moves, pairs.first, 0, None, row)
+            if place % _SCALED_EACH == 0:
+                total = float(row.max())
+                row /= total
+                scale += log(total)
+        self.chance = float(rest[0, end.start] + np.log(ahead[0, end.start])) + scale
+        weights *= np.take(ahead[1:], form.targets, axis=1)
+        whole = np.add.reduceat(weights, pairs.first_move, axis=1)
+        weights /= np.repeat(np.where(whole > 0, whole, 1.0), pairs.counts, axis=1)
+        self._chances = weights
+        # 4.
         reached = np.zeros((places + 1, form.states))
         reached[0, end.start] = 1.0
-        scales, both = np.zeros(places), np.empty(2 * len(form.moved))
+        onward = np.zeros((places, len(pairs.by_target)))
+        onward[:, pairs.real] = np.take(pairs.summed(weights), pairs.by_target[pairs.real], axis=1)
+        moves, rows = np.empty(len(pairs.by_target)), list(reached)
         for place in range(places):
-            runs.both(both, ahead[places - place], reached[place], weights[places - 1 - place], weights[place])
-            runs.sums(both, ahead[places - 1 - place], reached[place + 1])
-            total = ahead[places - 1 - place].max()
-            if not total > 0.0:
-                raise ValueError("no canvas has the form")
-            ahead[places - 1 - place] /= total
-            scales[places - 1 - place] = total
-            total = reached[place + 1].max()
-            if not total > 0.0:
-                raise ValueError("no canvas has the form")
-            reached[place + 1] /= total
-        if not ahead[0, end.start] > 0.0:
-            raise ValueError("no canvas has the form")
-        self.chance = float(np.log(scales).sum() + np.log(ahead[0, end.start]))
-        # 3.
-        shares = reached[:-1][:, form.sources] * weights * ahead[1:][:, form.targets]
-        shares /= shares.sum(axis=1, keepdims=True)
-        self.marginals = runs.by_class(shares)
+            rows[place].take(pairs.sources_by_target, 0, moves, "clip")
+            np.multiply(moves, onward[place], moves)
+            np.add.reduceat(moves, pairs.first_target, 0, None, rows[place + 1])
+        self.marginals = pairs.by_class(np.take(reached[:-1], form.sources, axis=1) * weights, form.classes)
 
     def sample(self, uniforms: Floats) -> tuple[Ids, Ids]:
         """All places drawn together.
@@ -103,23 +122,21 @@ class Conditioned:
         Returns:
             int64 [C] class of each place, and int64 [C + 1] the states between them.
         """
-        form, state = self._form, self._end.start
-        first = np.searchsorted(form.sources, np.arange(form.states + 1)).tolist()
-        classes = np.empty(len(self._weights), dtype=np.int64)
-        states = np.empty(len(self._weights) + 1, dtype=np.int64)
+        form, state = self._form, self._start
+        first = _moves(form).first_of
+        classes, states = np.empty(len(uniforms), dtype=np.int64), np.empty(len(uniforms) + 1, dtype=np.int64)
         states[0] = state
         for place, uniform in enumerate(uniforms.tolist()):
             low, high = first[state], first[state + 1]
             if high - low > 1:
-                shares = self._weights[place, low:high] * self._ahead[place + 1, form.targets[low:high]]
-                summed = np.cumsum(shares)
-                low += min(int(np.searchsorted(summed, uniform * summed[-1], side="right")), high - low - 1)
+                summed = self._chances[place, low:high].cumsum()
+                low += min(int(summed.searchsorted(uniform * summed[-1], side="right")), high - low - 1)
             classes[place], state = form.moved[low], int(form.targets[low])
             states[place + 1] = state
         return classes, states
 
 
-def best_path(form: TokenDfa, best: NDArray[np.floating], end: Ending) -> tuple[Ids, Ids]:
+def best_path(form: TokenDfa, best: Reals, end: Ending) -> tuple[Ids, Ids]:
     """The likeliest canvas with the form.
 
     Args:
@@ -133,68 +150,87 @@ def best_path(form: TokenDfa, best: NDArray[np.floating], end: Ending) -> tuple[
     Raises:
         ValueError: No canvas has the form.
     """
-    places = len(best)
-    weights = best[:, form.moved].astype(np.float64)
-    rest = np.where(end.weights > 0, 0.0, -np.inf)
-    sources = np.flatnonzero(np.diff(form.sources, prepend=-1))
-    states_of = form.sources[sources]
-    ahead = np.full((places + 1, form.states), -np.inf)
-    ahead[places] = rest
-    moves = np.empty(len(form.moved))
-    for place in range(places - 1, -1, -1):
-        np.take(ahead[place + 1], form.targets, out=moves)
-        moves += weights[place]
-        ahead[place][states_of] = np.maximum.reduceat(moves, sources)
-    state = end.start
+    places, pairs, state = len(best), _moves(form), end.start
+    weights = np.take(best, form.moved, axis=1)
+    ahead = _likeliest_rests(pairs, pairs.highest(weights), end)
     if not np.isfinite(ahead[0, state]):
         raise ValueError("no canvas has the form")
-    first = np.searchsorted(form.sources, np.arange(form.states + 1)).tolist()
+    weights += np.take(ahead[1:], form.targets, axis=1)
+    first = pairs.first_of
     classes, states = np.empty(places, dtype=np.int64), np.empty(places + 1, dtype=np.int64)
     states[0] = state
     for place in range(places):
         low, high = first[state], first[state + 1]
         if high - low > 1:
-            low += int(np.argmax(weights[place, low:high] + ahead[place + 1, form.targets[low:high]]))
+            low += int(weights[place, low:high].argmax())
         classes[place], state = form.moved[low], int(form.targets[low])
         states[place + 1] = state
     return classes, states
 
 
-class _Runs:
-    """Sums of moves by source and by target, with as few calls as there can be: the arrays are small, the calls not."""
+def _likeliest_rests(pairs: _Moves, weights: Reals, end: Ending) -> Reals:
+    """Natural logarithm of the likeliest rest from each state, float64 [C + 1, S]; -inf where there is none."""
+    ahead = np.full((len(weights) + 1, len(end.weights)), -np.inf)
+    ahead[-1] = np.where(end.weights > 0, 0.0, -np.inf)
+    moves, rows = np.empty(len(pairs.targets)), list(ahead)
+    for place in range(len(weights) - 1, -1, -1):
+        rows[place + 1].take(pairs.targets, 0, moves, "clip")  # anything but "clip" copies once more
+        np.add(moves, weights[place], moves)
+        np.maximum.reduceat(moves, pairs.first, 0, None, rows[place])
+    return ahead
+
+
+@lru_cache(maxsize=16)
+def _moves(form: TokenDfa) -> _Moves:
+    return _Moves(form)
+
+
+class _Moves:
+    """A form's moves, and its pairs of source and target, which several moves may share: what runs need of them.
+
+    Attributes:
+        first_of: Where the moves of each state begin.
+        targets: int64 [P], target of each pair, in the order of sources.
+        first: Where the pairs of each state begin; every state has some, since all come to an end.
+        first_move: Where its moves begin.
+        counts: How many moves it has.
+        by_target: int64 [P'], the pairs in the order of targets; a state to which nothing leads has one of no weight.
+        real: Which of them are pairs.
+        sources_by_target: Their sources in that order.
+        first_target: Where the pairs to each state begin in that order.
+    """
 
     def __init__(self, form: TokenDfa) -> None:
-        self._form = form
-        self._by_target = np.argsort(form.targets, kind="stable")
-        targets = form.targets[self._by_target]
-        self._first_source = np.flatnonzero(np.diff(form.sources, prepend=-1))
-        self._first_target = np.flatnonzero(np.diff(targets, prepend=-1))
-        self._sources = form.sources[self._first_source]
-        self._targets = targets[self._first_target]
-        self._sources_by_target = form.sources[self._by_target]
-        count = len(form.moved)
-        self._starts = np.concatenate([self._first_source, self._first_target + count])
-        self._count, self._split = count, len(self._first_source)
+        self.first_of = np.searchsorted(form.sources, np.arange(form.states + 1)).tolist()
+        self._by_pair = np.lexsort((form.targets, form.sources))
+        sources, targets = form.sources[self._by_pair], form.targets[self._by_pair]
+        self._pair_starts = np.flatnonzero((np.diff(sources, prepend=-1) != 0) | (np.diff(targets, prepend=-1) != 0))
+        pair_sources, self.targets = sources[self._pair_starts], targets[self._pair_starts]
+        self.first = np.flatnonzero(np.diff(pair_sources, prepend=-1))
+        self.first_move = np.flatnonzero(np.diff(form.sources, prepend=-1))
+        self.counts = np.diff(np.append(self.first_move, len(form.sources)))
+        unreached = np.setdiff1d(np.arange(form.states), self.targets)
+        targets = np.append(self.targets, unreached)
+        order = np.argsort(targets, kind="stable")
+        self.real = np.flatnonzero(order < len(self.targets))
+        self.by_target = np.where(order < len(self.targets), order, 0)
+        self.sources_by_target = pair_sources[self.by_target]
+        self.first_target = np.flatnonzero(np.diff(targets[order], prepend=-1))
+        self._by_class = np.argsort(form.moved, kind="stable")
+        moved = form.moved[self._by_class]
+        self._first_of_class = np.flatnonzero(np.diff(moved, prepend=-1))
+        self._classes = moved[self._first_of_class]
 
-    def both(self, out: Reals, ahead: Reals, reached: Reals, behind: Reals, before: Reals) -> None:
-        """Moves backward (in the order of sources) and forward (of targets), one after the other, into `out`."""
-        count = self._count
-        np.take(ahead, self._form.targets, out=out[:count])
-        out[:count] *= behind
-        np.take(reached, self._sources_by_target, out=out[count:])
-        out[count:] *= before[self._by_target]
+    def highest(self, weights: Reals) -> Reals:
+        """[C, M] weights of moves -> [C, P] the highest of each pair."""
+        return np.maximum.reduceat(np.take(weights, self._by_pair, axis=1), self._pair_starts, axis=1)
 
-    def sums(self, both: Reals, ahead: Reals, reached: Reals) -> None:
-        """Add up what `both` gave, into the states of the next place on each side."""
-        summed = np.add.reduceat(both, self._starts)
-        ahead[self._sources] = summed[: self._split]
-        reached[self._targets] = summed[self._split :]
+    def summed(self, weights: Reals) -> Reals:
+        """[C, M] weights of moves -> [C, P] the sum of each pair."""
+        return np.add.reduceat(np.take(weights, self._by_pair, axis=1), self._pair_starts, axis=1)
 
-    def by_class(self, shares: Reals) -> Reals:
+    def by_class(self, shares: Reals, classes: int) -> Reals:
         """[C, M] shares of moves -> [C, K] shares of classes."""
-        order = np.argsort(self._form.moved, kind="stable")
-        moved = self._form.moved[order]
-        first = np.flatnonzero(np.diff(moved, prepend=-1))
-        found = np.zeros((len(shares), self._form.classes))
-        found[:, moved[first]] = np.add.reduceat(shares[:, order], first, axis=1)
+        found = np.zeros((len(shares), classes))
+        found[:, self._classes] = np.add.reduceat(np.take(shares, self._by_class, axis=1), self._first_of_class, axis=1)
         return found

@@ -43,13 +43,13 @@ class ClassView:
     """What C places' logits say of K classes.
 
     Attributes:
-        masses: float64 [C, K], share of each class among the live tokens, at the temperature.
+        logs: float64 [C, K], natural logarithm of the share of each class among the live tokens, at the temperature.
         best: float64 [C, K], natural logarithm of the share of each class's likeliest token.
         inner: float64 [C, K], entropy within each class in nats.
         shares: float32 [C, L], share of each live token within its class.
     """
 
-    masses: Reals
+    logs: Reals
     best: Reals
     inner: Reals
     shares: Floats
@@ -71,7 +71,7 @@ def view_of(live: LiveTokens, tempered: Floats) -> ClassView:
     inner = np.log(total) - np.add.reduceat(shares, first, axis=1) / total
     highest = top.max(axis=1, keepdims=True).astype(np.float64)
     relative = top - highest
-    masses = np.exp(relative) * total
-    whole = masses.sum(axis=1, keepdims=True)
+    whole = np.log((np.exp(relative) * total).sum(axis=1, keepdims=True))
     weighted /= np.repeat(total.astype(np.float32), counts, axis=1)
-    return ClassView(masses / whole, relative - np.log(whole), np.maximum(inner, 0.0), weighted)
+    best = relative - whole
+    return ClassView(best + np.log(total), best, np.maximum(inner, 0.0), weighted)

@@ -72,7 +72,7 @@ def test_marginals_chance_and_best_path_are_those_of_all_canvases(pattern: str, 
     for canvas, weight in weights.items():
         expected[range(PLACES), form.class_of[list(canvas)]] += weight / total
     end = ending(form, form.start, 0)
-    given = Conditioned(form, masses, end)
+    given = Conditioned(form, np.log(masses), end)
     assert given.chance == pytest.approx(log(total), abs=1e-9)
     np.testing.assert_allclose(given.marginals, expected, atol=1e-6)
     classes, states = best_path(form, best, end)
@@ -87,7 +87,7 @@ def test_samples_are_drawn_as_often_as_they_are_likely() -> None:
     rng = np.random.default_rng(5)
     shares = rng.dirichlet(np.full(len(TEXTS), 2.0), size=PLACES)
     masses, _ = _by_class(form, shares)
-    given = Conditioned(form, masses, ending(form, form.start, 0))
+    given = Conditioned(form, np.log(masses), ending(form, form.start, 0))
     weights: Counter[tuple[int, ...]] = Counter()
     for canvas in _allowed("(a|b)*ab?"):
         weights[tuple(form.class_of[list(canvas)].tolist())] += float(np.prod(shares[range(PLACES), canvas]))
@@ -108,10 +108,10 @@ def test_a_canvas_that_may_go_on_ends_where_the_rest_still_fits() -> None:
     form = _form("a{8}")
     masses = np.ones((4, form.classes)) / form.classes
     with pytest.raises(ValueError, match="no canvas has the form"):
-        Conditioned(form, masses, ending(form, form.start, 4))
-    given = Conditioned(form, masses, ending(form, form.start, 5))
+        Conditioned(form, np.log(masses), ending(form, form.start, 4))
+    given = Conditioned(form, np.log(masses), ending(form, form.start, 5))
     _, states = given.sample(np.full(4, 0.5, dtype=np.float32))
-    following = Conditioned(form, np.ones((5, form.classes)), ending(form, int(states[-1]), 0))
+    following = Conditioned(form, np.zeros((5, form.classes)), ending(form, int(states[-1]), 0))
     classes, _ = following.sample(np.zeros(5, dtype=np.float32))
     assert classes.tolist() == [form.class_of[0]] * 4 + [form.class_of[END]]
 
