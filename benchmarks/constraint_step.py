@@ -11,30 +11,46 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from inference.config import model_config_from_folder
-from inference.forms.canvas import Conditioned, best_path, ending
-from inference.forms.compiling import FormCompiler
-from inference.forms.live import view_of
-from inference.forms.vocabulary import vocabulary
-from inference.forms.wanted import Form
-from inference.text.tokenizer import tokenizer_from_folder
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-STARTER = Path(__file__).resolve().parent.parent / "resources" / "starter"
+from inference.config import model_config_from_folder  # noqa: E402
+from inference.forms.canvas import Conditioned, best_path, ending  # noqa: E402
+from inference.forms.compiling import FormCompiler  # noqa: E402
+from inference.forms.live import view_of  # noqa: E402
+from inference.forms.vocabulary import vocabulary  # noqa: E402
+from inference.forms.wanted import Form  # noqa: E402
+from inference.text.tokenizer import tokenizer_from_folder  # noqa: E402
+
+STARTER = ROOT / "resources" / "starter"
 _TEXT, _NUMBER = {"type": "string"}, {"type": "integer", "minimum": 0, "maximum": 120}
-SCHEMAS = {
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    """An object that has all of these and nothing else."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+SCHEMAS: dict[str, dict[str, Any]] = {
     "3 strings, 2 numbers, 1 choice": {
-        "name": _TEXT, "city": _TEXT, "note": _TEXT, "age": _NUMBER, "n": {"type": "integer"}, "kind": {"enum": ["a", "b", "c"]},
+        "name": _TEXT,
+        "city": _TEXT,
+        "note": _TEXT,
+        "age": _NUMBER,
+        "n": {"type": "integer"},
+        "kind": {"enum": ["a", "b", "c"]},
     },
     "1 string, 1 number": {"name": _TEXT, "age": _NUMBER},
-    "a list of objects": {"people": {"type": "array", "items": {"type": "object", "properties": {"name": _TEXT, "age": _NUMBER},
-        "required": ["name", "age"], "additionalProperties": False}}},
-}  # fmt: skip
+    "a list of objects": {"people": {"type": "array", "items": _object({"name": _TEXT, "age": _NUMBER})}},
+}
 
 
 def main() -> None:
@@ -43,14 +59,14 @@ def main() -> None:
     parser.add_argument("--places", type=int, default=256)
     parser.add_argument("--repeat", type=int, default=20)
     options = parser.parse_args()
-    config, tokenizer = model_config_from_folder(STARTER), None
+    config = model_config_from_folder(STARTER)
     tokenizer = tokenizer_from_folder(STARTER, config)
     texts = [tokenizer.token_bytes(token_id) for token_id in range(config.vocab_size)]
     compiler = FormCompiler(lambda: vocabulary(texts, tokenizer.eos_ids, tokenizer.pad_id))
-    forms = {
-        name: Form("schema", json.dumps({"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}))
-        for name, properties in SCHEMAS.items()
-    } | {"any JSON": Form("json"), "choice of 3": Form("choice", texts=("yes", "no", "maybe"))}  # fmt: skip
+    forms = {name: Form("schema", json.dumps(_object(properties))) for name, properties in SCHEMAS.items()} | {
+        "any JSON": Form("json"),
+        "choice of 3": Form("choice", texts=("yes", "no", "maybe")),
+    }
     for name, form in forms.items():
         made = compiler.compiled(form)
         logits = np.random.default_rng(0).normal(0, 4, (options.places, len(made.live.ids))).astype(np.float32)

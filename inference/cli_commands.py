@@ -23,7 +23,10 @@ Work = Callable[[Session, argparse.Namespace, CancelFlag], Iterator[Event]]
 Whole = Callable[[str], int]
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser], whole_from: Callable[[int], Whole]) -> None:
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_commands(commands: Commands, whole_from: Callable[[int], Whole]) -> None:
     """Add infill, rewrite, decide and find; each sets its `work`.
 
     Args:
@@ -37,9 +40,11 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser], 
     again = commands.add_parser("rewrite", help="write a part of an answer anew; all else stays as it is")
     _add_text(again, "the answer")
     again.add_argument("--prompt", required=True, metavar="TEXT", help="the question that it answers")
-    again.add_argument("--part", required=True, metavar="TEXT", help="the part, as it stands there; its first place counts")
+    again.add_argument("--part", required=True, metavar="TEXT", help="the part (where it first stands)")
     again.add_argument("--wish", default="", metavar="TEXT", help="what shall be different")
-    again.add_argument("--variants", type=whole_from(1), default=3, metavar="N", help=f"1 to {MOST_VARIANTS} (default: 3)")
+    again.add_argument(
+        "--variants", type=whole_from(1), default=3, metavar="N", help=f"1 to {MOST_VARIANTS}, usually 3"
+    )
     again.set_defaults(work=_rewrite)
     decided = commands.add_parser("decide", help="which of some labels answers a question; nothing is written")
     _add_text(decided, "what the question is about", required=False)

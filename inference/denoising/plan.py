@@ -1,8 +1,8 @@
 """What is asked of one canvas beyond a plain run: places that are held, where it starts, what proposes its tokens.
 
 Held places follow two rules, each of which alone is not enough. Their token has all probability *before* entropies are
-looked at, so they cost nothing of the bound; and it is written back after every renoise. The model is told of them, too:
-in the self-conditioning state they have their token with probability 1, from the first step on.
+looked at, so they cost nothing of the bound; and it is written back after every renoise. The model is told of them,
+too: in the self-conditioning state they have their token with probability 1, from the first step on.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Forms that an answer keeps exactly: regular languages over a checkpoint's own tokens, and their marginals on a canvas."""
+"""Answers that have a form without exception: regular languages, over bytes, over tokens, and on a canvas."""

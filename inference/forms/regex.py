@@ -18,9 +18,13 @@ from inference.forms.nodes import EMPTY, MOST_CODE_POINT, Alt, Chars, Node, Repe
 LONGEST = 20_000  # characters of a pattern
 _HINT = "Write it with characters, classes, groups, | and counts alone."
 _REFUSED = {
-    "GROUPREF": "refers back to a group", "GROUPREF_EXISTS": "asks whether a group matched", "ASSERT": "looks ahead or back",
-    "ASSERT_NOT": "looks ahead or back", "ATOMIC_GROUP": "has an atomic group", "POSSESSIVE_REPEAT": "has a possessive count",
-}  # fmt: skip
+    "GROUPREF": "refers back to a group",
+    "GROUPREF_EXISTS": "asks whether a group matched",
+    "ASSERT": "looks ahead or back",
+    "ASSERT_NOT": "looks ahead or back",
+    "ATOMIC_GROUP": "has an atomic group",
+    "POSSESSIVE_REPEAT": "has a possessive count",
+}
 
 
 def regex(pattern: str) -> Node:

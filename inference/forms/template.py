@@ -45,7 +45,8 @@ def template(text: str) -> Node:
 
 def escaped(text: str) -> str:
     """A text as a template without blanks."""
-    return re.sub(r"_{3,}", lambda found: "{/_{%d}/}" % len(found[0]), text.replace("{", "{{").replace("}", "}}"))
+    braces = text.replace("{", "{{").replace("}", "}}")
+    return re.sub(r"_{3,}", lambda found: f"{{/{found[0]}/}}", braces)
 
 
 def has_blank(text: str) -> bool:

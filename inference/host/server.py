@@ -135,9 +135,7 @@ class ModelServer:
         self._session = open_session(options.model_dir, options.backend, report, options.engines)
         self._send(number, self._session.ready_event(time.perf_counter() - began))
 
-    def _generate(
-        self, request: GenerationRequest, cancel: _CancelFlag, controls: AnswerControls
-    ) -> Iterator[Event]:
+    def _generate(self, request: GenerationRequest, cancel: _CancelFlag, controls: AnswerControls) -> Iterator[Event]:
         return self._loaded().generate(request, cancel, controls)
 
     def _controls(self, number: int) -> AnswerControls | None:

@@ -2,8 +2,8 @@
 
 All labels stand at the beginning of a canvas, each with its end behind it; the rest is padding. Each place's logits say
 how likely the tokens of each label are there. The product over the places is the label's share; it is averaged over a
-few reads, each of which starts from other noise. The shares say how the model divides its belief between the labels; how
-often it is right with a share of 0.9 is another matter, which nobody has measured for a model of yours.
+few reads, each of which starts from other noise. The shares say how the model divides its belief between the labels;
+how often it is right with a share of 0.9 is another matter, which nobody has measured for a model of yours.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,11 +55,12 @@ class RewriteRequest:
     wish: str = ""
     variants: int = 3
     seed: int = 0
-    sampler: SamplerParams = SamplerParams()
+    sampler: SamplerParams = field(default_factory=SamplerParams)
 
     def __post_init__(self) -> None:
         if not 0 <= self.first < self.last <= len(self.answer):
-            raise ValueError(f"the part {self.first}..{self.last} is none of an answer of {len(self.answer)} characters")
+            size = len(self.answer)
+            raise ValueError(f"the part {self.first}..{self.last} is none of an answer of {size} characters")
         if not 1 <= self.variants <= MOST_VARIANTS:
             raise ValueError(f"variants must be within 1..{MOST_VARIANTS}, not {self.variants!r}")
 

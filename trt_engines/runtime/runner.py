@@ -153,9 +153,7 @@ class ModelRunner:
             _LOG.info("steps became much slower: one more segment is streamed, %d in all", self.streamed)
         return made
 
-    def conditioned(
-        self, state: SoftState | None, count: int, places: Ids, rows: NDArray[np.float32]
-    ) -> SoftState:
+    def conditioned(self, state: SoftState | None, count: int, places: Ids, rows: NDArray[np.float32]) -> SoftState:
         """The self-conditioning state of `count` positions with other rows [m, H] in some places.
 
         It takes the place of the last step's, from which it keeps the rest; nothing of it where there is none.

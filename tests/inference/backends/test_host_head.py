@@ -55,7 +55,6 @@ def test_only_the_places_that_are_told_change(backend: Backend) -> None:
     assert not np.array_equal(state[3], step.state[3])
 
 
-
 def test_a_vocabulary_of_twenty_thousand_is_taken_in_pieces(tmp_path: Path) -> None:
     shape = Shape(**{**TINY.__dict__, "vocab": 20_011})
     save_with(transformers_model(shape), tmp_path, Setting(window=24, canvas=PLACES, prompts=(5,)))

@@ -60,10 +60,20 @@ def test_ranges_of_characters_are_their_utf8_encodings_and_no_others() -> None:
 @pytest.mark.parametrize(
     ("pattern", "said"),
     [
-        ("(a)\\1", "refers back"), ("(?=a)b", "looks ahead"), ("(?<!a)b", "looks ahead or back"), ("a\\bb", "within it"), ("(?i)a", "flags"), ("(?i:a)", "flags"),
-        ("a**", "cannot be read"), ("(", "cannot be read"), ("a" * 30_000, "characters"), ("(?:a{1000}){1000}", "more than 4096 states"), ("(?>a)b", "atomic"), ("a++", "possessive"),
+        ("(a)\\1", "refers back"),
+        ("(?=a)b", "looks ahead"),
+        ("(?<!a)b", "looks ahead or back"),
+        ("a\\bb", "within it"),
+        ("(?i)a", "flags"),
+        ("(?i:a)", "flags"),
+        ("a**", "cannot be read"),
+        ("(", "cannot be read"),
+        ("a" * 30_000, "characters"),
+        ("(?:a{1000}){1000}", "more than 4096 states"),
+        ("(?>a)b", "atomic"),
+        ("a++", "possessive"),
     ],
-)  # fmt: skip
+)
 def test_what_no_form_can_keep_is_refused_by_name(pattern: str, said: str) -> None:
     with pytest.raises(FormError, match=said):
         compile_bytes(regex(pattern))
@@ -111,8 +121,16 @@ def random_text(made: ByteDfa, rng: random.Random, most: int = 60) -> bytes:
 
 
 SCHEMAS: list[Any] = [
-    {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 3, "maximum": 120},
-     "tags": {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 1, "maxItems": 3}}, "required": ["name", "age"], "additionalProperties": False},
+    {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string"},
+            "age": {"type": "integer", "minimum": 3, "maximum": 120},
+            "tags": {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 1, "maxItems": 3},
+        },
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    },
     {"type": "integer", "minimum": -57, "maximum": 1234},
     {"type": "integer", "exclusiveMinimum": 9, "exclusiveMaximum": 101},
     {"type": "number", "minimum": 0, "maximum": 10},
@@ -120,19 +138,44 @@ SCHEMAS: list[Any] = [
     {"type": "string", "pattern": '^a+"b$'},
     {"type": "string", "pattern": "x\\d"},
     {"type": "string", "minLength": 2, "maxLength": 4},
-    {"$defs": {"n": {"type": "object", "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}},
-     "required": ["v", "next"], "additionalProperties": False}}, "$ref": "#/$defs/n"},
+    {
+        "$defs": {
+            "n": {
+                "type": "object",
+                "properties": {"v": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#/$defs/n"}, {"type": "null"}]}},
+                "required": ["v", "next"],
+                "additionalProperties": False,
+            }
+        },
+        "$ref": "#/$defs/n",
+    },
     {"type": ["string", "null"], "maxLength": 5},
     {"const": {"a": [1, 'é"\n']}},
     {"enum": [1, "two", None, [True]]},
     {"type": "object", "additionalProperties": {"type": "boolean"}},
-    {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "string"}], "items": {"type": "null"}, "minItems": 1, "maxItems": 4},
+    {
+        "type": "array",
+        "prefixItems": [{"type": "integer"}, {"type": "string"}],
+        "items": {"type": "null"},
+        "minItems": 1,
+        "maxItems": 4,
+    },
     {"type": "string", "format": "date-time"},
     {"oneOf": [{"type": "string"}, {"type": "integer"}]},
-    {"oneOf": [{"type": "object", "properties": {"kind": {"const": "a"}}, "required": ["kind"]}, {"type": "object", "properties": {"kind": {"const": "b"}}, "required": ["kind"]}]},
-    {"allOf": [{"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"]}, {"properties": {"b": {"type": "boolean"}}, "required": ["b"]}]},
+    {
+        "oneOf": [
+            {"type": "object", "properties": {"kind": {"const": "a"}}, "required": ["kind"]},
+            {"type": "object", "properties": {"kind": {"const": "b"}}, "required": ["kind"]},
+        ]
+    },
+    {
+        "allOf": [
+            {"type": "object", "properties": {"a": {"type": "null"}}, "required": ["a"]},
+            {"properties": {"b": {"type": "boolean"}}, "required": ["b"]},
+        ]
+    },
     True,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("wanted", SCHEMAS, ids=lambda wanted: json.dumps(wanted)[:40])
@@ -154,11 +197,19 @@ def test_bounds_of_whole_numbers_are_exact() -> None:
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        ({"type": "string", "not": {}}, "#/not"), ({"type": "array", "uniqueItems": True}, "#/uniqueItems"), ({"$ref": "http://x"}, "#/\\$ref"), ({"type": "foo"}, "#/type"),
-        ({"oneOf": [{"type": "string"}, {"type": "string", "maxLength": 3}]}, "#/oneOf"), ({"properties": {"a/b": {"if": {}}}}, "#/properties/a~1b/if"),
-        ({"type": "string", "minLength": -1}, "#/minLength"), ({"type": "integer", "multipleOf": 3}, "#/multipleOf"), ({"enum": []}, "#/enum"), ({"$ref": "#/nowhere"}, "points to nothing"), ([], "is no schema"),
+        ({"type": "string", "not": {}}, "#/not"),
+        ({"type": "array", "uniqueItems": True}, "#/uniqueItems"),
+        ({"$ref": "http://x"}, "#/\\$ref"),
+        ({"type": "foo"}, "#/type"),
+        ({"oneOf": [{"type": "string"}, {"type": "string", "maxLength": 3}]}, "#/oneOf"),
+        ({"properties": {"a/b": {"if": {}}}}, "#/properties/a~1b/if"),
+        ({"type": "string", "minLength": -1}, "#/minLength"),
+        ({"type": "integer", "multipleOf": 3}, "#/multipleOf"),
+        ({"enum": []}, "#/enum"),
+        ({"$ref": "#/nowhere"}, "points to nothing"),
+        ([], "is no schema"),
     ],
-)  # fmt: skip
+)
 def test_what_a_schema_asks_that_cannot_be_kept_is_refused_with_its_place(wanted: Any, said: str) -> None:
     with pytest.raises(FormError, match=said):
         schema(wanted)

@@ -102,10 +102,10 @@ def test_variants_are_what_each_seed_gives_alone() -> None:
     one, many = (fake_session("Other words. " * 3, canvas_length=64, max_context=2048)[0] for _ in range(2))
     request = RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5)
     together = of_kind(timeless(list(rewrite(many, request))), Finished)
-    alone = [
-        of_kind(timeless(list(rewrite(one, RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5 + n, variants=1)))), Finished)[0]
-        for n in range(3)
-    ]  # fmt: skip
+    alone = []
+    for number in range(3):
+        single = RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5 + number, variants=1)
+        alone += of_kind(timeless(list(rewrite(one, single))), Finished)
     assert together == alone
 
 
@@ -147,7 +147,7 @@ def test_what_is_found_stands_in_the_text() -> None:
 
 
 def test_another_word_is_held_and_the_rest_may_follow() -> None:
-    session, backend = fake_session("Some words here.")
+    session, _ = fake_session("Some words here.")
     request = ask(max_new_tokens=16)
     canvas = of_kind(list(session.generate(request)), BlockCommitted)[0].token_ids
     found = alternatives(session, request, canvas, 2, 5)
