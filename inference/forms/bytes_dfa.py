@@ -291,6 +291,32 @@ def too_large() -> FormError:
     return FormError(f"This form needs more than {MOST_STATES} states.", _HINT)
 
 
+# -- two forms at once ------------------------------------------------------------------------------------------------
+
+
+def both(first: ByteDfa, second: ByteDfa) -> ByteDfa:
+    """The automaton of the texts that are in both languages.
+
+    Raises:
+        FormError: There is none, or it needs more than `MOST_STATES` states.
+    """
+    width = len(second.step)
+    numbers, todo, rows = {0: 0}, [0], list[NDArray[np.int32]]()
+    for pair in todo:
+        one, other = first.step[pair // width], second.step[pair % width]
+        targets = np.where((one >= 0) & (other >= 0), one.astype(np.int64) * width + other, DEAD)
+        found, where = np.unique(targets, return_inverse=True)
+        for target in found[found >= 0].tolist():
+            if target not in numbers:
+                if len(numbers) > 4 * MOST_STATES:
+                    raise too_large()
+                numbers[target] = len(numbers)
+                todo.append(target)
+        rows.append(np.array([numbers.get(target, DEAD) for target in found.tolist()], dtype=np.int32)[where])
+    accepts = np.array([first.accepts[pair // width] and second.accepts[pair % width] for pair in todo])
+    return _smallest(np.array(rows), accepts)
+
+
 # -- parts of a text -------------------------------------------------------------------------------------------------
 
 

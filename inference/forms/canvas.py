@@ -191,7 +191,7 @@ class _Moves:
     Attributes:
         first_of: Where the moves of each state begin.
         targets: int64 [P], target of each pair, in the order of sources.
-        first: Where the pairs of each state begin; every state has some, since all come to an end.
+        first: Where the pairs of each state begin; one that no tokens lead on from has a pair of no weight, to itself.
         first_move: Where its moves begin.
         counts: How many moves it has.
         by_target: int64 [P'], the pairs in the order of targets; a state to which nothing leads has one of no weight.
@@ -202,10 +202,17 @@ class _Moves:
 
     def __init__(self, form: TokenDfa) -> None:
         self.first_of = np.searchsorted(form.sources, np.arange(form.states + 1)).tolist()
+        self._weighty: slice | NDArray[np.int64]
         self._by_pair = np.lexsort((form.targets, form.sources))
         sources, targets = form.sources[self._by_pair], form.targets[self._by_pair]
         self._pair_starts = np.flatnonzero((np.diff(sources, prepend=-1) != 0) | (np.diff(targets, prepend=-1) != 0))
         pair_sources, self.targets = sources[self._pair_starts], targets[self._pair_starts]
+        stuck = np.setdiff1d(np.arange(form.states), pair_sources)
+        self._weighty = (
+            slice(None) if not len(stuck) else np.searchsorted(stuck, pair_sources) + np.arange(len(pair_sources))
+        )
+        order = np.argsort(np.append(pair_sources, stuck), kind="stable")
+        pair_sources, self.targets = np.append(pair_sources, stuck)[order], np.append(self.targets, stuck)[order]
         self.first = np.flatnonzero(np.diff(pair_sources, prepend=-1))
         self.first_move = np.flatnonzero(np.diff(form.sources, prepend=-1))
         self.counts = np.diff(np.append(self.first_move, len(form.sources)))
@@ -223,11 +230,17 @@ class _Moves:
 
     def highest(self, weights: Reals) -> Reals:
         """[C, M] weights of moves -> [C, P] the highest of each pair."""
-        return np.maximum.reduceat(np.take(weights, self._by_pair, axis=1), self._pair_starts, axis=1)
+        found = np.full((len(weights), len(self.targets)), -np.inf)
+        found[:, self._weighty] = np.maximum.reduceat(
+            np.take(weights, self._by_pair, axis=1), self._pair_starts, axis=1
+        )
+        return found
 
     def summed(self, weights: Reals) -> Reals:
         """[C, M] weights of moves -> [C, P] the sum of each pair."""
-        return np.add.reduceat(np.take(weights, self._by_pair, axis=1), self._pair_starts, axis=1)
+        found = np.zeros((len(weights), len(self.targets)))
+        found[:, self._weighty] = np.add.reduceat(np.take(weights, self._by_pair, axis=1), self._pair_starts, axis=1)
+        return found
 
     def by_class(self, shares: Reals, classes: int) -> Reals:
         """[C, M] shares of moves -> [C, K] shares of classes."""

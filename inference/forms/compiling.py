@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from inference.forms.bytes_dfa import ByteDfa, compile_bytes, parts_of
+from inference.forms.bytes_dfa import ByteDfa, both, compile_bytes, parts_of
 from inference.forms.errors import FormError
 from inference.forms.live import LiveTokens, live_tokens
-from inference.forms.nodes import ANY, Alt, Node, Repeat, Seq, choice, literal
+from inference.forms.nodes import ANY, Node, Repeat, Seq, choice, literal
 from inference.forms.regex import regex
 from inference.forms.schema import any_json, schema
 from inference.forms.template import template
@@ -84,6 +84,8 @@ def byte_form(form: Form) -> ByteDfa:
     """
     if form.kind == "part":
         return parts_of(form.text)
+    if form.kind == "words":
+        return _holding(form.texts)
     return compile_bytes(_language(form))
 
 
@@ -97,8 +99,6 @@ def _language(form: Form) -> Node:
             return template(form.text)
         case "schema":
             return schema(_parsed(form.text))
-        case "words":
-            return _holding(form.texts)
         case _:
             return any_json()
 
@@ -112,15 +112,9 @@ def _parsed(text: str) -> object:
         raise FormError(f"The JSON schema is no JSON: {exc}.", "Correct it there.") from exc
 
 
-def _holding(words: Sequence[str]) -> Node:
+def _holding(words: Sequence[str]) -> ByteDfa:
     """Any text that holds all of some words, in any order."""
     if len(words) > MOST_WORDS or not all(words):
         raise FormError(f"{len(words)} words are to be held somewhere; 1 to {MOST_WORDS} can be.", "Hold fewer words.")
     free = Repeat(ANY, 0, None)
-    ways = []
-    for order in itertools.permutations(words):
-        parts: list[Node] = [free]
-        for word in order:
-            parts += [literal(word), free]
-        ways.append(Seq(tuple(parts)))
-    return Alt(tuple(ways))
+    return functools.reduce(both, (compile_bytes(Seq((free, literal(word), free))) for word in words))

@@ -15,7 +15,9 @@ from inference.forms.nodes import Node, Repeat, Seq, choice, literal, other_char
 from inference.forms.regex import regex
 from inference.forms.schema import FORMATS
 
-_WORD = r"[^\W_]+(?:['’\-][^\W_]+)*"
+# Letters of all scripts are some hundred states of an automaton; no white space and no ASCII punctuation are a few.
+_LETTERS = r"[^\s!-/:-@\[-`{-~\x00-\x1f\x7f]+"
+_WORD = rf"{_LETTERS}(?:['\-]{_LETTERS})*"
 _TYPES = {
     "word": _WORD,
     "words": f"{_WORD}(?: {_WORD}){{0,7}}",

@@ -18,11 +18,12 @@ from inference.operations.decide import decide
 from inference.operations.find import find_request
 from inference.operations.infill import infill_request
 from inference.operations.rewrite import RewriteRequest, rewrite
-from inference.params import ChatTurn
+from inference.params import ChatTurn, SamplerParams
 from inference.session import Session
 from tests.inference.support import CancelAfter, ask, fake_session, of_kind, timeless
 
 QUESTION = (ChatTurn("user", "Tell me."),)
+FEW = SamplerParams(max_denoising_steps=4)
 TEXTS = (
     "Dew forms at night. It is water from the air.\n\nIt falls in the morning – early.",
     "def add(a, b):\n    return {a: [b]}  # ___ {word}\n",
@@ -50,7 +51,7 @@ def test_blanks_are_filled_and_all_else_comes_back() -> None:
     session, _ = fake_session("Some words here. " * 5, canvas_length=64, max_context=2048)
     template = "Dear {word}, on {date} at {10|11} {{so}}: {2-3 words}; {3-5 characters}, {/x+y/} {number}\n___ end"
     wanted = (
-        r"Dear [^\W_]+(?:['’\-][^\W_]+)*, on \d{4}-\d\d-\d\d at (10|11) \{so\}: (\S+ ){1,2}\S+; [^\n]{3,5}, x+y "
+        r"Dear [^\s,.!?;:]+, on \d{4}-\d\d-\d\d at (10|11) \{so\}: (\S+ ){1,2}\S+; [^\n]{3,5}, x+y "
         r"-?\d+(\.\d+)?\n[^\n]+ end"
     )
     for seed in range(3):
@@ -74,11 +75,13 @@ def test_rewriting_changes_the_part_alone() -> None:
     rng = random.Random(1)
     session, _ = fake_session("Other words, é. " * 3, canvas_length=64, max_context=4096)
     written = 0
-    for number in range(20):
+    for number in range(15):
         answer = TEXTS[number % len(TEXTS)]
         first = rng.randrange(len(answer) - 2)
         last = min(len(answer), first + rng.randint(1, 12))
-        request = RewriteRequest(QUESTION, answer, first, last, answer[first:last], seed=number, variants=2)
+        request = RewriteRequest(
+            QUESTION, answer, first, last, answer[first:last], seed=number, variants=2, sampler=FEW
+        )
         cancel = CancelAfter(rng.randint(3, 40)) if number % 2 else None
         for found in of_kind(list(rewrite(session, request, cancel)), VariantWritten):
             written += 1
@@ -100,11 +103,11 @@ def test_a_part_before_a_long_rest_holds_what_fits() -> None:
 def test_variants_are_what_each_seed_gives_alone() -> None:
     answer = TEXTS[0]
     one, many = (fake_session("Other words. " * 3, canvas_length=64, max_context=2048)[0] for _ in range(2))
-    request = RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5)
+    request = RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5, sampler=FEW)
     together = of_kind(timeless(list(rewrite(many, request))), Finished)
     alone = []
     for number in range(3):
-        single = RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5 + number, variants=1)
+        single = RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5 + number, variants=1, sampler=FEW)
         alone += of_kind(timeless(list(rewrite(one, single))), Finished)
     assert together == alone
 
@@ -119,6 +122,14 @@ def test_what_cannot_be_rewritten_is_refused() -> None:
     with pytest.raises(ValueError, match="none of an answer"):
         RewriteRequest(QUESTION, "One", 2, 2, "")
     assert backend.denoise_calls == 0
+
+
+def test_words_are_held_in_any_order() -> None:
+    session, _ = fake_session("Some words. " * 3, canvas_length=64, max_context=2048)
+    words = ("river", "é lamp", "ver y", "x")
+    for count in range(1, 5):
+        found = answer_of(session, ask(form=Form("words", texts=words[:count])))
+        assert all(word in found for word in words[:count])
 
 
 def test_a_decision_is_what_the_model_believes() -> None:
