@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from inference.backends.base import CancelFlag
 from inference.errors import KnownError
@@ -23,7 +24,7 @@ Work = Callable[[Session, argparse.Namespace, CancelFlag], Iterator[Event]]
 Whole = Callable[[str], int]
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_commands(commands: Commands, whole_from: Callable[[int], Whole]) -> None:

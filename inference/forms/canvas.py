@@ -18,9 +18,10 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import Floats, Ids
 from inference.forms.tokens_dfa import TokenDfa
+from inference.forms.vocabulary import Numbers
 
+Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
 
 
@@ -113,7 +114,7 @@ class Conditioned:
             np.add.reduceat(moves, pairs.first_target, 0, None, rows[place + 1])
         self.marginals = pairs.by_class(np.take(reached[:-1], form.sources, axis=1) * weights, form.classes)
 
-    def sample(self, uniforms: Floats) -> tuple[Ids, Ids]:
+    def sample(self, uniforms: Floats) -> tuple[Numbers, Numbers]:
         """All places drawn together.
 
         Args:
@@ -136,7 +137,7 @@ class Conditioned:
         return classes, states
 
 
-def best_path(form: TokenDfa, best: Reals, end: Ending) -> tuple[Ids, Ids]:
+def best_path(form: TokenDfa, best: Reals, end: Ending) -> tuple[Numbers, Numbers]:
     """The likeliest canvas with the form.
 
     Args:

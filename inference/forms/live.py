@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import Floats, Ids
 from inference.forms.tokens_dfa import TokenDfa
+from inference.forms.vocabulary import Numbers
 
+Floats = NDArray[np.float32]
 Reals = NDArray[np.float64]
 
 
@@ -23,9 +24,9 @@ class LiveTokens:
         places: int64 [V], where each token stands in `ids`, -1 for none.
     """
 
-    ids: Ids
-    starts: Ids
-    places: Ids
+    ids: Numbers
+    starts: Numbers
+    places: Numbers
 
 
 def live_tokens(form: TokenDfa) -> LiveTokens:
