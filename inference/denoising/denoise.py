@@ -70,13 +70,11 @@ def denoise_canvas(
     1. Draw the starting canvas: pure noise, or what the plan starts with; held places have their tokens.
     2. For each step, N remaining down to 1, unless cancelled:
         a. Run the model on the canvas at the step's temperature, with the state of the step before (self-conditioning),
-           and `adjust` what it proposes.
+           and `adjust` what it proposes. Steps that are added go on at the last temperature.
         b. Accept the most certain positions within the entropy bound, put new noise everywhere else but on held places.
         c. Ask the stopping criterion about the free places; yield the step; end if settled, or if somebody says so.
-           Steps that are added go on at the last temperature.
 
-    A cancel ends the generator without a step whose `final` is true; in the midst of a step, if the backend can. A
-    canvas without free places is yielded at once.
+    A cancel ends the generator without a step whose `final` is true; in the midst of a step, if the backend can.
 
     Raises:
         GraphError: The backend returned entropies that are not numbers.
@@ -90,17 +88,13 @@ def denoise_canvas(
         return
     propose = _proposer(backend, plan, held, adjust)
     stopping = StableAndConfident(settings.stability_threshold, settings.confidence_threshold)
-    previous: DenoiseStep | None = None
-    settled_step = np.ones(canvas.shape, dtype=np.int64)
+    state, newest, settled_step = None, fixed, np.ones(canvas.shape, dtype=np.int64)
     # 2.
     limit, step = settings.max_denoising_steps - plan.first_step + 1, 0
     while not cancel.is_set():
         step += 1
         # a.
-        temperature = step_temperature(
-            max(1, limit - step + 1), settings.max_denoising_steps, settings.t_min, settings.t_max
-        )
-        state = None if previous is None else previous.state
+        temperature = _temperature(limit - step + 1, settings)
         try:
             result = propose(canvas, state, temperature, draws.uniforms())
         except PassStoppedError:
@@ -108,22 +102,28 @@ def denoise_canvas(
         _check_numbers(result.entropy)
         # b.
         accepted = accept_mask(result.entropy, settings.entropy_bound)
-        canvas = renoise_tokens(accept_tokens(canvas, result.sampled, accepted), draws.noise(), accepted)
-        canvas = np.where(held, fixed, canvas)
+        renoised = renoise_tokens(accept_tokens(canvas, result.sampled, accepted), draws.noise(), accepted)
+        canvas = np.where(held, fixed, renoised)
         # c.
-        if previous is not None:
-            settled_step = np.where(result.argmax == previous.argmax, settled_step, step)
+        settled_step = np.where(result.argmax == newest, settled_step, step)
         settled = stopping.update(result.argmax, result.entropy[~held])
         most = limit + controls.added_steps()
         by_you = not settled and controls.take_settle()
         final = settled or by_you or step >= most
-        thought = result.argmax if result.thought is None else result.thought
         yield CanvasStep(
-            step, result.argmax, result.entropy, accepted, settled, final, settled_step, by_you, most, thought
+            step, result.argmax, result.entropy, accepted, settled, final, settled_step, by_you, most, _thought(result)
         )
         if final:
             return
-        previous = result
+        state, newest = result.state, result.argmax
+
+
+def _temperature(left: int, settings: SamplerDefaults) -> float:
+    return step_temperature(max(1, left), settings.max_denoising_steps, settings.t_min, settings.t_max)
+
+
+def _thought(step: DenoiseStep) -> Ids:
+    return step.argmax if step.thought is None else step.thought
 
 
 def _proposer(

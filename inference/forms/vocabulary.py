@@ -12,7 +12,7 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Level:
+class TrieLevel:
     """The nodes of one depth: all beginnings of so many bytes.
 
     Attributes:
@@ -40,7 +40,7 @@ class Vocabulary:
     """
 
     size: int
-    levels: tuple[Level, ...]
+    levels: tuple[TrieLevel, ...]
     ends: tuple[int, ...]
     pad: int
 
@@ -72,5 +72,5 @@ def vocabulary(texts: Sequence[bytes | None], ends: Iterable[int], pad: int) -> 
         parent = nodes[active][first]
         nodes[active] = number
         ending = lengths[active] == depth + 1
-        levels.append(Level(parent, byte[first], ids[active[ending]], number[ending]))
+        levels.append(TrieLevel(parent, byte[first], ids[active[ending]], number[ending]))
     return Vocabulary(len(texts), tuple(levels), tuple(sorted(set(ends))), pad)

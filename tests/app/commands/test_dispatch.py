@@ -101,3 +101,13 @@ def test_a_current_folder_that_is_gone_is_named(
     gone.rmdir()
     assert run_command(["--base-dir", str(tmp_path / "data"), "models", "import", folder]) == 1
     assert capsys.readouterr().err.strip() == f"{texts.CURRENT_FOLDER_GONE} {texts.CURRENT_FOLDER_GONE_HINT}"
+
+
+def test_commands_of_the_core_are_the_cores_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in texts.CORE_COMMANDS:
+        with pytest.raises(SystemExit) as raised:
+            run_command([name, "--help"])
+        assert raised.value.code == 0
+        assert f"inference {name}" in capsys.readouterr().out
+    assert run_command(["generate", "--prompt", "Hi", "--backend", "fake", "--form", "choice:yes,no"]) == 0
+    assert capsys.readouterr().out.strip() in ("yes", "no")
