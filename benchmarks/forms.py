@@ -1,9 +1,10 @@
-"""Do answers keep their form: random schemas, by what they use, on a random or scripted model; what is refused, and why.
+"""Do answers keep their form: random schemas, by what they use; what is refused.
 
     python benchmarks/forms.py [--schemas 300] [--patterns 0] [--seed 1]
 
-Each schema is made at random out of one feature and its neighbours; its answer is written by the fake backend, parsed,
-and validated by jsonschema. Each pattern is a random regular expression of depth up to 5; its answer is checked by `re`.
+Each schema is made at random out of one feature and its neighbours; its answer is written by the fake backend,
+parsed, and validated by jsonschema. Each pattern is a random regular expression of depth up to 5, and its answer is
+checked by `re`.
 Ends with 1 if an answer is not what it has to be.
 """
 
@@ -34,9 +35,10 @@ from inference.session import Session  # noqa: E402
 ATOMS = ("a", "b", "c", "é", "漢", "[a-c]", "[^a]", r"\d", ".", "[b-é]", "ab", "🦊", "x?")
 COUNTS = ("*", "+", "?", "{2}", "{1,3}", "{0,2}?")
 FEATURES = (
-    "boolean", "integer", "integer bounds", "number", "number bounds", "string", "string length", "pattern", "format",
-    "enum", "const", "array", "array items", "tuple", "object", "optional", "additional", "anyOf", "oneOf", "allOf",
-    "ref", "recursion", "null", "any", "not", "uniqueItems", "multipleOf", "if", "patternProperties", "dependentRequired",
+    "boolean", "integer", "integer bounds", "number", "number bounds", "string", "string length", "pattern",
+    "format", "enum", "const", "array", "array items", "tuple", "object", "optional", "additional", "anyOf", "oneOf",
+    "allOf", "ref", "recursion", "null", "any", "not", "uniqueItems", "multipleOf", "if", "patternProperties",
+    "dependentRequired",
 )  # fmt: skip
 
 
