@@ -58,9 +58,10 @@ class Conditioned:
     def __init__(self, form: TokenDfa, logs: Reals, end: Ending) -> None:
         """Backward, then forward.
 
-        1. The likeliest rest from each state in each place, in logarithms.
-        2. The weight of each move, relative to that of its source's likeliest rest: at most 1, and 1 for one of them.
-        3. Backward: all rests from each state, relative to the likeliest. So the chance of each move, given its source.
+        1. The weight of each pair of states: the masses of all classes that lead from one to the other.
+        2. The likeliest rest from each state in each place, in logarithms; weights relative to that of their source: at
+           most 1, and 1 for one of them.
+        3. Backward: all rests from each state, relative to the likeliest. So the chance of each pair, given its source.
         4. Forward: the chance of each state; marginals from the two.
 
         Args:
@@ -73,46 +74,32 @@ class Conditioned:
             ValueError: No canvas has the form.
         """
         self._form, self._start = form, end.start
-        places, pairs = len(logs), _moves(form)
+        pairs = _moves(form)
         # 1.
-        weights = np.take(logs, form.moved, axis=1)
-        rest = _likeliest_rests(pairs, pairs.highest(weights), end)
+        highest = logs.max(axis=1, keepdims=True)
+        self._masses = masses = np.exp(logs - highest)
+        summed = pairs.summed(np.take(masses, form.moved, axis=1))
+        with np.errstate(divide="ignore"):
+            weights = np.log(summed)
+        # 2.
+        rest = _likeliest_rests(pairs, weights, end)
         if not np.isfinite(rest[0, end.start]):
             raise ValueError("no canvas has the form")
-        # 2. A state from which nothing leads to the end has weights of nothing.
-        weights += np.take(rest[1:], form.targets, axis=1)
-        weights -= np.take(np.maximum(rest[:-1], _NOTHING), form.sources, axis=1)
+        weights += np.take(rest[1:], pairs.targets, axis=1)
+        weights -= np.take(np.maximum(rest[:-1], _NOTHING), pairs.sources, axis=1)
         np.exp(weights, out=weights)
         # 3.
-        summed = pairs.summed(weights)
-        ahead = np.zeros((places + 1, form.states))
-        ahead[places] = end.weights
-        scale, moves, rows = 0.0, np.empty(len(pairs.targets)), list(ahead)
-        for place in range(places - 1, -1, -1):
-            row = rows[place]
-            rows[place + 1].take(pairs.targets, 0, moves, "clip")  # anything but "clip" copies once more
-            np.multiply(moves, summed[place], moves)
-            np.add.reduceat(moves, pairs.first, 0, None, row)
-            if place % _SCALED_EACH == 0:
-                total = float(row.max())
-                row /= total
-                scale += log(total)
-        self.chance = float(rest[0, end.start] + np.log(ahead[0, end.start])) + scale
-        weights *= np.take(ahead[1:], form.targets, axis=1)
-        whole = np.add.reduceat(weights, pairs.first_move, axis=1)
+        ahead, scale = _all_rests(pairs, weights, end)
+        self.chance = float(rest[0, end.start] + np.log(ahead[0, end.start]) + highest.sum()) + scale
+        weights *= np.take(ahead[1:], pairs.targets, axis=1)
+        whole = np.add.reduceat(weights, pairs.first, axis=1)
         weights /= np.repeat(np.where(whole > 0, whole, 1.0), pairs.counts, axis=1)
         self._chances = weights
         # 4.
-        reached = np.zeros((places + 1, form.states))
-        reached[0, end.start] = 1.0
-        onward = np.zeros((places, len(pairs.by_target)))
-        onward[:, pairs.real] = np.take(pairs.summed(weights), pairs.by_target[pairs.real], axis=1)
-        moves, rows = np.empty(len(pairs.by_target)), list(reached)
-        for place in range(places):
-            rows[place].take(pairs.sources_by_target, 0, moves, "clip")
-            np.multiply(moves, onward[place], moves)
-            np.add.reduceat(moves, pairs.first_target, 0, None, rows[place + 1])
-        self.marginals = pairs.by_class(np.take(reached[:-1], form.sources, axis=1) * weights, form.classes)
+        reached = _reached(pairs, weights, end)
+        shares = np.take(reached[:-1], pairs.sources, axis=1) * weights
+        shares /= np.where(summed > 0, summed, 1.0)
+        self.marginals = masses * pairs.by_class(shares, form.classes)
 
     def sample(self, uniforms: Floats) -> tuple[Numbers, Numbers]:
         """All places drawn together.
@@ -123,18 +110,28 @@ class Conditioned:
         Returns:
             int64 [C] class of each place, and int64 [C + 1] the states between them.
         """
-        form, state = self._form, self._start
-        first = _moves(form).first_of
+        pairs, state = _moves(self._form), self._start
+        first = pairs.first_of
         classes, states = np.empty(len(uniforms), dtype=np.int64), np.empty(len(uniforms) + 1, dtype=np.int64)
         states[0] = state
         for place, uniform in enumerate(uniforms.tolist()):
-            low, high = first[state], first[state + 1]
-            if high - low > 1:
-                summed = self._chances[place, low:high].cumsum()
-                low += min(int(summed.searchsorted(uniform * summed[-1], side="right")), high - low - 1)
-            classes[place], state = form.moved[low], int(form.targets[low])
-            states[place + 1] = state
+            pair, uniform = _drawn(self._chances[place, first[state] : first[state + 1]], uniform)
+            pair += first[state]
+            known = pairs.classes[pair]
+            classes[place] = known[_drawn(self._masses[place, known], uniform)[0] if len(known) > 1 else 0]
+            states[place + 1] = state = pairs.target_of[pair]
         return classes, states
+
+
+def _drawn(shares: Reals, uniform: float) -> tuple[int, float]:
+    """Which of some shares a number in [0, 1) falls into, and where within it."""
+    if len(shares) == 1:
+        return 0, uniform
+    summed = shares.cumsum()
+    wanted = uniform * summed[-1]
+    found = min(int(summed.searchsorted(wanted, side="right")), len(shares) - 1)
+    within = (wanted - (summed[found] - shares[found])) / max(shares[found], 1e-300)
+    return found, float(min(max(within, 0.0), 1.0 - 1e-9))
 
 
 def best_path(form: TokenDfa, best: Reals, end: Ending) -> tuple[Numbers, Numbers]:
@@ -152,21 +149,52 @@ def best_path(form: TokenDfa, best: Reals, end: Ending) -> tuple[Numbers, Number
         ValueError: No canvas has the form.
     """
     places, pairs, state = len(best), _moves(form), end.start
-    weights = np.take(best, form.moved, axis=1)
-    ahead = _likeliest_rests(pairs, pairs.highest(weights), end)
+    weights = pairs.highest(np.take(best, form.moved, axis=1))
+    ahead = _likeliest_rests(pairs, weights, end)
     if not np.isfinite(ahead[0, state]):
         raise ValueError("no canvas has the form")
-    weights += np.take(ahead[1:], form.targets, axis=1)
+    weights += np.take(ahead[1:], pairs.targets, axis=1)
     first = pairs.first_of
     classes, states = np.empty(places, dtype=np.int64), np.empty(places + 1, dtype=np.int64)
     states[0] = state
     for place in range(places):
         low, high = first[state], first[state + 1]
-        if high - low > 1:
-            low += int(weights[place, low:high].argmax())
-        classes[place], state = form.moved[low], int(form.targets[low])
-        states[place + 1] = state
+        pair = low if high == low + 1 else low + int(weights[place, low:high].argmax())
+        known = pairs.classes[pair]
+        classes[place] = known[0 if len(known) == 1 else int(best[place, known].argmax())]
+        states[place + 1] = state = pairs.target_of[pair]
     return classes, states
+
+
+def _all_rests(pairs: _Moves, weights: Reals, end: Ending) -> tuple[Reals, float]:
+    """Sum of all rests from each state, float64 [C + 1, S], and the logarithm of what they were divided by."""
+    ahead = np.zeros((len(weights) + 1, len(end.weights)))
+    ahead[-1] = end.weights
+    scale, moves, rows = 0.0, np.empty(len(pairs.targets)), list(ahead)
+    for place in range(len(weights) - 1, -1, -1):
+        row = rows[place]
+        rows[place + 1].take(pairs.targets, 0, moves, "clip")  # anything but "clip" copies once more
+        np.multiply(moves, weights[place], moves)
+        np.add.reduceat(moves, pairs.first, 0, None, row)
+        if place % _SCALED_EACH == 0:
+            total = float(row.max())
+            row /= total
+            scale += log(total)
+    return ahead, scale
+
+
+def _reached(pairs: _Moves, chances: Reals, end: Ending) -> Reals:
+    """Chance of each state between the places, float64 [C + 1, S]."""
+    reached = np.zeros((len(chances) + 1, len(end.weights)))
+    reached[0, end.start] = 1.0
+    onward = np.zeros((len(chances), len(pairs.by_target)))
+    onward[:, pairs.real] = np.take(chances, pairs.by_target[pairs.real], axis=1)
+    moves, rows = np.empty(len(pairs.by_target)), list(reached)
+    for place in range(len(chances)):
+        rows[place].take(pairs.sources_by_target, 0, moves, "clip")
+        np.multiply(moves, onward[place], moves)
+        np.add.reduceat(moves, pairs.first_target, 0, None, rows[place + 1])
+    return reached
 
 
 def _likeliest_rests(pairs: _Moves, weights: Reals, end: Ending) -> Reals:
@@ -190,11 +218,13 @@ class _Moves:
     """A form's moves, and its pairs of source and target, which several moves may share: what runs need of them.
 
     Attributes:
-        first_of: Where the moves of each state begin.
-        targets: int64 [P], target of each pair, in the order of sources.
+        sources: int64 [P], source of each pair, ascending.
+        targets: int64 [P], its target.
+        target_of: The same as a list.
+        classes: The classes of each pair.
         first: Where the pairs of each state begin; one that no tokens lead on from has a pair of no weight, to itself.
-        first_move: Where its moves begin.
-        counts: How many moves it has.
+        first_of: The same as a list, and the end.
+        counts: How many each has.
         by_target: int64 [P'], the pairs in the order of targets; a state to which nothing leads has one of no weight.
         real: Which of them are pairs.
         sources_by_target: Their sources in that order.
@@ -202,7 +232,6 @@ class _Moves:
     """
 
     def __init__(self, form: TokenDfa) -> None:
-        self.first_of = np.searchsorted(form.sources, np.arange(form.states + 1)).tolist()
         self._weighty: slice | NDArray[np.int64]
         self._by_pair = np.lexsort((form.targets, form.sources))
         sources, targets = form.sources[self._by_pair], form.targets[self._by_pair]
@@ -215,8 +244,19 @@ class _Moves:
         order = np.argsort(np.append(pair_sources, stuck), kind="stable")
         pair_sources, self.targets = np.append(pair_sources, stuck)[order], np.append(self.targets, stuck)[order]
         self.first = np.flatnonzero(np.diff(pair_sources, prepend=-1))
-        self.first_move = np.flatnonzero(np.diff(form.sources, prepend=-1))
-        self.counts = np.diff(np.append(self.first_move, len(form.sources)))
+        self.first_of = [*self.first.tolist(), len(pair_sources)]
+        self.counts = np.diff(self.first_of)
+        self.sources, self.target_of = pair_sources, self.targets.tolist()
+        ends = np.append(self._pair_starts[1:], len(sources))
+        known = iter(
+            form.moved[self._by_pair[a:z]] for a, z in zip(self._pair_starts.tolist(), ends.tolist(), strict=True)
+        )
+        weighty = np.zeros(len(pair_sources), dtype=np.bool_)
+        weighty[self._weighty] = True
+        self.classes = [next(known) if real else np.zeros(1, dtype=np.int64) for real in weighty.tolist()]
+        pair_of = np.empty(len(sources), dtype=np.int64)
+        lengths = np.diff(np.append(self._pair_starts, len(sources)))
+        pair_of[self._by_pair] = np.repeat(np.flatnonzero(weighty), lengths)
         unreached = np.setdiff1d(np.arange(form.states), self.targets)
         targets = np.append(self.targets, unreached)
         order = np.argsort(targets, kind="stable")
@@ -228,6 +268,7 @@ class _Moves:
         moved = form.moved[self._by_class]
         self._first_of_class = np.flatnonzero(np.diff(moved, prepend=-1))
         self._classes = moved[self._first_of_class]
+        self._pairs_by_class = pair_of[self._by_class]
 
     def highest(self, weights: Reals) -> Reals:
         """[C, M] weights of moves -> [C, P] the highest of each pair."""
@@ -244,7 +285,9 @@ class _Moves:
         return found
 
     def by_class(self, shares: Reals, classes: int) -> Reals:
-        """[C, M] shares of moves -> [C, K] shares of classes."""
+        """[C, P] shares of pairs -> [C, K] the sums of those that each class is one of."""
         found = np.zeros((len(shares), classes))
-        found[:, self._classes] = np.add.reduceat(np.take(shares, self._by_class, axis=1), self._first_of_class, axis=1)
+        found[:, self._classes] = np.add.reduceat(
+            np.take(shares, self._pairs_by_class, axis=1), self._first_of_class, axis=1
+        )
         return found
