@@ -1,4 +1,4 @@
-"""Command line of the core: `python -m inference generate --prompt TEXT`.
+"""Command line of the core: `python -m inference generate --prompt TEXT`, infill, rewrite, decide, find.
 
 Exit codes: 0 the answer is there (where it was cut off at a limit, standard error says so); 1 it failed or was stopped,
 and standard error says why in a sentence; 2 the command line is wrong; 141 the reader of the output has gone. Standard
@@ -19,20 +19,22 @@ from pathlib import Path
 from types import FrameType
 
 from inference.backends.registry import BACKEND_NAMES
+from inference.cli_commands import add_commands, answered, form_name
 from inference.errors import LoadStoppedError
 from inference.events import (
     BlockCommitted,
+    Decided,
     Event,
     Finished,
     ModelLoading,
     ModelReady,
     NothingWritten,
     PromptEncoded,
+    VariantWritten,
     event_as_dict,
 )
 from inference.failures import failed_from_error
 from inference.opening import open_model
-from inference.params import ChatTurn, GenerationRequest, SamplerParams
 from trt_engines.planning.probe import use_card
 
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "starter"
@@ -50,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(encoding="utf-8")  # Windows consoles may be set to something that has no emoji
-    writer = _EventWriter() if options.events else _JsonWriter() if options.json else _PlainWriter()
+    kinds = {"rewrite": _VariantsWriter, "decide": _DecisionWriter}
+    plain = kinds.get(options.command, _PlainWriter)
+    writer = _EventWriter(options) if options.events else _JsonWriter(options) if options.json else plain(options)
     try:
         with _cancel_on_ctrl_c() as cancel:
             for event in _generated(options, cancel, writer.take):
@@ -70,28 +74,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m inference", description="Text from a DiffusionGemma model.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     generate = commands.add_parser(
         "generate", help="answer one prompt", epilog="Exit codes: 0 answered, 1 failed or stopped, 2 wrong usage."
     )
     generate.add_argument("--prompt", required=True, metavar="TEXT", help="what to ask")
     generate.add_argument("--system", metavar="TEXT", help="system turn before it")
-    generate.add_argument(
-        "--model", type=Path, default=STARTER_FOLDER, metavar="DIR", help="model folder (default: the starter model)"
-    )
-    generate.add_argument("--backend", default="auto", metavar="NAME", help=", ".join(BACKEND_NAMES))
-    generate.add_argument("--gpu", metavar="CARD", help="a card by name, number or UUID (default: the first)")
-    generate.add_argument("--seed", type=_whole_from(0), metavar="N", help="same seed, same answer (default: random)")
     generate.add_argument("--max-new-tokens", type=_whole_from(1), metavar="N", help="default: 4 blocks")
     generate.add_argument(
         "--answer-start", default="", metavar="TEXT", help="beginning of the answer; only what follows it is written"
     )
-    generate.add_argument("--steps", type=_whole_from(1), metavar="N", help="upper limit of denoising steps a block")
-    generate.add_argument("--thinking", action="store_true", help="ask for a thinking channel")
-    output = generate.add_mutually_exclusive_group()
+    kept = generate.add_mutually_exclusive_group()
+    kept.add_argument("--thinking", action="store_true", help="ask for a thinking channel")
+    kept.add_argument(
+        "--form", type=form_name, metavar="FORM",
+        help="what the answer has to be: json, json:SCHEMA_FILE, regex:EXPRESSION, choice:A,B or template:FILE",
+    )  # fmt: skip
+    kept.add_argument("--hold", action="append", metavar="WORD", help="a word that the answer has to hold (up to 4)")
+    generate.set_defaults(work=answered)
+    add_commands(commands, _whole_from)
+    for command in commands.choices.values():
+        _add_common(command)
+    return parser
+
+
+def _add_common(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(beginning="")
+    command.add_argument(
+        "--model", type=Path, default=STARTER_FOLDER, metavar="DIR", help="model folder (default: the starter model)"
+    )
+    command.add_argument("--backend", default="auto", metavar="NAME", help=", ".join(BACKEND_NAMES))
+    command.add_argument("--gpu", metavar="CARD", help="a card by name, number or UUID (default: the first)")
+    command.add_argument("--seed", type=_whole_from(0), metavar="N", help="same seed, same answer (default: random)")
+    command.add_argument("--steps", type=_whole_from(1), metavar="N", help="upper limit of denoising steps a block")
+    output = command.add_mutually_exclusive_group()
     output.add_argument("--events", action="store_true", help="one JSON object an event, one event a line")
     output.add_argument("--json", action="store_true", help="one JSON object at the end")
-    return parser
 
 
 def _whole_from(least: int) -> Callable[[str], int]:
@@ -113,17 +131,6 @@ def _generated(
     options: argparse.Namespace, cancel: threading.Event, report: Callable[[Event], None]
 ) -> Iterator[Event]:
     """Load the model and answer; `report` gets the progress of loading, which comes from within a call."""
-    turns: tuple[ChatTurn, ...] = (ChatTurn("user", options.prompt),)
-    if options.system is not None:
-        turns = (ChatTurn("system", options.system), *turns)
-    request = GenerationRequest(
-        turns=turns,
-        seed=options.seed,
-        sampler=SamplerParams(max_denoising_steps=options.steps),
-        max_new_tokens=options.max_new_tokens,
-        thinking=options.thinking,
-        answer_start=options.answer_start,
-    )
     if options.gpu is not None:
         use_card(options.gpu)
     began = time.perf_counter()
@@ -137,25 +144,31 @@ def _generated(
         return
     with session:
         yield session.ready_event(time.perf_counter() - began)
-        yield from session.generate(request, cancel)
+        yield from options.work(session, options, cancel)
 
 
 class _PlainWriter:
-    """Prints the answer as its blocks are committed."""
+    """Prints the answer as its blocks are committed, behind its given beginning where a command has one."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
         self._finished: Finished | None = None
+        self._decided: Decided | None = None
 
     def take(self, event: Event) -> None:
         """One event has happened."""
         if isinstance(event, Finished):
             self._finished = event
+        elif isinstance(event, Decided):
+            self._decided = event
         elif isinstance(event, NothingWritten):
             print(f"{event.user_text} {event.hint}", file=sys.stderr)
         self._write(event)
 
     def close(self) -> int:
         """All events have happened; returns the exit code."""
+        if self._decided is not None:
+            return 0
         if self._finished is None or self._finished.reason == "cancelled":
             print("Stopped before the answer was complete.", file=sys.stderr)
             return 1
@@ -165,9 +178,27 @@ class _PlainWriter:
 
     def _write(self, event: Event) -> None:
         if isinstance(event, BlockCommitted):
-            print(event.answer, end="", flush=True)
+            begun, self._options.beginning = self._options.beginning, ""
+            print(begun + event.answer, end="", flush=True)
         elif isinstance(event, Finished):
             print(flush=True)
+
+
+class _VariantsWriter(_PlainWriter):
+    """Prints each new part on lines of its own, its score before it."""
+
+    def _write(self, event: Event) -> None:
+        if isinstance(event, VariantWritten):
+            print(f"{event.score:.2f}\t{event.part}", flush=True)
+
+
+class _DecisionWriter(_PlainWriter):
+    """Prints each label with its share, the likeliest first."""
+
+    def _write(self, event: Event) -> None:
+        if isinstance(event, Decided):
+            for share, label in sorted(zip(event.shares, event.labels, strict=True), reverse=True):
+                print(f"{share:.3f}\t{label}", flush=True)
 
 
 class _EventWriter(_PlainWriter):
@@ -180,10 +211,17 @@ class _EventWriter(_PlainWriter):
 class _JsonWriter(_PlainWriter):
     """Prints one object at the end: `Finished`, with the model, the prompt's counters and all committed ids."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, options: argparse.Namespace) -> None:
+        super().__init__(options)
         self._facts: dict[str, object] = {}
         self._ids: list[int] = []
+        self._variants: list[dict[str, object]] = []
+
+    def close(self) -> int:
+        """All events have happened: what there are several answers of is printed now."""
+        if self._options.command == "rewrite" and self._finished is not None:
+            print(json.dumps({"variants": self._variants, **self._facts}), flush=True)
+        return super().close()
 
     def _write(self, event: Event) -> None:
         match event:
@@ -193,8 +231,13 @@ class _JsonWriter(_PlainWriter):
                 self._facts["prompt"] = event_as_dict(event)
             case BlockCommitted(token_ids=ids):
                 self._ids.extend(ids)
-            case Finished():
-                print(json.dumps({**event_as_dict(event), **self._facts, "token_ids": self._ids}), flush=True)
+            case VariantWritten():
+                self._variants.append(event_as_dict(event))
+            case Decided():
+                print(json.dumps({**event_as_dict(event), **self._facts}), flush=True)
+            case Finished() if self._options.command != "rewrite":
+                whole = {"text": self._options.beginning + event.answer} if self._options.beginning else {}
+                print(json.dumps({**event_as_dict(event), **whole, **self._facts, "token_ids": self._ids}), flush=True)
             case _:
                 pass
 

@@ -11,6 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+BlockEnd = Literal["settled", "limit", "you"]
 FinishReason = Literal["end_of_text", "max_new_tokens", "context_full", "cancelled"]
 
 
@@ -119,6 +120,7 @@ class BlockCommitted:
         entropy: Final entropy of each position in nats.
         settled_step: The step, from 1, since which each position's argmax no longer changed.
         seconds: Wall time of the block.
+        ended: What ended it: it had settled, the limit of steps, or you (settled at your word, or closed at a stop).
     """
 
     block: int
@@ -131,6 +133,56 @@ class BlockCommitted:
     entropy: tuple[float, ...]
     settled_step: tuple[int, ...]
     seconds: float
+    ended: BlockEnd = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class VariantWritten:
+    """A part of an answer is written anew.
+
+    Attributes:
+        number: Of the variant, from 0; those that were there already are left out.
+        answer: The whole answer with the new part in it.
+        part: The new part.
+        score: Mean log-probability, in nats, of what follows it on the canvas (of the part itself where nothing does).
+        seed: The seed that gives this variant again.
+    """
+
+    number: int
+    answer: str
+    part: str
+    score: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A question with a few possible answers is decided.
+
+    Attributes:
+        question: The question.
+        labels: The answers that were possible.
+        shares: How the model divides its belief between them; adds up to 1. No measured frequency of being right.
+        label: The likeliest.
+        entropy: Of the shares, in nats; 0 is certain.
+        reads: How many reads the shares are the mean of.
+    """
+
+    question: str
+    labels: tuple[str, ...]
+    shares: tuple[float, ...]
+    label: str
+    entropy: float
+    reads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """What else a place could hold: a token, its text fit to show, and its log-probability at temperature 1."""
+
+    token: int
+    piece: str
+    log_probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +261,8 @@ Event = (
     | PromptMeasured
     | DraftUpdated
     | BlockCommitted
+    | VariantWritten
+    | Decided
     | NothingWritten
     | Finished
     | Failed

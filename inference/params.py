@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from inference.forms.wanted import Form
+
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 
@@ -67,6 +69,35 @@ class SamplerParams:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldPlace:
+    """A place of the first canvas, from 0, that has this token in every step and in the end."""
+
+    place: int
+    token: int
+
+    def __post_init__(self) -> None:
+        _require("place", self.place, 0, "0 or more")
+        _require("token", self.token, 0, "0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasStart:
+    """What the first canvas starts with instead of noise.
+
+    Attributes:
+        token_ids: One for each place.
+        level: Share of noise in it, and how early in the schedule it begins: 0 changes nearly nothing, 1 everything.
+    """
+
+    token_ids: tuple[int, ...]
+    level: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.level <= 1.0:
+            raise ValueError(f"level must be within 0..1, not {self.level!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRequest:
     """One answer that is asked for.
 
@@ -78,6 +109,10 @@ class GenerationRequest:
         thinking: Ask the chat template for a thinking channel (for checkpoints that have one).
         step_seconds: Least time from one draft to the next, so that it can be watched; 0 is full speed.
         answer_start: Beginning of the answer, which is given and goes on; events and limits count only what is new.
+        form: What the whole answer is a text of, without exception; None for any text.
+        held: Places of the first canvas that are given.
+        start: What the first canvas starts with; None for noise.
+        canvas_length: Places of a canvas, at most the model's; None for as many as the model has.
     """
 
     turns: tuple[ChatTurn, ...]
@@ -87,6 +122,15 @@ class GenerationRequest:
     thinking: bool = False
     step_seconds: float = 0.0
     answer_start: str = ""
+    form: Form | None = None
+    held: tuple[HeldPlace, ...] = ()
+    start: CanvasStart | None = None
+    canvas_length: int | None = None
+
+    @property
+    def asks_of_canvases(self) -> bool:
+        """Whether canvases have more to keep to than the chat: held places, a start, a size of their own, a form."""
+        return bool(self.held) or (self.form, self.start, self.canvas_length) != (None, None, None)
 
     def __post_init__(self) -> None:
         if not self.turns:
@@ -96,3 +140,6 @@ class GenerationRequest:
         _require("seed", self.seed, 0, "0 or more")
         _require("max_new_tokens", self.max_new_tokens, 1, "1 or more")
         _require("step_seconds", self.step_seconds, 0.0, "0 or more")
+        _require("canvas_length", self.canvas_length, 1, "1 or more")
+        if self.form is not None and self.thinking:
+            raise ValueError("an answer that keeps a form has no thinking channel")

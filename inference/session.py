@@ -18,7 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.asked import AskedCanvases, Room
 from inference.backends.base import Backend, CancelFlag, Compiling, DenoiseStep, Floats, Ids, Interruptible
+from inference.denoising.controls import NO_CONTROLS, Controls
 from inference.denoising.denoise import CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import Pace
 from inference.denoising.sampler import Draws, fresh_seed
@@ -36,6 +38,9 @@ from inference.events import (
     PromptEncoded,
     PromptMeasured,
 )
+from inference.forms.compiling import CompiledForm, FormCompiler
+from inference.forms.vocabulary import Vocabulary, vocabulary
+from inference.forms.wanted import Form
 from inference.model_config import ModelConfig, SamplerDefaults
 from inference.params import ChatTurn, GenerationRequest
 from inference.stats import RunStats
@@ -69,6 +74,8 @@ class _Run:
     cancel: CancelFlag
     pace: Pace
     goes_on: bool
+    asked: AskedCanvases
+    controls: Controls
     again: bool = False
 
     def finished(self, reason: FinishReason) -> Finished:
@@ -95,6 +102,7 @@ class Session:
         self._backend = backend
         self._short_canvas = short_canvas
         self._prompt = PromptEncoder(template, tokenizer)
+        self._forms = FormCompiler(self._vocabulary)
         # None: a call failed half-way, and nobody knows what the KV cache holds.
         self._held: list[int] | None = None if backend.length else []
 
@@ -143,15 +151,47 @@ class Session:
         """One denoising step over int64 [C] on what the KV cache holds (see `Backend.denoise`)."""
         return self._backend.denoise(canvas, state, temperature, uniforms)
 
+    def logits(self, canvas: Ids, state: Any = None, ids: Ids | None = None) -> Floats:
+        """Logits of a pass over int64 [C] on what the KV cache holds, float32 [C, n] (see `Backend.logits`)."""
+        return self._backend.logits(canvas, state, ids)
+
+    def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
+        """The self-conditioning state in which some places are told what they hold (see `Backend.conditioned`)."""
+        return self._backend.conditioned(state, count, places, ids, shares)
+
+    def read(self, request: GenerationRequest) -> None:
+        """Bring the KV cache to a request's prompt and the given beginning of its answer; nothing is written.
+
+        Raises:
+            KnownError: See `generate`.
+        """
+        ids = self._fit(request, self.config.canvas_length).ids
+        self._prefill(ids[self._reuse(ids) :], threading.Event())
+
     def close(self) -> None:
         """Free the model; the session cannot be used afterwards."""
         self._backend.close()
 
-    def generate(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
+    def compiled(self, form: Form) -> CompiledForm:
+        """The automaton of a form over this model's tokens.
+
+        Raises:
+            FormError: It cannot be kept; the sentence says why.
+        """
+        return self._forms.compiled(form)
+
+    def _vocabulary(self) -> Vocabulary:
+        tokenizer = self.tokenizer
+        texts = [tokenizer.token_bytes(token_id) for token_id in range(self.config.vocab_size)]
+        return vocabulary(texts, tokenizer.eos_ids, tokenizer.pad_id)
+
+    def generate(
+        self, request: GenerationRequest, cancel: CancelFlag | None = None, controls: Controls = NO_CONTROLS
+    ) -> Iterator[Event]:
         """Answer a request.
 
         1. Render and tokenise the chat, and behind it the given start of the answer; leave out the oldest exchanges if
-           it is too long.
+           it is too long. Refuse a form that cannot be kept.
         2. Settle seed, sampler values and the number of blocks.
         3. Bring the KV cache to the prompt; what it already holds of it is not computed again.
         4. Where short canvases suit the model, try whether the answer fits one (`_write_short`). Else write block after
@@ -160,11 +200,12 @@ class Session:
         5. Report why it ended, the whole text, and times; and first, if there is still nothing to read.
 
         A cancel takes effect between denoising steps (or parts of the prompt), or within them where the backend can
-        stop there; then committed blocks alone count.
+        stop there; then committed blocks alone count. An answer with a form is brought to an end that has the form.
 
         Args:
             request: What is asked.
             cancel: Looked at between steps; a `threading.Event`, for example.
+            controls: What else can be said meanwhile.
 
         Yields:
             PromptEncoded, then for each block DraftUpdated after each step and BlockCommitted, at last Finished; before
@@ -172,15 +213,16 @@ class Session:
 
         Raises:
             KnownError: The environment is to blame (ContextFullError, OutOfMemoryError, ...).
+            FormError: The form cannot be kept, or needs more tokens than there may be.
             ValueError: Sampler values contradict each other or the seed is negative.
         """
         cancel = cancel or threading.Event()
         if not isinstance(self._backend, Interruptible):
-            yield from self._answer(request, cancel)
+            yield from self._answer(request, cancel, controls)
             return
         self._backend.stop_when(cancel)
         try:
-            yield from self._answer(request, cancel)
+            yield from self._answer(request, cancel, controls)
         finally:
             self._backend.stop_when(threading.Event())
 
@@ -189,22 +231,25 @@ class Session:
         if isinstance(self._backend, Compiling):
             self._backend.keep_compiled()
 
-    def _answer(self, request: GenerationRequest, cancel: CancelFlag) -> Iterator[Event]:
+    def _answer(self, request: GenerationRequest, cancel: CancelFlag, controls: Controls) -> Iterator[Event]:
         stats = RunStats()
         # 1.
-        canvas_length = self.config.canvas_length
-        wanted = request.max_new_tokens or DEFAULT_BLOCKS * canvas_length
+        form = None if request.form is None else self.compiled(request.form)
+        canvas_length = min(request.canvas_length or self.config.canvas_length, self.config.canvas_length)
+        wanted = request.max_new_tokens or DEFAULT_BLOCKS * self.config.canvas_length
         blocks = -(-wanted // canvas_length)
         # Old turns make room for the usual answer, not for the longest one that is allowed.
-        fitted = self._fit(request, min(blocks, DEFAULT_BLOCKS) * canvas_length)
+        fitted = self._fit(request, min(blocks * canvas_length, DEFAULT_BLOCKS * self.config.canvas_length))
         # 2.
         settings = self.config.sampler.merged(request.sampler)
         seed = fresh_seed() if request.seed is None else request.seed
         draws = Draws(seed, self.config.vocab_size, canvas_length)
-        answer = AnswerBuilder(self.tokenizer, fitted.ids, wanted)
-        run = _Run(
-            settings, draws, blocks, answer, stats, cancel, Pace(request.step_seconds), bool(request.answer_start)
-        )
+        answer = AnswerBuilder(self.tokenizer, fitted.ids, wanted, form is not None)
+        fits = min(blocks, (self.config.max_context - len(fitted.ids)) // canvas_length)
+        room = Room(canvas_length, fits, wanted, settings.max_denoising_steps, self.config.pad_id)
+        asked = AskedCanvases(self._backend, request, form, room)
+        pace, goes_on = Pace(request.step_seconds), bool(request.answer_start) or form is not None
+        run = _Run(settings, draws, blocks, answer, stats, cancel, pace, goes_on, asked, controls)
         # 3.
         reused = self._reuse(fitted.ids)
         began = stats.seconds()
@@ -215,7 +260,7 @@ class Session:
         yield PromptEncoded(total, total - reused, reused, fitted.dropped_turns, stats.seconds() - began)
         # 4.
         reason: FinishReason | None = None
-        if self._short_canvas and not run.goes_on and not request.thinking:
+        if self._short_canvas and not run.goes_on and not request.thinking and not request.asks_of_canvases:
             short = dataclasses.replace(run, answer=AnswerBuilder(self.tokenizer, fitted.ids, wanted))
             reason = yield from self._write_short(short)
             run = run if reason is None else short
@@ -223,7 +268,8 @@ class Session:
             reason = yield from self._write_blocks(run)
         if reason is None:
             again = AnswerBuilder(self.tokenizer, fitted.ids, wanted)
-            run = dataclasses.replace(run, answer=again, again=True)
+            asked = AskedCanvases(self._backend, request, form, room)
+            run = dataclasses.replace(run, answer=again, asked=asked, again=True)
             reason = (yield from self._write_blocks(run)) or "end_of_text"
         # 5.
         if reason != "cancelled" and not run.answer.readable and not run.goes_on:
@@ -303,7 +349,7 @@ class Session:
         if not run.answer.readable or text.ended is None:
             return None
         run.stats.note_block(last.step)
-        yield _committed_event(run, 0, last, text, run.stats.seconds() - began)
+        yield _committed_event(0, last, text, run.stats.seconds() - began)
         return text.ended
 
     def _write_blocks(self, run: _Run) -> Generator[Event, None, FinishReason | None]:
@@ -316,33 +362,37 @@ class Session:
            ends the answer without one, is not committed at the first try: what follows it would be no better.
            An answer that goes on may end so.
         4. End at an end-of-text id, at a canvas of nothing, at the limit of new tokens, or where the context is full.
+           An answer with a form that is stopped gets the canvases that close it.
         """
         adjust = WordsFirst(self.tokenizer.has_words) if run.again else unchanged
-        room = (self.config.max_context - self.length) // self.config.canvas_length
+        room = (self.config.max_context - self.length) // run.draws.places
         blocks = min(run.blocks, room)
         committed: Ids | None = None
         for block in range(blocks):
             began = run.stats.seconds()
             # 1.
             if run.cancel.is_set():
-                return "cancelled"
+                return (yield from self._closed(run, block, None, began))
             if committed is not None:
                 with run.stats.decoding():
                     if not self._prefill(committed.tolist(), run.cancel):
-                        return "cancelled"
+                        return (yield from self._closed(run, block, None, began))
             # 2.
             last: CanvasStep | None = None
+            run.controls.begin_block()
             steps = denoise_canvas(
-                self._backend, run.settings, run.draws, run.cancel, adjust if block == 0 else unchanged
-            )
+                self._backend, run.settings, run.draws, run.cancel, adjust if block == 0 else unchanged,
+                run.asked.plan(run.draws), run.controls,
+            )  # fmt: skip
             for last in run.stats.decoded(steps):
                 run.stats.note_step()
                 run.pace.wait(run.cancel)
                 yield self._draft(run, block, last)
             if last is None or not last.final:
-                return "cancelled"
+                return (yield from self._closed(run, block, last, began))
             # 3.
             committed = last.argmax
+            run.asked.committed()
             text = run.answer.add(committed.tolist(), last=block + 1 == blocks)
             thinks_on = text.ended is None and is_readable(text.text.thinking)
             if block == 0 and not run.goes_on and not run.answer.readable and not thinks_on:
@@ -350,18 +400,33 @@ class Session:
                     return None
                 text = BlockText(SplitText(thinking=text.text.thinking), text.ended or "end_of_text")
             run.stats.note_block(last.step)
-            yield _committed_event(run, block, last, text, run.stats.seconds() - began)
+            yield _committed_event(block, last, text, run.stats.seconds() - began)
             # 4.
             if text.ended is not None:
                 return text.ended
         return "max_new_tokens" if blocks == run.blocks else "context_full"
+
+    def _closed(
+        self, run: _Run, block: int, last: CanvasStep | None, began: float
+    ) -> Generator[Event, None, FinishReason]:
+        """Commit what brings a stopped answer to an end that has its form; nothing without one."""
+        canvases = run.asked.closing(last)
+        for number, canvas in enumerate(canvases):
+            text = run.answer.add(canvas.tolist(), last=number + 1 == len(canvases))
+            run.stats.note_block(0 if last is None else last.step)
+            even, everywhere = (0.0,) * len(canvas), (0 if last is None else last.step,) * len(canvas)
+            yield BlockCommitted(
+                block + number, tuple(canvas.tolist()), text.text.answer, text.text.thinking, everywhere[0],
+                run.settings.max_denoising_steps, False, even, everywhere, run.stats.seconds() - began, "you",
+            )  # fmt: skip
+        return "cancelled"
 
     def _draft(self, run: _Run, block: int, step: CanvasStep) -> DraftUpdated:
         ids = step.argmax.tolist()
         return DraftUpdated(
             block=block,
             step=step.step,
-            max_steps=run.settings.max_denoising_steps,
+            max_steps=step.max_steps,
             token_ids=tuple(ids),
             pieces=self.tokenizer.pieces(ids, run.answer.pending),
             entropy=tuple(step.entropy.tolist()),
@@ -369,16 +434,17 @@ class Session:
         )
 
 
-def _committed_event(run: _Run, block: int, step: CanvasStep, text: BlockText, seconds: float) -> BlockCommitted:
+def _committed_event(block: int, step: CanvasStep, text: BlockText, seconds: float) -> BlockCommitted:
     return BlockCommitted(
         block=block,
         token_ids=tuple(step.argmax.tolist()),
         answer=text.text.answer,
         thinking=text.text.thinking,
         steps=step.step,
-        max_steps=run.settings.max_denoising_steps,
+        max_steps=step.max_steps,
         settled=step.settled,
         entropy=tuple(step.entropy.tolist()),
         settled_step=tuple(step.settled_step.tolist()),
         seconds=seconds,
+        ended="settled" if step.settled else "you" if step.by_you else "limit",
     )

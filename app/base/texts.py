@@ -21,6 +21,13 @@ COMMANDS = {
     "models": "find, download, verify, add and remove models",
     "update": "ask whether there is a newer Dewpoint",
 }
+CORE_COMMANDS = {  # of the inference core; `dewpoint infill` is `python -m inference infill`
+    "generate": "answer one prompt, in a form if you like",
+    "infill": "fill the blanks of a text",
+    "rewrite": "write a part of an answer anew",
+    "decide": "which of some labels answers a question",
+    "find": "the words of a text that answer a question",
+}
 _COMMANDS_TITLE = "commands, without a window (COMMAND --help says more):"
 _BASE_DIR_EVERYWHERE = "--base-dir DIR works with every command, before and after it."
 BASE_DIR_MISSING = "--base-dir needs a folder behind it."
@@ -120,7 +127,7 @@ def no_command(name: str, known: Sequence[str]) -> str:
 def commands_help() -> str:
     """Under the options of the window: what there is besides it."""
     width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:{width}}{what}" for name, what in COMMANDS.items()]
+    lines = [f"  {name:{width}}{what}" for name, what in (COMMANDS | CORE_COMMANDS).items()]
     return "\n".join([_COMMANDS_TITLE, *lines, "", _BASE_DIR_EVERYWHERE])
 
 

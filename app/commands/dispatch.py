@@ -12,6 +12,7 @@ from app.base.errors import AppError
 from app.base.paths import BASE_DIR_OPTION, BASE_DIR_VARIABLE, AppPaths, split_base_dir
 from app.commands.settings import settings_read
 from app.gpu.start import start_addon
+from inference.engines import ENGINES_VARIABLE
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import name_card
@@ -20,8 +21,9 @@ from trt_engines.planning.probe import name_card
 def run_command(arguments: Sequence[str]) -> int:
     """Run a command: the first argument, but for `--base-dir DIR`, names it; returns the exit status."""
     base, (name, *others) = split_base_dir(arguments)
-    if name not in texts.COMMANDS:  # each is a module of this package
-        sys.stderr.write(texts.no_command(name, tuple(texts.COMMANDS)) + "\n")
+    known = texts.COMMANDS | texts.CORE_COMMANDS  # each of the former is a module of this package
+    if name not in known:
+        sys.stderr.write(texts.no_command(name, tuple(known)) + "\n")
         return 2
     if BASE_DIR_OPTION in others:
         sys.stderr.write(texts.BASE_DIR_MISSING + "\n")
@@ -47,6 +49,9 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         with settings_read(paths.settings_file) as settings:
             if settings.card:
                 name_card(settings.card)
+            if name in texts.CORE_COMMANDS:
+                os.environ.setdefault(ENGINES_VARIABLE, str(paths.engines))
+                return _core([name, *arguments])
             command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{name}").main
             return command(arguments)
     except (AppError, EngineError, InferenceError) as exc:
@@ -58,6 +63,12 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
         sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")
         return 1
+
+
+def _core(arguments: Sequence[str]) -> int:
+    from inference.cli import main  # the model's libraries take a while
+
+    return main(arguments)
 
 
 def _in_a_folder() -> bool:

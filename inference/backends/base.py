@@ -32,6 +32,7 @@ class DenoiseStep:
         top_ids: int64 [C, k], the k most likely tokens, most likely first.
         top_probs: float32 [C, k], their tempered probabilities.
         state: Opaque self-conditioning state for the next step.
+        thought: int64 [C], what the model would have put where it was told what to put; None where it was told nothing.
     """
 
     argmax: Ids
@@ -40,6 +41,7 @@ class DenoiseStep:
     top_ids: Ids
     top_probs: Floats
     state: Any
+    thought: Ids | None = None
 
 
 class CancelFlag(Protocol):
@@ -92,6 +94,29 @@ class Backend(Protocol):
 
     def denoise(self, canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> DenoiseStep:
         """One denoising step over int64 [C]; `state` is the previous step's or None; uniforms are in [0, 1)."""
+
+    def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
+        """Softcapped logits before any temperature, of a pass that nothing is sampled from; nothing is appended.
+
+        Args:
+            canvas: int64 [C].
+            state: The previous step's, or None.
+            ids: int64 [n], the tokens that are asked for; None for the whole vocabulary.
+
+        Returns:
+            float32 [C, n].
+        """
+
+    def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
+        """The self-conditioning state in which some places hold what they are told to.
+
+        Args:
+            state: What the other places keep: the newest step's; None for nothing.
+            count: Places of the canvas.
+            places: int64 [m], those that are told.
+            ids: int64 [n], tokens.
+            shares: float32 [m, n], the share of each token in each of these places.
+        """
 
     def close(self) -> None:
         """Free everything; the backend cannot be used afterwards."""

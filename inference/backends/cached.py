@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from inference.backends.base import DenoiseStep, Floats, Ids
+from inference.backends.host_head import HostHead, with_rows
 from inference.backends.kv_cache import KvCache, KvPairs, Mask, encode_masks
 from inference.model_config import ModelConfig
 
@@ -80,6 +81,14 @@ class CachedBackend(ABC):
         hidden, _ = self._pass(canvas, state, denoising=True)
         return self._predict(hidden, temperature, uniforms)
 
+    def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
+        """Logits of a denoising pass; see the contract."""
+        return self._host_head().logits(self.hidden_states(canvas, state, denoising=True), ids)
+
+    def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
+        """The state with other rows; see the contract."""
+        return with_rows(state, (count, self.config.hidden_size), places, self._host_head().mixed(ids, shares))
+
     def hidden_states(self, ids: Ids, state: Any, denoising: bool) -> Floats:
         """Residual stream after the last layer, float32 [N, hidden], nothing appended; for tests and self-checks."""
         return self._pass(ids, state, denoising)[0]
@@ -102,6 +111,10 @@ class CachedBackend(ABC):
         positions = np.arange(cached, cached + count, dtype=np.int64)
         inputs = StackInput(positions, denoising, masks[0], masks[1], masks[2], self._cache.past())
         return self._stack(self._embedded(ids, soft, denoising), inputs)
+
+    @abstractmethod
+    def _host_head(self) -> HostHead:
+        """The head for what a plain run does not need."""
 
     @abstractmethod
     def _embedded(self, ids: Ids, soft: Floats, denoising: bool) -> Floats:

@@ -36,6 +36,7 @@ _ANSWERS = {"long": LONG_ANSWER, "thinking": THINKING_ANSWER}
 _SLOW_SECONDS = 0.1
 _TROUBLE_STEP = 3
 _CANDIDATES = 4
+_LIKELIEST_LOGIT = 20.0
 _SURE, _UNSURE = 1e-4, 2.5  # entropies in nats
 
 
@@ -99,6 +100,7 @@ class FakeBackend:
         self._length = 0
         self._block = 0
         self._argmax: Ids | None = None  # of the step before: what a commit would encode
+        self._step = 0  # the newest one
 
     @property
     def name(self) -> str:
@@ -141,14 +143,7 @@ class FakeBackend:
 
     def denoise(self, canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> DenoiseStep:
         """One step of the script; `state` is the number of the step before."""
-        step = 1 if state is None else int(state) + 1
-        self.denoise_calls += 1
-        if self._seconds_per_step:
-            time.sleep(self._seconds_per_step)
-        if step == _TROUBLE_STEP and self._trouble:
-            _make_trouble(self._trouble)
-        argmax, entropy = self._scripted_step(step, len(canvas))
-        self._argmax = argmax
+        step, argmax, entropy = self._next_step(state, len(canvas))
         # Like a real draw: the less certain the place, the more often another token than the likeliest.
         other = np.random.Generator(np.random.PCG64(step)).integers(5, self._config.vocab_size, len(argmax))
         sampled = np.where(uniforms < 1.0 - np.minimum(entropy / 5.0, 0.9), argmax, other)
@@ -156,8 +151,31 @@ class FakeBackend:
         top_probs = np.repeat(np.array([[0.7, 0.2, 0.06, 0.04]], dtype=np.float32), len(argmax), axis=0)
         return DenoiseStep(argmax, sampled, entropy, top_ids, top_probs, step)
 
+    def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
+        """Logits that have the script's likeliest token, and are the more even the less certain it is."""
+        _, argmax, entropy = self._next_step(state, len(canvas))
+        found = np.zeros((len(canvas), self._config.vocab_size), np.float32)
+        found[np.arange(len(canvas)), argmax] = np.maximum(0.0, _LIKELIEST_LOGIT - 4.0 * entropy)
+        return found if ids is None else found[:, ids]
+
+    def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
+        """The newest step's number: the script goes on, whatever the places hold."""
+        return self._step
+
     def close(self) -> None:
         """Nothing to free."""
+
+    def _next_step(self, state: Any, count: int) -> tuple[int, Ids, Floats]:
+        """Number, argmax [count] and entropy [count] of the step behind `state`, with the time and trouble it takes."""
+        self._step = step = 1 if state is None else int(state) + 1
+        self.denoise_calls += 1
+        if self._seconds_per_step:
+            time.sleep(self._seconds_per_step)
+        if step == _TROUBLE_STEP and self._trouble:
+            _make_trouble(self._trouble)
+        argmax, entropy = self._scripted_step(step, count)
+        self._argmax = argmax
+        return step, argmax, entropy
 
     def _scripted_step(self, step: int, size: int) -> tuple[Ids, Floats]:
         """Argmax int64 [C] and entropy float32 [C] of a step on `size` places.

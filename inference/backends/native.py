@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress, stop_loading
+from inference.backends.host_head import HostHead, with_rows
 from inference.backends.packed_memory import native_precision
 from inference.backends.settled_end import SettledEnd, rows_are_kept
 from inference.checkpoint.tensors import check_tensors, weights_errors
@@ -69,6 +70,8 @@ class NativeBackend:
         self._scale = np.float32(embedding_scale(config))
         self._kept = min(KEPT_CANDIDATES, config.vocab_size)
         self._cancelled: Callable[[], bool] = _never
+        self._norm = np.ones(config.hidden_size, np.float32)
+        self._head: HostHead | None = None
         self._cache = KvBlocks(config, np.float32 if precision == "float32" else np.float16)
         with _known_errors("Close other programs, then try again. Or choose the backend onnx."):
             self._threads = Threads(cores)
@@ -142,6 +145,7 @@ class NativeBackend:
             self.model.set_scalars(layer, *layer_scalars(source, layer))
         self.model.set_vectors(WHOLE_MODEL, outer_vectors(source))
         self.model.set_table(self._table)
+        self._norm = outer_vectors(source)[1][: self.config.hidden_size]
         progress("Loading the model", 1.0)
 
     @property
@@ -200,6 +204,18 @@ class NativeBackend:
         self.model.encode(self._rows(self._checked(ids), state, denoising), self._cache, self._cancelled, hidden)
         return hidden
 
+    def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
+        """Logits of a denoising pass; see the contract.
+
+        Raises:
+            PassStoppedError: The flag of `stop_when` is set.
+        """
+        return self._host_head().logits(self.hidden_states(canvas, state, denoising=True), ids)
+
+    def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
+        """The state with other rows; see the contract."""
+        return with_rows(state, (count, self.config.hidden_size), places, self._host_head().mixed(ids, shares))
+
     def kv(self) -> list[tuple[Floats, Floats]]:
         """What each layer sees of the KV cache: copies (k, v), [positions, kv_heads, head_dim]; for tests."""
         return self._cache.visible(self.config.sliding_window)
@@ -209,6 +225,11 @@ class NativeBackend:
         self.model.close()
         self._threads.close()
         self._cache = KvBlocks(self.config, self._cache.dtype)
+
+    def _host_head(self) -> HostHead:
+        if self._head is None:
+            self._head = HostHead(self._table, self._norm, self.config, float(self._scale))
+        return self._head
 
     def _checked(self, ids: Ids) -> Ids:
         own = np.ascontiguousarray(ids, dtype=np.int64)

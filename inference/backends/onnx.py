@@ -11,13 +11,16 @@ import onnxruntime as ort
 
 from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import CachedBackend, StackInput
+from inference.backends.host_head import HostHead
 from inference.backends.kv_cache import KvPairs
 from inference.backends.onnx_graphs import ensure_graphs
+from inference.checkpoint.tensors import weights_errors
 from inference.config import model_config_from_folder
 from inference.errors import GraphError, OutOfMemoryError
 from inference.graphs.manifest import GraphManifest
 from inference.model_config import ModelConfig
 from trt_engines.runtime.capacity import Capacity
+from trt_engines.weights.source import WeightSource
 
 _EMBED, _HEAD = "dewpoint-embed.onnx", "dewpoint-head.onnx"
 
@@ -36,6 +39,8 @@ class OnnxBackend(CachedBackend):
         super().__init__(config)
         self.graph_rebuilt = False
         self.why = ""
+        self._folder = folder
+        self._head: HostHead | None = None
         self._threads = _thread_count()
         self._segments = manifest.segments
         self._capacity = Capacity(config.experts, config.top_k)
@@ -85,6 +90,12 @@ class OnnxBackend(CachedBackend):
         self._stack_sessions = []
         del self._embed_session, self._head_session
         super().close()
+
+    def _host_head(self) -> HostHead:
+        if self._head is None:
+            with weights_errors():
+                self._head = HostHead.of(WeightSource.open(self._folder), self.config)
+        return self._head
 
     def _embedded(self, ids: Ids, soft: Floats, denoising: bool) -> Floats:
         feeds = {"ids": np.asarray(ids, np.int64), "soft": soft, "denoising": np.array([denoising])}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import DenoiseStep, Floats, Ids, Progress
+from inference.backends.host_head import HostHead
 from inference.config import model_config_from_folder
 from inference.engines.usable import UsableEngines
 from inference.errors import KnownError, OutOfMemoryError
@@ -48,6 +49,8 @@ class TensorRtBackend:
         chunk: int,
         kernels: RuntimeCache | None = None,
         attempt: Attempt | None = None,
+        *,
+        head: HostHead,
     ) -> None:
         """Serve a model.
 
@@ -58,6 +61,7 @@ class TensorRtBackend:
             chunk: Longest piece of a prompt that the engines take.
             kernels: What they compile while they run.
             attempt: Held around what is done on the card until the first step is done.
+            head: The head on the processor, for what the engines do not give.
         """
         # No more can be asked of it than its cache has room for.
         self.config = dataclasses.replace(config, max_context=min(config.max_context, runner.context))
@@ -67,6 +71,7 @@ class TensorRtBackend:
         self._chunk = chunk
         self._kernels = kernels or RuntimeCache(None)
         self._attempt = attempt
+        self._head = head
 
     @property
     def device(self) -> str:
@@ -110,6 +115,17 @@ class TensorRtBackend:
             self._attempt.succeeded()
             self._attempt = None
         return DenoiseStep(made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.state)
+
+    def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
+        """Logits of a denoising pass, made on the processor; see the contract."""
+        with _known_errors():
+            hidden = self._runner.hidden_states(canvas, state, denoising=True)
+        return self._head.logits(hidden, ids)
+
+    def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
+        """The state with other rows; see the contract. The one that was given cannot be used afterwards."""
+        with _known_errors():
+            return self._runner.conditioned(state, count, places, self._head.mixed(ids, shares))
 
     def hidden_states(self, ids: Ids, state: Any, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, hidden], nothing appended; for tests and self-checks."""
@@ -206,9 +222,10 @@ def _opened(
             loader, request, templates.set.kept, source.array(EMBEDDING), resident, found.choice.plan.head_rows, spare,
             time.perf_counter if spills() else None, lambda done: progress(stage, done / 2),
         )  # fmt: skip
+        host_head = HostHead.of(source, config)
         loader.cache.save()
     except BaseException:  # a load that is cancelled, too
         device.close()
         raise
     precision = f"{found.card.gpu.name}, TensorRT {identity.precision}{', safe mode' if attempt.safe else ''}"
-    return TensorRtBackend(config, runner, precision, identity.limits.chunk, loader.cache, attempt)
+    return TensorRtBackend(config, runner, precision, identity.limits.chunk, loader.cache, attempt, head=host_head)

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import PREFILL_CHUNK
+from inference.backends.host_head import HostHead, with_rows
 from inference.backends.memory import check_card_memory
+from inference.backends.torch_reference import head_of
 from inference.config import model_config_from_folder
 from inference.errors import OutOfMemoryError
 from inference.graphs.manifest import KEPT_CANDIDATES, exact_self_conditioning
@@ -65,6 +67,8 @@ class TorchCudaBackend:
         self.prefilled, self.capture_error = 0, ""
         weight = model.embed_tokens.weight
         self._device, self._wrap = weight.device, wrap
+        self._model = model
+        self._host: HostHead | None = None
         self._ways = usual_ways(config, weight.device) if ways is None else ways
         self._head = (min(KEPT_CANDIDATES, config.vocab_size), exact_self_conditioning(config))
         self._capacity = Capacity(config.experts, config.top_k) if self._ways.experts == "capacity" else None
@@ -167,9 +171,26 @@ class TorchCudaBackend:
         rows = self._padded_past()
         return _array(self._until_it_fits(len(ids), True, lambda slots: self._passes.canvas(slots, rows)))
 
+    def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
+        """Logits of a denoising pass, made on the processor; see the contract."""
+        return self._host_head().logits(self.hidden_states(canvas, state, denoising=True), ids)
+
+    @torch.inference_mode()
+    def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
+        """The state with other rows; see the contract."""
+        before = None if state is None else _array(state)
+        made = with_rows(before, (count, self.config.hidden_size), places, self._host_head().mixed(ids, shares))
+        return torch.from_numpy(made).to(self._device)
+
+    def _host_head(self) -> HostHead:
+        if self._host is None:
+            self._host = head_of(self._model)
+        return self._host
+
     def close(self) -> None:
         """Free everything on the device."""
         self._steps.clear()
+        del self._model
         del self._passes, self._kv, self._pool
         if self._device.type == "cuda":
             torch.cuda.empty_cache()

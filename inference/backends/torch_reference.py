@@ -9,6 +9,7 @@ import torch
 
 from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import CachedBackend, StackInput
+from inference.backends.host_head import HostHead
 from inference.backends.kv_cache import KvPairs
 from inference.config import model_config_from_folder
 from inference.graphs.manifest import KEPT_CANDIDATES, exact_self_conditioning
@@ -28,6 +29,7 @@ class TorchBackend(CachedBackend):
         self._model = model
         self._kept = min(KEPT_CANDIDATES, model.config.vocab_size)
         self._exact = exact_self_conditioning(model.config)
+        self._head: HostHead | None = None
 
     @classmethod
     def open(cls, folder: Path, progress: Progress, config: ModelConfig | None = None) -> TorchBackend:
@@ -45,6 +47,11 @@ class TorchBackend(CachedBackend):
     def device(self) -> str:
         """Where it runs, in words."""
         return f"CPU, {torch.get_num_threads()} threads, PyTorch"
+
+    def _host_head(self) -> HostHead:
+        if self._head is None:
+            self._head = head_of(self._model)
+        return self._head
 
     @torch.inference_mode()
     def _embedded(self, ids: Ids, soft: Floats, denoising: bool) -> Floats:
@@ -80,6 +87,14 @@ class TorchBackend(CachedBackend):
         )
         fields = (made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.soft)
         return DenoiseStep(*(field.numpy() for field in fields))
+
+
+def head_of(model: DiffusionGemma) -> HostHead:
+    """The head on the processor, from a module that may lie elsewhere."""
+    weight = model.embed_tokens.weight.detach().float().cpu().numpy()
+    norm = model.norm.weight
+    assert norm is not None
+    return HostHead(weight, norm.detach().float().cpu().numpy(), model.config, model.scale)
 
 
 def _array(tensor: torch.Tensor) -> Floats:

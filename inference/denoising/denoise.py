@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from inference.backends.base import Backend, CancelFlag, DenoiseStep, Floats, Ids
+from inference.denoising.controls import NO_CONTROLS, Controls
+from inference.denoising.plan import FREE, PLAIN, CanvasPlan, HeldPlaces
 from inference.denoising.sampler import Draws, Mask, accept_mask, accept_tokens, renoise_tokens
 from inference.denoising.schedule import step_temperature
 from inference.denoising.stopping import StableAndConfident
@@ -29,8 +32,11 @@ class CanvasStep:
         entropy: float32 [C], nats.
         accepted: bool [C], positions that the sampler kept.
         settled: True if the stopping criterion is met.
-        final: True if this is the canvas's last step (settled, or the limit is reached).
+        final: True if this is the canvas's last step (settled, the limit is reached, or somebody said so).
         settled_step: int64 [C], the step since which each position's argmax has not changed.
+        by_you: True if it is the last one because somebody said so.
+        max_steps: Most steps of this canvas, as things stand.
+        thought: int64 [C], what the model would have put if nothing were asked of the canvas.
     """
 
     step: int
@@ -40,6 +46,9 @@ class CanvasStep:
     settled: bool
     final: bool
     settled_step: Ids
+    by_you: bool
+    max_steps: int
+    thought: Ids
 
 
 def unchanged(step: DenoiseStep) -> DenoiseStep:
@@ -53,15 +62,17 @@ def denoise_canvas(
     draws: Draws,
     cancel: CancelFlag,
     adjust: Callable[[DenoiseStep], DenoiseStep] = unchanged,
+    plan: CanvasPlan = PLAIN,
+    controls: Controls = NO_CONTROLS,
 ) -> Iterator[CanvasStep]:
     """Denoise one canvas over what the backend's KV cache holds.
 
-    1. Draw the starting canvas: pure noise.
+    1. Draw the starting canvas: pure noise, or what the plan starts with; held places have their tokens.
     2. For each step, N remaining down to 1, unless cancelled:
         a. Run the model on the canvas at the step's temperature, with the state of the step before (self-conditioning),
-           and `adjust` what it proposes.
-        b. Accept the most certain positions within the entropy bound, put new noise everywhere else.
-        c. Ask the stopping criterion; yield the step; end if settled.
+           and `adjust` what it proposes. Steps that are added go on at the last temperature.
+        b. Accept the most certain positions within the entropy bound, put new noise everywhere else but on held places.
+        c. Ask the stopping criterion about the free places; yield the step; end if settled, or if somebody says so.
 
     A cancel ends the generator without a step whose `final` is true; in the midst of a step, if the backend can.
 
@@ -69,35 +80,65 @@ def denoise_canvas(
         GraphError: The backend returned entropies that are not numbers.
     """
     # 1.
-    canvas = draws.noise()
+    fixed = np.full(draws.places, FREE, dtype=np.int64) if plan.fixed is None else plan.fixed
+    held = fixed != FREE
+    canvas = np.where(held, fixed, draws.noise() if plan.start is None else plan.start)
+    if held.all():
+        yield _all_held(fixed)
+        return
+    propose = _proposer(backend, plan, held, adjust)
     stopping = StableAndConfident(settings.stability_threshold, settings.confidence_threshold)
-    previous: DenoiseStep | None = None
-    settled_step = np.ones(canvas.shape, dtype=np.int64)
+    state, newest, settled_step = None, fixed, np.ones(canvas.shape, dtype=np.int64)
     # 2.
-    for cur_step in range(settings.max_denoising_steps, 0, -1):
-        if cancel.is_set():
-            return
-        step = settings.max_denoising_steps - cur_step + 1
+    limit, step = settings.max_denoising_steps - plan.first_step + 1, 0
+    while not cancel.is_set():
+        step += 1
         # a.
-        temperature = step_temperature(cur_step, settings.max_denoising_steps, settings.t_min, settings.t_max)
-        state = None if previous is None else previous.state
+        temperature = _temperature(limit - step + 1, settings)
         try:
-            result = adjust(backend.denoise(canvas, state, temperature, draws.uniforms()))
+            result = propose(canvas, state, temperature, draws.uniforms())
         except PassStoppedError:
             return
         _check_numbers(result.entropy)
         # b.
         accepted = accept_mask(result.entropy, settings.entropy_bound)
-        canvas = renoise_tokens(accept_tokens(canvas, result.sampled, accepted), draws.noise(), accepted)
+        renoised = renoise_tokens(accept_tokens(canvas, result.sampled, accepted), draws.noise(), accepted)
+        canvas = np.where(held, fixed, renoised)
         # c.
-        if previous is not None:
-            settled_step = np.where(result.argmax == previous.argmax, settled_step, step)
-        settled = stopping.update(result.argmax, result.entropy)
-        final = settled or cur_step == 1
-        yield CanvasStep(step, result.argmax, result.entropy, accepted, settled, final, settled_step)
+        settled_step = np.where(result.argmax == newest, settled_step, step)
+        settled = stopping.update(result.argmax, result.entropy[~held])
+        most = limit + controls.added_steps()
+        by_you = not settled and controls.take_settle()
+        final = settled or by_you or step >= most
+        yield CanvasStep(
+            step, result.argmax, result.entropy, accepted, settled, final, settled_step, by_you, most, _thought(result)
+        )
         if final:
             return
-        previous = result
+        state, newest = result.state, result.argmax
+
+
+def _temperature(left: int, settings: SamplerDefaults) -> float:
+    return step_temperature(max(1, left), settings.max_denoising_steps, settings.t_min, settings.t_max)
+
+
+def _thought(step: DenoiseStep) -> Ids:
+    return step.argmax if step.thought is None else step.thought
+
+
+def _proposer(
+    backend: Backend, plan: CanvasPlan, held: Mask, adjust: Callable[[DenoiseStep], DenoiseStep]
+) -> Callable[[Ids, Any, float, Floats], DenoiseStep]:
+    if plan.proposer is not None:
+        return plan.proposer.propose
+    if plan.fixed is not None and held.any():
+        return HeldPlaces(backend, plan.fixed, adjust).propose
+    return lambda *inputs: adjust(backend.denoise(*inputs))
+
+
+def _all_held(fixed: Ids) -> CanvasStep:
+    everywhere, certain = np.ones(fixed.shape, dtype=np.int64), np.zeros(fixed.shape, dtype=np.float32)
+    return CanvasStep(1, fixed, certain, everywhere.astype(np.bool_), True, True, everywhere, False, 1, fixed)
 
 
 def _check_numbers(entropy: Floats) -> None:

@@ -25,6 +25,7 @@ class Draws:
 
     Attributes:
         seed: What the generator was made from.
+        places: Places of a canvas.
     """
 
     def __init__(self, seed: int, vocab_size: int, canvas_length: int) -> None:
@@ -37,16 +38,16 @@ class Draws:
             raise ValueError(f"seed must be 0 or more, not {seed!r}")
         self.seed = seed
         self._vocab_size = vocab_size
-        self._canvas_length = canvas_length
+        self.places = canvas_length
         self._generator = np.random.Generator(np.random.PCG64(seed))
 
     def noise(self) -> Ids:
         """int64 [C]: tokens drawn uniformly from the whole vocabulary."""
-        return self._generator.integers(0, self._vocab_size, size=self._canvas_length, dtype=np.int64)
+        return self._generator.integers(0, self._vocab_size, size=self.places, dtype=np.int64)
 
     def uniforms(self) -> Floats:
         """float32 [C]: numbers in [0, 1) that pick each position's token from its distribution."""
-        return self._generator.random(self._canvas_length, dtype=np.float32)
+        return self._generator.random(self.places, dtype=np.float32)
 
 
 def fresh_seed() -> int:

@@ -19,7 +19,7 @@ from inference.errors import ModelProcessError
 from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady, PromptMeasured
 from inference.failures import failed_from_error
 from inference.host.link import ProcessLink
-from inference.host.messages import Cancel, Generate, LoadModel, Measure
+from inference.host.messages import Cancel, Generate, LoadModel, Measure, MoreSteps, Settle
 from inference.params import GenerationRequest
 from inference.stats import cancelled_before
 from trt_engines.runtime.safe_mode import take_back
@@ -69,6 +69,7 @@ class ModelProcessClient:
         self._engines = engines
         self._link: ProcessLink | None = None
         self._loaded = False
+        self._said: deque[int] = deque()  # steps to add, 0 to settle; put in by any thread
         self._number = 0  # of the newest request
         self._open: int | None = None  # the request whose closing event has not come yet
         self._killed: ProcessLink | None = None  # what `kill` has ended
@@ -129,6 +130,20 @@ class ModelProcessClient:
         """
         yield from self._requested(Generate, request, cancel)
 
+    def settle_now(self) -> None:
+        """Commit the block that is being written after its next step, as it is; from any thread."""
+        self._said.append(0)
+
+    def more_steps(self, count: int) -> None:
+        """Let the block that is being written take `count` more steps than its limit; from any thread.
+
+        Raises:
+            ValueError: `count` is not 1 or more.
+        """
+        if count < 1:
+            raise ValueError(f"count must be 1 or more, not {count!r}")
+        self._said.append(count)
+
     def measure(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
         """Say how long a request's newest message is.
 
@@ -154,6 +169,7 @@ class ModelProcessClient:
         if not self._loaded or self._link is None:
             return
         link = self._link
+        self._said.clear()  # it was meant for the answer before
         # 2. and 3.
         number = self._next_number()
         link.send(kind(number, request))
@@ -181,7 +197,7 @@ class ModelProcessClient:
     ) -> Iterator[Event]:
         """Pass on the events of request `number` until its closing event, which comes within `patience` seconds.
 
-        1. Pass a cancel on, once, as soon as it is seen.
+        1. Pass a cancel on, once, as soon as it is seen; and whatever else is said to the answer.
         2. Take what has arrived; drop drafts that a newer one of their block has overtaken.
         3. Yield the oldest event; end with the closing one.
         4. With nothing left to yield: a process that is gone is lost, one that ignores a cancel is killed; and so is
@@ -197,6 +213,9 @@ class ModelProcessClient:
                 if not cancelled and cancel is not None and cancel.is_set():
                     link.send(Cancel(number))
                     cancelled, overdue_at = True, min(overdue_at, time.monotonic() + grace)
+                while self._said:
+                    count = self._said.popleft()
+                    link.send(MoreSteps(number, count) if count else Settle(number))
                 # 2.
                 replies, gone = link.receive(0.0 if waiting else _POLL_SECONDS)
                 waiting.extend(reply.event for reply in replies if reply.number == number)

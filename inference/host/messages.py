@@ -63,11 +63,26 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Commit the block that request `number` is writing after its next step, as it is."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoreSteps:
+    """Let the block that request `number` is writing take so many more steps than its limit."""
+
+    number: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shutdown:
     """Stop what is running and end the process."""
 
 
-Command = LoadModel | Generate | Measure | Cancel | Shutdown
+Command = LoadModel | Generate | Measure | Cancel | Settle | MoreSteps | Shutdown
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,23 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Never, TextIO
 
+from inference.denoising.controls import AnswerControls
 from inference.errors import LoadStoppedError, ModelProcessError
 from inference.events import Event, ModelLoading
 from inference.failures import failed_from_error
 from inference.host.lifeline import die_with_parent
-from inference.host.messages import Cancel, Command, Generate, LoadModel, Measure, ModelProcessOptions, Reply, Shutdown
+from inference.host.messages import (
+    Cancel,
+    Command,
+    Generate,
+    LoadModel,
+    Measure,
+    ModelProcessOptions,
+    MoreSteps,
+    Reply,
+    Settle,
+    Shutdown,
+)
 from inference.opening import open_session
 from inference.params import GenerationRequest
 from inference.session import Session
@@ -61,6 +73,8 @@ class ModelServer:
         # Highest number that was cancelled; written by the reader thread, read between steps.
         self._cancelled = 0
         self._stopping = False
+        # What is said to the answer that is being written, and the number of its request.
+        self._said: tuple[int, AnswerControls] = (0, AnswerControls())
         self._session: Session | None = None
 
     def serve(self) -> None:
@@ -92,6 +106,12 @@ class ModelServer:
             match command:
                 case Cancel(number=number):
                     self._cancelled = max(self._cancelled, number)
+                case Settle(number=number):
+                    if (controls := self._controls(number)) is not None:
+                        controls.settle_now()
+                case MoreSteps(number=number, count=count):
+                    if (controls := self._controls(number)) is not None:
+                        controls.more_steps(count)
                 case _:
                     self._stopping = self._stopping or isinstance(command, Shutdown)
                     self._waiting.put(command)
@@ -105,7 +125,8 @@ class ModelServer:
                 case Measure(number=number, request=request):
                     self._send(number, self._loaded().measure(request))
                 case Generate(number=number, request=request):
-                    for event in self._generate(request, _CancelFlag(self, number)):
+                    self._said = (number, AnswerControls())
+                    for event in self._generate(request, _CancelFlag(self, number), self._said[1]):
                         self._send(number, event)
         except Exception as error:  # the process's border: the other side learns of everything as an event
             failed = failed_from_error(error)
@@ -130,8 +151,13 @@ class ModelServer:
             return
         self._send(number, self._session.ready_event(time.perf_counter() - began))
 
-    def _generate(self, request: GenerationRequest, cancel: _CancelFlag) -> Iterator[Event]:
-        return self._loaded().generate(request, cancel)
+    def _generate(self, request: GenerationRequest, cancel: _CancelFlag, controls: AnswerControls) -> Iterator[Event]:
+        return self._loaded().generate(request, cancel, controls)
+
+    def _controls(self, number: int) -> AnswerControls | None:
+        """The controls of request `number`, None if it is not being answered."""
+        answered, controls = self._said
+        return controls if answered == number else None
 
     def _loaded(self) -> Session:
         if self._session is None:

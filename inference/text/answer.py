@@ -32,8 +32,18 @@ class AnswerBuilder:
         tokens: Tokens of both so far; end-of-text and padding do not count.
     """
 
-    def __init__(self, tokenizer: TextTokenizer, prompt_ids: Sequence[int], max_new_tokens: int) -> None:
-        """Start with nothing; `max_new_tokens` cuts the answer, even within a canvas."""
+    def __init__(
+        self, tokenizer: TextTokenizer, prompt_ids: Sequence[int], max_new_tokens: int, has_form: bool = False
+    ) -> None:
+        """Start with nothing.
+
+        Args:
+            tokenizer: Ids to text.
+            prompt_ids: What it answers.
+            max_new_tokens: Cuts the answer, even within a canvas.
+            has_form: The answer keeps a form, which alone says where it ends: a canvas of spaces may be part of it.
+        """
+        self._has_form = has_form
         self._tokenizer = tokenizer
         self._splitter = ChannelSplitter(tokenizer, prompt_ids)
         self._left = max_new_tokens
@@ -69,7 +79,7 @@ class AnswerBuilder:
             ended = "end_of_text"
         elif len(canvas) >= self._left:
             ended = "max_new_tokens"
-        if not any(map(self._says_something, canvas[:end])):
+        if not self._has_form and not any(map(self._says_something, canvas[:end])):
             ended = "end_of_text"
         kept = canvas[: min(end, self._left)]
         self._left -= len(kept)

@@ -13,6 +13,7 @@ from inference.backends.fake_model import THINKING_ANSWER, fake_config, fake_tem
 from inference.denoising.short_canvas import SHORT_CANVAS_VARIABLE, SHORT_STEPS, short_canvas, short_settings
 from inference.events import BlockCommitted, DraftUpdated, Finished, NothingWritten
 from inference.model_config import SamplerDefaults
+from inference.params import HeldPlace
 from inference.session import Session
 from tests.inference.support import CancelAfter, ask, of_kind, timeless
 
@@ -47,6 +48,8 @@ def test_a_short_answer_takes_a_short_canvas() -> None:
         ("", 4, {}, [SHORT, WHOLE]),  # there is nothing to read
         (ANSWER, 4, {"answer_start": "Dew"}, [WHOLE]),
         (THINKING_ANSWER, 4, {"thinking": True}, [WHOLE]),
+        (ANSWER, 4, {"held": (HeldPlace(0, 7),)}, [WHOLE]),
+        (ANSWER, 4, {"canvas_length": 32}, [32]),
     ],
 )
 def test_else_all_is_as_if_nothing_had_been_tried(

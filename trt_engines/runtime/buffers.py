@@ -111,6 +111,18 @@ class Buffers:
         """Address of the soft embedding that step `step` made, or of zeros; the next step's lies elsewhere."""
         return self._no_soft if step is None else self._soft[step % 2]
 
+    def soft_values(self, step: int | None, count: int) -> NDArray[np.float32]:
+        """Rows of a step's soft embedding, float32 [count, H]; zeros of none."""
+        values = np.zeros((count, self._parts.shape.hidden_size), np.float32)
+        if step is not None:
+            self._device.download(values, self.soft(step), self._stream)
+            self._device.synchronise(self._stream)
+        return values
+
+    def upload_soft(self, step: int, values: NDArray[np.float32]) -> None:
+        """Let `values` [count, H] be the soft embedding that step `step` made."""
+        self._device.upload(self.soft(step), np.ascontiguousarray(values, np.float32), self._stream)
+
     def load_of(self, segment: int) -> int:
         """Where a segment writes its largest expert load."""
         return self._results + self._places["loads"] + segment * ALIGNMENT

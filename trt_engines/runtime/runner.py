@@ -158,6 +158,19 @@ class ModelRunner:
             _LOG.info("steps became much slower: one more segment is streamed, %d in all", self.streamed)
         return made
 
+    def conditioned(self, state: SoftState | None, count: int, places: Ids, rows: NDArray[np.float32]) -> SoftState:
+        """The self-conditioning state of `count` positions with other rows [m, H] in some places.
+
+        It takes the place of the last step's, from which it keeps the rest; nothing of it where there is none.
+        """
+        if state is not None and state.step != self._step:
+            raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
+        soft = self._buffers.soft_values(None if state is None else state.step, count)
+        soft[places] = rows
+        self._step += 1
+        self._buffers.upload_soft(self._step, soft)
+        return SoftState(self._step)
+
     def hidden_states(self, ids: Ids, state: SoftState | None, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, H]; nothing is appended."""
         _, hidden = self._pass(ids, state, denoising)

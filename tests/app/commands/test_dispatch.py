@@ -173,3 +173,13 @@ def test_a_command_reads_the_settings_once(
     assert len(reads) == 1
     assert os.environ[CARD_VARIABLE] == "2"
     assert capsys.readouterr().err == ""
+
+
+def test_commands_of_the_core_are_the_cores_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in texts.CORE_COMMANDS:
+        with pytest.raises(SystemExit) as raised:
+            run_command([name, "--help"])
+        assert raised.value.code == 0
+        assert f"inference {name}" in capsys.readouterr().out
+    assert run_command(["generate", "--prompt", "Hi", "--backend", "fake", "--form", "choice:yes,no"]) == 0
+    assert capsys.readouterr().out.strip() in ("yes", "no")

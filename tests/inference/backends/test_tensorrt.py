@@ -11,6 +11,7 @@ import pytest
 
 from inference.backends.fake import FakeBackend
 from inference.backends.fake_model import fake_config
+from inference.backends.host_head import HostHead
 from inference.backends.tensorrt import TensorRtBackend
 from inference.errors import KnownError
 from inference.opening import open_session
@@ -61,7 +62,8 @@ def opened(folder: Path, kernels: RuntimeCache | None = None) -> tuple[TensorRtB
     attempt, runner = Attempt(folder, MACHINE), _Runner(folder)
     with attempt:
         assert (folder / ATTEMPT).exists()
-    backend = TensorRtBackend(fake_config(), cast("ModelRunner", runner), "card", 256, kernels, attempt)
+    head = cast("HostHead", None)  # which a plain step does without
+    backend = TensorRtBackend(fake_config(), cast("ModelRunner", runner), "card", 256, kernels, attempt, head=head)
     return backend, runner, attempt.safe
 
 

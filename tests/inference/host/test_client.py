@@ -25,6 +25,7 @@ from inference.events import (
 )
 from inference.host import child
 from inference.host.client import ModelProcessClient, newest_drafts
+from inference.params import SamplerParams
 from tests.helpers.waiting import wait_until
 from tests.inference.support import ask, of_kind
 
@@ -267,3 +268,26 @@ def test_a_system_that_starts_no_process(start: Start, monkeypatch: pytest.Monke
     events = list(start().generate(ask()))
     assert len(events) == 1
     assert "could not be started: Resource temporarily unavailable" in events[0].user_text
+
+
+def test_a_block_is_settled_at_a_word_and_may_take_more_steps(start: Start) -> None:
+    process = start("fake:slow,long")
+    list(process.load())
+    process.settle_now()  # nothing is being written: it is forgotten
+    events: list[Any] = []
+    for event in process.generate(ask()):
+        if isinstance(event, DraftUpdated) and event.block == 0 and not of_kind(events, DraftUpdated):
+            process.settle_now()
+        events.append(event)
+    first, second = of_kind(events, BlockCommitted)[:2]
+    assert first.ended == "you"
+    assert first.steps < second.steps
+    assert second.ended == "settled"
+    few, blocks = SamplerParams(max_denoising_steps=3), []
+    for event in process.generate(ask(sampler=few, max_new_tokens=10)):
+        if isinstance(event, DraftUpdated) and event.step == 1:
+            process.more_steps(3)
+        blocks += [event] if isinstance(event, BlockCommitted) else []
+    assert (blocks[0].steps, blocks[0].ended) == (6, "limit")
+    with pytest.raises(ValueError, match="1 or more"):
+        process.more_steps(0)

@@ -29,6 +29,7 @@ from inference.native.packed import packed_bytes
 from inference.native.weights import Precision
 from inference.opening import open_session
 from tests.helpers.checkpoints import STARTER
+from tests.helpers.heads import head_agrees
 from tests.helpers.published import published_config
 from tests.helpers.waiting import wait_until
 
@@ -305,3 +306,10 @@ def test_a_session_stops_in_the_midst_of_a_step_and_answers_the_next_question(ea
     assert [end.reason for end in ends if isinstance(end, Finished)] == ["end_of_text", "cancelled", "end_of_text"]
     assert ends[2].answer == ends[0].answer  # type: ignore[union-attr]
     assert len(cancelled) < len(whole)
+
+
+def test_logits_and_states_are_those_of_the_head(exported: Path) -> None:
+    backend = NativeBackend.open(exported, _quiet, "float32")
+    backend.encode(np.arange(7))
+    head_agrees(backend)
+    backend.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from inference.backends.host_head import HostHead
 from inference.backends.onnx import OnnxBackend
 from inference.backends.tensorrt import TensorRtBackend
 from inference.config import model_config_from_folder
@@ -105,7 +106,7 @@ def simulated(
     engines = {"embed": loader.open("embed"), "head": loader.open("head"), **dict(zip(names, stacks, strict=True))}
     made = ModelParts(shape, limits, templates.set.kept, np.float32, pieces, engines["embed"], engines["head"], stacks)
     runner = ModelRunner(loader.device, made, source.array(EMBEDDING), resident, head_rows, clock=clock)
-    backend = TensorRtBackend(config, runner, "simulated", limits.chunk, loader.cache)
+    backend = TensorRtBackend(config, runner, "simulated", limits.chunk, loader.cache, head=HostHead.of(source, config))
     return Simulated(backend, runner, hardware, engines, tensorrt, cuda, loader)
 
 

@@ -11,10 +11,12 @@ import pytest
 
 from inference.backends.base import DenoiseStep
 from inference.backends.onnx import OnnxBackend
+from tests.helpers.heads import head_agrees
 from tests.helpers.random_models import TINY, Setting, Shape, random_shape
 from tests.trt_engines.runtime.models import Simulated, make_checkpoint, reference, simulated
 from trt_engines.errors import EngineError
 from trt_engines.runtime.device import DeviceMemoryError
+from trt_engines.runtime.runner import SoftState
 from trt_engines.runtime.streaming import GROW_SPARE_BYTES
 from trt_engines.runtime.weight_ways import WayName
 
@@ -248,3 +250,12 @@ def test_a_full_cache_is_one_sentence(model: Model) -> None:
     mine.runner.denoise(canvas, None, 0.7, uniforms)
     with pytest.raises(ValueError, match="state is of step"):
         mine.runner.denoise(canvas, old, 0.7, uniforms)
+
+
+def test_logits_and_states_made_on_the_processor_are_those_of_the_engines_head(model: Model) -> None:
+    mine = simulated(model.folder, model.cache)
+    mine.backend.encode(np.arange(7))
+    head_agrees(mine.backend)
+    with pytest.raises(ValueError, match="state is of step"):
+        mine.runner.conditioned(SoftState(1), 16, np.arange(1), np.zeros((1, 8), np.float32))
+    mine.backend.close()

@@ -1,0 +1,11 @@
+"""What cannot be a form."""
+
+from __future__ import annotations
+
+from inference.errors import InferenceError
+
+
+class FormError(InferenceError):
+    """A form that cannot be kept: it is no form, needs what no regular language has, or is too large."""
+
+    known = True
