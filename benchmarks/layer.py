@@ -87,8 +87,9 @@ def our_layer(past: int, threads: int) -> Callable[[], Any]:
 def their_products(threads: int, folder: Path) -> Callable[[], Any]:
     """ONNX Runtime's MatMulNBits in blocks of 32, computing in int8 (accuracy_level 4)."""
     import onnx
-    import onnxruntime as ort
     from onnx import TensorProto, helper, numpy_helper
+
+    from trt_engines.onnx_runtime import ort
 
     rng = np.random.default_rng(2)
     runs = []

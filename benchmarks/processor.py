@@ -276,8 +276,9 @@ def _product(isa: str, matrix: Any, rows: int, rng: np.random.Generator) -> Any:
 
 
 def _onnx_peak(rng: np.random.Generator) -> float:
-    import onnxruntime as ort
     from onnx import TensorProto, helper, numpy_helper
+
+    from trt_engines.onnx_runtime import ort
 
     size = 1024
     weights = numpy_helper.from_array(rng.integers(-63, 63, (size, size)).astype(np.int8), "w")

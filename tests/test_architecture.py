@@ -228,6 +228,20 @@ def test_one_place_opens_connections() -> None:
     assert names == {"QLocalServer", "QLocalSocket"}, "pipes of this machine, which reach no other one"
 
 
+def test_one_place_loads_onnx_runtime() -> None:
+    """It reports to its maker unless it is told not to before it is loaded."""
+    places = {
+        path.relative_to(ROOT).as_posix()
+        for path in in_packages("app", "inference", "trt_engines")
+        if "onnxruntime" in imported_packages(path)
+    }
+    assert places == {"trt_engines/onnx_runtime.py", "trt_engines/export/int8.py"}
+    quantiser = ast.parse((ROOT / "trt_engines/export/int8.py").read_text("utf-8"))
+    at_once = [node.module for node in quantiser.body if isinstance(node, ast.ImportFrom)]
+    assert "trt_engines.onnx_runtime" in at_once
+    assert "onnxruntime.quantization" not in at_once
+
+
 BY_HAND = {
     "open", "os.open", "mmap.mmap", "shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copytree", "sync_file",
     "sqlite3.connect", "read_bytes", "write_bytes", "read_text", "write_text",

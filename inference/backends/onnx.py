@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from inference.backends.base import DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import CachedBackend, StackInput
@@ -19,6 +18,7 @@ from inference.config import model_config_from_folder
 from inference.errors import GraphError, OutOfMemoryError
 from inference.graphs.manifest import GraphManifest
 from inference.model_config import ModelConfig
+from trt_engines.onnx_runtime import ort
 from trt_engines.runtime.capacity import Capacity
 from trt_engines.weights.source import WeightSource
 

@@ -119,3 +119,19 @@ def test_the_watcher_sees_what_it_should(tmp_path: Path, code: str) -> None:
     session = watched(tmp_path, "-c", code)
     assert session.status != 0
     assert any(event[0].startswith("socket.") for event in session.events)
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows keeps what ONNX Runtime knows of a machine in its registry"
+)
+def test_onnx_runtime_reports_nothing(tmp_path: Path) -> None:
+    """Version 1.32 queues reports to its maker in the user's cache folder as soon as a session is made."""
+    code = "from inference.backends.registry import open_backend; from pathlib import Path\n"
+    code += "open_backend(Path('resources/starter'), 'onnx', lambda stage, share: None).close()"
+    (tmp_path / "home").mkdir()
+    told = {"HOME": str(tmp_path / "home"), "DEWPOINT_HOME": str(tmp_path / "data")}
+    env = {**os.environ, **told}
+    for name in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        env.pop(name, None)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, check=True)
+    assert [path for path in (tmp_path / "home").rglob("*") if path.is_file()] == []

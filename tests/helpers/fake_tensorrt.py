@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from onnx import ModelProto, TensorProto
 
 from tests.trt_engines.runtime.simulated import TYPES, SimulatedDevice
+from trt_engines.onnx_runtime import ort
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.device import ALIGNMENT, DeviceMemoryError
 from trt_engines.runtime.trt_engine import TensorRtEngine, new_opening

@@ -10,11 +10,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import onnxruntime as ort
-from onnxruntime.quantization import QuantType, quantize_dynamic
-
 from trt_engines.errors import ExportError
 from trt_engines.files import write_whole
+from trt_engines.onnx_runtime import ort
 
 
 def quantise_graph(file: Path) -> None:
@@ -23,6 +21,8 @@ def quantise_graph(file: Path) -> None:
     Raises:
         ExportError: ONNX Runtime cannot read or quantise the graph, or the disk is full.
     """
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # behind `trt_engines.onnx_runtime`
+
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
@@ -14,6 +13,7 @@ from trt_engines.graphs.bind import reference_weights
 from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, ROWS, TABLE, end_graph, segment_graph
 from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES, Compute, WeightFormat, lowered
 from trt_engines.graphs.templates import Templates
+from trt_engines.onnx_runtime import ort
 from trt_engines.weights.source import WeightSource
 
 Values = dict[str, NDArray[Any]]

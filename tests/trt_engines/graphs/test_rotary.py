@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
@@ -15,6 +14,7 @@ from trt_engines.building.profiles import Profile
 from trt_engines.graphs.compose import segment_graph
 from trt_engines.graphs.precision import lowered
 from trt_engines.graphs.rotary import STEP, with_tables
+from trt_engines.onnx_runtime import ort
 from trt_engines.tensorrt.flavour import installed_flavour
 
 FREQUENCIES = (1.0 / 10_000.0 ** (np.arange(64) / 64)).astype(np.float32)
