@@ -11,7 +11,7 @@ from app.bridge.model import AnsweringModel
 from app.bridge.model_process import AnswerTask, ModelEvent, ModelThread, NewestDraft
 from app.bridge.unsent import Unsaved
 from app.chats.history import HistoryStore
-from app.chats.messages import Message, MessageState
+from app.chats.messages import Message
 from app.chats.session import AnswerRecorder, Ask
 from inference.events import BlockCommitted, Event, Failed, Finished, PromptEncoded
 
@@ -28,6 +28,7 @@ class Answering(QObject):
         encoded: The `PromptEncoded`.
         committed: A `BlockCommitted`; the text so far is in `source`.
         ended: The stored `Message`, and the `Finished` or None.
+        stored_late: The stored `Message` of an answer that could not be stored when it ended.
         problem: Something could not be stored (an `ErrorReport`).
     """
 
@@ -36,6 +37,7 @@ class Answering(QObject):
     encoded = Signal(object)
     committed = Signal(object)
     ended = Signal(object, object)
+    stored_late = Signal(object)
     problem = Signal(object)
 
     def __init__(
@@ -161,18 +163,33 @@ class Answering(QObject):
         self._trouble = None
         for recorder in self._unsaved[:]:
             try:
-                recorder.retry()
+                self._store_late(recorder)
             except AppError as exc:
                 self._trouble = report_from_exception(exc)
                 return
-            self._unsaved.remove(recorder)
         self._retry.stop()
+
+    def store_first(self, conversation_id: str | None) -> None:
+        """Store what waits of this chat, before it goes on: its next question is asked from what is stored.
+
+        Raises:
+            StoreError: It still cannot be stored.
+        """
+        for recorder in self._unsaved[:]:
+            if recorder.conversation_id == conversation_id:
+                self._store_late(recorder)
+
+    def as_known(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Stored messages, and in the place of those that wait to be stored what is known of them here."""
+        recorders = [*self._unsaved, *([self._ask.recorder] if self._ask is not None else [])]
+        waiting = {recorder.message_id: recorder for recorder in recorders if recorder.unsaved}
+        return tuple(waiting[each.id].shown(each) if each.id in waiting else each for each in messages)
 
     def _end(self, event: Finished | Failed | None) -> None:
         ask = self._ask
         assert ask is not None
         self._store_safely(ask.recorder, event)
-        message = self._final_message(ask, event)
+        message = self._final_message(ask)
         self._ask, self._task = None, None
         self._keep.stop()
         self._model.show_ready()
@@ -191,13 +208,16 @@ class Answering(QObject):
                 self.problem.emit(report_from_exception(exc))
             self._retry.start()
 
-    def _final_message(self, ask: Ask, event: Finished | Failed | None) -> Message:
+    def _store_late(self, recorder: AnswerRecorder) -> None:
+        recorder.retry()
+        self._unsaved.remove(recorder)
+        if recorder.ended:
+            self.stored_late.emit(self._store.message(recorder.message_id))
+
+    def _final_message(self, ask: Ask) -> Message:
         if not ask.recorder.unsaved:
             try:
                 return self._store.message(ask.answer.id)
             except AppError as exc:
                 self.problem.emit(report_from_exception(exc))
-        whole = isinstance(event, Finished) and event.reason != "cancelled"
-        body, draft = ask.recorder.answer + ask.recorder.draft, len(ask.recorder.draft)
-        state = MessageState.DONE if whole else MessageState.STOPPED
-        return dataclasses.replace(ask.answer, body=body, state=state, draft_length=draft)
+        return ask.recorder.shown(ask.answer)

@@ -153,7 +153,7 @@ class ChatController(QObject):
         """Show a chat; None is a new, empty one."""
         self.length.forget()
         with self._reporting():
-            messages = self._store.messages(conversation_id) if conversation_id else ()
+            messages = self.answering.as_known(self._store.messages(conversation_id)) if conversation_id else ()
             self.chat_id = conversation_id
             self._preferences.set(last_chat=conversation_id or "")
             self.chat_shown.emit(conversation_id, messages)
@@ -207,6 +207,7 @@ class ChatController(QObject):
     def _send(self, text: str) -> bool:
         sent = False
         with self._reporting():
+            self.answering.store_first(self.chat_id)
             ask = self._session.send(self.chat_id, text, self._preferences.settings, self.model.asked())
             self.chat_id = ask.conversation.id
             self._preferences.set(last_chat=ask.conversation.id)
@@ -239,6 +240,7 @@ class ChatController(QObject):
 
     def _try_again(self, chat_id: str) -> None:
         with self._reporting():
+            self.answering.store_first(chat_id)
             ask = self._session.try_again(chat_id, self._preferences.settings, self.model.asked())
             self.answer_replaced.emit(ask.answer)
             self._begin(ask)
@@ -248,6 +250,7 @@ class ChatController(QObject):
         if self.chat_id is None or self.busy:
             return
         with self._reporting():
+            self.answering.store_first(self.chat_id)
             ask = self._session.continue_answer(self.chat_id, self._preferences.settings, self.model.asked())
             self.answer_resumed.emit(ask.answer)
             self._begin(ask)

@@ -10,9 +10,10 @@ import dataclasses
 
 from PySide6.QtCore import QObject, Signal
 
-from app.base.errors import ErrorReport, report_from_failed
+from app.base.errors import report_from_failed
 from app.bridge.model_process import LoadTask, ModelEvent, ModelThread
 from app.chats.session import AskedModel
+from app.library import texts
 from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
 from inference.events import Event, Failed, Finished, ModelLoading, ModelReady
 
@@ -64,10 +65,11 @@ class AnsweringModel(QObject):
 
     def asked(self) -> AskedModel:
         """The model that the next question goes to."""
-        choice = self._task.choice if self._task is not None and self._ready is None else self._choice
-        name = self._ready.name if self._ready else choice.name
-        backend = self._ready.backend if self._ready else choice.backend
-        return AskedModel(name, backend)
+        if self._task is not None:  # what is asked now waits for it
+            return AskedModel(self._task.choice.name, self._task.choice.backend)
+        if self._ready is not None:
+            return AskedModel(self._ready.name, self._ready.backend)
+        return AskedModel(self._choice.name, self._choice.backend)
 
     def on_event(self, arrived: ModelEvent) -> bool:
         """Take an event of a load task; True if it was one."""
@@ -83,7 +85,7 @@ class AnsweringModel(QObject):
                 self.choice_changed.emit(choice)
             case Failed() as failed:
                 self._task = None
-                self._fail(choice, report_from_failed(failed))
+                self._fail(choice, failed)
             case Finished():
                 self._task = None
                 self.show_ready()
@@ -115,8 +117,11 @@ class AnsweringModel(QObject):
         elif self.status.phase != ModelPhase.FAILED:
             self._set(AnsweringStatus(ModelPhase.FAILED, self.status.name, error=self.status.error))
 
-    def _fail(self, choice: ModelChoice, report: ErrorReport) -> None:
+    def _fail(self, choice: ModelChoice, failed: Failed) -> None:
+        report = report_from_failed(failed)
         if self._ready is not None:
+            if failed.engine_lost:  # its hint is for an answer: there, asking again starts the model anew
+                report = dataclasses.replace(report, hint=texts.goes_on_answering(self._ready.name))
             self.show_ready()
             self.refused.emit(report)
         else:

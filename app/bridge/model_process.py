@@ -7,6 +7,7 @@ vanish. Drafts go into a slot that keeps the newest alone and is polled every 16
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -78,20 +79,22 @@ class LoadTask:
 
 @dataclass(frozen=True, slots=True)
 class AnswerTask:
-    """Make one answer."""
+    """Make one answer; by the model of the load `awaits` and no other, if it was asked while that load went on."""
 
     number: int
     request: GenerationRequest
     cancel: threading.Event
+    awaits: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureTask:
-    """Say how long a message is."""
+    """Say how long a message is; `awaits` as for an answer."""
 
     number: int
     request: GenerationRequest
     cancel: threading.Event
+    awaits: int | None
 
 
 ModelTask = LoadTask | AnswerTask | MeasureTask
@@ -131,6 +134,9 @@ class ModelWorker:
         self._stop_wanted = stop_wanted
         self._process: ModelProcess | None = None
         self._loading: ModelProcess | None = None
+        self._holds: int | None = None  # the load that `_process` came from
+        self._name = ""  # of the model that it holds
+        self._failed: Failed | None = None  # the newest load, if it failed and another process stayed
 
     def kill_processes(self) -> None:
         """End the model processes by force; the only method for other threads."""
@@ -147,6 +153,8 @@ class ModelWorker:
     def events(self, task: ModelTask) -> Generator[Event, None, None]:
         """Do a task; one that was cancelled before it began ends as one that was cancelled."""
         if task.cancel.is_set():
+            if isinstance(task, LoadTask):
+                self._failed = None
             yield RunStats().finished("cancelled", "", "", seed=0, max_steps=0, tokens=0)
             return
         match task:
@@ -167,12 +175,20 @@ class ModelWorker:
         self._loading = None
         if isinstance(last, ModelReady) or self._process is None:
             self._process, process = process, self._process or process
+            self._holds = task.number
+            self._name = last.name if isinstance(last, ModelReady) else task.choice.name
+        else:
+            self._failed = last if isinstance(last, Failed) else None
         if process is not self._process:
             process.close(CLOSE_SECONDS)
 
     def _answer(self, task: AnswerTask | MeasureTask) -> Generator[Event, None, None]:
         if self._process is None:
             yield Failed(chat_texts.NO_MODEL, chat_texts.NO_MODEL_HINT, known=True)
+            return
+        if task.awaits is not None and task.awaits != self._holds:
+            failed = self._failed or Failed(chat_texts.NOT_LOADED, "", known=True)
+            yield dataclasses.replace(failed, hint=chat_texts.asks_another_hint(self._name), engine_lost=False)
             return
         if isinstance(task, MeasureTask):  # forgetting it ends nothing; stopping what waits behind it does
             yield from self._whole(task, self._process.measure(task.request, _Flag(self._stop_wanted)))
@@ -246,14 +262,14 @@ class ModelThread(QObject):
 
     def answer(self, request: GenerationRequest) -> AnswerTask:
         """Ask for an answer."""
-        task = AnswerTask(next(self._numbers), request, threading.Event())
+        task = AnswerTask(next(self._numbers), request, threading.Event(), self._newest_load())
         self._request(task)
         self._poll.start()
         return task
 
     def measure(self, request: GenerationRequest) -> MeasureTask:
         """Ask how long a message is."""
-        task = MeasureTask(next(self._numbers), request, threading.Event())
+        task = MeasureTask(next(self._numbers), request, threading.Event(), self._newest_load())
         self._request(task)
         return task
 
@@ -294,6 +310,10 @@ class ModelThread(QObject):
         if task is not None and isinstance(event, _closing(task)):
             self._end(arrived.number)
         self.event_arrived.emit(ModelEvent(arrived.number, event))
+
+    def _newest_load(self) -> int | None:
+        """The load that goes on or waits, and that comes before all that is asked now."""
+        return max((task.number for task in self._tasks.values() if isinstance(task, LoadTask)), default=None)
 
     def _request(self, task: ModelTask) -> None:
         self._tasks[task.number] = task

@@ -14,6 +14,7 @@ when the answer ends before its end. Loading and prompt events change nothing; a
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 from dataclasses import dataclass
 from enum import Enum
@@ -21,7 +22,7 @@ from enum import Enum
 from app.base.log import get_logger
 from app.base.settings import Settings, preset_params
 from app.chats.history import HistoryStore
-from app.chats.messages import Conversation, Message
+from app.chats.messages import Conversation, Message, MessageError, MessageState
 from app.chats.unfinished import added_up, block_count, can_continue, kept_text, numbered_on, start_of
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished
 from inference.params import GenerationRequest
@@ -42,6 +43,13 @@ class RecorderState(Enum):
 
 
 _ENDS = frozenset({RecorderState.DONE, RecorderState.STOPPED, RecorderState.FAILED})
+_SHOWN_AS = {
+    RecorderState.WAITING: MessageState.STREAMING,
+    RecorderState.WRITING: MessageState.STREAMING,
+    RecorderState.DONE: MessageState.DONE,
+    RecorderState.STOPPED: MessageState.STOPPED,
+    RecorderState.FAILED: MessageState.ERROR,
+}
 
 
 class _Stop:
@@ -87,6 +95,7 @@ class AnswerRecorder:
         self._before = answer
         self._store = store
         self._newest: DraftUpdated | None = None
+        self._error: MessageError | None = None
         self._waiting: list[_Stored] = []
 
     @property
@@ -126,6 +135,7 @@ class AnswerRecorder:
             case Failed():
                 self._note_draft()
                 self.state = RecorderState.FAILED
+                self._error = MessageError(event.user_text, event.hint, event.known, event.detail)
         self._waiting.append(event)
         self.retry()
 
@@ -150,6 +160,17 @@ class AnswerRecorder:
             self.state = RecorderState.STOPPED
             self._waiting.append(_Stop())
         self.retry()
+
+    def shown(self, stored: Message) -> Message:
+        """The answer as it is known here, in the place of `stored`, which may lack what waits."""
+        return dataclasses.replace(
+            stored,
+            state=_SHOWN_AS[self.state],
+            body=self.answer + self.draft,
+            thinking=self.thinking,
+            error=self._error,
+            draft_length=len(self.draft),
+        )
 
     def retry(self) -> None:
         """Store what waits.

@@ -11,8 +11,14 @@ from app.base.units import token_rate
 
 NO_MODEL = "No model is loaded."
 NO_MODEL_HINT = "Choose one in the menu Model."
+NOT_LOADED = "The model that this message was sent to was not loaded."
 NEW_CHAT_TITLE = "New chat"
 NO_ANSWER_YET = "This answer was stopped before any of it could be read."
+
+
+def asks_another_hint(name: str) -> str:
+    """The model that a message was sent to could not be loaded, and the one before is there."""
+    return f"Ask again, and {name} answers."
 
 
 _MOST_BLOCKS = 4  # whose steps have room in the status line

@@ -16,6 +16,11 @@ SAME_NAME_HINT = "Name the folder or the id of one; `models list --json` shows b
 NOT_HERE_HINT = "Download or import it first."
 
 
+def goes_on_answering(name: str) -> str:
+    """The process of another model ended while that was loaded."""
+    return f"{name} goes on answering. Choose the other model again to start it anew."
+
+
 def no_such_model(name: str) -> str:
     """Nothing of that name."""
     return f"There is no model {name!r}."

@@ -104,6 +104,7 @@ class ChatCoordinator(QObject):
         controller.stored.connect(self.on_stored)
         controller.model.status_changed.connect(self.on_model_status_changed)
         controller.answering.encoded.connect(self.on_prompt_encoded)
+        controller.answering.stored_late.connect(self.on_answer_ended)
 
     # -- what comes from the controller -----------------------------------------------------------------------------
 
@@ -142,7 +143,9 @@ class ChatCoordinator(QObject):
         """The answer is complete, or was ended."""
         if message.conversation_id == self._controller.chat_id:
             self._pane.chat.end_answer(message)
-            self._pane.set_status(words.stored_status(message))
+            answer = self._pane.chat.last_answer
+            if answer is not None and answer.message_id == message.id:  # another version may be shown meanwhile
+                self._pane.set_status(words.stored_status(message))
 
     def on_chat_deleted(self, conversation: Conversation) -> None:
         """Offer to bring it back."""

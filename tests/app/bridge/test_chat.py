@@ -14,17 +14,20 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.base import texts
+from app.base.errors import ErrorReport
 from app.base.settings import Settings
 from app.base.settings_file import SettingsFile
 from app.bridge.chat import ChatController
 from app.bridge.latest import LatestSlot
 from app.bridge.model_process import ModelEvent, ModelThread, NewestDraft
 from app.bridge.preferences import Preferences
+from app.chats import texts as chat_texts
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
+from app.library import texts as library_texts
 from app.library.answering import ModelChoice, folder_choice
-from inference.events import BlockCommitted, Failed, Finished, ModelReady
+from inference.events import BlockCommitted, Failed, Finished, ModelLoading, ModelReady
 from inference.params import ChatTurn, GenerationRequest, SamplerParams
 from tests.helpers.scripted_process import ScriptedModelProcess, committed, draft, finished, simple_answer
 from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
@@ -167,6 +170,56 @@ def test_an_answer_without_a_model_says_so(qtbot: QtBot, worker: ModelThread) ->
     qtbot.waitUntil(lambda: heard.closing() == ["Failed"], timeout=WAIT_MS)
 
 
+LOST = Failed("The process ended.", "Try again.", known=True, engine_lost=True)
+
+
+def test_what_waits_for_a_model_that_does_not_load_is_asked_of_no_other(
+    qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess
+) -> None:
+    heard = Listener(worker)
+    worker.load(CHOICE)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady"], timeout=WAIT_MS)
+    process.loading, process.measured = [LOST], -1
+    worker.load(CHOICE)
+    tasks = [worker.answer(REQUEST), worker.measure(REQUEST)]
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Failed", "Failed", "Failed"], timeout=WAIT_MS)
+    failed = Failed(LOST.user_text, chat_texts.asks_another_hint("Scripted model"), known=True)
+    assert heard.events[-2:] == [ModelEvent(task.number, failed) for task in tasks]
+    assert process.requests == []
+    worker.answer(REQUEST)  # with the failure known
+    qtbot.waitUntil(lambda: "Finished" in heard.order, timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_waits_for_a_model_that_is_given_up_is_asked_of_no_other(
+    qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess, begun: bool
+) -> None:
+    heard = Listener(worker)
+    worker.load(CHOICE)
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady"], timeout=WAIT_MS)
+    process.load_gate.clear()
+    load, started = worker.load(CHOICE), heard.order.count("ModelLoading")
+    worker.answer(REQUEST)
+    if begun:
+        qtbot.waitUntil(lambda: heard.order.count("ModelLoading") > started, timeout=WAIT_MS)
+    load.cancel.set()
+    qtbot.waitUntil(lambda: heard.closing() == ["ModelReady", "Finished", "Failed"], timeout=WAIT_MS)
+    failed = heard.events[-1].event
+    assert isinstance(failed, Failed)
+    assert failed.user_text == chat_texts.NOT_LOADED
+    assert process.requests == []
+
+
+def test_what_waits_for_the_first_model_is_asked_of_it_also_if_it_has_to_be_loaded_anew(
+    qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess
+) -> None:
+    heard = Listener(worker)
+    process.loading = [LOST]
+    worker.load(CHOICE)
+    worker.answer(REQUEST)
+    qtbot.waitUntil(lambda: heard.closing() == ["Failed", "Finished"], timeout=WAIT_MS)
+
+
 @pytest.mark.usefixtures("hurried")
 def test_a_worker_that_hangs_is_killed(qtbot: QtBot, worker: ModelThread, process: ScriptedModelProcess) -> None:
     never, hanging = threading.Event(), threading.Event()
@@ -260,6 +313,33 @@ def test_a_full_disk_loses_nothing(
     full = False
     controller.answering.on_retry_due()
     assert store.messages(controller.chat_id or "")[-1].body == "Kept in memory."
+
+
+def test_a_message_to_a_model_that_does_not_load_fails_and_is_asked_again_of_the_one_before(
+    qtbot: QtBot, controller: ChatController, store: HistoryStore, process: ScriptedModelProcess
+) -> None:
+    """The one before answered it, and nobody said so."""
+    qtbot.waitUntil(lambda: not controller.model.loading, timeout=WAIT_MS)
+    reports: list[ErrorReport] = []
+    controller.model.refused.connect(reports.append)
+    process.loading = [ModelLoading("Loading", 0.4), LOST]
+    process.load_gate.clear()
+    controller.model.load(ModelChoice(None, "fake", "Other model"))
+    assert controller.send("Hi")
+    process.load_gate.set()
+    wait_until_idle(qtbot, controller)
+    answer = store.messages(controller.chat_id or "")[-1]
+    assert answer.generation is not None
+    assert (answer.state, answer.generation.model) == (MessageState.ERROR, "Other model")
+    assert answer.error is not None
+    assert (answer.error.user_text, "Scripted model" in answer.error.hint) == (LOST.user_text, True)
+    assert [report.hint for report in reports] == [library_texts.goes_on_answering("Scripted model")]
+    assert process.requests == []
+    controller.try_again()
+    wait_until_idle(qtbot, controller)
+    answer = store.messages(controller.chat_id or "")[-1]
+    assert answer.generation is not None
+    assert (answer.state, answer.generation.model) == (MessageState.DONE, "Scripted model")
 
 
 def test_only_one_answer_at_a_time(qtbot: QtBot, controller: ChatController, process: ScriptedModelProcess) -> None:

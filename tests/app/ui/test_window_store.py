@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
@@ -19,12 +20,15 @@ from app.bridge import unsent
 from app.chats import history, texts
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
+from app.chats.messages import MessageState
 from app.main import Parts
 from app.ui.chat import unsaved_dialog, words
 from app.ui.chat.unsaved_dialog import UnsavedDialog
+from inference.events import Event, Failed
+from inference.params import GenerationRequest
 from tests.app.ui.conftest import MakeWindow
-from tests.helpers.scripted_process import ScriptedModelProcess
-from tests.helpers.waiting import WAIT_MS
+from tests.helpers.scripted_process import ScriptedModelProcess, committed, draft, finished
+from tests.helpers.waiting import WAIT_MS, WAIT_SECONDS
 
 
 @contextmanager
@@ -268,6 +272,108 @@ def test_that_the_disk_is_full_is_over_when_something_is_stored(
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
     parts.controller.answering.on_retry_due()
     qtbot.waitUntil(lambda: not toast.isVisible(), timeout=WAIT_MS)
+
+
+def answered_on_a_locked_file(parts: Parts, process: ScriptedModelProcess, qtbot: QtBot) -> str:
+    """An answer that began on the disk and ended while another program held the file; the chat's id."""
+    process.gate.clear()
+    send(parts, "Please", qtbot)
+    with locked(parts):
+        process.gate.set()
+        qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+        chat = parts.controller.chat_id or ""
+        parts.controller.open_chat(None)
+        parts.controller.open_chat(chat)
+        assert parts.store.messages(chat)[-1].state == MessageState.STREAMING
+    return chat
+
+
+def test_an_answer_that_is_not_stored_yet_is_shown_when_its_chat_is_opened_again(
+    qtbot: QtBot, make_window: MakeWindow, process: ScriptedModelProcess
+) -> None:
+    """It stayed "Reading the chat" for good."""
+    parts = make_window()
+    chat = answered_on_a_locked_file(parts, process, qtbot)
+    pane = parts.window.pane
+    answer = pane.chat.last_answer
+    assert answer is not None
+    assert (answer.source(), answer._note.text()) == ("Hello **there**.", "")
+    assert not parts.store.messages(chat)[-1].body
+    parts.controller.answering.on_retry_due()
+    assert "settled in" in pane.status.text()
+    assert parts.store.messages(chat)[-1].state == MessageState.DONE
+
+
+def test_a_failed_answer_that_is_not_stored_yet_says_why_it_failed(
+    qtbot: QtBot, make_window: MakeWindow, process: ScriptedModelProcess
+) -> None:
+    """It was shown as a stopped one."""
+    process.answer = [draft([" a"]), Failed("The memory is full.", "Close something.", known=True)]
+    parts = make_window()
+    answered_on_a_locked_file(parts, process, qtbot)
+    answer = parts.window.pane.chat.last_answer
+    assert answer is not None
+    assert not answer._problem.isHidden()
+    assert not answer._again.isHidden()
+
+
+def test_the_blocks_of_an_answer_that_are_not_stored_are_shown_when_its_chat_is_opened_again(
+    qtbot: QtBot, make_window: MakeWindow, process: ScriptedModelProcess
+) -> None:
+    first, second = threading.Event(), threading.Event()
+    parts = make_window()
+
+    def generate(request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
+        first.wait(WAIT_SECONDS)
+        yield committed("One. ")
+        second.wait(WAIT_SECONDS)
+        yield from (committed("Two.", block=1), finished("One. Two.", (14, 14)))
+
+    process.generate = generate  # type: ignore[method-assign]
+    send(parts, "Please", qtbot)
+    with locked(parts):
+        first.set()
+        qtbot.waitUntil(lambda: parts.controller.answering.failing, timeout=WAIT_MS)
+        chat = parts.controller.chat_id
+        parts.controller.open_chat(None)
+        parts.controller.open_chat(chat)
+        answer = parts.window.pane.chat.last_answer
+        assert answer is not None
+        assert answer.source() == "One. "
+    second.set()
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    assert answer.source() == "One. Two."
+
+
+def test_a_question_after_an_answer_that_is_not_stored_yet_stores_it_first(
+    qtbot: QtBot, make_window: MakeWindow, process: ScriptedModelProcess
+) -> None:
+    """The model was asked without that answer."""
+    parts = make_window()
+    answered_on_a_locked_file(parts, process, qtbot)
+    send(parts, "And then?", qtbot)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    assert [turn.text for turn in process.requests[-1].turns] == ["Please", "Hello **there**.", "And then?"]
+    assert [each.source() for each in parts.window.pane.chat._answers()] == ["Hello **there**."] * 2
+
+
+def test_a_stopped_answer_that_is_not_stored_yet_goes_on_when_it_is(
+    qtbot: QtBot, make_window: MakeWindow, process: ScriptedModelProcess
+) -> None:
+    """Asking it to go on was an error of the program."""
+    process.answer = [committed("Half "), finished("", (14,), "cancelled")]
+    parts = make_window()
+    chat = answered_on_a_locked_file(parts, process, qtbot)
+    answer = parts.window.pane.chat.last_answer
+    assert answer is not None
+    assert answer.can_continue
+    with locked(parts):
+        parts.controller.continue_answer()
+        assert not parts.controller.busy
+    process.answer = [committed("done."), finished("done.")]
+    parts.controller.continue_answer()
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    assert parts.store.messages(chat)[-1].body == answer.source() == "Half done."
 
 
 def test_a_chat_file_that_is_deleted_is_said_and_written_anew(qtbot: QtBot, make_window: MakeWindow) -> None:
