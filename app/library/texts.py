@@ -282,11 +282,6 @@ def time_to_fetch(missing: float, rate: float) -> str:
     return f"about {duration(missing / rate)} at {units.rate(rate)}, as measured last"
 
 
-def wrong_limit(limit: float) -> str:
-    """A limit that is none."""
-    return f"The limit must be within 0 (none) and 10,000 MB/s, not {limit:,g}."
-
-
 def no_room(missing: float, free: float, folder: object) -> tuple[str, str]:
     """The disk is too small."""
     text = f"This needs {size(missing)} more, and the drive of {folder} has {size(free)} free (0.5 GB stay free)."
