@@ -182,6 +182,16 @@ def build(
     return Parts(store, preferences, controller, engines, library, gpu, updates, themes, window, first_chat)
 
 
+def keep_folder(controller: ChatController, paths: AppPaths, first: FirstWindow) -> None:
+    """With a chat file that is written anew, what else a start makes in a data folder is made anew, if it is gone."""
+
+    def make() -> None:
+        first.on_folder_back()
+        setup_logging(paths.ensure().logs)
+
+    controller.file_written.connect(make)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit status."""
     started = time.monotonic()
@@ -205,6 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 0  # the window that is open has taken over
             stack.callback(first.close)
             parts = build(application, paths, stack, options.model, options.backend, waits=options.smoke is None)
+            keep_folder(parts.controller, paths, first)
         except StoppedError:
             return 1
         except AppError as exc:
