@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import __version__
 from app.base import texts
-from app.base.errors import AppError, ErrorReport, StoppedError, report_from_exception
+from app.base.errors import AppError, ErrorReport, KnownAppError, StoppedError, report_from_exception
 from app.base.log import install_exception_hooks, setup_logging, shutdown_logging
 from app.base.paths import AppPaths
 from app.base.settings_file import SettingsFile
@@ -208,6 +208,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.smoke is not None and base is None:
             base = stack.enter_context(tempfile.TemporaryDirectory(prefix="dewpoint-", ignore_cleanup_errors=True))
         try:
+            if "" in (options.model, options.screenshot, options.screenshot_drafts):
+                raise KnownAppError(texts.NO_NAME)
             paths = AppPaths.resolve(base).ensure()
             asked = StartRequest.of_this_start(options.model, options.backend) if options.smoke is None else None
             first = first_window(paths.base, asked)

@@ -422,7 +422,7 @@ def merged_title(base: str, adapter: str) -> str:
 
 # -- removing, and what lies about -----------------------------------------------------------------------------------
 
-REMOVAL_GOES = "Deleted:"
+REMOVAL_GOES = "Would be deleted:"
 REMOVAL_STAYS = "Kept, because Dewpoint did not write it or it was changed since:"
 NOT_DELETED_HINT = "Close every program that uses this model, and try again."
 
