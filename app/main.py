@@ -18,7 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import __version__
 from app.base import texts
-from app.base.errors import AppError, ErrorReport, StoppedError, report_from_exception
+from app.base.errors import AppError, ErrorReport, KnownAppError, StoppedError, report_from_exception
 from app.base.log import install_exception_hooks, setup_logging, shutdown_logging
 from app.base.paths import AppPaths
 from app.base.settings_file import SettingsFile
@@ -182,6 +182,16 @@ def build(
     return Parts(store, preferences, controller, engines, library, gpu, updates, themes, window, first_chat)
 
 
+def keep_folder(controller: ChatController, paths: AppPaths, first: FirstWindow) -> None:
+    """With a chat file that is written anew, what else a start makes in a data folder is made anew, if it is gone."""
+
+    def make() -> None:
+        first.on_folder_back()
+        setup_logging(paths.ensure().logs)
+
+    controller.file_written.connect(make)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; returns the exit status."""
     started = time.monotonic()
@@ -198,6 +208,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.smoke is not None and base is None:
             base = stack.enter_context(tempfile.TemporaryDirectory(prefix="dewpoint-", ignore_cleanup_errors=True))
         try:
+            if "" in (options.model, options.screenshot, options.screenshot_drafts):
+                raise KnownAppError(texts.NO_NAME)
             paths = AppPaths.resolve(base).ensure()
             asked = StartRequest.of_this_start(options.model, options.backend) if options.smoke is None else None
             first = first_window(paths.base, asked)
@@ -205,6 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return 0  # the window that is open has taken over
             stack.callback(first.close)
             parts = build(application, paths, stack, options.model, options.backend, waits=options.smoke is None)
+            keep_folder(parts.controller, paths, first)
         except StoppedError:
             return 1
         except AppError as exc:

@@ -101,7 +101,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_common(command: argparse.ArgumentParser) -> None:
     command.set_defaults(beginning="")
     command.add_argument(
-        "--model", type=Path, default=STARTER_FOLDER, metavar="DIR", help="model folder (default: the starter model)"
+        "--model",
+        type=_named_folder,
+        default=STARTER_FOLDER,
+        metavar="DIR",
+        help="model folder (default: the starter model)",
     )
     command.add_argument("--backend", default="auto", metavar="NAME", help=", ".join(BACKEND_NAMES))
     command.add_argument("--gpu", metavar="CARD", help="a card by name, number or UUID (default: the first)")
@@ -110,6 +114,12 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     output = command.add_mutually_exclusive_group()
     output.add_argument("--events", action="store_true", help="one JSON object an event, one event a line")
     output.add_argument("--json", action="store_true", help="one JSON object at the end")
+
+
+def _named_folder(text: str) -> Path:
+    if not text:  # else it would be the current folder
+        raise argparse.ArgumentTypeError("must name a folder")
+    return Path(text)
 
 
 def _whole_from(least: int) -> Callable[[str], int]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import signal
 from collections.abc import Callable, Generator
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from trt_engines.ctrl_c import kept_from_children
 from trt_engines.errors import EngineError
 
 HEARTBEAT = 0.5  # seconds without news after which None is yielded
@@ -35,10 +38,11 @@ def messages(target: Callable[..., None], job: Any, what: str) -> Generator[Mess
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=target, args=(job, theirs), name=what, daemon=True)
-    process.start()
-    theirs.close()
+    process = context.Process(target=_run, args=(target, job, theirs), name=what, daemon=True)
     try:
+        with kept_from_children():
+            process.start()
+        theirs.close()
         while True:
             message = _received(ours, process, what) if ours.poll(HEARTBEAT) else None
             if message is not None and message[0] == "error":
@@ -48,7 +52,15 @@ def messages(target: Callable[..., None], job: Any, what: str) -> Generator[Mess
                 return
     finally:
         ours.close()
-        _end(process)
+        if process.pid is not None:
+            _end(process)
+
+
+def _run(target: Callable[..., None], job: Any, connection: Connection) -> None:
+    """Entry of the child: Ctrl+C in the terminal is for its parent, which ends it and then hears nothing more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(ConnectionError):
+        target(job, connection)
 
 
 def _received(connection: Connection, process: SpawnProcess, what: str) -> Message:

@@ -47,8 +47,11 @@ class AppPaths:
         """The paths for `--base-dir`, else for DEWPOINT_HOME, else for this platform; nothing is made yet.
 
         Raises:
-            FolderError: The system knows no home folder of this user, or the path begins in a folder that is gone.
+            FolderError: The system knows no home folder of this user, the path is empty, or begins in a folder that is
+                gone.
         """
+        if base_dir is not None and not str(base_dir):
+            raise FolderError(texts.BASE_DIR_MISSING)
         chosen = base_dir or os.environ.get(BASE_DIR_VARIABLE)
         try:
             if not chosen:
@@ -57,7 +60,8 @@ class AppPaths:
         except RuntimeError as exc:
             raise FolderError(texts.NO_HOME, texts.NO_HOME_HINT) from exc
         try:
-            return cls(folder.absolute())
+            # "new/../data" must not leave a folder "new"; a link before ".." is followed, as the system does.
+            return cls(Path(os.path.realpath(folder)) if ".." in folder.parts else folder.absolute())
         except OSError as exc:  # a relative path, in a folder that is gone
             raise FolderError(texts.CURRENT_FOLDER_GONE, texts.CURRENT_FOLDER_GONE_HINT) from exc
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.base.graphemes import shortened
 from trt_engines.streams import escaped
 
 _SHOWN = 4  # names in a sentence
+_LONGEST_NUMBER = 40  # characters of what was given in the place of one
 APP_NAME = "Dewpoint"
 TAGLINE = "Text condenses out of noise."
 COMMANDS = {
@@ -117,6 +119,19 @@ def settings_not_saved(reason: str) -> str:
 ESTIMATE = "Estimates by arithmetic from sizes and bandwidths; these engines have not run on a GPU yet."
 REMOVE_QUESTION = "Remove it? [y/N] "
 NOT_REMOVED = "Nothing was removed; add --yes to remove it."
+
+
+NO_NAME = "The name of a file or folder is empty."
+
+
+def number_outside(name: str, least: str, most: str, given: str) -> str:
+    """An argument that is no number, or none that makes sense."""
+    return f"{name} must be a number within {least} and {most}, not {shortened(given, _LONGEST_NUMBER)!r}."
+
+
+def whole_number_outside(name: str, least: str, most: str, given: str) -> str:
+    """The same for what is counted."""
+    return f"{name} must be a whole number within {least} and {most}, not {shortened(given, _LONGEST_NUMBER)!r}."
 
 
 def no_command(name: str, known: Sequence[str]) -> str:

@@ -333,12 +333,12 @@ class ChatController(QObject):
             self.on_watch_due()  # that it is gone is still true, and stands below the reason
             self.problem.emit(self._not_anew)
             return
+        self.file_written.emit()
         with self._reporting():
             self.unsent.flush()
             self.answering.on_retry_due()
             self._watch.start()
             self._publish()
-            self.file_written.emit()
 
     def unsaved(self) -> Unsaved:
         """What would be lost if the program ended now: it was tried to be stored just now, in vain."""

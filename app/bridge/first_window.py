@@ -28,6 +28,7 @@ from app.base.errors import KnownAppError
 from app.base.files import read_json, write_whole
 from app.base.log import get_logger
 from app.base.paths import FolderError
+from app.chats.connections import key_of
 
 if TYPE_CHECKING:
     from PySide6.QtNetwork import QLocalServer, QLocalSocket
@@ -89,6 +90,7 @@ class FirstWindow(QObject):
     def __init__(self, base: Path, lock: FileLock) -> None:
         super().__init__()
         self._base, self._lock = base, lock
+        self._lock_file = key_of(base / LOCK_NAME)
         self._guests: list[QLocalSocket] = []
         self._server: QLocalServer | None = None
         with contextlib.suppress(ImportError):  # a library that QtNetwork needs is missing on this system
@@ -111,16 +113,42 @@ class FirstWindow(QObject):
             _log.info("a second start cannot reach this window: %s", server.errorString())
             return
         self._server = server
-        noted = json.dumps({"address": server.fullServerName(), "pid": os.getpid()})
+        self._note_address()
+
+    def _note_address(self) -> None:
+        if self._server is None:
+            return
+        noted = json.dumps({"address": self._server.fullServerName(), "pid": os.getpid()})
         with contextlib.suppress(OSError):
             write_whole(self._base / ADDRESS_NAME, noted.encode("utf-8"))
+
+    def on_folder_back(self) -> None:
+        """The data folder was deleted and made anew: lock it, and write down the address in it, as at the start.
+
+        Nothing changes where the lock is still there, or another window has the new folder by now.
+        """
+        if self._lock_file is None or key_of(self._base / LOCK_NAME) == self._lock_file:
+            return
+        lock = _lock_of(self._base)
+        try:
+            lock.acquire()
+        except Timeout:
+            _log.info("another window has the new data folder")
+            return
+        except (NotImplementedError, OSError) as exc:
+            _log.info("the new data folder takes no lock: %s", exc)
+        self._lock.release()
+        self._lock, self._lock_file = lock, key_of(self._base / LOCK_NAME)
+        self._note_address()
 
     def close(self) -> None:
         """Nobody is heard any more, and the next start opens a window."""
         if self._server is not None:
+            ours = _noted(self._base).get("address") == self._server.fullServerName()
             self._server.close()
-            with contextlib.suppress(OSError):
-                (self._base / ADDRESS_NAME).unlink()
+            if ours:  # in a folder that was made anew it may be another window's
+                with contextlib.suppress(OSError):
+                    (self._base / ADDRESS_NAME).unlink()
         for guest in self._guests:
             guest.abort()
         self._lock.release()
@@ -168,7 +196,7 @@ def first_window(base: Path, request: StartRequest | None, patience: float = PAT
     Raises:
         WindowOpenError: There is a window, and it does not answer (or `request` is None).
     """
-    lock = FileLock(base / LOCK_NAME, timeout=0, thread_local=False)
+    lock = _lock_of(base)
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -185,6 +213,10 @@ def first_window(base: Path, request: StartRequest | None, patience: float = PAT
         except (NotImplementedError, OSError) as exc:
             _log.info("the data folder takes no lock, so a second window is not noticed: %s", exc)
         return FirstWindow(base, lock)
+
+
+def _lock_of(base: Path) -> FileLock:
+    return FileLock(base / LOCK_NAME, timeout=0, thread_local=False)
 
 
 def _handed_over(base: Path, request: StartRequest, deadline: float) -> bool:

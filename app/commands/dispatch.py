@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from app.base import texts
 from app.base.errors import AppError
 from app.base.paths import BASE_DIR_OPTION, BASE_DIR_VARIABLE, AppPaths, split_base_dir
+from app.commands.console import visible
 from app.commands.settings import settings_read
 from app.gpu.start import start_addon
 from inference.engines import ENGINES_VARIABLE
@@ -25,7 +26,7 @@ def run_command(arguments: Sequence[str]) -> int:
     if name not in known:
         sys.stderr.write(texts.no_command(name, tuple(known)) + "\n")
         return 2
-    if BASE_DIR_OPTION in others:
+    if BASE_DIR_OPTION in others or base == "":
         sys.stderr.write(texts.BASE_DIR_MISSING + "\n")
         return 2
     if not _in_a_folder():
@@ -55,7 +56,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
             command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{name}").main
             return command(arguments)
     except (AppError, EngineError, InferenceError) as exc:
-        sys.stderr.write(f"{exc.user_text} {exc.hint}".strip() + "\n")
+        sys.stderr.write(visible(f"{exc.user_text} {exc.hint}".strip()) + "\n")
         return 1
     except BrokenPipeError:
         raise  # the reader has seen enough: nothing to complain about

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 from app.base.errors import AppError, KnownAppError
 from app.base.paths import AppPaths, starter_model_folder
+from app.commands.arguments import MOST_TOKENS, folder, whole
 from app.engines import texts
 from app.engines.service import EngineService
 from app.engines.values import EngineOffer, EngineStatus
@@ -23,14 +23,16 @@ def new_service() -> EngineService:
 
 def add_choice_arguments(parser: argparse.ArgumentParser) -> None:
     """--model, --gpu, --precision, --context and --json."""
-    parser.add_argument("--model", metavar="DIR", help="model folder; the starter model if left out")
+    parser.add_argument("--model", metavar="DIR", type=folder, help="model folder; the starter model if left out")
     parser.add_argument(
         "--gpu", metavar="NAME", help='a card by name, "RTX 4070"; the one of this computer if left out'
     )
     parser.add_argument(
         "--precision", metavar="NAME", choices=tuple(texts.PRECISIONS), help=f"one of {', '.join(texts.PRECISIONS)}"
     )
-    parser.add_argument("--context", metavar="TOKENS", type=int, help="known tokens to have room for")
+    parser.add_argument(
+        "--context", metavar="TOKENS", type=whole("--context", 1, MOST_TOKENS), help="known tokens to have room for"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a line")
 
 
@@ -42,10 +44,7 @@ def chosen(
     Raises:
         AppError: The model does not run on the card, or not in that precision.
     """
-    if options.context is not None and options.context < 1:
-        raise KnownAppError(texts.wrong_context(options.context))
-    folder = Path(options.model) if options.model else starter_model_folder()
-    status = service.status(folder, gpu=options.gpu, context=options.context)
+    status = service.status(options.model or starter_model_folder(), gpu=options.gpu, context=options.context)
     if status.problem is not None:
         kind = KnownAppError if status.problem.kind == "known" else AppError
         raise kind(status.problem.text, status.problem.hint)

@@ -15,6 +15,7 @@ import psutil
 from app.base import texts as base_texts
 from app.base.files import free_bytes
 from app.base.paths import AppPaths
+from app.commands.arguments import MOST_GIB, MOST_TOKENS, folder, number, whole
 from app.commands.console import say, say_object
 from app.engines import texts
 from inference.engines.planning import DEFAULT_CONTEXT, model_shape
@@ -33,12 +34,25 @@ CONTEXTS = tuple(4096 * 2**power for power in range(7))
 def add_plan(commands: Any) -> None:
     """The command's own arguments."""
     plan = commands.add_parser("plan", help="whether and how fast a model would run on a card", description=__doc__)
-    plan.add_argument("--model", metavar="DIR", help=f"model folder; {PUBLISHED_NAME} if left out")
+    plan.add_argument("--model", metavar="DIR", type=folder, help=f"model folder; {PUBLISHED_NAME} if left out")
     plan.add_argument("--gpu", metavar="NAME", help='a card by name, "RTX 4070"; the one of this computer if left out')
-    plan.add_argument("--vram", metavar="GIB", type=float, help="memory of the card that is free")
-    plan.add_argument("--ram", metavar="GIB", type=float, help="memory of the machine that is free; as now if left out")
-    plan.add_argument("--disk", metavar="GIB", type=float, help="free disk; as now if left out")
-    plan.add_argument("--context", metavar="TOKENS", type=int, default=DEFAULT_CONTEXT, help="default %(default)s")
+    plan.add_argument(
+        "--vram", metavar="GIB", type=number("--vram", 0, MOST_GIB), help="memory of the card that is free"
+    )
+    plan.add_argument(
+        "--ram",
+        metavar="GIB",
+        type=number("--ram", 0, MOST_GIB),
+        help="memory of the machine that is free; as now if left out",
+    )
+    plan.add_argument("--disk", metavar="GIB", type=number("--disk", 0, MOST_GIB), help="free disk; as now if left out")
+    plan.add_argument(
+        "--context",
+        metavar="TOKENS",
+        type=whole("--context", 1, MOST_TOKENS),
+        default=DEFAULT_CONTEXT,
+        help="default %(default)s",
+    )
     plan.add_argument("--json", action="store_true", help="print one JSON object")
     plan.set_defaults(command=show_plan)
 
@@ -70,10 +84,10 @@ def show_plan(options: argparse.Namespace) -> int:
     return 0 if isinstance(chosen, Plan) else 1
 
 
-def _model(folder: str | None) -> tuple[str, ModelShape]:
-    if folder is None:
+def _model(named: Path | None) -> tuple[str, ModelShape]:
+    if named is None:
         return PUBLISHED_NAME, PUBLISHED
-    path = Path(os.path.abspath(folder))
+    path = Path(os.path.abspath(named))
     with closing(Looks()) as looks:
         return path.name, model_shape(looks.ask(ReadConfig(path)))
 

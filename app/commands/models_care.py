@@ -15,6 +15,7 @@ from app.base import texts as base_texts
 from app.base.errors import KnownAppError
 from app.base.graphemes import shortened
 from app.base.paths import named_path
+from app.commands.arguments import folder
 from app.commands.console import TextReporter, agreed, new_reporter, say, visible
 from app.commands.models_choice import chosen_model, chosen_record, new_services
 from app.commands.models_download import follow_transfer
@@ -39,7 +40,7 @@ def add_import(commands: Any) -> None:
     bring = commands.add_parser(
         "import", help="take a checkpoint folder into the list, or merge an adapter into a model"
     )
-    bring.add_argument("folder", metavar="FOLDER", help="in Hugging Face layout; it is used where it lies")
+    bring.add_argument("folder", metavar="FOLDER", type=folder, help="in Hugging Face layout; it is used where it lies")
     bring.add_argument("--base", metavar="MODEL", help="for an adapter (LoRA): the model that it was made for")
     bring.add_argument("--title", metavar="TEXT", help="name of the merged model; the adapter's folder if left out")
     bring.set_defaults(command=import_model)
@@ -60,7 +61,7 @@ def add_move(commands: Any) -> None:
     """The command's own arguments."""
     move = commands.add_parser("move", help="bring a model's folder to another drive")
     move.add_argument("model", metavar="MODEL", help="its name in `list`, repository, title or folder")
-    move.add_argument("parent", metavar="FOLDER", help="the folder that it goes into")
+    move.add_argument("parent", metavar="FOLDER", type=folder, help="the folder that it goes into")
     move.set_defaults(command=move_model)
 
 
@@ -101,17 +102,17 @@ def import_model(options: argparse.Namespace) -> int:
     Raises:
         AppError, InferenceError, EngineError: It is nothing that runs here, in one sentence.
     """
-    services, folder = new_services(), Path(options.folder)
+    services, place = new_services(), options.folder
     if options.base is None:
-        found = adding.look_into(services, folder)
+        found = adding.look_into(services, place)
         record = adding.add_found(services, found)
         say(" ".join(filter(None, (texts.added(visible(record.title), visible(record.folder)), found.note))))
         return 0
     base = chosen_model(services, options.base)
     if base.folder is None or not base.usable:
         raise KnownAppError(texts.not_here(base.title), texts.NOT_HERE_HINT)
-    title = options.title or texts.merged_title(base.title, adding.look_into(services, folder).facts.title)
-    merged = _followed(adding.merge(services, folder, base.folder, title, threading.Event()))
+    title = options.title or texts.merged_title(base.title, adding.look_into(services, place).facts.title)
+    merged = _followed(adding.merge(services, place, base.folder, title, threading.Event()))
     if merged is None:
         return INTERRUPTED
     say(texts.added(visible(merged.title), visible(merged.folder)))

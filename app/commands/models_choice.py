@@ -48,7 +48,7 @@ def find_model(services: LibraryServices, name: str) -> ModelStatus | None:
         if found:
             return found[0]
     folder = named_path(name)
-    if os.path.isdir(folder):  # False also where the system does not say
+    if name and os.path.isdir(folder):  # False also where the system does not say
         place = Path(os.path.realpath(folder))
         return next((model for model in models if model.folder == place), None)
     return None

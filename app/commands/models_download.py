@@ -11,6 +11,7 @@ from typing import Any
 
 from app.base import units
 from app.base.errors import KnownAppError
+from app.commands.arguments import number
 from app.commands.console import Reporter, accepted, new_reporter, say
 from app.commands.models_choice import find_model, new_services
 from app.library import download, texts
@@ -31,6 +32,7 @@ from app.transfers.values import (
 from trt_engines.streams import INTERRUPTED
 
 BAR = 24
+MOST_LIMIT = 10_000  # MB/s
 # What programs read: these names stay, whatever the classes are called.
 EVENT_NAMES: dict[type, str] = {
     Progress: "progress",
@@ -49,7 +51,9 @@ def add_download(commands: Any) -> None:
     fetch.add_argument("model", metavar="MODEL", help="a name of `list`, or a repository: owner/name")
     fetch.add_argument("--revision", metavar="NAME", help="branch, tag or commit; the main branch if left out")
     fetch.add_argument("--accept-licence", action="store_true", help="you have read the licence; do not ask")
-    fetch.add_argument("--limit", metavar="MB/S", type=float, help="the most it takes of your line")
+    fetch.add_argument(
+        "--limit", metavar="MB/S", type=number("--limit", 0, MOST_LIMIT), help="the most it takes of your line"
+    )
     fetch.add_argument("--json", action="store_true", help="print JSON, one object a line; asks nothing")
     fetch.set_defaults(command=download_model)
 
@@ -60,8 +64,6 @@ def download_model(options: argparse.Namespace) -> int:
     Raises:
         AppError: It cannot be downloaded, in one sentence; what is fetched is kept.
     """
-    if options.limit is not None and not 0 <= options.limit <= 10_000:
-        raise KnownAppError(texts.wrong_limit(options.limit))
     services = new_services(options.limit)
     report = new_reporter(options.json, buffered=True)
     record = _record(services, options)

@@ -231,13 +231,14 @@ def _trial(addon: GpuService, card: DetectedGpu | None) -> Generator[Finding | N
     if status.state is GpuState.ABSENT and not status.elsewhere:
         yield Finding(name, "note", texts.NOT_TRIED)
         return
+    text = ""
     try:
-        for result in addon.trial(TrialJob(sm)):
+        for result in addon.trial(TrialJob(sm)):  # to its end: Ctrl+C while it is dropped would not be heard
             if result is not None:
                 text = texts.engine_built(FLAVOURS[result.name], result.version, sm, card is not None)
-                yield Finding(name, "pass", text)
-                return
             yield None
+        if text:
+            yield Finding(name, "pass", text)
     except EngineError as exc:
         yield Finding(name, "fail", exc.user_text, exc.hint or gpu_texts.BROKEN_HINT)
 

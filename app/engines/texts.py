@@ -82,11 +82,6 @@ def unknown_precision(name: str, possible: Sequence[str]) -> tuple[str, str]:
     return f"The model does not run in {name!r} on this card.", f"It runs in: {', '.join(possible)}."
 
 
-def wrong_context(context: int) -> str:
-    """No context at all."""
-    return f"The context must be at least one token, not {context:,}."
-
-
 def set_not_readable(reason: str) -> str:
     """A system error while engines were looked at."""
     return f"The engines cannot be read or written ({reason})."

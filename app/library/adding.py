@@ -36,6 +36,7 @@ from inference.look.questions import Merge
 from trt_engines.held import mark_at
 
 SLICE = 1 << 22
+MOST_NAME_BYTES = 120  # of a folder; most file systems take 255, and ours get something before and behind it
 MERGE_SHARE = 0.7  # of the progress; the rest is hashing what was written
 
 
@@ -177,4 +178,5 @@ def _hashed(folder: Path, base: ModelManifest | None) -> Generator[Step, None, t
 
 def _folder_name(title: str) -> str:
     kept = "".join(char if char.isalnum() or char in "-_." else "-" for char in title).strip("-.")
-    return kept or "merged"
+    # Cut within its bytes, not its characters: that is what file systems count.
+    return kept.encode("utf-8")[:MOST_NAME_BYTES].decode("utf-8", "ignore").strip("-.") or "merged"

@@ -287,11 +287,6 @@ def time_to_fetch(missing: float, rate: float) -> str:
     return f"about {duration(missing / rate)} at {units.rate(rate)}, as measured last"
 
 
-def wrong_limit(limit: float) -> str:
-    """A limit that is none."""
-    return f"The limit must be within 0 (none) and 10,000 MB/s, not {limit:,g}."
-
-
 def no_room(missing: float, free: float, folder: object) -> tuple[str, str]:
     """The disk is too small."""
     text = f"This needs {size(missing)} more, and the drive of {folder} has {size(free)} free (0.5 GB stay free)."
@@ -432,7 +427,7 @@ def merged_title(base: str, adapter: str) -> str:
 
 # -- removing, and what lies about -----------------------------------------------------------------------------------
 
-REMOVAL_GOES = "Deleted:"
+REMOVAL_GOES = "Would be deleted:"
 REMOVAL_STAYS = "Kept, because Dewpoint did not write it or it was changed since:"
 NOT_DELETED_HINT = "Close every program that uses this model, and try again."
 

@@ -9,6 +9,8 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from typing import Any
 
+from trt_engines.ctrl_c import kept_from_children
+
 # Two pipes of one direction each, not one of two: a thread may then read while another one writes on every system.
 _SPAWN = multiprocessing.get_context("spawn")
 _TERMINATE_SECONDS = 1.0
@@ -35,7 +37,8 @@ class ChildProcess:
         # daemon: an interpreter that ends without `end` being called ends the process first
         self._process = _SPAWN.Process(target=target, args=(child_down, child_up, options), name=name, daemon=True)
         try:
-            self._process.start()
+            with kept_from_children():
+                self._process.start()
         except OSError:
             self.down.close()
             self.up.close()

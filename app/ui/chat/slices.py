@@ -65,7 +65,8 @@ def slices_from_markdown(text: str, slices: int = SLICES) -> Iterator[tuple[Segm
         if slices == 0:
             break
         slices -= 1
-        yield tuple(_bounded(_split(blocks_from_markdown(opener + text[start:end]))))
+        blocks = blocks_from_markdown(opener + text[start:end])
+        yield tuple(_bounded(_split(_without_empty_code(blocks, bool(opener), bool(fence) and end < len(text)))))
         start, opener = end, fence
     rest = text[start:].strip("\n")
     if rest.strip():
@@ -98,6 +99,22 @@ def _slice_end(text: str, start: int, opener: str) -> tuple[int, str]:
         elif not opener and not bare.strip():
             between = at
     return at, opener
+
+
+def _without_empty_code(blocks: tuple[Block, ...], begun: bool, goes_on: bool) -> tuple[Block, ...]:
+    """Code that was cut right behind its first line or before its last one leaves no empty box on that side.
+
+    Args:
+        blocks: Of one slice.
+        begun: Whether the slice begins in code.
+        goes_on: Whether code goes on behind it.
+    """
+    first, last = (blocks[0], blocks[-1]) if blocks else (None, None)
+    if begun and isinstance(first, Code) and not first.text:
+        blocks = blocks[1:]
+    if goes_on and blocks and isinstance(last, Code) and not last.text and not last.closed:
+        blocks = blocks[:-1]
+    return blocks
 
 
 def _cost(line: str) -> float:

@@ -129,8 +129,9 @@ def long_file_detail(names: Sequence[str], characters: int) -> str:
 
 def too_much_text(characters: int, lines: int, most: int, most_lines: int) -> str:
     """A text that was pasted or dropped, and not put in."""
+    rows = "1 line" if lines == 1 else f"{lines:,} lines"
     return (
-        f"This text is too long for a message: it has {characters:,} characters in {lines:,} lines, and a message "
+        f"This text is too long for a message: it has {characters:,} characters in {rows}, and a message "
         f"takes {most:,} in {most_lines:,}. Nothing was put in."
     )
 

@@ -125,3 +125,23 @@ def test_what_the_system_refuses_to_say(tmp_path: Path) -> None:
     assert not is_folder(tmp_path / ("x" * 5000))
     assert not is_folder(Path("a\0b"))
     assert not same_folder(Path("a\0b"), tmp_path)
+
+
+def test_a_way_back_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert AppPaths.resolve("new/../data").ensure().base == Path(os.path.realpath(tmp_path)) / "data"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_way_back_from_a_link_leads_where_the_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "there" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "there" / "inner")
+    assert (
+        AppPaths.resolve(tmp_path / "link" / ".." / "data").base == Path(os.path.realpath(tmp_path / "there")) / "data"
+    )
+
+
+def test_an_empty_folder_is_refused() -> None:
+    with pytest.raises(FolderError, match="needs a folder"):
+        AppPaths.resolve("")

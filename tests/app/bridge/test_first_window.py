@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -36,6 +37,7 @@ if found is not None and sys.argv[4:] == ["die"]:
 if found is not None:
     found.close()
 """
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a folder with open files cannot be deleted there")
 Begin = Callable[..., subprocess.Popen[str]]
 
 
@@ -95,6 +97,42 @@ def test_what_the_second_start_was_asked_for_is_handed_over(qtbot: QtBot, first:
     qtbot.waitUntil(lambda: process.poll() is not None, timeout=WAIT_MS)
     assert said_by(process) == "handed over"
     assert asked == [StartRequest(str(ROOT / "some/model \u00e9"), "onnx", {"XDG_ACTIVATION_TOKEN": "token"})]
+
+
+@POSIX
+def test_a_second_start_finds_the_window_in_a_folder_that_was_made_anew(
+    qtbot: QtBot, base: Path, first: FirstWindow, second: Begin
+) -> None:
+    shutil.rmtree(base)
+    base.mkdir()
+    first.on_folder_back()
+    process = second()
+    qtbot.waitUntil(lambda: process.poll() is not None, timeout=WAIT_MS)
+    assert said_by(process) == "handed over"
+
+
+@POSIX
+def test_another_window_that_has_the_new_folder_keeps_it(qtbot: QtBot, base: Path, first: FirstWindow) -> None:
+    shutil.rmtree(base)
+    base.mkdir()
+    other = first_window(base, None)
+    assert other is not None
+    noted = (base / ADDRESS_NAME).read_bytes()
+    first.on_folder_back()
+    first.close()
+    assert (base / ADDRESS_NAME).read_bytes() == noted
+    with pytest.raises(WindowOpenError):
+        first_window(base, None)
+    other.close()
+
+
+@POSIX
+def test_a_folder_that_is_still_there_is_left_alone(qtbot: QtBot, base: Path, first: FirstWindow) -> None:
+    noted = (base / ADDRESS_NAME).read_bytes()
+    first.on_folder_back()
+    assert (base / ADDRESS_NAME).read_bytes() == noted
+    with pytest.raises(WindowOpenError):
+        first_window(base, None)
 
 
 def test_several_starts_at_once(qtbot: QtBot, first: FirstWindow, second: Begin) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from app.base import settings_file, texts
+from app.base.errors import KnownAppError
 from app.base.paths import BASE_DIR_VARIABLE, AppPaths, split_base_dir
 from app.base.settings import Settings
 from app.base.settings_file import SettingsFile
@@ -53,6 +54,40 @@ def test_the_program_takes_the_folder_before_and_after_a_command(tmp_path: Path,
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["models"]
     assert (tmp_path / "data").is_dir()
+
+
+def test_an_empty_folder_is_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word the folder of the environment, or the current one, was used."""
+    for arguments in (["--base-dir", "", "models", "list"], ["models", "list", "--base-dir="]):
+        assert run_command(arguments) == 2
+        assert capsys.readouterr().err == texts.BASE_DIR_MISSING + "\n"
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["engines", "plan", "--gpu", "RTX 4070", "--model", ""], ["engines", "build", "--model", ""]):
+        assert run_command(arguments) == 1
+        assert capsys.readouterr().err == texts.NO_NAME + "\n"
+    with pytest.raises(SystemExit):
+        run_command(["generate", "--prompt", "x", "--model", ""])
+    assert "must name a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("--base-dir", ""), ("--model", ""), ("--smoke", "x", "--screenshot", "")])
+def test_an_empty_name_opens_no_window(arguments: tuple[str, ...]) -> None:
+    done = program(*arguments)
+    said = texts.BASE_DIR_MISSING if "--base-dir" in arguments else texts.NO_NAME
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said + "\n")
+
+
+def test_an_error_is_one_line_whatever_a_name_holds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(arguments: Sequence[str]) -> int:
+        raise KnownAppError("a\nb\tc cannot be fetched.")
+
+    monkeypatch.setattr("app.commands.update.main", fail)
+    assert run_command(["update"]) == 1
+    assert capsys.readouterr().err == "a\\nb\\tc cannot be fetched.\n"
 
 
 @pytest.mark.parametrize("name", texts.COMMANDS)

@@ -139,7 +139,7 @@ def test_another_program_builds_the_same_set(run: Run, fake: FakeEngines, monkey
         ({}, ("--precision", "bf16"), "In bf16, 41.5 GiB of weights do not fit"),
         ({}, ("--precision", "nvfp4"), "RTX 4070 cannot compute with NVFP4 weights."),
         ({}, ("--precision", "fp16"), "The model does not run in 'fp16' on this card."),
-        ({}, ("--context", "0"), "The context must be at least one token"),
+        ({}, ("--context", "0"), "--context must be a whole number within 1"),
         ({}, ("--gpu", "RTX 1"), "There is no card 'RTX 1' in the table."),
     ],
 )

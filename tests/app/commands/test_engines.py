@@ -52,7 +52,10 @@ def test_a_model_folder(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     ("arguments", "status", "words"),
     [
         (["engines", "plan", "--gpu", "RTX 1"], 1, "There is no card 'RTX 1'"),
-        (["engines", "plan", "--gpu", "RTX 3060", "--context", "0"], 1, "The context must be within 1"),
+        (["engines", "plan", "--gpu", "RTX 3060", "--context", "0"], 1, "--context must be a whole number within 1"),
+        (["engines", "plan", "--gpu", "RTX 3060", "--context", "999999999"], 1, "The context must be within 1"),
+        (["engines", "plan", "--gpu", "RTX 3060", "--context", "9" * 5000], 1, "--context must be a whole number"),
+        (["engines", "plan", "--gpu", "RTX 3060", "--context", "4k"], 1, "--context must be a whole number"),
         (["nonsense"], 2, "There is no command 'nonsense'"),
     ],
 )
@@ -63,6 +66,16 @@ def test_wrong_words_are_one_sentence(
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--vram", "--ram", "--disk"])
+@pytest.mark.parametrize("given", ["inf", "-inf", "nan", "1e308", "1e400", "-1", "much", "", "9" * 5000])
+def test_a_size_that_is_none_is_one_sentence(capsys: pytest.CaptureFixture[str], option: str, given: str) -> None:
+    assert run_command(["engines", "plan", "--gpu", "RTX 4070", f"{option}={given}"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"{option} must be a number within 0 and 1,000,000, not ")
+    assert error.count("\n") == 1
+    assert len(error) < 200
 
 
 def test_the_card_of_this_computer_is_looked_for(

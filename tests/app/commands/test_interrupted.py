@@ -61,3 +61,23 @@ def test_a_look_into_a_folder_is_interrupted(dewpoint_home: Path) -> None:
     wait_until(lambda: not looks[0].is_running())  # whoever takes its place collects it
     assert LibraryServices.open(AppPaths(dewpoint_home)).library.models() == ()
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl+C to a whole console")
+def test_the_doctor_is_interrupted_while_it_tries_tensorrt(dewpoint_home: Path) -> None:
+    """The process of the trial gets the Ctrl+C, too, before it has read a line of ours."""
+    pytest.importorskip("tensorrt_rtx")
+    command = subprocess.Popen(
+        [sys.executable, "-m", "app", "doctor"], cwd=ROOT, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"},
+    )  # fmt: skip
+    parent = psutil.Process(command.pid)
+
+    def begun() -> bool:
+        return any("spawn_main" in word for each in parent.children() for word in each.cmdline())
+
+    wait_until(begun)
+    os.killpg(command.pid, signal.SIGINT)
+    out, errors = command.communicate(timeout=WAIT_SECONDS)
+    assert (command.returncode, out, errors) == (INTERRUPTED, "", "")

@@ -127,6 +127,8 @@ def test_download_verify_remove(
     result, text, _ = run(capsys, "remove", NAME)
     assert result == 1
     assert "Kept, because Dewpoint did not write it" in text
+    assert "Would be deleted:" in text
+    assert "\nDeleted:" not in text
     assert "mine.txt" in text
     assert folder.exists()
     result, text, _ = run(capsys, "remove", str(folder), "--yes")
@@ -162,13 +164,17 @@ def test_json_names_every_event(capsys: pytest.CaptureFixture[str], repo: Repo) 
         (["download", "owner/none", "--accept-licence"], "There is no model owner/none on the Hub"),
         (["download", "what is this"], "is no name of a repository"),
         (["download", "starter"], "comes with the program"),
-        (["download", NAME, "--limit", "-3"], "The limit must be within 0"),
+        (["download", NAME, "--limit", "-3"], "--limit must be a number within 0 and 10,000, not '-3'"),
+        (["download", NAME, "--limit", "nan"], "--limit must be a number within 0 and 10,000, not 'nan'"),
         (["verify", "nvidia-nvfp4"], "is not on this computer"),
         (["verify", "nothing"], "There is no model 'nothing'"),
         (["remove", "starter"], "comes with the program"),
         (["move", "starter", "."], "comes with the program"),
         (["import", "/nowhere/at all"], "/nowhere/at all"),
         (["import", str(ROOT), "--base", "nvidia-nvfp4"], "is not on this computer"),
+        (["import", ""], "The name of a file or folder is empty."),
+        (["move", "nothing", ""], "The name of a file or folder is empty."),
+        (["show", ""], "There is no model ''"),
         (["move", "nothing", "/tmp"], "There is no model 'nothing'"),
     ],
 )
@@ -291,6 +297,12 @@ def test_a_merged_model_lies_in_the_models_folder_wherever_the_command_is_called
     assert str(merged) in said
     assert list(merged.glob("*.safetensors"))
     assert {path.name for path in here.iterdir()} == {"mine", "lpat"}
+    long = "\u00e9" * 300
+    result, said, error = run(capsys, "import", "lpat", "--base", "mine", "--title", long)
+    assert (result, error) == (0, "")
+    assert f"{long} is in the list" in said
+    (other,) = set(AppPaths(dewpoint_home).models.iterdir()) - {merged}
+    assert other.name == "\u00e9" * 60
 
 
 def test_offline_in_the_settings_holds_here_too(

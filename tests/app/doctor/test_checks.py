@@ -23,6 +23,7 @@ from tests.helpers.tiny_models import MemoryKeyring
 from tests.helpers.tiny_wheels import TinyWheels
 from trt_engines.errors import EngineError
 from trt_engines.tensorrt.addon import MANIFEST
+from trt_engines.tensorrt.trial import Trial, TrialJob
 
 NAMES = [
     "System", "Python", "Memory", "Free disk", "Data folder", "Chats", "Keyring", "Models", "Graphics card",
@@ -87,6 +88,21 @@ def test_what_is_wrong_is_said_with_what_to_do(
         assert said[name].status == "fail"
         assert said[name].hint
     assert "secret" not in report(list(said.values()))
+
+
+def test_ctrl_c_at_the_end_of_the_trial_is_heard(
+    services: LibraryServices, wheels: TinyWheels, dewpoint_home: Path
+) -> None:
+    def trial(job: TrialJob) -> Iterator[Trial | None]:
+        try:
+            yield Trial("tensorrt_rtx", "1.0", 1)
+        finally:
+            raise KeyboardInterrupt  # while the child is waited for
+
+    wheels.elsewhere = True
+    addon = GpuService(AppPaths(dewpoint_home), Network(), wheels.tools(trial))
+    with pytest.raises(KeyboardInterrupt):
+        found(services, addon)
 
 
 def test_a_card_of_another_kind(services: LibraryServices, addon: GpuService, wheels: TinyWheels) -> None:

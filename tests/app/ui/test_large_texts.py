@@ -70,6 +70,7 @@ def test_more_than_a_message_takes_is_not_put_in(make_window: MakeWindow, text: 
     assert composer.text == ""
     said = words.too_much_text(len(text), text.count("\n") + 1, MOST_CHARACTERS, MOST_ROWS)
     assert parts.window.notices._toast.text == said
+    assert " in 1 lines" not in said
     composer.type_text("short")
     assert composer.text == "short"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 import threading
@@ -16,12 +17,14 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 from sqlite_utils import Database
 
+from app.base.paths import AppPaths
 from app.bridge import unsent
+from app.bridge.first_window import ADDRESS_NAME, WindowOpenError, first_window
 from app.chats import history, texts
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
-from app.main import Parts
+from app.main import Parts, keep_folder
 from app.ui.chat import unsaved_dialog, words
 from app.ui.chat.unsaved_dialog import UnsavedDialog
 from inference.events import Event, Failed
@@ -396,6 +399,31 @@ def test_a_chat_file_that_is_deleted_is_said_and_written_anew(qtbot: QtBot, make
     again = make_window()
     (chat,) = again.store.list_conversations()
     assert [each.body for each in again.store.messages(chat.id) if each.role == "user"] == ["One", "Two"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder with open files cannot be deleted there")
+def test_a_data_folder_that_is_gone_is_made_anew_with_all_that_a_start_makes(
+    qtbot: QtBot, make_window: MakeWindow
+) -> None:
+    """A second start opened a second window on the new folder, and nothing was logged any more."""
+    parts = make_window()
+    base = parts.store.path.parent
+    paths, first = AppPaths(base), first_window(base, None)
+    assert first is not None
+    keep_folder(parts.controller, paths, first)
+    send(parts, "One", qtbot)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    shutil.rmtree(base)
+    parts.controller.on_watch_due()
+    parts.window.notices._toast.action.click()
+    assert parts.store.path.exists()
+    assert (paths.logs / "dewpoint.log").exists()
+    assert paths.backups.is_dir()
+    assert (base / ADDRESS_NAME).exists()
+    with pytest.raises(WindowOpenError):
+        first_window(base, None)
+    first.close()
+    assert not (base / ADDRESS_NAME).exists()
 
 
 def with_its_file_deleted(parts: Parts, qtbot: QtBot) -> None:

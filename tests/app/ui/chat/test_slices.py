@@ -15,7 +15,7 @@ from app.ui.chat.canvas_flow import MOST_OF_A_PIECE, CanvasFlow, Level
 from app.ui.chat.chat_view import PAGE_CHARACTERS, ChatView, page_start
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
-from app.ui.chat.markdown import Code, ListBlock, Prose, Quote, Rest, blocks_from_markdown
+from app.ui.chat.markdown import Code, ListBlock, Plain, Prose, Quote, Rest, blocks_from_markdown
 from app.ui.chat.rest_text import RestText
 from app.ui.chat.slices import (
     MAX_LINES,
@@ -172,6 +172,23 @@ def test_a_page_of_a_chat_is_bounded_in_text() -> None:
     assert page_start(messages("x"), 90) == 60
     assert page_start(messages("x" * PAGE_CHARACTERS), 90) == 88
     assert page_start(messages("x" * (PAGE_CHARACTERS // 5)), 90) == 85
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kinds"),
+    [
+        ("", "", [Plain]),
+        ("", "\nand more", [Plain, Prose]),
+        ("first = 1\n", "", [Code, Plain]),
+    ],
+)
+def test_code_of_one_very_long_line_leaves_no_empty_box(before: str, after: str, kinds: list[type]) -> None:
+    text = f"```python\n{before}{'(' * 200_000}\n```{after}"
+    assert [type(part.content) for part in segments_from_markdown(text)] == kinds
+    last = segments_from_markdown(f"```python\n{'(' * 200_000}\nlast = 1\n```")
+    assert [type(part.content) for part in last] == [Plain, Code]
+    for empty in ("```python\n```", "```python\n"):  # whoever writes an empty block sees it
+        assert [type(part.content) for part in segments_from_markdown(empty)] == [Code]
 
 
 def test_colours_of_code_that_take_long_are_left_out(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
