@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
@@ -47,7 +47,8 @@ class GpuPanel(QFrame):
             column.addWidget(widget)
         row.setContentsMargins(14, 8, 8, 8)
         row.addLayout(column, 1)
-        row.addLayout(beside(*self.buttons.values()))
+        self._button_row = beside(*self.buttons.values())
+        row.addLayout(self._button_row)
         gpu.status_changed.connect(self.on_changed)
         gpu.work_changed.connect(self.on_changed)
         self.refresh()
@@ -56,10 +57,26 @@ class GpuPanel(QFrame):
         """Its buttons, as Tab goes through them."""
         return list(self.buttons.values())
 
+    def minimumSizeHint(self) -> QSize:
+        """As wide as its widest button: where they have no room beside each other, they stand below each other."""
+        margins = self._row.contentsMargins()
+        widest = max(button.minimumSizeHint().width() for button in self.buttons.values())
+        return QSize(widest + margins.left() + margins.right(), super().minimumSizeHint().height())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Buttons beside or below the text."""
+        """Buttons beside or below the text, and beside or below each other."""
         super().resizeEvent(event)
         turn(self._row, self)
+        self._turn_buttons()
+
+    def _turn_buttons(self) -> None:
+        """Let the buttons stand below each other where they have no room beside each other."""
+        shown = [button for button in self.buttons.values() if not button.isHidden()]
+        wanted = sum(button.sizeHint().width() + self._button_row.spacing() for button in shown)
+        fits = wanted <= self.contentsRect().width() - self._row.contentsMargins().left()
+        direction = QBoxLayout.Direction.LeftToRight if fits else QBoxLayout.Direction.TopToBottom
+        if self._button_row.direction() != direction:
+            self._button_row.setDirection(direction)
 
     def on_changed(self, news: object) -> None:
         """A look, or news of what is being done."""
@@ -128,6 +145,7 @@ class GpuPanel(QFrame):
         for name, button in self.buttons.items():
             button.setVisible(name in names)
             button.setAccessibleName(f"{button.text()}: {words.TITLE}")
+        self._turn_buttons()
 
     def _button(self, name: str, label: str) -> QPushButton:
         button = QPushButton(label)
