@@ -45,7 +45,7 @@ def test_every_part_runs_on_a_processor(tmp_path: Path) -> None:
     assert all(name in done.stdout for name in WAYS)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU, and the case is one without")
 def test_without_a_gpu_one_sentence_says_so(tmp_path: Path) -> None:
     file = tmp_path / "gpu.json"
     done = run("--json", str(file))

@@ -183,10 +183,10 @@ def _subsets(nfa: _Nfa, start: int, end: int) -> tuple[NDArray[np.int32], NDArra
             (number, target) for low, high, target in edges for number in range(of_byte[low], of_byte[high] + 1)
         ]
     first = closure(frozenset((start,)))
-    numbers, todo = {first: 0}, [first]
+    numbers, waiting = {first: 0}, [first]
     rows: list[list[int]] = []
-    while todo:
-        subset = todo.pop()
+    while waiting:
+        subset = waiting.pop()
         by_class: dict[int, set[int]] = {}
         for state in subset:
             for number, target in moves[state]:
@@ -198,7 +198,7 @@ def _subsets(nfa: _Nfa, start: int, end: int) -> tuple[NDArray[np.int32], NDArra
                 if len(numbers) > 4 * MOST_STATES:
                     raise too_large()
                 numbers[following] = len(numbers)
-                todo.append(following)
+                waiting.append(following)
             row[number + 1] = numbers[following]
         rows.append(row)
     table = np.array(sorted(rows), dtype=np.int32)[:, 1:]
@@ -221,12 +221,12 @@ def _byte_classes(nfa: _Nfa) -> tuple[int, NDArray[np.intp]]:
 
 def _reached(nfa: _Nfa, state: int) -> frozenset[int]:
     """States that are reached without taking anything, and that have edges or are the end."""
-    seen, todo = {state}, [state]
-    while todo:
-        for target in nfa.free[todo.pop()]:
+    seen, waiting = {state}, [state]
+    while waiting:
+        for target in nfa.free[waiting.pop()]:
             if target not in seen:
                 seen.add(target)
-                todo.append(target)
+                waiting.append(target)
     return frozenset(each for each in seen if nfa.edges[each] or not nfa.free[each])
 
 
@@ -267,12 +267,12 @@ def _renumbered(full: NDArray[np.int64], ends: NDArray[np.bool_], group: NDArray
     """One state a group, in the order in which they are reached from the start; the dead group is -1."""
     dead = int(group[sink])
     representative = {int(number): place for place, number in reversed(list(enumerate(group.tolist())))}
-    order, todo = {int(group[0]): 0}, [int(group[0])]
-    for number in todo:
+    order, reached = {int(group[0]): 0}, [int(group[0])]
+    for number in reached:
         for target in dict.fromkeys(group[full[representative[number]]].tolist()):
             if target != dead and target not in order:
                 order[target] = len(order)
-                todo.append(target)
+                reached.append(target)
     if len(order) > MOST_STATES:
         raise too_large()
     step = np.full((len(order), 256), DEAD, dtype=np.int32)
@@ -301,8 +301,8 @@ def both(first: ByteDfa, second: ByteDfa) -> ByteDfa:
         FormError: There is none, or it needs more than `MOST_STATES` states.
     """
     width = len(second.step)
-    numbers, todo, rows = {0: 0}, [0], list[NDArray[np.int32]]()
-    for pair in todo:
+    numbers, reached, rows = {0: 0}, [0], list[NDArray[np.int32]]()
+    for pair in reached:
         one, other = first.step[pair // width], second.step[pair % width]
         targets = np.where((one >= 0) & (other >= 0), one.astype(np.int64) * width + other, DEAD)
         found, where = np.unique(targets, return_inverse=True)
@@ -311,9 +311,9 @@ def both(first: ByteDfa, second: ByteDfa) -> ByteDfa:
                 if len(numbers) > 4 * MOST_STATES:
                     raise too_large()
                 numbers[target] = len(numbers)
-                todo.append(target)
+                reached.append(target)
         rows.append(np.array([numbers.get(target, DEAD) for target in found.tolist()], dtype=np.int32)[where])
-    accepts = np.array([first.accepts[pair // width] and second.accepts[pair % width] for pair in todo])
+    accepts = np.array([first.accepts[pair // width] and second.accepts[pair % width] for pair in reached])
     return _smallest(np.array(rows), accepts)
 
 

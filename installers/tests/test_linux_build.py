@@ -148,7 +148,7 @@ def test_a_file_of_torch_stops_the_build(tmp_path: Path) -> None:
         freeze.check_tree(tmp_path)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="shell scripts are started")
+@pytest.mark.skipif(sys.platform != "linux", reason="shell scripts are tried on Linux")
 def test_a_program_that_does_not_answer_stops_the_build(tmp_path: Path) -> None:
     program = tmp_path / "dewpoint"
     for text, problem in (("echo no libEGL >&2; exit 1", "no libEGL"), ("""echo '{"ok": false}'""", "not right")):

@@ -96,7 +96,7 @@ class TestRelease:
         release.write_release(folder, "2027-01-02")
         assert json.loads((folder / "updates.json").read_bytes())["date"] == "2027-01-02"
 
-    @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum reads the list")
+    @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="this machine has no sha256sum to read the list with")
     def test_sha256sum_accepts_the_list(self, folder: Path) -> None:
         release.write_release(folder)
         lines = (folder / "SHA256SUMS").read_text("utf-8").split("\n")

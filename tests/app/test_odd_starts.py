@@ -192,7 +192,7 @@ def test_interrupted_while_it_is_still_importing(
     assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="X11 and Wayland")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has X11 and Wayland")
 @pytest.mark.parametrize(
     "environment", [{"QT_QPA_PLATFORM": "xcb", "DISPLAY": ""}, {"QT_QPA_PLATFORM": "no-such-platform"}]
 )

@@ -34,7 +34,7 @@ def hostile(tmp_path: Path) -> list[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(os.name != "posix", reason="devices as files")
+@pytest.mark.skipif(os.name != "posix", reason="this system has no devices as files")
 def test_a_window_loads_nothing_that_reads_them(tmp_path: Path, hostile: list[Path]) -> None:
     good = model(tmp_path / "good")
     arguments = [str(each) for each in (tmp_path / "home", good, *hostile)]

@@ -60,7 +60,7 @@ def killed_again_and_again(run: Run, kills: int, seed: int) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.log_allowed("")
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_nothing_is_lost_in_kills(run: Run) -> None:
     seed = int(os.environ.get(SEED_VARIABLE) or random.randrange(10**6))
     print(f"seed {seed}")

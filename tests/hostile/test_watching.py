@@ -28,7 +28,9 @@ EXPECTED = {
     "log": "logged as an error: dewpoint.test: something broke",
     "raise": "said to be a bug of ours: ",
 }
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the watchers of Linux")
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="the watchers that see connections and files exist on Linux alone"
+)
 
 
 @pytest.fixture

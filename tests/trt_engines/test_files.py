@@ -65,7 +65,7 @@ def test_a_real_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     assert names(tmp_path) == {"note.json"}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs signals")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 def test_a_kill_midway_leaves_the_old_file_whole(tmp_path: Path) -> None:
     """Killed when all bytes are written but not yet under the name: what is left beside it is nobody's file."""
     file = tmp_path / "note.json"
@@ -89,7 +89,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     assert names(tmp_path) == set()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="has no mode bits")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no mode bits")
 def test_rights_are_those_of_any_new_file(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:

@@ -28,7 +28,7 @@ def test_the_option_wins_over_the_variable(tmp_path: Path, dewpoint_home: Path) 
     assert AppPaths.resolve("relative").base == Path.cwd() / "relative"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the folder of Linux")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the data folder's place is looked up as on Linux")
 def test_the_platforms_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEWPOINT_HOME")
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)

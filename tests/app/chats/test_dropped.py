@@ -67,7 +67,7 @@ def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert found.refused == (texts.dropped_too_large("huge.log", 5_000_000_000, dropped.MOST_BYTES),)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pipes in the file system")
+@pytest.mark.skipif(sys.platform == "win32", reason="this system has no pipes in its file system")
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert dropped_text([tmp_path / "pipe"]).refused == (texts.dropped_no_file("pipe"),)

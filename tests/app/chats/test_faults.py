@@ -75,7 +75,7 @@ def running(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("delay", [0.0, 0.031, 0.2])
 def test_a_killed_program_loses_nothing_that_was_stored(data_file: Path, delay: float) -> None:
     with running(WRITER, str(data_file)) as process:

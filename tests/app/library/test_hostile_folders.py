@@ -150,7 +150,9 @@ def test_weights_that_are_links_are_said_to_be(services: LibraryServices, tmp_pa
     assert model.state == ModelState.INSTALLED, "not ready"
 
 
-@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are text there")
+@pytest.mark.skipif(
+    os.name == "nt" or sys.platform == "darwin", reason="on Windows and macOS names of files are text, never bytes"
+)
 def test_a_path_that_is_no_text_is_refused(services: LibraryServices, tmp_path: Path) -> None:
     folder = own_model(tmp_path / "undec\udcff")
     for attempt in (

@@ -217,7 +217,7 @@ def loop(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.skipif(os.name != "posix", reason="names and links of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="Windows has neither such names nor such links")
 @pytest.mark.parametrize("kind", ["too long", "loop", "no folder"])
 def test_places_that_the_system_refuses(services: LibraryServices, tmp_path: Path, kind: str) -> None:
     places = {

@@ -280,7 +280,7 @@ def test_a_full_card_at_load_is_a_sentence_and_not_tried_again(
     assert failed_from_error(caught.value).detail == "OutOfMemory"
 
 
-@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="has a GPU")
+@pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="this machine has a GPU, and the case is one without")
 def test_without_a_driver_cuda_says_one_sentence() -> None:
     with pytest.raises(DeviceError) as caught:
         CudaDevice()

@@ -61,7 +61,7 @@ def test_a_file_that_is_nested_without_end_is_a_sentence(model: Path, name: str)
     assert found.problem.text
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes in folders")
+@pytest.mark.skipif(os.name != "posix", reason="this system has no pipes in folders")
 @pytest.mark.parametrize("name", ["config.json", "generation_config.json", "tokenizer.json", "chat_template.jinja"])
 def test_a_pipe_in_the_place_of_a_file_is_a_sentence(model: Path, name: str) -> None:
     (model / name).unlink(missing_ok=True)

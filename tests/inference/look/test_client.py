@@ -160,7 +160,7 @@ def test_a_look_that_hangs_is_given_up(make: Make) -> None:
     assert looks.pid != pid
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's limit")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's memory by its kernel")
 def test_a_bomb_ends_as_a_sentence(make: Make) -> None:
     looks = make(memory=64 << 20)
     bomb = "[" + "[]," * 1_300_000 + "[]]"
@@ -169,7 +169,7 @@ def test_a_bomb_ends_as_a_sentence(make: Make) -> None:
     assert looks.ask(ReadAdapterConfig("owner/name", '{"base_model_name_or_path": "a/b"}')).base == "a/b"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's limit")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's memory by its kernel")
 @pytest.mark.parametrize("code", ["'a'|center(1200000000)", "'a' * 1200000000", "'%1200000000s'|format('a')"])
 def test_a_template_that_fills_the_memory_ends_as_a_sentence(make: Make, tmp_path: Path, code: str) -> None:
     looks, folder = make(memory=512 << 20), write_model(tmp_path / "m", random_tensors(tiny_config()), tiny_config())
@@ -185,7 +185,7 @@ def test_a_template_that_fills_the_memory_ends_as_a_sentence(make: Make, tmp_pat
     assert looks.ask(LookAtFolder(STARTER)).problem is None
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's limit")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's memory by its kernel")
 def test_a_process_that_is_full_from_before_is_asked_anew(make: Make) -> None:
     looks = make(memory=64 << 20)
     looks.ask(ReadAdapterConfig("owner/name", "{}"))

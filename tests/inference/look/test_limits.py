@@ -115,7 +115,7 @@ def test_a_windows_that_refuses_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kernel.calls[-1] == "close"
 
 
-@pytest.mark.skipif(ctypes.sizeof(ctypes.c_void_p) != 8, reason="sizes of 64 bits")
+@pytest.mark.skipif(ctypes.sizeof(ctypes.c_void_p) != 8, reason="the limit is one of systems with 64-bit sizes")
 def test_the_structures_are_those_of_windows() -> None:
     """Sizes and places as the SDK's compiler gives them for x64."""
     assert ctypes.sizeof(limits._BasicLimits) == 64

@@ -16,7 +16,9 @@ from trt_engines.errors import EngineError
 from trt_engines.selftest.run import self_test
 
 CARD = detected("RTX 4070", "580")
-pytestmark = pytest.mark.skipif(os.path.exists("/dev/nvidia0"), reason="has a GPU")
+pytestmark = pytest.mark.skipif(
+    os.path.exists("/dev/nvidia0"), reason="this machine has a GPU, and the case is one without"
+)
 
 
 def test_engines_that_are_not_complete(tmp_path: Path) -> None:
