@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.forms import random_pattern
 from inference.forms.bytes_dfa import ByteDfa, compile_bytes, utf8_ranges
 from inference.forms.errors import FormError
 from inference.forms.nodes import NOTHING, choice, literal
@@ -17,25 +18,12 @@ from inference.forms.regex import regex
 from inference.forms.schema import any_json, schema
 
 _LETTERS = ("a", "b", "c", "é", "漢", "1", "\n", "z", "🦊", "x", "ab", "", "²")
-_ATOMS = ("a", "b", "c", "é", "漢", "[a-c]", "[^a]", r"\d", ".", "[b-é]", "ab", "🦊", "x?")
-_COUNTS = ("*", "+", "?", "{2}", "{1,3}", "{0,2}?")
-
-
-def _pattern(rng: random.Random, depth: int) -> str:
-    draw = rng.random()
-    if depth == 0 or draw < 0.3:
-        return rng.choice(_ATOMS)
-    if draw < 0.5:
-        return _pattern(rng, depth - 1) + _pattern(rng, depth - 1)
-    if draw < 0.7:
-        return f"(?:{_pattern(rng, depth - 1)}|{_pattern(rng, depth - 1)})"
-    return f"(?:{_pattern(rng, depth - 1)}){rng.choice(_COUNTS)}"
 
 
 def test_a_pattern_means_what_it_means_to_python() -> None:
     rng = random.Random(1)
     for _ in range(300):
-        pattern = _pattern(rng, rng.randint(0, 5))
+        pattern = random_pattern(rng, rng.randint(0, 5))
         made, python = compile_bytes(regex(pattern)), re.compile(pattern)
         for _ in range(30):
             text = "".join(rng.choice(_LETTERS) for _ in range(rng.randint(0, 6)))
