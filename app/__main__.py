@@ -12,6 +12,7 @@ def main() -> int:
     try:
         from trt_engines.streams import run_program
     except KeyboardInterrupt:
+        print("Stopped by Ctrl+C.", file=sys.stderr)  # `trt_engines.streams.STOPPED`
         return 130
 
     return run_program(_run)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 
 from app import __version__
 from app.base import texts
+from app.base.crash import CrashLog
 from app.base.errors import AppError, ErrorReport, KnownAppError, StoppedError, report_from_exception
 from app.base.log import install_exception_hooks, setup_logging, shutdown_logging
 from app.base.paths import AppPaths
@@ -30,16 +31,20 @@ from app.bridge.garbage import GarbageCollector
 from app.bridge.gpu import GpuAddon
 from app.bridge.library import Library
 from app.bridge.model_process import ModelProcess
+from app.bridge.monitor import Monitor
 from app.bridge.preferences import Preferences
 from app.bridge.signals import SignalWatch
 from app.bridge.updates import Updates
+from app.chats.errors import NewerDatabaseError
 from app.chats.history import HistoryStore
+from app.chats.recordings import Recordings
 from app.engines.tools import EngineTools
 from app.gpu.start import start_addon
 from app.library.answering import ModelChoice, Remembered, folder_choice, remembered_model, starter_choice
 from app.library.services import LibraryServices
 from app.smoke import SmokeRun
 from app.ui.chat import words
+from app.ui.chat.exchange.newer_file import NewerFile
 from app.ui.chat.first_chat import FirstChat
 from app.ui.chat.held_file import opened_when_free
 from app.ui.widgets.icons import app_icon
@@ -61,6 +66,7 @@ class Parts:
     engines: Engines
     library: Library
     gpu: GpuAddon
+    monitor: Monitor
     updates: Updates
     themes: ThemeManager
     window: MainWindow
@@ -106,14 +112,23 @@ def model_choice(model: str | None, backend: str, remembered: Path | None) -> Mo
     return folder_choice(folder, backend) if folder is not None else starter_choice(backend)
 
 
-def model_process_factory(paths: AppPaths) -> Callable[[ModelChoice], ModelProcess]:
-    """Makes model processes that log beside the program's log and find its TensorRT engines."""
+def model_process_factory(
+    paths: AppPaths, offline: Callable[[], bool] = lambda: False
+) -> Callable[[ModelChoice], ModelProcess]:
+    """Makes model processes that log beside the program's log and find its TensorRT engines.
+
+    `offline` says whether the program stays offline, for those that ask a server.
+    """
 
     def make(choice: ModelChoice) -> ModelProcess:
         # Imported in the worker's thread: numpy is not needed for a window that takes input.
         from inference.host.client import ModelProcessClient
 
         log = paths.logs / "engine.log"
+        if choice.server is not None:
+            from app.server.remote.client import RemoteProcess
+
+            return RemoteProcess(choice.server, offline, log, CANCEL_GRACE)
         return ModelProcessClient(
             choice.folder, choice.backend, log_file=log, cancel_grace=CANCEL_GRACE, engines=paths.engines
         )
@@ -142,11 +157,9 @@ def build(
     """
     paths.ensure()
     start_addon(paths.gpu)
-    notices = [setup_logging(paths.logs)]
     stack.callback(shutdown_logging)
     file = SettingsFile(paths.settings_file)
-    loaded = file.load()
-    notices.append(loaded.notice)
+    notices = [setup_logging(paths.logs), (loaded := file.load()).notice]
     name_card(loaded.settings.card)
     themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
     if waits:
@@ -162,7 +175,8 @@ def build(
         notices.append(words.unreadable_model(loaded.settings.model_folder, remembered.trouble))
     preferences = Preferences(file, loaded.settings)
     choice = model_choice(model, backend, remembered.folder)
-    controller = ChatController(store, factory or model_process_factory(paths), choice, preferences)
+    factory = factory or model_process_factory(paths, lambda: preferences.settings.offline)
+    controller = ChatController(store, factory, choice, preferences, Recordings(paths.recordings))
     stack.callback(controller.shut_down)
     services = services or LibraryServices.open(paths, loaded.settings.offline, engine_tools)
     stack.callback(services.looks.close)
@@ -174,12 +188,13 @@ def build(
     stack.callback(gpu.shut_down)
     updates = Updates(services, preferences)
     stack.callback(updates.shut_down)
-    window = MainWindow(controller, engines, library, gpu, updates, preferences, themes, paths)
-    notice = " ".join(text for text in notices if text)
-    if notice:
+    monitor = Monitor(controller, paths.base)
+    stack.callback(monitor.shut_down)
+    window = MainWindow(controller, engines, library, gpu, monitor, updates, preferences, themes, paths)
+    if notice := " ".join(text for text in notices if text):
         window.notices.show(notice, stays=True)
     first_chat = FirstChat(paths.start_note, controller, window.notices)
-    return Parts(store, preferences, controller, engines, library, gpu, updates, themes, window, first_chat)
+    return Parts(store, preferences, controller, engines, library, gpu, monitor, updates, themes, window, first_chat)
 
 
 def keep_folder(controller: ChatController, paths: AppPaths, first: FirstWindow) -> None:
@@ -216,10 +231,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if first is None:
                 return 0  # the window that is open has taken over
             stack.callback(first.close)
+            crash_log = CrashLog(paths.ensure().logs)
+            crash = crash_log.begin()
+            stack.callback(crash_log.end)
             parts = build(application, paths, stack, options.model, options.backend, waits=options.smoke is None)
             keep_folder(parts.controller, paths, first)
+            if crash is not None and options.smoke is None:
+                parts.window.notices.offer_crash(crash)
         except StoppedError:
             return 1
+        except NewerDatabaseError as exc:
+            return _refuse(report_from_exception(exc), options.smoke is not None, paths)
         except AppError as exc:
             return _refuse(report_from_exception(exc), options.smoke is not None)
         status = _run(application, parts, first, options, started, stack)
@@ -276,10 +298,14 @@ def _run(
     return smoke.report() if smoke is not None else status
 
 
-def _refuse(report: ErrorReport, quiet: bool) -> int:
-    """The program cannot start: say why."""
+def _refuse(report: ErrorReport, quiet: bool, newer: AppPaths | None = None) -> int:
+    """The program cannot start: say why; what a newer version wrote can be exported."""
     text = f"{report.text}\n\n{report.hint}".strip()
     sys.stderr.write(f"{text}\n{report.detail}\n".rstrip() + "\n")
-    if not quiet and QGuiApplication.platformName() not in ("offscreen", "minimal"):
+    shown = not quiet and QGuiApplication.platformName() not in ("offscreen", "minimal")
+    application = QApplication.instance()
+    if shown and newer is not None and isinstance(application, QApplication):
+        NewerFile(report, newer.data_file, ThemeManager(application).theme).exec()
+    elif shown:
         message_box(texts.APP_NAME, text).exec()
     return 1

@@ -2,8 +2,8 @@
 
     python benchmarks/constraint_step.py [--places 256] [--repeat 20]
 
-For each schema: the automaton over the starter's tokens, and the median of what one step computes over it (marginals, a
-joint sample, the likeliest canvas), and of looking at the logits class by class.
+For each schema: the automaton over the starter's tokens, and the median of what one step makes of the logits (classes,
+marginals, a joint sample, the likeliest canvas, their tokens, entropies), by our kernels and by numpy.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from inference.config import model_config_from_folder  # noqa: E402
-from inference.forms.canvas import Conditioned, best_path, ending  # noqa: E402
+from inference.denoising.form_step import Draw, kernel_step, numpy_step  # noqa: E402
+from inference.forms.canvas import ending  # noqa: E402
 from inference.forms.compiling import FormCompiler  # noqa: E402
-from inference.forms.live import view_of  # noqa: E402
 from inference.forms.vocabulary import vocabulary  # noqa: E402
 from inference.forms.wanted import Form  # noqa: E402
+from inference.native.library import is_there  # noqa: E402
 from inference.text.tokenizer import tokenizer_from_folder  # noqa: E402
 
 STARTER = ROOT / "resources" / "starter"
@@ -70,19 +71,15 @@ def main() -> None:
     for name, form in forms.items():
         made = compiler.compiled(form)
         logits = np.random.default_rng(0).normal(0, 4, (options.places, len(made.live.ids))).astype(np.float32)
-        seen, end = view_of(made.live, logits), ending(made.tokens, made.tokens.start, 0)
-        uniforms = np.random.default_rng(1).random(options.places, dtype=np.float32)
-        given = Conditioned(made.tokens, seen.logs, end)
-        times = {
-            "marginals": milliseconds(lambda: Conditioned(made.tokens, seen.logs, end), options.repeat),  # noqa: B023
-            "sample": milliseconds(lambda: given.sample(uniforms), options.repeat),  # noqa: B023
-            "best": milliseconds(lambda: best_path(made.tokens, seen.best, end), options.repeat),  # noqa: B023
-            "classes": milliseconds(lambda: view_of(made.live, logits), options.repeat),  # noqa: B023
-        }
-        parts = ", ".join(f"{part} {value:.1f}" for part, value in times.items())
+        rng, end = np.random.default_rng(1), ending(made.tokens, made.tokens.start, 0)
+        draw = Draw(*rng.random((2, options.places), dtype=np.float32))
+        inputs = made.tokens, made.live, end, logits, draw
+        ours = milliseconds(lambda: kernel_step(*inputs), options.repeat) if is_there() else None  # noqa: B023
+        numpys = milliseconds(lambda: numpy_step(*inputs), options.repeat)  # noqa: B023
         print(
             f"{name}: {made.tokens.states} states, {made.tokens.classes} classes, {len(made.tokens.moved)} moves: "
-            f"{sum(times.values()):.1f} ms a step ({parts})"
+            + ("no kernels here" if ours is None else f"{ours:.1f} ms a step")
+            + f", {numpys:.1f} ms without our kernels"
         )
 
 

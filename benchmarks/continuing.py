@@ -1,9 +1,9 @@
 """How well the starter model goes on: with an answer that is cut off, and with a chat that fills the context.
 
-Held-out questions are answered whole and then, each time with an emptied KV cache and the same seed, from a quarter, a
-half and three quarters of the answer's tokens on; answers that are wrong when whole are left out. A place counts if
-start and continuation together are the whole answer again, white space aside; "to one that is right" takes any answer
-that the question accepts.
+Held-out questions of one turn are answered whole and then, each time with an emptied KV cache and the same seed, from a
+quarter, a half and three quarters of the answer's tokens on; answers that are wrong when whole are left out. A place
+counts if start and continuation together are the whole answer again, white space aside; "to one that is right" takes
+any answer that the question accepts.
 
 With `--turns N`, a chat that fills the context goes on for so many turns instead, once with as few turns left out as
 must be and once as the program does it, in hops: how much of each prompt is still in the KV cache, and how long the
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import itertools
 import statistics
 import sys
 from collections.abc import Iterator
@@ -35,8 +34,10 @@ from inference.opening import open_session  # noqa: E402
 from inference.params import ChatTurn, GenerationRequest  # noqa: E402
 from inference.session import DEFAULT_BLOCKS, Session  # noqa: E402
 from inference.text.context import fit_turns  # noqa: E402
-from inference.training.corpus import HeldOutQuestion, is_correct  # noqa: E402
+from inference.training.corpus import load_intents, sample_chats  # noqa: E402
 from inference.training.evaluate import chosen_questions  # noqa: E402
+from inference.training.heldout import HeldOut  # noqa: E402
+from inference.training.judging import is_right  # noqa: E402
 
 PLACES = (0.25, 0.5, 0.75)
 LEAST_TOKENS = 8  # a shorter answer has no middle
@@ -67,7 +68,8 @@ def main() -> int:
                 with mock.patch.object(session_module, "fit_turns", fit):
                     print(shown_turns(name, list(long_chat(session, options.turns))), flush=True)
             return 0
-        for seed, question in enumerate(chosen_questions(options.per_kind, 0)):
+        alone = [question for question in chosen_questions(options.per_kind, 0) if len(question.turns) == 1]
+        for seed, question in enumerate(alone):
             found += continued(session, question, seed)
     for kind in dict.fromkeys(one.kind for one in found):
         print(shown(kind, [one for one in found if one.kind == kind]))
@@ -77,17 +79,17 @@ def main() -> int:
     return 0
 
 
-def continued(session: Session, question: HeldOutQuestion, seed: int) -> list[Continued]:
+def continued(session: Session, question: HeldOut, seed: int) -> list[Continued]:
     """What comes of each place of one answer; nothing if the whole answer is wrong or too short."""
-    whole = answered(session, question.wording, seed)
+    whole = answered(session, question.turns[0], seed)
     ids = session.tokenizer.encode_parts([whole])
-    if len(ids) < LEAST_TOKENS or not is_correct(question, whole):
+    if len(ids) < LEAST_TOKENS or not is_right(question.expected, whole):
         return []
     found = []
     for place in PLACES:
         start = session.tokenizer.decode(ids[: int(len(ids) * place)])
-        text = start + answered(session, question.wording, seed, start)
-        found.append(Continued(question.kind, place, text.split() == whole.split(), is_correct(question, text)))
+        text = start + answered(session, question.turns[0], seed, start)
+        found.append(Continued(question.kind, place, text.split() == whole.split(), is_right(question.expected, text)))
     return found
 
 
@@ -101,16 +103,16 @@ def answered(session: Session, question: str, seed: int, start: str = "") -> str
 def long_chat(session: Session, turns: int) -> Iterator[PromptEncoded]:
     """Turns of a chat that fills the context from the first of them on."""
     session.reset()
-    questions = itertools.cycle(chosen_questions(20, 0))
+    questions = ((made.turns[-1][1], made.answer) for made in sample_chats(load_intents(), 0) if made.kind == "help")
     longest = session.config.max_context - DEFAULT_BLOCKS * session.config.canvas_length
     chat: list[ChatTurn] = []
     tokens = 0
     while tokens < longest:
-        question = next(questions)
-        tokens += len(session.tokenizer.encode_parts([question.wording + question.answers[0]]))
-        chat += [ChatTurn("user", question.wording), ChatTurn("assistant", question.answers[0])]
+        question, answer = next(questions)
+        tokens += len(session.tokenizer.encode_parts([question + answer]))
+        chat += [ChatTurn("user", question), ChatTurn("assistant", answer)]
     for seed in range(turns):
-        chat.append(ChatTurn("user", next(questions).wording))
+        chat.append(ChatTurn("user", next(questions)[0]))
         for event in session.generate(GenerationRequest(tuple(chat), seed=seed)):
             if isinstance(event, PromptEncoded):
                 yield event

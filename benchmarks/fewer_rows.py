@@ -6,7 +6,12 @@ canvases first (`DEWPOINT_SHORT_CANVAS`). A line says how many answers are right
 all rows; the chance that a coin would split the right ones as unevenly (sign test); the share of rows left out; steps,
 those of tries that came to nothing included; and the processor time.
 
-    python benchmarks/fewer_rows.py [--per-kind 60] [--short 128 64] [--json FILE]
+For a new starter: `python -m inference.training publish --model FOLDER`, then this with `--model FOLDER`. The name
+`SHORT_CANVAS` in `inference/training/recipe.py` (it is written into the starter's folder) becomes the shortest canvas
+that is not worse by the sign test, 0 where each is; then it is published into `resources/starter`, and the number that
+`publish` prints is entered in `inference/graphs/made.py`.
+
+    python benchmarks/fewer_rows.py [--model FOLDER] [--per-kind 60] [--short 128 64] [--json FILE]
 """
 
 from __future__ import annotations
@@ -31,8 +36,8 @@ from inference.native.model import Rows  # noqa: E402
 from inference.opening import open_session  # noqa: E402
 from inference.params import SamplerParams  # noqa: E402
 from inference.session import Session  # noqa: E402
-from inference.training.corpus import HeldOutQuestion  # noqa: E402
 from inference.training.evaluate import Answered, ask, chosen_questions  # noqa: E402
+from inference.training.heldout import HeldOut  # noqa: E402
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ class Measured:
 def main() -> int:
     """Measure, print, return 0."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=starter_model_folder(), help="what answers")
     parser.add_argument("--per-kind", type=int, default=60, help="most questions of a kind")
     parser.add_argument("--short", type=int, nargs="*", default=[128, 64], help="places of short canvases")
     parser.add_argument("--json", type=Path, help="write the figures there")
@@ -82,7 +88,7 @@ def main() -> int:
     ways = [Way("all rows"), Way("rows behind the end kept", keeps=True)]
     ways += [Way(f"tried on {places} places", short=places) for places in options.short]
     base: tuple[list[Answered], Work] | None = None
-    with open_session(starter_model_folder(), "native") as session:
+    with open_session(options.model, "native") as session:
         for way in ways:
             answers, work = answered(session, questions, way)
             base = base or (answers, work)
@@ -93,7 +99,7 @@ def main() -> int:
     return 0
 
 
-def answered(session: Session, questions: list[HeldOutQuestion], way: Way) -> tuple[list[Answered], Work]:
+def answered(session: Session, questions: list[HeldOut], way: Way) -> tuple[list[Answered], Work]:
     """The answers, and what they cost."""
     backend, work = session._backend, Work()
     assert isinstance(backend, NativeBackend)
@@ -102,7 +108,7 @@ def answered(session: Session, questions: list[HeldOutQuestion], way: Way) -> tu
     denoise = backend.model.denoise
 
     def counted(rows: Rows, *rest: Any) -> Any:
-        work.rows += len(rows.embedded)
+        work.rows += len(rows.ids)
         work.steps += 1
         return denoise(rows, *rest)
 

@@ -1,21 +1,28 @@
 """Do answers keep their form: random schemas, by what they use; what is refused.
 
-    python benchmarks/forms.py [--schemas 300] [--patterns 0] [--seed 1]
+    python benchmarks/forms.py [--schemas 300] [--patterns 0] [--stops 0] [--seed 1]
+    python benchmarks/forms.py --suite jsonschema-4.26.0.tar.gz [--table]
 
-Each schema is made at random out of one feature and its neighbours; its answer is written by the fake backend,
-parsed, and validated by jsonschema. Each pattern is a random regular expression of depth up to 5, and its answer is
-checked by `re`.
+The second takes the schemas of the JSON Schema Test Suite (draft 2020-12, without its optional part) by feature, which
+is the suite's file, from the source package of `jsonschema` (pip download --no-deps --no-binary jsonschema
+jsonschema==4.26.0); `--table` prints them as a table of Markdown. Else each schema is made at random out of one feature
+and its neighbours. Its answer is written by the fake backend, parsed, and validated by jsonschema. Each pattern is a
+random regular expression of depth up to 5, and its answer is checked by `re`. `--stops` stops so many at every step of
+their run, and checks each answer the same.
 Ends with 1 if an answer is not what it has to be.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import re
 import sys
+import tarfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +39,7 @@ from inference.forms.wanted import Form  # noqa: E402
 from inference.params import ChatTurn, GenerationRequest, SamplerParams  # noqa: E402
 from inference.session import Session  # noqa: E402
 
+_SUITE = re.compile(r"/json/tests/draft2020-12/(\w+)\.json$")
 ATOMS = ("a", "b", "c", "é", "漢", "[a-c]", "[^a]", r"\d", ".", "[b-é]", "ab", "🦊", "x?")
 COUNTS = ("*", "+", "?", "{2}", "{1,3}", "{0,2}?")
 FEATURES = (
@@ -47,56 +55,122 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--schemas", type=int, default=300)
     parser.add_argument("--patterns", type=int, default=0)
+    parser.add_argument("--stops", type=int, default=0, help="runs that are stopped at each of their steps")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--suite", type=Path, help="source package of jsonschema")
+    parser.add_argument("--table", action="store_true", help="features as a table")
     options = parser.parse_args()
     rng, wrong = random.Random(options.seed), 0
     backend = FakeBackend("Some words here.", config=fake_config(64, 4096))
     session = Session(backend, fake_tokenizer(), fake_template(), "fake")
     kept, refused = Counter[str](), Counter[str]()
-    for number in range(options.schemas):
-        feature = FEATURES[number % len(FEATURES)]
-        schema = of_feature(feature, rng, 2)
+    made = ((FEATURES[number % len(FEATURES)], number) for number in range(options.schemas))
+    ours = ((feature, of_feature(feature, rng, 2)) for feature, _ in made)
+    for number, (feature, schema) in enumerate(ours if options.suite is None else suite(options.suite)):
         answer = written(session, Form("schema", json.dumps(schema)), number)
         if answer is None:
             refused[feature] += 1
             continue
         kept[feature] += 1
-        try:
-            jsonschema.validate(json.loads(answer), schema)
-        except (ValueError, jsonschema.ValidationError) as exc:
+        if said := fault(answer.answer, schema):
             wrong += 1
-            print(f"WRONG: {json.dumps(schema)} gave {answer!r}: {str(exc).splitlines()[0]}")
-    for feature in FEATURES:
-        if total := kept[feature] + refused[feature]:
-            print(f"{feature}: {kept[feature]} of {total} kept, {refused[feature]} refused")
+            print(f"WRONG: {json.dumps(schema)} gave {answer.answer!r}: {said}")
+    report(kept, refused, options.table)
+    wrong += sum(stopped(session, random_pattern(rng, rng.randint(0, 5)), number) for number in range(options.stops))
     checked = 0
     for number in range(options.patterns):
         pattern = random_pattern(rng, rng.randint(0, 5))
         answer = written(session, Form("regex", pattern), number)
         checked += answer is not None
-        if answer is not None and not re.fullmatch(pattern, answer):
+        if answer is not None and not re.fullmatch(pattern, answer.answer):
             wrong += 1
-            print(f"WRONG: {pattern!r} gave {answer!r}")
+            print(f"WRONG: {pattern!r} gave {answer.answer!r}")
     sums = sum(kept.values()), sum(refused.values())
     print(f"schemas: {sums[0]} kept, {sums[1]} refused; patterns: {checked} kept; wrong: {wrong}")
     return int(wrong > 0)
 
 
-def written(session: Session, form: Form, seed: int) -> str | None:
+def suite(package: Path) -> Iterator[tuple[str, Any]]:
+    """The schemas of the JSON Schema Test Suite and the feature that each is about, each schema once."""
+    seen = set[str]()
+    with tarfile.open(package) as archive:
+        for member in archive.getmembers():
+            if (found := _SUITE.search(member.name)) is None or (file := archive.extractfile(member)) is None:
+                continue
+            for case in json.load(file):
+                if (text := json.dumps(case["schema"], sort_keys=True)) not in seen:
+                    seen.add(text)
+                    yield found[1], case["schema"]
+
+
+def fault(answer: str, schema: Any) -> str:
+    """What is wrong with an answer; "" if nothing."""
+    try:
+        found = json.loads(answer)
+        kind = jsonschema.Draft202012Validator
+        kind(schema, format_checker=kind.FORMAT_CHECKER).validate(found)
+    except (ValueError, jsonschema.ValidationError) as exc:
+        return str(exc).splitlines()[0]
+    return ""
+
+
+def report(kept: Counter[str], refused: Counter[str], table: bool) -> None:
+    """Print what became of each feature."""
+    if table:
+        print("| feature | schemas | answered | refused |\n|---|---|---|---|")
+    for feature in dict.fromkeys([*kept, *refused]):
+        numbers = kept[feature] + refused[feature], kept[feature], refused[feature]
+        if table:
+            print(f"| `{feature}` | {numbers[0]} | {numbers[1]} | {numbers[2] / numbers[0]:.0%} |")
+        else:
+            print(f"{feature}: {numbers[1]} of {numbers[0]} kept, {numbers[2]} refused")
+
+
+class StopAfter:
+    """A cancel flag that is set at the nth look."""
+
+    def __init__(self, looks: int) -> None:
+        """`looks` from 1."""
+        self._left = looks
+
+    def is_set(self) -> bool:
+        """One more look."""
+        self._left -= 1
+        return self._left <= 0
+
+
+def stopped(session: Session, pattern: str, seed: int) -> int:
+    """How often an answer in a form that was stopped is not what it has to be: at each look until it ends by itself."""
+    python, wrong = re.compile(pattern), 0
+    for looks in itertools.count(1):
+        answer = written(session, Form("regex", pattern), seed, StopAfter(looks), steps=6)
+        if answer is None:
+            return wrong
+        if answer.steps_per_block and not python.fullmatch(answer.answer):
+            wrong += 1
+            print(f"WRONG: {pattern!r} stopped at look {looks} gave {answer.answer!r}")
+        if answer.reason != "cancelled":
+            return wrong
+    return wrong
+
+
+def written(
+    session: Session, form: Form, seed: int, cancel: StopAfter | None = None, steps: int = 2
+) -> Finished | None:
     """The answer in a form, None if it is refused."""
     request = GenerationRequest(
         (ChatTurn("user", "Hi"),),
         seed=seed,
         form=form,
         max_new_tokens=512,
-        sampler=SamplerParams(max_denoising_steps=2),
+        sampler=SamplerParams(max_denoising_steps=steps),
     )
     try:
-        last = list(session.generate(request))[-1]
+        last = list(session.generate(request, cancel))[-1]
     except FormError:
         return None
     assert isinstance(last, Finished)
-    return last.answer
+    return last
 
 
 def of_feature(feature: str, rng: random.Random, depth: int) -> dict[str, Any]:

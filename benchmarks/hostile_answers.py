@@ -1,27 +1,35 @@
 """How long the window takes to show answers and texts that are made to stop it: `python benchmarks/hostile_answers.py`.
 
 One line each: what it is, its characters, and milliseconds of the window's thread: until its beginning is shown, the
-longest turn of the event loop until all of it is shown, and all turns together. No turn may take longer than LIMIT_MS;
-the exit status is 1 if one does. It is the thread's own time: other programs on the machine do not count. The second
-table is of large texts in the message box and in a message: pasted, sent, at another width, and all of it shown. The
-third is of texts that an older version stored, and that are put back into the message box at a start.
+longest turn of the event loop until all of it is shown, and all turns together; then the longest turn at another width,
+in the other look, at another text size, and when it goes. No turn may take longer than LIMIT_MS, or the exit status is
+1. It is the thread's own time (CPU): other programs on the machine do not count. Garbage is collected as in the
+program. The second table is of large texts in the message box and in a message: pasted, sent, at another width, and all
+of it shown. The third is of texts that an older version stored, and that are put back into the message box at a start.
+
+`--made FROM TO` measures answers made from these numbers instead (`made_answers.py`), and prints those that are slow.
 """
 
 from __future__ import annotations
 
+import argparse
+import gc
 import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import shiboken6
-from PySide6.QtCore import QMimeData
+from PySide6.QtCore import QEvent, QMimeData
 from PySide6.QtWidgets import QApplication, QWidget
 
+import app.main  # noqa: F401  (the whole program: what it has loaded is no garbage)
+from app.bridge.garbage import GarbageCollector
 from app.chats.messages import Message, MessageState
 from app.ui.chat.chat_view import ChatView
 from app.ui.chat.composer import MOST_CHARACTERS, Composer
@@ -29,6 +37,7 @@ from app.ui.chat.formulas import formula_setter
 from app.ui.chat.turns import turns
 from app.ui.chat.user_message import UserMessage, is_long
 from app.ui.widgets.theme import ThemeManager
+from benchmarks.made_answers import made_answer
 
 LIMIT_MS = 100
 SIZE = 10_000
@@ -128,6 +137,7 @@ def milliseconds(work: Callable[[], object]) -> tuple[float, float, float]:
     while quiet < 5 and time.monotonic() < ends:
         began = time.thread_time()
         QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # a loop would
         each.append((time.thread_time() - began) * 1000)
         quiet = quiet + 1 if each[-1] < 1 and not turns().waiting and not formula_setter().waiting else 0
         time.sleep(0.001)
@@ -142,24 +152,29 @@ def message(body: str, role: str = "assistant", number: int = 0) -> Message:
 
 def main() -> int:
     """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--made", type=int, nargs=2, metavar=("FROM", "TO"))
+    options = parser.parse_args()
+    gc.freeze()  # as app/__main__.py
     application = QApplication([])
+    collector = GarbageCollector(application)
     themes = ThemeManager(application, "light")
-    view = ChatView(themes, calm=False, reduce_motion=False)
+    view = ChatView(themes, drafts="full", reduce_motion=False)
     view.resize(900, 700)
     view.show()
     milliseconds(lambda: view.show_messages((message("a $x$ `b`\n\n```py\nx\n```"),)))  # what is imported once
+    if options.made is not None:
+        return made(view, themes, range(*options.made))
     slow = 0
-    print(f"{'answer':<32}{'characters':>12}{'at once':>9}{'longest':>9}{'all':>8}  ms")
+    print(f"{'answer':<32}{HEADS}  ms")
     chats: dict[str, tuple[Message, ...]] = {name: (message(source),) for name, source in ANSWERS.items()}
     ordinary = ANSWERS["an ordinary answer of 40 kB"]
     for name, body in {"30 answers": ordinary[:3_000], "30 long answers": ordinary}.items():
         chats[name] = tuple(message(f"{at}\n\n{body}", number=at) for at in range(30))
     for name, messages in chats.items():
-        first, longest, everything = milliseconds(lambda: view.show_messages(messages))  # noqa: B023
-        characters = sum(len(each.body) for each in messages)
-        slow += longest > LIMIT_MS
-        print(f"{name:<32}{characters:>12,}{first:>9.0f}{longest:>9.0f}{everything:>8.0f}")
-        milliseconds(lambda: view.show_messages(()))
+        found = measured_chat(view, themes, messages)
+        slow += found.slow
+        print(f"{name:<32}{found}", flush=True)
     print(f"\n{'text':<32}{'paste':>8}{'key':>8}{'send':>8}{'width':>8}{'all':>8}  ms, the longest turn of each")
     for name, text in TEXTS.items():
         values = measured_text(text, themes)
@@ -170,7 +185,64 @@ def main() -> int:
         first, longest, everything = measured_start(text, themes)
         slow += longest > LIMIT_MS
         print(f"{name:<32}{first:>9.0f}{longest:>9.0f}{everything:>8.0f}")
-    print(f"\n{slow} took longer than {LIMIT_MS} ms" if slow else f"\nnothing took longer than {LIMIT_MS} ms")
+    collector.stop()
+    print(f"\n{slow} past their limits" if slow else "\nall within their limits")
+    return 1 if slow else 0
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Characters of a chat, and milliseconds; see above."""
+
+    characters: int
+    first: float
+    longest: float
+    everything: float
+    width: float
+    look: float
+    size: float
+    away: float
+
+    @property
+    def slow(self) -> bool:
+        """Whether something is past its limit."""
+        return max(self.longest, self.width, self.look, self.size, self.away) > LIMIT_MS
+
+    def __str__(self) -> str:
+        return f"{self.characters:>12,}" + "".join(f"{value:>9.0f}" for value in list(vars(self).values())[1:])
+
+
+HEADS = f"{'characters':>12}" + "".join(
+    f"{name:>9}" for name in ("at once", "longest", "all", "width", "look", "size", "away")
+)
+
+
+def measured_chat(view: ChatView, themes: ThemeManager, messages: tuple[Message, ...]) -> Shown:
+    """Show a chat, do what can be done to it, and take it away."""
+    size, dark, large = view.size(), themes.theme.dark, themes.theme.scale > 1
+    first, longest, everything = milliseconds(lambda: view.show_messages(messages))
+    width = milliseconds(lambda: view.resize(size.width() - 200, size.height()))[1]
+    width = max(width, milliseconds(lambda: view.resize(size))[1])
+    look = milliseconds(lambda: themes.set_appearance("light" if dark else "dark"))[1]
+    scale = milliseconds(lambda: themes.set_text_scale(100 if large else 150))[1]
+    away = milliseconds(lambda: view.show_messages(()))[1]
+    return Shown(sum(len(each.body) for each in messages), first, longest, everything, width, look, scale, away)
+
+
+def made(view: ChatView, themes: ThemeManager, numbers: range) -> int:
+    """Measure made answers; print those that are past a limit, and the worst of each."""
+    rows: list[tuple[str, Shown]] = []
+    print(f"{'answer':<32}{HEADS}  ms")
+    for number in numbers:
+        kind, body = made_answer(number)
+        rows.append((f"{number} {kind}", measured_chat(view, themes, (message(body),))))
+        if rows[-1][1].slow:
+            print(f"{rows[-1][0]:<32}{rows[-1][1]}", flush=True)
+    for name in ("longest", "width", "look", "size", "away"):
+        of, worst = max(rows, key=lambda row: getattr(row[1], name))
+        print(f"worst {name:<26}{getattr(worst, name):>9.0f}  {of}")
+    slow = sum(found.slow for _, found in rows)
+    print(f"\n{slow} of {len(rows)} past their limits")
     return 1 if slow else 0
 
 

@@ -2,6 +2,8 @@
 
     writing.png    a real answer of the starter model, half denoised: the model process is halted for the shot
     finished.png   the same answer, finished
+    replay.png     the same answer, played back to its first step, with the map of its block
+    steering.png   a word of it is selected: what else could stand there, and what can be done with it
     dark.png       sample content with code and a table, dark; written into the history beforehand
     engines.png    the engine card while it builds the starter's engines; the build is real, the card is pretended
     models.png     the models window on a pretended computer: sample content, real arithmetic; models-dark.png: dark
@@ -26,16 +28,18 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from PySide6.QtCore import QObject, Qt  # noqa: E402
-from PySide6.QtGui import QGuiApplication  # noqa: E402
+from PySide6.QtGui import QGuiApplication, QTextCursor  # noqa: E402
 from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from app.base.paths import AppPaths  # noqa: E402
+from app.bridge.garbage import GarbageCollector  # noqa: E402
 from app.chats.history import HistoryStore  # noqa: E402
 from app.engines.tools import EngineTools  # noqa: E402
 from app.library.answering import ModelPhase  # noqa: E402
 from app.main import Parts, build  # noqa: E402
 from app.transfers.values import Digest  # noqa: E402
+from app.ui.chat.flow_text import FlowText  # noqa: E402
 from app.ui.updates.dialog import UpdateDialog  # noqa: E402
 from app.updates.release import Release, ReleaseFile  # noqa: E402
 from app.updates.values import Found, UpdateState, UpdateStatus  # noqa: E402
@@ -50,6 +54,7 @@ PRETENDED = "RTX 4070"
 FADE_MS = 700
 LIMIT_SECONDS = 60
 QUESTION = "What happens in every step while you write an answer?"
+SELECTED = "noise"  # a word of its answer
 SAMPLE_QUESTION = "Please explain merge sort, with code, a table and the formula.\n\nThank you!"
 SAMPLE_ANSWER = r'''## Sorting, briefly
 
@@ -116,6 +121,7 @@ def main() -> int:
     options.to.mkdir(parents=True, exist_ok=True)
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     application = QApplication([])
+    collector = GarbageCollector(application)  # widgets of one window must not be found by a thread of the next
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         parts = _opened(application, Path(home), stack, "light", options.seed)
         halt = Halt(parts, options.step, options.to / "writing.png")
@@ -124,6 +130,8 @@ def main() -> int:
         _wait(lambda: halt.taken and not parts.controller.busy)
         QTest.qWait(FADE_MS)
         parts.window.grab().save(str(options.to / "finished.png"))
+        _steering(parts, options.to / "steering.png")
+        _replay(parts, options.to / "replay.png")
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         chat = _write_samples(Path(home))
         parts = _opened(application, Path(home), stack, "dark", options.seed)
@@ -140,6 +148,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
         parts = _opened(application, Path(home), stack, "light", options.seed)
         _update_window(parts, options.to / "update.png")
+    collector.stop()
     return 0
 
 
@@ -177,6 +186,39 @@ def _models_window(parts: Parts, picture: Path) -> None:
     QTest.qWait(FADE_MS)
     window.grab().save(str(picture))
     parts.library.transfer = None
+
+
+def _steering(parts: Parts, picture: Path) -> None:
+    """A word of the newest answer is selected, and others are offered."""
+    answer = parts.window.pane.chat.last_answer
+    if answer is None:
+        raise ValueError("there is no answer whose words could be selected")
+    text = answer.body.findChildren(FlowText)[0]
+    text.setFocus(Qt.FocusReason.MouseFocusReason)
+    cursor = text.textCursor()
+    cursor.setPosition(text.toPlainText().index(SELECTED))
+    cursor.movePosition(QTextCursor.MoveOperation.EndOfWord, QTextCursor.MoveMode.KeepAnchor)
+    text.setTextCursor(cursor)
+    row = parts.window.steering.other_words.row
+    _wait(lambda: bool(row.buttons) and not parts.controller.operations.running)
+    QTest.qWait(FADE_MS)
+    parts.window.grab().save(str(picture))
+    parts.window.steering.rewriting.on_bar_left()
+
+
+def _replay(parts: Parts, picture: Path) -> None:
+    """The newest answer's recording, at the step behind the noise."""
+    answer = parts.window.pane.chat.last_answer
+    if answer is None:
+        raise ValueError("there is no answer to replay")
+    parts.preferences.set(show_map=True)
+    answer.replay_requested.emit(answer.message_id)
+    if answer.bar is not None:
+        answer.bar.stop()
+        answer.bar.slider.setValue(1)
+    QTest.qWait(FADE_MS)
+    parts.window.grab().save(str(picture))
+    parts.preferences.set(show_map=False)
 
 
 def _update_window(parts: Parts, picture: Path) -> None:

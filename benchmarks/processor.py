@@ -2,12 +2,14 @@
 
 Makes a synthetic checkpoint of the published shape and file layout (26 billion weights; a layer at a time, so that the
 packed weights are all that fills the disk), packs it as the program does, and measures: packing, opening, a prefill,
-denoising steps, memory, and an answer through the session that the window uses. Times are those of the clock and of the
-processor (all threads together, without the system's part); on a busy machine the second ones are what a quiet one
-would need, divided by its cores. What is extrapolated is called so. Nothing is begun for which there is no room, and
-nothing is left behind.
+denoising steps, memory, and an answer in the real window to a question of the prefill's length (processor_window.py).
+Before all that the planner's measurement is made as the models page makes it, and what it says is held against what is
+then measured. Times are those of the clock and of the processor (all threads together, without the system's part); on a
+busy machine the second ones are what a quiet one would need, divided by its cores. What is extrapolated is called so.
+Nothing is begun for which there is no room, and nothing is left behind.
 
-    nice -n 10 python benchmarks/processor.py --folder DIR [--layers 30] [--steps 3] [--prompt 2000] [--json FILE]
+    nice -n 10 python benchmarks/processor.py --folder DIR [--layers 30] [--steps 3] [--prompt 2000]
+                                              [--json FILE] [--picture FILE]
     nice -n 10 python benchmarks/processor.py --folder DIR --layers 2 --parity     against transformers, in float32
 """
 
@@ -21,6 +23,7 @@ import resource
 import shutil
 import statistics
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -32,12 +35,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from benchmarks.layer import PRODUCTS  # noqa: E402
+from benchmarks.processor_window import window_answer  # noqa: E402
 from benchmarks.synthetic_checkpoint import SyntheticCheckpoint  # noqa: E402
+from trt_engines.planning.shape import ModelShape  # noqa: E402
 
 GB = 10**9
 CANVAS, STEPS_A_BLOCK = 256, 16
 READ_BYTES_PER_SECOND = 60 * GB  # assumed of a desktop's memory, two channels of DDR5
-QUESTION = "What is a canvas?"
+PLANNED_CONTEXT = 256  # tokens that the planner's times are told for
 
 
 def main() -> int:
@@ -72,9 +77,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="a disk with 20 GB of room (30 layers)")
     parser.add_argument("--layers", type=int, default=30)
-    parser.add_argument("--steps", type=int, default=3, help="denoising steps that are measured, and of the answer")
-    parser.add_argument("--prompt", type=int, default=2000, help="tokens of the prefill")
+    parser.add_argument("--steps", type=int, default=3, help="denoising steps that are measured, at each context")
+    parser.add_argument("--prompt", type=int, default=2000, help="tokens of the prefill, and of the question")
     parser.add_argument("--parity", action="store_true", help="compare with transformers instead; two layers")
+    parser.add_argument("--picture", type=Path, default=None, help="of the window with its answer")
     parser.add_argument("--json", type=Path, default=None)
     return parser.parse_args()
 
@@ -136,6 +142,7 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     found["billion_weights"] = round(model_shape(backend.config).parameters / GB, 2)
     size = packed_bytes(backend.config, "int4")
     found["packed_gb"] = round(size / GB, 2)
+    shape = model_shape(backend.config)
     found["packing"] = {
         "wall_s": round(time.monotonic() - began - feeder.seconds, 1),
         "processor_s": round(_user_time() - spent, 1),
@@ -144,11 +151,13 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     backend.close()
     say(f"packed: {found}")
     need(folder, memory=size + GB)  # else every step would read the weights from the disk again
+    found["planned"] = planned(shape)
+    say(f"planned: {found['planned']}")
     found["steps"] = steps(folder, options)
     say(f"steps: {found['steps']}")
     found["peak"] = peak_and_products()
     say(f"peak: {found['peak']}")
-    found["answer"] = answer(folder, options.steps)
+    found["window"] = window_answer(folder, options.prompt, CANVAS, options.picture)
     found["summary"] = summary(found, size, options.layers)
     return found
 
@@ -162,20 +171,16 @@ def steps(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     backend = open_backend(folder, "native", lambda stage, share: None)
     opened = time.monotonic() - began
     vocab = backend.config.vocab_size
-    backend.encode(rng.integers(0, vocab, 32))  # every page of the weights is read once
+    backend.encode(rng.integers(0, vocab, PLANNED_CONTEXT))  # every page of the weights is read once
+    backend.reset()
+    backend.encode(rng.integers(0, vocab, PLANNED_CONTEXT))
+    near, _ = _denoised(backend, rng, options.steps)
+    commit = _timed(lambda: backend.encode(rng.integers(0, vocab, CANVAS)))
     backend.reset()
     prefill = _timed(lambda: backend.encode(rng.integers(0, vocab, options.prompt)))
     say(f"prefill: {prefill}")
-    canvas, state, uniforms = rng.integers(0, vocab, CANVAS), None, rng.random(CANVAS).astype(np.float32)
-    made = []
-    for _ in range(options.steps + 1):
-        began, spent = time.monotonic(), _user_time()
-        step = backend.denoise(canvas, state, 0.6, uniforms)
-        made.append({"wall_s": time.monotonic() - began, "processor_s": _user_time() - spent})
-        say(f"step: {made[-1]}")
-        canvas, state = step.argmax, step.state
-    own = made[1:]  # the first one has no self-conditioning
-    commit = _timed(lambda: backend.encode(canvas))
+    far, canvas = _denoised(backend, rng, options.steps)
+    far_commit = _timed(lambda: backend.encode(canvas))
     memory = psutil.Process().memory_info()
     device = backend.device
     backend.close()
@@ -184,13 +189,48 @@ def steps(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "open_s": round(opened, 2),
         "prefill_tokens": options.prompt,
         "prefill": prefill,
-        "step_wall_s": [round(each["wall_s"], 2) for each in own],
-        "step_processor_s": [round(each["processor_s"], 2) for each in own],
-        "commit": commit,
+        f"over_{PLANNED_CONTEXT}_tokens": {"steps": near, "commit": commit},
+        f"over_{options.prompt}_tokens": {"steps": far, "commit": far_commit},
         "resident_gb": round(memory.rss / GB, 2),
         "of_that_mapped_gb": round(getattr(memory, "shared", 0) / GB, 2),
         "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GB, 2),
     }
+
+
+def _denoised(backend: Any, rng: np.random.Generator, count: int) -> tuple[list[dict[str, float]], Any]:
+    """Times of steps with self-conditioning, and the last canvas."""
+    canvas, uniforms = rng.integers(0, backend.config.vocab_size, CANVAS), rng.random(CANVAS).astype(np.float32)
+    step = backend.denoise(canvas, None, 0.6, uniforms)
+    made = []
+    for _ in range(count):
+        began, spent = time.monotonic(), _user_time()
+        step = backend.denoise(step.argmax, step.state, 0.6, uniforms)
+        made.append({"wall_s": round(time.monotonic() - began, 2), "processor_s": round(_user_time() - spent, 2)})
+        say(f"step: {made[-1]}")
+    return made, step.argmax
+
+
+def planned(shape: ModelShape) -> dict[str, float]:
+    """What the models page says of this model, from its measurement in a process of its own."""
+    from inference.look.client import Looks
+    from inference.look.questions import MeasureProcessor
+    from trt_engines.planning.planner import Refusal
+    from trt_engines.planning.processor import processor_plan
+
+    began, looks, speed = time.monotonic(), Looks(), None
+    try:
+        for found in looks.follow(MeasureProcessor(), threading.Event()):
+            speed = found
+    finally:
+        looks.close()
+    took = time.monotonic() - began
+    plan = processor_plan(shape, psutil.virtual_memory().total, 10**12, speed)
+    if isinstance(plan, Refusal) or speed is None:
+        raise SystemExit(f"The planner refuses: {plan}")
+    return {
+        "measuring_s": round(took, 1), "step_s": round(plan.step_seconds, 2), "block_s": round(plan.block_seconds, 1),
+        "tokens_per_s": round(plan.tokens_per_second, 2), "memory_gb": round(plan.memory / GB, 2),
+    }  # fmt: skip
 
 
 def _user_time() -> float:
@@ -204,30 +244,12 @@ def _timed(work: Any) -> dict[str, float]:
     return {"wall_s": round(time.monotonic() - began, 2), "processor_s": round(_user_time() - spent, 2)}
 
 
-def answer(folder: Path, most_steps: int) -> dict[str, Any]:
-    """What the session that the window uses makes of a question, with few steps: random weights never settle."""
-    from inference import ChatTurn, GenerationRequest, SamplerParams
-    from inference.events import Finished
-    from inference.opening import open_session
-
-    params = SamplerParams(max_denoising_steps=most_steps)
-    with open_session(folder, "native") as session:
-        turns = (ChatTurn("user", QUESTION),)
-        request = GenerationRequest(turns, seed=1, sampler=params, max_new_tokens=CANVAS)
-        events = list(session.generate(request))
-    last = events[-1]
-    assert isinstance(last, Finished), last
-    return {
-        "question": QUESTION, "answer_tokens": last.answer_tokens, "steps_per_block": list(last.steps_per_block),
-        "wall_s": round(last.wall_seconds, 1), "text_begins": last.answer[:40],
-    }  # fmt: skip
-
-
 def peak_and_products() -> dict[str, Any]:
     """One thread, processor time: the most that int8 products reach here by anybody, and ours of one layer's shapes."""
     from inference.native.cores import Cores
     from inference.native.library import Threads, best_isa
     from inference.native.matrices import PackedMatrix, aligned, scale_bytes, weight_bytes
+    from inference.native.measure import PeakProduct
 
     Threads(Cores(1, ()), lower=False).close()
     rng = np.random.default_rng(4)
@@ -244,8 +266,8 @@ def peak_and_products() -> dict[str, Any]:
         scales.view(np.float16 if kind == "int4" else np.float32)[:] = 0.002
         return PackedMatrix(kind, k, n, group, weights, scales)
 
-    small = _seconds(_product(best_isa(), packed("int8", 512, 512), 256, rng))
-    others["our int8 product in the cache"] = 2.0 * 512 * 512 * 256 / small / GB
+    small = PeakProduct()
+    others["our int8 product in the cache"] = small.operations / _seconds(small.run) / GB
     seconds = 0.0
     for kind, n, k, rows, often in kinds:
         seconds += often * _seconds(_product(best_isa(), packed(kind, n, k), rows, rng))
@@ -310,21 +332,24 @@ def _seconds(work: Any, rounds: int = 7) -> float:
 def summary(found: dict[str, Any], size: int, layers: int) -> dict[str, Any]:
     """What a reader wants; extrapolations are called so."""
     steps = found["steps"]
-    wall, spent = statistics.median(steps["step_wall_s"]), statistics.median(steps["step_processor_s"])
-    commit = steps["commit"]
+    own = steps[f"over_{PLANNED_CONTEXT}_tokens"]
+    commit = own["commit"]
+    wall, spent = (statistics.median(each[of] for each in own["steps"]) for of in ("wall_s", "processor_s"))
     whole = _tokens_per_second(wall, commit["wall_s"])
     cores = os.cpu_count() or 1
     quiet = _tokens_per_second(spent / cores, commit["processor_s"] / cores)
     result: dict[str, Any] = {
         "tokens_per_s_measured": round(whole, 2),
         "tokens_per_s_extrapolated_to_this_machine_when_quiet": round(quiet, 2),
+        "planned_over_measured": round(found["planned"]["tokens_per_s"] / whole, 2),
+        "planned_over_extrapolated_to_this_machine_when_quiet": round(found["planned"]["tokens_per_s"] / quiet, 2),
         "prefill_tokens_per_s": round(steps["prefill_tokens"] / steps["prefill"]["wall_s"], 1),
         "steps_a_block": STEPS_A_BLOCK,
     }
     for number in (8, 16):
         step = max(spent / number, size / READ_BYTES_PER_SECOND)
-        own = max(commit["processor_s"] / number, size / READ_BYTES_PER_SECOND)
-        result[f"tokens_per_s_extrapolated_to_{number}_cores"] = round(_tokens_per_second(step, own), 1)
+        last = max(commit["processor_s"] / number, size / READ_BYTES_PER_SECOND)
+        result[f"tokens_per_s_extrapolated_to_{number}_cores"] = round(_tokens_per_second(step, last), 1)
     if layers != 30:
         result["remark"] = "of fewer layers than the published model has"
     return result

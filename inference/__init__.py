@@ -7,24 +7,26 @@
             ...
 
 The window's process imports parts of this package (events, parameters, errors) without loading a tokenizer or a
-runtime; so `open_model` is looked up only when it is asked for.
+runtime; so names are looked up only when they are asked for. (And Ctrl+C is quiet from the beginning on.)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from inference.params import ChatTurn, GenerationRequest, SamplerParams
-
+TYPE_CHECKING = False  # as of `typing`, whose import takes a while
 if TYPE_CHECKING:
     from inference.opening import open_model
+    from inference.params import ChatTurn, GenerationRequest, SamplerParams
 
 __all__ = ["ChatTurn", "GenerationRequest", "SamplerParams", "open_model"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "open_model":
         from inference.opening import open_model
 
         return open_model
+    if name in __all__:
+        from inference import params
+
+        return getattr(params, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from inference.backends.base import Backend, Ids
+from inference.calls import CallTokens
 from inference.denoising.denoise import CanvasStep
 from inference.denoising.formed import FormedCanvas, FormTask, shortest_end
 from inference.denoising.plan import FREE, CanvasPlan, first_step_of, noised
 from inference.denoising.sampler import Draws
 from inference.forms.compiling import CompiledForm
-from inference.forms.errors import FormError
-from inference.params import GenerationRequest
+from inference.forms.errors import FormError, FormRoomError
+from inference.forms.vocabulary import Vocabulary, vocabulary
+from inference.model_config import SamplerDefaults
+from inference.params import CanvasStart, GenerationRequest
+from inference.text.tokenizer import TextTokenizer
 
+_COLDEST_FORM = 0.12  # a temperature; logits lie within 30 of 0 on both sides, and e to the power of -745 is nothing
 _FEWER = "Allow more tokens, or ask for a shorter form."
+
+
+def vocabulary_of(tokenizer: TextTokenizer, size: int, calls: CallTokens | None = None) -> Vocabulary:
+    """What forms need to know of a model's `size` tokens."""
+    texts = [tokenizer.token_bytes(each) for each in range(size)]
+    return vocabulary(texts, tokenizer.eos_ids, tokenizer.pad_id, () if calls is None else calls.in_order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,13 @@ class Room:
     tokens: int
     steps: int
     pad_id: int
+
+
+def warm_enough(settings: SamplerDefaults) -> SamplerDefaults:
+    """The same values, no colder than a form can be kept at: below, what it forces may have no probability at all."""
+    if settings.t_min >= _COLDEST_FORM:
+        return settings
+    return dataclasses.replace(settings, t_min=_COLDEST_FORM, t_max=max(settings.t_max, 1.25 * _COLDEST_FORM))
 
 
 class AskedCanvases:
@@ -58,12 +78,12 @@ class AskedCanvases:
         self._canvas: FormedCanvas | None = None
         self._check_places()
         if form is not None:
-            self._state = form.bytes.run(request.answer_start.encode())
+            self._state = form.bytes.run(b"" if request.form_is_new else request.answer_start.encode())
             if self._state < 0:
                 raise FormError("The beginning of the answer does not have the form.", "Begin it in another way.")
             least, most = form.least_from(self._state), min(room.tokens, room.blocks * room.places - 1)
             if least > most:
-                raise FormError(f"This form needs at least {least} tokens, and the answer may have {most}.", _FEWER)
+                raise FormRoomError(f"This form needs at least {least} tokens, and the answer may have {most}.", _FEWER)
 
     def _check_places(self) -> None:
         request, places = self._request, self._room.places
@@ -82,19 +102,31 @@ class AskedCanvases:
     def plan(self, draws: Draws) -> CanvasPlan:
         """What the next canvas has to keep to."""
         fixed, start, first_step = np.full(self._room.places, FREE, dtype=np.int64), None, 1
+        state = None
         if self._spent == 0:
             for held in self._request.held:
                 fixed[held.place] = held.token
             if self._request.start is not None:
                 given = self._request.start
-                start = noised(np.array(given.token_ids, dtype=np.int64), given.level, draws)
+                start = noised(np.array(given.token_ids, dtype=np.int64), given.level, draws, given.kept)
                 first_step = first_step_of(given.level, self._room.steps)
+                state = self._told(given)
         if self._form is None:
-            return CanvasPlan(fixed if (fixed != FREE).any() else None, start, first_step)
+            return CanvasPlan(fixed if (fixed != FREE).any() else None, start, first_step, state=state)
         left = self._room.tokens - self._spent
         fixed[left + 1 :] = self._room.pad_id  # behind the last place that may hold the end
         self._canvas = FormedCanvas(self._backend, self._task(), draws, fixed)
-        return CanvasPlan(fixed, start, first_step, self._canvas)
+        return CanvasPlan(fixed, start, first_step, self._canvas, state)
+
+    def _told(self, given: CanvasStart) -> Any:
+        """The state in which the kept places of a start are certain; None where none is."""
+        places = np.flatnonzero(given.kept)
+        if not len(places):
+            return None
+        ids, number = np.unique(np.array(given.token_ids, dtype=np.int64)[places], return_inverse=True)
+        shares = np.zeros((len(places), len(ids)), np.float32)
+        shares[np.arange(len(places)), number] = 1.0
+        return self._backend.conditioned(None, self._room.places, places, ids, shares)
 
     def committed(self) -> None:
         """The newest canvas is committed as it was proposed."""

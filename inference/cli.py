@@ -8,21 +8,19 @@ output carries nothing but the answer or JSON.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 
 from inference.backends.registry import BACKEND_NAMES
 from inference.cli_commands import add_commands, answered, form_name
 from inference.errors import LoadStoppedError
 from inference.events import (
     BlockCommitted,
+    Calibrated,
     Decided,
     Event,
     Finished,
@@ -35,6 +33,8 @@ from inference.events import (
 )
 from inference.failures import failed_from_error
 from inference.opening import open_model
+from trt_engines.arguments import TextParser
+from trt_engines.ctrl_c import ends_at_ctrl_c
 from trt_engines.planning.probe import use_card
 
 STARTER_FOLDER = Path(__file__).resolve().parent.parent / "resources" / "starter"
@@ -51,12 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
-            reconfigure(encoding="utf-8")  # Windows consoles may be set to something that has no emoji
-    kinds = {"rewrite": _VariantsWriter, "decide": _DecisionWriter}
+            # Windows consoles may be set to something that has no emoji.
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+    kinds = {"rewrite": _VariantsWriter, "decide": _DecisionWriter, "calibrate": _DecisionWriter}
     plain = kinds.get(options.command, _PlainWriter)
     writer = _EventWriter(options) if options.events else _JsonWriter(options) if options.json else plain(options)
     try:
-        with _cancel_on_ctrl_c() as cancel:
+        with ends_at_ctrl_c() as cancel:
             for event in _generated(options, cancel, writer.take):
                 writer.take(event)
         return writer.close()
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m inference", description="Text from a DiffusionGemma model.")
+    parser = TextParser(prog="python -m inference", description="Text from a DiffusionGemma model.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     generate = commands.add_parser(
         "generate", help="answer one prompt", epilog="Exit codes: 0 answered, 1 failed or stopped, 2 wrong usage."
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         help="what the answer has to be: json, json:SCHEMA_FILE, regex:EXPRESSION, choice:A,B or template:FILE",
     )  # fmt: skip
     kept.add_argument("--hold", action="append", metavar="WORD", help="a word that the answer has to hold (up to 4)")
+    generate.add_argument("--trace", action="store_true", help="with --events: the steps of each block, in Base64")
     generate.set_defaults(work=answered)
     add_commands(commands, _whole_from)
     for command in commands.choices.values():
@@ -99,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_common(command: argparse.ArgumentParser) -> None:
-    command.set_defaults(beginning="")
+    command.set_defaults(beginning="", before=command.get_default("before"))
     command.add_argument(
         "--model",
         type=_named_folder,
@@ -122,7 +124,7 @@ def _named_folder(text: str) -> Path:
     return Path(text)
 
 
-def _whole_from(least: int) -> Callable[[str], int]:
+def _whole_from(least: int, most: int | None = None) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if len(text) > _MOST_DIGITS:
             raise argparse.ArgumentTypeError(f"must have at most {_MOST_DIGITS} digits, not {len(text)} characters")
@@ -130,8 +132,9 @@ def _whole_from(least: int) -> Callable[[str], int]:
             value = int(text)
         except ValueError:
             value = least - 1
-        if value < least:
-            raise argparse.ArgumentTypeError(f"must be a whole number of {least} or more, not {text!r}")
+        if value < least or (most is not None and value > most):
+            bounds = f"{least} or more" if most is None else f"{least} to {most}"
+            raise argparse.ArgumentTypeError(f"must be a whole number of {bounds}, not {text!r}")
         return value
 
     return parse
@@ -141,6 +144,8 @@ def _generated(
     options: argparse.Namespace, cancel: threading.Event, report: Callable[[Event], None]
 ) -> Iterator[Event]:
     """Load the model and answer; `report` gets the progress of loading, which comes from within a call."""
+    if options.before is not None:
+        options.before(options)
     if options.gpu is not None:
         use_card(options.gpu)
     began = time.perf_counter()
@@ -163,21 +168,21 @@ class _PlainWriter:
     def __init__(self, options: argparse.Namespace) -> None:
         self._options = options
         self._finished: Finished | None = None
-        self._decided: Decided | None = None
+        self._closed = False  # by an event that is no answer
 
     def take(self, event: Event) -> None:
         """One event has happened."""
         if isinstance(event, Finished):
             self._finished = event
-        elif isinstance(event, Decided):
-            self._decided = event
+        elif isinstance(event, Decided | Calibrated):
+            self._closed = True
         elif isinstance(event, NothingWritten):
             print(f"{event.user_text} {event.hint}", file=sys.stderr)
         self._write(event)
 
     def close(self) -> int:
         """All events have happened; returns the exit code."""
-        if self._decided is not None:
+        if self._closed:
             return 0
         if self._finished is None or self._finished.reason == "cancelled":
             print("Stopped before the answer was complete.", file=sys.stderr)
@@ -203,12 +208,24 @@ class _VariantsWriter(_PlainWriter):
 
 
 class _DecisionWriter(_PlainWriter):
-    """Prints each label with its share, the likeliest first."""
+    """Prints each label with its share, the likeliest first; and a mean and a confidence, if there are."""
 
     def _write(self, event: Event) -> None:
         if isinstance(event, Decided):
             for share, label in sorted(zip(event.shares, event.labels, strict=True), reverse=True):
-                print(f"{share:.3f}\t{label}", flush=True)
+                print(f"{share:.3f}\t{label}")
+            if event.mean is not None:
+                print(f"{event.mean:.2f}\tmean")
+            if event.confidence is not None:
+                print(f"{event.confidence:.3f}\tcalibrated confidence in {event.label}")
+            sys.stdout.flush()
+        elif isinstance(event, Calibrated):
+            known = event.calibration
+            print(
+                f"temperature {known.temperature:.2f} from {known.examples} examples, {known.right:.0%} of them right; "
+                f"calibration error {known.error:.3f} on those held out ({known.error_before:.3f} without)",
+                flush=True,
+            )
 
 
 class _EventWriter(_PlainWriter):
@@ -243,26 +260,10 @@ class _JsonWriter(_PlainWriter):
                 self._ids.extend(ids)
             case VariantWritten():
                 self._variants.append(event_as_dict(event))
-            case Decided():
+            case Decided() | Calibrated():
                 print(json.dumps({**event_as_dict(event), **self._facts}), flush=True)
             case Finished() if self._options.command != "rewrite":
                 whole = {"text": self._options.beginning + event.answer} if self._options.beginning else {}
                 print(json.dumps({**event_as_dict(event), **whole, **self._facts, "token_ids": self._ids}), flush=True)
             case _:
                 pass
-
-
-@contextlib.contextmanager
-def _cancel_on_ctrl_c() -> Iterator[threading.Event]:
-    """Ctrl+C stops loading, or the answer between two steps; a second one ends the program."""
-    cancel = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        cancel.set()
-        signal.signal(signal.SIGINT, previous)
-
-    previous = signal.signal(signal.SIGINT, stop)
-    try:
-        yield cancel
-    finally:
-        signal.signal(signal.SIGINT, previous)

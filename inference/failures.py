@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import traceback
 
-from inference.events import Failed
+from inference.errors import ContextFullError
+from inference.events import Failed, Refusal
+from inference.forms.errors import FormError, FormRoomError
 from trt_engines.errors import DewpointError
 
 
@@ -14,7 +16,10 @@ def failed_from_error(error: BaseException) -> Failed:
     The errors of every package say themselves whether they are known: `trt_engines.errors.DewpointError.known`.
     """
     if isinstance(error, DewpointError) and error.known:
-        return Failed(error.user_text, error.hint, known=True, detail=error.detail)
+        refused: Refusal = "length" if isinstance(error, ContextFullError) else ""
+        refused = "form" if isinstance(error, FormError) else refused
+        refused = "room" if isinstance(error, FormRoomError) else refused
+        return Failed(error.user_text, error.hint, known=True, detail=error.detail, refused=refused)
     if isinstance(error, MemoryError):
         return Failed("The memory is not enough for this.", "Close other programs, then try again.", known=True)
     detail = "".join(traceback.format_exception(error))

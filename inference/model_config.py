@@ -11,6 +11,7 @@ from typing import Literal
 
 from inference.params import SamplerParams
 
+_COLDEST = 1e-3  # times a schedule's temperatures; nothing is divided by 0
 LayerKind = Literal["sliding_attention", "full_attention"]
 
 
@@ -55,7 +56,13 @@ class SamplerDefaults:
         named = {k: v for k, v in dataclasses.asdict(params).items() if v is not None}
         steps = max(1, self.max_denoising_steps // named.pop("steps_divisor", 1))
         confidence = self.confidence_threshold / named.pop("confidence_divisor", 1)
-        divided = {"max_denoising_steps": steps, "confidence_threshold": confidence}
+        heat = max(_COLDEST, named.pop("temperature", 1.0))
+        divided = {
+            "max_denoising_steps": steps,
+            "confidence_threshold": confidence,
+            "t_max": self.t_max * heat,
+            "t_min": self.t_min * heat,
+        }
         merged = dataclasses.replace(self, **(divided | named))
         if merged.t_max <= merged.t_min:
             raise ValueError(f"t_max must be more than t_min ({merged.t_min}), not {merged.t_max}")

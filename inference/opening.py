@@ -11,6 +11,8 @@ from inference.checkpoint.folder import checked_model
 from inference.checkpoint.name import model_name
 from inference.denoising.short_canvas import short_canvas
 from inference.engines import ENGINES_VARIABLE
+from inference.forms.kept import KeptForms
+from inference.graphs.made import made_folder
 from inference.model_config import ModelConfig
 from inference.session import Session
 from inference.text.chat_template import ChatTemplate, tried_template
@@ -62,7 +64,8 @@ def open_session(
         raise
     # Where places cost time each: on our own kernels.
     short = short_canvas(folder, loaded.config.canvas_length) if folder is not None and loaded.name == "native" else 0
-    return Session(loaded, tokenizer, template, name, short)
+    forms = None if folder is None else KeptForms(made_folder(engines).parent / "forms")
+    return Session(loaded, tokenizer, template, name, short, forms)
 
 
 def open_model(

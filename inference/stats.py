@@ -27,6 +27,8 @@ class RunStats:
         steps_per_block: Denoising steps of each committed block.
         all_steps: Denoising steps done, those of a block that was cancelled included.
         decode_seconds: Seconds spent in denoising and committing.
+        step_seconds: Of each step of the canvas that is being denoised, or was last.
+        model_seconds: Of these, what the model's passes took.
     """
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -38,6 +40,8 @@ class RunStats:
         self.steps_per_block: list[int] = []
         self.all_steps = 0
         self.decode_seconds = 0.0
+        self.step_seconds: list[float] = []
+        self.model_seconds = 0.0
 
     def seconds(self) -> float:
         """Seconds since the request."""
@@ -51,17 +55,21 @@ class RunStats:
         self.decode_seconds += self._clock() - began
 
     def decoded(self, steps: Iterator[_Item]) -> Iterator[_Item]:
-        """Pass the items on and count the time that making them takes (not the time that the caller takes)."""
+        """Pass a canvas's steps on and count the time that making them takes (not the time that the caller takes)."""
+        self.step_seconds, self.model_seconds = [], 0.0
         while True:
+            before = self.decode_seconds
             with self.decoding():
                 item = next(steps, None)
             if item is None:
                 return
+            self.step_seconds.append(self.decode_seconds - before)
             yield item
 
-    def note_step(self) -> None:
-        """A denoising step is done."""
+    def note_step(self, model_seconds: float) -> None:
+        """A denoising step is done, in which the model's pass took so long."""
         self.all_steps += 1
+        self.model_seconds += model_seconds
         if self._first_draft is None:
             self._first_draft = self.seconds()
 
@@ -84,15 +92,16 @@ class RunStats:
             steps_per_block=tuple(self.steps_per_block),
             max_steps=max_steps,
             answer_tokens=tokens,
-            tokens_per_step=_ratio(tokens, self.all_steps),
+            tokens_per_step=ratio(tokens, self.all_steps),
             time_to_first_draft=self._first_draft,
             time_to_first_block=self._first_block,
             wall_seconds=wall,
             decode_seconds=self.decode_seconds,
-            wall_tokens_per_second=_ratio(tokens, wall),
-            decode_tokens_per_second=_ratio(tokens, self.decode_seconds),
+            wall_tokens_per_second=ratio(tokens, wall),
+            decode_tokens_per_second=ratio(tokens, self.decode_seconds),
         )
 
 
-def _ratio(amount: float, by: float) -> float:
+def ratio(amount: float, by: float) -> float:
+    """`amount` by `by`; 0 where nothing is divided by."""
     return amount / by if by > 0 else 0.0

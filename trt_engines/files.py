@@ -15,11 +15,13 @@ import re
 import secrets
 import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, NoReturn, Protocol
 
 # Bytes of a JSON file for which nobody names a limit, and levels of one inside another.
 LARGEST_JSON, DEEPEST_JSON = 32 << 20, 100
+_MOST_DIGITS = 4000  # of a whole number; Python reads no more than 4,300
 # What the kernel shows here looks like regular files; reading some waits for ever, or never ends, or does something.
 _KERNEL_FOLDERS = ("/proc", "/sys", "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/kernel/security")
 
@@ -41,7 +43,7 @@ def write_whole(path: Path, data: bytes | str, private: bool = False, notes: Fil
     """Write a file in one step: a crash, a kill or a full disk leaves the old one or the new one, never half of either.
 
     Args:
-        path: The file; its folder is there.
+        path: The file; its folder is there. A link, or a pipe, of this name is replaced: see `named_target`.
         data: What it holds from now on; text becomes UTF-8.
         private: Nobody but this user may read it; else it gets the rights of any new file.
         notes: Is told what is made.
@@ -49,12 +51,28 @@ def write_whole(path: Path, data: bytes | str, private: bool = False, notes: Fil
     Raises:
         OSError: It cannot be written; the old file is as it was, and nothing is left beside it.
     """
+    with writing_whole(path, private, notes) as stream:
+        stream.write(data if isinstance(data, bytes) else data.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def writing_whole(path: Path, private: bool = False, notes: FileNotes | None = None) -> Iterator[BinaryIO]:
+    """The same for what is written piece by piece: the file is there when the block has ended, and not before.
+
+    Args:
+        path: The file; its folder is there.
+        private: Nobody but this user may read it.
+        notes: Is told what is made.
+
+    Raises:
+        OSError: As `write_whole`. Whatever the block raises passes through, and leaves nothing, either.
+    """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(part, "xb", opener=_private if private else None) as stream:
             if notes is not None:
                 notes.made(part)
-            stream.write(data if isinstance(data, bytes) else data.encode("utf-8"))
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         if notes is not None:
@@ -68,6 +86,20 @@ def write_whole(path: Path, data: bytes | str, private: bool = False, notes: Fil
         raise
     with contextlib.suppress(OSError):  # some network drives cannot; the file is written all the same
         sync_folder(path.parent)
+
+
+def named_target(path: Path) -> Path:
+    """The file to be written for a name that a user gave: links are followed, so that they stay links.
+
+    The program's own files are written without it: what else has such a name was put there by somebody.
+
+    Raises:
+        OSError: What is there is a folder, a pipe, a device, a socket, or a file that the kernel makes up (EINVAL).
+    """
+    real = Path(os.path.realpath(path))
+    with contextlib.suppress(FileNotFoundError):
+        check_regular(real)
+    return real
 
 
 def written_names(*names: str) -> str:
@@ -87,7 +119,7 @@ def read_json(file: Path, most: int = LARGEST_JSON) -> Any:
         OSError: It is missing, cannot be read, is too large, or is no regular file: a pipe or a device would never end.
         ValueError: It is no JSON in UTF-8, or nested more deeply than anything that is meant for us.
     """
-    return parse_json(read_regular(file, most))
+    return parse_json(read_regular(file, most), lenient=True)
 
 
 def read_regular(file: Path, most: int = LARGEST_JSON) -> bytes:
@@ -175,23 +207,45 @@ def is_readable_file(file: Path) -> bool:
         return False
 
 
-def parse_json(data: bytes | str, unique: bool = False) -> Any:
+def parse_json(data: bytes | str, unique: bool = False, lenient: bool = False) -> Any:
     """The value in JSON text that anybody may have written.
 
     Args:
         data: The text.
         unique: Two fields of an object must not have one name; two readers might take different ones.
+        lenient: Take NaN, Infinity and -Infinity, which Python writes into files of models.
 
     Raises:
-        ValueError: It is no JSON in UTF-8, is nested too deeply, or holds a number of thousands of digits.
+        json.JSONDecodeError: It is no JSON, as NaN, Infinity and -Infinity are not (see `lenient`); says where.
+        ValueError: It is no text in UTF-8, is nested too deeply, or holds a number of thousands of digits. What each of
+            these says is meant for people.
     """
-    text = data if isinstance(data, str) else data.decode("utf-8")
     try:
-        value = json.loads(text, object_pairs_hook=_unique if unique else None)
+        text = data if isinstance(data, str) else data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise ValueError("it is no text in UTF-8") from exc
+
+    def no_number(name: str) -> NoReturn:
+        found = re.match(rf'(?:[^"NI-]|-(?!I)|"(?:[^"\\]|\\.)*+")*+({name})', text, re.DOTALL)
+        raise json.JSONDecodeError(f"{name} is no number of JSON", text, found.start(1) if found else 0)
+
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique if unique else None,
+            parse_constant=None if lenient else no_number,
+            parse_int=_whole_number,
+        )
     except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
+        raise ValueError("it is nested too deeply") from exc
     _check_depth(value)
     return value
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(f"it holds a number of more than {_MOST_DIGITS} digits")
+    return int(digits)
 
 
 def _unique(fields: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -214,7 +268,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise ValueError("nested too deeply")
+    raise ValueError("it is nested too deeply")
 
 
 def _private(name: str, flags: int) -> int:

@@ -16,6 +16,7 @@ PIPE_CLOSED = 141  # exit status of a program whose reader (head, for one) has s
 _STEERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+STOPPED = "Stopped by Ctrl+C."
 CANNOT_WRITE = "The output cannot be written: "
 CLOSED = "it is closed"
 
@@ -29,7 +30,7 @@ def run_program(run: Callable[[], int]) -> int:
 
     Without a console (`pythonw`) what it prints goes nowhere. What the output's encoding does not have is written as an
     escape. An output that is full or closed ends it with a sentence and status 1 as soon as something is printed. A
-    reader that has gone, and Ctrl+C, end it without a word.
+    reader that has gone ends it without a word, Ctrl+C with one sentence, unless the command has said one of its own.
     """
     closed = sys.stdout is None and os.name == "posix"
     _fill_descriptors()
@@ -51,9 +52,19 @@ def run_program(run: Callable[[], int]) -> int:
         _forget_output()
         return PIPE_CLOSED
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return _stopped()
+    except Exception as exc:
+        if not isinstance(exc.__cause__, KeyboardInterrupt):
+            raise
+        return _stopped()  # Python makes a RuntimeError of it where it interrupts the making of a class
     finally:
         sys.stdout = stdout
+
+
+def _stopped() -> int:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{STOPPED}\n")
+    return INTERRUPTED
 
 
 def _fill_descriptors() -> None:

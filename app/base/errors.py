@@ -7,6 +7,7 @@ or it is a *bug* of ours and then has a trace for a report. Cancelling is neithe
 from __future__ import annotations
 
 import errno
+import re
 import traceback
 from dataclasses import dataclass
 from typing import Literal
@@ -51,6 +52,13 @@ class ErrorReport:
     text: str
     hint: str
     detail: str = ""
+
+
+def trace_key(report: ErrorReport) -> str:
+    """The same for two bugs of one kind from one place, whatever their messages say and whatever was said of them."""
+    places = re.findall(r'^ *File "(.{1,300}?)", line (\d+)', report.detail, re.MULTILINE)
+    last = report.detail.rstrip().rpartition("\n")[2].partition(":")[0][:200]
+    return " ".join([last, *(f"{file}:{line}" for file, line in places)])
 
 
 def report_from_exception(exc: BaseException) -> ErrorReport:

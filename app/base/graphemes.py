@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from itertools import islice
 
 ELLIPSIS = "\u2026"
+LONG_LINE = 8_000  # a paragraph of more is shown as a large text
 LONGEST = 64  # code points; what goes beyond is no character but a pile of marks
 _JOINER, _NON_JOINER = "\u200d", "\u200c"
 _TAGS = range(0xE0020, 0xE0080)  # the letters of the flags of regions
@@ -39,7 +41,7 @@ def shortened(text: str, limit: int) -> str:
     """`text`, or its first characters and an ellipsis: `limit` characters in all."""
     if len(text) <= limit:
         return text
-    found = list(graphemes(text))
+    found = list(islice(graphemes(text), limit + 1))  # a book is not read to its end for this
     return text if len(found) <= limit else "".join(found[: max(0, limit - 1)]) + ELLIPSIS
 
 

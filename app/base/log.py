@@ -11,14 +11,13 @@ import logging
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
 from app.base import texts
-from app.base.errors import ErrorReport, report_from_exception
+from app.base.errors import ErrorReport, report_from_exception, trace_key
 from app.base.files import check_regular
 
 ROOT = "dewpoint"
@@ -82,14 +81,14 @@ def install_exception_hooks(on_report: Callable[[ErrorReport], None]) -> Callabl
     logger = get_logger("uncaught")
     seen: set[str] = set()
     lock = threading.Lock()
-    old_hook, old_thread_hook = sys.excepthook, threading.excepthook
+    before = sys.excepthook, threading.excepthook, sys.unraisablehook
 
     def handle(exc: BaseException) -> None:
         report = report_from_exception(exc)
         if report.kind == "cancelled":
             return
         logger.error("%s", report.text, exc_info=exc)
-        key = _trace_key(exc)
+        key = trace_key(report)
         with lock:
             if key in seen:
                 return
@@ -103,14 +102,12 @@ def install_exception_hooks(on_report: Callable[[ErrorReport], None]) -> Callabl
         if args.exc_value is not None and not issubclass(args.exc_type, SystemExit):
             handle(args.exc_value)
 
+    def unraisable_hook(args: sys.UnraisableHookArgs) -> None:
+        if isinstance(args.exc_value, Exception):
+            handle(args.exc_value)
+
     def restore() -> None:
-        sys.excepthook, threading.excepthook = old_hook, old_thread_hook
+        sys.excepthook, threading.excepthook, sys.unraisablehook = before
 
-    sys.excepthook, threading.excepthook = hook, thread_hook
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hook, thread_hook, unraisable_hook
     return restore
-
-
-def _trace_key(exc: BaseException) -> str:
-    """The same for two exceptions of one kind from one place, whatever their messages say."""
-    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(exc.__traceback__)]
-    return " ".join([type(exc).__name__, *places])

@@ -71,6 +71,11 @@ class AppPaths:
         return self.base / "chats.sqlite3"
 
     @property
+    def recordings(self) -> Path:
+        """How answers were written, to be replayed."""
+        return self.base / "recordings.sqlite3"
+
+    @property
     def start_note(self) -> Path:
         """There while a start has not come to rest."""
         return self.base / "starting"

@@ -15,6 +15,7 @@ from inference.params import SamplerParams
 
 Value = bool | int | str
 _META = "declaration"
+TABS = {"look": "Look", "writing": "Writing", "model": "Model", "network": "Network", "data": "Data"}  # of the dialog
 WATCH_SECONDS = 0.1
 
 
@@ -39,6 +40,11 @@ class Declaration:
         choices: The allowed values, or () if any value of the kind is allowed.
         least: Least number allowed, for int.
         most: Greatest number allowed, for int.
+        tab: Of the dialog, of `TABS`.
+        unit: Behind a number, with its space.
+        one: The same behind 1, if it differs.
+        nothing: What is said instead of 0.
+        step: Of the arrows beside a number.
     """
 
     name: str
@@ -49,11 +55,38 @@ class Declaration:
     choices: tuple[Choice, ...] = ()
     least: int | None = None
     most: int | None = None
+    tab: str = "writing"
+    unit: str = ""
+    one: str = ""
+    nothing: str = ""
+    step: int = 1
 
     @property
     def in_dialog(self) -> bool:
         """Whether the settings dialog shows it."""
         return bool(self.title)
+
+    def say(self, value: Value) -> str:
+        """A value as the dialog shows it."""
+        if self.choices:
+            return next((choice.label for choice in self.choices if choice.value == value), str(value))
+        if self.kind is bool:
+            return "on" if value else "off"
+        if value == 0 and self.nothing:
+            return self.nothing
+        return f"{value}{self.one if value == 1 and self.one else self.unit}"
+
+    def say_allowed(self) -> str:
+        """All allowed values, for the table of docs/using.md."""
+        if self.choices:
+            return ", ".join(choice.label for choice in self.choices)
+        if self.kind is bool:
+            return "on, off"
+        if self.least is None or self.most is None:
+            return "any"
+        if self.nothing:
+            return f"{self.nothing}, or up to {self.most:,}{self.unit}"
+        return f"{self.least:,} to {self.most:,}{self.unit}"
 
     def allows(self, value: object) -> bool:
         """Whether `value` may be stored."""
@@ -80,31 +113,43 @@ class Settings:
 
     appearance: str = _setting(
         "system",
+        tab="look",
         title="Appearance",
         description="Colours of the window.",
         choices=_choices(system="Follow the system", light="Light", dark="Dark"),
     )
     text_scale: int = _setting(
-        100, title="Text size", description="Size of all text, in percent of the system's.", least=100, most=200
+        100,
+        tab="look",
+        unit=" %",
+        step=10,
+        title="Text size",
+        description="Size of all text, in percent of the system's.",
+        least=100,
+        most=200,
     )
     drafts: str = _setting(
         "full",
+        tab="look",
         title="Show drafts",
-        description="While an answer is made: Full shows every word of the draft, Calm only those that have settled.",
-        choices=_choices(full="Full", calm="Calm"),
+        description="While an answer is made: Full shows every word of the draft, Calm only those that have settled, "
+        "Off nothing before a block is finished.",
+        choices=_choices(full="Full", calm="Calm", off="Off"),
     )
     pace: str = _setting(
         "watch",
+        tab="look",
         title="Pace",
         description="Watchable gives every step at least a tenth of a second, so that you can see text condense; "
         "Full speed shows an answer as soon as it is there.",
         choices=_choices(watch="Watchable", full="Full speed"),
     )
     reduce_motion: bool = _setting(
-        False, title="Reduce motion", description="No fades; a draft changes at most twice a second."
+        False, tab="look", title="Reduce motion", description="No fades; a draft changes at most twice a second."
     )
     preset: str = _setting(
         "balanced",
+        tab="writing",
         title="Preset",
         description="Fast takes at most a third of the model's steps, Balanced the model's own values; "
         "with Careful the model must be five times as sure before a block ends. The starter model answers about "
@@ -113,36 +158,72 @@ class Settings:
     )
     answer_tokens: int = _setting(
         0,
+        tab="writing",
+        unit=" tokens",
+        one=" token",
+        nothing="Four blocks",
+        step=256,
         title="Answer length",
         description="The most tokens that an answer may take (a token is about three quarters of a word). What is cut "
         "off there goes on with Continue. Four blocks are 1,024 tokens with most models.",
         least=0,
         most=65_536,
     )
+    recordings_mb: int = _setting(
+        200,
+        title="Recordings",
+        tab="data",
+        unit=" MB",
+        nothing="None",
+        step=50,
+        description="How answers were written is kept, to be replayed: so many MB at most (an answer takes 2 to 20 KB "
+        "or more). The oldest recordings go first, the answers stay; 0 keeps none.",
+        least=0,
+        most=100_000,
+    )
     seed_mode: str = _setting(
         "new",
+        tab="writing",
         title="Seed",
         description="The start of all randomness. With a fixed number a question that is tried again gets the "
         "same answer; after other questions a few words may differ.",
         choices=_choices(new="New for every answer", fixed="Fixed number"),
     )
     seed: int = _setting(
-        1, title="Fixed seed", description="The number that is used if the seed is fixed.", least=0, most=2**31 - 1
+        1,
+        tab="writing",
+        title="Fixed seed",
+        description="The number that is used if the seed is fixed.",
+        least=0,
+        most=2**31 - 1,
     )
     card: str = _setting(
         "",
+        tab="model",
         title="Graphics card",
         description="The NVIDIA card that models run on, where there are several: counted as nvidia-smi does. A change "
         "counts from the next start.",
         choices=(Choice("", "Automatic"), *(Choice(str(number), f"Card {number}") for number in range(4))),
     )
+    quiet: str = _setting(
+        "off",
+        title="Quiet mode",
+        tab="model",
+        description="Pauses between denoising steps, so that card or processor compute half or a quarter of the time: "
+        "less power, heat and noise, and answers take about two or four times as long.",
+        choices=_choices(off="Off", half="Half of the time", quarter="A quarter of the time"),
+    )
     offline: bool = _setting(
         False,
+        tab="network",
         title="Stay offline",
         description="Dewpoint opens no connection at all, whatever you click; a download that runs is paused.",
     )
     speed_limit: int = _setting(
         0,
+        tab="network",
+        unit=" MB/s",
+        nothing="No limit",
         title="Download limit",
         description="The most that downloads take of your line, in MB/s; 0 for no limit.",
         least=0,
@@ -150,16 +231,25 @@ class Settings:
     )
     update_check: str = _setting(
         "click",
+        tab="network",
         title="Look for a newer version",
         description="Weekly asks once in seven days whether there is a newer Dewpoint, and says so; "
         "nothing is downloaded or installed by itself.",
         choices=_choices(click="Only when I click", weekly="Weekly"),
     )
+    server_on: bool = _setting(False)
+    server_port: int = _setting(8321, least=1024, most=65_535)
+    server_everywhere: bool = _setting(False)  # beyond this computer
+    server_key: str = _setting("")
     show_chat_list: bool = _setting(True)
+    show_map: bool = _setting(False)
+    show_settled: bool = _setting(False)
     sidebar_width: int = _setting(250, least=100, most=10_000)  # of the chat list, in device-independent pixels
     first_advice: bool = _setting(True)
     window_geometry: str = _setting("")
     model_folder: str = _setting("")
+    server_asked: str = _setting("")  # address of the server whose model answered last
+    server_model: str = _setting("")
     last_chat: str = _setting("")
     updates_asked: str = _setting("")  # when, in ISO format
     update_told: str = _setting("")  # the version that was last told of unasked
@@ -171,9 +261,19 @@ class Settings:
                 raise ValueError(f"{declaration.name} must be {_allowed(declaration)}, not {value!r}")
 
     @property
+    def rest(self) -> float:
+        """How many times as long as a step took nothing is computed after it."""
+        return {"half": 1.0, "quarter": 3.0}.get(self.quiet, 0.0)
+
+    @property
     def step_seconds(self) -> float:
         """Least time from one draft to the next."""
         return WATCH_SECONDS if self.pace == "watch" else 0.0
+
+    @property
+    def recorded_bytes(self) -> int:
+        """The most that recordings may take; 0 for none."""
+        return self.recordings_mb * 1_000_000
 
     @property
     def fixed_seed(self) -> int | None:

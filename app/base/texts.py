@@ -17,10 +17,13 @@ _LONGEST_NUMBER = 40  # characters of what was given in the place of one
 APP_NAME = "Dewpoint"
 TAGLINE = "Text condenses out of noise."
 COMMANDS = {
+    "bench": "measure how fast a model answers on this computer",
+    "chats": "list, search, export, import, back up, restore and check your chats",
     "doctor": "check what Dewpoint needs on this computer",
     "engines": "plan, build, test and remove engines for the graphics card",
     "gpu": "install or remove TensorRT for RTX",
     "models": "find, download, verify, add and remove models",
+    "serve": "answer programs, in the way of OpenAI, Anthropic and Ollama",
     "update": "ask whether there is a newer Dewpoint",
 }
 CORE_COMMANDS = {  # of the inference core; `dewpoint infill` is `python -m inference infill`
@@ -38,6 +41,10 @@ BASE_DIR_MISSING = "--base-dir needs a folder behind it."
 
 BUG = "Something went wrong inside Dewpoint."
 BUG_HINT = "This is a bug of ours. Copy the report below and send it to us; your chats are saved."
+BUG_AGAIN = "Something went wrong inside Dewpoint again; its report is the one that you have seen."
+SHOW_REPORT = "Show the report"
+CRASHED = "Dewpoint crashed when it ran last."
+CRASHED_HINT = "Your chats are saved. This is a bug of ours, or of a driver: copy the report below and send it to us."
 OUT_OF_MEMORY = "This computer has run out of memory."
 OUT_OF_MEMORY_HINT = "Close other programs, or open a smaller model, and try again."
 DISK_FULL = "The disk is full."
@@ -91,14 +98,33 @@ SETTINGS_NOT_SAVED_HINT = "They hold until you quit. Check that the data folder 
 
 def settings_damaged(kept_as: str) -> str:
     """The settings file was no JSON; it was set aside."""
-    return f"The settings could not be read, so Dewpoint started with its defaults. The old file was kept as {kept_as}."
+    return (
+        "The settings could not be read, so Dewpoint stays offline until you switch that off in the settings. What "
+        f"could be read holds, all else has its default; the old file was kept as {kept_as}."
+    )
 
 
 def settings_unreadable(reason: str) -> str:
     """The settings file could not be opened."""
-    return f"The settings could not be opened ({reason}), so Dewpoint started with its defaults."
+    return (
+        f"The settings could not be opened ({reason}), so Dewpoint started with its defaults and stays offline until "
+        "you switch that off in the settings."
+    )
 
 
+def settings_odd(titles: Sequence[str]) -> str:
+    """Some values are not allowed: written by hand, by another version, or by a failing disk."""
+    if len(titles) == 1:
+        return f"The setting {titles[0]} has a value that is not allowed, so it has its default."
+    more = f" and {len(titles) - _SHOWN} more" if len(titles) > _SHOWN else ""
+    shown = ", ".join(titles[:_SHOWN])
+    return f"The settings {shown}{more} have values that are not allowed, so they have their defaults."
+
+
+OFFLINE_ODD = (
+    "The settings do not say clearly whether Dewpoint may use the network, so it stays offline until you switch that "
+    "off in the settings."
+)
 SETTINGS_ARE_DAMAGED = "they are damaged"
 SETTINGS_LEFT = "The file was left as it is."
 
@@ -106,12 +132,31 @@ SETTINGS_LEFT = "The file was left as it is."
 def settings_not_used(path: Path, reason: str) -> str:
     """A command cannot read the settings."""
     place = escaped(str(path), kept="")
-    return f"The settings in {place} cannot be read ({reason}), so this command uses the defaults."
+    return f"The settings in {place} cannot be read ({reason}), so this command stays offline."
 
 
 def settings_not_saved(reason: str) -> str:
     """Writing the settings failed."""
     return f"The settings could not be saved ({reason})."
+
+
+SHARE_HINT = "Choose another file or folder."
+NO_SETTINGS_HINT = "Choose a file that Dewpoint exported, or its settings.json."
+
+
+def share_not_written(path: Path, reason: str) -> str:
+    """The file for another computer cannot be written."""
+    return f"The settings cannot be written to {name_of(path)} ({reason})."
+
+
+def share_not_read(path: Path, reason: str) -> str:
+    """The file that was chosen cannot be read."""
+    return f"{name_of(path)} cannot be read ({reason}), so no setting was changed."
+
+
+def no_settings(path: Path) -> str:
+    """The file that was chosen is something else."""
+    return f"{name_of(path)} holds no settings of Dewpoint, so nothing was changed."
 
 
 # -- what several commands say ---------------------------------------------------------------------------------------

@@ -9,13 +9,16 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.base.errors import AppError, ErrorReport, report_from_exception
 from app.bridge.model import AnsweringModel
 from app.bridge.model_process import AnswerTask, ModelEvent, ModelThread, NewestDraft
+from app.bridge.preferences import Preferences
 from app.bridge.unsent import Unsaved
 from app.chats.history import HistoryStore
 from app.chats.messages import Message
+from app.chats.recordings import Recordings
 from app.chats.session import AnswerRecorder, Ask
-from inference.events import BlockCommitted, Event, Failed, Finished, PromptEncoded
+from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, NoiseDrawn, PromptEncoded
 
 RETRY_MS = 5000
+NOISE_NATS = 8.0  # of a place of which nothing is known
 KEEP_MS = 750  # how long a draft may stand on the screen before it is stored
 
 
@@ -24,7 +27,7 @@ class Answering(QObject):
 
     Signals:
         began: The `Ask`.
-        draft_updated: A `DraftUpdated` of the answer.
+        draft_updated: A `DraftUpdated` of the answer; step 0 is the noise that a block begins with.
         encoded: The `PromptEncoded`.
         committed: A `BlockCommitted`; the text so far is in `source`.
         ended: The stored `Message`, and the `Finished` or None.
@@ -41,13 +44,21 @@ class Answering(QObject):
     problem = Signal(object)
 
     def __init__(
-        self, store: HistoryStore, thread: ModelThread, model: AnsweringModel, parent: QObject | None = None
+        self,
+        store: HistoryStore,
+        thread: ModelThread,
+        model: AnsweringModel,
+        recordings: Recordings,
+        preferences: Preferences,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self._recordings, self._preferences = recordings, preferences
         self._store, self._thread, self._model = store, thread, model
         self._ask: Ask | None = None
         self._task: AnswerTask | None = None
         self._started = False
+        self._drafted = -1  # the block of the newest draft
         self._unsaved: list[AnswerRecorder] = []
         self._trouble: ErrorReport | None = None  # of the last try to store what is unsaved
         self._retry = QTimer(self)
@@ -73,13 +84,18 @@ class Answering(QObject):
         return self._ask.recorder.answer if self._ask else ""
 
     @property
+    def thinking(self) -> str:
+        """What was thought so far for the answer that is being made."""
+        return self._ask.recorder.thinking if self._ask else ""
+
+    @property
     def waiting_for_model(self) -> bool:
         """Whether the answer cannot begin because the model is still being loaded."""
         return self._model.loading and not self._started
 
     def begin(self, ask: Ask) -> None:
         """Make the answer that `ask` stands for."""
-        self._ask, self._started = ask, False
+        self._ask, self._started, self._drafted = ask, False, -1
         self._task = self._thread.answer(ask.request)
         self._model.show_writing()
         self.began.emit(ask)
@@ -93,6 +109,16 @@ class Answering(QObject):
             self._end(None)
         else:
             self._model.show_stopping()
+
+    def settle_now(self) -> None:
+        """Commit the block that is being written as it stands."""
+        if self._ask is not None and self._started:
+            self._thread.settle_now()
+
+    def more_steps(self, count: int) -> None:
+        """Let the block that is being written take so many steps more."""
+        if self._ask is not None and self._started:
+            self._thread.more_steps(count)
 
     def abandon(self) -> None:
         """Store what is there: the program ends."""
@@ -127,6 +153,8 @@ class Answering(QObject):
         ask, task = self._ask, self._task
         if ask is None or task is None or arrived.number != task.number or task.cancel.is_set():
             return
+        self._started = True
+        self._drafted = arrived.draft.block
         ask.recorder.apply(arrived.draft)
         if not self._keep.isActive():
             self._keep.start(KEEP_MS)
@@ -140,14 +168,38 @@ class Answering(QObject):
         self._started = True
         event = arrived.event
         self._model.on_answer_event(event)
+        self._record(self._ask, event)
         if isinstance(event, Failed | Finished):
             self._end(event)
         elif isinstance(event, BlockCommitted):
             self._store_safely(self._ask.recorder, event)
             self.committed.emit(event)
+        elif isinstance(event, NoiseDrawn):
+            self._show_noise(self._ask, event)
         elif isinstance(event, PromptEncoded):
             self.encoded.emit(event)
         return True
+
+    def _record(self, ask: Ask, event: Event) -> None:
+        """Keep how a block was written."""
+        if isinstance(event, BlockCommitted):
+            number, trace = event.block, event.trace
+        elif isinstance(event, Finished):
+            number, trace = len(event.steps_per_block), event.trace
+        else:
+            return
+        most = self._preferences.settings.recorded_bytes
+        self._recordings.keep(ask.answer.id, ask.recorder.first_block + number, trace, most)
+
+    def _show_noise(self, ask: Ask, event: NoiseDrawn) -> None:
+        """Show what a block begins with, unless a draft of it was faster."""
+        if event.block <= self._drafted:
+            return
+        unsure, none = (NOISE_NATS,) * len(event.pieces), (False,) * len(event.pieces)
+        block = event.block + ask.recorder.first_block
+        self.draft_updated.emit(
+            DraftUpdated(block, 0, event.max_steps, event.token_ids, event.pieces, unsure, none)
+        )  # fmt: skip
 
     def on_keep_due(self) -> None:
         """A draft stands there: store the newest, for no other may come from a model that hangs."""

@@ -25,7 +25,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.base import texts
 from app.base.errors import KnownAppError
-from app.base.files import read_json, write_whole
+from app.base.files import parse_json, read_json, write_whole
 from app.base.log import get_logger
 from app.base.paths import FolderError
 from app.chats.connections import key_of
@@ -246,7 +246,7 @@ def _handed_over(base: Path, request: StartRequest, deadline: float) -> bool:
 def _request_from(line: bytes) -> StartRequest | None:
     """The request in a line; None if it is none."""
     try:
-        found = json.loads(line)
+        found = parse_json(line)
         model, backend, activation = found["model"], found["backend"], found["activation"]
     except (ValueError, KeyError, TypeError):
         return None

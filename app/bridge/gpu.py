@@ -30,10 +30,10 @@ from app.gpu.values import (
 from trt_engines.tensorrt.card_report import STEPS, TRIAL, CardReport, TrialStep
 
 if TYPE_CHECKING:
-    from app.doctor.checks import Finding
     from app.gpu.service import GpuTools
     from app.gpu.tasks import GpuTasks
     from app.library.services import LibraryServices
+    from app.machine.checks import Finding
 
 POLITE_SECONDS = 8.0  # the program that fetches gets some of them
 LOOK_SECONDS = 5.0  # a look that hangs in a driver is given up then
@@ -199,7 +199,7 @@ class GpuAddon(QObject):
         return GpuTasks(self._services, self._tools)
 
     def _diagnosis(self) -> Generator[Finding | None, None, None]:
-        from app.doctor.checks import checks
+        from app.machine.checks import checks
 
         return checks(self._services, self._tasks().service)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal
@@ -24,11 +25,13 @@ class Asking:
         text: The message.
         chat_id: Its chat; None is a new one.
         again: Whether it is stored already, and asked anew.
+        beside: The message that it is another version of.
     """
 
     text: str
     chat_id: str | None
     again: bool = False
+    beside: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class LengthCheck(QObject):
         self._thread, self._model = thread, model
         self._task: MeasureTask | None = None
         self._asking: Asking | None = None
+        self._counted: dict[int, Callable[[int, int], None]] = {}
 
     @property
     def asking(self) -> Asking | None:
@@ -81,6 +85,16 @@ class LengthCheck(QObject):
         """Whether nobody need be asked: a token stands for a byte at least."""
         room = self._model.room if self._model.room is not None else UNKNOWN_ROOM
         return len(text.encode("utf-8", "surrogatepass")) + TEMPLATE_TOKENS <= room
+
+    def count(self, text: str, answer: Callable[[int, int], None]) -> bool:
+        """Have the model count a text: `answer` gets its tokens and the most that a message may have.
+
+        False, and no answer, while no model is ready. What cannot be counted is taken to fit: sending asks anew.
+        """
+        if self._model.room is None:
+            return False
+        self._counted[self._thread.measure(GenerationRequest((ChatTurn("user", text),))).number] = answer
+        return True
 
     def ask(self, asking: Asking) -> None:
         """Ask the model process, behind what it does now; one of the signals follows."""
@@ -98,6 +112,12 @@ class LengthCheck(QObject):
 
     def on_event(self, arrived: ModelEvent) -> bool:
         """Take an event; True if it was one of the newest question."""
+        if arrived.number in self._counted:
+            if isinstance(arrived.event, PromptMeasured):
+                self._counted.pop(arrived.number)(arrived.event.tokens, arrived.event.most)
+            elif isinstance(arrived.event, Failed | Finished):
+                self._counted.pop(arrived.number)(0, 0)
+            return True
         if self._task is None or self._asking is None or arrived.number != self._task.number:
             return False
         asking, event = self._asking, arrived.event

@@ -21,6 +21,10 @@ from inference.events import Event, Failed, Finished, ModelLoading, ModelReady
 class AnsweringModel(QObject):
     """Loads models and follows their state.
 
+    Attributes:
+        usual: The model of all chats that have none of their own.
+        status: For the header.
+
     Signals:
         status_changed: The new `AnsweringStatus`.
         choice_changed: The `ModelChoice` that now answers.
@@ -35,6 +39,7 @@ class AnsweringModel(QObject):
         super().__init__(parent)
         self._thread = thread
         self._choice = choice
+        self.usual = self._usual_before = choice
         self._ready: ModelReady | None = None
         self._task: LoadTask | None = None
         self.status = AnsweringStatus(ModelPhase.LOADING, choice.name)
@@ -50,16 +55,28 @@ class AnsweringModel(QObject):
         return self._choice
 
     @property
+    def wanted(self) -> ModelChoice:
+        """The model that is being loaded, else the one that answers."""
+        return self._task.choice if self._task is not None else self._choice
+
+    @property
+    def ready(self) -> ModelReady | None:
+        """What was loaded; None before that."""
+        return self._ready
+
+    @property
     def room(self) -> int | None:
         """Tokens that a question may have, so that a block of answer fits; None if that is not known now."""
         if self._ready is None or self._task is not None:
             return None
         return self._ready.max_context - self._ready.canvas_length
 
-    def load(self, choice: ModelChoice) -> None:
-        """Load a model; the one that is there stays until the new one is ready."""
+    def load(self, choice: ModelChoice, usual: bool = True) -> None:
+        """Load a model; the one that is there stays until the new one is ready. `usual`: for all chats."""
         if self._task is not None:
             self._task.cancel.set()
+        if usual:
+            self._usual_before, self.usual = self.usual, choice
         self._task = self._thread.load(choice)
         self._set(AnsweringStatus(ModelPhase.LOADING, choice.name))
 
@@ -119,6 +136,8 @@ class AnsweringModel(QObject):
 
     def _fail(self, choice: ModelChoice, failed: Failed) -> None:
         report = report_from_failed(failed)
+        if choice == self.usual and self._ready is not None:
+            self.usual = self._usual_before
         if self._ready is not None:
             if failed.engine_lost:  # its hint is for an answer: there, asking again starts the model anew
                 report = dataclasses.replace(report, hint=texts.goes_on_answering(self._ready.name))

@@ -23,7 +23,18 @@ from app.bridge.background import BackgroundThread, Task, TaskEnded, TaskEvent
 from app.bridge.latest import LatestSlot
 from app.chats import texts as chat_texts
 from app.library.answering import ModelChoice
-from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, ModelReady, PromptMeasured
+from inference.events import (
+    AlternativesFound,
+    BlockCommitted,
+    Decided,
+    DraftUpdated,
+    Event,
+    Failed,
+    Finished,
+    ModelReady,
+    PromptMeasured,
+)
+from inference.operations.requests import Operation
 from inference.params import GenerationRequest
 from inference.stats import RunStats
 
@@ -54,11 +65,38 @@ class ModelProcess(Protocol):
     def measure(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
         """Say how long the newest message is; the last event is PromptMeasured or Failed."""
 
+    def measure_chat(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Say what of a chat would be read; the last event is PromptMeasured or Failed."""
+
+    def perform(self, operation: Operation, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Do an operation; the last event is Finished, Decided, AlternativesFound or Failed."""
+
+    def settle_now(self) -> None:
+        """Commit the block that is being written as it stands, from any thread."""
+
+    def more_steps(self, count: int) -> None:
+        """Let the block that is being written take more steps, from any thread."""
+
     def kill(self) -> None:
         """End the process by force, from any thread."""
 
     def close(self, timeout: float = 3.0) -> None:
         """End the process politely."""
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it holds the model; from any thread, as all that follows."""
+
+    def generate_for_guest(
+        self, request: GenerationRequest, cancel: CancelFlag | None = None, drafts: bool = True
+    ) -> Iterator[Event]:
+        """Answer a request of another program, in turn with others."""
+
+    def count_for_guest(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Count the tokens of its prompt."""
+
+    def perform_for_guest(self, operation: Operation, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Do an operation of the core for another program."""
 
 
 class ModelProcessFactory(Protocol):
@@ -89,15 +127,26 @@ class AnswerTask:
 
 @dataclass(frozen=True, slots=True)
 class MeasureTask:
-    """Say how long a message is; `awaits` as for an answer."""
+    """Say how long a message is, or what of its `chat` would be read; `awaits` as for an answer."""
 
     number: int
     request: GenerationRequest
     cancel: threading.Event
     awaits: int | None
+    chat: bool = False
 
 
-ModelTask = LoadTask | AnswerTask | MeasureTask
+@dataclass(frozen=True, slots=True)
+class PerformTask:
+    """Do what is no answer of a chat: an operation, or a text that nobody stores as it comes; `awaits` as above."""
+
+    number: int
+    request: Operation | GenerationRequest
+    cancel: threading.Event
+    awaits: int | None
+
+
+ModelTask = LoadTask | AnswerTask | MeasureTask | PerformTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +188,25 @@ class ModelWorker:
         self._failed: Failed | None = None  # the newest load, if it failed and another process stayed
 
     def kill_processes(self) -> None:
-        """End the model processes by force; the only method for other threads."""
+        """End the model processes by force; for other threads, as the next two."""
         for process in (self._loading, self._process):
             if process is not None:
                 process.kill()
+
+    def settle_now(self) -> None:
+        """Commit the block that is being written as it stands."""
+        if self._process is not None:
+            self._process.settle_now()
+
+    def more_steps(self, count: int) -> None:
+        """Let the block that is being written take more steps."""
+        if self._process is not None:
+            self._process.more_steps(count)
+
+    def loaded_process(self) -> ModelProcess | None:
+        """The process that answers, if it holds its model; from any thread."""
+        process = self._process
+        return process if process is not None and process.loaded else None
 
     @property
     def model_pid(self) -> int | None:
@@ -160,7 +224,7 @@ class ModelWorker:
         match task:
             case LoadTask():
                 yield from self._load(task)
-            case AnswerTask() | MeasureTask():
+            case AnswerTask() | MeasureTask() | PerformTask():
                 yield from self._answer(task)
 
     def close(self) -> None:
@@ -182,7 +246,7 @@ class ModelWorker:
         if process is not self._process:
             process.close(CLOSE_SECONDS)
 
-    def _answer(self, task: AnswerTask | MeasureTask) -> Generator[Event, None, None]:
+    def _answer(self, task: AnswerTask | MeasureTask | PerformTask) -> Generator[Event, None, None]:
         if self._process is None:
             yield Failed(chat_texts.NO_MODEL, chat_texts.NO_MODEL_HINT, known=True)
             return
@@ -191,7 +255,10 @@ class ModelWorker:
             yield dataclasses.replace(failed, hint=chat_texts.asks_another_hint(self._name), engine_lost=False)
             return
         if isinstance(task, MeasureTask):  # forgetting it ends nothing; stopping what waits behind it does
-            yield from self._whole(task, self._process.measure(task.request, _Flag(self._stop_wanted)))
+            ask = self._process.measure_chat if task.chat else self._process.measure
+            yield from self._whole(task, ask(task.request, _Flag(self._stop_wanted)))
+        elif isinstance(task.request, Operation):
+            yield from self._whole(task, self._process.perform(task.request, task.cancel))
         else:
             yield from self._whole(task, self._process.generate(task.request, task.cancel))
 
@@ -254,6 +321,10 @@ class ModelThread(QObject):
         """Process id of the model process."""
         return self._worker.model_pid
 
+    def loaded_process(self) -> ModelProcess | None:
+        """The process that answers, for requests of other programs; from any thread. None while there is none."""
+        return self._worker.loaded_process()
+
     def load(self, choice: ModelChoice) -> LoadTask:
         """Ask for a model."""
         task = LoadTask(next(self._numbers), choice, threading.Event())
@@ -267,11 +338,26 @@ class ModelThread(QObject):
         self._poll.start()
         return task
 
-    def measure(self, request: GenerationRequest) -> MeasureTask:
-        """Ask how long a message is."""
-        task = MeasureTask(next(self._numbers), request, threading.Event(), self._newest_load())
+    def measure(self, request: GenerationRequest, chat: bool = False) -> MeasureTask:
+        """Ask how long a message is, or what of its whole chat would be read."""
+        task = MeasureTask(next(self._numbers), request, threading.Event(), self._newest_load(), chat)
         self._request(task)
         return task
+
+    def perform(self, request: Operation | GenerationRequest) -> PerformTask:
+        """Ask for what is no answer of a chat."""
+        task = PerformTask(next(self._numbers), request, threading.Event(), self._newest_load())
+        self._request(task)
+        self._poll.start()
+        return task
+
+    def settle_now(self) -> None:
+        """Commit the block that is being written as it stands."""
+        self._worker.settle_now()
+
+    def more_steps(self, count: int) -> None:
+        """Let the block that is being written take so many steps more than its limit."""
+        self._worker.more_steps(count)
 
     def cancel_all(self) -> None:
         """Let every task end soon."""
@@ -337,7 +423,7 @@ class ModelThread(QObject):
 
     def _end(self, number: int) -> None:
         self._tasks.pop(number, None)
-        if not any(isinstance(each, AnswerTask) for each in self._tasks.values()):
+        if not any(isinstance(each, AnswerTask | PerformTask) for each in self._tasks.values()):
             self._poll.stop()
 
 
@@ -348,6 +434,8 @@ def _closing(task: ModelTask) -> tuple[type[Event], ...]:
             return (ModelReady, Failed, Finished)
         case MeasureTask():
             return (PromptMeasured, Failed, Finished)
+        case PerformTask():
+            return (Decided, AlternativesFound, Failed, Finished)
         case AnswerTask():
             return (Failed, Finished)
 

@@ -1,8 +1,9 @@
-"""Backups of the history by SQLite's own backup call: before each migration, and once a day.
+"""Backups of the history by SQLite's own backup call: daily, when asked for, before a migration or a bringing back.
 
 A backup is one file in the `backups` folder, written under a temporary name, checked, synced and renamed. The newest
-few of each kind are kept. A history that is damaged makes no backup, so that it cannot push out a good one. A number in
-its name says which one is the newest, not the time beside it: clocks are set back. All are for this user's eyes alone.
+few of each kind are kept, so that one made by hand pushes out no earlier day. A history that is damaged makes no
+backup, so that it cannot push out a good one. A number in its name says which one is the newest, not the time beside
+it: clocks are set back. All are for this user's eyes alone.
 """
 
 from __future__ import annotations
@@ -12,24 +13,26 @@ import os
 import re
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from app.base.errors import StoppedError
 from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
 from app.chats.connections import connect, make_private
 from app.chats.database import Health, examine
+from app.chats.incoming import settle
 
-BackupKind = Literal["daily", "migration"]
-KEPT = 3
+BackupKind = Literal["daily", "hand", "migration", "restore"]
+KEPT: dict[BackupKind, int] = {"daily": 7, "hand": 7, "migration": 7, "restore": 3}
 PERIOD = timedelta(days=1)
 PAGES = 256  # that are copied between two questions whether to stop: about a megabyte
 STEPS = 100_000  # of SQLite's between two of them
 MOST_BEGINNINGS = 4  # of a copy that begins anew because somebody writes
-_NAME = re.compile(r"chats-(daily|migration)-(\d{8}-\d{6})(?:-(\d{1,9}))?\.sqlite3", re.ASCII)
-_HALF_WRITTEN = re.compile(r"chats-(daily|migration)-\d{8}-\d{6}(-\d{1,9})?\.tmp(-journal|-wal|-shm)?")
+_NAME = re.compile(r"chats-(daily|hand|migration|restore)-(\d{8}-\d{6})(?:-(\d{1,9}))?\.sqlite3", re.ASCII)
+_HALF_WRITTEN = re.compile(r"chats-(daily|hand|migration|restore)-\d{8}-\d{6}(-\d{1,9})?\.tmp(-journal|-wal|-shm)?")
 _STAMP = "%Y%m%d-%H%M%S"
 
 _log = get_logger("store")
@@ -47,6 +50,41 @@ def backups_in(folder: Path, kind: BackupKind | None = None) -> tuple[Path, ...]
     return tuple(path for _, _, path in sorted(found, reverse=True))
 
 
+@dataclass(frozen=True, slots=True)
+class BackupFile:
+    """One backup, by its name.
+
+    Attributes:
+        path: The file.
+        kind: Why it was made.
+        made: When, by the clock of then; None where its name holds no date.
+        size: Bytes.
+    """
+
+    path: Path
+    kind: BackupKind
+    made: datetime | None
+    size: int
+
+
+def listed_backups(folder: Path) -> tuple[BackupFile, ...]:
+    """The backups in `folder`, the one made last first."""
+    found = []
+    for path in backups_in(folder):
+        match = _NAME.fullmatch(path.name)
+        with contextlib.suppress(OSError):  # another window has removed it
+            if match is not None:
+                found.append(BackupFile(path, cast(BackupKind, match[1]), _made(match[2]), path.stat().st_size))
+    return tuple(found)
+
+
+def _made(stamp: str) -> datetime | None:
+    try:
+        return datetime.strptime(stamp, _STAMP)
+    except ValueError:  # a name with the 99th of a month in it
+        return None
+
+
 def _number(match: re.Match[str]) -> int:
     return int(match[3] or 0)
 
@@ -57,11 +95,8 @@ def daily_backup_is_due(folder: Path, now: datetime) -> bool:
     match = _NAME.fullmatch(newest.name) if newest is not None else None
     if match is None:
         return True
-    try:
-        made = datetime.strptime(match[2], _STAMP)
-    except ValueError:  # a name with the 99th of a month in it
-        return True
-    return not timedelta(0) <= now - made < PERIOD
+    made = _made(match[2])
+    return made is None or not timedelta(0) <= now - made < PERIOD
 
 
 def never() -> bool:
@@ -81,7 +116,7 @@ def make_backup(
     Args:
         connection: To the history.
         folder: Of the backups.
-        kind: Whether a day is over, or a migration follows.
+        kind: Whether a day is over, the user asked, a migration follows, or another backup is brought back.
         now: For its name.
         stopped: Asked again and again; nothing is left of a copy that is stopped.
 
@@ -107,7 +142,7 @@ def make_backup(
         sync_folder(folder)
     finally:
         temporary.unlink(missing_ok=True)
-    for old in backups_in(folder, kind)[KEPT:]:
+    for old in backups_in(folder, kind)[KEPT[kind] :]:
         old.unlink(missing_ok=True)
     _log.info("backup written: %s", target.name)
     return target
@@ -115,6 +150,8 @@ def make_backup(
 
 def copy_history(connection: sqlite3.Connection, target: Path, stopped: Callable[[], bool] = never) -> None:
     """Copy what `connection` has open to a new file, for this user's eyes alone, and sync it.
+
+    Of an import that is at work nothing is in the copy.
 
     Raises:
         StoppedError: See `make_backup`.
@@ -135,6 +172,7 @@ def copy_history(connection: sqlite3.Connection, target: Path, stopped: Callable
         connection.backup(copy, pages=PAGES, progress=look)
         copy.set_progress_handler(stopped, STEPS)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, no log beside it
+        _settle(copy)
         lines = copy.execute("PRAGMA quick_check(1)").fetchall()
     except sqlite3.OperationalError:
         if stopped():
@@ -147,9 +185,18 @@ def copy_history(connection: sqlite3.Connection, target: Path, stopped: Callable
     sync_file(target)
 
 
+def _settle(copy: sqlite3.Connection) -> None:
+    for pragma in ("foreign_keys = ON", "secure_delete = ON", "trusted_schema = OFF"):
+        copy.execute(f"PRAGMA {pragma}").fetchall()
+    copy.execute("BEGIN IMMEDIATE")
+    settle(copy)
+    copy.execute("COMMIT")
+
+
 def newest_sound_backup(folder: Path) -> Path | None:
-    """The newest backup that this version can read."""
-    for path in backups_in(folder):
+    """The newest backup that this version can read; what was replaced on purpose comes last."""
+    replaced = backups_in(folder, "restore")
+    for path in (*(each for each in backups_in(folder) if each not in replaced), *replaced):
         try:
             if examine(path, whole=True).health in (Health.GOOD, Health.OLDER):
                 return path

@@ -18,6 +18,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -120,7 +121,7 @@ def connect(path: Path, mode: str = "rwc") -> CountedConnection:
             uri, uri=True, timeout=busy_seconds(), isolation_level=None, factory=CountedConnection
         )
         connection.count(path)
-    connection.text_factory = lambda data: data.decode("utf-8", "replace")
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     return connection
 
 

@@ -6,8 +6,10 @@ The examination reads and never writes: it opens the file read-only, so that a n
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,7 +39,7 @@ NO_MEMORY_CODES = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqli
 _ODD_ROWS = (
     "PRAGMA foreign_key_check",
     "SELECT 1 FROM message WHERE state NOT IN ('draft', 'streaming', 'done', 'stopped', 'error')",
-    "SELECT 1 FROM message WHERE role NOT IN ('system', 'user', 'assistant')",
+    "SELECT 1 FROM message WHERE role NOT IN ('system', 'user', 'assistant', 'tool')",
     """SELECT 1 FROM conversation c
        WHERE EXISTS (SELECT 1 FROM message m WHERE m.conversation_id = c.id) AND NOT EXISTS (
            SELECT 1 FROM message m WHERE m.id = c.head_message_id AND m.conversation_id = c.id)""",
@@ -243,9 +245,12 @@ def open_for_reading(path: Path) -> CountedConnection:
 
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        found = path.stat()
     except FileNotFoundError:
         return 0
+    if not stat.S_ISREG(found.st_mode):  # a pipe has no size, but is no chat file that is missing
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return found.st_size
 
 
 def _examine_version(connection: sqlite3.Connection) -> Examination:
@@ -259,7 +264,8 @@ def _examine_version(connection: sqlite3.Connection) -> Examination:
     if not names and version == 0 and not connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
         return Examination(Health.ABSENT)  # the very first start ended before it had made the tables
     if names != migration_names()[: len(names)] or not names or version != len(names) or noted != len(names):
-        reason = f"its format is unclear ({version}, {noted}, {len(names)} migrations)"
+        ours = bool(names) or noted is not None
+        reason = "what it says of its format does not fit together" if ours else "it is a database of another program"
         return Examination(Health.DAMAGED, reason=reason)
     if len(names) < SCHEMA_VERSION:
         return Examination(Health.OLDER, version=version)

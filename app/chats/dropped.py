@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.base.errors import KnownAppError
+from app.base.files import check_regular
 from app.chats import texts
 from app.chats.connections import first_bytes
 from inference.text.surrogates import storable
@@ -34,27 +35,36 @@ class Dropped:
 
     Attributes:
         text: Their text; with several of them, or beside other text, each below its name.
-        names: The files whose text that is.
+        files: Name and text of each of them.
+        paths: Where each of these lies.
         refused: A sentence for each of the others.
     """
 
     text: str
-    names: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
     refused: tuple[str, ...]
+    paths: tuple[Path, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The files whose text that is."""
+        return tuple(name for name, _ in self.files)
 
 
 def dropped_text(paths: Sequence[Path], beside_text: bool = False) -> Dropped:
     """The text of all files that have one; it may come to stand beside other text."""
     found: list[tuple[str, str]] = []
+    taken: list[Path] = []
     refused = [texts.too_many_files(MOST_FILES)] if len(paths) > MOST_FILES else []
     for path in paths[:MOST_FILES]:
         try:
             found.append((storable(path.name), text_of_file(path)))
+            taken.append(path)
         except DroppedFileError as error:
             refused.append(error.user_text)
     alone = len(found) == 1 and not beside_text
     text = found[0][1] if alone else "\n\n".join(f"{name}:\n\n{content.rstrip()}" for name, content in found)
-    return Dropped(text, tuple(name for name, _ in found), tuple(refused))
+    return Dropped(text, tuple(found), tuple(refused), tuple(taken))
 
 
 def text_of_file(path: Path) -> str:
@@ -69,8 +79,11 @@ def text_of_file(path: Path) -> str:
     try:
         if path.is_dir():
             raise DroppedFileError(texts.dropped_folder(name))
+        if not path.exists():
+            raise DroppedFileError(texts.dropped_gone(name))
         if not path.is_file():  # a pipe or a device would never come to an end
             raise DroppedFileError(texts.dropped_no_file(name))
+        check_regular(path)  # what the kernel makes up looks like a file, and may never come to an end either
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise DroppedFileError(texts.dropped_too_large(name, size, MOST_BYTES))

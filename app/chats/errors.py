@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ ENVIRONMENT_CODES = frozenset(
     }
 )
 CHECK_MARK = ".check"
+SHARED_BYTES = 32 * 1024  # what SQLite adds at a time to the memory that it shares
+_importing: set[Path] = set()
 
 
 class StoreError(KnownAppError):
@@ -86,6 +89,8 @@ def store_error_from_sqlite(exc: sqlite3.Error, path: Path) -> StoreError:
         case sqlite3.SQLITE_FULL:
             return StoreFullError(texts.STORE_FULL, texts.STORE_FULL_HINT)
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            if path.absolute() in _importing:
+                return StoreBusyError(texts.STORE_IMPORTING, texts.STORE_IMPORTING_HINT)
             return StoreBusyError(texts.STORE_BUSY, texts.STORE_BUSY_HINT)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return StoreReadOnlyError(texts.STORE_READ_ONLY, texts.store_not_writable_hint(path))
@@ -97,23 +102,38 @@ def store_error_from_sqlite(exc: sqlite3.Error, path: Path) -> StoreError:
             return StoreError(texts.store_failed(str(exc)), texts.STORE_FAILED_HINT)
 
 
+@contextlib.contextmanager
+def held_by_import(path: Path) -> Iterator[None]:
+    """In this block an import of this process holds the file: whoever waits in vain for it is told so."""
+    _importing.add(path.absolute())
+    try:
+        yield
+    finally:
+        _importing.discard(path.absolute())
+
+
 def store_error_from_os(exc: OSError, path: Path) -> StoreError:
     """The sentence for an error of the file system."""
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return StoreFullError(texts.STORE_FULL, texts.STORE_FULL_HINT)
     if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return StoreReadOnlyError(texts.STORE_READ_ONLY, texts.store_not_writable_hint(path))
+    if exc.errno == errno.EINVAL and path.exists() and not path.is_file():
+        return StoreReadOnlyError(texts.store_no_file(path), texts.STORE_NO_FILE_HINT)
     return StoreReadOnlyError(texts.store_not_opened(path), texts.store_not_writable_hint(path))
 
 
-def _mark_for_check(path: Path) -> None:
+def mark_for_check(path: Path) -> None:
+    """The next start looks at the whole file, however large it is."""
     with contextlib.suppress(OSError):
         path.with_name(path.name + CHECK_MARK).touch()
 
 
 @contextlib.contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path, full: tuple[str, str] | None = None) -> Iterator[None]:
     """Turn errors of SQLite and the file system into `StoreError`; leave a mark if they mean damage.
+
+    `full` is the sentence and the hint for a disk that is full, where no chat of a window is being saved.
 
     The mark makes the next start look at the whole file, however large it is. Misuse of the API
     (`sqlite3.ProgrammingError`, for one a call from another thread) is a bug and passes through.
@@ -125,10 +145,49 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         _log.info("sqlite: %s", exc)
         if is_damage(exc):
-            _mark_for_check(path)
-        raise store_error_from_sqlite(exc, path) from exc
+            mark_for_check(path)
+        raise _of_its_own(store_error_from_sqlite(exc, path), full) from exc
     except UnicodeDecodeError as exc:  # see `app.chats.database.examine`
-        _mark_for_check(path)
+        mark_for_check(path)
         raise StoreDamagedError(texts.STORE_DAMAGED, texts.STORE_DAMAGED_HINT) from exc
     except OSError as exc:
-        raise store_error_from_os(exc, path) from exc
+        raise _of_its_own(store_error_from_os(exc, path), full) from exc
+
+
+@contextlib.contextmanager
+def only_read(path: Path) -> Iterator[None]:
+    """In this block nothing of the chats shall be saved: sentences that speak of that become those about reading.
+
+    SQLite wants some room for a reader, too, and names another reason now and then where a full disk has none.
+    """
+    try:
+        yield
+    except StoreError as exc:
+        if (said := _of_reading(exc, path)) is exc:
+            raise
+        raise said from exc
+
+
+def _of_reading(exc: StoreError, path: Path) -> StoreError:
+    cause = exc.__cause__
+    failed = isinstance(cause, sqlite3.Error) and not is_damage(cause) and not isinstance(exc, StoreFullError)
+    if exc.user_text == texts.STORE_FULL or (failed and has_no_room(path.parent)):
+        return StoreFullError(texts.READ_FULL, texts.READ_FULL_HINT)
+    if exc.user_text == texts.STORE_READ_ONLY:
+        return StoreReadOnlyError(texts.READ_REFUSED, exc.hint)
+    if exc.user_text == texts.STORE_BUSY:
+        return StoreBusyError(texts.READ_BUSY, exc.hint)
+    if exc.user_text == texts.store_failed(str(cause)):
+        return StoreError(texts.not_read(str(cause)), exc.hint)
+    return exc
+
+
+def has_no_room(folder: Path) -> bool:
+    """Whether the disk of a folder has not even the room that SQLite shares among those who have a file open."""
+    with contextlib.suppress(OSError):
+        return shutil.disk_usage(folder).free < SHARED_BYTES
+    return False
+
+
+def _of_its_own(error: StoreError, full: tuple[str, str] | None) -> StoreError:
+    return StoreFullError(*full) if full is not None and isinstance(error, StoreFullError) else error

@@ -6,13 +6,13 @@ connection, which lives in one thread. Every failure is a `StoreError` with one 
 `ChatGoneError`, which is a `KeyError`, too.
 
 The store opens transactions and turns SQLite's errors into sentences; what is read and written in them stands in
-`MessageReader` and `AnswerWriter` below.
+`app.chats.reading` and `app.chats.writing`.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -21,9 +21,11 @@ from sqlite_utils import Database
 
 from app.chats import texts
 from app.chats.backup import daily_backup_is_due, make_backup, never
+from app.chats.checking import check_pages
 from app.chats.clock import clock_is_trusted
 from app.chats.connections import CountedConnection, Waits, connect, key_of, waiting_at_most
 from app.chats.database import checkpoint, open_for_reading, transaction
+from app.chats.documents.kept import KeptFiles
 from app.chats.errors import ChatGoneError, StoreBusyError, StoreGoneError, translated
 from app.chats.ids import new_id, now_ms
 from app.chats.messages import (
@@ -33,52 +35,30 @@ from app.chats.messages import (
     Message,
     MessageState,
     RecoveryReport,
+    title_from_exchange,
     title_from_text,
+    turns_of,
 )
-from app.chats.migrations import NEW_SLOT
+from app.chats.migrations import EDIT_SLOT, NEW_SLOT
 from app.chats.opening import open_history
+from app.chats.options import ChatOptions
+from app.chats.order import ChatOrder
+from app.chats.purging import purge_backups
+from app.chats.queue import MessageQueue
+from app.chats.reading import MessageReader
 from app.chats.recovery.anew import write_anew
-from app.chats.rows import (
-    BLOCK_COLUMNS,
-    CONVERSATION_COLUMNS,
-    MESSAGE_SQL,
-    block_from_row,
-    block_to_row,
-    conversation_from_row,
-    error_to_json,
-    message_from_row,
-    params_to_json,
-)
+from app.chats.removal import delete_chats
+from app.chats.rows import CONVERSATION_COLUMNS, conversation_from_row
+from app.chats.search.index import SearchHit, SearchIndex, index_path
+from app.chats.search.query import folded
+from app.chats.tables.kept import KeptTables
+from app.chats.writing import NEXT_USE, AnswerWriter
 from inference.events import BlockCommitted, Failed, Finished
-from inference.params import ChatTurn, Role, SamplerParams
+from inference.params import ChatTurn, SamplerParams
 from inference.text.surrogates import storable
 
 KEEP_DELETED = timedelta(days=30)
-NEXT_USE = "(SELECT COALESCE(MAX(used_no), 0) + 1 FROM conversation)"
-# A chat that is written in lives, also where another program deleted it meanwhile.
-_USED = f"used_no = {NEXT_USE}, deleted_at = NULL"
 BUSY_MS = 150  # that a write waits for another program
-# Columns of `generation` that are the fields of `Finished` of the same name.
-_FIGURES = (
-    "reason",
-    "max_steps",
-    "answer_tokens",
-    "tokens_per_step",
-    "time_to_first_draft",
-    "time_to_first_block",
-    "wall_seconds",
-    "decode_seconds",
-    "wall_tokens_per_second",
-    "decode_tokens_per_second",
-)
-# UNION drops what was seen before, so that even a circle of parents comes to an end.
-_BRANCH_SQL = f"""
-WITH RECURSIVE branch (id, parent_id) AS (
-    SELECT id, parent_id FROM message WHERE id = :head
-    UNION SELECT p.id, p.parent_id FROM branch b JOIN message p ON p.id = b.parent_id
-)
-{MESSAGE_SQL} WHERE m.id IN (SELECT id FROM branch)
-"""
 
 
 class HistoryStore:
@@ -88,6 +68,9 @@ class HistoryStore:
         path: The file.
         recovery: What was saved if the file was damaged or gone when it was opened; to be shown once.
         on_written: Is called whenever a write has worked.
+        order: Folders, tags, pins, options: where chats stand and what was chosen for them.
+        queue: Messages that wait for their turn.
+        tables: Tables over files.
     """
 
     def __init__(self, db: Database, path: Path, backups: Path, recovery: RecoveryReport | None) -> None:
@@ -101,6 +84,10 @@ class HistoryStore:
         self._db = db
         self._reader = MessageReader(db)
         self._writer = AnswerWriter(db, self._reader)
+        self.order = ChatOrder(db, self._reader, self._durably)
+        self.queue = MessageQueue(db, self._durably)
+        self.kept = KeptFiles(db, self.path, self._durably)
+        self.tables = KeptTables(db, self._durably)
         self._file = key_of(self.path)
         # Whoever waits here is the window: better it says at once that another program holds the file.
         self._waits = Waits(db.conn, BUSY_MS)
@@ -177,6 +164,9 @@ class HistoryStore:
         if self.on_written is not None:
             self.on_written()
 
+    def _durably(self) -> contextlib.AbstractContextManager[None]:
+        return self._writing(durable=True)
+
     # -- chats -------------------------------------------------------------------------------------------------------
 
     def list_conversations(self) -> tuple[Conversation, ...]:
@@ -204,15 +194,67 @@ class HistoryStore:
         return self._update(conversation_id, "title = ?, title_source = 'user'", line)
 
     def delete(self, conversation_id: str) -> Conversation:
-        """Take a chat out of the list; `undelete` brings it back until `purge_deleted` removes it for good."""
-        return self._update(conversation_id, "deleted_at = ?", now_ms())
+        """Put a chat into the bin; `undelete` brings it back until `purge_deleted` removes it for good."""
+        self.order.delete([conversation_id])
+        return self.conversation(conversation_id)
 
     def undelete(self, conversation_id: str) -> Conversation:
         """Bring a deleted chat back."""
-        return self._update(conversation_id, "deleted_at = ?", None)
+        self.order.undelete([conversation_id])
+        return self.conversation(conversation_id)
 
-    def purge_deleted(self, older_than: timedelta = KEEP_DELETED) -> int:
+    def bin(self) -> tuple[Conversation, ...]:
+        """The chats that were deleted and are not yet removed, the one deleted last first."""
+        sql = f"SELECT {CONVERSATION_COLUMNS} FROM conversation WHERE deleted_at > 0 ORDER BY deleted_at DESC, id"
+        with translated(self.path):
+            return tuple(conversation_from_row(row) for row in self._db.execute(sql))
+
+    def branch_off(self, message_id: str) -> Conversation:
+        """A new chat that holds copies of a message and of all before it; the old one stays as it is."""
+        with self._writing(durable=True):
+            branch = self._reader.branch(message_id)
+            if not branch:
+                raise ChatGoneError
+            old = self._reader.conversation(branch[0].conversation_id)
+            new = self._insert_conversation()
+            self._writer.copy_branch(branch, new)
+            title = title_from_text(texts.branch_title(old.title), RENAMED_LENGTH)
+            self._db.execute(
+                """UPDATE conversation SET title = ?, title_source = 'user', folder_id = ?, options_json = ?
+                   WHERE id = ?""",
+                [title, old.folder_id, old.options.as_json(), new],
+            )
+            return self._reader.conversation(new)
+
+    def search(self, text: str, limit: int = 50) -> tuple[SearchHit, ...]:
+        """Messages and titles in which all words of `text` stand, the best first; see `app.chats.search`.
+
+        What was written since the last search is indexed first: all chats, the first time. Chats in the bin are left
+        out, archived ones are not.
+
+        Raises:
+            StoreError: The index cannot be made or read.
+        """
+        with translated(self.path), SearchIndex(self.path) as index:
+            index.refresh()
+            return index.find(text, limit)
+
+    def find_in_chat(self, conversation_id: str, text: str) -> tuple[str, ...]:
+        """Ids of the messages of a chat, in every branch, that hold `text`, oldest first; case and accents are one."""
+        wanted = folded(text)
+        if not wanted.strip():
+            return ()
+        with translated(self.path):
+            sql = "SELECT id, body FROM message WHERE conversation_id = ? ORDER BY seq"
+            rows = self._db.execute(sql, [conversation_id])
+            return tuple(str(name) for name, body in rows if wanted in folded(body))
+
+    def purge_deleted(self, older_than: timedelta = KEEP_DELETED, index: bool = True) -> int:
         """Remove chats that were deleted longer ago than `older_than`; their text is overwritten on the disk.
+
+        Args:
+            older_than: How long they have been in the bin.
+            index: Whether the search index, if there is one, forgets them now, and not when it is refreshed.
 
         Returns:
             How many chats were removed. Backups that hold them go as newer ones take their places.
@@ -223,12 +265,23 @@ class HistoryStore:
             with self._writing(durable=True):
                 # Deleted while the clock was ahead: its time begins now.
                 self._db.execute("UPDATE conversation SET deleted_at = ? WHERE deleted_at > ?", [now, now])
-                cursor = self._db.execute("DELETE FROM conversation WHERE deleted_at <= ?", [limit])
-                sql = "DELETE FROM unsent WHERE slot <> ? AND slot NOT IN (SELECT id FROM conversation)"
-                self._db.execute(sql, [NEW_SLOT])
-            if cursor.rowcount:
+                removed, unnamed = delete_chats(self._db, "deleted_at > 0 AND deleted_at <= ?", limit)
+                self._forget_unsent_of_none()
+                unnamed |= self.kept.drop_lost()
+            self.kept.remove(unnamed)
+            if removed:
                 checkpoint(self._db, truncate=True)
-        return cursor.rowcount
+                if index and index_path(self.path).exists():
+                    with SearchIndex(self.path) as known:
+                        known.refresh()
+        return removed
+
+    def _forget_unsent_of_none(self) -> None:
+        self._db.execute(
+            """DELETE FROM unsent WHERE slot <> ? AND slot NOT IN (SELECT id FROM conversation)
+               AND slot NOT IN (SELECT ? || id FROM message)""",
+            [NEW_SLOT, EDIT_SLOT],
+        )
 
     def _insert_conversation(self) -> str:
         now, new = now_ms(), new_id()
@@ -252,14 +305,19 @@ class HistoryStore:
             return self._reader.branch(self._reader.conversation(conversation_id).head_message_id)
 
     def message(self, message_id: str) -> Message:
-        """One message."""
+        """One message; an answer with what it may quote."""
         with translated(self.path):
-            return self._reader.message(message_id)
+            return self._reader.with_sources(self._reader.message(message_id))
 
     def siblings(self, message_id: str) -> tuple[Message, ...]:
         """All messages with the same parent, itself included, oldest first."""
         with translated(self.path):
             return self._reader.siblings(message_id)
+
+    def known_messages(self, message_ids: Collection[str]) -> set[str]:
+        """Those of some messages that are still stored."""
+        with translated(self.path):
+            return self._reader.known(message_ids)
 
     def blocks(self, message_id: str) -> tuple[BlockRecord, ...]:
         """The committed blocks of an answer."""
@@ -267,19 +325,11 @@ class HistoryStore:
             return self._reader.blocks(message_id)
 
     def turns(self, conversation_id: str, upto: str | None = None) -> tuple[ChatTurn, ...]:
-        """The branch that is shown, or the one that ends in message `upto`, as the model is to read it.
-
-        Answers without a text, and those still being written, are left out; two user turns may then follow one another.
-        """
+        """The branch that is shown, or the one that ends in message `upto`, as the model is to read it."""
         with translated(self.path):
             end = upto or self._reader.conversation(conversation_id).head_message_id
             branch = self._reader.branch(end)
-        unfinished = (MessageState.STREAMING, MessageState.DRAFT)
-        return tuple(
-            ChatTurn(message.role, message.body)
-            for message in branch
-            if message.role != "assistant" or (message.body.strip() and message.state not in unfinished)
-        )
+        return turns_of(branch)
 
     def show_branch(self, message_id: str) -> Conversation:
         """Show the branch through this message, down to the newest message below it."""
@@ -289,11 +339,26 @@ class HistoryStore:
             self._db.execute("UPDATE conversation SET head_message_id = ? WHERE id = ?", [head, conversation])
             return self._reader.conversation(conversation)
 
-    def add_user_message(self, conversation_id: str | None, text: str) -> Message:
+    def add_user_message(
+        self,
+        conversation_id: str | None,
+        text: str,
+        *,
+        beside: str | None = None,
+        queued: str | None = None,
+        options: ChatOptions | None = None,
+    ) -> Message:
         """Append what the user wrote to the branch that is shown; it is on the disk when this returns.
 
         None as the chat makes a new one, in the same transaction, in which it ceases to be unsent, too. The first
         message titles a chat that the user has not renamed. A chat that another program deleted lives again.
+
+        Args:
+            conversation_id: The chat.
+            text: What the user wrote.
+            beside: Put it beside this message of the user's, as another version of it, and not at the end.
+            queued: The message that waited (`queue`) and is sent now.
+            options: What was chosen for a chat that is new.
 
         Raises:
             ChatGoneError: The chat was removed for good.
@@ -302,14 +367,35 @@ class HistoryStore:
         text = storable(text)
         with self._writing(durable=True):
             chat = self._reader.conversation(conversation_id or self._insert_conversation())
-            message = self._writer.insert(chat.id, chat.head_message_id, "user", MessageState.DONE, text)
-            sql = "DELETE FROM unsent WHERE slot = ? AND TRIM(body, char(10)) = ?"
-            self._db.execute(sql, [conversation_id or NEW_SLOT, text.strip("\n")])
-            title = title_from_text(text)
-            if chat.title_source == "default" and title:
+            parent = chat.head_message_id if beside is None else self._reader.message(beside).parent_id
+            message = self._writer.insert(chat.id, parent, "user", MessageState.DONE, text)
+            self._db.execute("DELETE FROM queued WHERE id = ?", [queued])
+            if queued is None and beside is None:
+                sql = "DELETE FROM unsent WHERE slot = ? AND TRIM(body, char(10)) = ?"
+                self._db.execute(sql, [conversation_id or NEW_SLOT, text.strip("\n")])
+            direct = queued is None and beside is None
+            unnamed = self.kept.bind(message.id, chat.id, text, conversation_id is None, direct)
+            if beside is not None:
+                self.kept.copy(beside, message.id)
+            if options is not None and conversation_id is None:
+                self.order.set_options(chat.id, options)
+            title = title_from_exchange(text)
+            if parent is None and chat.title_source != "user" and title:
                 sql = "UPDATE conversation SET title = ?, title_source = 'first_message' WHERE id = ?"
                 self._db.execute(sql, [title, chat.id])
-            return message
+            message = self._reader.message(message.id)
+        self.kept.remove(unnamed)
+        return message
+
+    def add_version(self, message_id: str, text: str) -> Message:
+        """Put a text beside an answer, as another version of it that the user wrote; it is the one shown.
+
+        What followed the old version stays with it.
+        """
+        with self._writing(durable=True):
+            old = self._reader.message(message_id)
+            text = storable(text)
+            return self._writer.insert(old.conversation_id, old.parent_id, old.role, MessageState.DONE, text)
 
     # -- what is typed and not sent ----------------------------------------------------------------------------------
 
@@ -319,6 +405,12 @@ class HistoryStore:
             sql = "SELECT body FROM unsent WHERE slot = ?"
             row = self._db.execute(sql, [conversation_id or NEW_SLOT]).fetchone()
         return str(row[0]) if row else ""
+
+    def edits(self, conversation_id: str) -> tuple[str, ...]:
+        """Ids of the messages of a chat that are being edited."""
+        with translated(self.path):
+            sql = "SELECT m.id FROM unsent u JOIN message m ON u.slot = ? || m.id WHERE m.conversation_id = ?"
+            return tuple(str(row[0]) for row in self._db.execute(sql, [EDIT_SLOT, conversation_id]))
 
     def keep_unsent(self, conversation_id: str | None, text: str) -> None:
         """Remember what is typed in a chat; "" forgets it. It survives a crash, and a power cut but for the newest."""
@@ -336,11 +428,22 @@ class HistoryStore:
     # -- answers -----------------------------------------------------------------------------------------------------
 
     def begin_answer(
-        self, conversation_id: str, parent_id: str, *, seed: int | None, params: SamplerParams, model: str, backend: str
+        self,
+        conversation_id: str,
+        parent_id: str,
+        *,
+        seed: int | None,
+        params: SamplerParams,
+        model: str,
+        backend: str,
+        start: str = "",
     ) -> Message:
-        """A new answer to `parent_id`, empty and streaming, beside those it already has; it becomes the head."""
+        """A new answer to `parent_id`, streaming, beside those it already has; it becomes the head.
+
+        It is empty, or has the `start` that is given.
+        """
         with self._writing(durable=False):
-            return self._writer.begin(conversation_id, parent_id, seed, params, model, backend)
+            return self._writer.begin(conversation_id, parent_id, seed, params, model, backend, start)
 
     def resume_answer(self, message_id: str, start: int) -> Message:
         """An answer that ended goes on behind its first `start` characters; the rest stays until a block replaces it.
@@ -364,14 +467,25 @@ class HistoryStore:
         """The answer is complete (state done) or was cancelled (state stopped)."""
         with self._writing(durable=True):
             message = self._writer.finish(message_id, event)
+            self._title_from_exchange(message)
         with translated(self.path):
             checkpoint(self._db)
         return message
 
-    def fail_answer(self, message_id: str, event: Failed) -> Message:
-        """The answer could not be made; its committed blocks stay."""
+    def _title_from_exchange(self, answer: Message) -> None:
+        """A first message that says little ("Hi") is no title: the answer to it says more."""
+        chat = self._reader.conversation(answer.conversation_id)
+        if chat.title_source != "first_message" or answer.parent_id is None or answer.state != MessageState.DONE:
+            return
+        asked = self._reader.message(answer.parent_id)
+        title = title_from_exchange(asked.body, answer.body) if asked.parent_id is None else ""
+        if title:
+            self._db.execute("UPDATE conversation SET title = ? WHERE id = ?", [title, chat.id])
+
+    def fail_answer(self, message_id: str, event: Failed, emptied: bool = False) -> Message:
+        """The answer could not be made; its committed blocks stay. `emptied`: it has none, nor a text."""
         with self._writing(durable=True):
-            return self._writer.fail(message_id, event)
+            return self._writer.fail(message_id, event, emptied)
 
     def stop_answer(self, message_id: str) -> Message:
         """The answer ends here without a word from the engine; one that has ended already stays as it is."""
@@ -380,11 +494,42 @@ class HistoryStore:
 
     # -- upkeep, for quiet moments -----------------------------------------------------------------------------------
 
+    def remove_for_good(self, conversation_ids: Sequence[str]) -> int:
+        """Remove chats of the bin now; their text is overwritten on the disk. Gives how many were removed.
+
+        Whoever calls refreshes the search index then. Backups hold them until newer ones take their places, or
+        `purge_backups`.
+        """
+        with self._writing(durable=True):
+            gone = [delete_chats(self._db, "deleted_at > 0 AND id = ?", each) for each in conversation_ids]
+            self._forget_unsent_of_none()
+            lost = self.kept.drop_lost()
+        self.kept.remove(lost.union(*(unnamed for _, unnamed in gone)))
+        with translated(self.path):
+            checkpoint(self._db, truncate=True)
+        return sum(removed for removed, _ in gone)
+
     def purge_if_due(self) -> int:
-        """Remove what was deleted long ago, if the clock did not jump lately; gives how many chats were removed."""
+        """Remove what was deleted long ago, if the clock did not jump lately; gives how many chats were removed.
+
+        Whoever calls refreshes the search index then, which may take a second.
+        """
         with self._writing(durable=False):
             trusted = clock_is_trusted(self._db, now_ms())
-        return self.purge_deleted() if trusted else 0
+        return self.purge_deleted(index=False) if trusted else 0
+
+    def check_pages(self, stopped: Callable[[], bool] = never) -> None:
+        """Look through the whole file; in any thread, through a connection of its own.
+
+        Raises:
+            StoreDamagedError: Something is wrong in it.
+        """
+        self.check_file()
+        check_pages(self.path, stopped)
+
+    def purge_backups(self, conversation_ids: Sequence[str], stopped: Callable[[], bool] = never) -> int:
+        """Remove chats from the backups, too; in any thread. Gives how many backups held one."""
+        return purge_backups(self._backups, conversation_ids, stopped)
 
     def backup_if_due(self, stopped: Callable[[], bool] = never) -> Path | None:
         """Make the daily backup if the newest is a day old; in any thread, through a connection of its own."""
@@ -398,186 +543,3 @@ class HistoryStore:
             source = open_for_reading(self.path) if logged else connect(self.path, "rw")
             with contextlib.closing(source):
                 return make_backup(source, self._backups, "daily", now, stopped)
-
-
-class AnswerWriter:
-    """Changes of messages on one connection.
-
-    A second window that starts marks unfinished answers as stopped, since it cannot know that another one is still
-    writing; so the next block makes such an answer a streaming one again, and its end is stored whatever the state
-    was.
-    """
-
-    def __init__(self, db: Database, reader: MessageReader) -> None:
-        self._db = db
-        self._reader = reader
-
-    def insert(
-        self, conversation_id: str, parent_id: str | None, role: Role, state: MessageState, body: str
-    ) -> Message:
-        """A new message below `parent_id`, behind its siblings; it becomes the head of its chat."""
-        now, new = now_ms(), new_id()
-        self._db.execute(
-            """INSERT INTO message
-                   (id, conversation_id, parent_id, role, state, created_at, updated_at, body, thinking, sibling_no)
-               VALUES (:id, :chat, :parent, :role, :state, :now, :now, :body, '', (
-                   SELECT COALESCE(MAX(sibling_no) + 1, 0) FROM message
-                   WHERE conversation_id = :chat AND parent_id IS :parent))""",
-            {
-                "id": new,
-                "chat": conversation_id,
-                "parent": parent_id,
-                "role": role,
-                "state": state.value,
-                "now": now,
-                "body": body,
-            },
-        )
-        sql = f"UPDATE conversation SET head_message_id = ?, updated_at = ?, {_USED} WHERE id = ?"
-        self._db.execute(sql, [new, now, conversation_id])
-        return self._reader.message(new)
-
-    def begin(
-        self, conversation_id: str, parent_id: str, seed: int | None, params: SamplerParams, model: str, backend: str
-    ) -> Message:
-        """An empty answer that is being written."""
-        if self._reader.message(parent_id).conversation_id != conversation_id:
-            raise ValueError(f"parent_id must be a message of chat {conversation_id!r}, not {parent_id!r}")
-        message = self.insert(conversation_id, parent_id, "assistant", MessageState.STREAMING, "")
-        self._db.execute(
-            "INSERT INTO generation (message_id, seed, backend, model, params_json) VALUES (?, ?, ?, ?, ?)",
-            [message.id, None if seed is None else str(seed), backend, storable(model), params_to_json(params)],
-        )
-        return self._reader.message(message.id)
-
-    def commit_block(self, message_id: str, event: BlockCommitted) -> None:
-        """Store a block and append its text, once."""
-        self._require(message_id)
-        row = block_to_row(message_id, event)
-        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
-        done = self._db.execute(f"INSERT OR IGNORE INTO block ({names}) VALUES ({marks})", row)
-        if done.rowcount != 1:
-            return
-        self._set_body(message_id, self._reader.message(message_id).committed + row["answer"], 0)
-        self._db.execute(
-            """UPDATE message SET thinking = thinking || ?,
-                   state = CASE state WHEN 'stopped' THEN 'streaming' ELSE state END
-               WHERE id = ?""",
-            [row["thinking"], message_id],
-        )
-
-    def resume(self, message_id: str, start: int) -> Message:
-        """An ended answer is written again."""
-        message = self._reader.message(message_id)
-        now, rest = now_ms(), len(message.body) - start
-        sql = "UPDATE message SET state = 'streaming', error_json = NULL, updated_at = ? WHERE id = ?"
-        self._db.execute(sql, [now, message_id])
-        sql = "UPDATE generation SET reason = NULL, draft_length = ? WHERE message_id = ?"
-        self._db.execute(sql, [rest, message_id])
-        sql = f"UPDATE conversation SET updated_at = ?, {_USED} WHERE id = ?"
-        self._db.execute(sql, [now, message.conversation_id])
-        return self._reader.message(message_id)
-
-    def keep_unfinished(self, message_id: str, text: str) -> None:
-        """Put a draft's text behind what is committed."""
-        text = storable(text)
-        self._set_body(message_id, self._reader.message(message_id).committed + text, len(text))
-
-    def _set_body(self, message_id: str, body: str, draft_length: int) -> None:
-        self._db.execute("UPDATE message SET body = ?, updated_at = ? WHERE id = ?", [body, now_ms(), message_id])
-        sql = "UPDATE generation SET draft_length = ? WHERE message_id = ?"
-        self._db.execute(sql, [draft_length, message_id])
-
-    def finish(self, message_id: str, event: Finished) -> Message:
-        """Store how an answer ended, its figures, and the whole of it; after a cancel it is there already."""
-        self._require(message_id)
-        cancelled = event.reason == "cancelled"
-        state = MessageState.STOPPED if cancelled else MessageState.DONE
-        sql = "UPDATE message SET state = ?, error_json = NULL, updated_at = ? WHERE id = ?"
-        self._db.execute(sql, [state.value, now_ms(), message_id])
-        if not cancelled:
-            self._set_body(message_id, storable(event.answer), 0)
-            sql = "UPDATE message SET thinking = ? WHERE id = ?"
-            self._db.execute(sql, [storable(event.thinking), message_id])
-        assignments = ", ".join(f"{name} = ?" for name in _FIGURES)
-        values = [getattr(event, name) for name in _FIGURES]
-        sql = f"UPDATE generation SET seed = ?, {assignments} WHERE message_id = ?"
-        self._db.execute(sql, [str(event.seed), *values, message_id])
-        return self._reader.message(message_id)
-
-    def fail(self, message_id: str, event: Failed) -> Message:
-        """Store why the answer failed."""
-        self._require(message_id)
-        sql = "UPDATE message SET state = 'error', error_json = ?, updated_at = ? WHERE id = ?"
-        self._db.execute(sql, [error_to_json(event), now_ms(), message_id])
-        return self._reader.message(message_id)
-
-    def stop(self, message_id: str) -> Message:
-        """End an answer that is still being written."""
-        self._require(message_id)
-        sql = "UPDATE message SET state = 'stopped', updated_at = ? WHERE id = ? AND state = 'streaming'"
-        self._db.execute(sql, [now_ms(), message_id])
-        return self._reader.message(message_id)
-
-    def _require(self, message_id: str) -> None:
-        if self._db.execute("SELECT 1 FROM message WHERE id = ?", [message_id]).fetchone() is None:
-            raise ChatGoneError
-
-
-class MessageReader:
-    """Queries on one connection; unknown ids raise `ChatGoneError`."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-
-    def conversation(self, conversation_id: str) -> Conversation:
-        """One chat."""
-        sql = f"SELECT {CONVERSATION_COLUMNS} FROM conversation WHERE id = ?"
-        row = self._db.execute(sql, [conversation_id]).fetchone()
-        if row is None:
-            raise ChatGoneError
-        return conversation_from_row(row)
-
-    def message(self, message_id: str) -> Message:
-        """One message."""
-        row = self._db.execute(f"{MESSAGE_SQL} WHERE m.id = ?", [message_id]).fetchone()
-        if row is None:
-            raise ChatGoneError
-        return message_from_row(row)
-
-    def branch(self, head: str | None) -> tuple[Message, ...]:
-        """The messages from the root to `head`; none for None."""
-        if head is None:
-            return ()
-        found = {row[0]: message_from_row(row) for row in self._db.execute(_BRANCH_SQL, {"head": head})}
-        path: list[Message] = []
-        at: str | None = head
-        while at is not None and at in found:
-            message = found.pop(at)
-            path.append(message)
-            at = message.parent_id
-        return tuple(reversed(path))
-
-    def siblings(self, message_id: str) -> tuple[Message, ...]:
-        """The children of the same parent in the same chat."""
-        message = self.message(message_id)
-        sql = f"{MESSAGE_SQL} WHERE m.conversation_id = ? AND m.parent_id IS ? ORDER BY m.sibling_no, m.id"
-        return tuple(
-            message_from_row(row) for row in self._db.execute(sql, [message.conversation_id, message.parent_id])
-        )
-
-    def newest_leaf(self, message_id: str) -> str:
-        """The message itself or, where it has children, the newest of them, and so on."""
-        at, seen = message_id, {message_id}
-        while True:
-            sql = "SELECT id FROM message WHERE parent_id = ? ORDER BY sibling_no DESC, id DESC LIMIT 1"
-            row = self._db.execute(sql, [at]).fetchone()
-            if row is None or row[0] in seen:
-                return at
-            at = str(row[0])
-            seen.add(at)
-
-    def blocks(self, message_id: str) -> tuple[BlockRecord, ...]:
-        """The committed blocks of an answer, in order."""
-        sql = f"SELECT {BLOCK_COLUMNS} FROM block WHERE message_id = ? ORDER BY ord"
-        return tuple(block_from_row(row) for row in self._db.execute(sql, [message_id]))

@@ -5,21 +5,35 @@ Times are whole milliseconds since 1970 UTC. Ids are text that sorts by time (se
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from app.base.graphemes import ELLIPSIS, LONGEST, graphemes, one_line
 from app.chats import texts
-from inference.params import Role, SamplerParams
+from app.chats.options import NO_OPTIONS, ChatOptions
+from inference.params import ROLES, ChatTurn, Role, SamplerParams
 from inference.text.surrogates import storable
 
+LEAST_TITLE = 6  # characters of a title that says something
+FIRST_CHARACTERS = 4_000  # of a message, which a title may come from
+_MARKS = re.compile(r"^\s*(#{1,6}\s|>\s?|[-*+]\s|\d{1,3}[.)]\s)*|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+_GREETING = re.compile(
+    r"^(?:(?:hi|hello|hey|hallo|good (?:morning|evening|day)|guten (?:tag|morgen)|bonjour|hola|please|bitte|thanks)\b"
+    r"(?: there)?[\s,.!:\u2013-]*)+",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+|(?<=[\u3002\uff01\uff1f])")
 TITLE_LENGTH = 48  # of a title that is made from the first message
 RENAMED_LENGTH = 200
 LONGEST_TITLE = RENAMED_LENGTH * LONGEST  # code points; what is longer was not written by this program
+MessageRole = Role | Literal["tool"]
+MESSAGE_ROLES: tuple[MessageRole, ...] = (*ROLES, "tool")
 TitleSource = Literal["default", "first_message", "user"]
 
 
@@ -46,6 +60,11 @@ class Conversation:
         updated_at: When the user last asked something in it.
         deleted_at: When it was deleted; None for a living one.
         used_no: Grows with every use of any chat: the list is in its order.
+        pinned: Whether it is kept at the top of the list.
+        archived: Whether it is out of the list, and not deleted.
+        folder_id: The folder that it lies in.
+        tags: Its tags, in alphabetical order.
+        options: What was chosen for it alone.
     """
 
     id: str
@@ -56,6 +75,11 @@ class Conversation:
     updated_at: int
     deleted_at: int | None
     used_no: int = 0
+    pinned: bool = False
+    archived: bool = False
+    folder_id: str | None = None
+    tags: tuple[str, ...] = ()
+    options: ChatOptions = NO_OPTIONS
 
     @property
     def place(self) -> tuple[int, int, str]:
@@ -74,6 +98,26 @@ class MessageError:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockOutcome:
+    """How one block of an answer ended.
+
+    Attributes:
+        steps: Denoising steps that it took.
+        max_steps: The most that it might have taken.
+        settled: Whether it had settled.
+    """
+
+    steps: int
+    max_steps: int
+    settled: bool
+
+    @property
+    def by_you(self) -> bool:
+        """Whether the user ended it: it had not settled and had steps left."""
+        return not self.settled and self.steps < self.max_steps
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationRecord:
     """How an answer was made. Everything from `reason` on is None (or empty) until it is finished.
 
@@ -85,7 +129,8 @@ class GenerationRecord:
         steps_per_block: Denoising steps of each committed block.
         max_steps: Upper limit of steps a block.
         reason: Why it ended.
-        answer_tokens: As in `inference.events.Finished`, and so are all that follow.
+        answer_tokens: As in `inference.events.Finished`, and so are all that follow, but the last.
+        outcomes: How each committed block ended.
     """
 
     seed: int | None
@@ -103,6 +148,32 @@ class GenerationRecord:
     decode_seconds: float | None
     wall_tokens_per_second: float | None
     decode_tokens_per_second: float | None
+    outcomes: tuple[BlockOutcome, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFile:
+    """A file of a message; it lies beside the history under its hash (`app.chats.files`).
+
+    Attributes:
+        name: As it was called where it came from.
+        media_type: "application/pdf".
+        size: Bytes.
+        digest: SHA-256, in hexadecimal digits.
+    """
+
+    name: str
+    media_type: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A message that holds the text of files, which an answer below it may quote."""
+
+    body: str
+    files: tuple[MessageFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +186,7 @@ class Message:
         parent_id: The message before it; None for the first.
         sibling_no: Its number, from 0, among the messages with the same parent.
         sibling_count: How many messages have that parent, itself included.
-        role: "user", "assistant" or "system".
+        role: "user", "assistant", "system", or "tool", whose messages come from other programs.
         state: Where it is in its life.
         body: The text, as Markdown source.
         thinking: Text of the thinking channel.
@@ -124,6 +195,8 @@ class Message:
         created_at: Milliseconds since 1970 UTC.
         updated_at: Milliseconds since 1970 UTC.
         draft_length: How many characters at the end of `body` come from a block that was not finished.
+        files: Its files.
+        sources: For answers: the messages before it that hold files.
     """
 
     id: str
@@ -131,7 +204,7 @@ class Message:
     parent_id: str | None
     sibling_no: int
     sibling_count: int
-    role: Role
+    role: MessageRole
     state: MessageState
     body: str
     thinking: str
@@ -140,6 +213,14 @@ class Message:
     created_at: int
     updated_at: int
     draft_length: int = 0
+    files: tuple[MessageFile, ...] = ()
+    sources: tuple[FileSource, ...] = ()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether another program wrote it: it is no question, and no model of ours was counted while it answered."""
+        counted = self.generation is not None and self.generation.answer_tokens is not None
+        return self.role != "user" and self.state == MessageState.DONE and not counted
 
     @property
     def committed(self) -> str:
@@ -196,6 +277,10 @@ class RecoveryReport:
         """Where the damaged file is and what is lost, for the user."""
         return texts.store_recovered_hint(self.kept_as.name if self.kept_as else "", self.lost)
 
+    def plain(self) -> dict[str, Any]:
+        """By name, for programs."""
+        return dataclasses.asdict(self)
+
 
 def with_changed(conversations: Sequence[Conversation], changed: Conversation) -> tuple[Conversation, ...]:
     """The list of all chats after one of them changed, was used, is new, came back, or was deleted."""
@@ -235,3 +320,48 @@ def title_from_text(text: str, limit: int = TITLE_LENGTH) -> str:
     if characters[limit - 1] != " " and " " in cut[limit // 2 :]:
         cut = cut[: len(cut) - 1 - cut[::-1].index(" ")]
     return "".join(cut).rstrip(" ,;:.-") + ELLIPSIS
+
+
+def title_from_exchange(asked: str, answer: str = "") -> str:
+    """A title from the first message and its answer: what the message asks, without greeting and code.
+
+    Where it asks nothing that a title could be made of, the answer's first heading or sentence.
+    """
+    question = _substance(asked)
+    if len(question) >= LEAST_TITLE:
+        return title_from_text(question)
+    return title_from_text(_substance(answer)) or title_from_text(asked)
+
+
+def _substance(text: str) -> str:
+    """The first line, or its first sentence, that says something; "" for none."""
+    fenced = False
+    for line in text[:FIRST_CHARACTERS].splitlines():
+        if line.lstrip().startswith(("```", "~~~")):
+            fenced = not fenced
+            continue
+        whole = _MARKS.sub("", line).strip()
+        plain = _GREETING.sub("", whole).lstrip(" ,.!?:;-\u2013\u2014\t")
+        if fenced or not any(sign.isalnum() for sign in plain):
+            continue
+        sentence = _SENTENCE.split(plain, maxsplit=1)[0]
+        plain = sentence if len(sentence) >= LEAST_TITLE else plain
+        plain = plain if whole.startswith(plain) else plain[:1].upper() + plain[1:]
+        return plain.rstrip(" .,:;\u3002-")
+    return ""
+
+
+def turns_of(branch: Sequence[Message]) -> tuple[ChatTurn, ...]:
+    """A branch, oldest first, as the model is to read it.
+
+    Answers without a text, and those still being written, are left out; two user turns may then follow one another.
+    So are what tools said, and of a system's messages all but one at the beginning: templates know no others.
+    """
+    unfinished = (MessageState.STREAMING, MessageState.DRAFT)
+    return tuple(
+        ChatTurn(message.role, message.body)
+        for number, message in enumerate(branch)
+        if message.role != "tool"
+        if message.role != "system" or (number == 0 and message.body.strip())
+        if message.role != "assistant" or (message.body.strip() and message.state not in unfinished)
+    )

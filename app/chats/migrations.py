@@ -5,7 +5,8 @@ sibling of the first, and `conversation.head_message_id` says which branch is sh
 (with what it was made) and one *block* per committed canvas. `seq` is the row number for good, so that a search index
 can be built on it. Large columns stand last, so that a damaged one leaves the rest of its row readable.
 
-*Unsent* text was typed and not sent: one a chat, and one for the chat that is not stored yet (`NEW_SLOT`). The last
+*Unsent* text was typed and not sent: one a chat, one for the chat that is not stored yet (`NEW_SLOT`), and one a
+message that is being edited (`EDIT_SLOT`). The last
 `generation.draft_length` characters of an answer's body come from a block that was not finished; the next block takes
 their place. `conversation.used_no` grows with every use of a chat: clocks are set back, counters are not.
 
@@ -15,8 +16,21 @@ the drive. Nothing else of a folder is ever deleted or replaced. A size of -1 me
 takes these rows as SQLite reads them. Folders stand with their whole path; `app_meta.data_folder` holds the names under
 which the data folder was used (`app.library.home`).
 
+A chat may be pinned, archived, lie in a *folder* (folders lie in folders) and have *tags*; `conversation.options_json`
+holds what was chosen for it alone. *Prompts* are the library of system prompts. A *queued* message was sent while an
+answer was being written, and waits for its turn. `search_waiting` lists what the search index (`app.chats.search`) does
+not know yet: twice the row number of a message, or twice that of a chat and one, each with a random number.
+
+A chat or message of another program has an *origin*: where it came from, and what of it has no place here. An
+*attachment* is a file of a message, which lies beside the history under the hash of its content (`app.chats.files`).
+A chat whose `deleted_at` is `INCOMING` is being imported: nobody sees it, in the bin either, until all of its import is
+there; what a killed import left of such chats is removed. One with `JOINING` holds what another chat lacks, and is
+about to go into that (`app.chats.incoming`).
+
+A *file table* asks the same questions about each of its files; its *file rows* hold paths and answers, not the files.
+
 `PRAGMA user_version` and `app_meta.schema_version` both hold the number of migrations: two witnesses of one fact.
-Left for later: denoise traces (a table of its own, with a quota) and FTS5 over titles and bodies.
+Left for later: denoise traces (a table of its own, with a quota).
 """
 
 from __future__ import annotations
@@ -26,9 +40,15 @@ import sqlite3
 from sqlite_utils import Database, Migrations
 
 MIGRATION_SET = "dewpoint"
-CHAT_TABLES = ("conversation", "message", "generation", "block", "unsent")
+CHAT_TABLES = (
+    "conversation", "message", "generation", "block", "unsent", "folder", "tag", "prompt", "queued", "origin",
+    "attachment", "file_table", "file_row",
+)  # fmt: skip
 MODEL_TABLES = ("model", "download", "model_file", "written")
 NEW_SLOT = "new"
+EDIT_SLOT = "edit:"  # before the id of a message that is being edited
+INCOMING = -1  # as `conversation.deleted_at`: of an import that is not through
+JOINING = -2  # of one that is: what it holds belongs to another chat
 
 migrations = Migrations(MIGRATION_SET)
 
@@ -192,6 +212,134 @@ def m004_ownership(db: Database) -> None:
             UNIQUE (folder, path)
         ) STRICT"""
     )
+
+
+@migrations()
+def m005_order(db: Database) -> None:
+    """Where chats stand in the list, what was chosen for one chat, queued messages, and what is still to be indexed."""
+    for column in ("pinned", "archived"):
+        db.execute(f"ALTER TABLE conversation ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE conversation ADD COLUMN folder_id TEXT")
+    db.execute("ALTER TABLE conversation ADD COLUMN options_json TEXT NOT NULL DEFAULT '{}'")
+    # No two tables of chats begin with columns of the same types: a recovery tells rows apart by them.
+    db.execute(
+        """CREATE TABLE folder (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            parent_id TEXT,
+            position INTEGER NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE tag (
+            seq INTEGER PRIMARY KEY,
+            conversation_id TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
+            name TEXT NOT NULL,
+            UNIQUE (conversation_id, name)
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE prompt (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            updated_at INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            name TEXT NOT NULL,
+            body TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE queued (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            created_at INTEGER NOT NULL,
+            conversation_id TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
+            body TEXT NOT NULL
+        ) STRICT"""
+    )
+    _m005_search(db)
+
+
+def _m005_search(db: Database) -> None:
+    db.execute("CREATE TABLE search_waiting (key INTEGER PRIMARY KEY, note INTEGER NOT NULL) STRICT")
+    for table, column, key in (("message", "body", "2 * {}.seq"), ("conversation", "title", "2 * {}.seq + 1")):
+        for name, event, row in (
+            ("new", "AFTER INSERT", "new"),
+            ("changed", f"AFTER UPDATE OF {column}", "new"),
+            ("gone", "AFTER DELETE", "old"),
+        ):
+            db.execute(
+                f"""CREATE TRIGGER search_{table}_{name} {event} ON {table} BEGIN
+                    INSERT OR REPLACE INTO search_waiting (key, note) VALUES ({key.format(row)}, random());
+                END"""
+            )
+
+
+@migrations()
+def m006_exchange(db: Database) -> None:
+    """Messages of tools; where chats and messages came from; files that belong to messages."""
+    # A CHECK may be changed in the schema itself (sqlite.org/lang_altertable.html, 7); a table that is made anew would
+    # lose its triggers. The number makes every connection read the schema again.
+    known, wanted = "role IN ('system', 'user', 'assistant')", "role IN ('system', 'user', 'assistant', 'tool')"
+    number = int(db.execute("PRAGMA schema_version").fetchone()[0])
+    db.execute("PRAGMA writable_schema = ON")
+    sql = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = 'message'"
+    db.execute(sql, [known, wanted])
+    db.execute(f"PRAGMA schema_version = {number + 1}")
+    db.execute("PRAGMA writable_schema = OFF")
+    # kind: 0 a chat, 1 a message; item_id is its id.
+    db.execute(
+        """CREATE TABLE origin (
+            seq INTEGER PRIMARY KEY,
+            kind INTEGER NOT NULL,
+            item_id TEXT NOT NULL UNIQUE,
+            conversation_id TEXT NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,
+            source TEXT NOT NULL,
+            source_id TEXT NOT NULL,
+            extra_json TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX origin_conversation ON origin (conversation_id)")
+    db.execute(
+        """CREATE TABLE attachment (
+            seq INTEGER PRIMARY KEY,
+            size INTEGER NOT NULL,
+            position INTEGER NOT NULL,
+            message_id TEXT NOT NULL REFERENCES message (id) ON DELETE CASCADE,
+            digest TEXT NOT NULL,
+            media_type TEXT NOT NULL,
+            name TEXT NOT NULL,
+            UNIQUE (message_id, position)
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX attachment_digest ON attachment (digest)")
+
+
+@migrations()
+def m007_tables(db: Database) -> None:
+    """Tables over files: their questions, their files, and what was answered about each."""
+    db.execute(
+        """CREATE TABLE file_table (
+            seq INTEGER PRIMARY KEY,
+            created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL,
+            id TEXT NOT NULL UNIQUE,
+            title TEXT NOT NULL,
+            questions_json TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute(
+        """CREATE TABLE file_row (
+            seq INTEGER PRIMARY KEY,
+            position INTEGER NOT NULL,
+            table_id TEXT NOT NULL REFERENCES file_table (id) ON DELETE CASCADE,
+            id TEXT NOT NULL UNIQUE,
+            path TEXT NOT NULL,
+            cells_json TEXT NOT NULL
+        ) STRICT"""
+    )
+    db.execute("CREATE INDEX file_row_table ON file_row (table_id)")
 
 
 def migration_names() -> tuple[str, ...]:

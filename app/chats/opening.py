@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +19,18 @@ from app.chats.ids import now_ms
 from app.chats.messages import LONGEST_TITLE, RecoveryReport
 from app.chats.migrations import SCHEMA_VERSION, apply_migrations
 from app.chats.recovery.recover import finish_interrupted_recovery, recover
+
+_listeners: list[Callable[[RecoveryReport], object]] = []
+
+
+@contextlib.contextmanager
+def recoveries_told(listener: Callable[[RecoveryReport], object]) -> Iterator[None]:
+    """In this block `listener` is told of each history that this process recovers, whoever opens it and for what."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def open_history(path: Path, backups: Path) -> tuple[Database, RecoveryReport | None]:
@@ -33,6 +47,14 @@ def open_history(path: Path, backups: Path) -> tuple[Database, RecoveryReport | 
         sqlite3.Error: The file cannot be opened or written.
         OSError: The same, from the file system.
     """
+    db, report = _open_history(path, backups)
+    if report is not None:
+        for listener in tuple(_listeners):
+            listener(report)
+    return db, report
+
+
+def _open_history(path: Path, backups: Path) -> tuple[Database, RecoveryReport | None]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     finish_interrupted_recovery(path)  # 1
     found = examine(path)  # 2

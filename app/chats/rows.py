@@ -11,35 +11,48 @@ import json
 import struct
 from typing import Any
 
+from app.base.files import parse_json
 from app.chats.messages import (
     LONGEST_TITLE,
+    MESSAGE_ROLES,
+    BlockOutcome,
     BlockRecord,
     Conversation,
     GenerationRecord,
     Message,
     MessageError,
+    MessageFile,
     MessageState,
 )
+from app.chats.options import options_from_json
 from inference.events import BlockCommitted, Failed
-from inference.params import ROLES, SamplerParams
+from inference.params import SamplerParams
 from inference.text.surrogates import storable
 
-_STATES = frozenset(MessageState)
+_STATES = {state.value: state for state in MessageState}
 
 BLOCK_COLUMNS = "ord, token_ids, settled_step, final_entropy, steps, max_steps, settled, seconds, answer, thinking"
-CONVERSATION_COLUMNS = (
-    f"id, substr(title, 1, {LONGEST_TITLE}), title_source, head_message_id, created_at, updated_at, deleted_at, used_no"
-)
+LONGEST_SENTENCE, LONGEST_REPORT = 2_000, 200_000  # characters of a stored error that are shown
+CONVERSATION_COLUMNS = f"""
+    id, substr(title, 1, {LONGEST_TITLE}), title_source, head_message_id, created_at, updated_at, deleted_at, used_no,
+    pinned, archived, folder_id, options_json,
+    (SELECT group_concat(name, char(10)) FROM tag WHERE conversation_id = conversation.id)"""
 
 # What one message needs, in the order in which `message_from_row` takes it apart.
 MESSAGE_SQL = """
 SELECT m.id, m.conversation_id, m.parent_id, m.sibling_no,
     (SELECT COUNT(*) FROM message s WHERE s.conversation_id = m.conversation_id AND s.parent_id IS m.parent_id),
-    m.role, m.state, m.body, m.thinking, m.error_json, m.created_at, m.updated_at,
+    m.role, m.state, m.body, m.thinking, substr(m.error_json, 1, 1000000), m.created_at, m.updated_at,
     COALESCE(g.draft_length, 0),
+    CASE WHEN EXISTS (SELECT 1 FROM attachment WHERE message_id = m.id) THEN
+        (SELECT json_group_array(json_array(name, media_type, size, digest))
+            FROM (SELECT name, media_type, size, digest FROM attachment WHERE message_id = m.id ORDER BY position)) END,
     g.seq, g.seed, g.params_json, g.backend, g.model,
-    (SELECT group_concat(steps, ' ') FROM (SELECT steps FROM block WHERE message_id = m.id ORDER BY ord)),
-    COALESCE(g.max_steps, (SELECT MAX(max_steps) FROM block WHERE message_id = m.id)),
+    CASE WHEN g.seq IS NOT NULL THEN
+        (SELECT group_concat(steps || ',' || max_steps || ',' || settled, ' ')
+            FROM (SELECT steps, max_steps, settled FROM block WHERE message_id = m.id ORDER BY ord)) END,
+    CASE WHEN g.seq IS NOT NULL THEN
+        COALESCE(g.max_steps, (SELECT MAX(max_steps) FROM block WHERE message_id = m.id)) END,
     g.reason, g.answer_tokens, g.tokens_per_step, g.time_to_first_draft, g.time_to_first_block, g.wall_seconds,
     g.decode_seconds, g.wall_tokens_per_second, g.decode_tokens_per_second
 FROM message m LEFT JOIN generation g ON g.message_id = m.id
@@ -48,41 +61,72 @@ FROM message m LEFT JOIN generation g ON g.message_id = m.id
 
 def conversation_from_row(row: tuple[Any, ...]) -> Conversation:
     """The chat of a row of `CONVERSATION_COLUMNS`."""
-    return Conversation(*row)
+    chat, title, source, head, created, updated, deleted, used, pinned, archived, folder, options, tags = row
+    return Conversation(
+        chat,
+        title,
+        source,
+        head,
+        created,
+        updated,
+        deleted,
+        used,
+        pinned=bool(pinned),
+        archived=bool(archived),
+        folder_id=folder,
+        tags=tuple(sorted(tags.split("\n"), key=str.casefold)) if tags else (),
+        options=options_from_json(options),
+    )
 
 
 def message_from_row(row: tuple[Any, ...]) -> Message:
     """The message of a row of `MESSAGE_SQL`."""
-    message, generation = row[:13], row[13:]
+    message, generation = row[:14], row[14:]
     return Message(
         id=message[0],
         conversation_id=message[1],
         parent_id=message[2],
         sibling_no=message[3],
         sibling_count=message[4],
-        role=message[5] if message[5] in ROLES else "user" if generation[0] is None else "assistant",
-        state=MessageState(message[6]) if message[6] in _STATES else MessageState.STOPPED,
+        role=message[5] if message[5] in MESSAGE_ROLES else "user" if generation[0] is None else "assistant",
+        state=_STATES.get(message[6], MessageState.STOPPED),
         body=message[7],
         thinking=message[8],
-        error=error_from_json(message[9]),
+        error=None if message[9] is None else error_from_json(message[9]),
         generation=None if generation[0] is None else _generation_from_row(generation[1:]),
         created_at=message[10],
         updated_at=message[11],
-        draft_length=min(max(message[12], 0), len(message[7])),
+        draft_length=min(max(message[12], 0), len(message[7])) if message[12] else 0,
+        files=() if message[13] is None else files_from_json(message[13]),
     )
 
 
+def files_from_json(text: str) -> tuple[MessageFile, ...]:
+    """The files of a message; what cannot be read is none."""
+    try:
+        return tuple(MessageFile(str(each[0]), str(each[1]), int(each[2]), str(each[3])) for each in parse_json(text))
+    except (ValueError, TypeError, IndexError):
+        return ()
+
+
 def _generation_from_row(row: tuple[Any, ...]) -> GenerationRecord:
-    seed, params, backend, model, steps, max_steps, *figures = row
-    return GenerationRecord(
+    seed, params, backend, model, blocks, max_steps, *figures = row
+    outcomes = tuple(_outcome(block) for block in (blocks or "").split())
+    record = GenerationRecord(
         int(seed) if isinstance(seed, str) and seed.lstrip("-").isdecimal() else None,
         params_from_json(params),
         backend,
         model,
-        tuple(int(number) for number in (steps or "").split()),
+        tuple(outcome.steps for outcome in outcomes),
         max_steps,
         *figures,
     )
+    return dataclasses.replace(record, outcomes=outcomes)
+
+
+def _outcome(block: str) -> BlockOutcome:
+    steps, max_steps, settled = map(int, block.split(","))
+    return BlockOutcome(steps, max_steps, bool(settled))
 
 
 def params_to_json(params: SamplerParams) -> str:
@@ -93,7 +137,7 @@ def params_to_json(params: SamplerParams) -> str:
 def params_from_json(text: str) -> SamplerParams:
     """Parameters from JSON; what is unknown or wrong is left out."""
     try:
-        found = json.loads(text)
+        found = parse_json(text)
         known = {field.name for field in dataclasses.fields(SamplerParams)}
         return SamplerParams(**{name: value for name, value in found.items() if name in known})
     except (ValueError, TypeError, AttributeError):
@@ -105,14 +149,14 @@ def error_to_json(event: Failed) -> str:
     return json.dumps({"user_text": event.user_text, "hint": event.hint, "known": event.known, "detail": event.detail})
 
 
-def error_from_json(text: str | None) -> MessageError | None:
-    """What a failure said."""
-    if text is None:
-        return None
+def error_from_json(text: str) -> MessageError:
+    """What a failure said, as much of it as one of ours is long."""
     try:
-        found = json.loads(text)
-        return MessageError(str(found["user_text"]), str(found["hint"]), bool(found["known"]), str(found["detail"]))
-    except (ValueError, TypeError, KeyError):
+        found = parse_json(text)
+        said, hint, detail = (str(found[name]) for name in ("user_text", "hint", "detail"))
+        said, hint = said[:LONGEST_SENTENCE], hint[:LONGEST_SENTENCE]
+        return MessageError(said, hint, bool(found["known"]), detail[:LONGEST_REPORT])
+    except (ValueError, TypeError, KeyError, AttributeError):
         return MessageError("", "", True, "")
 
 

@@ -20,12 +20,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 from app.base.log import get_logger
-from app.base.settings import Settings, preset_params
+from app.base.settings import Settings
+from app.chats.blanks import Blanks, blanks_of
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message, MessageError, MessageState
+from app.chats.options import ChatOptions
 from app.chats.unfinished import added_up, block_count, can_continue, kept_text, numbered_on, start_of
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished
-from inference.params import GenerationRequest
+from inference.forms.wanted import Form
+from inference.operations.requests import AlternativesRequest, RewriteRequest, with_alternative
+from inference.params import ChatTurn, GenerationRequest
 
 SEEDS = 2**31
 
@@ -83,8 +87,8 @@ class AnswerRecorder:
             has more to show, the text that the run before it left there.
     """
 
-    def __init__(self, store: HistoryStore, answer: Message) -> None:
-        """Begin to record `answer`, which is empty or goes on."""
+    def __init__(self, store: HistoryStore, answer: Message, given: bool = False) -> None:
+        """Begin to record `answer`, which is empty or goes on; `given`: it begins with the asker's own words."""
         self.conversation_id = answer.conversation_id
         self.message_id = answer.id
         self.first_block = block_count(answer)
@@ -93,7 +97,7 @@ class AnswerRecorder:
         self.thinking = answer.thinking
         self.draft = self._left = answer.body[len(self.answer) :]
         self._before = answer
-        self._store = store
+        self._store, self._given, self._emptied = store, given, False
         self._newest: DraftUpdated | None = None
         self._error: MessageError | None = None
         self._waiting: list[_Stored] = []
@@ -134,6 +138,8 @@ class AnswerRecorder:
                 self._end(event)
             case Failed():
                 self._note_draft()
+                if self._given and event.refused == "form" and self.state == RecorderState.WAITING:
+                    self.answer, self._emptied = "", True  # no word of it is the model's: nothing could go on
                 self.state = RecorderState.FAILED
                 self._error = MessageError(event.user_text, event.hint, event.known, event.detail)
         self._waiting.append(event)
@@ -209,7 +215,7 @@ class AnswerRecorder:
             case Finished():
                 self._store.finish_answer(self.message_id, event)
             case Failed():
-                self._store.fail_answer(self.message_id, event)
+                self._store.fail_answer(self.message_id, event, self._emptied)
             case _Stop():
                 self._store.stop_answer(self.message_id)
             case _Unfinished(text):
@@ -227,6 +233,23 @@ class AskedModel:
 
     name: str
     backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWord:
+    """Another token in one place of a block of an answer.
+
+    Attributes:
+        before: The answer's text before the block.
+        canvas: The block's tokens, as they were committed.
+        place: Which one is replaced, from 0.
+        token: By what.
+    """
+
+    before: str
+    canvas: tuple[int, ...]
+    place: int
+    token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +277,20 @@ class ChatSession:
     def __init__(self, store: HistoryStore) -> None:
         self._store = store
 
-    def send(self, conversation_id: str | None, text: str, settings: Settings, model: AskedModel) -> Ask:
-        """Store `text` and begin its answer; None as the chat makes a new one.
+    def send(
+        self,
+        conversation_id: str | None,
+        text: str,
+        settings: Settings,
+        model: AskedModel,
+        *,
+        options: ChatOptions | None = None,
+        queued: str | None = None,
+    ) -> Ask:
+        """Store `text` and begin its answer; None as the chat makes a new one, with these options.
 
-        The text is on the disk before the answer is begun, so that it stays even if the answer cannot be.
+        The text is on the disk before the answer is begun, so that it stays even if the answer cannot be. `queued`
+        is the message that waited and is sent now.
 
         Raises:
             ValueError: `text` is blank.
@@ -265,7 +298,20 @@ class ChatSession:
         """
         if not text.strip():
             raise ValueError(f"text must hold more than white space, not {text!r}")
-        user = self._store.add_user_message(conversation_id, text)
+        user = self._store.add_user_message(conversation_id, text, options=options, queued=queued)
+        return self._ask(user, settings, model)
+
+    def send_edited(self, message_id: str, text: str, settings: Settings, model: AskedModel) -> Ask:
+        """Store `text` beside a message of the user's, as another version of it, and begin its answer.
+
+        Raises:
+            ValueError: `text` is blank.
+            StoreError: It cannot be stored; nothing was changed, but for a text that was already stored.
+        """
+        if not text.strip():
+            raise ValueError(f"text must hold more than white space, not {text!r}")
+        old = self._store.message(message_id)
+        user = self._store.add_user_message(old.conversation_id, text, beside=message_id)
         return self._ask(user, settings, model)
 
     def can_try_again(self, conversation_id: str) -> bool:
@@ -277,8 +323,23 @@ class ChatSession:
         user = self._last_question(conversation_id)
         return user.body if user is not None else ""
 
-    def try_again(self, conversation_id: str, settings: Settings, model: AskedModel) -> Ask:
+    def same_again(self, conversation_id: str, settings: Settings, model: AskedModel) -> bool:
+        """Whether asking the last question anew would give the answer that is shown: all is as it was, and so the seed.
+
+        A graphics card adds in another order now and then: there it is nearly the same.
+        """
+        branch = self._store.messages(conversation_id)
+        made = branch[-1].generation if branch else None
+        if made is None or settings.fixed_seed is None or branch[-1].state != MessageState.DONE:
+            return False
+        options = self._store.conversation(conversation_id).options
+        now = (settings.fixed_seed, options.sampler(settings), model.name, model.backend)
+        return now == (made.seed, made.params, made.model, made.backend)
+
+    def try_again(self, conversation_id: str, settings: Settings, model: AskedModel, *, new_seed: bool = False) -> Ask:
         """Ask the last question of the shown branch anew; the answers it has are kept beside the new one.
+
+        With `new_seed` it is another seed, also where the settings have a fixed one.
 
         Raises:
             ValueError: There is no question yet.
@@ -287,7 +348,7 @@ class ChatSession:
         user = self._last_question(conversation_id)
         if user is None:
             raise ValueError(f"conversation_id must name a chat with a question, not {conversation_id!r}")
-        return self._ask(user, settings, model)
+        return self._ask(user, dataclasses.replace(settings, seed_mode="new") if new_seed else settings, model)
 
     def continue_answer(self, conversation_id: str, settings: Settings, model: AskedModel) -> Ask:
         """Let the last answer of the shown branch go on from where it stood; it keeps its text whatever happens.
@@ -304,12 +365,95 @@ class ChatSession:
         request = self._request(user, settings, start)
         return self._asked(user, self._store.resume_answer(answer.id, len(start)), request)
 
+    def rewriting(
+        self, message_id: str, part: tuple[int, int], wish: str, settings: Settings, unlike: str = ""
+    ) -> RewriteRequest:
+        """What to ask for to have a part of an answer written anew; nothing is stored.
+
+        Args:
+            message_id: The answer.
+            part: Where it begins and ends, in characters.
+            wish: See `RewriteRequest`, and so is `unlike`.
+            settings: As they are now.
+            unlike: See above.
+
+        Raises:
+            ValueError: The message answers nothing, or the part is none of it.
+            StoreError: It cannot be read.
+        """
+        answer = self._store.message(message_id)
+        asked = self._request(self._question_of(message_id), settings)
+        first, last = part
+        return RewriteRequest(
+            asked.turns,
+            answer.body,
+            first,
+            last,
+            answer.body[first:last],
+            wish,
+            seed=asked.seed or 0,
+            sampler=asked.sampler,
+            unlike=unlike,
+        )
+
+    def other_words(
+        self, message_id: str, before: str, canvas: tuple[int, ...], place: int, count: int, settings: Settings
+    ) -> AlternativesRequest:
+        """What to ask for to learn what else a place of a block could hold; nothing is stored.
+
+        Args:
+            message_id: The answer.
+            before: Its text before the block.
+            canvas: The block's tokens.
+            place: Which one, from 0.
+            count: How many others.
+            settings: As they are now.
+
+        Raises:
+            ValueError: The message answers nothing.
+            StoreError: It cannot be read.
+        """
+        request = self._request(self._question_of(message_id), settings, before)
+        return AlternativesRequest(request, canvas, place, count)
+
+    def with_word(self, message_id: str, word: OtherWord, settings: Settings, model: AskedModel) -> Ask:
+        """Begin an answer beside another one: as that, but for one word, and what settles around it and behind.
+
+        Raises:
+            ValueError: The message answers nothing.
+            StoreError: The new answer cannot be stored.
+        """
+        user = self._question_of(message_id)
+        request = self._request(user, settings, word.before)
+        return self._begun(user, with_alternative(request, word.canvas, word.place, word.token), model)
+
+    def version(self, message_id: str, text: str) -> Message:
+        """Show the version of an answer that has this text; where there is none, it is stored beside the others.
+
+        Raises:
+            StoreError: It cannot be stored.
+        """
+        same = (each for each in self._store.siblings(message_id) if each.body == text)
+        found = next((each for each in same if each.state == MessageState.DONE), None)
+        if found is None:
+            return self._store.add_version(message_id, text)
+        self._store.show_branch(found.id)
+        return found
+
+    def _question_of(self, message_id: str) -> Message:
+        answer = self._store.message(message_id)
+        if answer.role != "assistant" or answer.parent_id is None:
+            raise ValueError(f"message_id must name an answer, not {message_id!r}")
+        return self._store.message(answer.parent_id)
+
     def _last_question(self, conversation_id: str) -> Message | None:
         branch = self._store.messages(conversation_id)
         return next((message for message in reversed(branch) if message.role == "user"), None)
 
     def _ask(self, user: Message, settings: Settings, model: AskedModel) -> Ask:
-        request = self._request(user, settings)
+        return self._begun(user, self._request(user, settings), model)
+
+    def _begun(self, user: Message, request: GenerationRequest, model: AskedModel) -> Ask:
         answer = self._store.begin_answer(
             user.conversation_id,
             user.id,
@@ -317,20 +461,41 @@ class ChatSession:
             params=request.sampler,
             model=model.name,
             backend=model.backend,
+            start=request.answer_start,
         )
         return self._asked(user, answer, request)
 
     def _request(self, user: Message, settings: Settings, start: str = "") -> GenerationRequest:
         seed = settings.fixed_seed
-        return GenerationRequest(
-            self._store.turns(user.conversation_id, upto=user.id),
+        options = self._store.conversation(user.conversation_id).options
+        told = options.system_prompt.strip()
+        system = (ChatTurn("system", told),) if told else ()
+        plain = GenerationRequest(
+            (*system, *self._store.turns(user.conversation_id, upto=user.id)),
             seed=secrets.randbelow(SEEDS) if seed is None else seed,
-            sampler=preset_params(settings.preset),
-            max_new_tokens=settings.answer_tokens or None,
+            sampler=options.sampler(settings),
+            max_new_tokens=options.most_new_tokens(settings),
+            thinking=options.thinking,
             step_seconds=settings.step_seconds,
+            rest=settings.rest,
             answer_start=start,
+            traced=settings.recorded_bytes > 0,
         )
+        blanks = blanks_of(user.body)
+        if blanks is not None:
+            return _with_blanks(plain, blanks)
+        form = options.wanted_form
+        return plain if form is None else dataclasses.replace(plain, form=form, thinking=False)
 
     def _asked(self, user: Message, answer: Message, request: GenerationRequest) -> Ask:
         conversation = self._store.conversation(user.conversation_id)
-        return Ask(conversation, user, answer, request, AnswerRecorder(self._store, answer))
+        return Ask(conversation, user, answer, request, AnswerRecorder(self._store, answer, request.form_is_new))
+
+
+def _with_blanks(plain: GenerationRequest, blanks: Blanks) -> GenerationRequest:
+    """The request for a text with blanks in the place of one for an answer; one that goes on keeps its start."""
+    turn, filled = blanks.request_parts()
+    asked = dataclasses.replace(plain, turns=(*plain.turns[:-1], turn), thinking=False)
+    if plain.answer_start:
+        return dataclasses.replace(asked, form=Form("template", blanks.template))
+    return dataclasses.replace(asked, answer_start=filled.answer_start, form=filled.form, form_is_new=True)

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from app.base import texts
 from app.base.errors import AppError
@@ -17,6 +18,9 @@ from inference.engines import ENGINES_VARIABLE
 from inference.errors import InferenceError
 from trt_engines.errors import EngineError
 from trt_engines.planning.probe import name_card
+
+if TYPE_CHECKING:
+    from app.chats.messages import RecoveryReport
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -54,7 +58,10 @@ def _run(name: str, arguments: Sequence[str]) -> int:
                 os.environ.setdefault(ENGINES_VARIABLE, str(paths.engines))
                 return _core([name, *arguments])
             command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{name}").main
-            return command(arguments)
+            from app.chats.opening import recoveries_told  # SQLite's tools, which others do without
+
+            with recoveries_told(_say_recovered):
+                return command(arguments)
     except (AppError, EngineError, InferenceError) as exc:
         sys.stderr.write(visible(f"{exc.user_text} {exc.hint}".strip()) + "\n")
         return 1
@@ -64,6 +71,11 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
         sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")
         return 1
+
+
+def _say_recovered(report: RecoveryReport) -> None:
+    """A chat file was damaged or gone, and something may be lost: never without a word, whatever was asked for."""
+    sys.stderr.write(visible(f"{report.user_text} {report.hint}".strip()) + "\n")
 
 
 def _core(arguments: Sequence[str]) -> int:

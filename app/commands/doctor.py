@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 from collections.abc import Sequence
 
 from app import __version__
 from app.base.paths import AppPaths
 from app.commands.console import say, say_object
-from app.doctor.checks import checks, report
 from app.gpu.service import GpuService
 from app.library.services import LibraryServices
+from app.machine.checks import checks, report
+from trt_engines.arguments import TextParser
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run `doctor` with its own arguments; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="dewpoint doctor", description="Check what Dewpoint needs on this computer.")
+    parser = TextParser(prog="dewpoint doctor", description="Check what Dewpoint needs on this computer.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args(arguments)
     services = LibraryServices.open(AppPaths.resolve(), offline=True)

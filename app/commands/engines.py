@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from app.commands.engines_build import add_build
 from app.commands.engines_list import add_list, add_prune
 from app.commands.engines_plan import add_plan
 from app.commands.engines_verify import add_verify
+from trt_engines.arguments import TextParser
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         AppError, EngineError, InferenceError: What went wrong, in one sentence.
     """
-    parser = argparse.ArgumentParser(prog="dewpoint engines", description="TensorRT engines.")
+    parser = TextParser(prog="dewpoint engines", description="TensorRT engines.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (add_list, add_plan, add_build, add_verify, add_prune):
         add(commands)

@@ -18,6 +18,7 @@ from app.commands.models_choice import new_services
 from app.gpu import texts
 from app.gpu.service import GpuService
 from app.gpu.values import GpuState, GpuStatus, GpuStep
+from trt_engines.arguments import TextParser
 from trt_engines.errors import EngineError
 from trt_engines.streams import INTERRUPTED
 from trt_engines.tensorrt.card_report import TRIAL, TrialStep
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         AppError: What went wrong, in one sentence.
     """
-    parser = argparse.ArgumentParser(prog="dewpoint gpu", description="TensorRT for RTX, for NVIDIA RTX cards.")
+    parser = TextParser(prog="dewpoint gpu", description="TensorRT for RTX, for NVIDIA RTX cards.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     status = commands.add_parser("status", help="say whether it is installed, whole and works")
     status.add_argument("--verify", action="store_true", help="hash every file, and try it")

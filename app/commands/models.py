@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
 from app.commands.models_care import add_import, add_move, add_remove, add_token, add_verify
 from app.commands.models_download import add_download
 from app.commands.models_list import add_list, add_network, add_plan, add_show
+from trt_engines.arguments import TextParser
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         AppError, EngineError, InferenceError: What went wrong, in one sentence.
     """
-    parser = argparse.ArgumentParser(prog="dewpoint models", description="Models: find, fit, fetch, trust.")
+    parser = TextParser(prog="dewpoint models", description="Models: find, fit, fetch, trust.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     adders = (
         add_list, add_show, add_plan, add_download, add_verify, add_import, add_remove, add_move, add_token,

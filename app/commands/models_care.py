@@ -83,9 +83,6 @@ def verify_model(options: argparse.Namespace) -> int:
     report = new_reporter(options.json, buffered=True)
     try:
         damaged = follow_transfer(care.verify(services, record, threading.Event()), report)
-    except KeyboardInterrupt:
-        report.end_line()
-        return INTERRUPTED
     finally:
         report.end_line()
     if damaged:
@@ -145,11 +142,7 @@ def move_model(options: argparse.Namespace) -> int:
     services = new_services()
     record = chosen_record(services, options.model)
     parent = named_path(options.parent).resolve()
-    cancel = threading.Event()
-    try:
-        _followed(care.move(services, record, parent, cancel))
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    _followed(care.move(services, record, parent, threading.Event()))
     say(texts.added(visible(record.title), visible(services.library.find(record.id).folder)))
     return 0
 

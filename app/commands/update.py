@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from app.transfers import texts as transfer_texts
 from app.updates import texts
 from app.updates.service import UpdateService
 from app.updates.values import Found
+from trt_engines.arguments import TextParser
 from trt_engines.streams import INTERRUPTED
 
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         KnownAppError: It cannot be asked or fetched, in one sentence; what is fetched is kept.
     """
-    parser = argparse.ArgumentParser(
+    parser = TextParser(
         prog="dewpoint update", description="Ask whether there is a newer Dewpoint. Nothing is installed."
     )
     parser.add_argument("--download", action="store_true", help="fetch and check its package, say how it is installed")

@@ -22,7 +22,7 @@ from app.base.errors import KnownAppError
 from app.base.paths import named_path
 from app.library import texts
 from app.library.folders import RemovalError, remove_holding, working
-from app.library.half_moved import settle_moves
+from app.library.half_moved import settle_killed
 from app.library.ledger import FolderOwner
 from app.library.manifest import ModelFile, ModelManifest, write_manifest
 from app.library.overview import look_at, note_of
@@ -94,7 +94,7 @@ def merge(
         KnownAppError: A model of this name is there already.
     """
     services.paths.ensure()
-    settle_moves(services)
+    settle_killed(services)
     target = services.folder_for(_folder_name(title))
     if mark_at(target) is not None:
         raise KnownAppError(*texts.in_the_way(target))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -12,6 +12,23 @@ from app.base.paths import answered_soon, starter_model_folder
 from app.library import texts
 
 MOMENT_SECONDS = 0.5  # a drive that sleeps takes longer, and is waited for elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class ServerModel:
+    """A model that runs on a server.
+
+    Attributes:
+        address: Of the server, as in "https://host/v1".
+        model: The name by which it is asked for.
+        context: Tokens of its context; 0 if that is not known.
+        key: The key for this server, where the system has no keyring that would keep it; else "".
+    """
+
+    address: str
+    model: str
+    context: int = 0
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +40,14 @@ class ModelChoice:
         backend: "auto", "onnx", "torch", "fake" or "fake:MODE".
         name: What the window calls it until the model says its own name.
         starter: Whether it is the starter model.
+        server: The server's model that is asked instead of one of this computer; then there is no folder.
     """
 
     folder: Path | None
     backend: str
     name: str
     starter: bool = False
+    server: ServerModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +65,15 @@ class Remembered:
     trouble: str = ""
 
 
-def remembered_model(folder: str) -> Remembered:
+def remembered_model(folder: str, seconds: float = MOMENT_SECONDS) -> Remembered:
     """Whether the model of last time is still there.
 
-    Only its place is looked at, in a thread that is given up after a moment: the drive may hang. What does not answer
-    counts as there; the model process waits for it then, and the window is open meanwhile.
+    Only its place is looked at, in a thread that is given up after some seconds: the drive may hang. What does not
+    answer counts as there; the model process waits for it then, and the window is open meanwhile.
     """
     if not folder:
         return Remembered()
-    return answered_soon(lambda: _place(folder), Remembered(Path(folder)), MOMENT_SECONDS)
+    return answered_soon(lambda: _place(folder), Remembered(Path(folder)), seconds)
 
 
 def _place(folder: str) -> Remembered:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import errno
 import os
 import stat
@@ -18,7 +17,8 @@ from app.engines.sets import ListedSet
 from app.engines.sets import bytes_of as bytes_of_set
 from app.library import texts
 from app.library.folders import RemovalError, bytes_of, others_of, paths_of, remove_holding, working
-from app.library.half_moved import settle_moves
+from app.library.half_moved import settle_killed
+from app.library.half_removed import must_answer, remove_model, removed_files
 from app.library.ledger import FolderOwner, Holding
 from app.library.manifest import ModelManifest, read_manifest
 from app.library.overview import engines_of
@@ -31,6 +31,7 @@ from app.transfers.hashing import FileHasher
 from app.transfers.names import LOCK_NAME, base_folder, final_path
 from app.transfers.values import FileDamaged, TransferEvent, TransferFinished
 from app.transfers.verify import verify as verify_files
+from inference.engines.making import killed_makings, remove_making
 from inference.paths import refuse_undecodable
 from trt_engines.held import mark_at
 
@@ -45,7 +46,7 @@ def verify(
     Raises:
         KnownAppError: There are no known hashes: it is the user's own folder, or the folder is not there.
     """
-    settle_moves(services)
+    settle_killed(services)
     manifest = services.library.listed(record.id)
     if not record.folder.is_dir():
         raise KnownAppError(*texts.folder_gone(record.folder))
@@ -76,9 +77,9 @@ def removal(services: LibraryServices, model: ModelStatus) -> Removal:
     folder, sets = model.folder, tuple[ListedSet, ...]()
     if folder is None:
         return Removal(model, (), 0, (), 0, ())
-    settle_moves(services)
+    settle_killed(services)
     try:
-        _must_answer(services, folder)
+        must_answer(services, folder)
         sets = engines_of(folder, services.engines.sets())
         holding = services.ledger.holding(folder)
     except OSError:
@@ -94,11 +95,7 @@ def remove(services: LibraryServices, wanted: Removal, with_engines: bool = True
     Raises:
         RemovalError, EngineError: A file cannot be deleted; the model stays in the list.
     """
-    freed = sum(services.engines.delete(folder) for folder in wanted.engines) if with_engines else 0
-    if wanted.model.folder is not None:
-        freed += _removed(services, wanted.model.folder, wanted.files)
-    services.library.forget(wanted.model.id)
-    return freed
+    return remove_model(services, wanted, with_engines)
 
 
 def move(
@@ -109,7 +106,7 @@ def move(
     Raises:
         KnownAppError: There is no room, a file is damaged, or something is in the way; the model stays where it is.
     """
-    settle_moves(services)
+    settle_killed(services)
     record = services.library.find(record.id)
     target = parent / record.folder.name
     if record.folder == target and target.is_dir():
@@ -147,27 +144,16 @@ def clear(services: LibraryServices, leftover: Leftover) -> int:
     Raises:
         RemovalError: A file cannot be deleted.
     """
-    return _removed(services, leftover.path, leftover.files)
-
-
-def _must_answer(services: LibraryServices, folder: Path) -> None:
-    if not services.looks.answers(folder):
-        raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT), str(folder))
-
-
-def _removed(services: LibraryServices, folder: Path, listed: tuple[Path, ...]) -> int:
+    if leftover.path.parent != services.paths.graphs:
+        return removed_files(services, leftover.path, leftover.files)
+    files = {file.name for file in leftover.files}
     try:
-        _must_answer(services, folder)
-        holding, shown = services.ledger.holding(folder), set(listed)
+        return sum(
+            remove_making(each) for each in killed_makings(services.paths.graphs)
+            if each.folder == leftover.path and files.issuperset(each.files)
+        )  # fmt: skip
     except OSError as exc:
-        if not listed:
-            return 0
-        raise RemovalError(texts.not_deleted(folder, exc.strerror), texts.NOT_DELETED_HINT) from exc
-    ours = {path: mark for path, mark in holding.ours.items() if folder / path in shown}
-    holding = dataclasses.replace(holding, ours=ours)
-    freed = bytes_of(holding)
-    remove_holding(services.ledger, holding)
-    return freed
+        raise RemovalError(texts.not_deleted(exc.filename, exc.strerror), texts.NOT_DELETED_HINT) from exc
 
 
 # -- moving ----------------------------------------------------------------------------------------------------------

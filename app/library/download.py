@@ -22,7 +22,7 @@ from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import fit_of_config
 from app.library.folders import is_downloading, remove_holding
-from app.library.half_moved import settle_moves
+from app.library.half_moved import settle_killed
 from app.library.hub import HubError, RemoteModel, UnreachableError, asked_of, repo_address
 from app.library.ledger import FolderOwner
 from app.library.manifest import ModelFile, ModelManifest, write_manifest
@@ -64,7 +64,7 @@ def offer(
     if remote.config is None:
         raise HubError(texts.adapter(remote.repo, remote.base), texts.ADAPTER_HINT)
     entry = entry_of(services, remote.repo) if not remote.asked else None
-    settle_moves(services)
+    settle_killed(services)
     records, folder = services.library.models(), None
     before = None
     for record in records:
@@ -125,7 +125,7 @@ def download(
         TransferError: It cannot go on; the queue keeps the sentence.
         KnownAppError: It is not known what the model consists of, or it was removed meanwhile.
     """
-    settle_moves(services)
+    settle_killed(services)
     manifest = services.library.listed(record.id)
     if manifest is None:
         _refuse_removed(services, record)

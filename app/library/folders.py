@@ -19,6 +19,7 @@ from app.library.manifest import ModelManifest, read_manifest, sizes_are_right
 from app.library.services import LibraryServices
 from app.library.values import Leftover
 from app.transfers.names import LOCK_NAME
+from inference.engines.making import KilledMaking, killed_makings
 from trt_engines.held import mark_at
 
 WORK_LOCK = "model-work.lock"
@@ -95,7 +96,7 @@ def leftovers_in(services: LibraryServices, known: Collection[Path]) -> tuple[Le
         leftover = _leftover(ledger, folder, folder in written, manifest)
         if leftover is not None and (leftover.whole or not busy):
             found.append(leftover)
-    return tuple(found)
+    return (*found, *map(_of_making, killed_makings(services.paths.graphs)))
 
 
 def is_working(base: Path) -> bool:
@@ -122,6 +123,11 @@ def _leftover(ledger: Ledger, folder: Path, written: bool, manifest: ModelManife
         return None
     files, others = paths_of(holding), others_of(holding)
     return Leftover(folder, bytes_of(holding), _text(folder, manifest, whole), whole, files, others)
+
+
+def _of_making(killed: KilledMaking) -> Leftover:
+    files, others = (tuple(killed.folder / name for name in names) for names in (killed.files, killed.others))
+    return Leftover(killed.folder, killed.size, texts.leftover_graphs(killed.folder.name), False, files, others)
 
 
 def _text(folder: Path, manifest: ModelManifest | None, whole: bool) -> str:

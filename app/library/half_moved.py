@@ -1,4 +1,4 @@
-"""What a move or a merge that was killed has left: which of the places counts, so that a model is in one of them, once.
+"""What a move, a merge or a removal that was killed has left; of a move, which of the places counts.
 
 A rename and the word of the database about it are two steps. Which folder was renamed is told by its number on the
 drive, which was noted before.
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.base.errors import KnownAppError
 from app.library.folders import RemovalError, is_working, remove_holding, working
+from app.library.half_removed import settle_removals
 from app.library.manifest import ModelManifest, read_manifest
 from app.library.records import ModelRecord, MoveNote
 from app.library.services import LibraryServices
@@ -22,7 +23,7 @@ from trt_engines.held import FileMark, HeldFolder, mark_at
 _HALF_WRITTEN = re.compile(rf"\.{re.escape(MODEL_NOTE)}\.[0-9a-f]{{8}}\.tmp")
 
 
-def settle_moves(services: LibraryServices) -> None:
+def settle_killed(services: LibraryServices) -> None:
     """Bring list and disk together after a kill; models of an earlier version get their files noted, once.
 
     What lies on a drive that does not answer waits for the next time.
@@ -31,6 +32,7 @@ def settle_moves(services: LibraryServices) -> None:
         StoreError: The database cannot be read or written.
         LookStoppedError: The window closes.
     """
+    settle_removals(services)
     notes = [note for note in services.library.moves() if all(map(services.looks.answers, note.places))]
     if notes and not is_working(services.paths.base):
         with contextlib.suppress(KnownAppError), working(services.paths.base):

@@ -1,4 +1,4 @@
-"""What a repository on the Hub holds: asked through `huggingface_hub`, which speaks through our one network door.
+"""What a repository on the Hub holds: asked for through our one network door, read in the look process.
 
 Nothing is downloaded here but what a decision needs: the list of files with sizes and hashes, the small config.json
 (is it DiffusionGemma at all, and will it fit?) and the licence. A revision is fixed to a commit at once, so that every
@@ -12,27 +12,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from app.base.errors import KnownAppError
+from app.base.errors import KnownAppError, StoppedError
 from app.base.graphemes import shortened
 from app.base.paths import resources_folder
 from app.library import texts
 from app.library.access_token import TokenStore
 from app.library.manifest import ModelFile
-from app.network.client import TIMEOUT_SECONDS, Network
-from app.network.errors import AnswerError, foreign_trouble, status_trouble, trouble
+from app.network.client import Network
+from app.network.errors import AnswerError, answer_trouble, foreign_trouble, status_trouble, trouble
 from app.network.limits import CONFIG, FILE_LIST, LICENCE, Limit
 from app.transfers.values import Digest, RemoteFile
+from inference.errors import InferenceError, LookStoppedError
 from inference.look.client import Looks
-from inference.look.questions import ReadAdapterConfig, ReadRepoConfig
+from inference.look.questions import ListedFile, NoAnswer, ReadAdapterConfig, ReadListing, ReadRepoConfig, RepoListing
 from inference.model_config import ModelConfig
 from trt_engines.weight_names import WHOLE
 
 if TYPE_CHECKING:
     import httpx2
-    from huggingface_hub import HfApi, ModelInfo
 
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -44,19 +44,12 @@ _ADDRESS = re.compile(
 # Parts of an address behind owner and name that a revision follows, "/" in it written as "%2F" or not.
 _BEFORE_REVISION = ("tree", "blob", "resolve", "raw", "commits", "commit", "blame")
 _REFERENCE = re.compile(r"refs/(?:pr/\d+|[\w.-]+/[\w.-]+)")
-# Nothing in folders is read, nor what trainers leave for themselves, nor a Dewpoint's own notes and graphs of others.
-_WANTED = re.compile(
-    r"[^/]+(\.safetensors|\.json|\.jinja|\.model|\.md)|(LICENSE|NOTICE|USE_POLICY)[^/]*", re.IGNORECASE
-)
-_LEFT_OUT = re.compile(r"\.|consolidated|optimizer|trainer_state|adapter_model|dewpoint-", re.IGNORECASE)
 _WEIGHTS = re.compile(r"\.safetensors(\.index\.json)?$")
 _LICENCE_FILE = re.compile(r"^(LICENSE|LICENCE)(\.txt|\.md)?$", re.IGNORECASE)
-MOST_FILES = 5_000  # that a download takes
-LONGEST_NAME = 240
-LARGEST_FILE = 2**48  # bytes
-LONGEST_LICENCE, LONGEST_LINK = 80, 500
-# What `huggingface_hub` raises where an answer has another shape than the Hub's.
-ODD_ANSWERS = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
+LONGEST_LICENCE = 80
+MOST_LINES = 10_000  # of a licence that is shown: Qt takes a third of a second for 100,000; GPL 3 has 674
+# What clients raise of heads that they cannot read, and of addresses in them that are none.
+ODD_HEADS = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
 
 
 class HubError(KnownAppError):
@@ -104,31 +97,6 @@ class RemoteModel:
     def size(self) -> int:
         """Bytes of the download."""
         return sum(file.size for file in self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class _Listing:
-    """What the Hub's own answer comes to: plain values, each within its range.
-
-    Attributes:
-        repo: "owner/name", as the Hub writes it.
-        commit: 40 hexadecimal digits.
-        files: Those that a download might take: name, and size and digest, or None where the Hub names none.
-        count: How many files there are in all.
-        other_format: What weights of other programs are called; "" if there are none.
-        licence: Its name.
-        licence_link: Where to read it; may be empty.
-        gated: Whether the Hub wants an account that accepted the terms.
-    """
-
-    repo: str
-    commit: str
-    files: tuple[tuple[str, ModelFile | None], ...]
-    count: int
-    other_format: str
-    licence: str
-    licence_link: str
-    gated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,19 +193,19 @@ class Hub:
         commit = info.commit
         weights = any(name.endswith(".safetensors") for name in names)
         if "adapter_config.json" in names and not (weights and "config.json" in names):
-            text = self._text(repo, commit, "adapter_config.json", cancel)
-            adapter = self._looks.ask(ReadAdapterConfig(repo, text), cancel)
-            if adapter.damaged:
-                raise HubError(texts.damaged_at_source(repo, "adapter_config.json"), texts.DAMAGED_AT_SOURCE_HINT)
+            data = self._file(repo, commit, "adapter_config.json", CONFIG, cancel)
+            adapter = self._looks.ask(ReadAdapterConfig(repo, data), cancel)
+            if adapter.instead is not None:
+                raise self._damaged(repo, "adapter_config.json", adapter.instead)
             return self._model(info, files, left_out, None, adapter.base, asked)
         if "config.json" not in names:
             raise HubError(texts.no_config(repo), texts.no_config_hint(info.other_format))
-        text = self._text(repo, commit, "config.json", cancel)
+        data = self._file(repo, commit, "config.json", CONFIG, cancel)
         generated = "generation_config.json"
-        generation = self._text(repo, commit, generated, cancel) if generated in names else None
-        found = self._looks.ask(ReadRepoConfig(repo, text, generation), cancel)
-        if found.damaged:
-            raise HubError(texts.damaged_at_source(repo, found.damaged), texts.DAMAGED_AT_SOURCE_HINT)
+        generation = self._file(repo, commit, generated, CONFIG, cancel) if generated in names else None
+        found = self._looks.ask(ReadRepoConfig(repo, data, generation), cancel)
+        if found.instead is not None:
+            raise self._damaged(repo, found.damaged, found.instead)
         if found.problem is not None and found.model_type != "diffusion_gemma":
             raise HubError(texts.other_architecture(repo, found.architecture or "?"), texts.OTHER_ARCHITECTURE_HINT)
         if found.problem is not None:
@@ -257,10 +225,13 @@ class Hub:
         """
         own = next((file.path for file in remote.files if _LICENCE_FILE.match(file.path)), "")
         if own:
-            data = self._bytes(remote.repo, remote.revision, own, LICENCE, cancel)
+            data = self._file(remote.repo, remote.revision, own, LICENCE, cancel)
             text = data.decode("utf-8", "replace")
             where = f"{self._network.endpoint}/{remote.repo}/blob/{remote.revision}/{own}"
-            return text if len(data) < LICENCE.most_bytes else f"{text}\n\n{texts.licence_cut(where)}"
+            lines = text.split("\n")
+            if len(data) < LICENCE.most_bytes and len(lines) <= MOST_LINES:
+                return text
+            return "\n".join((*lines[:MOST_LINES], "", texts.licence_cut(where)))
         if remote.licence == "apache-2.0":
             return (resources_folder() / "licences" / "Apache-2.0.txt").read_text(encoding="utf-8")
         link = remote.licence_link or f"{self._network.endpoint}/{remote.repo}"
@@ -270,147 +241,110 @@ class Hub:
 
     def _model(
         self,
-        info: _Listing,
+        info: RepoListing,
         files: tuple[ModelFile, ...],
         left_out: int,
         config: ModelConfig | None,
         base: str,
         asked: str,
     ) -> RemoteModel:
+        licence = shortened(info.licence, LONGEST_LICENCE)
         return RemoteModel(
-            info.repo, info.commit, files, left_out, info.licence, info.licence_link, info.gated, config, base, asked
+            info.repo, info.commit, files, left_out, licence, info.licence_link, info.gated, config, base, asked
         )
 
-    def _info(self, repo: str, revision: str | None, cancel: threading.Event | None) -> _Listing:
-        token = self._tokens.get()
+    def _info(self, repo: str, revision: str | None, cancel: threading.Event | None) -> RepoListing:
+        address = f"{self._network.endpoint}/api/models/{repo}"
+        if revision is not None:
+            address += f"/revision/{quote(revision, safe='')}"
+        data = self._answer(repo, f"{address}?blobs=true", "", FILE_LIST, cancel)
+        try:
+            found = self._looks.ask(ReadListing(repo, data), cancel)
+        except LookStoppedError as exc:
+            raise StoppedError from exc
+        except InferenceError as exc:
+            raise HubError(exc.user_text, exc.hint) from exc
+        if isinstance(found, NoAnswer):
+            raise HubError(*answer_trouble(found, self._network.endpoint))
+        if found.too_many:
+            raise HubError(texts.too_many_files(repo), texts.TOO_MANY_FILES_HINT)
+        return found
 
-        def ask(api: HfApi) -> _Listing:
-            info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_SECONDS)
-            return _listing(info, repo)
+    def _damaged(self, repo: str, path: str, instead: NoAnswer) -> HubError:
+        """A configuration of a repository that is none: the network's doing, or the repository's."""
+        if instead.kind == "page":
+            return HubError(*answer_trouble(instead, self._network.endpoint))
+        return HubError(texts.damaged_at_source(repo, path), texts.DAMAGED_AT_SOURCE_HINT)
 
-        with _sentences(repo, self._network.endpoint, token is not None):
-            return self._network.ask_hub(token, FILE_LIST, ask, cancel)
-
-    def _text(self, repo: str, revision: str, path: str, cancel: threading.Event | None) -> str:
-        """A configuration."""
-        return self._bytes(repo, revision, path, CONFIG, cancel).decode("utf-8", "replace")
-
-    def _bytes(self, repo: str, revision: str, path: str, limit: Limit, cancel: threading.Event | None) -> bytes:
+    def _file(self, repo: str, revision: str, path: str, limit: Limit, cancel: threading.Event | None) -> bytes:
         """A small file; the client leaves the token behind where it is sent on to another host."""
+        return self._answer(repo, self.url(repo, revision, path), path, limit, cancel)
+
+    def _answer(self, repo: str, address: str, path: str, limit: Limit, cancel: threading.Event | None) -> bytes:
+        """The body of an answer; `path` is the file that is asked for, "" for the repository itself."""
         token, endpoint = self._tokens.get(), self._network.endpoint
+        if token and not (token.isascii() and token.isprintable()):
+            raise HubError(texts.ODD_TOKEN, texts.ODD_TOKEN_HINT)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
 
         def ask(client: httpx2.Client) -> tuple[int, str, bytes]:
-            response = client.get(self.url(repo, revision, path), headers=headers)
+            response = client.get(address, headers=headers)
             return response.status_code, response.headers.get("X-Error-Code", ""), response.content
 
-        with _sentences(repo, endpoint, token is not None):
+        with _sentences(endpoint):
             status, code, data = self._network.ask(endpoint, limit, ask, cancel)
-            _check_status(status, endpoint, repo, path, code, token is not None)
-            return data
+        _check_status(status, endpoint, repo, path, code, token is not None)
+        return data
 
 
-def _listing(info: ModelInfo, repo: str) -> _Listing:
-    """The plain values of an answer.
-
-    Raises:
-        ODD_ANSWERS: It is none of the Hub's.
-    """
-    names = [one.rfilename for one in info.siblings or []]
-    if not all(isinstance(name, str) for name in names) or not _COMMIT.fullmatch(str(info.sha)):
-        raise ValueError("names or commit")
-    wanted = [one for one in info.siblings or [] if _is_wanted(one.rfilename)]
-    if len(wanted) > MOST_FILES:
-        raise ValueError("files")
-    files = tuple((one.rfilename, _file(one)) for one in wanted)
-    card: Any = info.card_data if hasattr(info.card_data, "get") else {}
-    licence, named = (_words(card.get(key), LONGEST_LICENCE) for key in ("license", "license_name"))
-    licence = named if licence == "other" and named else licence
-    link = _words(card.get("license_link"), LONGEST_LINK)
-    found = str(info.id) if _REPO.fullmatch(str(info.id)) else repo
-    other = _other_format(names)
-    return _Listing(found, str(info.sha), files, len(names), other, licence, link, bool(info.gated))
-
-
-def _is_wanted(name: str) -> bool:
-    return len(name) <= LONGEST_NAME and bool(_WANTED.fullmatch(name)) and not _LEFT_OUT.match(name)
-
-
-def _file(sibling: Any) -> ModelFile | None:
-    size = sibling.lfs.size if sibling.lfs is not None else sibling.size
-    if size is None or (sibling.lfs is None and sibling.blob_id is None):
-        return None
-    if type(size) is not int or not 0 <= size <= LARGEST_FILE:
-        raise ValueError("size")
-    if sibling.lfs is not None:
-        return ModelFile(sibling.rfilename, size, Digest("sha256", sibling.lfs.sha256))
-    return ModelFile(sibling.rfilename, size, Digest("git-blob", sibling.blob_id))
-
-
-def _words(value: object, most: int) -> str:
-    """One line of text, whatever it was."""
-    if isinstance(value, list):
-        value = ", ".join(one for one in value[:8] if isinstance(one, str))
-    return shortened(" ".join(value[: 4 * most].split()), most) if isinstance(value, str) else ""
-
-
-def _files(info: _Listing, all_weights: bool = False) -> tuple[tuple[ModelFile, ...], int]:
+def _files(info: RepoListing, all_weights: bool = False) -> tuple[tuple[ModelFile, ...], int]:
     """What a download takes, and how many files it leaves out; `all_weights` also takes those that rarely count."""
     taken = list(info.files)
-    if not all_weights and any(name == WHOLE for name, _ in taken):  # what is read then, as transformers does
-        taken = [(name, file) for name, file in taken if name == WHOLE or not _WEIGHTS.search(name)]
-    files = []
-    for name, file in taken:
-        if file is None:
-            raise HubError(texts.no_hash(info.repo, name), texts.NO_HASH_HINT)
-        files.append(file)
+    if not all_weights and any(file.path == WHOLE for file in taken):  # what is read then, as transformers does
+        taken = [file for file in taken if file.path == WHOLE or not _WEIGHTS.search(file.path)]
+    files = [_model_file(info.repo, file) for file in taken]
     # Small files first: a folder that says early what it will be.
     files.sort(key=lambda file: (file.path.endswith(".safetensors"), file.path))
     return tuple(files), info.count - len(taken)
 
 
-def _other_format(names: list[str]) -> str:
-    for ending, called in ((".gguf", "GGUF"), (".bin", "PyTorch .bin"), (".pt", "PyTorch .pt"), (".onnx", "ONNX")):
-        if any(name.lower().endswith(ending) for name in names):
-            return called
-    return ""
+def _model_file(repo: str, listed: ListedFile) -> ModelFile:
+    if listed.size < 0 or listed.kind not in ("sha256", "git-blob"):
+        raise HubError(texts.no_hash(repo, listed.path), texts.NO_HASH_HINT)
+    return ModelFile(
+        listed.path, listed.size, Digest("sha256" if listed.kind == "sha256" else "git-blob", listed.digest)
+    )
 
 
 def _check_status(status: int, endpoint: str, repo: str, path: str, code: str, with_token: bool) -> None:
+    """Say what a status means. The Hub names a reason in a head of its own; without one it hides what is not there."""
     if status == 200:
         return
-    if code == "RepoNotFound":
+    if code == "GatedRepo" and status in (401, 403):
+        raise HubError(*texts.gated(repo, with_token))
+    if code == "RepoNotFound" or (status == 401 and not path):
         raise HubError(*texts.repo_missing(repo, with_token))
+    if code == "RevisionNotFound":
+        raise HubError(texts.revision_missing(repo), texts.REVISION_MISSING_HINT)
     if status in (401, 403):
-        raise HubError(*(texts.gated(repo, with_token) if code == "GatedRepo" else texts.refused(repo, with_token)))
-    if status == 404:
+        raise HubError(*texts.refused(repo, with_token))
+    if status == 404 and path:
         raise HubError(texts.file_missing(repo, path), texts.DAMAGED_AT_SOURCE_HINT)
+    if status == 404:
+        raise HubError(*texts.repo_missing(repo, with_token))
     raise HubError(*status_trouble(status, endpoint))
 
 
 @contextmanager
-def _sentences(repo: str, endpoint: str, with_token: bool) -> Iterator[None]:
-    """Every way in which a question can fail, as one sentence."""
+def _sentences(endpoint: str) -> Iterator[None]:
+    """Every way in which nobody answers, as one sentence."""
     import httpx2
-    from huggingface_hub import errors
 
     try:
         yield
-    except errors.GatedRepoError as exc:
-        raise HubError(*texts.gated(repo, with_token)) from exc
-    except errors.RepositoryNotFoundError as exc:
-        raise HubError(*texts.repo_missing(repo, with_token)) from exc
-    except errors.RevisionNotFoundError as exc:
-        raise HubError(texts.revision_missing(repo), texts.REVISION_MISSING_HINT) from exc
-    except errors.HFValidationError as exc:
-        raise HubError(texts.not_a_repo(repo), texts.NOT_A_REPO_HINT) from exc
-    except errors.HfHubHTTPError as exc:
-        status = exc.response.status_code if exc.response is not None else 0
-        _check_status(status, endpoint, repo, "", "", with_token)
-        raise HubError(*status_trouble(status, endpoint)) from exc
     except AnswerError as exc:
         raise HubError(exc.user_text, exc.hint) from exc
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as exc:
         raise UnreachableError(*(trouble(exc, endpoint) or foreign_trouble(endpoint))) from exc
-    except ODD_ANSWERS as exc:  # no JSON, or another: a captive portal, a proxy's page
+    except ODD_HEADS as exc:
         raise HubError(*foreign_trouble(endpoint)) from exc

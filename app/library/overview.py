@@ -19,7 +19,7 @@ from app.library import catalogue, texts
 from app.library.catalogue import CatalogueEntry
 from app.library.fit import advice_for, fit_of, fit_of_config
 from app.library.folders import is_downloading, leftovers_in
-from app.library.half_moved import settle_moves
+from app.library.half_moved import settle_killed
 from app.library.hub import asked_of
 from app.library.manifest import ModelManifest, sizes_are_right
 from app.library.processor import processor_of
@@ -46,7 +46,7 @@ def library_status(services: LibraryServices) -> LibraryStatus:
     services.looks.wake(_folders(services))
     card, machine = card_and_machine(services)
     sets = services.engines.sets()
-    settle_moves(services)
+    settle_killed(services)
     records = services.library.models()
     entries = catalogue.entries(services.paths.base)
     mine = [_status_of(services, record, _entry(entries, record), card, machine, sets) for record in records]

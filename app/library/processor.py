@@ -63,10 +63,11 @@ def _note(paths: AppPaths) -> Path:
 
 def _machine(kernels: str) -> str:
     """What a measurement is true of."""
-    return f"{_processor_name()}, {os.cpu_count()} processors, {kernels}"
+    return f"{processor_name()}, {os.cpu_count()} processors, {kernels}"
 
 
-def _processor_name() -> str:
+def processor_name() -> str:
+    """What the processor of this computer calls itself; "" where the system does not say."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             found = (line.partition(":")[2].strip() for line in file if line.startswith("model name"))
@@ -76,5 +77,5 @@ def _processor_name() -> str:
 
 
 def _sensible(speed: ProcessorSpeed) -> bool:
-    rates: tuple[Any, ...] = (speed.layer_rate, speed.head_rate)
+    rates: tuple[Any, ...] = (speed.layer_rate, speed.head_rate, speed.int8_peak)
     return all(isinstance(rate, float) and 1e6 < rate < 1e18 for rate in rates)

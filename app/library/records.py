@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +21,15 @@ from app.base.errors import ErrorReport
 from app.base.files import parse_json
 from app.chats import texts as chat_texts
 from app.chats.database import Health, examine, open_database, transaction
-from app.chats.errors import StoreBusyError, StoreFullError, StoreReadOnlyError, translated
+from app.chats.errors import (
+    StoreBusyError,
+    StoreError,
+    StoreFullError,
+    StoreReadOnlyError,
+    has_no_room,
+    is_damage,
+    translated,
+)
 from app.chats.history import HistoryStore
 from app.chats.ids import new_id, now_ms
 from app.library import texts
@@ -33,6 +42,7 @@ ModelKind = Literal["download", "folder", "merged"]
 _RATE = "download_rate"
 MOVING = ".moving"  # ending of a folder that a move copies into
 _MOVING = "moving_to"
+_REMOVING = "removing"
 _MOST_MOVES = 16  # notes of moves that were killed; those whose leftovers are gone are of no use
 _COLUMNS = "m.id, m.kind, m.repo, m.folder, m.title, m.added_at, d.state, d.error_json"
 _SELECT = f"SELECT {_COLUMNS} FROM model m LEFT JOIN download d ON d.model_id = m.id"
@@ -99,6 +109,23 @@ class MoveNote:
     def places(self) -> tuple[Path, ...]:
         """Every folder that a killed move may leave."""
         return (self.scratch, self.target, *([self.source] if self.source is not None else []))
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalNote:
+    """A removal that the user agreed to and that is not through.
+
+    Attributes:
+        model_id: Which model.
+        folder: Where it lies; "" if nowhere.
+        files: What of it goes, by path below the folder.
+        engines: Folders of its engines that go.
+    """
+
+    model_id: str
+    folder: str
+    files: tuple[str, ...]
+    engines: tuple[str, ...]
 
 
 class LibraryStore:
@@ -237,10 +264,26 @@ class LibraryStore:
         with self.opened() as db, transaction(db, durable=True):
             _set_moves(db, [each for each in _moves(db) if each.ends != note.ends])
 
+    def removals(self) -> tuple[RemovalNote, ...]:
+        """The removals that have begun and are not through, or were not when the program was killed."""
+        with self.opened() as db:
+            return _removals(db)
+
+    def begin_removal(self, note: RemovalNote) -> None:
+        """Written before anything is deleted, so that a killed removal is finished."""
+        with self.opened() as db, transaction(db, durable=True):
+            _set_removals(db, [*(each for each in _removals(db) if each.model_id != note.model_id), note])
+
+    def end_removal(self, model_id: str) -> None:
+        """It will not be finished."""
+        with self.opened() as db, transaction(db, durable=True):
+            _end_removal(db, model_id)
+
     def forget(self, model_id: str) -> None:
         """Take a model off the list; no file is touched."""
         with self.opened() as db, transaction(db, durable=True):
             db.execute("DELETE FROM model WHERE id = ?", [model_id])
+            _end_removal(db, model_id)
 
     def rate(self) -> float:
         """Bytes a second that downloads reached last; 0 if none was measured."""
@@ -262,7 +305,7 @@ class LibraryStore:
         Raises:
             StoreError: It cannot be opened, read or written, as a sentence about the list of models.
         """
-        with _about_models(), translated(self.path):
+        with _about_models(self.path), translated(self.path):
             if not self._checked and examine(self.path, whole=False).health is not Health.GOOD:
                 HistoryStore.open(self.path, self._backups).close()  # makes, migrates or recovers the file
             self._checked = True
@@ -282,6 +325,7 @@ class LibraryStore:
             if change is None:
                 return  # another program was faster
             change.apply(db)
+            _set_removals(db, ())
             before = _moves(db)
             notes = [
                 MoveNote(each.source and change.place(each.source), *map(change.place, (each.target, each.scratch)))
@@ -293,20 +337,32 @@ class LibraryStore:
 
 
 @contextlib.contextmanager
-def _about_models() -> Iterator[None]:
+def _about_models(path: Path) -> Iterator[None]:
     """Sentences about a chat that could not be saved are not true of the list of models."""
     try:
         yield
-    except StoreFullError as exc:
-        raise StoreFullError(texts.LIST_FULL, texts.LIST_FULL_HINT) from exc
-    except StoreBusyError as exc:
-        raise StoreBusyError(texts.LIST_BUSY, exc.hint) from exc
-    except StoreReadOnlyError as exc:
-        text = texts.LIST_READ_ONLY if exc.user_text == chat_texts.STORE_READ_ONLY else exc.user_text
-        raise StoreReadOnlyError(text, exc.hint) from exc
+    except StoreError as exc:
+        if (said := _of_models(exc, path)) is exc:
+            raise
+        raise said from exc
+
+
+def _of_models(exc: StoreError, path: Path) -> StoreError:
+    cause = exc.__cause__
+    failed = isinstance(cause, sqlite3.Error) and not is_damage(cause)
+    if isinstance(exc, StoreFullError) or (failed and has_no_room(path.parent)):
+        return StoreFullError(texts.LIST_FULL, texts.LIST_FULL_HINT)
+    if isinstance(exc, StoreBusyError):
+        return StoreBusyError(texts.LIST_BUSY, exc.hint)
+    if exc.user_text == chat_texts.STORE_READ_ONLY:
+        return StoreReadOnlyError(texts.LIST_READ_ONLY, exc.hint)
+    if exc.user_text == chat_texts.store_failed(str(cause)):
+        return StoreError(texts.list_failed(str(cause)), exc.hint)
+    return exc
 
 
 def _set_download(db: Database, model_id: str, state: DownloadState, error: ErrorReport | None) -> None:
+    _end_removal(db, model_id)  # who fetches it wants it
     packed = json.dumps({"text": storable(error.text), "hint": storable(error.hint)}) if error is not None else None
     db.execute(
         """INSERT INTO download (model_id, state, updated_at, error_json) VALUES (?, ?, ?, ?)
@@ -333,6 +389,31 @@ def _set_moves(db: Database, notes: Iterable[MoveNote]) -> None:
         [[storable(str(each.source or "")), *map(storable, map(str, (each.target, each.scratch)))] for each in notes]
     )
     db.execute("INSERT OR REPLACE INTO app_meta (key, value) VALUES (?, ?)", [_MOVING, packed])
+
+
+def _removals(db: Database) -> tuple[RemovalNote, ...]:
+    row = db.execute("SELECT value FROM app_meta WHERE key = ?", [_REMOVING]).fetchone()
+    with contextlib.suppress(ValueError, TypeError):
+        return tuple(
+            RemovalNote(str(model_id), str(folder), tuple(map(str, files)), tuple(map(str, engines)))
+            for model_id, folder, files, engines in (parse_json(row[0]) if row is not None else ())
+        )
+    return ()
+
+
+def _set_removals(db: Database, notes: Iterable[RemovalNote]) -> None:
+    packed = [
+        [each.model_id, storable(each.folder), [*map(storable, each.files)], [*map(storable, each.engines)]]
+        for each in notes
+    ]
+    db.execute("INSERT OR REPLACE INTO app_meta (key, value) VALUES (?, ?)", [_REMOVING, json.dumps(packed)])
+
+
+def _end_removal(db: Database, model_id: str) -> None:
+    before = _removals(db)
+    left = [each for each in before if each.model_id != model_id]
+    if len(left) < len(before):
+        _set_removals(db, left)
 
 
 def _set_list(db: Database, model_id: str, manifest: ModelManifest) -> None:

@@ -74,6 +74,12 @@ LIST_BUSY = (
 )
 LIST_READ_ONLY = "The list of models cannot be kept, because the data folder may not be written."
 
+
+def list_failed(reason: str) -> str:
+    """SQLite reports something that has no sentence of its own."""
+    return f"The list of models cannot be read or changed ({reason})."
+
+
 # -- will it run -----------------------------------------------------------------------------------------------------
 
 FIT_UNKNOWN = "Whether it runs here is known as soon as its configuration is."
@@ -199,9 +205,21 @@ def no_hash(repo: str, path: str) -> str:
     return f"The Hub gives no checksum for {path} of {repo}."
 
 
+ODD_TOKEN = "The stored access token holds characters that no token has, so nobody was asked."
+ODD_TOKEN_HINT = "Copy it anew from the Hub's page, in Model > Models > Access token."
+
+
+def too_many_files(repo: str) -> str:
+    """Thousands of pieces."""
+    return f"{repo} has more files than any model that Dewpoint runs."
+
+
+TOO_MANY_FILES_HINT = "Choose another copy of the model, with fewer and larger files."
+
+
 def file_missing(repo: str, path: str) -> str:
     """404 for a file."""
-    return f"{repo} has no file {path} any more." if path else f"There is no model {repo} on the Hub."
+    return f"{repo} has no file {path} any more."
 
 
 def revision_missing(repo: str) -> str:
@@ -368,6 +386,8 @@ def weights_unread(source: str, unread: Sequence[str], count: int) -> str:
 
 NOT_OURS = "Dewpoint moves only models that it downloaded or merged itself."
 NOT_OURS_HINT = "Move the folder with your file manager, then add it again."
+REMOVING_ELSEWHERE = "Another removal of a model takes long."
+REMOVING_ELSEWHERE_HINT = "Wait until it is done, and try again."
 WORKING_ELSEWHERE = "Another Dewpoint moves or merges a model at this moment."
 WORKING_ELSEWHERE_HINT = "Wait until it is done, and try again."
 
@@ -462,6 +482,11 @@ def not_deleted(file: object, reason: str | None) -> str:
 def leftover_unfinished(name: str) -> str:
     """A folder that a killed program left."""
     return f"{name}: what an interrupted move or merge left."
+
+
+def leftover_graphs(name: str) -> str:
+    """A folder that a killed program left."""
+    return f"{name}: graphs for engines whose making was interrupted."
 
 
 def leftover_unknown(title: str) -> str:

@@ -64,7 +64,7 @@ class Inquiry:
             raise AnswerError(texts.insecure(host(self._address)), texts.LATER_HINT)
 
 
-# Of the thread that asks: `huggingface_hub` has one client for all threads and knows nothing of questions.
+# Of the thread that asks: the hooks of a client learn of it in no other way.
 current: ContextVar[Inquiry | None] = ContextVar("question", default=None)
 
 

@@ -41,7 +41,7 @@ class BoundedBody(httpx2.SyncByteStream):
         response.stream = self
 
     def __iter__(self) -> Iterator[bytes]:
-        count = values = 0
+        count = 0
         for piece in self._decoded():
             self._check()
             left = self._limit.most_bytes - count
@@ -51,10 +51,6 @@ class BoundedBody(httpx2.SyncByteStream):
                     raise AnswerError(texts.too_much(self._who, self._limit.most_bytes), texts.LATER_HINT)
                 yield piece[:left]
                 return
-            if self._limit.most_values:
-                values += sum(piece.count(mark) for mark in (b",", b"[", b"{"))
-            if values > self._limit.most_values:
-                raise AnswerError(texts.too_many(self._who, self._limit.most_values), texts.LATER_HINT)
             yield piece
 
     def close(self) -> None:

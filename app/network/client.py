@@ -3,9 +3,10 @@
 Whoever needs the network asks `Network` for a client; nobody else makes one (a test looks). The offline switch is
 looked at before every single request. TLS certificates are always verified, against the system's own store; proxies
 come from the environment (HTTPS_PROXY, NO_PROXY). What is asked, rather than downloaded, has a limit on size and time
-that holds while the answer comes, and can be given up at any moment (`limits`, `bodies`, `asking`). A program of
-others that opens connections for us is started here, too. No request is made unless the user has clicked a button that
-says so, or switched on the weekly look for a newer version.
+that holds while the answer comes, and can be given up at any moment (`limits`, `bodies`, `asking`); what it says is
+read in the look process (`inference.look.servers`), and nothing of it here. A program of others that opens connections
+for us is started here, too. No request is made unless the user has clicked a button that says so, or switched on the
+weekly look for a newer version.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from app import __version__
 from app.base.errors import KnownAppError
 from app.network import texts
 from app.network.asking import asked, current
+from app.network.errors import AnswerError
 from app.network.limits import Limit
 from app.network.purposes import NETWORK_USES, NetworkUse
 
 if TYPE_CHECKING:
     import httpx2
-    from huggingface_hub import HfApi
 
-ENDPOINT_VARIABLE = "HF_ENDPOINT"  # huggingface_hub's own variable: a mirror
+ENDPOINT_VARIABLE = "HF_ENDPOINT"  # the variable of huggingface_hub: a mirror
 DEFAULT_ENDPOINT = "https://huggingface.co"
+LONGEST_HOST = 253  # characters of a name in the DNS
 TIMEOUT_SECONDS = 20.0  # of one step: a connection, a silence
 MAX_REDIRECTS = 10
 
@@ -59,7 +61,7 @@ class Network:
         Raises:
             OfflineError: It does at this moment.
         """
-        return self._new_client(follow_redirects=False)
+        return self._new_client(follow_redirects=False, kept=20)
 
     def ask(
         self,
@@ -67,14 +69,16 @@ class Network:
         limit: Limit,
         question: Callable[[httpx2.Client], T],
         cancel: threading.Event | None = None,
+        redirects: bool = True,
     ) -> T:
-        """Ask a server; `question` gets a client that follows redirects, and closes nothing.
+        """Ask a server; `question` gets a client that closes nothing.
 
         Args:
             address: Who is asked.
             limit: What the answer may cost.
             question: Asks, in a thread of its own that may be given up.
             cancel: Set it (from any thread) to go on without an answer.
+            redirects: Whether the client follows them.
 
         Raises:
             OfflineError: The program stays offline.
@@ -85,21 +89,10 @@ class Network:
         self.check()
 
         def run() -> T:
-            with self._new_client(follow_redirects=True) as client:
+            with self._new_client(follow_redirects=redirects, kept=0) as client:
                 return question(client)
 
         return asked(limit, address, cancel, run)
-
-    def ask_hub(
-        self, token: str | None, limit: Limit, question: Callable[[HfApi], T], cancel: threading.Event | None = None
-    ) -> T:
-        """The same with the Hub's own client, which speaks through ours; `token` is the user's, and no other is used.
-
-        Raises:
-            OfflineError, StoppedError, AnswerError, Exception: As `ask` does.
-        """
-        self.check()
-        return asked(limit, self.endpoint, cancel, lambda: question(self._hub(token)))
 
     def start_program(
         self, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
@@ -125,36 +118,29 @@ class Network:
         places = {"hub": self.endpoint, "releases": releases}
         return tuple(NetworkUse(use.name, use.when, use.host.format(**places), use.sends) for use in NETWORK_USES)
 
-    def _hub(self, token: str | None) -> HfApi:
-        # Read when huggingface_hub is imported: it reports no use, and takes no token that another program stored.
-        os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_IMPLICIT_TOKEN="1")
-        from huggingface_hub import HfApi, set_client_factory
-
-        with _hub_lock:
-            if _hub_owner != [self]:  # a new factory closes the client under whoever asks at this moment
-                set_client_factory(self._hub_client)
-                _hub_owner[:] = [self]
-        return HfApi(endpoint=self.endpoint, token=token or False, library_name="dewpoint", library_version=__version__)
-
-    def _hub_client(self) -> httpx2.Client:
-        return self._new_client(follow_redirects=True)
-
-    def _new_client(self, follow_redirects: bool) -> httpx2.Client:
+    def _new_client(self, follow_redirects: bool, kept: int) -> httpx2.Client:
+        """`kept` is the number of connections that stay open; those of questions end with them."""
         import httpx2
 
         self.check()
-        kept = 0 if follow_redirects else 20  # connections of questions end with them
-        return httpx2.Client(
-            follow_redirects=follow_redirects,
-            max_redirects=MAX_REDIRECTS,
-            timeout=httpx2.Timeout(TIMEOUT_SECONDS),
-            limits=httpx2.Limits(max_connections=100, max_keepalive_connections=kept),
-            headers={"User-Agent": f"dewpoint/{__version__}", "Accept-Encoding": "identity"},
-            event_hooks={"request": [self._on_request], "response": [_on_response]},
-        )
+        try:
+            return httpx2.Client(
+                follow_redirects=follow_redirects,
+                max_redirects=MAX_REDIRECTS,
+                timeout=httpx2.Timeout(TIMEOUT_SECONDS),
+                limits=httpx2.Limits(max_connections=100, max_keepalive_connections=kept),
+                headers={"User-Agent": f"dewpoint/{__version__}", "Accept-Encoding": "identity"},
+                event_hooks={"request": [self._on_request], "response": [_on_response]},
+            )
+        except (ValueError, ImportError, httpx2.InvalidURL) as exc:
+            raise AnswerError(texts.ODD_PROXY, texts.ODD_PROXY_HINT) from exc
 
     def _on_request(self, request: httpx2.Request) -> None:
+        import httpx2
+
         self.check()
+        if len(request.url.host) > LONGEST_HOST:
+            raise httpx2.InvalidURL("no host has so long a name")
         question = current.get()
         if question is not None:
             question.check_step(request.url.scheme)
@@ -168,11 +154,6 @@ class Network:
         """
         if self.offline:
             raise OfflineError(texts.OFFLINE, texts.OFFLINE_HINT)
-
-
-# The network whose clients `huggingface_hub` uses: it has one client for all.
-_hub_owner: list[Network] = []
-_hub_lock = threading.Lock()
 
 
 def _on_response(response: httpx2.Response) -> None:

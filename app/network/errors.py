@@ -6,7 +6,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from app.base.errors import KnownAppError
+from app.base.graphemes import one_line, shortened
 from app.network import texts
+from inference.look.questions import NoAnswer
+
+LONGEST_HOST = 100
+LONGEST_WORDS = 200  # of a server's own, in a sentence
 
 
 class AnswerError(KnownAppError):
@@ -26,8 +31,12 @@ class NetworkTrouble(NamedTuple):
 
 
 def host(address: str) -> str:
-    """The host of an address."""
-    return urlsplit(address).netloc or address
+    """The host of an address; where it is none, the beginning of whatever it is."""
+    try:
+        found = urlsplit(address).netloc or address
+    except ValueError:
+        found = address
+    return shortened(one_line(found), LONGEST_HOST)
 
 
 def trouble(exc: Exception, address: str) -> NetworkTrouble | None:
@@ -62,3 +71,18 @@ def status_trouble(status: int, address: str) -> NetworkTrouble:
 def foreign_trouble(address: str) -> NetworkTrouble:
     """Something else answered: a hotel's log-in page, for one."""
     return NetworkTrouble(texts.foreign(host(address)), texts.LATER_HINT)
+
+
+def answer_trouble(answer: NoAnswer, address: str) -> NetworkTrouble:
+    """What to say of a body that is no answer, as the look process found it."""
+    who = host(address)
+    match answer.kind:
+        case "page":
+            return NetworkTrouble(texts.page(who), texts.PAGE_HINT)
+        case "empty":
+            return NetworkTrouble(texts.empty(who), texts.LATER_HINT)
+        case "cut":
+            return NetworkTrouble(texts.cut(who), texts.LATER_HINT)
+        case "failed" if words := shortened(one_line(answer.words), LONGEST_WORDS):
+            return NetworkTrouble(texts.failed(who, words), texts.LATER_HINT)
+    return foreign_trouble(address)

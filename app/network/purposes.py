@@ -54,4 +54,22 @@ NETWORK_USES = (
         "{releases}",
         "The version of this Dewpoint; no token",
     ),
+    NetworkUse(
+        "How fast another server answers, with five prompts of a benchmark",
+        "You run the command bench with --against and the server's address",
+        "The server that you name",
+        "The prompts of the benchmark, which are the same for everybody; a key, if you name a variable that holds one",
+    ),
+    NetworkUse(
+        "Which models a server of yours has, and answers by one of them",
+        "You click Look at its models or Use in Model > Add a server, and send a message while that model answers",
+        "The server whose address you typed; redirects are not followed",
+        "The key that you stored for it; with each message the whole chat, its options and attachments",
+    ),
+    NetworkUse(
+        "Nothing: other programs ask Dewpoint, through its local server, which opens no connection itself",
+        "You switch it on in File > Local server, or run the command serve",
+        "Programs on this computer that have the key; other computers only if you let them",
+        "The answers to what they ask, and the name of the model",
+    ),
 )

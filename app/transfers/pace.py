@@ -93,6 +93,9 @@ def backoff(failures: int, base: float, cap: float) -> float:
     return random.uniform(0.0, min(cap, base * 2.0 ** min(failures - 1, 30)))
 
 
+LONGEST_DATE = 100  # characters; what is longer is none
+
+
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     """Seconds that a Retry-After header asks for, as a number or as a date; None if it says nothing usable."""
     if value is None:
@@ -101,8 +104,8 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
+        date = parsedate_to_datetime(text[:LONGEST_DATE])
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

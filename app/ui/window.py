@@ -13,27 +13,41 @@ from PySide6.QtWidgets import QApplication, QDialog, QMainWindow
 from app.base import texts
 from app.base.paths import AppPaths
 from app.bridge.chat import ChatController
+from app.bridge.documents import Documents
 from app.bridge.engines import Engines
+from app.bridge.exchange import Exchange
 from app.bridge.first_window import StartRequest
 from app.bridge.gpu import GpuAddon
 from app.bridge.library import Library
+from app.bridge.monitor import Monitor
 from app.bridge.preferences import Preferences
+from app.bridge.restoring import Restoring
 from app.bridge.updates import Updates
+from app.chats.files import FOLDER
 from app.library.answering import ModelChoice
 from app.ui.actions import make_actions
+from app.ui.chat.attaching import Attaching
 from app.ui.chat.chat_list import Sidebar
 from app.ui.chat.coordinator import ChatCoordinator
+from app.ui.chat.exchange.coordinator import ExchangeCoordinator
 from app.ui.chat.pane import ChatPane
 from app.ui.chat.panels import Panels
+from app.ui.chat.reader.coordinator import ReadingFiles
+from app.ui.chat.steering.coordinator import SteeringCoordinator
+from app.ui.chat.tables.coordinator import TablesCoordinator
 from app.ui.chat.type_ahead import TypeAhead
 from app.ui.chat.unsaved_dialog import UnsavedDialog
 from app.ui.engines import words as engine_words
 from app.ui.engines.coordinator import EnginesCoordinator
 from app.ui.gpu.coordinator import GpuCoordinator
 from app.ui.help.coordinator import HelpCoordinator
+from app.ui.help.machine_coordinator import MachineCoordinator
+from app.ui.help.palette.coordinator import PaletteCoordinator
 from app.ui.models import words as model_words
+from app.ui.models.add_server import AddingServers
 from app.ui.models.advice import FirstAdvice
 from app.ui.models.coordinator import ModelsCoordinator
+from app.ui.settings.backups_dialog import BringingBack
 from app.ui.settings.coordinator import SettingsCoordinator
 from app.ui.updates.coordinator import UpdatesCoordinator
 from app.ui.widgets.first_size import resize_within_screen
@@ -55,7 +69,8 @@ class MainWindow(QMainWindow):
         sidebar, pane: The two panels; `panels` lays them out.
         actions_by_name: The actions of the menus.
         notices: Where news is said.
-        chats, models, engines, gpu, updates, settings, help: One coordinator a subject.
+        chats, exchange, models, adding, engines, gpu, updates, settings, help, machine, go_to, steering, reading,
+            tables: One coordinator a subject.
     """
 
     input_ready = Signal()
@@ -67,6 +82,7 @@ class MainWindow(QMainWindow):
         engines: Engines,
         library: Library,
         gpu: GpuAddon,
+        monitor: Monitor,
         updates: Updates,
         preferences: Preferences,
         themes: ThemeManager,
@@ -74,7 +90,9 @@ class MainWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self._controller, self._preferences, self._updates = controller, preferences, updates
-        self._background = (library, gpu, updates, engines)
+        self._exchange = Exchange(paths, self)
+        self._documents = Documents(paths.base / FOLDER, self)
+        self._restoring = Restoring(paths, controller, self)
         self._was_shown = False
         self._themes = themes
         self._asked: UnsavedDialog | None = None  # what is asked before it closes
@@ -91,23 +109,44 @@ class MainWindow(QMainWindow):
         advice = FirstAdvice()
         self.pane.empty.add_below(advice)
         self.chats = ChatCoordinator(self, actions, self.sidebar, self.pane, controller, preferences, themes, notices)
+        self.steering = SteeringCoordinator(
+            self, actions, self.pane, controller, preferences, themes, notices, self.chats.can_undo
+        )
+        Attaching(self.chats.sending, self.pane.composer, actions["attach"], self._documents, controller, themes, self)
+        self.exchange = ExchangeCoordinator(
+            self, actions, self.sidebar.list, self._exchange, controller, themes, notices
+        )
         self.engines = EnginesCoordinator(self, actions, engine_link, engines, controller.model, themes, notices, paths)
         self.models = ModelsCoordinator(
             self, actions, model_link, advice, library, engines, controller, preferences, themes, notices
         )
+        self.adding = AddingServers(self, actions["add_server"], library, controller, preferences, themes)
         self.gpu = GpuCoordinator(self, gpu, preferences, themes, notices)
         self.updates = UpdatesCoordinator(self, actions, updates, preferences, themes, notices)
         network = library.services.network
         self.help = HelpCoordinator(self, actions, gpu, network, preferences, themes, notices, paths)
+        self.machine = MachineCoordinator(self, actions, monitor, controller.model, library.services, themes)
+        files = (self._exchange, self._documents, self._restoring, self.adding.servers, controller.tables)
+        self._background = (library, gpu, monitor, updates, engines, *files, self.machine.benchmark)
         self._restore_geometry()
-        self.settings = SettingsCoordinator(self, actions, preferences, themes, notices)
+        self.settings = SettingsCoordinator(self, actions, preferences, themes, notices, controller.server)
+        self.bringing_back = BringingBack(self, self.settings, self._restoring, themes, notices)
+        self.chats.options.use_library(library)
+        self.go_to = PaletteCoordinator(self, actions, self.sidebar, controller, library, themes)
         TypeAhead(self, self.pane.composer, self.sidebar.list)
         self._route()
         self.pane.composer.setFocus()
 
     def _route(self) -> None:
         """What one subject wants of another."""
+        themes, wanted = self._themes, self.actions_by_name["tables"]
+        self.reading = ReadingFiles(self.pane.chat, self._documents, themes, self.notices, self)
+        self.tables = TablesCoordinator(self, wanted, self._controller.tables, themes)
+        self.tables.place_wanted.connect(self.reading.show_place)
+        self._restoring.brought_back.connect(self.tables.on_brought_back)
         self.actions_by_name["quit"].triggered.connect(self.close)
+        self._restoring.brought_back.connect(self.pane.undo_bar.dismiss)  # it is about chats that are gone
+        self._restoring.ended.connect(self.pane.composer.setFocus)
         self.pane.header.sidebar_toggled.connect(self.panels.toggle)
         chat_list = self.actions_by_name["chat_list"]
         chat_list.triggered.connect(self.panels.toggle)
@@ -119,6 +158,10 @@ class MainWindow(QMainWindow):
         self.models.opened.connect(self.gpu.on_dialog_opened)
         self.engines.opened.connect(self.gpu.on_dialog_opened)
         self.help.trial_wanted.connect(self.gpu.show_trial)
+        self.go_to.chat_wanted.connect(self.chats.on_chat_chosen)
+        self.go_to.search_wanted.connect(self.chats.finding.look_for)
+        self.go_to.setting_wanted.connect(self.settings.show_setting)
+        self.go_to.model_wanted.connect(self.models.use_model)
         self.gpu.changed.connect(self.engines.look_again)
         self.gpu.changed.connect(self.models.look_again)
 
@@ -144,7 +187,7 @@ class MainWindow(QMainWindow):
         if request.model:
             wanted = ModelChoice(Path(request.model), request.backend, Path(request.model).name)
         elif request.backend != "auto":
-            wanted = dataclasses.replace(wanted, backend=request.backend)
+            wanted = dataclasses.replace(model.usual, backend=request.backend)
         if (wanted.folder, wanted.backend) != (model.choice.folder, model.choice.backend):
             model.load(wanted)
 

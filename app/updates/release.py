@@ -5,7 +5,6 @@ The reader trusts nothing: what does not fit is refused as a whole, and no addre
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -75,21 +74,22 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
-def read_release(data: bytes) -> Release:
+def read_release(found: object) -> Release:
     """Read what a release says of itself.
 
     Args:
-        data: The content of updates.json.
+        found: The content of updates.json, as the look process parsed it.
 
     Raises:
         UpdateError: It is no such file, or a newer format that needs a newer program.
     """
     try:
-        found = json.loads(data.decode("utf-8"))
-        if isinstance(found, dict) and type(found.get("format")) is int and found["format"] > FORMAT:
+        if not isinstance(found, dict):
+            raise TypeError("no object")
+        if type(found.get("format")) is int and found["format"] > FORMAT:
             raise UpdateError(texts.NEWER_FORMAT, texts.NEWER_FORMAT_HINT)
         return _release(found)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise UpdateError(texts.UNREADABLE, texts.LATER_HINT) from exc
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import __version__
-from app.base.errors import KnownAppError
+from app.base.errors import KnownAppError, StoppedError
 from app.base.files import sync_folder
 from app.base.log import get_logger
 from app.library.ledger import FolderOwner
 from app.library.services import LibraryServices
-from app.network.errors import status_trouble, trouble
+from app.network.errors import answer_trouble, host, status_trouble, trouble
 from app.network.limits import RELEASE
 from app.transfers.values import RemoteFile, TransferEvent
 from app.updates import texts
@@ -30,6 +30,8 @@ from app.updates.errors import NoReleasesError, UpdateError
 from app.updates.release import Release, ReleaseFile, is_version, numbers, read_release
 from app.updates.source import APPIMAGE_VARIABLE, Source, find_source
 from app.updates.values import Found
+from inference.errors import InferenceError, LookStoppedError
+from inference.look.questions import NoAnswer, ReadValues
 from trt_engines.held import mark_at
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ class UpdateService:
         source = find_source()
         if source is None:
             raise NoReleasesError(texts.GIT_UPDATES, texts.GIT_UPDATES_HINT)
-        release = read_release(self._answer(source, cancel))
+        release = read_release(self._read(source, self._answer(source, cancel), cancel))
         _log.info("the newest release is %s, this is %s", release.version, self._version)
         if not release.is_newer_than(self._version):
             return None
@@ -171,6 +173,20 @@ class UpdateService:
             return path if path.stat().st_size == file.size and _is_right(path, file) else None
         except OSError:
             return None
+
+    def _read(self, source: Source, data: bytes, cancel: threading.Event | None) -> object:
+        """What a server sent, as plain values."""
+        try:
+            read = self._services.looks.ask(ReadValues(host(source.releases), data), cancel)
+        except LookStoppedError as exc:
+            raise StoppedError from exc
+        except InferenceError as exc:
+            raise UpdateError(exc.user_text, exc.hint) from exc
+        if isinstance(read, NoAnswer) and read.kind == "odd":
+            raise UpdateError(texts.UNREADABLE, texts.LATER_HINT)
+        if isinstance(read, NoAnswer):
+            raise UpdateError(*answer_trouble(read, source.releases))
+        return read.as_json()
 
     def _answer(self, source: Source, cancel: threading.Event | None) -> bytes:
         def ask(client: httpx2.Client) -> tuple[int, bytes]:

@@ -44,11 +44,35 @@ class DenoiseStep:
     thought: Ids | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Beliefs:
+    """What a model thinks of m places at temperature 1, over its whole vocabulary.
+
+    Attributes:
+        logs: float64 [m], natural logarithm of the share of the token that was asked about.
+        top_ids: int64 [m, k], the likeliest tokens, likeliest first.
+        top_logs: float64 [m, k], theirs.
+        entropy: float64 [m], nats.
+    """
+
+    logs: NDArray[np.float64]
+    top_ids: Ids
+    top_logs: NDArray[np.float64]
+    entropy: NDArray[np.float64]
+
+
 class CancelFlag(Protocol):
     """What can stop a run: `threading.Event` fits."""
 
     def is_set(self) -> bool:
         """True once the run shall stop."""
+
+
+@runtime_checkable
+class SteppingFlag(Protocol):
+    """A cancel flag that takes a question for another step of the work; within a pass the other one is asked."""
+
+    within_pass: CancelFlag
 
 
 def stop_loading(cancel: CancelFlag | None) -> None:
@@ -107,6 +131,17 @@ class Backend(Protocol):
             float32 [C, n].
         """
 
+    def beliefs(self, canvas: Ids, state: Any, places: Ids, ids: Ids, count: int) -> Beliefs:
+        """What a pass that nothing is sampled from says of some places; no tensor has the vocabulary's size.
+
+        Args:
+            canvas: int64 [C].
+            state: The previous step's, or None.
+            places: int64 [m], the places that are asked about.
+            ids: int64 [m], a token for each.
+            count: How many of the likeliest are wanted, at most 64.
+        """
+
     def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
         """The self-conditioning state in which some places hold what they are told to.
 
@@ -128,6 +163,25 @@ class Compiling(Protocol):
 
     def keep_compiled(self) -> None:
         """Nobody has asked anything for a while, or will: keep it now."""
+
+
+class KeptCache(Protocol):
+    """What a backend's KV cache held when it was laid aside."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+
+
+@runtime_checkable
+class Shelving(Protocol):
+    """A backend whose KV cache can be laid aside for another conversation, and taken back, at no cost."""
+
+    def lay_aside(self, length: int) -> KeptCache:
+        """Give away the whole KV cache; what stays is a copy of its first `length` tokens."""
+
+    def take_back(self, kept: KeptCache) -> None:
+        """Hold again what was laid aside; what is held now is gone."""
 
 
 @runtime_checkable

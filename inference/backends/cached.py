@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.backends.base import DenoiseStep, Floats, Ids
+from inference.backends.base import Beliefs, DenoiseStep, Floats, Ids
 from inference.backends.host_head import HostHead, with_rows
 from inference.backends.kv_cache import KvCache, KvPairs, Mask, encode_masks
 from inference.model_config import ModelConfig
@@ -67,6 +67,15 @@ class CachedBackend(ABC):
         """Keep the first `length` tokens; always possible here."""
         return self._cache.truncate(length)
 
+    def lay_aside(self, length: int) -> KvCache:
+        """Give away the cache; what stays is a copy of its first `length` tokens."""
+        kept, self._cache = self._cache, self._cache.copy(length)
+        return kept
+
+    def take_back(self, kept: KvCache) -> None:
+        """Hold again what was laid aside."""
+        self._cache = kept
+
     def encode(self, token_ids: Ids) -> None:
         """Append int64 [n] known tokens to the KV cache, in chunks no longer than the sliding window."""
         chunk = min(PREFILL_CHUNK, self.config.sliding_window)
@@ -84,6 +93,11 @@ class CachedBackend(ABC):
     def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
         """Logits of a denoising pass; see the contract."""
         return self._host_head().logits(self.hidden_states(canvas, state, denoising=True), ids)
+
+    def beliefs(self, canvas: Ids, state: Any, places: Ids, ids: Ids, count: int) -> Beliefs:
+        """What a pass says of some places; see the contract."""
+        hidden = self.hidden_states(canvas, state, denoising=True)
+        return self._host_head().beliefs(hidden[places], ids, count)
 
     def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
         """The state with other rows; see the contract."""

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.backends.base import DenoiseStep, Floats, Ids
+from inference.backends.base import Beliefs, DenoiseStep, Floats, Ids
 from inference.backends.fake_model import LONG_ANSWER, SHORT_ANSWER, THINKING_ANSWER, fake_config, fake_tokenizer
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError
 from inference.model_config import ModelConfig
@@ -157,6 +157,15 @@ class FakeBackend:
         found = np.zeros((len(canvas), self._config.vocab_size), np.float32)
         found[np.arange(len(canvas)), argmax] = np.maximum(0.0, _LIKELIEST_LOGIT - 4.0 * entropy)
         return found if ids is None else found[:, ids]
+
+    def beliefs(self, canvas: Ids, state: Any, places: Ids, ids: Ids, count: int) -> Beliefs:
+        """What `logits` says of some places."""
+        logits = self.logits(canvas, state)[places].astype(np.float64)
+        logs = logits - logits.max(axis=1, keepdims=True)
+        logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
+        best = np.argsort(-logs, axis=1, kind="stable")[:, :count]
+        rows = np.arange(len(places))
+        return Beliefs(logs[rows, ids], best, logs[rows[:, None], best], -(np.exp(logs) * logs).sum(axis=1))
 
     def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
         """The newest step's number: the script goes on, whatever the places hold."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import Floats, Ids
+from inference.backends.base import Beliefs, Floats, Ids
 from inference.model_config import ModelConfig
 from inference.native.weights import embedding_scale
 from trt_engines.weights.index import DECODER, EMBEDDING
@@ -61,15 +61,53 @@ class HostHead:
         Returns:
             float32 [N, n].
         """
-        normed = hidden / np.sqrt(np.square(hidden).mean(-1, keepdims=True) + self._eps) * self._norm
+        normed = self._normed(hidden)
         count = len(self._table) if ids is None else len(ids)
         found = np.empty((len(hidden), count), np.float32)
         for first in range(0, count, _PIECE):
             found[:, first : first + _PIECE] = normed @ self._rows(ids, first).T
-        found /= self._softcap
-        np.tanh(found, out=found)
-        found *= self._softcap
-        return found
+        return self._capped(found)
+
+    def beliefs(self, hidden: Floats, ids: Ids, count: int) -> Beliefs:
+        """What the head says of some places, piece by piece of the vocabulary.
+
+        Of each piece the sum of exponentials, that of logit times exponential, and the likeliest are kept, all relative
+        to the highest logit so far.
+
+        Args:
+            hidden: float32 [m, hidden], the residual stream of those places behind the last layer.
+            ids: int64 [m], a token for each.
+            count: How many of the likeliest.
+        """
+        normed, rows = self._normed(hidden), np.arange(len(hidden))
+        asked = self._capped((normed * np.asarray(self._table[ids], np.float32)).sum(axis=1)).astype(np.float64)
+        top = np.full(len(hidden), -np.inf)
+        sums, weighted = np.zeros(len(hidden)), np.zeros(len(hidden))
+        best_ids, best = np.zeros((len(hidden), 0), np.int64), np.zeros((len(hidden), 0))
+        for first in range(0, len(self._table), _PIECE):
+            logits = self._capped(normed @ self._rows(None, first).T).astype(np.float64)
+            higher = np.maximum(top, logits.max(axis=1))
+            shares, shrunk = np.exp(logits - higher[:, None]), np.exp(top - higher)
+            sums, weighted = sums * shrunk + shares.sum(axis=1), weighted * shrunk + (logits * shares).sum(axis=1)
+            top = higher
+            few = np.argpartition(-logits, min(count, logits.shape[1]) - 1, axis=1)[:, :count]
+            best = np.concatenate([best, logits[rows[:, None], few]], axis=1)
+            best_ids = np.concatenate([best_ids, few + first], axis=1)
+            order = np.argsort(-best, axis=1, kind="stable")[:, :count]
+            best, best_ids = best[rows[:, None], order], best_ids[rows[:, None], order]
+        whole = top + np.log(sums)
+        return Beliefs(asked - whole, best_ids, best - whole[:, None], whole - weighted / sums)
+
+    def _normed(self, hidden: Floats) -> Floats:
+        made: Floats = hidden / np.sqrt(np.square(hidden).mean(-1, keepdims=True) + self._eps) * self._norm
+        return made
+
+    def _capped(self, logits: Floats) -> Floats:
+        """The softcap, in place."""
+        logits /= self._softcap
+        np.tanh(logits, out=logits)
+        logits *= self._softcap
+        return logits
 
     def mixed(self, ids: Ids, shares: Floats) -> Floats:
         """Mixtures of embeddings: int64 [n], float32 [N, n] -> float32 [N, hidden]."""

@@ -66,6 +66,19 @@ class KvCache:
             v[self.length : self.length + count] = new_v
         self.length += count
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of all arrays."""
+        return sum(k.nbytes + v.nbytes for k, v in self._arrays)
+
+    def copy(self, length: int) -> KvCache:
+        """The first `length` positions once more."""
+        other = KvCache(self._config, reserve=max(1024, length))
+        for (k, v), (new_k, new_v) in zip(self._arrays, other._arrays, strict=True):
+            new_k[:length], new_v[:length] = k[:length], v[:length]
+        other.length = length
+        return other
+
     def truncate(self, length: int) -> int:
         """Keep the first `length` positions; always possible here."""
         self.length = min(self.length, max(0, length))

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import CancelFlag, DenoiseStep, Floats, Ids, Progress, stop_loading
+from inference.backends.base import Beliefs, CancelFlag, DenoiseStep, Floats, Ids, Progress, stop_loading
 from inference.backends.host_head import HostHead, with_rows
 from inference.backends.packed_memory import native_precision
 from inference.backends.settled_end import SettledEnd, rows_are_kept
 from inference.checkpoint.tensors import check_tensors, weights_errors
 from inference.config import model_config_from_folder
+from inference.engines.planning import int8_work
 from inference.errors import KnownError
+from inference.events import Int8Work
 from inference.graphs.manifest import KEPT_CANDIDATES
 from inference.model_config import ModelConfig
 from inference.native.build import SOURCE
@@ -72,7 +74,7 @@ class NativeBackend:
         self._cancelled: Callable[[], bool] = _never
         self._norm = np.ones(config.hidden_size, np.float32)
         self._head: HostHead | None = None
-        self._cache = KvBlocks(config, np.float32 if precision == "float32" else np.float16)
+        self._cache = KvBlocks(config, np.float32 if precision == "float32" else np.int16)
         with _known_errors("Close other programs, then try again. Or choose the backend onnx."):
             self._threads = Threads(cores)
         try:
@@ -156,6 +158,11 @@ class NativeBackend:
         return f"processor, {count} thread{'s' if count > 1 else ''}, {_NAMES[self.precision]}{kept}"
 
     @property
+    def work(self) -> Int8Work | None:
+        """What a step computes in int8; None where in something else."""
+        return None if self.precision == "float32" else int8_work(self.config)
+
+    @property
     def length(self) -> int:
         """Tokens in the KV cache."""
         return self._cache.length
@@ -171,6 +178,15 @@ class NativeBackend:
     def stop_when(self, cancel: CancelFlag) -> None:
         """Give up passes while `cancel` is set; see `Interruptible`."""
         self._cancelled = cancel.is_set
+
+    def lay_aside(self, length: int) -> KvBlocks:
+        """Give away the cache; what stays is a copy of its first `length` tokens."""
+        kept, self._cache = self._cache, self._cache.copy(length)
+        return kept
+
+    def take_back(self, kept: KvBlocks) -> None:
+        """Hold again what was laid aside."""
+        self._cache = kept
 
     def encode(self, token_ids: Ids) -> None:
         """Append int64 [n] known tokens to the KV cache, in chunks.
@@ -212,6 +228,11 @@ class NativeBackend:
         """
         return self._host_head().logits(self.hidden_states(canvas, state, denoising=True), ids)
 
+    def beliefs(self, canvas: Ids, state: Any, places: Ids, ids: Ids, count: int) -> Beliefs:
+        """What a pass says of some places; see the contract."""
+        hidden = self.hidden_states(canvas, state, denoising=True)
+        return self._host_head().beliefs(hidden[places], ids, count)
+
     def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
         """The state with other rows; see the contract."""
         return with_rows(state, (count, self.config.hidden_size), places, self._host_head().mixed(ids, shares))
@@ -238,8 +259,7 @@ class NativeBackend:
         return own
 
     def _rows(self, ids: Ids, state: Any, denoising: bool, seen: int = 0) -> Rows:
-        embedded = self._table[ids].astype(np.float32) * self._scale
-        return Rows(embedded, state, denoising, self._cache.length, seen)
+        return Rows(ids, state, denoising, self._cache.length, seen)
 
 
 @contextlib.contextmanager

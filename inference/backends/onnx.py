@@ -15,7 +15,9 @@ from inference.backends.kv_cache import KvPairs
 from inference.backends.onnx_graphs import ensure_graphs
 from inference.checkpoint.tensors import weights_errors
 from inference.config import model_config_from_folder
+from inference.engines.planning import int8_work
 from inference.errors import GraphError, OutOfMemoryError
+from inference.events import Int8Work
 from inference.graphs.manifest import GraphManifest
 from inference.model_config import ModelConfig
 from trt_engines.onnx_runtime import ort
@@ -43,6 +45,7 @@ class OnnxBackend(CachedBackend):
         self._head: HostHead | None = None
         self._threads = _thread_count()
         self._segments = manifest.segments
+        self._int8 = manifest.precision == "int8"
         self._capacity = Capacity(config.experts, config.top_k)
         names = [_EMBED, _HEAD, *(f"dewpoint-stack{first}.onnx" for first, _ in manifest.segments)]
         sessions = []
@@ -84,6 +87,11 @@ class OnnxBackend(CachedBackend):
     def device(self) -> str:
         """Where it runs, in words."""
         return f"CPU, {self._threads} thread{'s' if self._threads > 1 else ''}"
+
+    @property
+    def work(self) -> Int8Work | None:
+        """What a step computes in int8; None where in something else."""
+        return int8_work(self.config) if self._int8 else None
 
     def close(self) -> None:
         """Free the sessions and the cache."""

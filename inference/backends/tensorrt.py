@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.backends.base import DenoiseStep, Floats, Ids, Progress
+from inference.backends.base import Beliefs, DenoiseStep, Floats, Ids, Progress
 from inference.backends.host_head import HostHead
 from inference.config import model_config_from_folder
 from inference.engines.usable import UsableEngines
 from inference.errors import KnownError, OutOfMemoryError
+from inference.events import CardReads
 from inference.model_config import ModelConfig
 from trt_engines.building.store import EngineManifest
 from trt_engines.errors import EngineError
@@ -24,6 +25,7 @@ from trt_engines.graphs.compose import EMBEDDING
 from trt_engines.graphs.templates import Templates
 from trt_engines.planning.margins import spare_bytes, spills
 from trt_engines.planning.planner import always_bytes, resident_segments
+from trt_engines.runtime.bandwidth import memory_rate
 from trt_engines.runtime.device import DeviceMemoryError
 from trt_engines.runtime.runner import ModelRunner
 from trt_engines.runtime.safe_mode import FREE_SHARE, Attempt
@@ -51,6 +53,7 @@ class TensorRtBackend:
         attempt: Attempt | None = None,
         *,
         head: HostHead,
+        rate: float = 0.0,
     ) -> None:
         """Serve a model.
 
@@ -62,6 +65,7 @@ class TensorRtBackend:
             kernels: What they compile while they run.
             attempt: Held around what is done on the card until the first step is done.
             head: The head on the processor, for what the engines do not give.
+            rate: Bytes a second that the card's memory was measured to give; 0 where it was not.
         """
         # No more can be asked of it than its cache has room for.
         self.config = dataclasses.replace(config, max_context=min(config.max_context, runner.context))
@@ -72,6 +76,7 @@ class TensorRtBackend:
         self._kernels = kernels or RuntimeCache(None)
         self._attempt = attempt
         self._head = head
+        self._rate = rate
 
     @property
     def device(self) -> str:
@@ -80,6 +85,11 @@ class TensorRtBackend:
         if streamed:
             text += f", {streamed} of {self._runner.segments} segments streamed"
         return text + (", since other programs use the card's memory" if self._runner.given_back else "")
+
+    @property
+    def work(self) -> CardReads:
+        """What a step reads of the card's memory."""
+        return CardReads(self._runner.weights_read, self._rate)
 
     @property
     def length(self) -> int:
@@ -121,6 +131,12 @@ class TensorRtBackend:
         with _known_errors():
             hidden = self._runner.hidden_states(canvas, state, denoising=True)
         return self._head.logits(hidden, ids)
+
+    def beliefs(self, canvas: Ids, state: Any, places: Ids, ids: Ids, count: int) -> Beliefs:
+        """What a pass says of some places; see the contract."""
+        with _known_errors():
+            hidden = self._runner.hidden_states(canvas, state, denoising=True)
+        return self._head.beliefs(hidden[places], ids, count)
 
     def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
         """The state with other rows; see the contract. The one that was given cannot be used afterwards."""
@@ -193,7 +209,7 @@ def _resident_now(found: UsableEngines, manifest: EngineManifest, spare: int) ->
     plan = found.choice.plan
     stacks = tuple(part.weight_bytes for name, part in manifest.parts.items() if name.startswith("stack"))
     scratch = max((part.scratch_bytes for name, part in manifest.parts.items() if name.startswith("stack")), default=0)
-    always = always_bytes(found.choice.request.shape, plan.context, plan.head_rows, scratch)
+    always = manifest.context_bytes + always_bytes(found.choice.request.shape, plan.context, plan.head_rows, scratch)
     return resident_segments(stacks, found.card.free - always - spare)
 
 
@@ -216,6 +232,7 @@ def _opened(
     spare = _spare(found, attempt.safe)
     resident, device = _resident_now(found, manifest, spare), CudaDevice(found.card.uuid)
     try:
+        rate = memory_rate(device)
         loader = EngineLoader(found.flavour, device, found.store.folder(identity), manifest, attempt.safe)
         progress(stage, 0.0)
         runner = open_runner(
@@ -228,4 +245,5 @@ def _opened(
         device.close()
         raise
     precision = f"{found.card.gpu.name}, TensorRT {identity.precision}{', safe mode' if attempt.safe else ''}"
-    return TensorRtBackend(config, runner, precision, identity.limits.chunk, loader.cache, attempt, head=host_head)
+    limits = identity.limits
+    return TensorRtBackend(config, runner, precision, limits.chunk, loader.cache, attempt, head=host_head, rate=rate)

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inference.backends.base import DenoiseStep, Floats, Ids, Progress
+from inference.backends.base import Beliefs, DenoiseStep, Floats, Ids, Progress
 from inference.backends.cached import PREFILL_CHUNK
 from inference.backends.host_head import HostHead, with_rows
 from inference.backends.memory import check_card_memory
 from inference.backends.torch_reference import head_of
 from inference.config import model_config_from_folder
 from inference.errors import OutOfMemoryError
+from inference.events import CardReads
 from inference.graphs.manifest import KEPT_CANDIDATES, exact_self_conditioning
 from inference.model.captured import captured
 from inference.model.device_kv import DeviceKv, Pairs
@@ -30,6 +31,7 @@ from inference.model.device_pass import DevicePasses, Ways, usual_ways
 from inference.model.stack import DiffusionGemma, Prediction
 from inference.model.weights import model_from_folder
 from inference.model_config import ModelConfig
+from trt_engines.runtime.bandwidth import COPY_BYTES, quickest_copy
 from trt_engines.runtime.capacity import Capacity
 
 _LOG = logging.getLogger(__name__)
@@ -46,6 +48,29 @@ def card_there() -> bool:
     return torch.cuda.is_available()
 
 
+def memory_rate(place: torch.device, size: int = COPY_BYTES) -> float:
+    """Bytes a second that a device's memory gives, by a copy within it; 0 where there is no room for that."""
+    on_card = place.type == "cuda"
+
+    def rate() -> float:
+        source, target = (torch.zeros(size, dtype=torch.uint8, device=place) for _ in range(2))
+
+        def copied() -> None:
+            target.copy_(source)
+            if on_card:
+                torch.cuda.synchronize(place)
+
+        return quickest_copy(copied, 2 * size)
+
+    try:
+        found = rate()
+        if on_card:
+            torch.cuda.empty_cache()
+    except RuntimeError:
+        return 0.0
+    return found
+
+
 class TorchCudaBackend:
     """One model on one device; see `inference.backends.base.Backend` for the contract.
 
@@ -53,6 +78,7 @@ class TorchCudaBackend:
         config: The checkpoint's configuration.
         prefilled: Tokens that went through `encode` since the start.
         capture_error: Why steps could not be captured and run eagerly, "" if they could.
+        memory_rate: Bytes a second that the card's memory was measured to give; 0 where it was not.
     """
 
     name = "torch"
@@ -64,7 +90,7 @@ class TorchCudaBackend:
             OutOfMemoryError: There is no room for the KV cache.
         """
         self.config = config = model.config
-        self.prefilled, self.capture_error = 0, ""
+        self.prefilled, self.capture_error, self.memory_rate = 0, "", 0.0
         weight = model.embed_tokens.weight
         self._device, self._wrap = weight.device, wrap
         self._model = model
@@ -100,12 +126,15 @@ class TorchCudaBackend:
         on_card = place.type == "cuda"
         if on_card:
             check_card_memory(config, torch.cuda.mem_get_info(place)[0], torch.cuda.get_device_name(place))
+        rate = memory_rate(place) if on_card else 0.0
         with _known_errors():
             model = model_from_folder(
                 folder, config, device=place, lowered=torch.bfloat16 if on_card else None,
                 progress=lambda done: progress(stage, done),
             )  # fmt: skip
-        return cls(model, ways)
+        backend = cls(model, ways)
+        backend.memory_rate = rate
+        return backend
 
     @property
     def device(self) -> str:
@@ -115,6 +144,15 @@ class TorchCudaBackend:
         return (
             f"{torch.cuda.get_device_name(self._device)}, PyTorch{' without CUDA graphs' if self.capture_error else ''}"
         )
+
+    @property
+    def work(self) -> CardReads | None:
+        """What a step reads of the card's memory: each weight once, the table for logits and soft embedding."""
+        if self._device.type != "cuda":
+            return None
+        table = self._model.embed_tokens.weight
+        again = table.nbytes if self._head[1] else 0
+        return CardReads(sum(each.nbytes for each in self._model.parameters()) + again, self.memory_rate)
 
     @property
     def length(self) -> int:
@@ -174,6 +212,11 @@ class TorchCudaBackend:
     def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
         """Logits of a denoising pass, made on the processor; see the contract."""
         return self._host_head().logits(self.hidden_states(canvas, state, denoising=True), ids)
+
+    def beliefs(self, canvas: Ids, state: Any, places: Ids, ids: Ids, count: int) -> Beliefs:
+        """What a pass says of some places; see the contract."""
+        hidden = self.hidden_states(canvas, state, denoising=True)
+        return self._host_head().beliefs(hidden[places], ids, count)
 
     @torch.inference_mode()
     def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:

@@ -6,6 +6,7 @@ never calls upward.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from inference.denoising.schedule import step_temperature
 from inference.denoising.stopping import StableAndConfident
 from inference.errors import GraphError, PassStoppedError
 from inference.model_config import SamplerDefaults
+
+Proposing = Callable[[Ids, Any, float, Floats], DenoiseStep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ class CanvasStep:
         by_you: True if it is the last one because somebody said so.
         max_steps: Most steps of this canvas, as things stand.
         thought: int64 [C], what the model would have put if nothing were asked of the canvas.
+        read: int64 [C], the canvas that the step read: noise, or what was kept of the step before.
+        top_ids: int64 [C, k], the likeliest tokens of each place; see `DenoiseStep`.
+        top_probs: float32 [C, k], their shares at the step's temperature.
+        temperature: Of the step.
+        model_seconds: What the model's pass took.
     """
 
     step: int
@@ -49,6 +57,11 @@ class CanvasStep:
     by_you: bool
     max_steps: int
     thought: Ids
+    read: Ids
+    top_ids: Ids
+    top_probs: Floats
+    temperature: float
+    model_seconds: float = 0.0
 
 
 def unchanged(step: DenoiseStep) -> DenoiseStep:
@@ -86,9 +99,9 @@ def denoise_canvas(
     if held.all():
         yield _all_held(fixed)
         return
-    propose = _proposer(backend, plan, held, adjust)
+    propose = _timed(_proposer(backend, plan, held, adjust))
     stopping = StableAndConfident(settings.stability_threshold, settings.confidence_threshold)
-    state, newest, settled_step = None, fixed, np.ones(canvas.shape, dtype=np.int64)
+    state, newest, settled_step = plan.state, fixed, np.ones(canvas.shape, dtype=np.int64)
     # 2.
     limit, step = settings.max_denoising_steps - plan.first_step + 1, 0
     while not cancel.is_set():
@@ -96,26 +109,36 @@ def denoise_canvas(
         # a.
         temperature = _temperature(limit - step + 1, settings)
         try:
-            result = propose(canvas, state, temperature, draws.uniforms())
+            result, passed = propose(canvas, state, temperature, draws.uniforms())
         except PassStoppedError:
             return
         _check_numbers(result.entropy)
         # b.
-        accepted = accept_mask(result.entropy, settings.entropy_bound)
+        read, accepted = canvas, accept_mask(result.entropy, settings.entropy_bound)
         renoised = renoise_tokens(accept_tokens(canvas, result.sampled, accepted), draws.noise(), accepted)
         canvas = np.where(held, fixed, renoised)
         # c.
         settled_step = np.where(result.argmax == newest, settled_step, step)
-        settled = stopping.update(result.argmax, result.entropy[~held])
+        settled = stopping.update(result.argmax, result.entropy[~held], result.thought)
         most = limit + controls.added_steps()
-        by_you = not settled and controls.take_settle()
-        final = settled or by_you or step >= most
+        final = (by_you := not settled and controls.take_settle()) or settled or step >= most
         yield CanvasStep(
-            step, result.argmax, result.entropy, accepted, settled, final, settled_step, by_you, most, _thought(result)
-        )
+            step, result.argmax, result.entropy, accepted, settled, final, settled_step, by_you, most,
+            _thought(result), read, result.top_ids, result.top_probs, temperature, passed,
+        )  # fmt: skip
         if final:
             return
         state, newest = result.state, result.argmax
+
+
+def _timed(propose: Proposing) -> Callable[[Ids, Any, float, Floats], tuple[DenoiseStep, float]]:
+    """The same, and the seconds that it took."""
+
+    def run(canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> tuple[DenoiseStep, float]:
+        began = time.perf_counter()
+        return propose(canvas, state, temperature, uniforms), time.perf_counter() - began
+
+    return run
 
 
 def _temperature(left: int, settings: SamplerDefaults) -> float:
@@ -128,7 +151,7 @@ def _thought(step: DenoiseStep) -> Ids:
 
 def _proposer(
     backend: Backend, plan: CanvasPlan, held: Mask, adjust: Callable[[DenoiseStep], DenoiseStep]
-) -> Callable[[Ids, Any, float, Floats], DenoiseStep]:
+) -> Proposing:
     if plan.proposer is not None:
         return plan.proposer.propose
     if plan.fixed is not None and held.any():
@@ -138,7 +161,11 @@ def _proposer(
 
 def _all_held(fixed: Ids) -> CanvasStep:
     everywhere, certain = np.ones(fixed.shape, dtype=np.int64), np.zeros(fixed.shape, dtype=np.float32)
-    return CanvasStep(1, fixed, certain, everywhere.astype(np.bool_), True, True, everywhere, False, 1, fixed)
+    sure = np.ones((len(fixed), 1), dtype=np.float32)
+    return CanvasStep(
+        1, fixed, certain, everywhere.astype(np.bool_), True, True, everywhere, False, 1, fixed, fixed, fixed[:, None],
+        sure, 1.0,
+    )  # fmt: skip
 
 
 def _check_numbers(entropy: Floats) -> None:

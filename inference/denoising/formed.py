@@ -4,7 +4,10 @@
 2. Forward and backward over the automaton: the distribution of each place given that the whole canvas has the form.
    Places that the form leaves no choice have no entropy, and settle at no cost.
 3. One joint sample is what the sampler may accept; the likeliest canvas is what would be committed. Both have the form.
-4. Self-conditioning is told the conditioned distributions.
+4. Where the model would put something else than the likeliest canvas has, the form decides, not the model: what is left
+   of the model's belief there is a tail of which more steps tell nothing. Such a place counts as sure, any other as no
+   less sure than the model is by itself; and if there is one, the likeliest canvas is accepted instead of the sample.
+5. Self-conditioning is told the conditioned distributions.
 """
 
 from __future__ import annotations
@@ -15,11 +18,13 @@ from typing import Any
 import numpy as np
 
 from inference.backends.base import Backend, DenoiseStep, Floats, Ids
+from inference.denoising.form_step import Draw, form_step, likeliest_tokens
 from inference.denoising.plan import FREE
 from inference.denoising.sampler import Draws
-from inference.forms.canvas import Conditioned, Ending, best_path, ending
+from inference.errors import GraphError
+from inference.forms.canvas import best_path, ending
 from inference.forms.errors import FormError
-from inference.forms.live import ClassView, LiveTokens, view_of
+from inference.forms.live import LiveTokens
 from inference.forms.tokens_dfa import TokenDfa
 
 _RULED_OUT = np.float32(-1e4)  # a logit; further from all others than any temperature makes them
@@ -70,59 +75,45 @@ class FormedCanvas:
         task = self._task
         # 1.
         raw = self._backend.logits(canvas, state, task.live.ids)
-        thought = task.live.ids[raw.argmax(axis=1)]
+        rows, likeliest = np.arange(len(canvas)), raw.argmax(axis=1)
+        thought = task.live.ids[likeliest]
+        if not np.isfinite(raw[rows, likeliest]).all():  # of a row with one that is no number, the first such
+            raise GraphError(
+                "The model computed values that are not numbers.", "Its files may be damaged: download the model again."
+            )
         tempered = self._with_held(raw / np.float32(temperature))
-        seen = view_of(task.live, tempered)
-        # 2.
-        given = Conditioned(task.form, seen.logs, self._end)
-        marginals = given.marginals
-        logs = np.log(np.maximum(marginals, 1e-300))
-        entropy = (marginals * (seen.inner - logs)).sum(axis=1)
-        # 3.
-        classes, _ = given.sample(uniforms)
-        sampled = self._drawn(seen, classes, self._draws.uniforms())
-        self._best, self._tempered = seen.best, tempered
-        argmax, self.states = self._likeliest(self._end)
+        # 2. and 3.
+        draw = Draw(uniforms, self._draws.uniforms())
+        try:
+            made = form_step(task.form, task.live, self._end, tempered, draw)
+        except ValueError as exc:
+            if self._fixed is None:
+                raise
+            raise FormError("A held place does not fit the form.", "Hold it elsewhere, or nothing.") from exc
+        argmax, self.states = made.argmax, made.states
+        self._best, self._tempered = made.best, tempered
         if self._fixed is not None and (argmax != self._fixed)[self._fixed != FREE].any():
             raise FormError("A held place does not fit the form.", "Hold it elsewhere, or nothing.")
         # 4.
-        counts = np.diff(task.live.starts)
-        shares = seen.shares * np.repeat(marginals.astype(np.float32), counts, axis=1)
-        told = self._backend.conditioned(state, len(canvas), np.arange(len(canvas)), task.live.ids, shares)
-        kept = shares[np.arange(len(canvas)), task.live.places[argmax]]
-        return DenoiseStep(
-            argmax, sampled, np.maximum(entropy, 0.0).astype(np.float32), argmax[:, None], kept[:, None], told, thought
-        )
+        decided = likeliest != task.live.places[argmax]
+        entropy = np.where(decided, np.float32(0), np.minimum(made.entropy, made.unasked))
+        sampled = argmax if decided.any() else made.sampled
+        # 5.
+        told = self._backend.conditioned(state, len(canvas), rows, task.live.ids, made.shares)
+        kept = made.shares[rows, task.live.places[argmax]]
+        return DenoiseStep(argmax, sampled, entropy, argmax[:, None], kept[:, None], told, thought)
 
     def ended_here(self) -> Ids | None:
         """The likeliest canvas of the newest step that is the form's end; None if there is none of this length."""
-        end = ending(self._task.form, self._task.start, 0)
+        if self._best is None:
+            return None
         try:
-            argmax, self.states = self._likeliest(end)
+            path = best_path(self._task.form, self._best, ending(self._task.form, self._task.start, 0))
         except ValueError:
             return None
-        return argmax
-
-    def _likeliest(self, end: Ending) -> tuple[Ids, Ids]:
-        assert self._best is not None
         assert self._tempered is not None
-        classes, states = best_path(self._task.form, self._best, end)
-        starts = self._task.live.starts
-        places = np.empty(len(classes), dtype=np.int64)
-        for place, (first, last) in enumerate(zip(starts[classes].tolist(), starts[classes + 1].tolist(), strict=True)):
-            places[place] = first if last == first + 1 else first + int(self._tempered[place, first:last].argmax())
-        return self._task.live.ids[places], states
-
-    def _drawn(self, seen: ClassView, classes: Ids, uniforms: Floats) -> Ids:
-        """A token of each place's class."""
-        starts = self._task.live.starts
-        places = starts[classes]
-        for place, (first, last) in enumerate(zip(places.tolist(), starts[classes + 1].tolist(), strict=True)):
-            if last > first + 1:
-                summed = np.cumsum(seen.shares[place, first:last], dtype=np.float64)
-                found = int(np.searchsorted(summed, uniforms[place] * summed[-1], side="right"))
-                places[place] = first + min(found, last - first - 1)
-        return self._task.live.ids[places]
+        classes, self.states = path
+        return likeliest_tokens(self._task.live, self._tempered, classes)
 
     def _with_held(self, tempered: Floats) -> Floats:
         if self._fixed is None:

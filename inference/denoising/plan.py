@@ -8,11 +8,12 @@ too: in the self-conditioning state they have their token with probability 1, fr
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.backends.base import Backend, DenoiseStep, Floats, Ids
 from inference.denoising.sampler import Draws
@@ -36,12 +37,19 @@ class CanvasPlan:
         start: int64 [C], where it starts instead of noise; None for noise.
         first_step: Step of the schedule that it begins with, from 1; a later one is colder and changes a start less.
         proposer: What proposes tokens; None for the backend itself.
+        state: Self-conditioning state of the first step; None tells it nothing.
     """
 
     fixed: Ids | None = None
     start: Ids | None = None
     first_step: int = 1
     proposer: Proposer | None = None
+    state: Any = None
+
+    @property
+    def held(self) -> NDArray[np.bool_] | None:
+        """bool [C], the places that are held; None for none."""
+        return None if self.fixed is None else self.fixed != FREE
 
 
 PLAIN = CanvasPlan()
@@ -57,11 +65,12 @@ class HeldPlaces:
         self._ids, number = np.unique(fixed[self._places], return_inverse=True)
         self._shares = np.zeros((len(self._places), len(self._ids)), np.float32)
         self._shares[np.arange(len(self._places)), number] = 1.0
+        self._begun = False
 
     def propose(self, canvas: Ids, state: Any, temperature: float, uniforms: Floats) -> DenoiseStep:
-        """One step; the state of the first one is made here."""
-        if state is None:
-            state = self._told(None, len(canvas))
+        """One step; what the first one is told is added here."""
+        if not self._begun:
+            state, self._begun = self._told(state, len(canvas)), True
         step = self._adjust(self._backend.denoise(canvas, state, temperature, uniforms))
         held = self._fixed != FREE
         return dataclasses.replace(
@@ -77,18 +86,20 @@ class HeldPlaces:
         return self._backend.conditioned(state, count, self._places, self._ids, self._shares)
 
 
-def noised(ids: Ids, level: float, draws: Draws) -> Ids:
+def noised(ids: Ids, level: float, draws: Draws, kept: Sequence[bool] = ()) -> Ids:
     """A start in which each place is noise with the chance `level`, as the model saw it in training.
 
     Args:
         ids: int64 [C], a text.
         level: 0 for the text itself, 1 for noise alone.
         draws: Where chance comes from; two draws are taken.
+        kept: Places that stay as they are; where there are some, all others are noise.
     """
     noise, chance = draws.noise(), draws.uniforms()
-    return np.where(chance < np.float32(level), noise, ids)
+    fresh = ~np.array(kept, dtype=np.bool_) if len(kept) else chance < np.float32(level)
+    return np.where(fresh, noise, ids)
 
 
 def first_step_of(level: float, steps: int) -> int:
     """The step of the schedule, from 1, at which a canvas of this noise level stands."""
-    return 1 + min(steps - 1, int((1.0 - level) * steps))
+    return 1 + min(steps - 1, int((1.0 - level) * steps + 1e-6))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from inference.events import Int8Work
 from inference.model_config import ModelConfig
 from trt_engines.planning.hardware import Gpu, Machine
 from trt_engines.planning.margins import planned_share, spills
@@ -28,6 +29,18 @@ def model_shape(config: ModelConfig) -> ModelShape:
         canvas_length=config.canvas_length,
         max_context=config.max_context,
         layers=tuple(LayerShape(layer.sliding, layer.kv_heads, layer.head_dim) for layer in config.layers),
+    )
+
+
+def int8_work(config: ModelConfig) -> Int8Work:
+    """What a denoising step of a model computes, by the sizes of its matrices."""
+    shape = model_shape(config)
+    places = shape.canvas_length
+    of_layers = [4.0 * shape.heads * layer.head_dim for layer in shape.layers if not layer.sliding]
+    of_sliding = [4.0 * shape.heads * layer.head_dim for layer in shape.layers if layer.sliding]
+    attention = places * (sum(of_layers) + sum(of_sliding))  # of each place, over the canvas alone
+    return Int8Work(
+        sum(shape.step_flops(0)) / places - attention, sum(of_layers), sum(of_sliding), shape.sliding_window
     )
 
 

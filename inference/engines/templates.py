@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-import tempfile
 from pathlib import Path
 
+from inference.engines.making import OWN, making_folder
 from inference.errors import GraphError
 from inference.graphs.exporting import HINT, can_export
 from inference.graphs.manifest import known_errors
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from inference.model_config import ModelConfig
-from trt_engines.files import written_names
-from trt_engines.graphs.templates import MANIFEST, TemplateError, Templates
-from trt_engines.held import HeldFolder, mark_at, remove_below
-
-# What exports write, of whatever version; anything else in their folder is the user's.
-_OWN = re.compile(rf"(embed|head|layer\d+-\w+)\.onnx|{written_names(MANIFEST)}")
+from trt_engines.graphs.names import MANIFEST
+from trt_engines.graphs.templates import TemplateError, Templates
+from trt_engines.held import HeldFolder, mark_at
 
 
 def templates_for(config: ModelConfig, cache: Path) -> Templates:
@@ -48,15 +44,12 @@ def _make(config: ModelConfig, folder: Path) -> None:
         )
     from inference.model.export_templates import export_templates  # torch: only when graphs must be made
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="making-", dir=folder.parent))
     try:
-        export_templates(config, scratch)
-        _bring(scratch, folder)
+        with making_folder(folder.parent) as scratch:
+            export_templates(config, scratch)
+            _bring(scratch, folder)
     except OSError as exc:
         raise GraphError(f"{folder} cannot be written: {exc.strerror or exc}.", "Move it away.") from exc
-    finally:
-        remove_below(scratch)
 
 
 def _bring(scratch: Path, folder: Path) -> None:
@@ -68,7 +61,7 @@ def _bring(scratch: Path, folder: Path) -> None:
         scratch.rename(folder)
         return
     with HeldFolder(folder) as held:  # refuses a file or a link, which is the user's
-        for name in sorted(filter(_OWN.fullmatch, held.names()), key=_manifest_last, reverse=True):
+        for name in sorted(filter(OWN.fullmatch, held.names()), key=_manifest_last, reverse=True):
             held.unlink((name,))
     for name in sorted(os.listdir(scratch), key=_manifest_last):
         os.replace(scratch / name, folder / name)

@@ -26,7 +26,8 @@ Reals = NDArray[np.float64]
 
 
 _NOTHING = -1e300  # in place of the logarithm of nothing
-_SCALED_EACH = 16  # places; what is kept grows by no more than the number of classes in each
+_SCALED_EACH = 16  # places; what is kept grows by no more than the number of tokens in each
+_FEW = 12  # shares, up to which a loop of Python's is faster than numpy's calls
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,51 +56,63 @@ class Conditioned:
         marginals: float64 [C, K], mass of each class in each place, given the form.
     """
 
-    def __init__(self, form: TokenDfa, logs: Reals, end: Ending) -> None:
-        """Backward, then forward.
+    def __init__(self, form: TokenDfa, logs: Reals, best: Reals, end: Ending) -> None:
+        """Backward and forward.
 
-        1. The weight of each pair of states: the masses of all classes that lead from one to the other.
-        2. The likeliest rest from each state in each place, in logarithms; weights relative to that of their source: at
-           most 1, and 1 for one of them.
-        3. Backward: all rests from each state, relative to the likeliest. So the chance of each pair, given its source.
-        4. Forward: the chance of each state; marginals from the two.
+        1. The likeliest rest from each state in each place, token by token, in logarithms.
+        2. The weight of each pair of states: the masses of all classes that lead from one to the other; relative to
+           the likeliest rests of both: at least 1 for one pair of each state, at most as much as there are tokens.
+        3. Backward, all rests from each state, and forward, all ways to it, both relative to the likeliest rest.
+        4. Marginals from the two.
 
         Args:
             form: The automaton.
             logs: [C, K], natural logarithm of the model's mass of each class in each place; of tokens without a class
                 nothing is asked. -inf for what must not be.
+            best: [C, K], natural logarithm of the largest mass of one token of each class.
             end: Where to begin and where to end.
 
         Raises:
             ValueError: No canvas has the form.
         """
-        self._form, self._start = form, end.start
-        pairs = _moves(form)
+        pairs = moves(form)
+        self._form, self._start, self._count = form, end.start, len(logs)
+        whole, (logs, self._best, end) = logs, _shortened(pairs, logs, best, end)
         # 1.
-        highest = logs.max(axis=1, keepdims=True)
-        self._masses = masses = np.exp(logs - highest)
-        summed = pairs.summed(np.take(masses, form.moved, axis=1))
-        with np.errstate(divide="ignore"):
-            weights = np.log(summed)
-        # 2.
-        rest = _likeliest_rests(pairs, weights, end)
+        self._highest = np.take(pairs.highest(self._best), pairs.set_of, axis=1)
+        self._rest = rest = _likeliest_rests(pairs, self._highest, end)
         if not np.isfinite(rest[0, end.start]):
             raise ValueError("no canvas has the form")
+        # 2.
+        highest = logs.max(axis=1, keepdims=True)
+        self._masses = masses = np.exp(logs - highest)
+        summed = pairs.summed(masses)
+        with np.errstate(divide="ignore"):
+            weights = np.take(np.log(summed) + highest, pairs.set_of, axis=1)
         weights += np.take(rest[1:], pairs.targets, axis=1)
         weights -= np.take(np.maximum(rest[:-1], _NOTHING), pairs.sources, axis=1)
         np.exp(weights, out=weights)
         # 3.
-        ahead, scale = _all_rests(pairs, weights, end)
-        self.chance = float(rest[0, end.start] + np.log(ahead[0, end.start]) + highest.sum()) + scale
+        ahead, reached, scale = _both_ways(pairs, weights, end)
+        if not ahead[0, end.start] > 0:
+            raise ValueError("no canvas has the form")
+        padding = float(whole[len(logs) :, pairs.pad_class].sum())
+        self.chance = float(rest[0, end.start] + np.log(ahead[0, end.start])) + scale + padding
         weights *= np.take(ahead[1:], pairs.targets, axis=1)
-        whole = np.add.reduceat(weights, pairs.first, axis=1)
-        weights /= np.repeat(np.where(whole > 0, whole, 1.0), pairs.counts, axis=1)
         self._chances = weights
         # 4.
-        reached = _reached(pairs, weights, end)
         shares = np.take(reached[:-1], pairs.sources, axis=1) * weights
-        shares /= np.where(summed > 0, summed, 1.0)
-        self.marginals = masses * pairs.by_class(shares, form.classes)
+        shares /= shares.sum(axis=1, keepdims=True)
+        found = masses * pairs.by_class(shares, summed)
+        self.marginals = found
+        if len(found) < self._count:
+            self.marginals = np.zeros((self._count, form.classes))
+            self.marginals[: len(found)] = found
+            self.marginals[len(found) :, pairs.pad_class] = 1.0
+
+    def likeliest(self) -> tuple[Numbers, Numbers]:
+        """The likeliest canvas; see `best_path`."""
+        return _walked(self._form, self._best, self._highest, self._rest, self._start, self._count)
 
     def sample(self, uniforms: Floats) -> tuple[Numbers, Numbers]:
         """All places drawn together.
@@ -110,11 +123,14 @@ class Conditioned:
         Returns:
             int64 [C] class of each place, and int64 [C + 1] the states between them.
         """
-        pairs, state = _moves(self._form), self._start
+        pairs, state = moves(self._form), self._start
         first = pairs.first_of
         classes, states = np.empty(len(uniforms), dtype=np.int64), np.empty(len(uniforms) + 1, dtype=np.int64)
         states[0] = state
         for place, uniform in enumerate(uniforms.tolist()):
+            if state == self._form.ended:
+                _pad(self._form, classes, states, place)
+                break
             pair, uniform = _drawn(self._chances[place, first[state] : first[state + 1]], uniform)
             pair += first[state]
             known = pairs.classes[pair]
@@ -127,11 +143,20 @@ def _drawn(shares: Reals, uniform: float) -> tuple[int, float]:
     """Which of some shares a number in [0, 1) falls into, and where within it."""
     if len(shares) == 1:
         return 0, uniform
-    summed = shares.cumsum()
-    wanted = uniform * summed[-1]
-    found = min(int(summed.searchsorted(wanted, side="right")), len(shares) - 1)
-    within = (wanted - (summed[found] - shares[found])) / max(shares[found], 1e-300)
-    return found, float(min(max(within, 0.0), 1.0 - 1e-9))
+    if len(shares) > _FEW:
+        summed = shares.cumsum()
+        wanted = uniform * float(summed[-1])
+        found = min(int(summed.searchsorted(wanted, side="right")), len(shares) - 1)
+        share, wanted = float(shares[found]), wanted - float(summed[found] - shares[found])
+    else:
+        listed = shares.tolist()
+        wanted, found = uniform * sum(listed), 0
+        while found < len(listed) - 1 and wanted >= listed[found]:
+            wanted -= listed[found]
+            found += 1
+        share = listed[found]
+    within = wanted / max(share, 1e-300)
+    return found, min(max(within, 0.0), 1.0 - 1e-9)
 
 
 def best_path(form: TokenDfa, best: Reals, end: Ending) -> tuple[Numbers, Numbers]:
@@ -148,16 +173,38 @@ def best_path(form: TokenDfa, best: Reals, end: Ending) -> tuple[Numbers, Number
     Raises:
         ValueError: No canvas has the form.
     """
-    places, pairs, state = len(best), _moves(form), end.start
-    weights = pairs.highest(np.take(best, form.moved, axis=1))
-    ahead = _likeliest_rests(pairs, weights, end)
-    if not np.isfinite(ahead[0, state]):
+    pairs, count = moves(form), len(best)
+    _, best, end = _shortened(pairs, best, best, end)
+    highest = np.take(pairs.highest(best), pairs.set_of, axis=1)
+    rest = _likeliest_rests(pairs, highest, end)
+    if not np.isfinite(rest[0, end.start]):
         raise ValueError("no canvas has the form")
-    weights += np.take(ahead[1:], pairs.targets, axis=1)
+    return _walked(form, best, highest, rest, end.start, count)
+
+
+def _shortened(pairs: Moves, logs: Reals, best: Reals, end: Ending) -> tuple[Reals, Reals, Ending]:
+    """Without the places that are padding whatever is written: a form may have texts of so many tokens at most."""
+    longest = pairs.longest
+    if longest is None or longest >= len(logs):
+        return logs, best, end
+    weights = np.zeros_like(end.weights)
+    weights[-1] = 1.0
+    return logs[:longest], best[:longest], Ending(end.start, weights)
+
+
+def _walked(
+    form: TokenDfa, best: Reals, highest: Reals, rest: Reals, state: int, count: int
+) -> tuple[Numbers, Numbers]:
+    """The likeliest canvas of `count` places, by likeliest moves of each pair [C, P] and likeliest rests [C + 1, S]."""
+    pairs = moves(form)
+    weights = highest + np.take(rest[1:], pairs.targets, axis=1)
     first = pairs.first_of
-    classes, states = np.empty(places, dtype=np.int64), np.empty(places + 1, dtype=np.int64)
+    classes, states = np.empty(count, dtype=np.int64), np.empty(count + 1, dtype=np.int64)
     states[0] = state
-    for place in range(places):
+    for place in range(count):
+        if state == form.ended:
+            _pad(form, classes, states, place)
+            break
         low, high = first[state], first[state + 1]
         pair = low if high == low + 1 else low + int(weights[place, low:high].argmax())
         known = pairs.classes[pair]
@@ -166,38 +213,43 @@ def best_path(form: TokenDfa, best: Reals, end: Ending) -> tuple[Numbers, Number
     return classes, states
 
 
-def _all_rests(pairs: _Moves, weights: Reals, end: Ending) -> tuple[Reals, float]:
-    """Sum of all rests from each state, float64 [C + 1, S], and the logarithm of what they were divided by."""
-    ahead = np.zeros((len(weights) + 1, len(end.weights)))
-    ahead[-1] = end.weights
-    scale, moves, rows = 0.0, np.empty(len(pairs.targets)), list(ahead)
-    for place in range(len(weights) - 1, -1, -1):
-        row = rows[place]
-        rows[place + 1].take(pairs.targets, 0, moves, "clip")  # anything but "clip" copies once more
-        np.multiply(moves, weights[place], moves)
-        np.add.reduceat(moves, pairs.first, 0, None, row)
-        if place % _SCALED_EACH == 0:
-            total = float(row.max())
-            row /= total
+def _pad(form: TokenDfa, classes: Numbers, states: Numbers, place: int) -> None:
+    """Behind the end there is only padding, from a place on."""
+    classes[place:] = moves(form).pad_class
+    states[place + 1 :] = form.ended
+
+
+def _both_ways(pairs: Moves, weights: Reals, end: Ending) -> tuple[Reals, Reals, float]:
+    """Sums of all rests from each state and of all ways to it, each place on a scale of its own.
+
+    Both walks are done at once, one from either end, as one row of twice the states: what takes time is the number of
+    calls, not of states.
+
+    Returns:
+        float64 [C + 1, S] rests, float64 [C + 1, S] ways, and the logarithm of what the first rests were divided by.
+    """
+    places, states, count = len(weights), len(end.weights), len(pairs.targets)
+    rows = np.zeros((places + 1, 2 * states))
+    rows[0, :states] = end.weights
+    rows[0, states + end.start] = 1.0
+    steps = np.zeros((places, count + len(pairs.by_target)))
+    steps[:, :count] = weights[::-1]
+    steps[:, count + pairs.real] = np.take(weights, pairs.by_target[pairs.real], axis=1)
+    scale, moves, row = 0.0, np.empty(steps.shape[1]), rows[0]
+    for number, (step, following) in enumerate(zip(steps, rows[1:], strict=True)):
+        row.take(pairs.both, 0, moves, "clip")  # anything but "clip" copies once more
+        np.multiply(moves, step, moves)
+        np.add.reduceat(moves, pairs.first_both, 0, None, following)
+        row = following
+        if number % _SCALED_EACH == _SCALED_EACH - 1:
+            total = float(row[:states].max())
+            row[:states] /= total
+            row[states:] /= row[states:].max()
             scale += log(total)
-    return ahead, scale
+    return rows[::-1, :states], rows[:, states:], scale
 
 
-def _reached(pairs: _Moves, chances: Reals, end: Ending) -> Reals:
-    """Chance of each state between the places, float64 [C + 1, S]."""
-    reached = np.zeros((len(chances) + 1, len(end.weights)))
-    reached[0, end.start] = 1.0
-    onward = np.zeros((len(chances), len(pairs.by_target)))
-    onward[:, pairs.real] = np.take(chances, pairs.by_target[pairs.real], axis=1)
-    moves, rows = np.empty(len(pairs.by_target)), list(reached)
-    for place in range(len(chances)):
-        rows[place].take(pairs.sources_by_target, 0, moves, "clip")
-        np.multiply(moves, onward[place], moves)
-        np.add.reduceat(moves, pairs.first_target, 0, None, rows[place + 1])
-    return reached
-
-
-def _likeliest_rests(pairs: _Moves, weights: Reals, end: Ending) -> Reals:
+def _likeliest_rests(pairs: Moves, weights: Reals, end: Ending) -> Reals:
     """Natural logarithm of the likeliest rest from each state, float64 [C + 1, S]; -inf where there is none."""
     ahead = np.full((len(weights) + 1, len(end.weights)), -np.inf)
     ahead[-1] = np.where(end.weights > 0, 0.0, -np.inf)
@@ -210,11 +262,12 @@ def _likeliest_rests(pairs: _Moves, weights: Reals, end: Ending) -> Reals:
 
 
 @lru_cache(maxsize=16)
-def _moves(form: TokenDfa) -> _Moves:
-    return _Moves(form)
+def moves(form: TokenDfa) -> Moves:
+    """A form's moves; the newest ones are kept."""
+    return Moves(form)
 
 
-class _Moves:
+class Moves:
     """A form's moves, and its pairs of source and target, which several moves may share: what runs need of them.
 
     Attributes:
@@ -224,19 +277,26 @@ class _Moves:
         classes: The classes of each pair.
         first: Where the pairs of each state begin; one that no tokens lead on from has a pair of no weight, to itself.
         first_of: The same as a list, and the end.
-        counts: How many each has.
         by_target: int64 [P'], the pairs in the order of targets; a state to which nothing leads has one of no weight.
         real: Which of them are pairs.
         sources_by_target: Their sources in that order.
         first_target: Where the pairs to each state begin in that order.
+        both: Indexes into rows of two halves, each a value a state: `targets` into the first, `sources_by_target` into
+            the second.
+        first_both: `first`, and `first_target` behind it.
+        set_of: int64 [P], which of U sets of classes each pair's are.
+        classes_of_sets: The classes of all sets, behind each other.
+        classes_first: int64 [U + 1], where those of each set begin, and the end.
+        pad_class: The class of padding.
+        longest: Most tokens of a text, its end among them; None where there is no such bound.
     """
 
     def __init__(self, form: TokenDfa) -> None:
         self._weighty: slice | NDArray[np.int64]
-        self._by_pair = np.lexsort((form.targets, form.sources))
-        sources, targets = form.sources[self._by_pair], form.targets[self._by_pair]
-        self._pair_starts = np.flatnonzero((np.diff(sources, prepend=-1) != 0) | (np.diff(targets, prepend=-1) != 0))
-        pair_sources, self.targets = sources[self._pair_starts], targets[self._pair_starts]
+        by_pair = np.lexsort((form.targets, form.sources))
+        sources, targets, moved = form.sources[by_pair], form.targets[by_pair], form.moved[by_pair]
+        starts = np.flatnonzero((np.diff(sources, prepend=-1) != 0) | (np.diff(targets, prepend=-1) != 0))
+        pair_sources, self.targets = sources[starts], targets[starts]
         stuck = np.setdiff1d(np.arange(form.states), pair_sources)
         self._weighty = (
             slice(None) if not len(stuck) else np.searchsorted(stuck, pair_sources) + np.arange(len(pair_sources))
@@ -245,18 +305,12 @@ class _Moves:
         pair_sources, self.targets = np.append(pair_sources, stuck)[order], np.append(self.targets, stuck)[order]
         self.first = np.flatnonzero(np.diff(pair_sources, prepend=-1))
         self.first_of = [*self.first.tolist(), len(pair_sources)]
-        self.counts = np.diff(self.first_of)
         self.sources, self.target_of = pair_sources, self.targets.tolist()
-        ends = np.append(self._pair_starts[1:], len(sources))
-        known = iter(
-            form.moved[self._by_pair[a:z]] for a, z in zip(self._pair_starts.tolist(), ends.tolist(), strict=True)
-        )
+        ends = np.append(starts[1:], len(sources))
+        known = iter(moved[a:z] for a, z in zip(starts.tolist(), ends.tolist(), strict=True))
         weighty = np.zeros(len(pair_sources), dtype=np.bool_)
         weighty[self._weighty] = True
         self.classes = [next(known) if real else np.zeros(1, dtype=np.int64) for real in weighty.tolist()]
-        pair_of = np.empty(len(sources), dtype=np.int64)
-        lengths = np.diff(np.append(self._pair_starts, len(sources)))
-        pair_of[self._by_pair] = np.repeat(np.flatnonzero(weighty), lengths)
         unreached = np.setdiff1d(np.arange(form.states), self.targets)
         targets = np.append(self.targets, unreached)
         order = np.argsort(targets, kind="stable")
@@ -264,30 +318,67 @@ class _Moves:
         self.by_target = np.where(order < len(self.targets), order, 0)
         self.sources_by_target = pair_sources[self.by_target]
         self.first_target = np.flatnonzero(np.diff(targets[order], prepend=-1))
-        self._by_class = np.argsort(form.moved, kind="stable")
-        moved = form.moved[self._by_class]
-        self._first_of_class = np.flatnonzero(np.diff(moved, prepend=-1))
-        self._classes = moved[self._first_of_class]
-        self._pairs_by_class = pair_of[self._by_class]
+        self.both = np.append(self.targets, self.sources_by_target + form.states)
+        self.first_both = np.append(self.first, self.first_target + len(self.targets))
+        self.pad_class = int(self.classes[self.first_of[form.ended]][0])
+        self.longest = self._longest(form)
+        self._find_sets(weighty, form.classes)
 
-    def highest(self, weights: Reals) -> Reals:
-        """[C, M] weights of moves -> [C, P] the highest of each pair."""
-        found = np.full((len(weights), len(self.targets)), -np.inf)
-        found[:, self._weighty] = np.maximum.reduceat(
-            np.take(weights, self._by_pair, axis=1), self._pair_starts, axis=1
-        )
-        return found
+    def _find_sets(self, weighty: NDArray[np.bool_], classes: int) -> None:
+        """Many pairs have the same classes: those are looked at once, as a set; the last set is the empty one."""
+        numbers: dict[bytes, int] = {}
+        sets: list[NDArray[np.int64]] = []
+        of = np.empty(len(self.targets), dtype=np.int64)
+        for pair, (known, real) in enumerate(zip(self.classes, weighty.tolist(), strict=True)):
+            key = known.tobytes()
+            if real and key not in numbers:
+                numbers[key] = len(sets)
+                sets.append(known)
+            of[pair] = numbers[key] if real else -1
+        self.set_of = np.where(of < 0, len(sets), of)
+        self.classes_of_sets = np.concatenate(sets)
+        self.classes_first = np.cumsum([0, *(len(known) for known in sets), 0])
+        self._members = np.zeros((len(sets) + 1, classes))
+        for number, known in enumerate(sets):
+            self._members[number, known] = 1.0
+        self._pairs_by_set = np.argsort(self.set_of, kind="stable")
+        ordered = self.set_of[self._pairs_by_set]
+        self._first_of_set = np.flatnonzero(np.diff(ordered, prepend=-1))
+        self._used = ordered[self._first_of_set]
 
-    def summed(self, weights: Reals) -> Reals:
-        """[C, M] weights of moves -> [C, P] the sum of each pair."""
-        found = np.zeros((len(weights), len(self.targets)))
-        found[:, self._weighty] = np.add.reduceat(np.take(weights, self._by_pair, axis=1), self._pair_starts, axis=1)
-        return found
+    def _longest(self, form: TokenDfa) -> int | None:
+        """Moves of the longest way to the end, by taking away states to which nothing leads any more."""
+        arriving = np.bincount(self.targets, minlength=form.states).tolist()
+        arriving[form.ended] -= 1  # its own
+        free = [state for state, count in enumerate(arriving) if not count]
+        far, taken = [0] * form.states, 0
+        for state in free:
+            taken += 1
+            for target in self.target_of[self.first_of[state] : self.first_of[state + 1]]:
+                if target == state:
+                    continue
+                far[target] = max(far[target], far[state] + 1)
+                arriving[target] -= 1
+                if not arriving[target]:
+                    free.append(target)
+        return max(1, far[form.ended]) if taken == form.states else None
 
-    def by_class(self, shares: Reals, classes: int) -> Reals:
-        """[C, P] shares of pairs -> [C, K] the sums of those that each class is one of."""
-        found = np.zeros((len(shares), classes))
-        found[:, self._classes] = np.add.reduceat(
-            np.take(shares, self._pairs_by_class, axis=1), self._first_of_class, axis=1
-        )
+    def highest(self, of_classes: Reals) -> Reals:
+        """[C, K] values of classes -> [C, U] the highest of each set's, -inf for the empty one."""
+        return self._reduced(np.maximum, of_classes, -np.inf)
+
+    def summed(self, of_classes: Reals) -> Reals:
+        """[C, K] values of classes -> [C, U] the sum of each set's, 0 for the empty one."""
+        return self._reduced(np.add, of_classes, 0.0)
+
+    def by_class(self, shares: Reals, sums: Reals) -> Reals:
+        """[C, P] shares of pairs, [C, U] sums of their sets -> [C, K] what each class has of them for a mass of 1."""
+        found = np.zeros_like(sums)
+        found[:, self._used] = np.add.reduceat(np.take(shares, self._pairs_by_set, axis=1), self._first_of_set, axis=1)
+        found /= np.where(sums > 0, sums, 1.0)
+        return found @ self._members
+
+    def _reduced(self, how: np.ufunc, of_classes: Reals, nothing: float) -> Reals:
+        found = np.full((len(of_classes), len(self._members)), nothing)
+        found[:, :-1] = how.reduceat(np.take(of_classes, self.classes_of_sets, axis=1), self.classes_first[:-2], axis=1)
         return found

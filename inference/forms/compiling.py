@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from inference.forms.bytes_dfa import ByteDfa, both, compile_bytes, parts_of
+from inference.calls import BEGIN, END, HEAD, SIGNS
+from inference.forms.bytes_dfa import MOST_STATES, ByteDfa, both, compile_bytes, parts_of, too_large, without
 from inference.forms.errors import FormError
+from inference.forms.kept import KeptForms
 from inference.forms.live import LiveTokens, live_tokens
-from inference.forms.nodes import ANY, Node, Repeat, Seq, choice, literal
+from inference.forms.nodes import ANY, EMPTY, Alt, Node, Repeat, Seq, choice, half_character, literal, sign
+from inference.forms.notation import OWN
 from inference.forms.regex import regex
+from inference.forms.said import otherwise
 from inference.forms.schema import any_json, schema
 from inference.forms.template import template
 from inference.forms.tokens_dfa import TokenDfa, compile_tokens
 from inference.forms.vocabulary import Vocabulary
 from inference.forms.wanted import Form
+from trt_engines.files import parse_json
 
 _KEPT = 16
+_CHECKED = 1024  # forms that are known to be good
 MOST_WORDS = 4  # that are held in any order
 _LONGEST_SCHEMA = 1 << 20
+_SCHEMA = "JSON schema"
+_WRITTEN = {"regex": "regular expression", "template": "template", "schema": _SCHEMA, "arguments": _SCHEMA}
+_LONGEST_TEXTS = 100_000  # of a choice or a template
+_OF_TEXTS = ("choice", "template", "words", "otherwise")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +60,26 @@ class CompiledForm:
 class FormCompiler:
     """Compiles forms for one vocabulary."""
 
-    def __init__(self, known: Callable[[], Vocabulary]) -> None:
-        """`known` makes the vocabulary; it is asked once, when the first form comes."""
+    def __init__(self, known: Callable[[], Vocabulary], disk: KeptForms | None = None) -> None:
+        """`known` makes the vocabulary; it is asked once, when the first form comes. `disk` keeps what took long."""
         self._make = known
+        self._disk = disk
         self._known: Vocabulary | None = None
         self._kept: OrderedDict[Form, CompiledForm] = OrderedDict()
+        self._checked: OrderedDict[int, None] = OrderedDict()
+
+    def check(self, form: Form) -> None:
+        """Refuse a form that cannot be kept, without compiling it for the vocabulary: that takes longer.
+
+        Raises:
+            FormError: It cannot be kept; the sentence says why.
+        """
+        name = hash(form)  # the forms themselves may be long
+        if form not in self._kept and name not in self._checked:
+            byte_form(form)
+            self._checked[name] = None
+            if len(self._checked) > _CHECKED:
+                self._checked.popitem(last=False)
 
     def compiled(self, form: Form) -> CompiledForm:
         """The automaton of a form.
@@ -66,10 +90,13 @@ class FormCompiler:
         if form in self._kept:
             self._kept.move_to_end(form)
             return self._kept[form]
-        over_bytes = byte_form(form)
-        if self._known is None:
-            self._known = self._make()
-        tokens = compile_tokens(over_bytes, self._known)
+        known = self._known = self._known or self._make()
+
+        def automata() -> tuple[ByteDfa, TokenDfa]:
+            over_bytes = byte_form(form)
+            return over_bytes, compile_tokens(over_bytes, known)
+
+        over_bytes, tokens = automata() if self._disk is None else self._disk.get(form, known, automata)
         made = self._kept[form] = CompiledForm(over_bytes, tokens, live_tokens(tokens))
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
@@ -82,11 +109,31 @@ def byte_form(form: Form) -> ByteDfa:
     Raises:
         FormError: It cannot be kept.
     """
+    _refuse_odd(form)
+    if form.kind in _OF_TEXTS and sum(map(len, (form.text, *form.texts))) > _LONGEST_TEXTS:
+        raise FormError(f"This form has more than {_LONGEST_TEXTS} characters.", "Give a shorter one.")
+    if form.kind == "choice" and max(map(len, form.texts), default=0) > MOST_STATES:
+        raise too_large()  # it needs a state for each character: known before minutes are spent on it
     if form.kind == "part":
         return parts_of(form.text)
     if form.kind == "words":
         return _holding(form.texts)
-    return compile_bytes(_language(form))
+    try:
+        if form.kind == "otherwise":
+            return without(*map(compile_bytes, otherwise(form.text, *form.texts)))
+        return compile_bytes(_language(form))
+    except RecursionError as exc:
+        raise FormError("This form is nested too deeply.", "Make it flatter.") from exc
+
+
+def _refuse_odd(form: Form) -> None:
+    """Refuse what is empty, which nobody means, and what is no text."""
+    if form.kind == "choice" and not all(form.texts):
+        raise FormError("One of the texts to choose from is empty.", "Write a text, or leave it out.")
+    if form.kind in _WRITTEN and not form.text:
+        raise FormError(f"The {_WRITTEN[form.kind]} is empty.", "Write one.")
+    if any(map(half_character, (form.text, *form.texts))):
+        raise FormError("The form holds half a character (a lone surrogate), which no text can hold.", "Take it out.")
 
 
 def _language(form: Form) -> Node:
@@ -99,6 +146,11 @@ def _language(form: Form) -> Node:
             return template(form.text)
         case "schema":
             return schema(_parsed(form.text))
+        case "call":
+            named = [Seq((sign(SIGNS.index(BEGIN)), literal(HEAD + name))) for name in form.texts if name]
+            return Alt((*named, *([EMPTY] if "" in form.texts else [])))
+        case "arguments":
+            return Seq((schema(_parsed(form.text), OWN), sign(SIGNS.index(END))))
         case _:
             return any_json()
 
@@ -107,14 +159,16 @@ def _parsed(text: str) -> object:
     if len(text) > _LONGEST_SCHEMA:
         raise FormError("The JSON schema has more than a million characters.", "Give a shorter one.")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
+        return parse_json(text)
+    except ValueError as exc:
         raise FormError(f"The JSON schema is no JSON: {exc}.", "Correct it there.") from exc
 
 
 def _holding(words: Sequence[str]) -> ByteDfa:
     """Any text that holds all of some words, in any order."""
-    if len(words) > MOST_WORDS or not all(words):
+    if not all(words):
+        raise FormError("A word that is to be held is empty.", "Write a word, or leave it out.")
+    if len(words) > MOST_WORDS:
         raise FormError(f"{len(words)} words are to be held somewhere; 1 to {MOST_WORDS} can be.", "Hold fewer words.")
     free = Repeat(ANY, 0, None)
     return functools.reduce(both, (compile_bytes(Seq((free, literal(word), free))) for word in words))

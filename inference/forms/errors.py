@@ -9,3 +9,7 @@ class FormError(InferenceError):
     """A form that cannot be kept: it is no form, needs what no regular language has, or is too large."""
 
     known = True
+
+
+class FormRoomError(FormError):
+    """A form that could be kept if the answer might have more tokens."""

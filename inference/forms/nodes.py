@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 Ranges = tuple[tuple[int, int], ...]
 MOST_CODE_POINT = 0x10FFFF
 _SURROGATES = (0xD800, 0xDFFF)
+_HALF = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,22 @@ class Several:
     between: Node
 
 
-Node = Chars | Seq | Alt | Repeat | Several
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """Parts in their order, each of which may be missing unless it is required, with something between those there.
+
+    Written once in the automaton, however many may be missing.
+
+    Attributes:
+        parts: Each with whether it is required.
+        between: What stands between two.
+    """
+
+    parts: tuple[tuple[Node, bool], ...]
+    between: Node
+
+
+Node = Chars | Seq | Alt | Repeat | Several | InOrder
 EMPTY = Seq(())
 NOTHING = Alt(())
 
@@ -100,9 +118,24 @@ def other_chars(ranges: Ranges) -> Chars:
 ANY = other_chars(())
 
 
+def sign(number: int) -> Node:
+    """A control token that the form names by a number, 0 to 7; no language of characters has one."""
+    return Chars(((MOST_CODE_POINT + 1 + number, MOST_CODE_POINT + 1 + number),))
+
+
+def half_character(text: str) -> bool:
+    """Whether a text has half of a surrogate pair, which is no character."""
+    return _HALF.search(text) is not None
+
+
 def literal(text: str) -> Node:
     """This text and no other."""
-    return Seq(tuple(chars([(ord(char), ord(char))]) for char in text))
+    return Seq(tuple(map(_one, text)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _one(char: str) -> Chars:
+    return chars([(ord(char), ord(char))])
 
 
 def choice(texts: Sequence[str]) -> Node:

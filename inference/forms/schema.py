@@ -3,17 +3,21 @@
 Not every text that a schema allows is in its language: an answer only has to be one of them. So objects hold their
 declared properties in their order (optional ones may be missing), numbers have a bounded count of digits, and
 recursion goes as deep as `DEPTH`. What cannot be promised is refused, with its JSON pointer, before anything is
-written. Space: at most one blank behind a colon or a comma.
+written. How texts, keys and lists are written is the notation's matter (`inference.forms.notation`): JSON, or the
+arguments of a call in a template's own syntax, which stand for the same values.
 """
 
 from __future__ import annotations
 
+import functools
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from re import _constants, _parser  # type: ignore[attr-defined]
 from typing import Any
+from urllib.parse import unquote
 
+from inference.forms import numbers
+from inference.forms.bytes_dfa import MOST_STATES, compile_bytes, too_large
 from inference.forms.errors import FormError
 from inference.forms.nodes import (
     EMPTY,
@@ -21,20 +25,26 @@ from inference.forms.nodes import (
     NOTHING,
     Alt,
     Chars,
+    InOrder,
     Node,
     Repeat,
     Seq,
     Several,
     chars,
+    half_character,
     literal,
     optional,
 )
+from inference.forms.notation import JSON, Notation
+from inference.forms.numbers import BOUNDS, bound_at, bounds, refused
 from inference.forms.regex import regex
 
 DEPTH = 4  # how often a reference may be entered again within itself
 ANY_DEPTH = 3  # of objects and lists where anything is allowed
-_DIGITS = 15
-_HINT = "Leave it out, or say the same with other keywords."
+_MOST_PARTS = 4096  # schemas within a schema, each counted as often as it is referred to
+_MOST_CHARACTERS = 100_000  # of the values that one list names
+_MOST_WAYS = 256  # that are compared with one another
+_LARGEST_COUNT = 10**9  # nobody tells larger ones apart
 _ANNOTATIONS = frozenset(
     [
         "title",
@@ -54,19 +64,17 @@ _ANNOTATIONS = frozenset(
         "contentEncoding",
     ]
 )
+_LENGTHS = ("minLength", "maxLength", "minItems", "maxItems")
 _KEYWORDS: dict[str, frozenset[str]] = {
     "object": frozenset({"properties", "required", "additionalProperties"}),
     "array": frozenset({"items", "prefixItems", "minItems", "maxItems"}),
     "string": frozenset({"minLength", "maxLength", "pattern", "format"}),
-    "integer": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}),
-    "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}),
+    "integer": frozenset(BOUNDS),
+    "number": frozenset(BOUNDS),
     "boolean": frozenset(),
     "null": frozenset(),
 }
 _TYPES = tuple(_KEYWORDS)
-_SPACE = optional(literal(" "))
-_COMMA, _COLON = Seq((literal(","), _SPACE)), Seq((literal(":"), _SPACE))
-_ESCAPES = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
 FORMATS = {
     "date": r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
     "time": r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
@@ -78,38 +86,77 @@ FORMATS = {
 }  # fmt: skip
 
 
-def schema(root: Any) -> Node:
-    """The language of a JSON schema (draft 2020-12, in the parts that a regular language has).
+def schema(root: Any, notation: Notation = JSON) -> Node:
+    """The language of a JSON schema (draft 2020-12, in the parts that a regular language has), in a notation.
 
     Raises:
         FormError: A part cannot be kept; the sentence names it by its JSON pointer.
     """
-    return _Builder(root).value(root, "#", ())
+    builder = _Builder(root, notation)
+    made = builder.value(root, "#", ())
+    if builder.endless and _is_none(made) and not _is_none(_Builder(root, notation, any_json()).value(root, "#", ())):
+        raise FormError(
+            f"No text has this form: the schema's {builder.endless} refers to itself without an end.",
+            "Give it a way that ends, such as null, an empty list, or a property that is not required.",
+        )
+    return made
 
 
-def any_json() -> Node:
-    """Any JSON text, objects and lists at most `ANY_DEPTH` deep in one another."""
-    return _anything(ANY_DEPTH)
+def any_json(notation: Notation = JSON) -> Node:
+    """Any JSON value, objects and lists at most `ANY_DEPTH` deep in one another."""
+    return _anything(ANY_DEPTH, notation)
+
+
+def _is_none(node: Node) -> bool:
+    """Whether no text at all is in this language."""
+    match node:
+        case Chars(ranges):
+            return not ranges
+        case Seq(parts):
+            return any(map(_is_none, parts))
+        case Alt(ways):
+            return all(map(_is_none, ways))
+        case Repeat(part, least, _):
+            return least > 0 and _is_none(part)
+        case Several(part, _):
+            return _is_none(part)
+        case InOrder(parts, _):
+            return any(needed and _is_none(part) for part, needed in parts)
 
 
 class _Builder:
     """Walks a schema; `place` is the JSON pointer of where it is, `entered` the references it is within."""
 
-    def __init__(self, root: Any) -> None:
-        self._root = root
+    def __init__(self, root: Any, notation: Notation, end: Node = NOTHING) -> None:
+        """`end` stands where a reference is entered too often; `endless` is the first such reference."""
+        self._root, self._as, self._end = root, notation, end
+        self.endless = ""
+        self._parts = 0
+
+    def _ended(self, target: str) -> Node:
+        self.endless = self.endless or target
+        return self._end
+
+    def _spend(self, parts: int) -> None:
+        """Count parts of the schema, before they are looked at."""
+        self._parts += parts
+        if self._parts > _MOST_PARTS:
+            raise FormError(f"The JSON schema has more than {_MOST_PARTS} parts.", "Give a smaller one.")
 
     def value(self, found: Any, place: str, entered: tuple[str, ...]) -> Node:
+        self._spend(1)
         if found is True or found == {}:
-            return any_json()
+            return any_json(self._as)
         if found is False:
             return NOTHING
         if not isinstance(found, dict):
-            raise _refused(place, "is no schema")
+            raise refused(place, "is no schema")
+        if "$id" in found and found is not self._root and place != "#":
+            raise refused(f"{place}/$id", "stands within a schema, whose references would mean something else")
         if "$ref" in found:
             return self._reference(found, place, entered)
-        for name, build in (("const", self._const), ("enum", self._enum)):
-            if name in found:
-                return build(found, place)
+        if "const" in found or "enum" in found:
+            return self._values(found, place)
         for name in ("anyOf", "oneOf"):
             if name in found:
                 return self._ways(found, name, place, entered)
@@ -120,53 +167,65 @@ class _Builder:
     def _reference(self, found: Mapping[str, Any], place: str, entered: tuple[str, ...]) -> Node:
         _only(found, {"$ref"}, place)
         target = found["$ref"]
-        if not isinstance(target, str) or not target.startswith("#"):
-            raise _refused(f"{place}/$ref", "points outside of the schema")
+        meant = self._at(target, place)
         if entered.count(target) >= DEPTH:
-            return NOTHING
-        return self.value(self._at(target, place), target, (*entered, target))
+            return self._ended(target)
+        return self.value(meant, target, (*entered, target))
 
-    def _at(self, pointer: str, place: str) -> Any:
+    def _at(self, pointer: Any, place: str) -> Any:
+        """What a reference points to: a JSON pointer within the schema, past no part that has an address of its own."""
+        if not isinstance(pointer, str) or not pointer.startswith("#"):
+            raise refused(f"{place}/$ref", "points outside of the schema")
+        if pointer != "#" and not pointer.startswith("#/"):
+            raise refused(f"{place}/$ref", "points to a name; write a path (#/$defs/...)")
         found = self._root
-        for part in pointer[1:].split("/")[1:]:
+        for part in unquote(pointer[1:]).split("/")[1:]:
             name = part.replace("~1", "/").replace("~0", "~")
+            if found is not self._root and isinstance(found, dict) and "$id" in found:
+                raise refused(f"{place}/$ref", "points into a part that has an $id of its own")
             try:
                 found = found[int(name)] if isinstance(found, list) else found[name]
             except (KeyError, IndexError, ValueError, TypeError) as exc:
-                raise _refused(f"{place}/$ref", f"points to nothing: {pointer}") from exc
+                raise refused(f"{place}/$ref", f"points to nothing: {pointer}") from exc
         return found
 
-    def _const(self, found: Mapping[str, Any], place: str) -> Node:
-        _only(found, {"const", "type"}, place)
-        return _written(found["const"])
-
-    def _enum(self, found: Mapping[str, Any], place: str) -> Node:
-        _only(found, {"enum", "type"}, place)
-        values = found["enum"]
+    def _values(self, found: Mapping[str, Any], place: str) -> Node:
+        """The values that const and enum name, as far as what stands beside them allows them."""
+        beside = {"type", "const", "enum", "pattern"}.union(BOUNDS, _LENGTHS)
+        _only(found, beside, place)
+        values = found.get("enum", [found.get("const")])
         if not isinstance(values, list) or not values:
-            raise _refused(f"{place}/enum", "is no list of values")
-        types = _types(found, place) if "type" in found else _TYPES
-        return Alt(tuple(_written(value) for value in values if any(_is_of(value, kind) for kind in types)))
+            raise refused(f"{place}/enum", "is no list of values")
+        _refuse_odd(values, f"{place}/enum" if "enum" in found else f"{place}/const")
+        if "const" in found:
+            _refuse_odd([found["const"]], f"{place}/const")
+            values = [found["const"]] if any(_key(value) == _key(found["const"]) for value in values) else []
+        return Alt(tuple(map(self._as.value, _kept(values, found, place))))
 
     def _ways(self, found: Mapping[str, Any], name: str, place: str, entered: tuple[str, ...]) -> Node:
         rest = {key: value for key, value in found.items() if key != name and key not in _ANNOTATIONS}
         ways = found[name]
         if not isinstance(ways, list) or not ways:
-            raise _refused(f"{place}/{name}", "is no list of schemas")
+            raise refused(f"{place}/{name}", "is no list of schemas")
+        self._spend(len(ways))
         merged = [_merged(rest, way, f"{place}/{name}/{number}") for number, way in enumerate(ways)]
         if name == "oneOf" and not _exclusive(merged):
-            raise _refused(f"{place}/oneOf", "has ways that may hold together; say anyOf")
+            raise refused(f"{place}/oneOf", "has ways that may hold together; say anyOf")
         return Alt(tuple(self.value(way, f"{place}/{name}/{number}", entered) for number, way in enumerate(merged)))
 
     def _all_of(self, found: Mapping[str, Any], place: str, entered: tuple[str, ...]) -> Node:
         merged = {key: value for key, value in found.items() if key != "allOf"}
         parts = found["allOf"]
         if not isinstance(parts, list) or not parts:
-            raise _refused(f"{place}/allOf", "is no list of schemas")
+            raise refused(f"{place}/allOf", "is no list of schemas")
         for number, part in enumerate(parts):
             at = f"{place}/allOf/{number}"
-            if isinstance(part, dict) and "$ref" in part and len(part) == 1 and isinstance(part["$ref"], str):
-                part = self._at(part["$ref"], at)
+            if isinstance(part, dict) and "$ref" in part and len(part) == 1:
+                target = part["$ref"]
+                part = self._at(target, at)
+                if entered.count(target) >= DEPTH:
+                    return self._ended(target)
+                entered = (*entered, target)
             merged = _merged(merged, part, at)
         return self.value(merged, place, entered)
 
@@ -177,9 +236,9 @@ class _Builder:
         builders: dict[str, Callable[[], Node]] = {
             "object": lambda: self._object(found, place, entered),
             "array": lambda: self._array(found, place, entered),
-            "string": lambda: _string(found, place),
-            "integer": lambda: _integer(found, place),
-            "number": lambda: _number(found, place),
+            "string": lambda: _string(found, place, self._as),
+            "integer": lambda: numbers.integer(found, place),
+            "number": lambda: numbers.number(found, place),
             "boolean": lambda: Alt((literal("true"), literal("false"))),
             "null": lambda: literal("null"),
         }
@@ -189,140 +248,104 @@ class _Builder:
         properties = found.get("properties", {})
         required = found.get("required", [])
         if not isinstance(properties, dict) or not isinstance(required, list):
-            raise _refused(place, "has properties or required of another kind")
+            raise refused(place, "has properties or required of another kind")
+        self._spend(len(properties) + len(required))
+        if not all(isinstance(name, str) for name in required):
+            raise refused(f"{place}/required", "names a property by something that is no text")
+        _refuse_odd([*properties, *required], f"{place}/properties")
+        required = dict.fromkeys(required)
         other = found.get("additionalProperties", True)
         for name in required:
             if name not in properties and other is False:
                 return NOTHING
         names = [*properties, *(name for name in required if name not in properties)]
         if not names and other is not False:
-            pair = Seq((_free_string(0, None), _COLON, self.value(other, f"{place}/additionalProperties", entered)))
-            return Seq((literal("{"), optional(Several(pair, _COMMA)), literal("}")))
+            value = self.value(other, f"{place}/additionalProperties", entered)
+            pair = Seq((self._as.any_key, self._as.colon, value))
+            return Seq((literal("{"), optional(Several(pair, self._as.comma)), literal("}")))
         pairs = []
-        for name in names:
+        for name in self._as.ordered(names):
             inner = properties.get(name, other)
             value = self.value(inner, f"{place}/properties/{_escaped(name)}", entered)
-            pairs.append((Seq((_written(name), _COLON, value)), name in required))
-        return Seq((literal("{"), _in_order(pairs), literal("}")))
+            pairs.append((Seq((self._as.key(name), self._as.colon, value)), name in required))
+        return Seq((literal("{"), InOrder(tuple(pairs), self._as.comma), literal("}")))
 
     def _array(self, found: Mapping[str, Any], place: str, entered: tuple[str, ...]) -> Node:
         first = found.get("prefixItems", [])
         least, most = _count(found, "minItems", place, 0), _count(found, "maxItems", place, None)
         if not isinstance(first, list):
-            raise _refused(f"{place}/prefixItems", "is no list of schemas")
+            raise refused(f"{place}/prefixItems", "is no list of schemas")
         heads = [self.value(one, f"{place}/prefixItems/{number}", entered) for number, one in enumerate(first)]
         rest = self.value(found.get("items", True), f"{place}/items", entered)
-        return Seq((literal("["), _items(heads, rest, least or 0, most), literal("]")))
+        return Seq((literal("["), _items(heads, rest, least or 0, most, self._as.comma), literal("]")))
 
 
 # -- lists and objects -----------------------------------------------------------------------------------------------
 
 
-def _in_order(pairs: Sequence[tuple[Node, bool]]) -> Node:
-    """Pairs in their order, commas between those that are there; `True` marks those that must be."""
-    # From the back: what follows, if something stands before it, and if nothing does.
-    after: Node = EMPTY
-    alone: Node = EMPTY
-    for pair, required in reversed(pairs):
-        with_comma, without = Seq((_COMMA, pair, after)), Seq((pair, after))
-        alone = without if required else Alt((without, alone))
-        after = with_comma if required else Alt((with_comma, after))
-    return alone
-
-
-def _items(heads: Sequence[Node], rest: Node, least: int, most: int | None) -> Node:
+def _items(heads: Sequence[Node], rest: Node, least: int, most: int | None, comma: Node) -> Node:
     """Elements with commas between: the first ones have schemas of their own."""
     if most is not None and most < least:
         return NOTHING
     if not heads and most is None and least <= 1:
-        return Several(rest, _COMMA) if least else optional(Several(rest, _COMMA))
+        return Several(rest, comma) if least else optional(Several(rest, comma))
+    if most is not None and rest == NOTHING:
+        most = min(most, len(heads))
+        if most < least:
+            return NOTHING
     total = max(least, len(heads)) if most is None else most
+    if total > MOST_STATES:  # a state behind each
+        raise too_large()
     after: Node = EMPTY
     if most is None:
-        after = Repeat(Seq((_COMMA, rest)), 0, None)
+        after = Repeat(Seq((comma, rest)), 0, None)
     for number in range(total - 1, -1, -1):
         item = heads[number] if number < len(heads) else rest
-        here = Seq((_COMMA, item, after)) if number else Seq((item, after))
+        here = Seq((comma, item, after)) if number else Seq((item, after))
         after = here if number < least else Alt((here, EMPTY))
     return after
 
 
-def _anything(depth: int) -> Node:
+@functools.cache
+def _anything(depth: int, notation: Notation) -> Node:
     plain = (
-        _free_string(0, None), _number({}, "#"), literal("true"), literal("false"), literal("null"),
+        notation.text(0, None), numbers.number({}, "#"), literal("true"), literal("false"), literal("null"),
     )  # fmt: skip
     if depth == 0:
         return Alt(plain)
-    inner = _anything(depth - 1)
-    pair = Seq((_free_string(0, None), _COLON, inner))
-    listed = Seq((literal("["), optional(Several(inner, _COMMA)), literal("]")))
-    mapped = Seq((literal("{"), optional(Several(pair, _COMMA)), literal("}")))
+    inner = _anything(depth - 1, notation)
+    pair = Seq((notation.any_key, notation.colon, inner))
+    listed = Seq((literal("["), optional(Several(inner, notation.comma)), literal("]")))
+    mapped = Seq((literal("{"), optional(Several(pair, notation.comma)), literal("}")))
     return Alt((*plain, listed, mapped))
 
 
 # -- strings ---------------------------------------------------------------------------------------------------------
 
 
-def _string(found: Mapping[str, Any], place: str) -> Node:
+def _string(found: Mapping[str, Any], place: str, notation: Notation) -> Node:
     least, most = _count(found, "minLength", place, 0) or 0, _count(found, "maxLength", place, None)
     bounded = "minLength" in found or "maxLength" in found
     if "format" in found:
         name = found["format"]
         if name not in FORMATS:
-            raise _refused(f"{place}/format", f"is {name!r}, which is not known")
+            raise refused(f"{place}/format", f"is {name!r}, which is not known")
         if bounded or "pattern" in found:
-            raise _refused(f"{place}/format", "stands beside a pattern or a length")
-        return _quoted(regex(FORMATS[name]))
+            raise refused(f"{place}/format", "stands beside a pattern or a length")
+        return notation.quoted(regex(FORMATS[name]))
     if "pattern" in found:
         if bounded:
-            raise _refused(f"{place}/pattern", "stands beside a length")
-        return _quoted(_searched(found["pattern"], f"{place}/pattern"))
+            raise refused(f"{place}/pattern", "stands beside a length")
+        return notation.quoted(_searched(found["pattern"], f"{place}/pattern"))
     if most is not None and most < least:
         return NOTHING
-    return _free_string(least, most)
-
-
-def _free_string(least: int, most: int | None) -> Node:
-    every = _as_written(chars([(0, MOST_CODE_POINT)]))
-    return Seq((literal('"'), Repeat(every, least, most), literal('"')))
-
-
-def _quoted(text: Node) -> Node:
-    return Seq((literal('"'), _as_written(text), literal('"')))
-
-
-def _as_written(text: Node) -> Node:
-    """A language of characters as it is written within a JSON string: some of them as escapes."""
-    match text:
-        case Chars(ranges):
-            plain = [part for low, high in ranges for part in _plain_parts(low, high)]
-            escapes = [literal(_ESCAPES[code]) for code in _ESCAPES if any(a <= code <= b for a, b in ranges)]
-            made = [chars(plain)] if plain else []
-            return Alt((*made, *escapes))
-        case Seq(parts):
-            return Seq(tuple(_as_written(part) for part in parts))
-        case Alt(ways):
-            return Alt(tuple(_as_written(way) for way in ways))
-        case Repeat(part, least, most):
-            return Repeat(_as_written(part), least, most)
-        case Several(part, between):
-            return Several(_as_written(part), _as_written(between))
-
-
-def _plain_parts(low: int, high: int) -> list[tuple[int, int]]:
-    """What of a range a JSON string holds as it is: no controls, no quote, no backslash."""
-    parts, start = [], max(low, 32)
-    for code in (34, 92):
-        if start <= code <= high:
-            parts.append((start, code - 1))
-            start = code + 1
-    return [(first, last) for first, last in (*parts, (start, high)) if first <= last]
+    return notation.text(least, most)
 
 
 def _searched(pattern: Any, place: str) -> Node:
     """A pattern is found anywhere in the text, unless it is anchored."""
     if not isinstance(pattern, str):
-        raise _refused(place, "is no text")
+        raise refused(place, "is no text")
     try:
         node, items = regex(pattern), list(_parser.parse(pattern))
     except FormError as exc:
@@ -333,115 +356,19 @@ def _searched(pattern: Any, place: str) -> Node:
     return Seq((EMPTY if starts else free, node, EMPTY if ends else free))
 
 
-# -- numbers ---------------------------------------------------------------------------------------------------------
-
-
-def _integer(found: Mapping[str, Any], place: str) -> Node:
-    low, high = _bounds(found, place)
-    return _whole(math.ceil(low) if low is not None else None, math.floor(high) if high is not None else None)
-
-
-def _number(found: Mapping[str, Any], place: str) -> Node:
-    """Decimal numbers; within bounds, those whose digits show that they are."""
-    low, high = _bounds(found, place)
-    fraction = optional(Seq((literal("."), Repeat(_digit(), 1, _DIGITS))))
-    if low is None and high is None:
-        exponent = optional(
-            Seq((chars([(69, 69), (101, 101)]), optional(chars([(43, 43), (45, 45)])), Repeat(_digit(), 1, 2)))
-        )
-        return Seq((_whole(None, None), fraction, exponent))
-    first = math.ceil(low) if low is not None else None
-    last = math.floor(high) if high is not None else None
-    whole = _whole(first, last)
-    inner = _whole(max(0, first) if first is not None else 0, last - 1 if last is not None else None)
-    return Alt((whole, Seq((inner, literal("."), Repeat(_digit(), 1, _DIGITS)))))
-
-
-def _bounds(found: Mapping[str, Any], place: str) -> tuple[float | None, float | None]:
-    low = high = None
-    for name in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
-        if name not in found:
-            continue
-        value = found[name]
-        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 10.0**_DIGITS:
-            raise _refused(f"{place}/{name}", f"is no number of at most {_DIGITS} digits")
-        if name == "minimum":
-            low = value if low is None else max(low, value)
-        elif name == "maximum":
-            high = value if high is None else min(high, value)
-        elif name == "exclusiveMinimum":
-            low = _beyond(value, 1) if low is None else max(low, _beyond(value, 1))
-        else:
-            high = _beyond(value, -1) if high is None else min(high, _beyond(value, -1))
-    return low, high
-
-
-def _beyond(value: float, step: int) -> float:
-    """The next whole number on that side of a bound that is not itself allowed."""
-    return math.floor(value) + 1 if step > 0 else math.ceil(value) - 1
-
-
-def _whole(low: int | None, high: int | None) -> Node:
-    """Whole numbers in low..high."""
-    least, most = -(10**_DIGITS) + 1 if low is None else low, 10**_DIGITS - 1 if high is None else high
-    if least > most:
-        return NOTHING
-    ways: list[Node] = []
-    if most >= 0:
-        ways.append(_between(max(0, least), most))
-    if least < 0:
-        ways.append(Seq((literal("-"), _between(max(1, -most), -least))))
-    return Alt(tuple(ways))
-
-
-def _between(low: int, high: int) -> Node:
-    """Numbers low..high, both 0 or more, without leading zeros."""
-    ways: list[Node] = []
-    for digits in range(len(str(low)), len(str(high)) + 1):
-        first, last = 10 ** (digits - 1) if digits > 1 else 0, 10**digits - 1
-        ways.append(_same_length(str(max(low, first)), str(min(high, last))))
-    return Alt(tuple(ways))
-
-
-def _same_length(low: str, high: str) -> Node:
-    if not low:
-        return EMPTY
-    if low == "0" * len(low) and high == "9" * len(high):
-        return Repeat(_digit(), len(low), len(low))
-    if low[0] == high[0]:
-        return Seq((literal(low[0]), _same_length(low[1:], high[1:])))
-    rest = len(low) - 1
-    ways: list[Node] = [
-        Seq((literal(low[0]), _same_length(low[1:], "9" * rest))),
-        Seq((literal(high[0]), _same_length("0" * rest, high[1:]))),
-    ]
-    if ord(low[0]) + 1 < ord(high[0]):
-        ways.append(Seq((chars([(ord(low[0]) + 1, ord(high[0]) - 1)]), Repeat(_digit(), rest, rest))))
-    return Alt(tuple(ways))
-
-
-def _digit() -> Node:
-    return chars([(48, 57)])
-
-
 # -- small things ----------------------------------------------------------------------------------------------------
 
 
-def _written(value: Any) -> Node:
-    """A value as JSON, with at most one blank behind colons and commas."""
-    if isinstance(value, dict):
-        pairs = tuple(Seq((_written(str(key)), _COLON, _written(each))) for key, each in value.items())
-        return Seq((literal("{"), _joined(pairs), literal("}")))
-    if isinstance(value, list):
-        return Seq((literal("["), _joined(tuple(map(_written, value))), literal("]")))
-    return literal(json.dumps(value, ensure_ascii=False))
-
-
-def _joined(parts: Sequence[Node]) -> Node:
-    made: list[Node] = []
-    for part in parts:
-        made += [_COMMA, part] if made else [part]
-    return Seq(tuple(made))
+def _refuse_odd(values: Sequence[Any], place: str) -> None:
+    """Refuse values that no JSON text can hold, and more than can be looked at."""
+    try:
+        text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+    except ValueError as exc:
+        raise refused(place, "holds a number that is too large") from exc
+    if half_character(text):
+        raise refused(place, "holds half a character (a lone surrogate), which no text can hold")
+    if len(text) > _MOST_CHARACTERS:
+        raise refused(place, f"has more than {_MOST_CHARACTERS} characters in all")
 
 
 def _types(found: Mapping[str, Any], place: str) -> tuple[str, ...]:
@@ -452,14 +379,14 @@ def _types(found: Mapping[str, Any], place: str) -> tuple[str, ...]:
         return tuple(kind for kind in about if kind != "integer") or _TYPES
     names = named if isinstance(named, list) else [named]
     if not names or any(name not in _KEYWORDS for name in names):
-        raise _refused(f"{place}/type", f"is {named!r}, which is no type")
+        raise refused(f"{place}/type", f"is {named!r}, which is no type")
     return tuple(dict.fromkeys(names))
 
 
 def _only(found: Mapping[str, Any], allowed: set[str] | frozenset[str], place: str) -> None:
     for name in found:
         if name not in allowed and name not in _ANNOTATIONS:
-            raise _refused(f"{place}/{_escaped(name)}", "is a keyword that cannot be kept here")
+            raise refused(f"{place}/{_escaped(name)}", "is a keyword that cannot be kept here")
 
 
 def _count(found: Mapping[str, Any], name: str, place: str, default: int | None) -> int | None:
@@ -469,8 +396,8 @@ def _count(found: Mapping[str, Any], name: str, place: str, default: int | None)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise _refused(f"{place}/{name}", "is no whole number of 0 or more")
-    return value
+        raise refused(f"{place}/{name}", "is no whole number of 0 or more")
+    return min(value, _LARGEST_COUNT)
 
 
 def _merged(one: Mapping[str, Any], two: Any, place: str) -> dict[str, Any]:
@@ -478,28 +405,50 @@ def _merged(one: Mapping[str, Any], two: Any, place: str) -> dict[str, Any]:
     if two is True:
         return dict(one)
     if not isinstance(two, dict):
-        raise _refused(place, "cannot be put together with what stands beside it")
+        raise refused(place, "cannot be put together with what stands beside it")
     made = {key: value for key, value in one.items() if key not in _ANNOTATIONS or key in ("$defs", "definitions")}
+    for name, beside in (("additionalProperties", "properties"), ("items", "prefixItems")):
+        # Each is about what its own neighbour leaves: beside another one's neighbour it would mean something else.
+        for own, other in ((one, two), (two, one)):
+            if own.get(name, True) is not True and _names_more(other.get(beside), own.get(beside)):
+                raise refused(f"{place}/{name}", "cannot be put together with what stands beside it")
     for key, value in two.items():
-        if key in _ANNOTATIONS or made.get(key, value) == value:
+        if key in _ANNOTATIONS or key not in made or _same(made[key], value):
             made[key] = value
         elif key == "properties" and not set(value) & set(made[key]):
             made[key] = {**made[key], **value}
         elif key == "required":
             made[key] = [*made[key], *(name for name in value if name not in made[key])]
         else:
-            raise _refused(f"{place}/{_escaped(key)}", "cannot be put together with what stands beside it")
+            raise refused(f"{place}/{_escaped(key)}", "cannot be put together with what stands beside it")
     return made
+
+
+def _names_more(others: Any, own: Any) -> bool:
+    """Whether properties or first items name some that are not among one's own."""
+    if isinstance(others, dict):
+        return not set(others) <= set(own if isinstance(own, dict) else ())
+    return isinstance(others, list) and len(others) > len(own if isinstance(own, list) else ())
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Whether both are the same JSON; to Python, 1 and true are."""
+    return json.dumps(one, sort_keys=True) == json.dumps(two, sort_keys=True)
 
 
 def _exclusive(ways: Sequence[Mapping[str, Any]]) -> bool:
     """Whether no value can be of two ways: their constants or types differ, or a property that all must have."""
-    kinds = [_kinds(way) for way in ways]
-    if all(kinds[one].isdisjoint(kinds[two]) for one in range(len(ways)) for two in range(one)):
+    named = [_named(way) for way in ways]
+    if None not in named:
+        keys = [{_key(value) for value in values or ()} for values in named]
+        return len(set().union(*keys)) == sum(map(len, keys))
+    if len(ways) > _MOST_WAYS:
+        return False
+    if all(_differ(ways[one], ways[two]) for one in range(len(ways)) for two in range(one)):
         return True
     tags = [
         {
-            name: json.dumps(inner.get("const", inner.get("enum")), sort_keys=True)
+            name: _key(inner["const"])
             for name, inner in way.get("properties", {}).items()
             if isinstance(inner, dict) and ("const" in inner) and name in way.get("required", [])
         }
@@ -510,14 +459,63 @@ def _exclusive(ways: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _kinds(way: Mapping[str, Any]) -> set[str]:
-    """Types or constants that a way allows, as marks that differ where values do."""
+    """The types of which a way allows values."""
+    values = _named(way)
+    named = way.get("type", list(_TYPES))
+    names = set(named if isinstance(named, list) else [named])
+    if values is not None:
+        names = {kind for kind in names if any(_is_of(value, str(kind)) for value in values)}
+    return {"number" if name == "integer" else str(name) for name in names}
+
+
+def _named(way: Mapping[str, Any]) -> list[Any] | None:
+    """The values that a way names, None if it names none."""
     if "const" in way:
-        return {json.dumps(way["const"], sort_keys=True)}
-    if "enum" in way and isinstance(way["enum"], list):
-        return {json.dumps(value, sort_keys=True) for value in way["enum"]}
-    named = way.get("type")
-    names = named if isinstance(named, list) else [named] if isinstance(named, str) else list(_TYPES)
-    return {"number" if name == "integer" else name for name in names}
+        return [way["const"]]
+    return way["enum"] if isinstance(way.get("enum"), list) else None
+
+
+def _differ(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
+    """Whether no value can be of both ways, by their types or the values that they name."""
+    first, second = _named(one), _named(two)
+    if first is not None and second is not None:
+        return {_key(value) for value in first}.isdisjoint(_key(value) for value in second)
+    return _kinds(one).isdisjoint(_kinds(two))
+
+
+def _key(value: Any) -> str:
+    """A mark that two values share if they are the same JSON: 1 and 1.0 are, 1 and true are not."""
+    match value:
+        case float() if value.is_integer():
+            return str(int(value))
+        case dict():
+            return "{" + ",".join(f"{json.dumps(name)}:{_key(value[name])}" for name in sorted(value)) + "}"
+        case list():
+            return "[" + ",".join(map(_key, value)) + "]"
+    return json.dumps(value)
+
+
+def _kept(values: Sequence[Any], found: Mapping[str, Any], place: str) -> list[Any]:
+    """Those of some values that the keywords beside them allow."""
+    kinds = _types(found, place) if "type" in found else _TYPES
+    low, high = bounds(found, place)
+    lengths = {name: _count(found, name, place, 0) or 0 for name in _LENGTHS if name in found}
+    pattern = compile_bytes(_searched(found["pattern"], f"{place}/pattern")) if "pattern" in found else None
+
+    def allowed(value: Any) -> bool:
+        if not any(_is_of(value, kind) for kind in kinds):
+            return False
+        if _is_of(value, "number"):
+            itself = bound_at(value, False)
+            return (low is None or low.leaves_any(itself)) and (high is None or itself.leaves_any(high))
+        for name, length in lengths.items():
+            if isinstance(value, str if name.endswith("Length") else list):
+                sized = len(value)
+                if sized < length if name.startswith("min") else sized > length:
+                    return False
+        return not isinstance(value, str) or pattern is None or pattern.matches(value.encode("utf-8", "surrogatepass"))
+
+    return [value for value in values if allowed(value)]
 
 
 def _is_of(value: Any, kind: str) -> bool:
@@ -527,7 +525,9 @@ def _is_of(value: Any, kind: str) -> bool:
         case "boolean":
             return isinstance(value, bool)
         case "integer":
-            return not isinstance(value, bool) and isinstance(value, int | float) and float(value).is_integer()
+            return not isinstance(value, bool) and (
+                isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+            )
         case "number":
             return not isinstance(value, bool) and isinstance(value, int | float)
         case "string":
@@ -540,7 +540,3 @@ def _is_of(value: Any, kind: str) -> bool:
 
 def _escaped(name: Any) -> str:
     return str(name).replace("~", "~0").replace("/", "~1")
-
-
-def _refused(place: str, what: str) -> FormError:
-    return FormError(f"The schema's {place} {what}.", _HINT)

@@ -6,6 +6,7 @@ after those of the bytes: *ended*, where only padding follows. Characters may be
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from inference.forms.errors import FormError
 from inference.forms.vocabulary import Numbers, Vocabulary
 
 NO_CLASS = -1  # of tokens that are allowed nowhere
+_AT_ONCE = 4096  # classes that are walked together, for the memory
 FAR = np.iinfo(np.int64).max // 4
 
 
@@ -62,8 +64,9 @@ class TokenDfa:
 def compile_tokens(form: ByteDfa, known: Vocabulary) -> TokenDfa:
     """The automaton of a form over a vocabulary.
 
-    1. Walk every beginning of a token from every state at once, as long as the form goes on.
-    2. Tokens with the same moves are one class; their moves are those of one of them.
+    1. Walk every beginning of a token from every state at once, as long as the form goes on. States that meet go on as
+       one: in a long text that is held, nearly all do after a byte or two.
+    2. Tokens with the same moves are one class; one of them is walked from every state.
     3. Behind whole texts comes an end-of-text token, then padding.
     4. Count the least tokens to the end.
 
@@ -71,9 +74,9 @@ def compile_tokens(form: ByteDfa, known: Vocabulary) -> TokenDfa:
         FormError: The vocabulary cannot write any text of the form.
     """
     # 1.
-    tokens, sources, targets = _walked(form, known)
+    tokens, marks = _marked(form, known)
     # 2.
-    class_of, moves = _classes(tokens, sources, targets, known.size)
+    class_of, moves = _classes(form, known, tokens, marks)
     classes = int(class_of.max(initial=-1)) + 1
     # 3.
     ended = len(form.step)
@@ -110,55 +113,81 @@ def compile_tokens(form: ByteDfa, known: Vocabulary) -> TokenDfa:
     )
 
 
-def _walked(form: ByteDfa, known: Vocabulary) -> tuple[Numbers, Numbers, Numbers]:
-    """Every (token, state before, state after) that the form allows."""
-    step = form.step
-    # Pairs of a node and the state in which it was begun; sorted by node, as levels are by parent.
-    node = np.zeros(len(step), dtype=np.int64)
-    begun = np.arange(len(step))
-    now = begun.copy()
-    found: list[tuple[Numbers, Numbers, Numbers]] = []
+def _marked(form: ByteDfa, known: Vocabulary) -> tuple[Numbers, NDArray[np.uint64]]:
+    """The tokens that the form allows somewhere, and what each does to all states as one number.
+
+    The number is the sum of r(state before) s(state after), modulo 2^64, with numbers that look random: it is linear in
+    r, so states that have met are one from there on, with the sum of theirs. Two tokens that do other things have one
+    number about once in 2^64 pairs, which confuses two of 262,144 tokens once in 10^8 vocabularies.
+    """
+    states = len(form.step)
+    before = _mix(np.arange(states, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15))
+    behind = _mix(np.arange(states, dtype=np.uint64) + np.uint64(0xD1B54A32D192ED03))
+    # Pairs of a node and a state that is reached there, sorted by node, as levels are by parent.
+    node, now, weight = np.zeros(states, dtype=np.int64), np.arange(states), before
+    tokens, marks = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
     for level in known.levels:
         first = np.searchsorted(node, np.arange(int(level.parent.max(initial=-1)) + 2))
         count = first[level.parent + 1] - first[level.parent]
         child = np.repeat(np.arange(len(level.parent)), count)
-        offset = np.arange(len(child)) - np.repeat(np.cumsum(count) - count, count)
-        pair = first[level.parent][child] + offset
-        after = step[now[pair], level.byte[child]]
+        pair = first[level.parent][child] + np.arange(len(child)) - np.repeat(np.cumsum(count) - count, count)
+        after = form.step[now[pair], level.byte[child]]
         alive = after >= 0
-        node, begun, now = child[alive], begun[pair[alive]], after[alive].astype(np.int64)
-        first = np.searchsorted(node, np.arange(len(level.parent) + 1))
-        count = first[level.at + 1] - first[level.at]
-        which = np.repeat(np.arange(len(level.tokens)), count)
-        pair = first[level.at][which] + np.arange(len(which)) - np.repeat(np.cumsum(count) - count, count)
-        found.append((level.tokens[which], begun[pair], now[pair]))
-    tokens, sources, targets = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return tokens, sources, targets
+        key, weight = child[alive] * states + after[alive], weight[pair[alive]]
+        if not len(key):
+            break
+        order = np.argsort(key, kind="stable")
+        key, starts = _groups(key[order])
+        weight = np.add.reduceat(weight[order], starts)
+        node, now = np.divmod(key, states)
+        reached, starts = _groups(node)
+        mark = np.add.reduceat(weight * behind[now], starts)
+        place = np.minimum(np.searchsorted(reached, level.at), len(reached) - 1)
+        here = reached[place] == level.at
+        tokens.append(level.tokens[here])
+        marks.append(mark[place[here]])
+    return np.concatenate(tokens), np.concatenate(marks)
+
+
+def _groups(ordered: Numbers) -> tuple[Numbers, Numbers]:
+    """The different numbers of a sorted list, and where each begins."""
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    return ordered[starts], starts
 
 
 def _classes(
-    tokens: Numbers, sources: Numbers, targets: Numbers, size: int
+    form: ByteDfa, known: Vocabulary, tokens: Numbers, marks: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """The class of each token, and the moves [M, 3] (source, class, target) of the classes.
-
-    Rows of moves are compared by a 64-bit sum, which confuses two of 262,144 rows once in 10^8 vocabularies.
-    """
-    mixed = _mix(sources.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + targets.astype(np.uint64) + np.uint64(1))
-    marks = np.zeros(size, dtype=np.uint64)
-    order = np.argsort(tokens, kind="stable")
-    tokens, sources, targets, mixed = tokens[order], sources[order], targets[order], mixed[order]
-    if not len(tokens):
-        return np.full(size, NO_CLASS, dtype=np.int32), np.zeros((0, 3), dtype=np.int64)
-    starts = np.flatnonzero(np.concatenate([[True], tokens[1:] != tokens[:-1]]))
-    marks = np.add.reduceat(mixed, starts)
+    """The class of each token, and the moves [M, 3] (source, class, target) of the classes."""
+    class_of = np.full(known.size, NO_CLASS, dtype=np.int32)
     _, first, number = np.unique(marks, return_index=True, return_inverse=True)
-    class_of = np.full(size, NO_CLASS, dtype=np.int32)
-    class_of[tokens[starts]] = number
-    ends = np.append(starts[1:], len(tokens))
-    rows = [np.arange(starts[place], ends[place]) for place in first.tolist()]
-    rows_of = np.concatenate(rows)
-    numbers = np.repeat(np.arange(len(first)), [len(row) for row in rows])
-    return class_of, np.column_stack([sources[rows_of], numbers, targets[rows_of]])
+    class_of[tokens] = number
+    dead = len(form.step)
+    step = np.vstack([form.step, np.full((1, form.step.shape[1]), dead, dtype=form.step.dtype)])
+    step[step < 0] = dead
+    found = [np.zeros((0, 3), dtype=np.int64)]
+    for numbers, texts in _texts(known, tokens[first]):
+        for begin in range(0, len(numbers), _AT_ONCE):
+            now = np.broadcast_to(np.arange(dead)[:, None], (dead, len(numbers[begin : begin + _AT_ONCE])))
+            for byte in texts[begin : begin + _AT_ONCE].T:
+                now = step[now, byte]
+            source, column = np.nonzero(now < dead)
+            found.append(np.column_stack([source, numbers[begin + column], now[source, column]]).astype(np.int64))
+    return class_of, np.concatenate(found)
+
+
+def _texts(known: Vocabulary, tokens: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
+    """Places among some tokens, and the bytes [N, length] of those, for each length."""
+    place_of = np.full(known.size, -1, dtype=np.int64)
+    place_of[tokens] = np.arange(len(tokens))
+    for depth, level in enumerate(known.levels):
+        here = place_of[level.tokens] >= 0
+        node = level.at[here]
+        texts = np.zeros((len(node), depth + 1), dtype=np.int64)
+        for place in range(depth, -1, -1):
+            texts[:, place] = known.levels[place].byte[node]
+            node = known.levels[place].parent[node]
+        yield place_of[level.tokens[here]], texts
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

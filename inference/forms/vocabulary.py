@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.int64]
+# Bytes from here on are in no UTF-8 text: in a form each of them is a sign, which stands for a control token.
+SIGN_BYTE = 0xF8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,23 +40,27 @@ class Vocabulary:
         levels: The trie; depth 1 first.
         ends: Ids that end an answer.
         pad: The id that fills a canvas behind the end.
+        digest: Of all that; equal for the same vocabulary on every computer.
     """
 
     size: int
     levels: tuple[TrieLevel, ...]
     ends: tuple[int, ...]
     pad: int
+    digest: str
 
 
-def vocabulary(texts: Sequence[bytes | None], ends: Iterable[int], pad: int) -> Vocabulary:
+def vocabulary(texts: Sequence[bytes | None], ends: Iterable[int], pad: int, signs: Sequence[int] = ()) -> Vocabulary:
     """The trie of a vocabulary.
 
     Args:
         texts: The bytes of each id; None or nothing for ids without text, which no form lets through.
         ends: Ids that end an answer.
         pad: The id that fills a canvas behind the end.
+        signs: Ids of the control tokens that a form may hold; bytes that no text has stand for them.
     """
-    known = [(text, number) for number, text in enumerate(texts) if text]
+    known = [(text, number) for number, text in enumerate(texts) if text and max(text) < SIGN_BYTE]
+    known += [(bytes([SIGN_BYTE + place]), number) for place, number in enumerate(signs)]
     known.sort()
     lengths = np.array([len(text) for text, _ in known], dtype=np.int64)
     ids = np.array([number for _, number in known], dtype=np.int64)
@@ -73,4 +80,7 @@ def vocabulary(texts: Sequence[bytes | None], ends: Iterable[int], pad: int) -> 
         nodes[active] = number
         ending = lengths[active] == depth + 1
         levels.append(TrieLevel(parent, byte[first], ids[active[ending]], number[ending]))
-    return Vocabulary(len(texts), tuple(levels), tuple(sorted(set(ends))), pad)
+    closing = tuple(sorted(set(ends)))
+    digest = hashlib.sha256(repr((len(texts), closing, pad)).encode() + lengths.tobytes() + ids.tobytes())
+    digest.update(b"".join(text for text, _ in known))
+    return Vocabulary(len(texts), tuple(levels), closing, pad, digest.hexdigest())

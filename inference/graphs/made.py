@@ -20,7 +20,7 @@ import platformdirs
 from inference.graphs.manifest import GraphManifest
 from trt_engines.files import read_json, write_whole
 
-# Graphs of the models in `resources`; whoever publishes a new starter enters it here (a test says the number).
+# Graphs of the models in `resources`; whoever publishes a new starter enters the number that `publish` prints.
 _SHIPPED = frozenset({"25b1e37a204756af767c911225ae61a2529aaf31058fc3175f61ca06d389da88"})
 _HOME, _APP, _FILE = "DEWPOINT_HOME", "Dewpoint", "made.json"
 _MOST = 1000  # sets that are remembered, the newest
@@ -46,19 +46,19 @@ def remember(manifest: GraphManifest, made: Path | None = None) -> None:
         made: See `made_folder`; None: that of this user.
     """
     folder = made or made_folder()
-    known = [each for each in _known(folder) if each != _digest(manifest)]
+    known = [each for each in _known(folder) if each != digest(manifest)]
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / _FILE, json.dumps([*known, _digest(manifest)][-_MOST:], indent=1) + "\n")
+        write_whole(folder / _FILE, json.dumps([*known, digest(manifest)][-_MOST:], indent=1) + "\n")
 
 
 def is_ours(manifest: GraphManifest, made: Path | None = None) -> bool:
     """Whether graphs with this manifest ship with the program or were made on this computer."""
-    return _digest(manifest) in _SHIPPED or _digest(manifest) in _known(made or made_folder())
+    return digest(manifest) in _SHIPPED or digest(manifest) in _known(made or made_folder())
 
 
-def _digest(manifest: GraphManifest) -> str:
-    """Of what it says, not of its bytes: a checkout may have other line ends."""
+def digest(manifest: GraphManifest) -> str:
+    """Hash of what it says, not of its bytes: a checkout may have other line ends."""
     return hashlib.sha256(json.dumps(asdict(manifest), sort_keys=True).encode()).hexdigest()
 
 

@@ -10,16 +10,28 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from inference.errors import ModelProcessError
-from inference.events import DraftUpdated, Event, Failed, Finished, ModelReady, PromptMeasured
+from inference.events import Closing, DraftUpdated, Event, Failed, Finished, ModelReady
 from inference.failures import failed_from_error
 from inference.host.link import ProcessLink
-from inference.host.messages import Cancel, Generate, LoadModel, Measure, MoreSteps, Settle
+from inference.host.messages import (
+    Cancel,
+    Generate,
+    LoadModel,
+    Measure,
+    MoreSteps,
+    Perform,
+    SessionOpener,
+    Settle,
+    Task,
+)
+from inference.host.watch import LEAST_PATIENCE, Watch
+from inference.operations.requests import Operation
 from inference.params import GenerationRequest
 from inference.stats import cancelled_before
 from trt_engines.runtime.safe_mode import take_back
@@ -34,6 +46,9 @@ _LOG_TAIL_BYTES = 4000
 LOAD_GRACE = 0.5
 MEASURE_SECONDS = 60.0  # tokenising the longest message takes some seconds
 MOST_EVENTS = 20_000  # of one request, but for drafts; an answer of some hundred blocks has some hundred, packing 1,000
+_LOST = "The process that runs the model ended unexpectedly."
+_HUNG = "The process that runs the model hung and was ended."
+_ASK_AGAIN = "Ask again: the model is started anew."  # to a guest, who has no buttons
 _AGAIN = 'Press "Try again": the model is started anew.'
 
 
@@ -42,6 +57,7 @@ class ModelProcessClient:
 
     Attributes:
         cancel_grace: Seconds within which a cancelled request must end before the process is killed.
+        patience: Seconds without a sign of life after which a guest takes the process for one that hangs.
     """
 
     def __init__(
@@ -52,21 +68,23 @@ class ModelProcessClient:
         log_file: Path | None = None,
         cancel_grace: float = 10.0,
         engines: Path | None = None,
+        opener: SessionOpener | None = None,
     ) -> None:
         """Note what to run; nothing is started yet.
 
         Args:
             model_dir: Folder of the model; None for fake backends.
-            backend: "auto", "onnx", "torch", "fake" or "fake:MODE".
+            backend: "auto", "onnx", "native", "torch", "fake" or "fake:MODE".
             log_file: Log of the model process; None lets it write to standard error.
             cancel_grace: See above.
             engines: Folder of all TensorRT engine sets, None if there is none.
+            opener: Opens what answers in the process, instead of a folder's model.
         """
-        self.cancel_grace = cancel_grace
+        self.cancel_grace, self.patience = cancel_grace, LEAST_PATIENCE
         self._model_dir = None if model_dir is None else str(model_dir)
         self._backend = backend
         self._log_file = log_file
-        self._engines = engines
+        self._engines, self._opener = engines, opener
         self._link: ProcessLink | None = None
         self._loaded = False
         self._said: deque[int] = deque()  # steps to add, 0 to settle; put in by any thread
@@ -85,6 +103,11 @@ class ModelProcessClient:
         """Process id, None if no process is running."""
         link = self._link
         return link.pid if link is not None and link.alive() else None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether a process is running that holds the model; from any thread."""
+        return self._loaded and self.pid is not None
 
     def start(self) -> None:
         """Start the process if it does not run.
@@ -128,7 +151,74 @@ class ModelProcessClient:
         Yields:
             Events of loading, if needed, then those of `Session.generate`; the last one is Finished or Failed.
         """
-        yield from self._requested(Generate, request, cancel)
+        yield from self._requested(lambda number: Generate(number, request), cancel)
+
+    def generate_for_guest(
+        self, request: GenerationRequest, cancel: CancelFlag | None = None, drafts: bool = True
+    ) -> Iterator[Event]:
+        """Answer a request beside the owner's, from any thread: in turn with other guests, when the owner asks nothing.
+
+        The model must be loaded. A cancel ends it here at once, and in the process within a step of its next turn. A
+        process that hangs is killed.
+
+        Yields:
+            The events of `Session.generate`; the last one is Finished or Failed.
+        """
+        yield from self._for_guest(lambda number: Generate(number, request, drafts), cancel)
+
+    def count_for_guest(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Say how many tokens a request's whole prompt has, from any thread.
+
+        Yields:
+            PromptMeasured, or Failed.
+        """
+        yield from self._for_guest(lambda number: Measure(number, request, whole=True), cancel)
+
+    def perform_for_guest(self, operation: Operation, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """As `perform`, from any thread."""
+        yield from self._for_guest(lambda number: Perform(number, operation), cancel)
+
+    def _for_guest(self, task: Callable[[int], Task], cancel: CancelFlag | None) -> Iterator[Event]:
+        link = self._link
+        if link is None or not self.loaded:
+            yield Failed("No model is loaded.", "Choose a model.", known=True, engine_lost=True)
+            return
+        number = link.open_guest()
+        open_still = True
+        link.send(task(number))
+        waiting: deque[Event] = deque()
+        watch = Watch(link, self.patience)
+        try:
+            while open_still:
+                if cancel is not None and cancel.is_set():
+                    yield cancelled_before()
+                    return
+                replies, gone = link.receive_guest(number, 0.0 if waiting else _POLL_SECONDS)
+                waiting.extend(reply.event for reply in replies)
+                waiting = newest_drafts(waiting)
+                if waiting:
+                    event = waiting.popleft()
+                    open_still = not isinstance(event, Closing)
+                    yield event
+                elif gone:
+                    open_still = False
+                    yield Failed(_HUNG if link.hung else _LOST, _ASK_AGAIN, known=True, engine_lost=True)
+                elif watch.hangs():
+                    link.hung = True
+                    link.kill()
+        finally:
+            link.close_guest(number)
+            if open_still:
+                link.send(Cancel(number))
+
+    def perform(self, operation: Operation, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Rewrite a part of an answer, decide a question, or say what else a place could hold.
+
+        Yields:
+            Events of loading, if needed, then those of `inference.operations.perform`; the last one is Finished,
+            Decided, AlternativesFound or Failed.
+        """
+        yield from self._requested(lambda number: Perform(number, operation), cancel)
 
     def settle_now(self) -> None:
         """Commit the block that is being written after its next step, as it is; from any thread."""
@@ -153,18 +243,22 @@ class ModelProcessClient:
         Yields:
             Events of loading, if needed; the last one is PromptMeasured or Failed.
         """
-        yield from self._requested(Measure, request, cancel, MEASURE_SECONDS)
+        yield from self._requested(lambda number: Measure(number, request), cancel, MEASURE_SECONDS)
+
+    def measure_chat(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
+        """Say what of a request's chat would be read, and how long that is; otherwise as `measure`.
+
+        Yields:
+            Events of loading, if needed; the last one is PromptMeasured or Failed.
+        """
+        yield from self._requested(lambda number: Measure(number, request, chat=True), cancel, MEASURE_SECONDS)
 
     def _requested(
-        self,
-        kind: type[Generate] | type[Measure],
-        request: GenerationRequest,
-        cancel: CancelFlag | None,
-        patience: float = math.inf,
+        self, task: Callable[[int], Task], cancel: CancelFlag | None, patience: float = math.inf
     ) -> Iterator[Event]:
         # 1.
         self._settle()
-        if not self._loaded or self.pid is None:
+        if not self.loaded:
             yield from self.load(cancel)
         if not self._loaded or self._link is None:
             return
@@ -172,7 +266,7 @@ class ModelProcessClient:
         self._said.clear()  # it was meant for the answer before
         # 2. and 3.
         number = self._next_number()
-        link.send(kind(number, request))
+        link.send(task(number))
         hung = Failed("The model did not react to Stop and was ended.", _AGAIN, known=True, engine_lost=True)
         yield from self._follow(link, number, cancel, self.cancel_grace, hung, patience)
 
@@ -223,7 +317,7 @@ class ModelProcessClient:
                 # 3.
                 if waiting:
                     event = waiting.popleft()
-                    if isinstance(event, ModelReady | PromptMeasured | Finished | Failed):
+                    if isinstance(event, Closing):
                         self._open = None
                         yield event
                         return
@@ -245,7 +339,7 @@ class ModelProcessClient:
     def _started_link(self) -> ProcessLink:
         if self._link is None or not self._link.alive():
             self._discard(0.0)
-            self._link = ProcessLink(self._model_dir, self._backend, self._log_file, self._engines)
+            self._link = ProcessLink(self._model_dir, self._backend, self._log_file, self._engines, self._opener)
         return self._link
 
     def _settle(self) -> None:
@@ -279,8 +373,7 @@ class ModelProcessClient:
         self._discard(0.0)
         if self._log_file is not None and self._log_file.is_file():
             detail += "\n" + self._log_file.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
-        text = "The process that runs the model ended unexpectedly."
-        return Failed(text, _AGAIN, known=True, detail=detail, engine_lost=True)
+        return Failed(_LOST, _AGAIN, known=True, detail=detail, engine_lost=True)
 
 
 def newest_drafts(events: deque[Event]) -> deque[Event]:

@@ -7,6 +7,7 @@ the process. What a process floods with waits in the pipe: only so many replies 
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import pickle
@@ -20,7 +21,7 @@ from pathlib import Path
 from inference.errors import ModelProcessError
 from inference.host.child import ChildProcess
 from inference.host.entry import run_model_process
-from inference.host.messages import Command, ModelProcessOptions, Reply, Shutdown
+from inference.host.messages import Beat, Command, ModelProcessOptions, Reply, SessionOpener, Shutdown
 
 _log = logging.getLogger(__name__)
 MOST_HELD, MOST_HELD_BYTES = 1000, 64_000_000  # replies that nobody has taken yet
@@ -70,24 +71,37 @@ class ProcessLink:
 
     Attributes:
         pid: Its process id.
+        heard: How often it has said anything.
+        beat: The newest sign of life.
+        hung: Whether it was killed because it gave none.
     """
 
-    def __init__(self, model_dir: str | None, backend: str, log_file: Path | None, engines: Path | None = None) -> None:
+    def __init__(
+        self,
+        model_dir: str | None,
+        backend: str,
+        log_file: Path | None,
+        engines: Path | None = None,
+        opener: SessionOpener | None = None,
+    ) -> None:
         """Start the process.
 
         Raises:
             ModelProcessError: The system does not let us.
         """
         log = None if log_file is None else str(log_file)
-        options = ModelProcessOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=engines)
+        options = ModelProcessOptions(model_dir, backend, log, parent_pid=os.getpid(), engines=engines, opener=opener)
         try:
             self._child = ChildProcess(run_model_process, options, "dewpoint-model")
         except OSError as exc:
             text = f"The model process could not be started: {exc.strerror}."
             raise ModelProcessError(text, "Close other programs, then try again.") from exc
         self.pid = self._child.pid
+        self.heard, self.beat, self.hung = 0, Beat(0.0, 0.0), False
         self._ended = False
         self._inbox = _Inbox()
+        self._guests: dict[int, _Inbox] = {}  # by the numbers of their requests, which are below 0
+        self._guest_numbers = itertools.count(-1, -1)
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._broken = threading.Event()  # it takes no commands any more
         self._over = threading.Event()  # no more replies will come
@@ -123,6 +137,24 @@ class ProcessLink:
         replies = self._inbox.take(0.0 if over else timeout)
         return replies, over and not replies
 
+    def open_guest(self) -> int:
+        """A number for a guest's request: its replies wait for `receive_guest` until `close_guest`; from any thread."""
+        number = next(self._guest_numbers)
+        self._guests[number] = _Inbox()
+        return number
+
+    def receive_guest(self, number: int, timeout: float) -> tuple[list[Reply], bool]:
+        """As `receive`, for a guest's request."""
+        over = self._over.is_set()
+        replies = self._guests[number].take(0.0 if over else timeout)
+        return replies, over and not replies
+
+    def close_guest(self, number: int) -> None:
+        """Whatever is still said to it is dropped."""
+        inbox = self._guests.pop(number, None)
+        if inbox is not None:
+            inbox.close()
+
     def kill(self) -> None:
         """End the process at once; from any thread."""
         self._child.kill()
@@ -157,9 +189,15 @@ class ProcessLink:
                 if replies.poll(0):
                     data = replies.recv_bytes(LARGEST_REPLY)
                     reply = pickle.loads(data)
+                    self.heard += 1
+                    if isinstance(reply, Beat):
+                        self.beat = reply
+                        continue
                     if not isinstance(reply, Reply):
                         raise ValueError(type(reply).__name__)
-                    self._inbox.put(reply, len(data))
+                    inbox = self._inbox if reply.number >= 0 else self._guests.get(reply.number)
+                    if inbox is not None:
+                        inbox.put(reply, len(data))
                 elif sentinel in ready:
                     return
         except (EOFError, OSError) as exc:  # it ended in the middle of a reply, or its reply is too large
@@ -170,4 +208,5 @@ class ProcessLink:
             self.kill()
         finally:
             self._over.set()
-            self._inbox.close()
+            for inbox in (self._inbox, *tuple(self._guests.values())):
+                inbox.close()

@@ -6,11 +6,53 @@ request left behind when its reader went away can never be taken for the answer 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from inference.events import Event
+from inference.denoising.controls import NO_CONTROLS, Controls
+from inference.events import Event, ModelReady, PromptMeasured
+from inference.operations.requests import Operation
 from inference.params import GenerationRequest
+
+if TYPE_CHECKING:  # numpy comes with it
+    from inference.backends.base import CancelFlag
+
+
+class AnsweringSession(Protocol):
+    """What answers in the model process: a model that is loaded (`inference.session.Session`), or one elsewhere."""
+
+    def ready_event(self, seconds: float) -> ModelReady:
+        """That it can be asked."""
+
+    def measure(self, request: GenerationRequest, whole: bool = False) -> PromptMeasured:
+        """How long the newest message is, or the whole prompt."""
+
+    def measure_chat(self, request: GenerationRequest) -> PromptMeasured:
+        """What of a chat would be read."""
+
+    def generate(
+        self, request: GenerationRequest, cancel: CancelFlag | None = None, controls: Controls = NO_CONTROLS
+    ) -> Iterator[Event]:
+        """Answer a request; the last event is Finished."""
+
+    def rest(self) -> None:
+        """Do what was put off."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class SessionOpener(Protocol):
+    """Opens a session in the model process."""
+
+    def open(self) -> AnsweringSession:
+        """Open it.
+
+        Raises:
+            KnownError: It cannot be.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +65,7 @@ class ModelProcessOptions:
         log_file: Where it writes its log; None is standard error.
         parent_pid: Process without which it must not live.
         engines: Folder of all TensorRT engine sets, None if there is none.
+        opener: What opens the session instead of a folder; it is pickled.
     """
 
     model_dir: str | None
@@ -30,6 +73,7 @@ class ModelProcessOptions:
     log_file: str | None
     parent_pid: int
     engines: Path | None = None
+    opener: SessionOpener | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +85,38 @@ class LoadModel:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """Answer a request; answered by the session's events, the last one Finished or Failed."""
+    """Answer a request; answered by the session's events, the last one Finished or Failed.
+
+    Attributes:
+        number: Below 0 it is a guest's: guests are answered in turn, block by block, when the owner asks nothing.
+        request: What is asked.
+        drafts: Whether drafts are sent.
+    """
 
     number: int
     request: GenerationRequest
+    drafts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Say how long a request's newest message is; answered by PromptMeasured or Failed."""
+    """Say how long a request's newest message is, its `whole` prompt, or what of the `chat` would be read.
+
+    It is answered by PromptMeasured or Failed.
+    """
 
     number: int
     request: GenerationRequest
+    whole: bool = False
+    chat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Rewrite, decide or name alternatives; answered by the events of `inference.operations.perform`, or Failed."""
+
+    number: int
+    operation: Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +146,8 @@ class Shutdown:
     """Stop what is running and end the process."""
 
 
-Command = LoadModel | Generate | Measure | Cancel | Settle | MoreSteps | Shutdown
+Task = LoadModel | Generate | Measure | Perform
+Command = Task | Cancel | Settle | MoreSteps | Shutdown
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +156,16 @@ class Reply:
 
     number: int
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The process lives and works; it answers no request.
+
+    Attributes:
+        still: Seconds for which the work has come to no further step.
+        longest: The longest that this took since the process began.
+    """
+
+    still: float
+    longest: float

@@ -25,17 +25,21 @@ from inference.look.questions import (
     LookQuestion,
     MeasureProcessor,
     Merge,
+    NoAnswer,
     Problem,
     ReadAdapterConfig,
     ReadConfig,
+    ReadListing,
     ReadNote,
     ReadRepoConfig,
+    ReadServerModels,
+    ReadValues,
     RepoConfig,
     WeightsNote,
 )
+from inference.look.servers import read_answer, read_listing, read_models, read_values
 from inference.model_config import ModelConfig
 from trt_engines.errors import DewpointError, EngineError
-from trt_engines.files import parse_json
 
 if TYPE_CHECKING:
     from trt_engines.planning.processor import ProcessorSpeed
@@ -110,8 +114,13 @@ def _answer(question: LookQuestion[Any]) -> Any:
         case ReadRepoConfig(repo, config, generation):
             return _repo_config(repo, config, generation)
         case ReadAdapterConfig(_, config):
-            found = _object(config)
-            return AdapterConfig(str(found.get("base_model_name_or_path") or "")) if found is not None else _NO_ADAPTER
+            return _adapter_config(config)
+        case ReadListing(repo, data):
+            return read_listing(repo, data)
+        case ReadValues(_, data):
+            return read_values(data)
+        case ReadServerModels(_, data):
+            return read_models(data)
         case IdentifyWeights(folder):
             return _identity(folder)
         case ChooseEngines():
@@ -125,6 +134,8 @@ def _answer(question: LookQuestion[Any]) -> Any:
 
 
 def _folder(folder: Path, texts: bool) -> FolderLook:
+    if "\0" in str(folder):
+        return FolderLook(False)  # no system has a folder of such a name
     there, size = _there(folder), _size(folder)
     facts, problem = _facts(folder, texts)
     config = None
@@ -217,18 +228,23 @@ def _processor() -> ProcessorSpeed:
 
 # -- texts of repositories -------------------------------------------------------------------------------------------
 
-_NO_ADAPTER = AdapterConfig(damaged=True)
+
+def _adapter_config(config: bytes) -> AdapterConfig:
+    found = _object(config)
+    if isinstance(found, NoAnswer):
+        return AdapterConfig(instead=found)
+    return AdapterConfig(str(found.get("base_model_name_or_path") or ""))
 
 
-def _repo_config(repo: str, config: str, generation: str | None) -> RepoConfig:
+def _repo_config(repo: str, config: bytes, generation: bytes | None) -> RepoConfig:
     from inference.config import model_config_from_dicts
 
     raw = _object(config)
-    if raw is None:
-        return RepoConfig(None, damaged="config.json")
+    if isinstance(raw, NoAnswer):
+        return RepoConfig(None, damaged="config.json", instead=raw)
     named = _object(generation) if generation is not None else {}
-    if named is None:
-        return RepoConfig(None, damaged="generation_config.json")
+    if isinstance(named, NoAnswer):
+        return RepoConfig(None, damaged="generation_config.json", instead=named)
     kind = raw.get("model_type")
     architectures = raw.get("architectures")
     first = architectures[0] if isinstance(architectures, list) and architectures else kind
@@ -238,17 +254,14 @@ def _repo_config(repo: str, config: str, generation: str | None) -> RepoConfig:
     except InferenceError as exc:
         problem = Problem(exc.user_text, exc.hint)
     return RepoConfig(
-        found, problem, "", kind if isinstance(kind, str) else "", first if isinstance(first, str) else "",
+        found, problem, "", None, kind if isinstance(kind, str) else "", first if isinstance(first, str) else "",
         bool(raw.get("transformers_weights")),
     )  # fmt: skip
 
 
-def _object(text: str) -> dict[str, Any] | None:
-    try:
-        found = parse_json(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+def _object(data: bytes) -> dict[str, Any] | NoAnswer:
+    found = read_answer(data)
+    return found if isinstance(found, dict | NoAnswer) else NoAnswer("odd")
 
 
 def _unreadable(question: LookQuestion[Any], error: OSError | RecursionError) -> LookError:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from inference import errors as inference_errors
 from inference.errors import LookError, LookStoppedError
-from inference.look.drives import too_slow
+from inference.look.drives import too_long
 from inference.look.limits import MEMORY
 from inference.look.link import GoneError, LookLink, OverdueError
 from inference.look.process import OUT_OF_MEMORY, LookAnswered, LookRefused, Reply
@@ -176,7 +176,7 @@ def _wait(link: LookLink, question: LookQuestion[Any], seconds: float | None, ca
         return link.reply(None if seconds is None else time.monotonic() + seconds, cancel)
     except OverdueError as exc:
         assert seconds is not None
-        raise too_slow(question.subject, seconds) from exc
+        raise too_long(question.subject, seconds) from exc
     except GoneError as gone:
         text = f"The process that looked at {question.subject} ended unexpectedly (exit code {gone.code})."
         raise LookError(text, f"Try again; if it happens again: {_OTHER_COPY[0].lower()}{_OTHER_COPY[1:]}") from gone

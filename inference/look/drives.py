@@ -77,6 +77,16 @@ class Drives:
 
 
 def too_slow(subject: str, seconds: float) -> LookError:
-    """What cannot be looked at in time."""
+    """A drive that does not answer."""
     hint = "Check whether its drive answers, or choose another copy of the model."
+    return _not_within(subject, seconds, hint)
+
+
+def too_long(subject: str, seconds: float) -> LookError:
+    """A look that goes on and on, on a drive that answers."""
+    hint = "Its files are too many or too large for a model, or its drive is slow: choose another copy of the model."
+    return _not_within(subject, seconds, hint)
+
+
+def _not_within(subject: str, seconds: float, hint: str) -> LookError:
     return LookError(f"{subject} could not be looked at within {seconds:g} seconds.", hint)

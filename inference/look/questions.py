@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from inference.facts import FileNote, FolderFacts, MergeProgress
 from inference.model_config import ModelConfig
@@ -62,6 +62,24 @@ class FolderQuestion(LookQuestion[A]):
     def place(self) -> Path:
         """The folder."""
         return self.folder
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerQuestion(LookQuestion[A]):
+    """Something that is asked of what a server sent.
+
+    Attributes:
+        who: Who answered, for sentences.
+        data: The body of the answer.
+    """
+
+    who: str
+    data: bytes
+
+    @property
+    def subject(self) -> str:
+        """What the server sent."""
+        return f"what {self.who} sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +170,7 @@ class RepoConfig:
         config: The configuration; None if this program cannot run it.
         problem: Why not.
         damaged: Name of a file that is no JSON object; "" if there is none.
+        instead: What came in its place.
         model_type: As it stands there; "" if it names none.
         architecture: The first architecture, else the model type.
         names_weights: Whether it names its weights itself.
@@ -160,6 +179,7 @@ class RepoConfig:
     config: ModelConfig | None
     problem: Problem | None = None
     damaged: str = ""
+    instead: NoAnswer | None = None
     model_type: str = ""
     architecture: str = ""
     names_weights: bool = False
@@ -171,13 +191,13 @@ class ReadRepoConfig(LookQuestion[RepoConfig]):
 
     Attributes:
         repo: Its name, for sentences.
-        config: Text of the one.
-        generation: Text of the other; None if there is none.
+        config: The one, as it came.
+        generation: The other; None if there is none.
     """
 
     repo: str
-    config: str
-    generation: str | None = None
+    config: bytes
+    generation: bytes | None = None
 
     @property
     def subject(self) -> str:
@@ -191,11 +211,11 @@ class AdapterConfig:
 
     Attributes:
         base: The model it was made for; "" if it does not say.
-        damaged: Whether it is no JSON object.
+        instead: What came in place of a JSON object; None if it is one.
     """
 
     base: str = ""
-    damaged: bool = False
+    instead: NoAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,16 +224,158 @@ class ReadAdapterConfig(LookQuestion[AdapterConfig]):
 
     Attributes:
         repo: Its name, for sentences.
-        config: Its text.
+        config: As it came.
     """
 
     repo: str
-    config: str
+    config: bytes
 
     @property
     def subject(self) -> str:
         """The repository."""
         return self.repo
+
+
+# -- what servers answered -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """What a server sent is no answer.
+
+    Attributes:
+        kind: "empty"; "page": a web page; "cut": JSON that ends in the middle; "failed": it says itself that it failed;
+            "odd": something else, or JSON of another shape.
+        words: What it says of that, in one line.
+    """
+
+    kind: Literal["empty", "page", "cut", "failed", "odd"]
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """One file in the Hub's list.
+
+    Attributes:
+        path: Its name; no folder in it.
+        size: Bytes; -1 where the Hub names no size or no digest.
+        kind: How its digest is made: "sha256" or "git-blob".
+        digest: What its content must have.
+    """
+
+    path: str
+    size: int = -1
+    kind: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RepoListing:
+    """What the Hub's list of a repository's files comes to, each value within its range.
+
+    Attributes:
+        repo: "owner/name", as the Hub writes it.
+        commit: 40 hexadecimal digits.
+        files: Those that a download might take.
+        count: How many files there are in all.
+        other_format: What weights of other programs are called; "" if there are none.
+        licence: Its name.
+        licence_link: Where to read it; may be empty.
+        gated: Whether the Hub wants an account that accepted the terms.
+        too_many: Whether a download would take more files than any may have; then there is nothing else.
+    """
+
+    repo: str
+    commit: str
+    files: tuple[ListedFile, ...]
+    count: int
+    other_format: str
+    licence: str
+    licence_link: str
+    gated: bool
+    too_many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadListing(LookQuestion[RepoListing | NoAnswer]):
+    """What the Hub's answer says that a repository holds.
+
+    Attributes:
+        repo: Its name.
+        data: The body of the answer.
+    """
+
+    repo: str
+    data: bytes
+
+    @property
+    def subject(self) -> str:
+        """The repository."""
+        return self.repo
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFields:
+    """An object of JSON: names and values, in its order."""
+
+    entries: tuple[tuple[str, PlainValue], ...]
+
+
+PlainValue = None | bool | int | str | tuple["PlainValue", ...] | JsonFields
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The plain values of an answer: few, not deep, texts of no more than 4,000 characters."""
+
+    found: PlainValue
+
+    def as_json(self) -> object:
+        """The same in dictionaries and lists."""
+        return _as_json(self.found)
+
+
+def _as_json(value: PlainValue) -> object:
+    if isinstance(value, JsonFields):
+        return {name: _as_json(each) for name, each in value.entries}
+    return [_as_json(each) for each in value] if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True)
+class ReadValues(AnswerQuestion[Values | NoAnswer]):
+    """The plain values in an answer whose meaning is the asker's matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModelNamed:
+    """A model that a server has.
+
+    Attributes:
+        name: By which it is asked for.
+        context: Tokens of its context; 0 where the server does not say.
+    """
+
+    name: str
+    context: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModels:
+    """The models in a server's list.
+
+    Attributes:
+        named: Those that can be shown and asked.
+        left_out: How many others the list has: names that cannot be shown or sent, and what is too many.
+    """
+
+    named: tuple[ServedModelNamed, ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReadServerModels(AnswerQuestion[ServedModels | NoAnswer]):
+    """The models in a server's list of them, as OpenAI writes it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from inference.native.build import BUILT, KernelBuildError, build_library, not_built_before, worth_trying
+from trt_engines.streams import INTERRUPTED, STOPPED
 
 ONCE_SECONDS = 60
 
@@ -60,5 +61,6 @@ if __name__ == "__main__":
     try:
         status = main()
     except KeyboardInterrupt:
-        status = 130
+        print(STOPPED, file=sys.stderr)
+        status = INTERRUPTED
     sys.exit(status)

@@ -46,7 +46,7 @@ _KERNELS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
 )
 _ZIG_TARGETS = {"linux": "x86_64-linux-gnu.2.28", "windows": "x86_64-windows-gnu"}
 _ENDINGS = {"linux": ".so", "windows": ".dll"}
-_REST = ("forward", "pool", "library")
+_REST = ("forms", "forward", "pool", "library")
 _BESIDE = 2  # files compiled at a time: gcc takes up to 1.4 GB for one
 _TRIED_SECONDS = 24 * 3600  # a computer that was too busy to build them is tried again the next day
 # Told how many files are compiled, and of how many.

@@ -20,7 +20,7 @@ from inference.native.cores import Cores
 ISAS = ("plain", "avx2", "avxvnni", "vnni256", "avx512")  # numbers of native.h
 # Best first; vnni256 is what avxvnni computes, in another encoding: it lets a processor with AVX-512 test that code.
 _PREFERRED = ("avx512", "avxvnni", "avx2", "plain")
-_VERSION = 1
+_VERSION = 5
 
 
 class NativeError(Exception):
@@ -137,7 +137,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_int,
         [c_int] * 5 + [c_void_p] * 3 + [c_int] * 3 + [c_void_p, c_int, c_void_p, c_void_p, c_void_p],
     ),
-    "dp_attend": (c_int, [c_int] * 9 + [c_void_p] * 4),
+    "dp_attend": (c_int, [c_int] * 10 + [c_void_p] * 4),
     "dp_threads_new": (c_void_p, [c_int, c_void_p, c_int, c_int]),
     "dp_threads_free": (None, [c_void_p]),
     "dp_model_new": (c_void_p, [POINTER(c_int32), POINTER(c_float), c_int, c_void_p]),
@@ -146,8 +146,9 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "dp_model_vector": (None, [c_void_p, c_int, c_int, c_void_p]),
     "dp_model_scalars": (None, [c_void_p, c_int, c_float, c_float]),
     "dp_model_table": (None, [c_void_p, c_void_p, c_int]),
-    "dp_run_layer": (None, [c_void_p, c_int] + [c_void_p] * 4),
+    "dp_run_layer": (None, [c_void_p, c_int] + [c_void_p] * 2 + [c_int] + [c_void_p] * 2),
     "dp_run_start": (c_int, [c_void_p, POINTER(c_int32), c_float] + [c_void_p] * 10),
     "dp_run_wait": (c_int, [c_void_p, c_int]),
     "dp_run_stop": (None, [c_void_p]),
+    "dp_form_step": (c_int, [c_int, c_void_p, c_int, c_int] + [c_void_p] * 13),
 }

@@ -25,6 +25,7 @@ _STOPPED, _NO_MEMORY = 2, -1
 # Beyond any model; so sizes and places fit the C side's 32-bit numbers.
 _LARGEST_WIDTH, _LARGEST_VOCABULARY, _LARGEST_COUNT = 1 << 17, 1 << 22, 4096
 _MOST_POSITIONS = 1 << 22
+_NOTHING = (-1, -1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Rows:
     """What goes into a pass.
 
     Attributes:
-        embedded: float32 [N, hidden], scaled.
+        ids: int64 [N], tokens of the vocabulary: whoever makes them checks that.
         soft: float32 [N, hidden], or None where there was no step before.
         denoising: Phase.
         start: Position of the first row.
@@ -52,7 +53,7 @@ class Rows:
             before left in the cache.
     """
 
-    embedded: Floats
+    ids: Ids
     soft: Floats | None
     denoising: bool
     start: int
@@ -60,11 +61,17 @@ class Rows:
 
 
 def check_sizes(config: ModelConfig) -> None:
-    """Refuse sizes that the kernels' numbers cannot hold.
+    """Refuse sizes that the kernels' numbers cannot hold, and heads that they cannot share out.
 
     Raises:
-        ModelFolderError: A size is beyond any model.
+        ModelFolderError: A size is beyond any model, or queries cannot be dealt out to keys.
     """
+    for spec in config.layers:
+        if spec.kv_heads < 1 or config.heads < 1 or config.heads % spec.kv_heads:
+            raise ModelFolderError(
+                f"config.json asks for {config.heads} attention heads over {spec.kv_heads} key heads: no equal shares.",
+                "Choose another model, or download this one again.",
+            )
     widths = [config.hidden_size, config.intermediate_size, config.moe_intermediate_size]
     widths += [(config.heads + 2 * spec.kv_heads) * spec.head_dim for spec in config.layers]
     counts = (config.experts, config.heads, len(config.layers))
@@ -94,7 +101,7 @@ class NativeModel:
         self._threads = threads
         self._kept: list[Any] = []  # everything that the C side points to
         self._tables: dict[LayerSpec, tuple[Floats, Floats]] = {}
-        self._tables_of = (-1, -1)
+        self._shown = _NOTHING  # where, how many rows and which arrays the C side's layers are set to
         shape = [
             len(config.layers), config.hidden_size, config.heads, config.intermediate_size, config.experts,
             config.top_k, config.moe_intermediate_size, config.vocab_size, config.sliding_window,
@@ -177,7 +184,7 @@ class NativeModel:
             PassStoppedError: `cancelled` said so.
             OutOfMemoryError: There is not enough memory.
         """
-        count, hidden = len(rows.embedded), self.config.hidden_size
+        count, hidden = len(rows.ids), self.config.hidden_size
         made = Outputs(
             np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.float32),
             np.empty((count, kept), np.int64), np.empty((count, kept), np.float32),
@@ -194,34 +201,33 @@ class NativeModel:
         self, rows: Rows, cache: KvBlocks, temperature: float, uniforms: Floats | None, hidden: Floats | None,
         made: Outputs | None,
     ) -> None:  # fmt: skip
-        count = len(rows.embedded)
+        count = len(rows.ids)
         shape = (count, self.config.hidden_size)
-        for array in (rows.embedded, rows.soft, hidden):
+        if rows.ids.dtype != np.int64 or rows.ids.ndim != 1:
+            raise ValueError(f"ids {rows.ids.dtype} {rows.ids.shape}, wanted int64 [N]")
+        for array in (rows.soft, hidden):
             if array is not None and (array.shape != shape or array.dtype != np.float32):
                 raise ValueError(f"rows {array.dtype} {array.shape}, wanted float32 {shape}")
         if not 0 <= rows.start <= _MOST_POSITIONS - max(rows.seen, count):
             raise OutOfMemoryError("The context is longer than any model's.", "Start a new chat.")
         seen = max(rows.seen, count)
-        cache.make_room(rows.start + seen)
+        cache.make_room(rows.start, seen)
         self._set_layers(rows.start, count, cache)
         kept = 0 if made is None else made.top_ids.shape[1]
         numbers = (ctypes.c_int32 * 5)(
-            count, rows.start, seen if rows.denoising else 0, cache.dtype == np.float16, kept
+            count, rows.start, seen if rows.denoising else 0, cache.dtype == np.int16, kept
         )  # fmt: skip
         outputs = [None] * 6
         if made is not None:
             fields = (made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.soft)
             outputs = [pointer(field) for field in fields]  # type: ignore[misc]
-        embedded, soft = (
-            np.ascontiguousarray(rows.embedded),
-            None if rows.soft is None else np.ascontiguousarray(rows.soft),
-        )
-        self._running: Any = (embedded, soft, uniforms, hidden, made, cache.layers)  # alive until the threads are done
+        ids, soft = np.ascontiguousarray(rows.ids), None if rows.soft is None else np.ascontiguousarray(rows.soft)
+        self._running: Any = (ids, soft, uniforms, hidden, made, cache.layers)  # alive until the threads are done
         state = self._library.dp_run_start(
             self._handle,
             numbers,
             temperature,
-            pointer(embedded),
+            pointer(ids),
             pointer(soft),
             pointer(uniforms),
             pointer(hidden),
@@ -231,12 +237,16 @@ class NativeModel:
             raise _no_memory()
 
     def _set_layers(self, start: int, count: int, cache: KvBlocks) -> None:
-        if self._tables_of != (start, count):
+        if self._shown == (start, count, cache.arrays):
+            return
+        known, self._shown = self._shown[:2], _NOTHING  # until all of them are set: Ctrl+C may come between two
+        if known != (start, count):
             self._tables = {spec: rotary_angles(spec, start, count) for spec in set(self.config.layers)}
-            self._tables_of = (start, count)
         for number, (spec, blocks) in enumerate(zip(self.config.layers, cache.layers, strict=True)):
             tables = (pointer(table) for table in self._tables[spec])
-            self._library.dp_run_layer(self._handle, number, pointer(blocks.keys), pointer(blocks.values), *tables)
+            kept = (pointer(blocks.keys), pointer(blocks.values), cache.ring(spec))
+            self._library.dp_run_layer(self._handle, number, *kept, *tables)
+        self._shown = (start, count, cache.arrays)
 
     def _wait(self, cancelled: Callable[[], bool]) -> None:
         """Until the threads are done, whatever happens meanwhile: they write into arrays of ours."""

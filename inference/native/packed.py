@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,7 @@ _VERSION = 1
 _ALIGNED = 64
 _SPARE_BYTES = 1 << 30
 _WRITTEN_AT_ONCE = 16 << 20
+_OLD_SECONDS = 3600.0  # since it was written to last, nobody writes there any more
 _REPORTS = 1000  # of one packing, whatever the number of matrices: they go through a pipe
 _AGAIN = "Delete the folder and open the model again; it is then made anew."
 Report = Callable[[float], None]
@@ -120,6 +122,7 @@ def pack_model(
     sizes = {part: _part_bytes(config, precision, part) for part in model_parts(config)}
     label = _label(source, config, precision)
     try:
+        _remove_unfinished(folder)
         missing = [part for part in sizes if _read_part(folder, part, label, config, sizes[part]) is None]
         wanted = sum(sizes[part] for part in missing)
         if missing and free_bytes(folder) < wanted + _SPARE_BYTES:
@@ -139,6 +142,16 @@ def pack_model(
             "Check that the folder may be written and the disk is not full.",
         ) from exc
     return folder
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Away with what a run that was killed has left half: it is never read, and takes the room that is needed.
+
+    Of the other precision only what is old: a program beside this one may be writing there.
+    """
+    for file in folder.parent.glob("*/*.tmp"):
+        if file.parent == folder or time.time() - file.stat().st_mtime > _OLD_SECONDS:
+            file.unlink(missing_ok=True)
 
 
 class _Progress:

@@ -38,7 +38,8 @@ def infill_request(
     """
     if not has_blank(text):
         raise FormError("The text has no blank.", "Mark one with ___ or {word}.")
-    before, _ = before_blank(text)
+    before, rest = before_blank(text)
+    start = before.rstrip()  # a blank's first token begins with its space
     shown = _BLANK.sub("___", text.replace("{{", "\0").replace("}}", "\1")).replace("\0", "{").replace("\1", "}")
     asked = _ASKED.format(text=shown) + (f"\n\n{wish}" if wish else "")
     return GenerationRequest(
@@ -46,6 +47,7 @@ def infill_request(
         seed=seed,
         sampler=sampler or SamplerParams(),
         max_new_tokens=max_new_tokens,
-        answer_start=before.rstrip(),  # a blank's first token begins with its space
-        form=Form("template", text),
+        answer_start=start,
+        form=Form("template", before[len(start) :] + rest),
+        form_is_new=True,  # so that the text before the first blank may have any length
     )

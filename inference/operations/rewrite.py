@@ -2,6 +2,8 @@
 
 What stands before is read as settled text. What follows is held as far as one canvas has room: it may slide, so the new
 part may be longer or shorter than the old one. What does not fit is no matter of the canvas and is put behind it again.
+The old words, however they are set, are no new part: a form rules them out (`inference.forms.said`), for a model that
+is sure of its answer would write them again. How likely something else is, its score says.
 """
 
 from __future__ import annotations
@@ -9,72 +11,40 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from inference.denoising.controls import NO_CONTROLS, Controls
 from inference.events import BlockCommitted, Event, Finished, VariantWritten
 from inference.forms.errors import FormError
-from inference.forms.template import escaped
 from inference.forms.wanted import Form
-from inference.params import ChatTurn, GenerationRequest, SamplerParams
+from inference.operations.requests import RewriteRequest
+from inference.params import ChatTurn, GenerationRequest
+from inference.stats import ratio
 
 if TYPE_CHECKING:
     from inference.backends.base import CancelFlag
     from inference.session import Session
 
-MOST_VARIANTS = 8
 _LONGER = 1.5  # times the tokens of the old part
 _SLACK = 8  # tokens
-_SHORTER = 0.5  # times the characters of the old part
 _BORDER = re.compile(r".*[.!?:;\n](?=\s)|.*\s", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class RewriteRequest:
-    """A part of an answer that shall be written anew.
-
-    Attributes:
-        turns: The chat up to the question that the answer is to.
-        answer: The answer, as it is shown.
-        first: Where the part begins, in characters.
-        last: Where it ends.
-        selected: What stood there when it was selected; an answer that changed since is refused.
-        wish: What shall be different, in words; "" for another way to say it.
-        variants: How many are written.
-        seed: Of the first one; the next ones have the next numbers.
-        sampler: See `GenerationRequest`.
-    """
-
-    turns: tuple[ChatTurn, ...]
-    answer: str
-    first: int
-    last: int
-    selected: str
-    wish: str = ""
-    variants: int = 3
-    seed: int = 0
-    sampler: SamplerParams = field(default_factory=SamplerParams)
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.first < self.last <= len(self.answer):
-            size = len(self.answer)
-            raise ValueError(f"the part {self.first}..{self.last} is none of an answer of {size} characters")
-        if not 1 <= self.variants <= MOST_VARIANTS:
-            raise ValueError(f"variants must be within 1..{MOST_VARIANTS}, not {self.variants!r}")
-
-
-def rewrite(session: Session, request: RewriteRequest, cancel: CancelFlag | None = None) -> Iterator[Event]:
+def rewrite(
+    session: Session, request: RewriteRequest, cancel: CancelFlag | None = None, controls: Controls = NO_CONTROLS
+) -> Iterator[Event]:
     """Write the part anew, several times, over one prompt that is read once.
 
     1. Refuse an answer that changed.
     2. Find how much of what follows fits onto the canvas beside the part.
-    3. Write each variant; leave out those that are there already, or as it was.
+    3. Write each variant; leave out those that are there already.
     4. Score it: how likely the model finds what follows (the part itself where nothing does), behind the new part.
 
     Yields:
-        The events of each answer, and behind its Finished a VariantWritten if it is one.
+        For each variant PromptEncoded, drafts and blocks, and VariantWritten if it is one; at last one Finished, which
+        counts all of them and whose answer and seed are those of the variant with the highest score.
 
     Raises:
         FormError: The answer changed, or the part is too long for one canvas.
@@ -89,25 +59,50 @@ def rewrite(session: Session, request: RewriteRequest, cancel: CancelFlag | None
     held, most = _held_behind(session, request.selected, behind)
     asked = _asked(request, before, held, most)
     # 3.
-    seen = {request.selected}
+    seen, ends, written = {request.selected}, list[Finished](), list[VariantWritten]()
     for number in range(request.variants):
         canvases: list[tuple[int, ...]] = []
-        for event in session.generate(dataclasses.replace(asked, seed=request.seed + number), cancel):
+        for event in session.generate(dataclasses.replace(asked, seed=request.seed + number), cancel, controls):
+            if isinstance(event, Finished):
+                ends.append(event)
+                continue
             if isinstance(event, BlockCommitted):
                 canvases.append(event.token_ids)
             yield event
-        if not isinstance(event, Finished) or not canvases:
-            return
-        whole = asked.answer_start + event.answer
+        whole = asked.answer_start + ends[-1].answer
         part = whole[first : len(whole) - len(held)]
         kept = whole.startswith(before) and whole[first:].endswith(held) and len(whole) >= first + len(held)
-        if kept and part not in seen:
+        if canvases and kept and part not in seen:
             seen.add(part)
             # 4.
             score = _score(session, canvases[-1], len((held or part).encode()))
-            yield VariantWritten(number, before + part + behind, part, score, event.seed)
-        if event.reason == "cancelled":
-            return
+            written.append(VariantWritten(number, before + part + behind, part, score, ends[-1].seed))
+            yield written[-1]
+        if ends[-1].reason == "cancelled":
+            break
+    yield _end_of_all(ends, written)
+
+
+def _end_of_all(ends: list[Finished], written: list[VariantWritten]) -> Finished:
+    """The closing event of several answers."""
+    best = max(written, key=lambda variant: variant.score, default=None)
+    tokens, wall, decode = (
+        sum(getattr(end, name) for end in ends) for name in ("answer_tokens", "wall_seconds", "decode_seconds")
+    )
+    steps = tuple(step for end in ends for step in end.steps_per_block)
+    return dataclasses.replace(
+        ends[0],
+        reason=ends[-1].reason,
+        answer="" if best is None else best.answer,
+        seed=ends[0].seed if best is None else best.seed,
+        steps_per_block=steps,
+        answer_tokens=tokens,
+        tokens_per_step=ratio(tokens, sum(steps)),
+        wall_seconds=wall,
+        decode_seconds=decode,
+        wall_tokens_per_second=ratio(tokens, wall),
+        decode_tokens_per_second=ratio(tokens, decode),
+    )
 
 
 def _held_behind(session: Session, selected: str, behind: str) -> tuple[str, int]:
@@ -125,16 +120,17 @@ def _held_behind(session: Session, selected: str, behind: str) -> tuple[str, int
 
 
 def _asked(request: RewriteRequest, before: str, held: str, most: int) -> GenerationRequest:
-    least = max(1, int(_SHORTER * len(request.selected)))
     *earlier, question = request.turns
     if request.wish:
         question = ChatTurn(question.role, f"{question.text}\n\n{request.wish}")
+    start = before.rstrip(" ")  # tokens begin with spaces
     return GenerationRequest(
         turns=(*earlier, question),
         sampler=request.sampler,
         max_new_tokens=most,
-        answer_start=before.rstrip(" "),
-        form=Form("template", f"{escaped(before)}{{/[\\s\\S]{{{least},}}/}}{escaped(held)}"),
+        answer_start=start,
+        form=Form("otherwise", request.selected, (before[len(start) :], held, request.unlike)),
+        form_is_new=True,
     )
 
 
@@ -147,9 +143,6 @@ def _score(session: Session, canvas: tuple[int, ...], size: int) -> float:
         begin -= 1
         size -= len(tokenizer.token_bytes(canvas[begin]) or b"")
     ids = np.array(canvas, dtype=np.int64)
-    logits = session.logits(ids)[begin:end].astype(np.float64)
-    if not len(logits):
+    if begin == end:
         return 0.0
-    highest = logits.max(axis=1)
-    whole = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
-    return float((logits[np.arange(end - begin), ids[begin:end]] - whole).mean())
+    return float(session.beliefs(ids, np.arange(begin, end), ids[begin:end], 1).logs.mean())

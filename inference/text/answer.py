@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from inference.calls import CallTokens
 from inference.events import FinishReason
 from inference.text.draft_text import is_readable
 from inference.text.thinking import ChannelSplitter, SplitText
@@ -18,10 +19,16 @@ class BlockText:
     Attributes:
         text: Its part of answer and thinking.
         ended: Why the answer ends with it, None if it goes on.
+        tokens: Tokens that it adds; end-of-text and padding do not count.
+        thinking_tokens: Those of them that are thinking.
+        said: Places of the canvas that are text of the answer.
     """
 
     text: SplitText
     ended: FinishReason | None
+    tokens: int = field(default=0, compare=False)
+    thinking_tokens: int = field(default=0, compare=False)
+    said: tuple[int, ...] = field(default=(), compare=False)
 
 
 class AnswerBuilder:
@@ -33,7 +40,12 @@ class AnswerBuilder:
     """
 
     def __init__(
-        self, tokenizer: TextTokenizer, prompt_ids: Sequence[int], max_new_tokens: int, has_form: bool = False
+        self,
+        tokenizer: TextTokenizer,
+        prompt_ids: Sequence[int],
+        max_new_tokens: int,
+        has_form: bool = False,
+        calls: CallTokens | None = None,
     ) -> None:
         """Start with nothing.
 
@@ -42,10 +54,16 @@ class AnswerBuilder:
             prompt_ids: What it answers.
             max_new_tokens: Cuts the answer, even within a canvas.
             has_form: The answer keeps a form, which alone says where it ends: a canvas of spaces may be part of it.
+            calls: Markers of calls: in a form they are signs in the text (`inference.calls`); without one a call ends
+                the answer, wherever it begins, as does the result of one, which is not the model's to write.
         """
         self._has_form = has_form
         self._tokenizer = tokenizer
-        self._splitter = ChannelSplitter(tokenizer, prompt_ids)
+        signs = calls.signs if calls is not None and has_form else None
+        self._splitter = ChannelSplitter(tokenizer, prompt_ids, whole=has_form, signs=signs)
+        self._begins = None if calls is None or has_form else calls.begin
+        others = {calls.begin, calls.result} - {None} if calls is not None and not has_form else set()
+        self._ends = tokenizer.eos_ids | {each for each in others if each is not None}
         self._left = max_new_tokens
         self.text = SplitText()
         self.tokens = 0
@@ -54,6 +72,11 @@ class AnswerBuilder:
     def readable(self) -> bool:
         """Whether the answer so far holds something that can be read; thinking is no answer."""
         return is_readable(self.text.answer)
+
+    @property
+    def shown(self) -> str:
+        """The answer so far; nothing, if there is nothing to read in it and no form has it so."""
+        return self.text.answer if self._has_form or self.readable else ""
 
     @property
     def pending(self) -> bytes:
@@ -73,24 +96,28 @@ class AnswerBuilder:
             last: True if no further block is planned.
         """
         # 1. An end-of-text id just behind the last allowed token is still a natural end.
-        end = first_index(canvas, self._tokenizer.eos_ids)
+        end = first_index(canvas, self._ends)
         ended: FinishReason | None = None
         if end < len(canvas) and end <= self._left:
-            ended = "end_of_text"
+            ended = "tool_call" if canvas[end] == self._begins else "end_of_text"
         elif len(canvas) >= self._left:
             ended = "max_new_tokens"
-        if not self._has_form and not any(map(self._says_something, canvas[:end])):
+        if ended != "tool_call" and not self._has_form and not any(map(self._says_something, canvas[:end])):
             ended = "end_of_text"
         kept = canvas[: min(end, self._left)]
         self._left -= len(kept)
-        self.tokens += sum(token_id != self._tokenizer.pad_id for token_id in kept)
+        tokens = sum(token_id != self._tokenizer.pad_id for token_id in kept)
+        self.tokens += tokens
         # 2.
+        thinking = self._splitter.thinking_tokens
         added = self._splitter.feed(kept)
+        thinking = self._splitter.thinking_tokens - thinking
+        said = tuple(place for place in self._splitter.said if kept[place] != self._tokenizer.pad_id)
         # 3.
         if ended is not None or last:
             added += self._splitter.finish()
         self.text += added
-        return BlockText(added, ended)
+        return BlockText(added, ended, tokens, thinking, said)
 
     def _says_something(self, token_id: int) -> bool:
         """Whether an id is text, a piece of a character or a channel's marker: no padding and no white space."""

@@ -75,16 +75,30 @@ class ChatTemplate:
             ModelFolderError: The template refuses the turns, breaks a rule of the sandbox, or fails.
         """
         messages = [{"role": turn.role, "content": turn.text} for turn in turns]
+        return self.write(messages, thinking=thinking, add_generation_prompt=add_generation_prompt)
+
+    def write(
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None = None,
+        thinking: bool = False,
+        add_generation_prompt: bool = True,
+    ) -> str:
+        """Prompt text of messages as transformers' `apply_chat_template` takes them, and of declared tools.
+
+        Raises:
+            ModelFolderError: See `render`.
+        """
         variables: dict[str, Any] = {
             **self._special_tokens,
             "messages": messages,
-            "tools": None,
+            "tools": tools,
             "documents": None,
             "add_generation_prompt": add_generation_prompt,
             "enable_thinking": thinking,
         }
         try:
-            self._environment.begin(sum(len(turn.text) for turn in turns), (*messages, messages))
+            self._environment.begin(sum(map(_characters, (messages, tools))), (*messages, messages, tools or []))
             return self._template.render(variables)
         except TemplateLimitError as exc:
             raise ModelFolderError(f"The model's chat template was stopped: {_reason(exc)}.", _HINT) from exc
@@ -94,6 +108,14 @@ class ChatTemplate:
             ) from exc
         except Exception as exc:  # a stranger's code may raise anything; all of it means that it does not work here
             raise ModelFolderError(f"The model's chat template cannot write this chat: {_reason(exc)}.", _HINT) from exc
+
+
+def _characters(value: Any) -> int:
+    """Of all texts in a value, those of keys, too."""
+    if isinstance(value, str):
+        return len(value)
+    inner = (*value.keys(), *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(map(_characters, inner))
 
 
 def _reason(error: Exception) -> str:

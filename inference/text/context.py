@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from inference.params import ChatTurn
 
 # Leaving out one exchange a turn, no more than must be, leaves nothing of the KV cache to use again.
 HOPS = 4
+# No token of ordinary text is that long: what has more characters a token cannot fit, and is not tokenised at all.
+MOST_CHARACTERS_A_TOKEN = 40
+_SAMPLE = 4  # characters a token of the context from which the length of such a text is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,11 @@ class FittedPrompt:
 
     ids: tuple[int, ...]
     dropped_turns: int
+
+
+def room_wanted(tokens: int, canvas_length: int, usual: int) -> int:
+    """Room for an answer of so many tokens: old turns make room for the usual answer, not for the longest allowed."""
+    return min(-(-tokens // canvas_length) * canvas_length, usual)
 
 
 def fit_turns(
@@ -87,6 +96,45 @@ def fit_turns(
     if dropped == newest > 0 and len(prompt_without(newest - 1).ids) <= longest:
         dropped = newest - 1
     return prompt_without(dropped)
+
+
+def check_characters(characters: int, max_context: int) -> None:
+    """Refuse at once what is far too long for the context: tokenising it would take minutes.
+
+    Raises:
+        ContextFullError: It is.
+    """
+    if characters > MOST_CHARACTERS_A_TOKEN * max_context:
+        raise ContextFullError(
+            f"This message has {characters:,} characters; the model can take {max_context:,} tokens.",
+            "Shorten the message, or send it in parts.",
+        )
+
+
+def beginnings(turns: Sequence[ChatTurn], max_context: int) -> tuple[Sequence[ChatTurn], float]:
+    """The turns, each cut to the same share where they are far too long to be tokenised whole; and that share."""
+    characters = sum(len(turn.text) for turn in turns)
+    if characters <= MOST_CHARACTERS_A_TOKEN * max_context:
+        return turns, 1.0
+    share = _SAMPLE * max_context / characters
+    return [dataclasses.replace(turn, text=turn.text[: int(len(turn.text) * share)]) for turn in turns], share
+
+
+def tokenisable(turns: Sequence[ChatTurn], max_context: int) -> list[ChatTurn]:
+    """The turns without the oldest exchanges that cannot fit, however short their tokens were.
+
+    Raises:
+        ContextFullError: What is never left out is far too long.
+    """
+    check_characters(sum(turn.characters for turn in newest_alone(turns)), max_context)
+    exchanges = _exchanges(turns)
+    left = sum(turn.characters for turn in turns)
+    gone: set[int] = set()
+    while left > MOST_CHARACTERS_A_TOKEN * max_context and exchanges:
+        oldest = exchanges.pop(0)
+        left -= sum(turns[index].characters for index in oldest)
+        gone |= set(oldest)
+    return [turn for index, turn in enumerate(turns) if index not in gone]
 
 
 def newest_alone(turns: Sequence[ChatTurn]) -> list[ChatTurn]:

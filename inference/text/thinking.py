@@ -8,7 +8,7 @@ come block by block, and any of the parts may be cut by a block border.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inference.text.tokenizer import StreamDecoder, TextTokenizer
@@ -40,26 +40,41 @@ class _State(enum.Enum):
 class ChannelSplitter:
     """Incremental parser; a channel that is never closed is thinking to its end.
 
-    The markers and names never reach either text, nor do line breaks around them.
+    The markers and names never reach either text, nor do line breaks around them (but those of a `whole` answer).
 
     Attributes:
         markers: The ids that open and close a channel.
+        thinking_tokens: Ids so far that are thinking, markers and names included.
+        said: Places of the newest ids that are text of the answer.
     """
 
-    def __init__(self, tokenizer: TextTokenizer, prompt_ids: Sequence[int] = ()) -> None:
-        """Start where the prompt ends: a template may have opened a channel, or opened and closed an empty one."""
+    def __init__(
+        self,
+        tokenizer: TextTokenizer,
+        prompt_ids: Sequence[int] = (),
+        whole: bool = False,
+        signs: Mapping[int, str] | None = None,
+    ) -> None:
+        """Start where the prompt ends: a template may have opened a channel, or opened and closed an empty one.
+
+        With `whole` an answer keeps the line breaks that it begins with; `signs` are texts of ids that have none.
+        """
+        self._whole = whole
         self._tokenizer = tokenizer
         self._open_id = tokenizer.token_id(CHANNEL_OPEN)
         self._close_id = tokenizer.token_id(CHANNEL_CLOSE)
         self.markers = frozenset((self._open_id, self._close_id)) - {None}
-        self._decoder = StreamDecoder(tokenizer)
+        self._decoder = StreamDecoder(tokenizer, signs)
         self._state = _State.ANSWER
         self._name = ""
         self._held = ""  # line breaks at the end of thinking: shown only if more thinking follows
         self._strip_start = False
+        self.thinking_tokens = 0
+        self.said: list[int] = []
         start = _open_channel_start(prompt_ids, self._open_id, self._close_id, tokenizer.eos_ids)
         if start is not None:
             self.feed(prompt_ids[start:])
+            self.thinking_tokens = 0
 
     @property
     def pending(self) -> bytes:
@@ -75,10 +90,15 @@ class ChannelSplitter:
         """
         added = SplitText()
         run: list[int] = []
-        for token_id in ids:  # 1.
+        self.said = []
+        for place, token_id in enumerate(ids):  # 1.
             if token_id not in (self._open_id, self._close_id):
                 run.append(token_id)
+                self.thinking_tokens += self._state is not _State.ANSWER
+                if self._state is _State.ANSWER:
+                    self.said.append(place)
                 continue
+            self.thinking_tokens += 1
             # 2.
             added += self._take(self._decoder.feed(run) + self._decoder.finish())
             run = []
@@ -109,7 +129,7 @@ class ChannelSplitter:
         if not text:
             return SplitText()
         if self._state is _State.ANSWER:
-            return SplitText(answer=self._lead(text))
+            return SplitText(answer=text if self._whole else self._lead(text))
         if self._state is _State.THINKING:
             return SplitText(thinking=self._think(text))
         self._name += text

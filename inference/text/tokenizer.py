@@ -13,7 +13,7 @@ import functools
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,7 @@ class TextTokenizer:
             self._tokenizer.add_tokens(names)
         ids = {token.content: token_id for token_id, token in self.added_tokens().items()}
         self._public = {ids[name]: token_id for token_id, name in self._private.items()}
+        self._bytes.clear()
 
     def encode_parts(self, parts: Iterable[str | int]) -> list[int]:
         """Ids of texts and protected control tokens; what a text spells is never a control token.
@@ -197,6 +198,8 @@ class TextTokenizer:
     def _find_bytes(self, token_id: int) -> bytes | None:
         if token_id == self.pad_id or token_id in self.eos_ids or token_id in self._special:
             return None
+        if token_id in self._public:  # an id that the tokenizer has no token for, and the model may write
+            return None
         token = self._tokenizer.id_to_token(token_id) if token_id >= 0 else None
         if token is None or len(token) > _LONGEST_WORD or _UNUSED_TOKEN.fullmatch(token):
             return None
@@ -215,14 +218,16 @@ class StreamDecoder:
         pending: Bytes of the unfinished character (0 to 3).
     """
 
-    def __init__(self, tokenizer: TextTokenizer) -> None:
-        """Start with nothing held back."""
+    def __init__(self, tokenizer: TextTokenizer, signs: Mapping[int, str] | None = None) -> None:
+        """Start with nothing held back; `signs` are texts of ids that have none."""
         self._tokenizer = tokenizer
+        self._signs = {token_id: text.encode() for token_id, text in (signs or {}).items()}
         self.pending = b""
 
     def feed(self, ids: Iterable[int]) -> str:
         """Text that these ids finish."""
-        data = b"".join(self._tokenizer.token_bytes(token_id) or b"" for token_id in ids)
+        texts = (self._signs.get(token_id) or self._tokenizer.token_bytes(token_id) for token_id in ids)
+        data = b"".join(text or b"" for text in texts)
         text, self.pending = decode_prefix(self.pending + data)
         return text
 

@@ -1,9 +1,9 @@
 """Intents of the starter model's corpus: the text format, its parser, and the wordings that patterns give.
 
 A corpus file holds sections. `[kind.name]` opens one, `A:` gives an answer, `Q:` a training pattern with
-`{one|other|}` alternatives, `T:` a plain wording that is kept out of training, and `#` starts a comment.
+`{one|other|}` alternatives, and `#` starts a comment.
 A section whose name contains `*` is a table: every `R:` row (columns between `|`) makes one intent, `$1`, `$2`, ...
-stand for the row's columns in `A:`, `Q:` and `T:`, and the first column takes the place of `*` in the name.
+stand for the row's columns in `A:` and `Q:`, and the first column takes the place of `*` in the name.
 """
 
 from __future__ import annotations
@@ -59,15 +59,13 @@ class Intent:
         kind: Group of intents, for weights and scores, such as `help`.
         name: Name within the kind.
         answers: Accepted answers; the first is the one that is trained.
-        patterns: Training patterns; empty where the intent serves evaluation only.
-        held_out: Wordings that are never trained.
+        patterns: Training patterns.
     """
 
     kind: str
     name: str
     answers: tuple[str, ...]
     patterns: tuple[str, ...]
-    held_out: tuple[str, ...]
 
 
 @dataclass
@@ -77,7 +75,7 @@ class _Section:
     kind: str
     name: str
     line: int
-    lines: dict[str, list[str]] = field(default_factory=lambda: {"A": [], "Q": [], "T": [], "R": []})
+    lines: dict[str, list[str]] = field(default_factory=lambda: {"A": [], "Q": [], "R": []})
 
 
 def parse_file(path: Path) -> tuple[Intent, ...]:
@@ -115,7 +113,7 @@ def _sections(path: Path) -> Iterator[_Section]:
             continue
         tag, colon, text = line.partition(":")
         if section is None or not colon or tag not in section.lines or not text.strip():
-            raise CorpusError(f"{path}:{number}: expected 'A:', 'Q:', 'T:' or 'R:' with text in a section: {line!r}")
+            raise CorpusError(f"{path}:{number}: expected 'A:', 'Q:' or 'R:' with text in a section: {line!r}")
         _check_braces(text, tag, f"{path}:{number}")
         section.lines[tag].append(text.strip())
     if section is not None:
@@ -123,9 +121,9 @@ def _sections(path: Path) -> Iterator[_Section]:
 
 
 def _check_braces(text: str, tag: str, place: str) -> None:
-    """Refuses nested or open braces in patterns and any brace in plain wordings."""
-    rest = _GROUP.sub("", text) if tag == "Q" else text
-    if tag in "QT" and ("{" in rest or "}" in rest):
+    """Refuses nested or open braces in patterns."""
+    rest = _GROUP.sub("", text)
+    if tag == "Q" and ("{" in rest or "}" in rest):
         raise CorpusError(f"{place}: nested, unbalanced or misplaced braces in {tag}: {text.strip()!r}")
 
 
@@ -141,10 +139,10 @@ def _intents_of(section: _Section, path: Path) -> Iterator[Intent]:
         columns = [column.strip() for column in row.split("|")]
         slug = re.sub(r"[^a-z0-9]+", "_", columns[0].lower()).strip("_")
         try:
-            answers, patterns, held_out = (tuple(_fill(text, columns) for text in lines[tag]) for tag in "AQT")
+            answers, patterns = (tuple(_fill(text, columns) for text in lines[tag]) for tag in "AQ")
         except IndexError:
             raise CorpusError(f"{place} the row {row!r} has too few columns") from None
-        yield Intent(section.kind, section.name.replace("*", slug), answers, patterns, held_out)
+        yield Intent(section.kind, section.name.replace("*", slug), answers, patterns)
 
 
 def _fill(text: str, columns: Sequence[str]) -> str:

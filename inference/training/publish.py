@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from inference.config import model_config_from_folder
-from inference.graphs.made import remember
+from inference.graphs.made import digest, remember
 from inference.graphs.names import NAME_NOTE
 from inference.model.export_graphs import write_graphs
 from inference.model.stack import DiffusionGemma
@@ -29,8 +29,11 @@ from trt_engines.weights.index import index_checkpoint
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", TEMPLATE)
 
 
-def publish(model: DiffusionGemma, run_folder: Path, folder: Path) -> None:
+def publish(model: DiffusionGemma, run_folder: Path, folder: Path) -> str:
     """Write `model` and the run's tokenizer to `folder`, and export its graphs.
+
+    Returns:
+        The number of the graphs; those of a model that ships are entered in `inference/graphs/made.py`.
 
     Raises:
         EngineError: The graphs cannot be made.
@@ -46,7 +49,9 @@ def publish(model: DiffusionGemma, run_folder: Path, folder: Path) -> None:
     for name in TOKENIZER_FILES:
         shutil.copyfile(run_folder / name, folder / name)
     config, records = model_config_from_folder(folder), index_checkpoint(folder)
-    remember(write_graphs(folder, config, records, lambda stage, fraction: None, precision="int8"))
+    manifest = write_graphs(folder, config, records, lambda stage, fraction: None, precision="int8")
+    remember(manifest)
+    return digest(manifest)
 
 
 def _vision_tensors() -> dict[str, Tensor]:

@@ -11,13 +11,13 @@ from inference.model_config import ModelConfig
 DISPLAY_NAME = "Starter model (small, for trying things out)"
 # Its answers are tried on so many places first: trained on short canvases (`batches`), it is as good there.
 SHORT_CANVAS = 64
-LAYER_KINDS = ("sliding_attention", "full_attention", "sliding_attention", "full_attention")
+LAYER_KINDS = ("sliding_attention", "full_attention") * 3
 
 TEXT_CONFIG: dict[str, Any] = {
     "model_type": "diffusion_gemma_text",
-    "vocab_size": 2048,
-    "hidden_size": 256,
-    "intermediate_size": 512,
+    "vocab_size": 4096,
+    "hidden_size": 192,
+    "intermediate_size": 384,
     "num_hidden_layers": len(LAYER_KINDS),
     "layer_types": list(LAYER_KINDS),
     "num_attention_heads": 4,
@@ -70,7 +70,7 @@ CONFIG: dict[str, Any] = {
     "image_token_id": 9,
     "eoi_token_id": 11,
     "tie_word_embeddings": True,
-    "eos_token_id": [1, 5],
+    "eos_token_id": [1, 5, 16],
     "text_config": TEXT_CONFIG,
     "vision_config": VISION_CONFIG,
 }
@@ -85,7 +85,7 @@ GENERATION_CONFIG: dict[str, Any] = {
     "confidence_threshold": 0.005,
     "pad_token_id": 0,
     "bos_token_id": 2,
-    "eos_token_id": [1, 5],
+    "eos_token_id": [1, 5, 16],
 }
 
 

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from installers.linux.freeze import LOCKED_PYTHON
 
 PROGRAM = Path("/opt/dewpoint")
@@ -126,8 +128,13 @@ def screen() -> Iterator[str]:
         server.wait(10)
 
 
-def window_opens(command: list[str], home: Path, picture: Path, settle: float = 2.0) -> float:
-    """Start a program on an empty screen; seconds until something was drawn, a picture of it after `settle` more."""
+def window_opens(command: list[str], home: Path, picture: Path, settle: float = 2.0) -> tuple[float, float]:
+    """Start a program on an empty screen, and take a picture of it `settle` seconds after something was drawn.
+
+    Returns:
+        Seconds until something was drawn, and the processor's seconds that its processes had had by then: those stay
+        what they are where the machine is busy with other things.
+    """
     with screen() as display:
         env = {**os.environ, "DISPLAY": display, "QT_QPA_PLATFORM": "xcb"}
         watch = [sys.executable, "-c", WATCHER, str(picture)]
@@ -138,6 +145,8 @@ def window_opens(command: list[str], home: Path, picture: Path, settle: float = 
             program = subprocess.Popen(command, env=user_environment(home, display), cwd=home)
             try:
                 seconds = float(watcher.stdout.readline()) - start
+                begun = psutil.Process(program.pid)
+                times = [each.cpu_times() for each in (begun, *begun.children(recursive=True))]
                 time.sleep(settle)
                 watcher.communicate("save\n", timeout=20)
                 assert watcher.returncode == 0
@@ -145,7 +154,7 @@ def window_opens(command: list[str], home: Path, picture: Path, settle: float = 
             finally:
                 program.terminate()
                 assert program.wait(20) == 0, "the program did not close properly"
-    return seconds
+    return seconds, sum(each.user + each.system for each in times)
 
 
 def forget_cached_files(folder: Path) -> None:

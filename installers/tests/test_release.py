@@ -69,7 +69,7 @@ class TestRelease:
         assert release.main([str(folder)]) == 0
         data = (folder / "updates.json").read_bytes()
         assert broken_rules(data) == []
-        assert [file.name for file in read_release(data).files] == list(NAMES.values())
+        assert [file.name for file in read_release(json.loads(data)).files] == list(NAMES.values())
         updates = json.loads(data)
         assert updates["version"] == "0.2.0"
         assert updates["date"] == "2026-12-01"

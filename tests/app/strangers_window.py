@@ -18,6 +18,8 @@ READERS = (
     "jinja2", "tokenizers", "onnx", "onnxruntime", "safetensors", "inference.checkpoint", "inference.look.answer",
     "inference.opening", "inference.session", "inference.text.chat_template", "inference.text.template_sandbox",
     "inference.text.tokenizer", "inference.text.special_tokens", "inference.graphs.manifest", "trt_engines.weights",
+    "starlette", "uvicorn", "app.server.fields", "app.server.tools", "app.server.application",
+    "app.server.remote.answers", "app.server.remote.session",
 )  # fmt: skip
 
 

@@ -16,10 +16,10 @@ from app.base.paths import AppPaths, FolderError, named_path
 from app.commands.console import TextReporter
 from app.commands.dispatch import run_command
 from app.commands.models_download import follow_transfer
-from app.doctor import checks
+from app.machine import checks
 from app.transfers import verify
 from app.transfers.pace import RateMeter
-from trt_engines.streams import CANNOT_WRITE, CLOSED, INTERRUPTED, PIPE_CLOSED, run_program
+from trt_engines.streams import CANNOT_WRITE, CLOSED, INTERRUPTED, PIPE_CLOSED, STOPPED, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
@@ -189,7 +189,20 @@ def test_interrupted_while_it_is_still_importing(
         encoding="utf-8",
     )
     done = started(sys.executable, "-m", *arguments, PYTHONPATH=str(tmp_path))
-    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (INTERRUPTED, "", f"{STOPPED}\n")
+
+
+def test_interrupted_while_a_class_is_made(capfd: pytest.CaptureFixture[str]) -> None:
+    class Named:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise KeyboardInterrupt
+
+    def run() -> int:
+        type("Made", (), {"it": Named()})
+        return 0
+
+    assert run_program(run) == INTERRUPTED
+    assert capfd.readouterr().err == f"{STOPPED}\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has X11 and Wayland")

@@ -31,7 +31,8 @@ def test_a_message_after_the_doctor_survives(
     qtbot.waitUntil(lambda: "] Engines: " in dialog.report(), timeout=WAIT_MS)
     assert "[pass] Chats: " in dialog.report()
     dialog.close()
-    for command in (("doctor",), ("models", "list"), ("doctor",)):
+    export = ("chats", "export", "--all", "--out", str(tmp_path / "all.json"))
+    for command in (("doctor",), ("models", "list"), ("doctor",), ("chats", "check"), export, ("chats", "backup")):
         arguments = [sys.executable, "-m", "app", *command]
         subprocess.run(arguments, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, timeout=WAIT_SECONDS)
     parts.window.pane.composer.set_text("after the doctor")

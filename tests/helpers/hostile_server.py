@@ -213,7 +213,6 @@ ODD_LISTINGS: dict[str, bytes] = {
     "a commit of null": listing(sha=None),
     "a card that is a list": listing(cardData=[1, 2], siblings=[]),
     "a card with odd keys": listing(cardData={"self": 1, "license": {"a": []}}, siblings=[]),
-    "a date that is none": listing(lastModified="yesterday"),
     "NaN": listing().replace(b"4000", b"NaN"),
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from inference.events import (
     BlockCommitted,
+    Closing,
     DraftUpdated,
     Event,
     Failed,
@@ -16,6 +17,7 @@ from inference.events import (
     ModelReady,
     PromptMeasured,
 )
+from inference.operations.requests import Operation
 from inference.params import GenerationRequest
 
 CANVAS = 32
@@ -61,8 +63,13 @@ class ScriptedModelProcess:
         gate: Waited for before each event after the first draft; set from the start unless a test clears it.
         load_gate: Waited for before loading ends.
         measured: Tokens of every message.
+        dropped: Turns of every chat that do not fit.
+        measured_chats: The chats that were measured.
         requests: All requests so far.
         closed: Whether it was closed.
+        performed: Events of each operation.
+        operations: All operations so far.
+        said: What was said to the answer: "settle", or how many more steps.
     """
 
     answer: list[Event | Exception] = field(default_factory=lambda: [*simple_answer("Hello **there**.")])
@@ -70,8 +77,13 @@ class ScriptedModelProcess:
     gate: threading.Event = field(default_factory=threading.Event)
     load_gate: threading.Event = field(default_factory=threading.Event)
     measured: int = 100
+    dropped: int = 0
+    measured_chats: list[GenerationRequest] = field(default_factory=list)
     requests: list[GenerationRequest] = field(default_factory=list)
     closed: bool = False
+    performed: list[Event] = field(default_factory=lambda: [Failed("Nothing was done.", "", known=True)])
+    operations: list[Operation] = field(default_factory=list)
+    said: list[str | int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -108,6 +120,49 @@ class ScriptedModelProcess:
         """Say the length that the script has."""
         _wait(self.gate, None)
         yield PromptMeasured(self.measured, READY.max_context - CANVAS)
+
+    def measure_chat(self, request: GenerationRequest, cancel: object = None) -> Iterator[Event]:
+        """Say the length and the turns left out that the script has."""
+        self.measured_chats.append(request)
+        _wait(self.gate, None)
+        yield PromptMeasured(self.measured, READY.max_context - CANVAS, self.dropped)
+
+    def perform(self, operation: Operation, cancel: threading.Event | None = None) -> Iterator[Event]:
+        """Play what is written anew, decided or found."""
+        self.operations.append(operation)
+        for event in list(self.performed):
+            yield event
+            _wait(self.gate, cancel)
+            if cancel is not None and cancel.is_set():
+                yield event if isinstance(event, Closing) else finished("", (), "cancelled")
+                return
+
+    def settle_now(self) -> None:
+        """Note it."""
+        self.said.append("settle")
+
+    def more_steps(self, count: int) -> None:
+        """Note it."""
+        self.said.append(count)
+
+    @property
+    def loaded(self) -> bool:
+        """Always."""
+        return True
+
+    def generate_for_guest(
+        self, request: GenerationRequest, cancel: threading.Event | None = None, drafts: bool = True
+    ) -> Iterator[Event]:
+        """Play the answer for another program."""
+        yield from self.generate(request, cancel)
+
+    def count_for_guest(self, request: GenerationRequest, cancel: threading.Event | None = None) -> Iterator[Event]:
+        """Say the length that the script has."""
+        yield PromptMeasured(self.measured, READY.max_context)
+
+    def perform_for_guest(self, operation: Operation, cancel: threading.Event | None = None) -> Iterator[Event]:
+        """There is nothing that it could do."""
+        yield Failed("Nothing was decided.", "", known=True)
 
     def kill(self) -> None:
         """Let every gate open."""

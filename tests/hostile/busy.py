@@ -2,7 +2,8 @@
 
     python -m tests.hostile.busy DATA_FOLDER SEED PLACES
 
-PLACES is a JSON object: "mine" (folders of the user's), "adapter", "base", "drives" (folders to move to) and "repo".
+PLACES is a JSON object: "mine" (folders of the user's), "adapter", "base", "drives" (folders to move to) and "repo";
+with "session": "chats" the starter model answers, and it is done what `chatting` has, with files of its own in "root".
 Each line on its standard output is a JSON list: what has come to be, and cannot be lost from then on.
 """
 
@@ -13,7 +14,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,10 @@ def main(base: str, seed: str, places: str) -> int:
         os.write(told, (json.dumps(words) + "\n").encode())
 
     application = new_application()
-    stage = Stage(application, base, "fake:long")
-    work = Work(stage, random.Random(int(seed)), json.loads(places), tell)
+    known = json.loads(places)
+    chats = known.get("session") == "chats"
+    stage = Stage(application, base, "auto" if chats else "fake:long")
+    work = _kind(chats)(stage, random.Random(int(seed)), known, tell)
     steps, wait = work.forever(), None
 
     def on_poll() -> None:
@@ -60,6 +63,14 @@ def main(base: str, seed: str, places: str) -> int:
     timer.start()
     QCoreApplication.exec()
     return 0
+
+
+def _kind(chats: bool) -> type[Work]:
+    if not chats:
+        return Work
+    from tests.hostile.chatting import Chatting
+
+    return Chatting
 
 
 class Work:
@@ -87,12 +98,15 @@ class Work:
         """One thing after another."""
         from tests.hostile import acts
 
-        acts_of = (self.send, self.send, self.add, self.remove, self.download, self.move, self.merge)
         yield acts.ready(self._stage)
         self._tell("ready")
         while True:
             self._stage.begin()
-            yield from self._chance.choice(acts_of)()
+            yield from self._chance.choice(self.acts())()
+
+    def acts(self) -> Sequence[Callable[[], Iterator[Wait]]]:
+        """All that is done, the ordinary more often."""
+        return (self.send, self.send, self.add, self.remove, self.download, self.move, self.merge)
 
     def send(self) -> Iterator[Wait]:
         """A message in a new chat, or in the one that is open."""

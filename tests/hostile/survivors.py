@@ -42,6 +42,7 @@ class Run:
     """One data folder whose program is killed again and again.
 
     Attributes:
+        session: "models", or "chats" with the starter model alone.
         told: What the programs told, in order.
         mine: The user's own folders, and what lay in them at first.
     """
@@ -49,7 +50,9 @@ class Run:
     root: Path
     hub: Hub
     other_drive: Path
+    session: str = "models"
     told: list[list[Any]] = field(default_factory=list)
+    kills: int = 0
 
     def __post_init__(self) -> None:
         world = World(self.root / "world")
@@ -70,8 +73,13 @@ class Run:
             "base": str(mine[0]),
             "drives": list(map(str, drives)),
             "repo": REPO,
+            "root": str(self.root),
         }
         self.mine = print_of(self.root / "mine")
+
+    def use(self, session: str) -> None:
+        """Do something else from the next program on."""
+        self.session = self.places["session"] = session
 
     @contextmanager
     def program(self, seed: int, **environment: str) -> Iterator[subprocess.Popen[str]]:
@@ -125,7 +133,7 @@ class Run:
         """What was lost, or is not as it should be."""
         found = [line[1] for line in self.told if line[0] == "bug"]
         found += self._of_the_store()
-        found += self._of_the_models()
+        found += self._of_the_models() if self.session == "models" else self._of_the_chats()
         now = print_of(self.root / "mine")
         found += [f"the user's own {path} was changed" for path in self.mine if now.get(path) != self.mine[path]]
         return found
@@ -150,6 +158,41 @@ class Run:
                 found.append(f"message {line[1]} is lost: {line[2][:60]!r}, found {str(bodies.get(line[1]))[:60]!r}")
             if line[0] == "block" and not bodies.get(line[1], "").startswith(line[2]):
                 found.append(f"blocks of answer {line[1]} are lost: {len(line[2])} characters told")
+        return found
+
+    def _of_the_chats(self) -> list[str]:
+        """Typed text, imports and files."""
+        typed: dict[str, str] = {}
+        imports: dict[str, tuple[int, ...]] = {}
+        for kind, *words in self.told:
+            if kind == "typing":
+                typed.pop(words[0], None)
+            elif kind == "typed":
+                typed[words[0]] = words[1]
+            elif kind == "importing":
+                imports[words[0]] = (0, words[1])
+            elif kind == "imported":
+                imports[words[0]] = imports[words[0]][1:]
+        found = []
+        with HistoryStore.open(self.base / "chats.sqlite3", self.base / "backups") as store:
+            for slot, text in typed.items():
+                if store.unsent_text(slot or None) != text:
+                    found.append(f"typed text is lost: {text!r}, found {store.unsent_text(slot or None)[:60]!r}")
+            lying = {path.name for path in store.kept.folder.glob("??/*")}
+        with closing(sqlite3.connect(self.base / "chats.sqlite3")) as db:
+            sql = """SELECT COUNT(*) FROM origin JOIN conversation c ON c.id = item_id
+                     WHERE deleted_at IS NULL AND source_id LIKE ? || '%'"""
+            for key, wanted in imports.items():
+                count = db.execute(sql, [key]).fetchone()[0]
+                if count not in wanted:
+                    found.append(f"{count} chats of an import are there, and not {wanted}")
+            named = {str(row[0]) for row in db.execute("SELECT digest FROM attachment")}
+            of = {str(row[0]) for row in db.execute("SELECT message_id || digest FROM attachment")}
+        found += [f"the file {digest} of a message is gone" for digest in named - lying]
+        told = (line for line in self.told if line[0] == "attached")
+        found += [
+            f"a file of message {line[1]} is lost" for line in told if any(line[1] + each not in of for each in line[2])
+        ]
         return found
 
     def _of_the_models(self) -> list[str]:

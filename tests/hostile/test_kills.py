@@ -1,12 +1,11 @@
 """The real window is killed at random moments, and its disk fails at others, while it does all that it can do.
 
 What it had told before is there afterwards, the user's own files are as they were, and the next start goes on.
-More of it by hand: `python -m tests.hostile.test_kills --kills 200 --seed 1`.
+More of it by hand: `python benchmarks/kills.py`.
 """
 
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import random
@@ -23,9 +22,11 @@ import pytest
 from tests.helpers.hub_server import Hub
 from tests.hostile.survivors import Run, kill
 
-KILLS = 20
+KILLS, CHAT_KILLS = 20, 3
 FAULTS = 8
 MOST_LINES, LONGEST_SECONDS = 12, 0.3  # a kill comes so long after one of the first things that are told
+IN_THE_START, START_SECONDS = 0.1, 8.0  # some kills of a session of chats come before it takes input
+SESSION_SECONDS = 5.0  # after which such a session is killed at the latest
 SHORTEST_FAULT, LONGEST_FAULT = 0.1, 0.8
 WRITES, SYNCS = 1, 2
 SEED_VARIABLE = "HOSTILE_SEED"
@@ -49,13 +50,31 @@ def killed_again_and_again(run: Run, kills: int, seed: int) -> list[str]:
     for number in range(kills):
         run.begin()
         with run.program(chance.randrange(10**6)) as program:
-            run.wait_for("ready")
-            run.wait_for(count=1 + chance.randint(0, MOST_LINES))
-            time.sleep(chance.uniform(0, LONGEST_SECONDS))
+            if run.session == "models":
+                run.wait_for("ready")
+                run.wait_for(count=1 + chance.randint(0, MOST_LINES))
+                time.sleep(chance.uniform(0, LONGEST_SECONDS))
+            elif chance.random() < IN_THE_START:
+                time.sleep(chance.uniform(0, START_SECONDS))
+            else:
+                run.wait_for("ready")
+                time.sleep(chance.uniform(0, SESSION_SECONDS))
             kill(program)
+            run.kills += 1
         if troubles := run.troubles():
             return [f"after kill {number + 1} of seed {seed}", *troubles, f"told last: {run.told[-3:]}"[:1000]]
     return []
+
+
+@pytest.mark.slow
+@pytest.mark.log_allowed("")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_no_chat_is_lost_in_kills(run: Run) -> None:
+    """With the starter model: edits, branches, imports, files and typed text, too."""
+    seed = int(os.environ.get(SEED_VARIABLE) or random.randrange(10**6))
+    print(f"seed {seed}")
+    run.use("chats")
+    assert killed_again_and_again(run, CHAT_KILLS, seed) == []
 
 
 @pytest.mark.slow
@@ -110,21 +129,3 @@ def set_fault(control: Path, number: int, what: int) -> None:
     """From now on; in place, since the programs have the file in their memory."""
     with control.open("r+b") as file:
         file.write(bytes((number, what)))
-
-
-def main() -> int:
-    """More kills, by hand."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as root, Hub() as hub, tempfile.TemporaryDirectory(dir=other_drive()) as other:
-        run = Run(Path(root), hub, Path(other))
-        troubles = killed_again_and_again(run, options.kills, options.seed)
-        print(f"{options.kills} kills with seed {options.seed}, {len(run.told)} things told")
-    print("\n".join(troubles) or "nothing was lost")
-    return 1 if troubles else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -215,3 +215,14 @@ def starter_session() -> Any:
 
     with open_session(Path(__file__).resolve().parents[2] / "resources" / "starter", "onnx") as session:
         yield session
+
+
+def test_a_form_of_later_is_refused_now() -> None:
+    session, backend = fake_session("Some words.")
+    with pytest.raises(FormError):
+        list(session.generate(ask(later_forms=(Form("schema", "{}"), Form("schema", '{"not": {}}')))))
+    assert backend.encoded_tokens == 0
+    kept = (Form("schema", '{"type": "object"}'),)
+    assert [answer_of(session, seed=1, later_forms=kept).answer for _ in range(2)] == [
+        answer_of(session, seed=1).answer
+    ] * 2

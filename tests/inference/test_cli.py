@@ -19,6 +19,7 @@ from inference.errors import KnownError
 from inference.opening import open_model
 from inference.session import Session
 from tests.helpers.waiting import WAIT_SECONDS
+from trt_engines.arguments import NO_TEXT
 from trt_engines.streams import PIPE_CLOSED
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +41,8 @@ def test_events_are_lines_of_json_in_order() -> None:
     events = [json.loads(line) for line in result.stdout.splitlines()]
     names = [event["event"] for event in events]
     assert names[0] == "ModelLoading"
-    assert names[-8:] == ["ModelReady", "PromptEncoded", *["DraftUpdated"] * 5, "BlockCommitted", "Finished"][-8:]
+    drafts = ["NoiseDrawn", *["DraftUpdated"] * 5]
+    assert names[-10:] == ["ModelReady", "PromptEncoded", *drafts, "BlockCommitted", "Finished"]
     assert events[-1]["seed"] == 4
     assert events[-1]["max_steps"] == 5
     assert result.stderr == ""
@@ -107,10 +109,12 @@ def test_known_errors_are_one_sentence(arguments: list[str], sentence: str, caps
 
 
 @pytest.mark.parametrize("option", ["--prompt", "--system", "--answer-start"])
-def test_bytes_that_are_no_text_are_replaced(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bytes_that_are_no_text_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["generate", "--prompt", "Hi", "--backend", "fake", "--seed", "1"]
-    assert main([*asked, option, "\udcff"]) == 0
-    assert capsys.readouterr().err == ""
+    with pytest.raises(SystemExit) as end:
+        main([*asked, option, "\udcff"])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.endswith(f"{option} {NO_TEXT}\n")
 
 
 def test_the_environment_names_the_engines(

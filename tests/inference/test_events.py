@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pickle
+from base64 import b64decode
 
 import pytest
 
@@ -16,7 +17,7 @@ def all_events() -> list[Event]:
     """One whole run, and the events that it does not have."""
     session, _ = fake_session("Text with \N{DROPLET} and \u4e2d.", canvas_length=8)
     others = [ModelLoading("Reading", 0.5), session.ready_event(1.0), Failed("No.", "Try.", known=True)]
-    return [*others, session.measure(ask()), *session.generate(ask())]
+    return [*others, session.measure(ask()), *session.generate(ask(traced=True))]
 
 
 def test_json_and_back_gives_an_equal_event() -> None:
@@ -24,6 +25,8 @@ def test_json_and_back_gives_an_equal_event() -> None:
         plain = json.loads(json.dumps(event_as_dict(event), allow_nan=False))
         assert plain.pop("event") == type(event).__name__
         lists_as_tuples = {name: tuple(v) if isinstance(v, list) else v for name, v in plain.items()}
+        if "trace" in plain:
+            lists_as_tuples["trace"] = b64decode(plain["trace"], validate=True)
         assert type(event)(**lists_as_tuples) == event
 
 

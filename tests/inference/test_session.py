@@ -217,6 +217,32 @@ def test_measuring_says_what_generating_would(letters: int) -> None:
             list(session.generate(request))
 
 
+def test_a_message_that_is_far_too_long_is_refused_and_measured_without_tokenising_it() -> None:
+    session, backend = fake_session(max_context=60)
+    with pytest.raises(ContextFullError, match="has 60,000 characters"):
+        list(session.generate(ask("x" * 60_000)))
+    assert session.measure(ask("x" * 60_000)).tokens >= 60_000  # about; a letter is a token here
+    with pytest.raises(ContextFullError):
+        session.measure(ask("x" * 60_000), whole=True)
+    assert backend.encoded_tokens == 0
+
+
+@pytest.mark.parametrize("exchanges", range(0, 16, 3))
+def test_measuring_a_chat_says_what_would_be_read_of_it(exchanges: int) -> None:
+    session, backend = fake_session("Fine.", max_context=300)
+    chat = (ChatTurn("user", "Hello there!"), ChatTurn("assistant", "Hi")) * exchanges
+    turns = (ChatTurn("system", "Be brief."), *chat)
+    request = ask("How are you?", *turns, max_new_tokens=32)
+    found = session.measure_chat(request)
+    assert backend.encoded_tokens == 0, "nothing is computed for it"
+    read = of_kind(list(session.generate(request)), PromptEncoded)[0]
+    assert (found.tokens, found.dropped_turns) == (read.prompt_tokens, read.dropped_turns)
+    assert found.most == 300 - 32
+    assert (found.dropped_turns > 0) == (exchanges >= 12)
+    too_long = session.measure_chat(ask("x" * 400, *turns))
+    assert too_long.tokens > 400 > too_long.most
+
+
 def test_dropped_turns_are_told() -> None:
     session, _ = fake_session(max_context=100)
     turns = (ChatTurn("user", "a" * 60), ChatTurn("assistant", "b"))

@@ -10,10 +10,11 @@ import pytest
 
 from inference.backends.fake import FakeBackend
 from inference.backends.fake_model import THINKING_ANSWER, fake_config, fake_template, fake_tokenizer
+from inference.denoising.controls import AnswerControls
 from inference.denoising.short_canvas import SHORT_CANVAS_VARIABLE, SHORT_STEPS, short_canvas, short_settings
 from inference.events import BlockCommitted, DraftUpdated, Finished, NothingWritten
 from inference.model_config import SamplerDefaults
-from inference.params import HeldPlace
+from inference.params import HeldPlace, SamplerParams
 from inference.session import Session
 from tests.inference.support import CancelAfter, ask, of_kind, timeless
 
@@ -63,6 +64,38 @@ def test_else_all_is_as_if_nothing_had_been_tried(
     assert (ends[0].reason, ends[0].answer, ends[0].steps_per_block) == (
         ends[1].reason, ends[1].answer, ends[1].steps_per_block,
     )  # fmt: skip
+
+
+class _Said(AnswerControls):
+    """Settles at a step of the first block, and adds steps at its first."""
+
+    def __init__(self, settle_at: int = 0, added: int = 0) -> None:
+        super().__init__()
+        self._at, self._adds = settle_at, added
+
+    def take_settle(self) -> bool:
+        self._at -= 1
+        if self._adds:
+            self.more_steps(self._adds)
+            self._adds = 0
+        return self._at == 0
+
+
+def test_one_that_is_settled_at_a_word_is_the_first_block_and_the_answer_goes_on() -> None:
+    events = list(session_of(LONG, SHORT).generate(ask(), None, _Said(2)))
+    blocks, end = of_kind(events, BlockCommitted), events[-1]
+    assert isinstance(end, Finished)
+    assert [(block.block, len(block.token_ids)) for block in blocks[:2]] == [(0, SHORT), (1, WHOLE)]
+    assert (blocks[0].ended, blocks[0].steps, blocks[1].ended) == ("you", 2, "settled")
+    assert end.reason == "end_of_text"
+    assert "".join(block.answer for block in blocks) == end.answer
+
+
+def test_steps_that_are_added_meanwhile_are_those_of_the_whole_canvas() -> None:
+    few = SamplerParams(max_denoising_steps=6, confidence_threshold=1e-9)
+    events = list(session_of(LONG, SHORT).generate(ask(sampler=few), None, _Said(added=5)))
+    block = of_kind(events, BlockCommitted)[0]
+    assert (len(block.token_ids), block.steps, block.ended) == (WHOLE, 11, "limit")
 
 
 @pytest.mark.parametrize("wanted", [2, 100])

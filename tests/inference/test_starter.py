@@ -9,13 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from inference.backends.onnx import OnnxBackend
 from inference.backends.onnx_graphs import ensure_graphs, valid_graphs
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
 from inference.opening import open_session
-from inference.training.vocabulary import encode_prompt, load_tokenizer
+from inference.params import ChatTurn
+from inference.text.chat_template import template_from_folder
+from inference.text.prompt import PromptEncoder
+from inference.text.tokenizer import tokenizer_from_folder
+from inference.training.vocabulary import load_tokenizer
 from tests.helpers.waiting import WAIT_SECONDS
 from trt_engines.weights.index import index_checkpoint
 
@@ -24,6 +29,12 @@ STARTER = Path(__file__).resolve().parents[2] / "resources" / "starter"
 
 def _quiet(stage: str, fraction: float) -> None:
     """Progress that nobody reads."""
+
+
+def _prompt(text: str) -> NDArray[np.int64]:
+    """Ids of a chat that begins with this message, as the program writes them."""
+    tokenizer = tokenizer_from_folder(STARTER, model_config_from_folder(STARTER))
+    return np.array(PromptEncoder(template_from_folder(STARTER), tokenizer).ids([ChatTurn("user", text)]))
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +78,7 @@ def test_transformers_loads_every_weight_and_agrees() -> None:
     assert not info["unexpected_keys"]
     turns = [{"role": "user", "content": "How do I delete a chat?"}]
     ids = AutoTokenizer.from_pretrained(STARTER).apply_chat_template(turns, add_generation_prompt=True)["input_ids"]
-    ours = encode_prompt(load_tokenizer(STARTER), [("user", turns[0]["content"])])
+    ours = _prompt(turns[0]["content"])
     assert list(ids) == ours.tolist()
     backend = TorchBackend.open(STARTER, _quiet)
     backend.encode(ours)
@@ -82,13 +93,12 @@ def test_transformers_loads_every_weight_and_agrees() -> None:
 
 def test_int8_graphs_keep_close_to_the_weights() -> None:
     exact, quick = TorchBackend.open(STARTER, _quiet), OnnxBackend.open(STARTER, _quiet)
-    tokenizer = load_tokenizer(STARTER)
     rng = np.random.default_rng(0)
     same, apart = [], []
     for text in ("hello", "how do i rename a chat", "tell me a story about a fox", "what is a canvas"):
         for backend in (exact, quick):
             backend.reset()
-            backend.encode(encode_prompt(tokenizer, [("user", text)]))
+            backend.encode(_prompt(text))
         canvas = rng.integers(0, exact.config.vocab_size, 256)
         states = [None, None]
         for _ in range(3):

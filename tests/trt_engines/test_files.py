@@ -6,13 +6,14 @@ import errno
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from trt_engines.files import free_bytes, sync_file, sync_folder, write_whole
+from trt_engines.files import free_bytes, named_target, sync_file, sync_folder, write_whole
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -131,3 +132,29 @@ def test_room_where_a_folder_would_be(tmp_path: Path, monkeypatch: pytest.Monkey
     assert free_bytes(tmp_path / "not" / "there" / "yet") == 42
     assert free_bytes(tmp_path) == 42
     assert asked == [tmp_path, tmp_path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes have no names in folders there")
+def test_a_pipe_is_no_file_to_write(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(pipe)
+    for each in (pipe, link):
+        with pytest.raises(OSError, match="no regular file"):
+            named_target(each)
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+    assert link.is_symlink()
+    assert {each.name for each in tmp_path.iterdir()} == {"pipe", "link"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links take a right there that few have")
+def test_a_link_that_is_named_stays_a_link(tmp_path: Path) -> None:
+    link, file = tmp_path / "link", tmp_path / "there" / "file"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    for text in ("new", "newer"):  # the first time, it leads to nothing yet
+        write_whole(named_target(link), text)
+        assert (link.is_symlink(), file.read_text("utf-8")) == (True, text)
+    assert named_target(tmp_path / "new") == tmp_path / "new"
+    with pytest.raises(IsADirectoryError):
+        named_target(file.parent)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from contextlib import closing
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from inference.host.child import ChildProcess
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
+from trt_engines.ctrl_c import kept_from_children
 from trt_engines.process import messages
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows hands down no blocked signals")
@@ -51,6 +53,33 @@ def test_a_child_is_born_deaf_to_ctrl_c() -> None:
     host.end(1.0)
     if sys.platform != "win32":
         assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+@POSIX
+def test_ctrl_c_while_a_child_is_started_acts_behind_the_start() -> None:
+    """Another thread blocks no signal and takes it; the main thread acts on it, wherever it stands."""
+    done, taken = threading.Event(), os.pipe()
+    reached: list[bytes] = []
+
+    def start() -> None:
+        with kept_from_children():
+            signal.pthread_kill(thread.ident or 0, signal.SIGINT)
+            reached.append(os.read(taken[0], 1))  # it was taken
+
+    os.set_blocking(taken[1], False)
+    thread = threading.Thread(target=done.wait)
+    thread.start()
+    woken = signal.set_wakeup_fd(taken[1])
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+        assert reached
+    finally:
+        signal.set_wakeup_fd(woken)
+        done.set()
+        thread.join()
+        for end in taken:
+            os.close(end)
 
 
 @POSIX

@@ -153,7 +153,8 @@ def _built(job: PartJob, connection: Connection, log: Any) -> Part:
     finally:
         part.unlink(missing_ok=True)
     seconds = round(time.monotonic() - start, 1)
-    return Part(job.file.name, size, digest.hexdigest(), made.weight_bytes, made.scratch_bytes, seconds)
+    bytes_of = (made.weight_bytes, made.scratch_bytes)
+    return Part(job.file.name, size, digest.hexdigest(), *bytes_of, seconds, made.context_bytes)
 
 
 class _Reporter:

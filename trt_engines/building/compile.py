@@ -42,10 +42,12 @@ class Compiled:
     Attributes:
         weight_bytes: Its weights on the card.
         scratch_bytes: Largest room that one of its layers needs, for the largest shapes of its profiles.
+        context_bytes: What the contexts of all its profiles keep on the card ("device persistent memory").
     """
 
     weight_bytes: int
     scratch_bytes: int
+    context_bytes: int
 
 
 def compile_plan(
@@ -107,7 +109,7 @@ def compile_plan(
         raise CompileError(f"Building {graph.graph.name} {stopped}.", _LOG_SAYS, "\n".join(logger.errors))
     if timings is not None:
         keep_timings(config, timings)
-    return Compiled(logger.weight_bytes, logger.scratch_bytes)
+    return Compiled(logger.weight_bytes, logger.scratch_bytes, logger.context_bytes)
 
 
 def use_timings(config: Any, file: Path) -> None:
@@ -177,6 +179,7 @@ def _logger(trt: Any, log: Callable[[str], None]) -> Any:
             self.errors: deque[str] = deque(maxlen=_ERRORS)
             self.weight_bytes = 0
             self.scratch_bytes = 0
+            self.context_bytes = 0
 
         def log(self, severity: Any, message: str) -> None:
             if severity <= trt.ILogger.INFO:
@@ -188,6 +191,8 @@ def _logger(trt: Any, log: Callable[[str], None]) -> Any:
                 self.weight_bytes = int(found[1])
             if found := re.search(r"Total Activation Memory: (\d+)", message):
                 self.scratch_bytes = int(found[1])
+            if found := re.search(r"Total Device Persistent Memory: (\d+)", message):  # said once for each profile
+                self.context_bytes += int(found[1])
 
     return Logger()
 

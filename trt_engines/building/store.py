@@ -44,6 +44,7 @@ class Part:
         weight_bytes: Of its weights on the card.
         scratch_bytes: Room for activations at its largest shapes.
         seconds: That the build took.
+        context_bytes: What its contexts keep on the card, beside the activations.
     """
 
     file: str
@@ -52,6 +53,7 @@ class Part:
     weight_bytes: int
     scratch_bytes: int
     seconds: float
+    context_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,11 @@ class EngineManifest:
     def size(self) -> int:
         """Bytes of all plans."""
         return sum(part.size for part in self.parts.values())
+
+    @property
+    def context_bytes(self) -> int:
+        """What all contexts keep on the card."""
+        return sum(part.context_bytes for part in self.parts.values())
 
 
 @dataclass(frozen=True, slots=True)

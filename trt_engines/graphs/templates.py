@@ -17,9 +17,9 @@ import onnx
 
 from trt_engines.errors import EngineError
 from trt_engines.files import read_json, write_whole
+from trt_engines.graphs.names import MANIFEST
 
 TEMPLATE_VERSION = 2
-MANIFEST = "templates.json"
 
 
 class TemplateError(EngineError):

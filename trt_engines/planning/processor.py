@@ -31,12 +31,15 @@ class ProcessorSpeed:
         threads: How many threads they have.
         layer_rate: Operations a second in layers, attention and everything else included.
         head_rate: Operations a second in self-conditioning, head and soft embedding.
+        int8_peak: Operations a second of int8 products of matrices in the caches, all threads together; 0 where nobody
+            measured.
     """
 
     isa: str
     threads: int
     layer_rate: float
     head_rate: float
+    int8_peak: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,8 @@ def _operations(shape: ModelShape, context: int) -> tuple[float, float]:
 
 
 def measured_speed(
-    isa: str, threads: int, shape: ModelShape, context: int, seconds: tuple[float, float]
+    isa: str, threads: int, shape: ModelShape, context: int, seconds: tuple[float, float], int8_peak: float = 0.0
 ) -> ProcessorSpeed:
     """What a measurement says: a pass of `shape` through its layers, and the head's part of a step, in seconds."""
     layers, head = _operations(shape, context)
-    return ProcessorSpeed(isa, threads, layers / seconds[0], head / seconds[1])
+    return ProcessorSpeed(isa, threads, layers / seconds[0], head / seconds[1], int8_peak)

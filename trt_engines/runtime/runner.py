@@ -111,6 +111,18 @@ class ModelRunner:
         return self.segments - self.streams.resident
 
     @property
+    def weights_read(self) -> int:
+        """Bytes of weights and of the embedding table that a denoising step reads, streamed ones included.
+
+        Each piece of the head reads the table for its logits, and for exact self-conditioning once more.
+        """
+        engines = (self._parts.embed, self._parts.head, *self._parts.stacks)
+        rows, width = self._buffers.table_shape
+        table = rows * width * np.dtype(self._parts.dtype).itemsize
+        pieces = -(-self.canvas // self._head_rows)
+        return sum(engine.weight_bytes for engine in engines) + table * pieces * (1 if self._buffers.gathers else 2)
+
+    @property
     def length(self) -> int:
         """Tokens in the KV cache."""
         return self._kv.length

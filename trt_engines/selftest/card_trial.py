@@ -18,6 +18,7 @@ from onnx import ModelProto, TensorProto, helper
 
 from trt_engines.building.profiles import Profile
 from trt_engines.errors import EngineError
+from trt_engines.runtime.bandwidth import memory_rate
 from trt_engines.runtime.cuda_device import CudaDevice
 from trt_engines.runtime.load import leave_and_return
 from trt_engines.runtime.trt_engine import Opening, TensorRtEngine
@@ -101,7 +102,7 @@ class CardTrial:
         return f"{len(held) * size / 1e9:.2f} GB{more} in pieces of {size / 1e9:.2f} GB"
 
     def _copies(self) -> str:
-        """GB a second from ordinary and from page-locked memory."""
+        """GB a second from ordinary and from page-locked memory, and within the card."""
         stream, size, found = self._device.new_stream(), self.sizes[0], []
         memory, target = np.zeros(size, np.uint8), self._device.allocate(size)
         try:
@@ -119,7 +120,8 @@ class CardTrial:
         finally:
             self._device.unpin(memory)
             self._device.release(target)
-        return ", ".join(found)
+        rate = memory_rate(self._device, size)
+        return ", ".join([*found, *([f"{rate / 1e9:.0f} GB/s read and written within the card"] if rate else [])])
 
     def _runs(self) -> str:
         return "; ".join([self._checked(self._open("plain"), rows, PAST) for rows in (1, MOST_ROWS)])

@@ -120,6 +120,7 @@ def _oracle(job: TestJob) -> Oracle:
     stacks = tuple(part.weight_bytes for name, part in loader.manifest.parts.items() if name.startswith("stack"))
     scratch = max(part.scratch_bytes for part in loader.manifest.parts.values())
     always = always_bytes(request.shape, request.identity.limits.context, HEAD_ROWS, scratch)
+    always += loader.manifest.context_bytes
     resident = resident_segments(stacks, job.free - always - spare_bytes(job.free))
     runner = open_runner(loader, request, kept, source.array(EMBEDDING), resident, HEAD_ROWS)
     try:

@@ -31,7 +31,8 @@ _LARGEST_HEADER = 32 << 20
 _MOST_AXES, _MOST_NUMBERS = 16, 2**60
 _LARGEST_CONFIG = 4 << 20
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)\.safetensors")
-_MOST_SHARDS = 10_000
+_MOST_TENSORS = 150_000  # three times as many as in the largest that is known
+_MOST_SHARDS = 10_000  # the largest models have some hundreds
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ def weight_files(folder: Path) -> WeightFiles:
     4. All other weight files: transformers takes none, but shards without their index are complete all the same.
 
     Raises:
-        WeightsError: A shard is missing, or the index is damaged.
+        WeightsError: A shard is missing, the index is damaged, or there are more files than any model has.
     """
     found = [file for file in sorted(folder.glob("*.safetensors")) if not file.name.startswith("adapter_")]
     source = next((name for name in (_named_weights(folder), WHOLE, INDEX) if name and _exists(folder / name)), "")
@@ -90,7 +91,11 @@ def weight_files(folder: Path) -> WeightFiles:
         files = _present([folder / name for name in sorted(set(weight_map.values()))])
     else:
         files = [folder / source] if source else _with_shards(folder, found)
-    unread = tuple(file.name for file in found if file not in files)
+    if len(files) > _MOST_SHARDS:
+        text = f"{folder} holds {len(files):,} weight files; no model has more than {_MOST_SHARDS:,}."
+        raise WeightsError(text, "Choose a folder that holds one model.")
+    read = set(files)
+    unread = tuple(file.name for file in found if file not in read)
     return WeightFiles(tuple(files), source, weight_map, unread)
 
 
@@ -195,6 +200,9 @@ def index_file_tensors(file: Path) -> dict[str, TensorRecord]:
             many bytes as its shape says, none outside the file, no two in one place, nothing behind the last.
     """
     header, data_start, size = _read_header(file)
+    if len(header) > _MOST_TENSORS:
+        text = f"{file.name} names {len(header):,} tensors; no model has more than {_MOST_TENSORS:,}."
+        raise WeightsError(text, "Choose another copy of the model.")
     records = {}
     for name, entry in header.items():
         if name == "__metadata__":

@@ -40,15 +40,17 @@ def _unreadable(db: Database) -> int:
 def mend_links(db: Database) -> None:
     """Make all references valid.
 
-    1. Generations and blocks without a message go, and so does unsent text that was sent since.
-    2. A chat that only its messages or its unsent text know comes back, titled by its first message or by that text.
+    1. Generations and blocks without a message go, tags without a chat, files without a table, and unsent text that was
+       sent since.
+    2. A chat that only its messages, its unsent text or a queued message know comes back, titled by the first of them.
     3. A message whose parent is lost follows the one before it in time; circles are cut.
     4. Siblings are numbered anew.
     5. A chat whose shown branch is lost shows its newest message.
     6. A chat of which nobody knows when it was used stands where its time says.
     """
-    for table in ("generation", "block"):  # 1
+    for table in ("generation", "block", "attachment"):  # 1
         db.execute(f"DELETE FROM {table} WHERE message_id NOT IN (SELECT id FROM message)")
+    db.execute("DELETE FROM file_row WHERE table_id NOT IN (SELECT id FROM file_table)")
     db.execute(
         """DELETE FROM unsent WHERE EXISTS (
                SELECT 1 FROM message m WHERE m.role = 'user' AND m.body = TRIM(unsent.body, char(10))
@@ -56,6 +58,8 @@ def mend_links(db: Database) -> None:
         [NEW_SLOT],
     )
     _bring_back_chats(db)  # 2
+    for table in ("tag", "origin"):
+        db.execute(f"DELETE FROM {table} WHERE conversation_id NOT IN (SELECT id FROM conversation)")
     for (conversation,) in db.execute("SELECT id FROM conversation").fetchall():
         rows = db.execute(
             """SELECT id, parent_id, sibling_no, created_at FROM message
@@ -96,10 +100,13 @@ def _bring_back_chats(db: Database) -> None:
                VALUES (?, 'first_message', ?, ?, ?)""",
             [conversation, first, last, title],
         )
-    sql = "SELECT slot, updated_at, body FROM unsent WHERE slot <> ? AND slot NOT IN (SELECT id FROM conversation)"
+    sql = """SELECT slot, updated_at, body FROM unsent WHERE slot <> ? AND slot NOT LIKE 'edit:%'
+             AND slot NOT IN (SELECT id FROM conversation)
+             UNION ALL SELECT conversation_id, created_at, body FROM queued
+             WHERE conversation_id NOT IN (SELECT id FROM conversation)"""
     for slot, at, body in db.execute(sql, [NEW_SLOT]).fetchall():
         db.execute(
-            """INSERT INTO conversation (id, title_source, created_at, updated_at, title)
+            """INSERT OR IGNORE INTO conversation (id, title_source, created_at, updated_at, title)
                VALUES (?, 'default', ?, ?, ?)""",
             [slot, at, at, title_from_text(body) or texts.RECOVERED_CHAT_TITLE],
         )

@@ -21,7 +21,21 @@ Columns = dict[str, tuple[str, bool]]
 PAGE_SIZE = 4096  # of every file that this program makes
 TABLE_LEAF = 0x0D
 # Columns of each table in its first version; a row written before a column was added lacks it at its end.
-FIRST_WIDTHS = {"conversation": 8, "message": 12, "generation": 16, "block": 12, "unsent": 4}
+FIRST_WIDTHS = {
+    "conversation": 8,
+    "message": 12,
+    "generation": 16,
+    "block": 12,
+    "unsent": 4,
+    "folder": 5,
+    "tag": 3,
+    "prompt": 6,
+    "queued": 5,
+    "origin": 7,
+    "attachment": 7,
+    "file_table": 6,
+    "file_row": 6,
+}
 _INTEGER_SIZES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0}
 
 

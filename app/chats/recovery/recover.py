@@ -36,6 +36,7 @@ from app.chats.backup import newest_sound_backup
 from app.chats.connections import SIDE_FILES, busy_seconds, connect, copy_side_file, held_alone
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import CHECK_MARK, StoreBusyError
+from app.chats.incoming import settle
 from app.chats.messages import RecoveryReport
 from app.chats.migrations import CHAT_TABLES, MODEL_TABLES, apply_migrations
 from app.chats.recovery.links import count_lost, mend_links
@@ -235,18 +236,19 @@ def _filled(db: Database, damaged: Path | None, backup: Path | None) -> _Filling
         filling.from_backup = filling.count("message") - before
         for table, row in filling.partial:
             filling.insert(table, row)
+        settle(db.conn)
         filling.lost = count_lost(db)
         mend_links(db)
     return filling
 
 
-def set_aside(path: Path) -> Path | None:
-    """Rename the damaged file and what belongs to it to a new name, which is returned; None if there is no file."""
+def set_aside(path: Path, word: str = "damaged") -> Path | None:
+    """Give the file and what belongs to it a name that says why, which is returned; None if there is no file."""
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     number = 0
     while True:
         suffix = f"-{number}" if number else ""
-        target = path.with_name(f"{path.stem}-damaged-{stamp}{suffix}{path.suffix}")
+        target = path.with_name(f"{path.stem}-{word}-{stamp}{suffix}{path.suffix}")
         if not any(target.with_name(target.name + side).exists() for side in ("", *SIDE_FILES)):
             break
         number += 1

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.chats import texts
+from app.chats.migrations import INCOMING, JOINING
 from app.chats.recovery.pages import Columns, Row
 
 READ_ERRORS = (sqlite3.Error, MemoryError, OverflowError, ValueError)
@@ -17,13 +18,28 @@ KEYS = {
     "generation": ("message_id",),
     "block": ("message_id", "ord"),
     "unsent": ("slot",),
+    "folder": ("id",),
+    "tag": ("conversation_id", "name"),
+    "prompt": ("id",),
+    "queued": ("id", "conversation_id"),
+    "origin": ("item_id", "conversation_id"),
+    "attachment": ("message_id", "digest"),
+    "file_table": ("id",),
+    "file_row": ("id", "table_id", "path"),
 }
 ALLOWED: dict[str, tuple[str, ...]] = {
     "title_source": ("user", "first_message", "default"),
-    "role": ("user", "assistant", "system"),
+    "role": ("user", "assistant", "system", "tool"),
     "state": ("stopped", "done", "error", "draft"),
 }
-STAND_INS: dict[str, Any] = {"params_json": "{}", "body": texts.UNREADABLE_MESSAGE}
+STAND_INS: dict[str, Any] = {
+    "params_json": "{}",
+    "options_json": "{}",
+    "extra_json": "{}",
+    "questions_json": "[]",
+    "cells_json": "{}",
+    "body": texts.UNREADABLE_MESSAGE,
+}
 TYPES: dict[str, tuple[type, Any]] = {
     "TEXT": (str, ""),
     "INTEGER": (int, 0),
@@ -55,6 +71,8 @@ def fit_row(table: str, row: Row, columns: Columns) -> Row | None:
     """`row` without its number, every value of a type and range that the table takes; None if a key is missing."""
     if not all(type(row.get(key)) is TYPES[columns[key][0]][0] and row[key] != "" for key in KEYS[table]):
         return None
+    if any(not isinstance(row.get(name), str | None) for name in ALLOWED if name in columns):
+        return None  # of another table, whose page stands in the place of this one's
     fitted: Row = {}
     for name, (kind, required) in columns.items():
         if name == "seq":
@@ -71,6 +89,8 @@ def fit_row(table: str, row: Row, columns: Columns) -> Row | None:
     now = int(time.time() * 1000)
     for name in TIMES:
         value = fitted.get(name)
+        if name == "deleted_at" and value in (INCOMING, JOINING):
+            continue
         if value is not None and not 0 < value <= now + FUTURE_MS:
             fitted[name] = None if name == "deleted_at" else now  # in doubt a chat is not a deleted one
     return fitted

@@ -5,13 +5,14 @@ An ordinary answer is there at once; a long one comes in pieces, over several tu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QRect, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from app.chats.messages import FileSource
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.long_text import LongText
@@ -20,10 +21,11 @@ from app.ui.chat.markdown_html import list_inset
 from app.ui.chat.rest_text import RestText
 from app.ui.chat.slices import SLICES, slices_from_markdown, weight_of
 from app.ui.chat.table_text import FormulaText, TableText
-from app.ui.chat.turns import turns
+from app.ui.chat.turns import TURN_UNITS, turns
 from app.ui.widgets.theme import Theme
 
 _SPACING = 12
+_GO_AT_ONCE = 40  # parts that are deleted in one turn
 _BAR, _BAR_ROOM = 3, 15
 _Part: TypeAlias = CodeBlock | FlowText | LongText | RestText
 _KINDS: dict[type, type[_Part]] = {
@@ -70,7 +72,13 @@ class FramedPart(QWidget):
 
 
 class AnswerBody(QWidget):
-    """Shows one Markdown text; parts that stay the same keep their widget."""
+    """Shows one Markdown text; parts that stay the same keep their widget.
+
+    Signals:
+        place_wanted: A quote was clicked (a `FilePlace`).
+    """
+
+    place_wanted = Signal(object)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -78,6 +86,8 @@ class AnswerBody(QWidget):
         self._segments: list[Segment] = []
         self._parts: list[_Part] = []
         self._source = ""
+        self._sources: tuple[FileSource, ...] = ()
+        self._anew = False  # parts that stay the same quote something else
         self._slices = SLICES
         self._reader: Iterator[tuple[Segment, ...]] = iter(())
         self._waiting: list[Segment] = []
@@ -88,9 +98,9 @@ class AnswerBody(QWidget):
         self._column.setSpacing(_SPACING)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
 
-    def set_markdown(self, text: str) -> None:
-        """Show `text`: its beginning at once, the rest of a long one soon."""
-        self._source = text
+    def set_markdown(self, text: str, sources: tuple[FileSource, ...] = ()) -> None:
+        """Show `text`: its beginning at once, the rest of a long one soon; what it quotes of `sources` is marked."""
+        self._source, self._anew, self._sources = text, sources != self._sources, sources
         self._reader, self._waiting, self._done = slices_from_markdown(text, self._slices), [], 0
         turns().begin(self, self._go_on)
 
@@ -126,6 +136,23 @@ class AnswerBody(QWidget):
 
         turns().begin(self, go_on, "theme")
 
+    def take_apart(self, end: Callable[[], None]) -> None:
+        """Delete the parts, a few in each turn where there are many, and call `end` after that."""
+        for name in ("", "theme"):
+            turns().end(self, name)
+
+        def go_on() -> float:
+            if len(self._parts) <= _GO_AT_ONCE:
+                end()
+                return 0.0
+            self._cut(len(self._parts) - _GO_AT_ONCE)
+            return TURN_UNITS
+
+        if len(self._parts) <= _GO_AT_ONCE:
+            end()
+        else:
+            turns().add(self, go_on, "apart")
+
     def _dress(self, part: _Part) -> None:
         part.set_theme(self._theme)
         frame = part.parent()
@@ -136,7 +163,7 @@ class AnswerBody(QWidget):
         """Format more of a long answer."""
         self._slices += SLICES
         self._focus_rest = True
-        self.set_markdown(self._source)
+        self.set_markdown(self._source, self._sources)
 
     @property
     def parts(self) -> tuple[QWidget, ...]:
@@ -146,15 +173,17 @@ class AnswerBody(QWidget):
     def _show_segment(self, index: int, segment: Segment) -> None:
         if index < len(self._parts):
             known = self._segments[index]
-            if known == segment:
+            if known == segment and not self._anew:
                 return
             if known.frames == segment.frames and type(known.content) is type(segment.content):
-                _show(self._parts[index], segment)
+                _show(self._parts[index], segment, self._sources)
                 self._segments[index] = segment
                 return
             self._cut(index)
         part = _KINDS[type(segment.content)](self._theme)
-        _show(part, segment)
+        _show(part, segment, self._sources)
+        if isinstance(part, FlowText):
+            part.place_wanted.connect(self.place_wanted)
         if isinstance(part, RestText):
             part.more_requested.connect(self.on_more_requested)
         self._parts.append(part)
@@ -188,7 +217,7 @@ def _units(segment: Segment) -> float:
     return 8.0
 
 
-def _show(part: _Part, segment: Segment) -> None:
+def _show(part: _Part, segment: Segment, sources: tuple[FileSource, ...]) -> None:
     match part, segment.content:
         case CodeBlock(), Code() as code:
             part.set_code(code)
@@ -197,5 +226,5 @@ def _show(part: _Part, segment: Segment) -> None:
         case RestText(), Rest(text):
             part.set_content(text)
         case FlowText(), (Prose() | Table() | FormulaBlock()) as content:
-            part.set_content(content)
+            part.set_content(content, sources)
             part.setAccessibleName(_NAMES[type(content)])

@@ -1,195 +1,70 @@
 """The block that is being denoised, shown live in the place of the answer.
 
-`CanvasFlow` says where each word of a draft stands (`app.ui.chat.canvas_flow`), `CanvasPainter` how a word
-looks at each level and how it gets from one look to the next, and `CanvasView` is the widget: it keeps its height
-within a block (it grows, never shrinks), repaints only for a new draft or while a word fades, and tells screen readers
-of settled text only.
+`CanvasFlow` says where each word of a draft stands (`app.ui.chat.canvas_flow`), `CanvasPainter` how a word looks at
+each level (`app.ui.chat.canvas_paint`), and `CanvasView` is the widget: it begins with the paragraph that the block
+goes on from, keeps its height within a block (it grows, never shrinks), repaints only for a new draft or while a word
+fades, changes no unsettled place more than three times a second, and tells screen readers of settled text only, once.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent, QStaticText
+from PySide6.QtCore import QEvent, QPointF, QSize, QTimer, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.chats.unfinished import settled_words
-from app.ui.chat.canvas_flow import CanvasFlow, Flow, Level, Word, is_complex, level_from_entropy
-from app.ui.chat.canvas_line import Cell, ShapedLine
+from app.ui.chat.canvas_flow import CanvasFlow, Flow, Word, pieces_of
+from app.ui.chat.canvas_paint import FADE_SECONDS, GLOW_SECONDS, CanvasPainter, Look
+from app.ui.chat.canvas_words import Level, levels_of
+from app.ui.chat.replay import Replay
+from app.ui.chat.spoken import Spoken
+from app.ui.widgets.plain import show_tip
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
-from inference.text.draft_text import is_placeholder
 
-# -- how it looks ------------------------------------------------------------------------------------------------------
-
-FADE_SECONDS = 0.12
-FADE_FROM = 0.35  # new text is never quite away, so that a block that changes everywhere does not blink
-GLOW_SECONDS = 0.45
-_ALPHA = {Level.NOISE: 0.34, Level.LOOSE: 0.55, Level.FIRM: 0.82, Level.SETTLED: 1.0}
-_CACHE_LIMIT = 4000
-
-
-@dataclass(slots=True)
-class Look:
-    """What one position shows, and what it showed before.
-
-    Attributes:
-        word: The newest word; None if the position is empty.
-        before: The word it replaces; None if there was none.
-        changed: When that was (seconds of a monotonic clock).
-        settled: When the position settled last.
-    """
-
-    word: Word | None
-    before: Word | None
-    changed: float
-    settled: float
-
-
-class CanvasPainter:
-    """Fonts, metrics and painting of canvas words for one theme.
-
-    Not by colour alone: what is unsettled is light, slanted and stands on dots; settled text is upright and plain.
-    """
-
-    def __init__(self, theme: Theme) -> None:
-        self.theme = theme
-        upright = theme.body_font()
-        loose = QFont(upright)
-        loose.setItalic(True)
-        loose.setWeight(QFont.Weight.Light)
-        self._fonts = {Level.NOISE: loose, Level.LOOSE: loose, Level.FIRM: upright, Level.SETTLED: upright}
-        self._metrics = QFontMetricsF(upright)
-        self._cache: dict[tuple[str, bool], QStaticText] = {}
-        self._text = theme.color("text")
-        self._accent = theme.color("accent")
-        self.line_height = theme.line_height()
-        self._ascent = self._metrics.ascent()  # Qt puts the room between lines below the text
-
-    @property
-    def em(self) -> float:
-        """Width of an "m"."""
-        return self._metrics.horizontalAdvance("m")
-
-    def measure(self, text: str) -> float:
-        """Width of settled text."""
-        return self._metrics.horizontalAdvance(text)
-
-    def shape(self, cells: list[Cell], leftward: bool, width: float) -> ShapedLine:
-        """Lay out one line as Qt does."""
-        return ShapedLine(cells, leftward, width, self._fonts[Level.SETTLED], self._ascent)
-
-    def paint(self, painter: QPainter, look: Look, top: float, top_before: float, now: float, strength: float) -> None:
-        """Paint one position; `strength` fades out the noise at the end."""
-        part = min(1.0, (now - look.changed) / FADE_SECONDS)
-        word, before = look.word, look.before
-        if word is None:
-            return
-        alpha = _ALPHA[word.level]
-        if before is not None and before.text == word.text:
-            alpha = _ALPHA[before.level] + (alpha - _ALPHA[before.level]) * part
-        elif part < 1.0:
-            alpha *= FADE_FROM + (1.0 - FADE_FROM) * part
-            # The old text fades out only where the new one stands: a word that moved leaves no ghost between the lines.
-            if before is not None and abs(before.x - word.x) < self.em and abs(top_before - top) < 1.0:
-                painter.setClipRect(QRectF(word.x, top, word.width, self.line_height))  # over no neighbour
-                self._draw(painter, before, word.x, top, (1.0 - part) * _ALPHA[before.level] * strength, self._text)
-                painter.setClipping(False)
-        strength = strength if word.level < Level.FIRM else 1.0
-        self._draw(painter, word, word.x, top, alpha * strength, self._color(look, now))
-
-    def _color(self, look: Look, now: float) -> QColor:
-        """A word that has just settled glows in the dew colour for a moment."""
-        glow = 1.0 - (now - look.settled) / GLOW_SECONDS
-        if glow <= 0 or look.word is None or look.word.level != Level.SETTLED:
-            return self._text
-        mix = min(1.0, glow)
-        return QColor.fromRgbF(
-            self._text.redF() + (self._accent.redF() - self._text.redF()) * mix,
-            self._text.greenF() + (self._accent.greenF() - self._text.greenF()) * mix,
-            self._text.blueF() + (self._accent.blueF() - self._text.blueF()) * mix,
-        )
-
-    def _draw(self, painter: QPainter, word: Word, x: float, top: float, alpha: float, color: QColor) -> None:
-        if alpha <= 0.01:
-            return
-        pen = QColor(color)
-        pen.setAlphaF(min(1.0, alpha))
-        painter.setPen(pen)
-        # Slanted and light letters are missing in most fonts of scripts whose letters join.
-        font = self._fonts[Level.FIRM if is_complex(word.text) else word.level]
-        painter.setFont(font)
-        if word.shaped is not None:
-            line, cell = word.shaped
-            line.paint(painter, cell, x - word.x, top, self.line_height)
-            return
-        painter.drawStaticText(QPointF(x, top), self._static(word.text, font))
-        if word.level < Level.FIRM:
-            self._dots(painter, x, top, word.width, pen)
-
-    def _dots(self, painter: QPainter, x: float, top: float, width: float, color: QColor) -> None:
-        y = top + self._ascent + self._metrics.descent() * 0.75
-        step = max(4.0, self.em * 0.42)
-        painter.setPen(Qt.PenStyle.NoPen)
-        for number in range(max(1, int(width / step))):
-            painter.fillRect(QRectF(x + number * step, y, 1.4, 1.4), color)
-
-    def paint_blank(self, painter: QPainter, word: Word, top: float, strength: float) -> None:
-        """A quiet blank in the place of an unsettled word, for calm mode."""
-        color = QColor(self._text)
-        color.setAlphaF(0.075 * strength)
-        height = self._metrics.xHeight() * 0.9
-        box = QRectF(word.x, top + self._ascent - height, max(word.width - 1, 4.0), height)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color)
-        painter.drawRoundedRect(box, height / 2, height / 2)
-
-    def _static(self, text: str, font: QFont) -> QStaticText:
-        key = (text, font.italic())
-        static = self._cache.get(key)
-        if static is None:
-            if len(self._cache) > _CACHE_LIMIT:
-                self._cache.clear()
-            static = QStaticText(text)
-            static.setTextFormat(Qt.TextFormat.PlainText)
-            static.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
-            static.prepare(font=font)
-            self._cache[key] = static
-        return static
-
-
-# -- the widget --------------------------------------------------------------------------------------------------------
-
-FRAME_MS = 16
+FRAME_MS = 33
+DRAFT_MS = 40  # between two drafts that are laid out: more can be seen by nobody, and takes the time of the model
 SLOW_FRAME_MS = 500
-SPOKEN_SECONDS = 1.0
+HOLD_SECONDS = 0.35  # for which an unsettled place shows the same: what changes three times a second does not flicker
 _TAIL_STRENGTH = (0.85, 0.45, 0.25)
+_NOTHING = Flow((), (0.0,), 0, 0.0)
+_Key = tuple[int, int]
 
 
 class CanvasView(QWidget):
     """A live canvas.
 
+    Args:
+        theme: Colours and sizes.
+        drafts: "full" shows every word of a draft, "calm" those that have settled, "off" none.
+        reduce_motion: No fades, and two updates a second at most.
+
     Signals:
         grown: The widget has become higher.
+        shown: A draft (`DraftUpdated`) is shown now.
+        pointed: The pointer is over the word of a place, -1 for none.
     """
 
     grown = Signal()
+    shown = Signal(object)
+    pointed = Signal(int)
 
-    def __init__(self, theme: Theme, calm: bool = False, reduce_motion: bool = False) -> None:
+    def __init__(self, theme: Theme, drafts: str = "full", reduce_motion: bool = False) -> None:
         super().__init__()
-        self._painter = CanvasPainter(theme)
-        self._flow_maker = CanvasFlow(self._painter.measure, self._painter.em, self._painter.shape)
-        self._calm, self._reduce_motion = calm, reduce_motion
-        self._flow = Flow((), (0.0,), 0, 0.0)
-        self._tops_before: tuple[float, ...] = (0.0,)
-        self._looks: dict[tuple[int, int], Look] = {}
+        self._drafts, self._reduce_motion = drafts, reduce_motion
+        self._use(theme)
+        self._flow = _NOTHING
+        self._looks: dict[_Key, Look] = {}
+        self._start: tuple[str, ...] = ()
+        self._room = 0
         self._draft: DraftUpdated | None = None
         self._levels: list[Level] = []
         self._waiting: DraftUpdated | None = None
-        self._block, self._applied_at, self._spoken_at = -1, -math.inf, -math.inf
+        self._block, self._applied_at = -1, -math.inf
         self._frames = QTimer(self)
         self._frames.setInterval(FRAME_MS)
         self._frames.timeout.connect(self.on_frame_due)
@@ -197,26 +72,59 @@ class CanvasView(QWidget):
         self._slow.setSingleShot(True)
         self._slow.timeout.connect(self.on_slow_frame_due)
         self.frames_painted = 0
+        self._told: Replay | None = None
+        self._told_frame = 0
+        self._marked = -1
+        self._spoken = Spoken(self)
         self.setAccessibleName("Answer being written")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(0)
 
     # -- what it is told --------------------------------------------------------------------------------------------
 
-    def set_draft(self, draft: DraftUpdated) -> None:
-        """Show a draft; with reduced motion at most two in a second."""
-        wait = self._applied_at + SLOW_FRAME_MS / 1000 - time.monotonic()
-        if self._reduce_motion and draft.block == self._block and wait > 0:
+    def set_start(self, text: str, room: int = 0) -> None:
+        """What the next block goes on from: the last paragraph so far, and pixels between it and what stands above."""
+        self._stop_timers()
+        self._start, self._room = pieces_of(text), room
+        self._waiting, self._draft, self._block = None, None, -1
+        self._levels = []
+        self._flow_maker.reset()
+        self._lay_out_again()
+
+    def set_draft(self, draft: DraftUpdated, at_once: bool = False) -> None:
+        """Show a draft: 25 in a second at most, with reduced motion two; one that somebody steps to at once."""
+        if at_once:
+            self._waiting = None
+            self._apply(draft)
+            long_ago = time.monotonic() - 60.0
+            self._looks = {key: Look(word, None, long_ago, long_ago) for key, word in _keyed(self._flow.words)}
+            self.update()
+            return
+        pause = SLOW_FRAME_MS if self._reduce_motion else DRAFT_MS
+        wait = self._applied_at + pause / 1000 - time.monotonic()
+        if draft.block == self._block and wait > 0:
             self._waiting = draft
             if not self._slow.isActive():
                 self._slow.start(math.ceil(wait * 1000))
             return
         self._apply(draft)
 
-    def set_calm(self, calm: bool) -> None:
-        """Show settled words alone, or all."""
-        self._calm = calm
-        self.update()
+    def set_told(self, replay: Replay | None, frame: int) -> None:
+        """What is told of a word under the pointer."""
+        self._told = replay
+        self._told_frame = frame
+        self.setMouseTracking(True)
+
+    def highlight(self, place: int) -> None:
+        """Mark the word of a place; -1 for none."""
+        if place != self._marked:
+            self._marked = place
+            self.update()
+
+    def set_drafts(self, drafts: str) -> None:
+        """Show all of a draft, settled words alone, or nothing of it."""
+        self._drafts = drafts
+        self._lay_out_again()
 
     def set_reduce_motion(self, reduce_motion: bool) -> None:
         """No fades, and two updates a second at most."""
@@ -226,18 +134,14 @@ class CanvasView(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
-        self._painter = CanvasPainter(theme)
-        self._flow_maker = CanvasFlow(self._painter.measure, self._painter.em, self._painter.shape)
+        self._use(theme)
         self._lay_out_again()
 
     def clear(self) -> None:
         """Show nothing and take no room."""
-        self._stop_timers()
-        self._waiting, self._draft, self._block = None, None, -1
-        self._levels = []
-        self._looks.clear()
-        self._flow = Flow((), (0.0,), 0, 0.0)
+        self.set_start("")
         self.setFixedHeight(0)
+        self._spoken.forget()
         self.setAccessibleDescription("")
 
     def settled_text(self) -> str:
@@ -246,21 +150,38 @@ class CanvasView(QWidget):
         return settled_words(pieces, [level == Level.SETTLED for level in self._levels]).strip()
 
     @property
+    def shows_drafts(self) -> bool:
+        """Whether anything of a draft is shown."""
+        return self._drafts != "off"
+
+    @property
     def draft(self) -> DraftUpdated | None:
         """The draft that is shown."""
         return self._draft
 
+    @property
+    def flow(self) -> Flow:
+        """Where its words stand."""
+        return self._flow
+
     # -- timers -----------------------------------------------------------------------------------------------------
 
     def on_slow_frame_due(self) -> None:
-        """Half a second is over: show the draft that waited."""
+        """The pause is over: show the draft that waited."""
         draft, self._waiting = self._waiting, None
         if draft is not None:
             self._apply(draft)
 
     def on_frame_due(self) -> None:
-        """One more frame of a fade."""
-        if time.monotonic() - self._applied_at > max(FADE_SECONDS, GLOW_SECONDS):
+        """One more frame of a fade; what was held back is shown when its time has come."""
+        now = time.monotonic()
+        held = False
+        for look in self._looks.values():
+            if look.waiting is not None:
+                if now - look.changed >= HOLD_SECONDS:
+                    look.word, look.before, look.changed, look.waiting = look.waiting, look.word, now, None
+                held = True
+        if not held and now - self._applied_at > max(FADE_SECONDS, GLOW_SECONDS):
             self._frames.stop()
         self.update()
 
@@ -270,62 +191,82 @@ class CanvasView(QWidget):
 
     # -- layout -----------------------------------------------------------------------------------------------------
 
+    def _use(self, theme: Theme) -> None:
+        self._painter = CanvasPainter(theme)
+        gap = self._painter.gap / self._painter.line_height
+        self._flow_maker = CanvasFlow(self._painter.measure, self._painter.em, self._painter.shape, gap)
+
     def _apply(self, draft: DraftUpdated) -> None:
         now = time.monotonic()
         self._applied_at = now
         if draft.block != self._block:
-            self.clear()
             self._block = draft.block
             self._flow_maker.reset()
+            self._spoken.forget()
         self._draft = draft
-        shown = zip(draft.pieces, draft.entropy, strict=True)
-        self._levels = [Level.NOISE if is_placeholder(piece) else level_from_entropy(nats) for piece, nats in shown]
-        before, self._tops_before = self._flow, self._flow.tops
-        self._flow = self._flow_maker.lay_out(draft.pieces, self._levels, max(self.width(), 80))
+        self._levels = levels_of(draft.pieces, draft.entropy)
+        before = self._flow
+        self._flow = self._laid_out()
         self._note_changes(before, now)
         self._grow()
-        self._speak(now)
+        self._spoken.say(self.settled_text, now)
+        self.shown.emit(draft)
         if not self._reduce_motion and self.isVisible():
             self._frames.start()
         self.update()
 
+    def _laid_out(self) -> Flow:
+        pieces, levels = (self._draft.pieces, self._levels) if self._draft is not None else ((), [])
+        if self._drafts == "off":
+            pieces, levels = (), []
+        return self._flow_maker.lay_out(pieces, levels, max(self.width(), 80), self._start)
+
     def _note_changes(self, before: Flow, now: float) -> None:
         long_ago = now - 60.0
-        newest = {key: word for key, word in _keyed(self._flow.words)}
-        looks: dict[tuple[int, int], Look] = {}
-        for key in {**newest, **{key: None for key, _ in _keyed(before.words)}}:
+        newest = dict(_keyed(self._flow.words))
+        looks: dict[_Key, Look] = {}
+        gone = {
+            key: None for key, look in self._looks.items() if look.word is None and now - look.changed < HOLD_SECONDS
+        }
+        for key in {**newest, **{key: None for key, _ in _keyed(before.words)}, **gone}:
             word, old = newest.get(key), self._looks.get(key)
-            if old is not None and old.word == word:
-                old.word = word  # its neighbours may give it another form
+            was = old.word if old else None
+            if old is not None and was == word:
+                old.word, old.waiting = word, None  # its neighbours may give it another form
                 looks[key] = old
                 continue
+            if old is not None and word is not None and self._is_held(old, word, now):
+                shown = None if was is None else dataclasses.replace(word, text=was.text, level=was.level, shaped=None)
+                looks[key] = Look(shown, was, old.changed, old.settled, waiting=word)
+                continue
             settles = word is not None and word.level == Level.SETTLED
-            was = old.word if old else None
             fresh = settles and (was is None or was.level != Level.SETTLED or word is None or was.text != word.text)
             since = now if fresh else (old.settled if old else long_ago)
+            same = was is not None and word is not None and (was.text, was.level) == (word.text, word.level)
+            changed = old.changed if old is not None and same else now
             looks[key] = Look(
-                word, was, long_ago if self._reduce_motion else now, long_ago if self._reduce_motion else since
+                word, was, long_ago if self._reduce_motion else changed, long_ago if self._reduce_motion else since
             )
         self._looks = looks
 
+    def _is_held(self, old: Look, word: Word, now: float) -> bool:
+        """Whether a place shows for a moment longer what it shows: it has not settled, and changed just now."""
+        was = old.word
+        if self._reduce_motion or word.level == Level.SETTLED or now - old.changed >= HOLD_SECONDS:
+            return False
+        return was is None or (was.shaped is None and (was.text, was.level) != (word.text, word.level))
+
     def _grow(self) -> None:
-        wanted = math.ceil(self._flow.height * self._painter.line_height)
+        wanted = math.ceil(self._flow.height * self._painter.line_height) + (self._room if self._flow.words else 0)
         if wanted > self.height():
             self.setFixedHeight(wanted)
             self.grown.emit()
 
-    def _speak(self, now: float) -> None:
-        if now - self._spoken_at >= SPOKEN_SECONDS:
-            self._spoken_at = now
-            self.setAccessibleDescription(self.settled_text())
-
     def _lay_out_again(self) -> None:
-        if self._draft is None:
-            return
-        self._flow = self._flow_maker.lay_out(self._draft.pieces, self._levels, max(self.width(), 80))
+        self._flow_maker.break_anew()
+        self._flow = self._laid_out()
         long_ago = time.monotonic() - 60.0
         self._looks = {key: Look(word, None, long_ago, long_ago) for key, word in _keyed(self._flow.words)}
-        self._tops_before = self._flow.tops
         self._grow()
         self.update()
 
@@ -336,6 +277,33 @@ class CanvasView(QWidget):
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self._lay_out_again()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Tell of the word under the pointer."""
+        word = self.word_at(event.position())
+        place = word.index if word is not None and word.index >= 0 else -1
+        self.highlight(place)
+        self.pointed.emit(place)
+        if self._told is not None:
+            told = self._told.told(self._told_frame, place) if place >= 0 else ""
+            show_tip(event.globalPosition().toPoint(), told, self)
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Nothing is pointed at."""
+        super().leaveEvent(event)
+        self.highlight(-1)
+        self.pointed.emit(-1)
+
+    def word_at(self, point: QPointF) -> Word | None:
+        """The word at a point of the widget."""
+        for word in self._flow.words:
+            top = self.top_of(word)
+            if (
+                top <= point.y() < top + self._painter.line_height
+                and word.x - 2 <= point.x() <= word.x + word.width + 2
+            ):
+                return word
+        return None
 
     def sizeHint(self) -> QSize:
         """As high as it has become."""
@@ -348,26 +316,25 @@ class CanvasView(QWidget):
         now = time.monotonic()
         self.frames_painted += 1
         for look in self._looks.values():
-            line = look.word.line if look.word else 0
-            if self._calm:
-                self._paint_calm(painter, look, now)
+            word = look.word
+            if word is None:
                 continue
-            top_before = self._top(self._tops_before, look.before.line) if look.before else 0.0
-            self._painter.paint(painter, look, self._top(self._flow.tops, line), top_before, now, self._strength(line))
+            top = self.top_of(word)
+            if word.index == self._marked >= 0:
+                self._painter.paint_mark(painter, word, top)
+            if self._drafts == "calm" and word.level != Level.SETTLED:
+                self._painter.paint_blank(painter, word, top, self._strength(word.line))
+            elif self._drafts == "calm":
+                self._painter.paint(painter, Look(word, None, look.settled, look.settled), top, now, 1.0)
+            else:
+                self._painter.paint(painter, look, top, now, self._strength(word.line))
+        self._painter.paint_shaped(painter)
         painter.end()
 
-    def _paint_calm(self, painter: QPainter, look: Look, now: float) -> None:
-        word = look.word
-        if word is None:
-            return
-        top = self._top(self._flow.tops, word.line)
-        if word.level == Level.SETTLED:
-            self._painter.paint(painter, Look(word, None, look.settled, look.settled), top, top, now, 1.0)
-        else:
-            self._painter.paint_blank(painter, word, top, self._strength(word.line))
-
-    def _top(self, tops: tuple[float, ...], line: int) -> float:
-        return tops[min(line, len(tops) - 1)] * self._painter.line_height
+    def top_of(self, word: Word) -> float:
+        """Upper edge of a word's line in the widget, in pixels."""
+        tops = self._flow.tops
+        return self._room + tops[min(word.line, len(tops) - 1)] * self._painter.line_height
 
     def _strength(self, line: int) -> float:
         """Noise fades out line by line behind the last firm one."""
@@ -375,9 +342,9 @@ class CanvasView(QWidget):
         return 1.0 if behind < 0 else _TAIL_STRENGTH[min(behind, len(_TAIL_STRENGTH) - 1)]
 
 
-def _keyed(words: tuple[Word, ...]) -> list[tuple[tuple[int, int], Word]]:
+def _keyed(words: tuple[Word, ...]) -> list[tuple[_Key, Word]]:
     """Words by position; a position whose piece spans lines has several."""
-    keyed: list[tuple[tuple[int, int], Word]] = []
+    keyed: list[tuple[_Key, Word]] = []
     seen: dict[int, int] = {}
     for word in words:
         number = seen.get(word.index, 0)

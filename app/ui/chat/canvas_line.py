@@ -6,6 +6,7 @@ of the line that its place shows: it can have its own colour and still be joined
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -49,6 +50,7 @@ class ShapedLine:
     def __init__(self, cells: list[Cell], leftward: bool, width: float, font: QFont, ascent: float) -> None:
         text, places, ranges = "", [], []
         advance = QFontMetricsF(font).horizontalAdvance(_HOLDER)
+        self._space = QFontMetricsF(font).horizontalAdvance(" ") + 1.0
         length = 0
         for cell in cells:
             text += " " * cell.spaces
@@ -108,15 +110,27 @@ class ShapedLine:
             return (0.0, 0.0)
         return (spans[0][0], sum(spans[-1]) - spans[0][0])
 
-    def paint(self, painter: QPainter, cell: int, shift: float, top: float, height: float) -> None:
-        """Paint a cell, moved by `shift`, in the painter's pen."""
-        for x, width in self.spans[cell]:
+    def paint(self, painter: QPainter, cells: Iterable[int], top: float, height: float) -> None:
+        """Paint cells in the painter's pen; neighbours in one go, since Qt draws the whole line for each."""
+        for x, end in self._stretches(cells):
             painter.save()
             # Marks above and below letters may leave the line; nothing else of this line stands there.
-            clip = QRectF(x + shift, top - height / 2, width, 2 * height)
+            clip = QRectF(x, top - height / 2, end - x, 2 * height)
             painter.setClipRect(clip, Qt.ClipOperation.IntersectClip)
-            self._layout.draw(painter, QPointF(self._left + shift, top + self._rise))
+            self._layout.draw(painter, QPointF(self._left, top + self._rise))
             painter.restore()
+
+    def _stretches(self, cells: Iterable[int]) -> list[tuple[float, float]]:
+        """Left and right edges of what some cells cover; those with nothing but a space between them are one."""
+        found: list[tuple[float, float]] = []
+        last = -9
+        for x, width, cell in sorted((*span, each) for each in cells for span in self.spans[each]):
+            if found and abs(cell - last) <= 1 and x - found[-1][1] <= self._space:
+                found[-1] = (found[-1][0], max(found[-1][1], x + width))
+            else:
+                found.append((x, x + width))
+            last = cell
+        return found
 
 
 def _free_place(at: int, more: float) -> QTextLayout.FormatRange:

@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QFocusEvent,
     QFontMetricsF,
+    QInputMethodEvent,
     QKeyEvent,
     QKeySequence,
     QTextCursor,
@@ -20,7 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
 
 from app.ui.chat import words
-from app.ui.chat.long_text import hardened, is_piece, parts_from_end, plain_text, selected_text, softened
+from app.ui.chat.long_text import PIECE, hardened, is_piece, parts_from_end, plain_text, selected_text, softened
 from app.ui.chat.turns import turns
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip
@@ -77,9 +78,7 @@ class MessageBox(QPlainTextEdit):
         if paths:
             self.files_given.emit(paths)
             return
-        text = source.text()
-        if self.has_room(text):
-            self.insertPlainText(softened(text))
+        self.put_in(source.text())
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: long lines as they were."""
@@ -96,11 +95,27 @@ class MessageBox(QPlainTextEdit):
             else:
                 self.send_requested.emit()
             return
+        if len(event.text()) > PIECE:
+            self.put_in(event.text())
+            return
         super().keyPressEvent(event)
 
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        """What an input method, or a program that types, puts in: no more than there is room for."""
+        if len(event.commitString()) > PIECE:
+            self.put_in(event.commitString())
+        else:
+            super().inputMethodEvent(event)
+
+    def put_in(self, text: str) -> None:
+        """Put text where the cursor stands, its long lines in pieces, if there is room; Qt lays it out at once."""
+        if self.has_room(text):
+            self.insertPlainText(softened(text))
+
     def event(self, event: QEvent) -> bool:
-        """Leave Ctrl+Z to the window where there is nothing to undo here."""
-        asked = event.type() == QEvent.Type.ShortcutOverride and not self.document().isUndoAvailable()
+        """Leave Ctrl+Z to the window where nothing stands here, or there is nothing to undo."""
+        nothing = self.document().isEmpty() or not self.document().isUndoAvailable()
+        asked = event.type() == QEvent.Type.ShortcutOverride and nothing
         if asked and isinstance(event, QKeyEvent) and event.matches(QKeySequence.StandardKey.Undo):
             event.ignore()
             return False
@@ -183,9 +198,15 @@ class Composer(QFrame):
         self.button.setObjectName("round")
         self.button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.attach = QToolButton()
+        self.attach.setAccessibleName(words.ATTACH)
+        set_tip(self.attach, words.ATTACH_TIP)
+        self.attach.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.attach.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         row = QHBoxLayout(self)
-        row.setContentsMargins(18, 8, 8, 8)
+        row.setContentsMargins(8, 8, 8, 8)
         row.setSpacing(10)
+        row.addWidget(self.attach, 0, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.box, 1)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
         self.setFocusProxy(self.box)
@@ -243,13 +264,15 @@ class Composer(QFrame):
         self.box.still_to_come = ""
         self.box.document().setUndoRedoEnabled(True)
 
-    def insert(self, text: str) -> None:
+    def insert(self, text: str) -> bool:
         """Put text where the cursor stands, as a paragraph of its own; Undo takes it away again.
 
-        It breaks no line: inside of one, it goes below it.
+        It breaks no line: inside of one, it goes below it. False if it is too long, which is told.
         """
-        if not text or not self.box.has_room(text):
-            return
+        if not text:
+            return True
+        if not self.box.has_room(text):
+            return False
         cursor = self.box.textCursor()
         if not cursor.hasSelection() and not _at_line_start(cursor):
             cursor.movePosition(QTextCursor.MoveOperation.EndOfBlock)
@@ -264,6 +287,7 @@ class Composer(QFrame):
         self.box.insertPlainText(softened(text))
         self.box.ensureCursorVisible()
         self.box.setFocus()
+        return True
 
     def clear(self) -> None:
         """Take the text away."""
@@ -272,9 +296,14 @@ class Composer(QFrame):
         self.box.document().clearUndoRedoStacks()
 
     def type_text(self, text: str) -> None:
-        """Go on with what was typed elsewhere."""
+        """Go on with what was typed elsewhere, unless nothing can be typed now."""
+        if not self.isEnabled():
+            return
         self.box.setFocus()
-        self.box.insertPlainText(text)
+        if len(text) > PIECE:
+            self.box.put_in(text)
+        else:  # as a key does, also where there is more than is put in at once
+            self.box.insertPlainText(text)
 
     def paste(self) -> None:
         """The same with the clipboard."""
@@ -318,7 +347,11 @@ class Composer(QFrame):
 
     def on_theme_changed(self) -> None:
         """New colours and sizes."""
-        self.box.setFont(self._themes.theme.body_font())
+        theme: Theme = self._themes.theme
+        edge = round(theme.ui_points * 1.7)
+        self.attach.setIcon(themed_icon("attach", theme.color("muted"), edge))
+        self.attach.setIconSize(QSize(edge, edge))
+        self.box.setFont(theme.body_font())
         self._fit()
         self._show_button()
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow, QPlainTextEdit
@@ -14,8 +18,14 @@ from app.chats import texts
 from app.chats.messages import Conversation, Message
 from app.library.answering import AnsweringStatus, ModelPhase
 from app.ui.chat import words
+from app.ui.chat.arranging import Arranging
 from app.ui.chat.chat_list import Sidebar
+from app.ui.chat.editing import Editing
+from app.ui.chat.finding import FindingInChats
+from app.ui.chat.mapping import Mapping
+from app.ui.chat.options.bar import ChoosingOptions
 from app.ui.chat.pane import ChatPane
+from app.ui.chat.replays import Replays
 from app.ui.chat.sending import Sending
 from app.ui.widgets.notices import Notices
 from app.ui.widgets.theme import ThemeManager
@@ -27,6 +37,12 @@ class ChatCoordinator(QObject):
 
     Attributes:
         sending: The message box.
+        finding: The search box and the find bar.
+        options: What was chosen for one chat alone.
+        arranging: The order of the list.
+        editing: What can be done with any message.
+        mapping: The map of the block.
+        replays: How answers were written.
     """
 
     def __init__(
@@ -43,12 +59,18 @@ class ChatCoordinator(QObject):
         super().__init__(window)
         self._window, self._actions, self._sidebar, self._pane = window, actions, sidebar, pane
         self._controller, self._preferences, self._notices = controller, preferences, notices
-        self._deleted: list[Conversation] = []
+        self._undo: list[tuple[str, Callable[[], None]]] = []  # what was done, and the way back
         self._not_stored: list[str] = []  # what was said of a file that could not be written
-        self.sending = Sending(pane.composer, controller, themes, notices, self)
+        self.sending = Sending(pane.composer, pane.queue, controller, themes, notices, self)
+        self.finding = FindingInChats(actions, sidebar, pane, controller, notices, self)
+        self.editing = Editing(pane.chat, controller, themes, notices, self)
+        self.arranging = Arranging(sidebar.list, controller, themes, self._can_undo, window)
+        self.options = ChoosingOptions(pane.options, controller, themes, notices, window)
         self._connect_actions()
         self._connect_panels()
         self._connect_controller()
+        self.mapping = Mapping(actions["map"], pane, controller, preferences, self)
+        self.replays = Replays(window, pane.chat, controller, preferences, notices, self)
         self.on_settings_changed(preferences.settings)
         pane.header.show_status(controller.model.status)
 
@@ -58,9 +80,12 @@ class ChatCoordinator(QObject):
             ("rename", self.on_rename),
             ("delete", self._sidebar.list.delete_current),
             ("undo", self.on_undo),
+            ("bin", self.arranging.open_bin),
             ("copy_answer", self.on_copy_answer),
-            ("try_again", self._controller.try_again),
+            ("try_again", self.on_try_again),
             ("continue_answer", self._controller.continue_answer),
+            ("settle_now", self._controller.settle_now),
+            ("more_steps", self._controller.more_steps),
             ("stop", self._controller.stop),
             ("message_box", self.on_message_box),
             ("earlier_version", self.on_earlier_version),
@@ -78,8 +103,10 @@ class ChatCoordinator(QObject):
         rows.deletion_requested.connect(controller.delete)
         pane.empty.example_chosen.connect(self.sending.on_send)
         pane.composer.stop_requested.connect(controller.stop)
-        pane.chat.try_again_requested.connect(controller.try_again)
+        pane.chat.try_again_requested.connect(self.on_try_again)
         pane.chat.continue_requested.connect(controller.continue_answer)
+        pane.chat.settle_requested.connect(controller.settle_now)
+        pane.chat.more_steps_requested.connect(controller.more_steps)
         pane.chat.sibling_requested.connect(controller.show_sibling)
         pane.chat.page_added.connect(self.on_page_added)
         pane.undo_bar.pressed.connect(self.on_undo)
@@ -102,6 +129,15 @@ class ChatCoordinator(QObject):
         controller.problem.connect(self.on_problem)
         controller.file_written.connect(self.on_file_written)
         controller.stored.connect(self.on_stored)
+        for changed, follow in (
+            (controller.chat_shown, controller.context.show_messages),
+            (controller.message_added, controller.context.add_message),
+            (controller.answer_replaced, controller.context.replace_message),
+            (controller.answer_ended, controller.context.replace_message),
+        ):
+            changed.connect(follow)
+        controller.backups.purged.connect(self.on_backups_purged)
+        controller.context.changed.connect(self._pane.context.show_use)
         controller.model.status_changed.connect(self.on_model_status_changed)
         controller.answering.encoded.connect(self.on_prompt_encoded)
         controller.answering.stored_late.connect(self.on_answer_ended)
@@ -110,6 +146,7 @@ class ChatCoordinator(QObject):
 
     def on_conversations_changed(self, conversations: tuple[Conversation, ...]) -> None:
         """The list changed."""
+        self._sidebar.list.set_folders(self._controller.list.folders())
         self._sidebar.show_conversations(conversations, self._controller.chat_id)
         self._show_possible()
 
@@ -119,7 +156,8 @@ class ChatCoordinator(QObject):
         self._show_possible()
 
     def on_chat_shown(self, chat_id: str | None, messages: tuple[Message, ...]) -> None:
-        """Another chat is shown."""
+        """Another chat is shown: that one is gone is no news of this one."""
+        self._notices.withdraw(f"{texts.CHAT_GONE} {texts.CHAT_GONE_HINT}")
         self._sidebar.list.select(chat_id)
         self._pane.chat.show_messages(messages)
         self._pane.show_empty(not messages)
@@ -131,6 +169,7 @@ class ChatCoordinator(QObject):
 
     def on_message_added(self, message: Message) -> None:
         """The chat grew."""
+        self._notices.withdraw(f"{texts.CHAT_GONE} {texts.CHAT_GONE_HINT}")
         self._pane.show_empty(False)
         self._pane.chat.add_message(message)
 
@@ -149,10 +188,23 @@ class ChatCoordinator(QObject):
 
     def on_chat_deleted(self, conversation: Conversation) -> None:
         """Offer to bring it back."""
-        self._deleted.append(conversation)
-        self._pane.undo_bar.show_text(words.deleted(conversation.title))
+        before = dataclasses.replace(conversation, deleted_at=None)
+        self._can_undo(words.deleted(conversation.title), (before,))
         self._sidebar.list.setFocus()
+
+    def _can_undo(self, done: str, before: tuple[Conversation, ...]) -> None:
+        self.can_undo(done, partial(self._restore, before))
+
+    def can_undo(self, done: str, undo: Callable[[], None]) -> None:
+        """Something was done that can be taken back for a while."""
+        self._undo.append((done, undo))
+        self._pane.undo_bar.show_text(done)
         self._show_possible()
+
+    def _restore(self, before: tuple[Conversation, ...]) -> None:
+        self._controller.list.restore(before)
+        if len(before) == 1 and self._controller.chat_id != before[0].id:
+            self._controller.open_chat(before[0].id)
 
     def on_busy_changed(self, busy: bool) -> None:
         """An answer begins or ends."""
@@ -186,6 +238,10 @@ class ChatCoordinator(QObject):
             self._not_stored.append(f"{report.text} {report.hint}".strip())
         self._notices.report(report)
 
+    def on_backups_purged(self, count: int) -> None:
+        """What was removed for good is in no backup any more."""
+        self._notices.show(words.removed_from_backups(count))
+
     def on_stored(self) -> None:
         """The file can be written: that it could not is over."""
         if self._not_stored:
@@ -199,7 +255,7 @@ class ChatCoordinator(QObject):
 
     def on_settings_changed(self, settings: Settings) -> None:
         """Settings hold at once."""
-        self._pane.chat.set_calm(settings.drafts == "calm")
+        self._pane.chat.set_drafts(settings.drafts)
         self._pane.chat.set_reduce_motion(settings.reduce_motion)
 
     # -- what the user does -----------------------------------------------------------------------------------------
@@ -216,19 +272,20 @@ class ChatCoordinator(QObject):
         self._sidebar.list.rename_current()
 
     def on_undo(self) -> None:
-        """Bring the chat back that was deleted last; else undo typing."""
-        if self._deleted:
-            self._controller.undelete(self._deleted.pop().id)
-            if self._deleted:
-                self._pane.undo_bar.show_text(words.deleted(self._deleted[-1].title))
+        """Take back what was done last to chats of the list, or to an answer; else undo typing."""
+        if self._undo:
+            _, undo = self._undo.pop()
+            undo()
+            if self._undo:
+                self._pane.undo_bar.show_text(self._undo[-1][0])
             else:
                 self._pane.undo_bar.dismiss()
         elif isinstance(self._window.focusWidget(), QPlainTextEdit):
             self._pane.composer.box.undo()
 
     def on_undo_bar_closed(self) -> None:
-        """The time to bring the chat back is over."""
-        self._deleted.clear()
+        """The time to take it back is over."""
+        self._undo.clear()
         self._show_possible()
 
     def on_copy_answer(self) -> None:
@@ -240,6 +297,14 @@ class ChatCoordinator(QObject):
     def on_page_added(self) -> None:
         """Earlier messages may have versions."""
         self._show_possible()
+
+    def on_try_again(self) -> None:
+        """Ask anew; where that would give the same answer, say so."""
+        if self._controller.can_try_again() and self._controller.same_again():
+            again = self._controller.try_again_with_new_seed
+            self._notices.show(words.SAME_AGAIN, stays=True, action=words.NEW_SEED, do=again)
+        else:
+            self._controller.try_again()
 
     def on_chat_chosen(self, chat_id: str) -> None:
         """Show a chat of the list."""
@@ -287,12 +352,18 @@ class ChatCoordinator(QObject):
         """Enable what is possible now."""
         busy, known = self._controller.busy, self._controller.chat_id is not None
         answer = self._pane.chat.last_answer
+        steps = busy and self._controller.model.choice.server is None  # a server's steps are its own
         possible = {
+            "find_here": known,
+            "find_next": known,
+            "find_previous": known,
             "rename": known,
             "delete": known,
             "try_again": known and not busy,
             "continue_answer": not busy and answer is not None and answer.can_continue,
             "stop": busy,
+            "settle_now": steps,
+            "more_steps": steps,
             "copy_answer": answer is not None and bool(answer.source()),
             "earlier_version": self._pane.chat.has_versions and not busy,
             "later_version": self._pane.chat.has_versions and not busy,

@@ -16,6 +16,7 @@ from app.ui.widgets.theme import ThemeManager
 _WIDTH = 640
 _TWO_COLUMNS = 520
 _PADDING = 17  # of an example, with its border; the style sheet says the same
+_LINK_PADDING = 10
 
 
 class EmptyState(QScrollArea):
@@ -61,6 +62,9 @@ class EmptyState(QScrollArea):
         self._grid.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._box)
         column.setAlignment(self._box, Qt.AlignmentFlag.AlignHCenter)
+        self._links = QHBoxLayout()
+        self._links.setContentsMargins(0, 8, 0, 0)
+        column.addLayout(self._links)
         self._below: list[QWidget] = []
         self._below_column = QVBoxLayout()
         column.addLayout(self._below_column)
@@ -70,6 +74,15 @@ class EmptyState(QScrollArea):
         self._arrange()
         themes.theme_changed.connect(self.on_theme_changed)
         self.on_theme_changed()
+
+    def add_link(self, text: str) -> QPushButton:
+        """Another subject's way from here, right under the examples; whoever adds it says where it leads."""
+        link = ElidedButton("", _LINK_PADDING)
+        link.setObjectName("link")
+        link.set_full_text(text)
+        link.setAccessibleName(text)
+        self._links.addWidget(link, 0, Qt.AlignmentFlag.AlignHCenter)
+        return link
 
     def add_below(self, widget: QWidget) -> None:
         """Another subject's card, under the examples and as wide as they are."""

@@ -10,13 +10,14 @@ import math
 import re
 from typing import Any
 
-from PySide6.QtCore import QEvent, QMimeData, QSize, QSizeF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QSize, QSizeF, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QDesktopServices,
     QFocusEvent,
     QImage,
     QPalette,
     QResizeEvent,
+    QTextCharFormat,
     QTextCursor,
     QTextDocument,
     QTextFormat,
@@ -25,6 +26,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextBrowser, QToolTip
 
+from app.chats.documents.quotes import FilePlace, FileQuote, quotes_in
+from app.chats.messages import FileSource
+from app.ui.chat import words
 from app.ui.chat.formulas import (
     LEAST_PART,
     NAME,
@@ -40,6 +44,7 @@ from app.ui.chat.turns import turns
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme
 
+QUOTE = "dewpoint-quote"  # scheme of what leads to a place in a file, and to nowhere else
 SAFE_SCHEMES = ("http", "https", "mailto")
 _PICTURE = re.compile(rf'<img[^>]*src="{NAME}[^>]*>')
 _ALT = re.compile(r'alt="([^"]*)"')
@@ -47,7 +52,13 @@ _OBJECT = "\ufffc"
 
 
 class FlowText(QTextBrowser):
-    """Read-only, selectable text without a scroll bar."""
+    """Read-only, selectable text without a scroll bar.
+
+    Signals:
+        place_wanted: A quote was clicked (a `FilePlace`).
+    """
+
+    place_wanted = Signal(object)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -57,6 +68,8 @@ class FlowText(QTextBrowser):
         self._room = 0.0
         self._awaited: list[Wanted] = []
         self._links = self._old = False
+        self._sources: tuple[FileSource, ...] = ()
+        self._quotes: tuple[FileQuote, ...] = ()
         self._formulas = FormulaObject(self)
         self._formulas.attach(self.document())
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -73,9 +86,9 @@ class FlowText(QTextBrowser):
         self.highlighted.connect(self.on_link_highlighted)
         self.setAccessibleName("Message text")
 
-    def set_content(self, content: Prose | Table | FormulaBlock | str) -> None:
-        """Show blocks of Markdown, or a text as it is."""
-        self._content = content
+    def set_content(self, content: Prose | Table | FormulaBlock | str, sources: tuple[FileSource, ...] = ()) -> None:
+        """Show blocks of Markdown, or a text as it is; what it quotes of `sources` can be clicked."""
+        self._content, self._sources = content, sources
         self._render()
 
     def set_theme(self, theme: Theme) -> None:
@@ -128,8 +141,32 @@ class FlowText(QTextBrowser):
         self._formulas.formulas = maker.formulas
         self.document().setIndentWidth(list_inset(self._theme))
         self.setHtml(text)
+        self._mark_quotes()
         # Screen readers meet a picture as nothing.
         self.setAccessibleDescription(self._plain(self._whole()) if maker.formulas else "")
+
+    def _mark_quotes(self) -> None:
+        """Make links of what is quoted; what is a link already stays one."""
+        self._quotes = quotes_in(self.toPlainText(), self._sources) if self._sources else ()
+        look = QTextCharFormat()
+        look.setAnchor(True)
+        look.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DotLine)
+        look.setUnderlineColor(self._theme.color("accent"))
+        for number, quote in enumerate(self._quotes):
+            cursor = QTextCursor(self.document())
+            cursor.setPosition(quote.start)
+            cursor.setPosition(quote.end, QTextCursor.MoveMode.KeepAnchor)
+            if not cursor.charFormat().isAnchor():
+                look.setAnchorHref(f"{QUOTE}:{number}")
+                cursor.mergeCharFormat(look)
+                self._links = True
+
+    def _quote(self, url: QUrl) -> FilePlace | None:
+        """The place that a link leads to, if it is one of ours."""
+        number = url.path()
+        if url.scheme() != QUOTE or not (number.isascii() and number.isdecimal() and len(number) < 6):
+            return None
+        return self._quotes[int(number)].place if int(number) < len(self._quotes) else None
 
     def _formula(self, wanted: Wanted) -> Formula | None:
         setter = formula_setter()
@@ -191,13 +228,18 @@ class FlowText(QTextBrowser):
             self.setFixedHeight(height)
 
     def on_anchor_clicked(self, url: QUrl) -> None:
-        """Open a link that was clicked, outside."""
-        if url.scheme() in SAFE_SCHEMES:
+        """Open a link that was clicked, outside; a quote leads to its place."""
+        place = self._quote(url)
+        if place is not None:
+            self.place_wanted.emit(place)
+        elif url.scheme() in SAFE_SCHEMES:
             QDesktopServices.openUrl(url)
 
     def on_link_highlighted(self, url: QUrl) -> None:
         """Say where a link leads before it is clicked."""
-        set_tip(self, url.toString() if url.isValid() and not url.isEmpty() else "")
+        place = self._quote(url)
+        told = url.toString() if url.isValid() and not url.isEmpty() else ""
+        set_tip(self, words.open_place(place.label) if place is not None else told)
         if url.isEmpty():
             QToolTip.hideText()
 
@@ -237,7 +279,13 @@ class FlowText(QTextBrowser):
         return QSize(40, self.height())
 
     def changeEvent(self, event: QEvent) -> None:
-        """A style change must not bring Qt's margins back."""
+        """A style change must not bring Qt's margins back, and a font is set with the text.
+
+        Qt would lay all of it out for every font that it goes through on its way to another style sheet.
+        """
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.ApplicationFontChange):
+            event.accept()
+            return
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self.document().setDocumentMargin(0)

@@ -1,45 +1,30 @@
 """Formulas: LaTeX is set by ziamath as a drawing of outlines, which stands on the baseline of the text around it.
 
-What ziamath cannot set, does not know or would take long for is None, and stays as it was written. Its work doubles
-with every row inside a row, so the work is counted on the tree before it is begun. `FormulaSetter` sets a few formulas
-at once and the others in later turns of the event loop, each hard one in a turn of its own: a long answer never stops
-the window.
+What cannot be set, or would take long (`app.base.formula_svg`), is None, and stays as it was written. `FormulaSetter`
+sets a few formulas at once and the others in later turns of the event loop, each hard one in a turn of its own: a long
+answer never stops the window.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
-from xml.etree import ElementTree
 
 from PySide6.QtCore import QByteArray, QObject, QRect, QRectF, QSizeF, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPyTextObject, QTextBlock, QTextDocument, QTextFormat
 from PySide6.QtSvg import QSvgRenderer
 
+from app.base.formula_svg import formula_svg
+from app.bridge.garbage import collect_young
 from app.ui.chat.turns import FRESH_SECONDS, TURN_UNITS, turns
 
-MAX_SOURCE = 1_200
-MAX_WORK = 1_500  # of rows inside rows, in nodes: at most some fifty milliseconds
-MAX_EDGE = 3_000.0  # pixels at a size of 16
 MOST_EASY, MOST_EASY_PARTS = 40, 5  # characters, and braces, of a formula that takes some milliseconds
 TOLD_SECONDS = 0.4
 CACHED = 600
 LEAST_PART = 0.75  # of its size that a formula within a line is made smaller to: less cannot be read
 NAME = "formula:"
-# They define, load, address or move, or make room as large as they like.
-_REFUSED = re.compile(
-    r"\\(?:[gex]?def|let|newcommand|renewcommand|providecommand|newenvironment|require|input|include\w*|href|url|html\w*"
-    r"|rule|[hv]space|[hvm]skip|m?kern|raise\w*|lower|phantom|cssId|class|style|size|fontsize|ref|eqref)"
-    r"(?![A-Za-z])"
-)
-_TAG = re.compile(r"\\tag\{([^{}\\]{0,20})\}")
-_NUMBERED = re.compile(r"\\(begin|end)\{align\}")  # ziamath would number the lines of all answers through
-_LABEL = re.compile(r"\\label\{[^{}\\]{0,60}\}")
-_ROWS = {"math", "mrow", "mtd", "mstyle", "mfenced", "mphantom", "mpadded", "mtr"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,73 +61,14 @@ class Wanted:
 
 def set_formula(wanted: Wanted) -> Formula | None:
     """Set one formula; None if that cannot be done, or not in time."""
-    source = _TAG.sub(r"\\qquad (\1)", _LABEL.sub("", wanted.source)).strip()
-    source = _NUMBERED.sub(r"\\\1{align*}", source)
-    if not source or len(source) > MAX_SOURCE or _REFUSED.search(source) or not _is_flat(source):
+    svg = formula_svg(wanted.source, wanted.display, wanted.size, wanted.color)
+    if svg is None:
         return None
-    try:
-        return _drawn(source, wanted)
-    except Exception:  # ziamath and latex2mathml raise all kinds of errors for what they do not know
-        return None
-
-
-def _is_flat(source: str) -> bool:
-    """Whether braces and fences are few enough deep for the converter, which goes down by calls."""
-    depth = 0
-    for mark in re.findall(r"\\left|\\right|\\begin|\\end|[{}]", source.replace("\\{", "").replace("\\}", "")):
-        depth += 1 if mark in ("{", "\\left", "\\begin") else -1
-        if depth > 16:
-            return False
-    return source.count("^") + source.count("_") <= 200
-
-
-def _drawn(source: str, wanted: Wanted) -> Formula | None:
-    # Imported here: a chat without formulas needs none of it, and the window is there sooner.
-    from ziamath.config import config
-    from ziamath.tex import tex2mml
-    from ziamath.zmath import Math
-
-    tree = ElementTree.fromstring(_without_space(tex2mml(source, inline=not wanted.display)))
-    text = "".join(tree.itertext())
-    if "\\" in text or _work(tree, 1.0) > MAX_WORK or not _has_glyphs(text):
-        return None
-    config.svg2 = False  # Qt does not draw what is defined once and used again
-    found = Math(tree, size=wanted.size)
-    width, height = found.getsize()
-    if not 0 < width < MAX_EDGE * wanted.size / 16 or not 0 < height < MAX_EDGE * wanted.size / 16:
-        return None
-    svg = (
-        found.svg()
-        .replace('fill="black"', f'fill="{wanted.color}"')
-        .replace('stroke="black"', f'stroke="{wanted.color}"')
-    )
-    svg = svg.replace("<svg ", f'<svg fill="{wanted.color}" ', 1)
     drawing = QSvgRenderer(QByteArray(svg.encode()))
     if not drawing.isValid():
         return None
     box = drawing.viewBoxF()  # the baseline is at 0
     return Formula(drawing, box.width(), -box.top(), box.bottom())
-
-
-def _without_space(mathml: str) -> str:
-    return re.sub(r' xmlns(:\w+)?="[^"]*"', "", mathml)
-
-
-def _work(element: ElementTree.Element, weight: float) -> float:
-    inner = weight * 2 if element.tag in _ROWS else weight
-    return weight + sum(_work(child, inner) for child in element)
-
-
-@lru_cache(maxsize=1)
-def _glyphs() -> Any:
-    from ziamath.zmath import loadedfonts
-
-    return loadedfonts["default"]
-
-
-def _has_glyphs(text: str) -> bool:
-    """Whether the font knows all characters; it would draw boxes."""
-    return all(char.isspace() or _glyphs().glyphindex(char) > 0 for char in set(text))
 
 
 def is_hard(wanted: Wanted) -> bool:
@@ -209,6 +135,7 @@ class FormulaSetter(QObject):
     def _set(self, wanted: Wanted) -> None:
         with turns().timed():
             self._done[wanted] = set_formula(wanted)
+            collect_young()
         while len(self._done) > CACHED:
             self._done.popitem(last=False)
 

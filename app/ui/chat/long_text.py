@@ -15,16 +15,17 @@ from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer
 from PySide6.QtGui import QFont, QFontMetricsF, QResizeEvent, QTextCursor, QTextDocument, QTextLayout, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 
+from app.ui.chat import words
 from app.ui.chat.turns import turns
 from app.ui.widgets.theme import Theme
 
 PIECE = 2_000
-LONG_LINE = 8_000  # a paragraph of more is shown as a large text
 REST_MS = 120  # that a width has to stay before rows are looked for
 _SIGN = "\u2060\u200b\u2060"  # takes no room
 MARK = _SIGN + "\n"
 MOST_LINES = 24
 MOST_IN_ROWS = 300_000  # characters of a text whose pieces end where rows end: finding those takes time
+MOST_SHOWN, MOST_SHOWN_LINES = 1_000_000, 50_000  # characters and lines of a text: Qt takes up to 100 bytes for each
 MOST_AT_ONCE, MOST_LINES_AT_ONCE = 20_000, 1_000  # that are put into a document in one go
 _PARAGRAPH = "\u2029"
 _JOINS = "\u200c\u200d"
@@ -189,7 +190,10 @@ class LongText(QPlainTextEdit):
         self.set_theme(theme)
 
     def set_content(self, text: str) -> None:
-        """Show a text as it is."""
+        """Show a text as it is; of a huge one its beginning, and how much is left."""
+        shown = "\n".join(text[:MOST_SHOWN].split("\n", MOST_SHOWN_LINES)[:MOST_SHOWN_LINES])
+        if len(shown) < len(text):
+            text = f"{shown}\n\n{words.rest_not_shown(len(text) - len(shown))}"
         self._text, self._broken_for = text, -1
         self._in_rows = len(text) <= MOST_IN_ROWS and any(len(line) > PIECE for line in text.split("\n"))
         turns().end(self, "rows")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from app.ui.chat.long_text import LONG_LINE
+from app.base.graphemes import LONG_LINE
 
 if TYPE_CHECKING:
     from markdown_it.tree import SyntaxTreeNode
@@ -163,7 +163,7 @@ def blocks_from_markdown(text: str) -> tuple[Block, ...]:
     # Imported here: an empty chat reads no Markdown, and the window is there sooner.
     from markdown_it.tree import SyntaxTreeNode
 
-    from app.ui.chat.markdown_rules import make_parser
+    from app.base.markdown_rules import make_parser
 
     root = SyntaxTreeNode(make_parser().parse(text))
     return _blocks(root.children)

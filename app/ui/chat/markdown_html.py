@@ -30,7 +30,7 @@ from app.ui.chat.markdown import (
     plain_from_line,
     source_of_formula,
 )
-from app.ui.widgets.theme import PARAGRAPH_GAP, Theme
+from app.ui.widgets.theme import Theme, paragraph_gap
 
 _HEADING_FACTORS = {1: 1.45, 2: 1.25, 3: 1.1, 4: 1.0, 5: 1.0, 6: 1.0}
 _TAGS = {"bold": "<b>", "italic": "<i>", "strike": "<s>", "/link": "</a>", "break": "<br/>"}
@@ -64,7 +64,7 @@ class MarkdownHtml:
             f"font-family:'{family}'; font-size:{theme.body_points * 0.92:.2f}pt;"
             f" background-color:{tokens.code_header};"
         )
-        self._gap = round(theme.body_points * 96 / 72 * PARAGRAPH_GAP)
+        self._gap = paragraph_gap(theme)
         self._line = f"line-height:{theme.line_percent()}%;"
 
     def prose(self, prose: Prose) -> str:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer
 
 from app.bridge.chat import ChatController
 from app.bridge.length import TooLong
-from app.chats.dropped import dropped_text
 from app.ui.chat import words
 from app.ui.chat.composer import MOST_CHARACTERS, MOST_ROWS, Composer
+from app.ui.chat.queue_strip import QueueStrip
 from app.ui.widgets.notices import Notices
-from app.ui.widgets.question import Question
 from app.ui.widgets.theme import ThemeManager
 
 MEASURING_MS = 500
-LONG_TEXT = 20_000  # characters; ten pages
+
+
+@dataclass(slots=True, eq=False)
+class BoxOwner:
+    """Whose message box something was put into, whatever chat is shown later.
+
+    Attributes:
+        chat_id: The chat; None as long as it is a new one, and the chat that it became when its first message is sent.
+    """
+
+    chat_id: str | None
 
 
 class Sending(QObject):
@@ -26,42 +34,85 @@ class Sending(QObject):
     def __init__(
         self,
         composer: Composer,
+        strip: QueueStrip,
         controller: ChatController,
         themes: ThemeManager,
         notices: Notices,
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._composer, self._controller, self._themes, self._notices = composer, controller, themes, notices
-        self._unsent = controller.unsent
-        self._chat_id: str | None = None  # whose text the box holds
-        self._shown = False
+        self._composer, self._controller, self.notices = composer, controller, notices
+        self._strip, self._unsent = strip, controller.unsent
+        self._new = BoxOwner(None)  # the chat that is not stored yet
+        self._owner = self._new  # whose text the box holds
+        self._shown = self._replaced = False
         self._said: list[str] = []  # about what the box holds, or was given,
         self._said_of = ""  # while it holds this
         composer.sent.connect(self.on_send)
+        strip.taken_back.connect(self.on_taken_back)
+        strip.sent_now.connect(self.on_sent_now)
+        controller.waiting.changed.connect(self.show_queue)
+        controller.busy_changed.connect(self.show_queue)
         composer.box.textChanged.connect(self.on_text_changed)
         controller.chat_shown.connect(self.on_chat_shown)
         controller.sent_late.connect(self.on_sent_late)
         controller.length.too_long.connect(self.on_too_long)
         controller.length.failed.connect(self.on_measured)
-        composer.box.files_given.connect(self.on_files_given)
         composer.box.too_much.connect(self.on_too_much)
+        self._unsent.replaced.connect(self.on_replaced)
         self._measuring = QTimer(self)
         self._measuring.setSingleShot(True)
         self._measuring.setInterval(MEASURING_MS)
         self._measuring.timeout.connect(self.on_measuring_takes_long)
 
+    @property
+    def owner(self) -> BoxOwner:
+        """Whose text the box holds now."""
+        return self._owner
+
+    def holds(self, owner: BoxOwner) -> bool:
+        """Whether the box shows what is typed in this chat."""
+        return owner.chat_id == self._owner.chat_id
+
+    def text_in(self, owner: BoxOwner) -> str:
+        """What is typed in a chat and not sent."""
+        return self._composer.text if self.holds(owner) else self._unsent.text_of(owner.chat_id)
+
+    def insert(self, owner: BoxOwner, text: str) -> bool:
+        """Put a text into a chat's message box as a paragraph of its own, also while another chat is shown.
+
+        False if it is too long, which is said.
+        """
+        if self.holds(owner):
+            return self._composer.insert(text)
+        if not text:
+            return True
+        typed = self._unsent.text_of(owner.chat_id)
+        joined = "\n\n".join((typed.rstrip("\n"), text)) if typed.strip() else text
+        if len(joined) > MOST_CHARACTERS or joined.count("\n") >= MOST_ROWS:
+            self.on_too_much(len(text), text.count("\n") + 1)
+            return False
+        self._unsent.note(owner.chat_id, joined)
+        return True
+
     def on_chat_shown(self, chat_id: str | None) -> None:
         """The box belongs to another chat: its text goes, that of the other one comes."""
+        self.show_queue()
         self.on_measured()
-        if self._shown and chat_id == self._chat_id:
+        if self._shown and not self._replaced and chat_id == self._owner.chat_id:
             return
+        self._replaced = False
         self._forget_said()
         self._unsent.flush()
         typed_first = "" if self._shown else self._composer.text
-        self._chat_id, self._shown = chat_id, bool(typed_first)  # what is only shown is no news for the disk
+        self._owner = self._new if chat_id is None else BoxOwner(chat_id)
+        self._shown = bool(typed_first)  # what is only shown is no news for the disk
         self._composer.set_text(typed_first or self._unsent.text_of(chat_id))
         self._shown = True
+
+    def on_replaced(self) -> None:
+        """All chats are others: what the box holds is read anew with the next one that is shown."""
+        self._replaced = True
 
     def on_text_changed(self) -> None:
         """Something was typed; Qt tells it once more at the end of a drop."""
@@ -73,48 +124,63 @@ class Sending(QObject):
             self._controller.length.forget()
             self.on_measured()
         if self._shown:
-            self._unsent.note(self._chat_id, text)
+            self._unsent.note(self._owner.chat_id, text)
+        self._controller.context.note(text)
 
     def on_send(self, text: str) -> None:
         """Send a message; it stays in the box if that is not possible now."""
-        if self._controller.busy:
-            self._notices.show(words.BUSY_HERE if self._controller.busy_here else words.BUSY_ELSEWHERE)
+        if self._controller.held:
             return
+        if self._controller.busy:
+            self._let_wait(text)
+        else:
+            self._send(text)
+
+    def _let_wait(self, text: str) -> None:
+        """It waits for the end of the answer that is being written; what could not be answered then stays here."""
+        if self._controller.models.refuses(self._controller.options(), text):
+            return
+        if self._controller.waiting.add(self._controller.chat_id, text):
+            self._after_sending(text)
+        else:
+            self.notices.show(words.BUSY_HERE if self._controller.busy_here else words.BUSY_ELSEWHERE)
+
+    def _send(self, text: str) -> None:
         self._forget_said()
         if self._controller.send(text):
             self._after_sending(text)
         elif self._controller.length.asking is not None:
             self._measuring.start()
 
-    def on_files_given(self, paths: list[str]) -> None:
-        """Put the text of files into the box; much of it only after a question."""
-        found = dropped_text([Path(path) for path in paths], beside_text=bool(self._composer.text.strip()))
-        say_refused = partial(self._say, words.refused_files(found.refused))
-        if len(found.text) <= LONG_TEXT:
-            self._composer.insert(found.text)
-            say_refused()
-            return
-        detail = words.long_file_detail(found.names, len(found.text))
-        question = Question(
-            words.LONG_FILE, words.LONG_FILE_TITLE, detail, words.LONG_FILE_AGREE, self._themes.theme, self._composer
-        )
-        question.accepted.connect(partial(self._composer.insert, found.text))
-        question.finished.connect(say_refused)
-        question.open()
+    def show_queue(self, *_: object) -> None:
+        """What waits in the shown chat."""
+        waiting = self._controller.waiting.of(self._controller.chat_id)
+        self._strip.show_messages(waiting, self._controller.busy)
+
+    def on_taken_back(self, message_id: str) -> None:
+        """A message waits no longer: it is in the box again, to be changed."""
+        text = self._controller.waiting.take_back(message_id)
+        if text:
+            self._composer.insert(text)
+
+    def on_sent_now(self, message_id: str) -> None:
+        """The first one that waits is sent."""
+        if self._controller.chat_id is not None:
+            self._controller.send_queued(self._controller.chat_id)
 
     def on_too_much(self, characters: int, lines: int) -> None:
         """More was pasted than a message takes: nothing is put in."""
-        self._say(words.too_much_text(characters, lines, MOST_CHARACTERS, MOST_ROWS))
+        self.say(words.too_much_text(characters, lines, MOST_CHARACTERS, MOST_ROWS))
 
     def on_measuring_takes_long(self) -> None:
         """The model is still being loaded, or the text is very long: say why nothing happens."""
         if self._controller.length.asking is not None:
-            self._notices.show(words.MEASURING, stays=True)
+            self.notices.show(words.MEASURING, stays=True)
 
     def on_measured(self) -> None:
         """It is known, or nobody wants to know any more."""
         self._measuring.stop()
-        self._notices.withdraw(words.MEASURING)
+        self.notices.withdraw(words.MEASURING)
 
     def on_sent_late(self, text: str) -> None:
         """The model can take what it measured, and it was sent."""
@@ -125,26 +191,29 @@ class Sending(QObject):
         """The text stays where it is, to be changed."""
         self.on_measured()
         say = words.question_too_long if found.asking.again else words.message_too_long
-        self._say(say(found.tokens, found.most, len(found.asking.text), found.characters_fit))
+        self.say(say(found.tokens, found.most, len(found.asking.text), found.characters_fit))
 
-    def _say(self, text: str, *_: object) -> None:
+    def say(self, text: str) -> None:
         """Until the box holds another text, or it is sent."""
         if text:
             self._said.append(text)
             self._said_of = self._composer.text
-            self._notices.show(text, stays=True)
+            self.notices.show(text, stays=True)
 
     def _forget_said(self) -> None:
         if self._said:
-            self._notices.withdraw(*self._said)
+            self.notices.withdraw(*self._said)
             self._said.clear()
 
     def _after_sending(self, text: str) -> None:
         """A new chat is a chat now, and so is what else was typed in it."""
-        before, self._chat_id = self._chat_id, self._controller.chat_id
-        if before != self._chat_id:
+        before, now = self._owner.chat_id, self._controller.chat_id
+        if before != now:
+            self._owner.chat_id = now
+            if before is None:
+                self._new = BoxOwner(None)
             self._unsent.note(before, "")
-            self._unsent.note(self._chat_id, self._composer.text)
+            self._unsent.note(now, self._composer.text)
         if self._composer.text.rstrip("\n") == text:
             self._composer.clear()
         self._unsent.flush()

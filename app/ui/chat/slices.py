@@ -34,13 +34,18 @@ MAX_CHARACTERS = 16_000  # of an answer that are read as Markdown in one go
 MAX_LINES = 250
 CODE_LINE = 0.25
 EMPTY_LINE = 0.2
-FORMULA_LINE = 4.0
-FENCE_LINE = 4.0
+FORMULA_LINE = 6.0
+FENCE_LINE = 15.0  # a code block is a widget of its own, and Qt takes its time with each when the look changes
+TABLE_LINE = 8.0
+FRAMED_LINE = 6.0  # a list's quote in a quote is one or two, too
 LINE_LENGTH = 150
 MOST_WEIGHT = 60.0  # of the prose in one widget, in lines
 NESTED_QUOTES = 1  # of them in one text: Qt lays out a quote in a quote in twice the time, and breaks its words
 MAX_CELL = 1_000
 _NESTS = re.compile(r">|[-*+] ")
+_FRAMED = re.compile(r">.*[-*+.)] *>")
+_LOOKED_AT = 60  # characters of the marks before a line; the pattern takes the square of them
+_TABLE = re.compile(r"\|? *:?-+:? *\|")
 _FENCE = re.compile(r"(?:`{3,}[^`]*|~{3,}.*)$")
 
 
@@ -124,9 +129,12 @@ def _cost(line: str) -> float:
         return EMPTY_LINE
     if bare.startswith(("$$", "\\[")):
         return FORMULA_LINE
+    if _TABLE.match(bare):
+        return TABLE_LINE
     marks = len(line) - len(line.lstrip(" \t>-*+.0123456789"))
     depth = min(10, len(_NESTS.findall(line, 0, marks)))
-    return 1.0 + len(line) / LINE_LENGTH + 0.5 * depth + 0.1 * line.count("|") + 0.25 * _links(line)
+    framed = FRAMED_LINE if _FRAMED.search(line, 0, min(marks, _LOOKED_AT)) else 0.0
+    return 1.0 + framed + len(line) / LINE_LENGTH + 0.5 * depth + 0.1 * line.count("|") + 0.25 * _links(line)
 
 
 def _links(text: str) -> int:

@@ -56,6 +56,11 @@ class Turns(QObject):
         """Whether a little more can be done in this turn."""
         return self.spent < TURN_SECONDS
 
+    def spend(self, seconds: float) -> None:
+        """Something else has taken so much time of this turn."""
+        self._spent += max(0.0, seconds)
+        self._next.start(0)
+
     @contextmanager
     def timed(self) -> Iterator[None]:
         """What is done in this block takes time of this turn."""

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Protocol
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QWidget
 
-from app.base.files import write_whole
+from app.base.files import named_target, write_whole
 from app.bridge.unsent import Unsaved
 from app.ui.chat import words
+from app.ui.widgets.save_dialog import SaveDialog
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
@@ -78,17 +79,18 @@ class UnsavedDialog(Sheet):
         """As a text file, in a place that the user chooses."""
         start = str(Path.home() / words.UNSAVED_FILE)
         self._look.stop()  # nothing closes under the system's dialog
-        name, _ = QFileDialog.getSaveFileName(self, words.SAVE_ELSEWHERE, start, words.TEXT_FILES)
+        path = SaveDialog.chosen(self, words.SAVE_ELSEWHERE, start, words.TEXT_FILES)
         self._look.start()
-        if not name or self._try():  # stored meanwhile: the file of that name stays what it is
+        if path is None or self._try():  # stored meanwhile: the file of that name stays what it is
             return
         try:
-            write_whole(Path(name), _RULE.join(self._left.texts).encode("utf-8", "replace"), private=True)
+            data = _RULE.join(self._left.texts).encode("utf-8", "replace")
+            write_whole(named_target(path), data, private=True)
         except OSError as exc:
-            self._say(words.not_written(name, exc.strerror or type(exc).__name__))
+            self._say(words.not_written(str(path), exc.strerror or type(exc).__name__))
             return
         if self._left.file_gone:
-            self._say(words.saved_elsewhere(name))
+            self._say(words.saved_elsewhere(str(path)))
         else:
             self.on_done()
 

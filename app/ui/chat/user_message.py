@@ -9,12 +9,14 @@ import math
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QResizeEvent
-from PySide6.QtWidgets import QFrame, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.chats.messages import Message
 from app.ui.chat import words
+from app.ui.chat.file_buttons import FileButtons
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.long_text import LongText
+from app.ui.chat.message_buttons import MenuButton, MessageButton
 from app.ui.chat.sibling_switch import SiblingSwitch
 from app.ui.widgets.theme import Theme
 
@@ -29,9 +31,13 @@ class UserMessage(QWidget):
 
     Signals:
         sibling_requested: The user wants to see another message at this place (message id, -1 or +1).
+        action_requested: Message id, and "edit" or "menu".
+        place_wanted: One of its files was clicked (a `FilePlace`).
     """
 
     sibling_requested = Signal(str, int)
+    action_requested = Signal(str, str)
+    place_wanted = Signal(object)
 
     def __init__(self, message: Message, theme: Theme) -> None:
         super().__init__()
@@ -53,13 +59,26 @@ class UserMessage(QWidget):
             column.addWidget(self.siblings, 0, Qt.AlignmentFlag.AlignRight)
             self.siblings.sibling_requested.connect(self.sibling_requested)
             self.siblings.set_message(message)
-        column.addWidget(self._bubble, 0, Qt.AlignmentFlag.AlignRight)
+        self._edit, self._menu = MessageButton("edit", words.EDIT_MENU, theme), MenuButton(theme)
+        self._edit.clicked.connect(self.on_edit_clicked)
+        self._menu.clicked.connect(self.on_menu_clicked)
+        row = QHBoxLayout()
+        row.setSpacing(2)
+        row.addStretch(1)
+        for button in (self._menu, self._edit):
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self._bubble)
+        column.addLayout(row)
+        self._files = FileButtons(message.files, theme)
+        self._files.place_wanted.connect(self.place_wanted)
+        column.addWidget(self._files)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.setAccessibleName("Your message")
         self._whole: LongText | None = None
         self._fold: QPushButton | None = None
         if is_long(message.body):
             self._fold = QPushButton()
+            self._fold.setObjectName("fold")
             self._fold.setProperty("role", "quiet")
             self._fold.setCursor(Qt.CursorShape.PointingHandCursor)
             self._fold.clicked.connect(self.on_fold_clicked)
@@ -76,11 +95,22 @@ class UserMessage(QWidget):
         """New colours and sizes."""
         self._theme = theme
         self._text.set_theme(theme)
+        self._edit.set_theme(theme)
+        self._menu.set_theme(theme)
+        self._files.set_theme(theme)
         if self._whole is not None:
             self._whole.set_theme(theme)
         if self.siblings is not None:
             self.siblings.set_theme(theme)
         self._fit()
+
+    def on_edit_clicked(self) -> None:
+        """Edit it."""
+        self.action_requested.emit(self.message_id, "edit")
+
+    def on_menu_clicked(self) -> None:
+        """What can be done with it besides."""
+        self.action_requested.emit(self.message_id, "menu")
 
     def on_fold_clicked(self) -> None:
         """Show all of it, or its beginning again."""
@@ -106,7 +136,8 @@ class UserMessage(QWidget):
     def _fit(self) -> None:
         extra = self._theme.line_height() - math.ceil(QFontMetricsF(self._theme.body_font()).height())
         self._inner.setContentsMargins(_SIDE, _TOP, _SIDE, max(2, _TOP - extra))
-        room = max(120, int(self.width() * _WIDEST) - 2 * _SIDE)
+        buttons = sum(button.sizeHint().width() + 4 for button in (self._edit, self._menu))
+        room = max(120, min(int(self.width() * _WIDEST), self.width() - buttons) - 2 * _SIDE)
         self._text.setFixedWidth(min(self._text.ideal_width(), room))
         if self._whole is not None:
             self._whole.setFixedWidth(room)

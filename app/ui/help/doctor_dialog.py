@@ -18,8 +18,8 @@ from app.ui.widgets.theme import Theme
 
 if TYPE_CHECKING:
     from app.bridge.gpu import GpuAddon
-    from app.doctor.checks import Finding
     from app.gpu.values import GpuStatus
+    from app.machine.checks import Finding
 
 SIZE = (640, 620)
 
@@ -66,7 +66,7 @@ class DoctorDialog(Sheet):
 
     def report(self) -> str:
         """What is copied."""
-        from app.doctor.checks import report
+        from app.machine.checks import report
 
         return report(self.checks)
 

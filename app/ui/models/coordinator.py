@@ -146,18 +146,19 @@ class ModelsCoordinator(QObject):
 
     def on_starter_model(self) -> None:
         """Back to the starter model."""
-        if not self._controller.model.choice.starter:
-            self._controller.model.load(starter_choice())
+        if not (self._controller.model.choice.starter and self._controller.model.usual.starter):
+            self._controller.load_everywhere(starter_choice())
         self.show_possible()
 
     def use_model(self, model: ModelStatus) -> None:
         """Let a model answer; the one that is there stays if that fails."""
         starter = model.kind == "starter"
-        self._controller.model.load(starter_choice() if starter else ModelChoice(model.folder, "auto", model.title))
+        choice = starter_choice() if starter else ModelChoice(model.folder, "auto", model.title)
+        self._controller.load_everywhere(choice)
 
     def open_model(self, folder: Path) -> None:
         """Load the model in `folder`; the one that is there stays if that fails."""
-        self._controller.model.load(ModelChoice(folder, "auto", folder.name))
+        self._controller.load_everywhere(ModelChoice(folder, "auto", folder.name))
 
     def on_engines_wanted(self, model: ModelStatus) -> None:
         """The engine card, of this model."""
@@ -264,9 +265,9 @@ class ModelsCoordinator(QObject):
         self._measure()
 
     def on_choice_changed(self) -> None:
-        """Another model answers; it is taken again next time."""
+        """Another model answers; it is taken again next time, unless it is the model of one chat."""
         choice = self._controller.model.choice
-        if choice.backend == "auto":
+        if choice.backend == "auto" and choice == self._controller.model.usual:
             self._preferences.set(model_folder="" if choice.starter else str(choice.folder))
         self._notices.withdraw(words.installed(choice.name))  # and the offer to use it
         self.show_possible()

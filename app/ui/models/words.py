@@ -306,8 +306,8 @@ GONE_FOLDER = "Its folder is not there, so nothing is deleted. The model leaves 
 _SHOWN_FILES = 4
 SHOW_FILES = "Show the files"
 HIDE_FILES = "Hide the files"
-GOES = "Deleted:"
-STAYS = "Kept:"
+GOES = "To be deleted:"
+STAYS = "To be kept:"
 
 
 def remove_title(title: str) -> str:
@@ -317,8 +317,7 @@ def remove_title(title: str) -> str:
 
 def own_files(count: int, bytes_: int, folder: object) -> str:
     """What goes."""
-    verb = "is" if count == 1 else "are"
-    return f"{_files(count)} that Dewpoint wrote, {size(bytes_)}, {verb} deleted from {name_of(folder)}."
+    return f"{_files(count)} that Dewpoint wrote, {size(bytes_)}, will be deleted from {name_of(folder)}."
 
 
 def more_files(count: int) -> tuple[str, ...]:
@@ -351,7 +350,7 @@ def _files(count: int) -> str:
 
 # -- leftovers -------------------------------------------------------------------------------------------------------
 
-LEFTOVERS_TEXT = "These folders lie in the models folder and belong to no model of the list."
+LEFTOVERS_TEXT = "These folders were left by earlier work, or hold a model that is not in the list."
 NO_LEFTOVERS = "Nothing lies about any more."
 
 
@@ -399,3 +398,48 @@ HIDE = "Hide"
 def found(card: str) -> str:
     """What this computer has."""
     return f"Found: {card}"
+
+
+# -- adding a server -------------------------------------------------------------------------------------------------
+
+SERVER_TITLE = "Add a server"
+SERVER_TEXT = (
+    "A server that answers in OpenAI's way, such as vLLM, can answer in this window in place of a model of this "
+    "computer. What you ask is sent there: the whole chat, with its attachments."
+)
+SERVER_ADDRESS = "Address"
+SERVER_EXAMPLE = "http://192.168.1.20:8000/v1"
+SERVER_KEY = "Key"
+SERVER_KEY_EXAMPLE = "The stored one, or none"
+SERVER_MODEL = "Model"
+SERVER_LOOK = "Look at its models"
+SERVER_USE = "Use"
+SERVER_FORGET = "Forget"
+SERVER_FORGOTTEN = "Address and key are forgotten."
+SERVER_KEY_SESSION = (
+    "It answers now. This system has no keyring, so the key holds until Dewpoint ends or another model is chosen."
+)
+SERVER_OFFLINE = "Dewpoint is set to stay offline, so it asks nobody: switch that off in the settings first."
+
+
+def readable(host: str) -> str:
+    """A warning beside an address without encryption on another machine."""
+    return (
+        f"{host} is asked without encryption: whoever listens on the network between can read your chats and the key."
+    )
+
+
+def looking(host: str) -> str:
+    """It is being asked."""
+    return f"Asking {host} \u2026"
+
+
+def server_found(count: int, left_out: int, host: str) -> str:
+    """It answered; some of what it names may be left out."""
+    told = f"{host} has {'1 model' if count == 1 else f'{count:,} models'}"
+    if not left_out:
+        return f"{told}."
+    return (
+        f"{told} that can be chosen. {left_out:,} more {'is' if left_out == 1 else 'are'} left out: "
+        "names that cannot be shown, or that are too many."
+    )

@@ -1,70 +1,217 @@
-"""The settings dialog, made from the declarations; every change holds at once."""
+"""The settings dialog, made from the declarations: tabs, a search over all of them; every change holds at once.
+
+Another subject adds a panel of its own to a tab with `SettingsCoordinator.add_panel`.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
-    QBoxLayout,
-    QCheckBox,
-    QComboBox,
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
+    QLineEdit,
     QScrollArea,
     QSpinBox,
+    QTabBar,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from app.base.settings import DECLARATIONS, Declaration, Settings, Value
+from app.base.settings import DECLARATIONS, TABS, Declaration, Settings
 from app.bridge.preferences import Preferences
 from app.ui.settings import words
+from app.ui.settings.row import Editor, SettingRow
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.labels import Sentence
 from app.ui.widgets.question import Question
 from app.ui.widgets.sheet import pressed_by_return
 from app.ui.widgets.theme import ThemeManager
 
-SIZE = (560, 620)
+SIZE = (580, 660)
 MARGINS = 80  # beside the rows: the page's own, and the scroll bar
-_UNITS = {"text_scale": " %", "speed_limit": " MB/s", "answer_tokens": " tokens"}
-_NOTHING = {"speed_limit": "No limit", "answer_tokens": "Four blocks"}  # instead of 0
-_ONE = {"answer_tokens": " token"}
-_STEPS = {"text_scale": 10, "answer_tokens": 256}
+_MOST_WORDS = 8  # of a search
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPanel:
+    """What another subject has in the dialog.
+
+    Attributes:
+        tab: Where, of `TABS`.
+        text: What it is about, for the search.
+        make: Makes it for one dialog.
+    """
+
+    tab: str
+    text: str
+    make: Callable[[SettingsDialog], QWidget]
 
 
 class SettingsDialog(QDialog):
-    """One row for each declared setting."""
+    """A row for each declared setting, and the panels of others; one tab of them, or what a search finds in all tabs.
 
-    def __init__(self, preferences: Preferences, themes: ThemeManager, parent: QWidget | None = None) -> None:
+    Attributes:
+        editors: By the setting's name.
+        rows: The same.
+    """
+
+    def __init__(
+        self,
+        preferences: Preferences,
+        themes: ThemeManager,
+        parent: QWidget | None = None,
+        panels: Sequence[SettingsPanel] = (),
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(words.SETTINGS)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._preferences, self._themes = preferences, themes
         self._showing = False
-        self._lines: list[tuple[QBoxLayout, Sentence, QWidget]] = []
-        self.editors: dict[str, QCheckBox | QComboBox | QSpinBox] = {}
-        rows = QWidget()
-        column = QVBoxLayout(rows)
-        column.setContentsMargins(24, 20, 24, 12)
+        shown = [each for each in DECLARATIONS if each.in_dialog]
+        self.rows = {each.name: SettingRow(each) for each in shown}
+        self.editors: dict[str, Editor] = {name: row.editor for name, row in self.rows.items()}
+        self._panels = [(panel, panel.make(self)) for panel in panels]
+        used = {each.tab for each in shown} | {panel.tab for panel in panels}
+        self._tabs = [name for name in TABS if name in used]
+        self._lay_out()
+        for row in self.rows.values():
+            row.edited.connect(self.on_editor_changed)
+            row.reset_wanted.connect(self.on_reset_wanted)
+        scale = preferences.settings.text_scale / 100
+        resize_within_screen(self, round(SIZE[0] * scale), round(SIZE[1] * scale))
+        preferences.changed.connect(self.on_settings_changed)
+        self.on_settings_changed(preferences.settings)
+        self.on_shown_changed()
+
+    # -- slots ------------------------------------------------------------------------------------------------------
+
+    def on_settings_changed(self, settings: Settings) -> None:
+        """Show what holds, whoever changed it."""
+        self._showing = True
+        for name, row in self.rows.items():
+            row.show_value(getattr(settings, name))
+        self.editors["seed"].setEnabled(settings.seed_mode == "fixed")
+        self._showing = False
+
+    def on_editor_changed(self) -> None:
+        """The user changed something: it holds from now on."""
+        if not self._showing:
+            self._preferences.set(**{name: row.value for name, row in self.rows.items()})
+
+    def on_shown_changed(self) -> None:
+        """Another tab, or another search: what is searched for is looked for in all tabs."""
+        wanted = self.search.text().lower().split()[:_MOST_WORDS]
+        tab = self._tabs[self.tabs.currentIndex()]
+        self.tabs.setVisible(not wanted)
+        found = 0
+        for heading_tab, heading in self._headings.items():
+            here = [row for row in self.rows.values() if row.declaration.tab == heading_tab]
+            count = 0
+            for row in here:
+                visible = row.matches(wanted) if wanted else heading_tab == tab
+                row.setVisible(visible)
+                count += visible
+            for panel, widget in self._panels:
+                if panel.tab == heading_tab:
+                    text = panel.text.lower()
+                    visible = all(word in text for word in wanted) if wanted else heading_tab == tab
+                    widget.setVisible(visible)
+                    count += visible
+            heading.setVisible(bool(wanted) and count > 0)
+            found += count
+        self._nothing.setVisible(found == 0)
+        self._area.verticalScrollBar().setValue(0)
+
+    def on_reset_wanted(self, declaration: Declaration) -> None:
+        """Ask before one goes back to its default."""
+        detail = words.reset_detail(declaration.title, declaration.say(declaration.default))
+        self._ask(words.RESET_TITLE, detail, words.RESET_ONE, (declaration,))
+
+    def on_defaults_clicked(self) -> None:
+        """Ask before all is as it was at first; where it is so already, nothing is to be asked."""
+        changed = [each for each in DECLARATIONS if each.in_dialog and self._differs(each)]
+        if changed:
+            detail = words.defaults_detail([each.title for each in changed])
+            self._ask(words.DEFAULTS_TITLE, detail, words.DEFAULTS, changed)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _ask(self, title: str, detail: str, agree: str, back: Sequence[Declaration]) -> None:
+        def go_back() -> None:
+            self._preferences.set(**{each.name: each.default for each in back})
+
+        question = Question(words.SETTINGS, title, detail, agree, self._themes.theme, self)
+        question.accepted.connect(go_back)
+        question.open()
+
+    def _differs(self, declaration: Declaration) -> bool:
+        return bool(getattr(self._preferences.settings, declaration.name) != declaration.default)
+
+    def _lay_out(self) -> None:
+        self.search = QLineEdit()
+        self.search.setPlaceholderText(words.SEARCH)
+        self.search.setAccessibleName(words.SEARCH)
+        self.search.setClearButtonEnabled(True)
+        for clear in self.search.findChildren(QToolButton):
+            clear.setAccessibleName(words.SEARCH_CLEAR)
+        self.search.setMaxLength(100)
+        self.search.textChanged.connect(self.on_shown_changed)
+        self.tabs = QTabBar()
+        self.tabs.setAccessibleName(words.SETTINGS)
+        self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
+        for name in self._tabs:
+            self.tabs.addTab(TABS[name])
+        self.tabs.currentChanged.connect(self.on_shown_changed)
+        head = QVBoxLayout()
+        head.setContentsMargins(24, 16, 24, 4)
+        head.setSpacing(10)
+        head.addWidget(self.search)
+        head.addWidget(self.tabs)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area.setWidget(self._body())
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setAccessibleName(words.SETTINGS)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.setSpacing(0)
+        page.addLayout(head)
+        page.addWidget(self._area, 1)
+        page.addLayout(self._bottom())
+
+    def _body(self) -> QWidget:
+        body = QWidget()
+        column = QVBoxLayout(body)
+        column.setContentsMargins(24, 12, 24, 12)
         column.setSpacing(16)
-        for declaration in DECLARATIONS:
-            if declaration.in_dialog:
-                column.addLayout(self._row(declaration))
+        self._headings: dict[str, Sentence] = {}
+        for name in self._tabs:
+            heading = self._headings[name] = Sentence(TABS[name], "muted")
+            column.addWidget(heading)
+            for row in self.rows.values():
+                if row.declaration.tab == name:
+                    column.addWidget(row)
+            for panel, widget in self._panels:
+                if panel.tab == name:
+                    column.addWidget(widget)
+        self._nothing = Sentence(words.NOTHING_FOUND, "muted")
+        column.addWidget(self._nothing)
         column.addStretch(1)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(rows)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setAccessibleName(words.SETTINGS)
+        return body
+
+    def _bottom(self) -> QHBoxLayout:
         buttons = QDialogButtonBox()
         self.defaults = buttons.addButton(words.DEFAULTS, QDialogButtonBox.ButtonRole.ResetRole)
-        self.close_button = buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
+        self.close_button = buttons.addButton(words.CLOSE, QDialogButtonBox.ButtonRole.RejectRole)
         self.defaults.setAutoDefault(False)
         self.close_button.setDefault(True)
         for button in (self.defaults, self.close_button):
@@ -74,80 +221,17 @@ class SettingsDialog(QDialog):
         bottom = QHBoxLayout()
         bottom.setContentsMargins(24, 8, 24, 16)
         bottom.addWidget(buttons)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(0, 0, 0, 0)
-        page.addWidget(area, 1)
-        page.addLayout(bottom)
-        scale = preferences.settings.text_scale / 100
-        resize_within_screen(self, round(SIZE[0] * scale), round(SIZE[1] * scale))
-        preferences.changed.connect(self.on_settings_changed)
-        self.on_settings_changed(preferences.settings)
+        return bottom
 
-    # -- slots ------------------------------------------------------------------------------------------------------
-
-    def on_settings_changed(self, settings: Settings) -> None:
-        """Show what holds, whoever changed it."""
-        self._showing = True
-        for name, editor in self.editors.items():
-            value = getattr(settings, name)
-            if isinstance(editor, QCheckBox):
-                editor.setChecked(value)
-            elif isinstance(editor, QComboBox):
-                editor.setCurrentIndex(editor.findData(value))
-            else:
-                editor.setValue(value)
-        self.editors["seed"].setEnabled(settings.seed_mode == "fixed")
-        self._showing = False
-
-    def on_editor_changed(self) -> None:
-        """The user changed something: it holds from now on."""
-        if not self._showing:
-            self._preferences.set(**{name: _value_of(editor) for name, editor in self.editors.items()})
-
-    def on_defaults_clicked(self) -> None:
-        """Ask before all is as it was at first; where it is so already, nothing is to be asked."""
-        changed = [each.title for each in DECLARATIONS if each.in_dialog and self._differs(each)]
-        if changed:
-            detail = words.defaults_detail(changed)
-            theme = self._themes.theme
-            question = Question(words.SETTINGS, words.DEFAULTS_TITLE, detail, words.DEFAULTS, theme, self)
-            question.accepted.connect(self.on_defaults_agreed)
-            question.open()
-
-    def _differs(self, declaration: Declaration) -> bool:
-        return bool(getattr(self._preferences.settings, declaration.name) != declaration.default)
-
-    def on_defaults_agreed(self) -> None:
-        """Back to how it was at first."""
-        self._preferences.set(**{each.name: each.default for each in DECLARATIONS if each.in_dialog})
-
-    # -- inside -----------------------------------------------------------------------------------------------------
-
-    def _row(self, declaration: Declaration) -> QVBoxLayout:
-        editor = self._editor(declaration)
-        editor.setAccessibleName(declaration.title)
-        editor.setAccessibleDescription(declaration.description)
-        self.editors[declaration.name] = editor
-        title = Sentence(declaration.title)
-        title.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
-        title.setBuddy(editor)
-        font = title.font()
-        font.setBold(True)
-        title.setFont(font)
-        line = QBoxLayout(QBoxLayout.Direction.LeftToRight)
-        line.addWidget(title, 1)
-        line.addWidget(editor)
-        self._lines.append((line, title, editor))
-        description = Sentence(declaration.description, "muted")
-        row = QVBoxLayout()
-        row.setSpacing(3)
-        row.addLayout(line)
-        row.addWidget(description)
-        return row
+    # -- Qt ---------------------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Return takes a number, which Qt has done by now, or presses the button that has the focus."""
-        taken = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(self.focusWidget(), QSpinBox)
+        """Return takes a number or a search, or presses the button that has the focus; Esc clears a search first."""
+        focus = self.focusWidget()
+        if event.key() == Qt.Key.Key_Escape and self.search.text():
+            self.search.clear()
+            return
+        taken = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focus, QSpinBox | QLineEdit)
         if not taken and not pressed_by_return(event, self):
             super().keyPressEvent(event)
 
@@ -155,51 +239,6 @@ class SettingsDialog(QDialog):
         """Editors stand beside their names, or all of them below where one has no room there."""
         super().resizeEvent(event)
         room = self.width() - MARGINS
-        wide = all(_width_of(title) + editor.sizeHint().width() <= room for _, title, editor in self._lines)
-        direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
-        for line, _, editor in self._lines:
-            line.setDirection(direction)
-            line.setAlignment(editor, Qt.AlignmentFlag(0) if wide else Qt.AlignmentFlag.AlignLeft)
-
-    def _editor(self, declaration: Declaration) -> QCheckBox | QComboBox | QSpinBox:
-        if declaration.choices:
-            combo = QComboBox()
-            for choice in declaration.choices:
-                combo.addItem(choice.label, choice.value)
-            combo.setMinimumWidth(190)
-            combo.view().setAccessibleName(declaration.title)
-            combo.currentIndexChanged.connect(self.on_editor_changed)
-            return combo
-        if declaration.kind is bool:
-            check = QCheckBox()
-            check.toggled.connect(self.on_editor_changed)
-            return check
-        spin = QSpinBox()
-        spin.lineEdit().setTextMargins(7, 0, 7, 0)  # a style sheet's padding does not reach the inner box
-        spin.setRange(declaration.least or 0, declaration.most if declaration.most is not None else 2**31 - 1)
-        spin.setSingleStep(_STEPS.get(declaration.name, 1))
-        spin.setSpecialValueText(_NOTHING.get(declaration.name, ""))
-        _show_unit(spin, declaration.name, spin.value())
-        spin.valueChanged.connect(partial(_show_unit, spin, declaration.name))
-        spin.setMinimumWidth(190)
-        spin.setKeyboardTracking(False)
-        spin.valueChanged.connect(self.on_editor_changed)
-        return spin
-
-
-def _width_of(title: Sentence) -> int:
-    """Of the whole name in one line, and the gap behind it."""
-    return title.fontMetrics().horizontalAdvance(title.text()) + 12
-
-
-def _show_unit(spin: QSpinBox, name: str, value: int) -> None:
-    spin.setSuffix((_ONE if value == 1 else _UNITS).get(name, _UNITS.get(name, "")))
-
-
-def _value_of(editor: QCheckBox | QComboBox | QSpinBox) -> Value:
-    if isinstance(editor, QCheckBox):
-        return editor.isChecked()
-    if isinstance(editor, QComboBox):
-        value: Value = editor.currentData()
-        return value
-    return editor.value()
+        wide = all(row.fits_beside(room) for row in self.rows.values())
+        for row in self.rows.values():
+            row.lay_out(wide)

@@ -3,12 +3,190 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+
+from app.base.units import size
+from app.chats.backup import BackupFile
+from app.chats.recovery.bringing_back import BackupPreview
 
 SETTINGS = "Settings"
 DEFAULTS = "Restore defaults"
 DEFAULTS_TITLE = "Restore the defaults?"
+CLOSE = "Close"
+SEARCH = "Search the settings"
+SEARCH_CLEAR = "Show all settings again"
+NOTHING_FOUND = "No setting says this. Try another word."
+RESET_ONE = "Reset"
+RESET_TITLE = "Back to the default?"
+SHARE = "Settings as a file"
+SHARE_TEXT = "To keep them, or to take them to another computer. Chats, models and the window's place are not in it."
+EXPORT, IMPORT = "Export \u2026", "Import \u2026"
+EXPORT_TITLE, IMPORT_TITLE = "Export the settings", "Import settings"
+IMPORT_QUESTION = "Take over these settings?"
+IMPORT_AGREE = "Take over"
+NOTHING_CHANGES = "The file says what holds already, so nothing was changed."
+FILES = "Settings (*.json)"
+
+
+def reset_name(title: str) -> str:
+    """The button's name for screen readers."""
+    return f"{title}: back to the default"
+
+
+def reset_tip(default: str) -> str:
+    """What it would be."""
+    return f"Back to {default}"
+
+
+def reset_detail(title: str, default: str) -> str:
+    """What happens."""
+    return f"{title} goes back to: {default}."
+
+
+def exported(name: str) -> str:
+    """It is written."""
+    return f"The settings are in {name}."
+
+
+def imported(count: int) -> str:
+    """They hold now."""
+    return "One setting was changed." if count == 1 else f"{count} settings were changed."
+
+
+def change(title: str, before: str, after: str) -> str:
+    """One line of the question."""
+    return f"{title}: {after} instead of {before}"
+
+
+def import_detail(lines: Sequence[str]) -> str:
+    """What would change."""
+    return f"{'; '.join(lines)}."
+
+
+def refused(titles: Sequence[str]) -> str:
+    """Values of the file that are not allowed."""
+    return f"Left as they are, since the file has values that are not allowed: {', '.join(titles)}."
 
 
 def defaults_detail(titles: Sequence[str]) -> str:
     """What changes."""
     return f"These settings go back to how they were at first: {', '.join(titles)}. Chats and models stay as they are."
+
+
+# -- backups ---------------------------------------------------------------------------------------------------------
+
+BACKUPS = "Backups of the chats"
+BACKUPS_TEXT = (
+    "Once a day, before each change of the format and before one is brought back, Dewpoint copies all chats into the "
+    "folder backups beside them. Seven daily ones are kept, and seven that were made by hand (chats backup)."
+)
+BRING_BACK_CHATS = "Bring chats back \u2026"
+BRING_BACK_TITLE = "Bring the chats of a backup back"
+BRING_BACK_TEXT = (
+    "They take the place of all chats of now. What is there now becomes a backup first, and Undo brings it back. "
+    "Models and settings stay as they are."
+)
+BRING_BACK_AGREE = "Bring back"
+OTHER_BACKUP = "Another file \u2026"
+BACKUP_FILES = "Backups (*.sqlite3);;All files (*)"
+NO_BACKUPS = "There is no backup yet: the first one is made soon after a start."
+LOOKING_INTO_BACKUP = "Looking what is in it \u2026"
+BRINGING_BACK = "The chats of the backup are being brought back. Until then nothing can be typed, sent or changed."
+PUTTING_BACK = "Your chats are being put back \u2026 Until then nothing can be typed, sent or changed."
+BRING_BACK_BUSY = "An answer is being written: chats can be brought back when it is finished."
+TAKEN_BACK = "The chats are as they were before. What you wrote since is in the newest backup."
+NOT_PUT_BACK = "Your chats were not put back yet."
+UNDO = "Undo"
+_KINDS = {
+    "daily": "daily",
+    "hand": "made by hand",
+    "migration": "before a change of the format",
+    "restore": "before chats were brought back",
+}
+
+
+def _day(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d, %H:%M") if moment is not None else "unknown day"
+
+
+def _chats_and_messages(chats: int, messages: int) -> str:
+    told = []
+    if chats:
+        told.append(f"{chats:,} {'chat' if chats == 1 else 'chats'}")
+    if messages:
+        told.append(f"{messages:,} {'message' if messages == 1 else 'messages'}")
+    return " and ".join(told)
+
+
+def _size(count: int) -> str:
+    return size(count) if count >= 1_000_000 else "less than 1 MB"
+
+
+def backups_now(backups: Sequence[BackupFile]) -> str:
+    """How many there are."""
+    if not backups:
+        return NO_BACKUPS
+    total = _size(sum(each.size for each in backups))
+    count = "one backup" if len(backups) == 1 else f"{len(backups)} backups"
+    return f"There {'is' if len(backups) == 1 else 'are'} {count} ({total}); the newest is of {_day(backups[0].made)}."
+
+
+def backup_line(backup: BackupFile) -> str:
+    """One of the list: with the seconds, so that no two are alike."""
+    made = f"{_day(backup.made)}{backup.made.strftime(':%S') if backup.made is not None else ''}"
+    return f"{made}  \u00b7  {_KINDS[backup.kind]}  \u00b7  {_size(backup.size)}"
+
+
+def backup_preview(found: BackupPreview) -> str:
+    """What is in it, and what would change."""
+    held = _chats_and_messages(found.chats, found.messages) or "no chats"
+    newest = datetime.fromtimestamp(found.newest / 1000) if found.newest is not None else None
+    lines = [f"In it: {held}{f', the newest message of {_day(newest)}' if newest is not None else ''}."]
+    lost = _chats_and_messages(found.lost_chats, found.lost_messages)
+    back = _chats_and_messages(found.back_chats, found.back_messages)
+    lines.append(f"Would be gone: {lost} of now, not in the backup." if lost else "Nothing of now would be gone.")
+    lines.append(f"Would come back: {back}." if back else "Nothing that is gone now would come back.")
+    return "\n".join(lines)
+
+
+def brought_back(found: BackupPreview) -> str:
+    """It is done."""
+    return f"The chats of the backup are back: {_chats_and_messages(found.chats, found.messages) or 'none'}."
+
+
+# -- the local server --------------------------------------------------------------------------------------------------
+
+SERVER = "Local server"
+SERVER_TEXT = (
+    "Other programs on this computer (editors, agents, scripts) can ask the model that answers here, in the way of "
+    "OpenAI, Anthropic and Ollama. What they send stays here and is not kept. Your own questions come first."
+)
+OPEN_SERVER = "Local server \u2026"
+SERVER_SWITCH = "Answer other programs"
+SERVER_OFF = "The server is off."
+SERVER_STARTING = "The server is starting."
+SERVER_IS_ON = "The server is on."
+SERVER_ADDRESS = "Address"
+SERVER_KEY = "Key"
+SERVER_PORT = "Port"
+COPY_ADDRESS = "address"
+COPY_KEY = "key"
+NEW_KEY = "New key"
+KEY_LATER = "made when the server is switched on"
+ADDRESS_LATER = "none while it is off"
+SERVER_EVERYWHERE = "Answer other computers, too"
+SERVER_EVERYWHERE_TEXT = "Off, only this computer reaches the server."
+SERVER_EVERYWHERE_TITLE = "Let other computers ask?"
+SERVER_EVERYWHERE_DETAIL = (
+    "Whoever reaches this computer over a network and has the key can then ask the model. What is sent is not "
+    "encrypted: others in the same network can read it, and the key. Do this in a network that you trust."
+)
+LET_IN = "Let them ask"
+NO_REQUESTS = "No program is asking anything."
+STOP_REQUEST = "Stop"
+
+
+def request_line(label: str, place: int, blocks: int, seconds: int) -> str:
+    """One request of a program."""
+    written = f"{blocks} block{'' if blocks == 1 else 's'}" if not place else f"waits, place {place}"
+    return f"{label} \u00b7 {written} \u00b7 {seconds} s"

@@ -45,9 +45,15 @@ def pixmap_from_svg(name: str, size: QSize, ratio: float, color: QColor | None =
 
 def themed_icon(name: str, color: QColor, points: int = 18) -> QIcon:
     """A toolbar icon in one colour."""
+    return _icon(name, color.name(), points)
+
+
+@lru_cache(maxsize=128)
+def _icon(name: str, color: str, points: int) -> QIcon:
+    """The same, made once: every message has a dozen of them."""
     icon = QIcon()
     for ratio in _RATIOS:
-        icon.addPixmap(pixmap_from_svg(name, QSize(points, points), ratio, color))
+        icon.addPixmap(pixmap_from_svg(name, QSize(points, points), ratio, QColor(color)))
     return icon
 
 

@@ -6,12 +6,14 @@ Each piece of news carries what its own button does, so that no news can press a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
-from app.base.errors import ErrorReport
+from app.base import texts
+from app.base.errors import ErrorReport, trace_key
 from app.ui.widgets.bug_dialog import BugDialog
 from app.ui.widgets.theme import ThemeManager
 from app.ui.widgets.toast import Toast
@@ -43,6 +45,7 @@ class Notices(QObject):
         super().__init__(window)
         self._toast, self._themes, self._window = toast, themes, window
         self.place: NewsPlace | None = None
+        self._told: set[str] = set()  # bugs, by their traces
 
     @property
     def place_is_open(self) -> bool:
@@ -60,11 +63,22 @@ class Notices(QObject):
             self.place.withdraw(*texts)
 
     def report(self, report: ErrorReport) -> None:
-        """Say what went wrong, once and plainly."""
+        """Say what went wrong, once and plainly: a bug has its report shown once, however often it comes again."""
         if report.kind == "known":
             self.show(f"{report.text} {report.hint}".strip(), stays=True)
+        elif report.kind == "bug" and (key := trace_key(report)) not in self._told:
+            self._told.add(key)
+            self.show_report(report)
         elif report.kind == "bug":
-            BugDialog(report, self._themes.theme, self._window).show()
+            self.show(texts.BUG_AGAIN, action=texts.SHOW_REPORT, do=partial(self.show_report, report))
+
+    def show_report(self, report: ErrorReport) -> None:
+        """All of it, to be copied."""
+        BugDialog(report, self._themes.theme, self._window).show()
+
+    def offer_crash(self, report: ErrorReport) -> None:
+        """The program crashed when it ran last: whoever wants to see how may."""
+        self.show(report.text, action=texts.SHOW_REPORT, do=partial(self.show_report, report))
 
     def say(
         self, text: str, hint: str = "", tone: str = "calm", action: str = "", do: Do | None = None, stays: bool = False

@@ -9,8 +9,8 @@ from __future__ import annotations
 import html
 import re
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QMessageBox, QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QLabel, QMessageBox, QToolTip, QWidget
 
 LONGEST = 2_000  # characters in a label
 LONGEST_TIP = 700
@@ -27,6 +27,8 @@ _ONE_LINE = re.compile("[\\s\u0085\u2028\u2029]+")
 
 def shown(text: str, longest: int = LONGEST) -> str:
     """`text` without what would change the text around it, cut off with an ellipsis after `longest` characters."""
+    if len(text) <= longest and text.isascii() and text.isprintable():
+        return text  # as most are
     text = text[: 2 * longest + 2]  # a book is not read to its end for this
     text = _CONTROL.sub(" ", _TURNING.sub("", text.replace("\r\n", "\n")))
     if not _balanced(text):
@@ -55,6 +57,11 @@ def tip(text: str) -> str:
 def breakable(text: str) -> str:
     """`text` with places in its very long words where a line may end; they cannot be seen."""
     return _LONG_WORD.sub(lambda word: _PIECE.sub(lambda piece: piece.group() + _BREAK, word.group()), text)
+
+
+def show_tip(at: QPoint, text: str, widget: QWidget) -> None:
+    """Show a tool tip now, at a point of the screen; "" hides it."""
+    QToolTip.showText(at, tip(text), widget)
 
 
 def set_tip(widget: QWidget, text: str) -> None:

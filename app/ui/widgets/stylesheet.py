@@ -69,6 +69,17 @@ QListWidget#chat_list::item:selected { background: $selected; color: $text; }
 QListWidget#chat_list::item:disabled { color: $muted; background: transparent; padding: 12px 9px 3px 9px; }
 QListWidget#chat_list QLineEdit { padding: 0 7px; border: 2px solid $focus; border-radius: 7px; background: $surface; }
 
+QFrame#palette { background: $raised; border: 1px solid $border_strong; border-radius: 12px; }
+QLineEdit#palette_line { border-radius: 8px; padding: 8px 11px; }
+QLineEdit#palette_line:focus { padding: 7px 10px; }
+QListWidget#palette_rows { background: transparent; border: none; outline: none; }
+QListWidget#palette_rows::item { border-radius: 7px; color: $text; }
+QListWidget#palette_rows::item:hover { background: $hover; }
+QListWidget#palette_rows::item:selected { background: $accent_soft; color: $text; }
+QFrame#find_bar { background: $surface; border: none; border-bottom: 1px solid $border; }
+QLineEdit#search { border-radius: 9px; padding: 6px 10px; }
+QLineEdit#search:focus { padding: 5px 9px; }
+
 QWidget#header { background: $window; border-bottom: 1px solid $border; }
 QPushButton#model_name { color: $text; font-weight: 600; background: transparent; border: 2px solid transparent; padding: 1px 6px; text-align: left; }
 QPushButton#model_name:hover { background: $hover; }
@@ -106,6 +117,8 @@ QPushButton#link { background: transparent; border: 2px solid transparent; color
 QPushButton#link:hover { text-decoration: underline; }
 QPushButton#link:focus { border-color: $focus; }
 
+QFrame#thought { background: transparent; border: none; border-left: 2px solid $border_strong; margin-left: 10px; }
+QFrame#thought QTextBrowser, QFrame#thought QPlainTextEdit { color: $muted; }
 QFrame#code { background: $code; border: 1px solid $border; border-radius: 9px; }
 QWidget#code_header { background: $code_header; border-top-left-radius: 8px; border-top-right-radius: 8px; }
 QPlainTextEdit#code_text { background: transparent; border: none; color: $text; selection-background-color: $selection; selection-color: $text; }
@@ -113,6 +126,9 @@ QFrame#problem { background: $danger_soft; border: none; border-radius: 10px; }
 QFrame#problem QLabel { color: $text; }
 
 QFrame#composer { background: $surface; border: 1px solid $border_strong; border-radius: 16px; }
+QFrame#edit_box { background: $surface; border: 1px solid $focus; border-radius: 14px; }
+QFrame#selection_bar { background: $raised; border: 1px solid $border_strong; border-radius: 10px; }
+QFrame#queue_strip { background: $code_header; border: none; border-radius: 9px; }
 QFrame#composer[focused="true"] { border: 1px solid $focus; }
 QFrame#composer[files="true"] { background: $accent_soft; border: 1px dashed $accent; }
 QPlainTextEdit#message_box { background: transparent; border: none; color: $text; font-size: ${body}pt; selection-background-color: $selection; selection-color: $text; }
@@ -127,6 +143,15 @@ QFrame#undo_bar QPushButton { text-decoration: underline; }
 QFrame#undo_bar QPushButton:hover, QFrame#notice QPushButton:hover { border-color: $faint; }
 QFrame#undo_bar QPushButton:focus, QFrame#notice QPushButton:focus { border-color: $focus; }
 
+QTableView { background: $surface; border: 2px solid $border; border-radius: 8px; gridline-color: $border; }
+QTableView:focus { border-color: $focus; }
+QTableView#names { border: none; border-radius: 0; }
+QTableView QTableCornerButton::section, QAbstractScrollArea::corner { background: transparent; border: none; }
+QHeaderView::section { background: $surface; color: $muted; border: none; padding: 4px; }
+QTabBar::tab { padding: 6px 12px; color: $muted; background: transparent; border: 2px solid transparent; }
+QTabBar::tab:hover { color: $text; }
+QTabBar::tab:selected { color: $text; border-bottom: 2px solid $accent; }
+QTabBar:focus::tab:selected, QTabBar::tab:selected:focus { border: 2px solid $focus; border-radius: 6px; }
 QComboBox, QSpinBox, QLineEdit {
     background: $surface; color: $text; border: 1px solid $border_strong; border-radius: 7px; padding: 5px 9px;
     selection-background-color: $selection; selection-color: $text;

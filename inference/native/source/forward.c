@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 8, ROW_CHUNK = 256, TASK_WORK = 6000000, ATTEND_ROWS = 32, KEYS = 256 };
+enum { ROWS = 8, ROW_CHUNK = 256, TASK_WORK = 6000000, SMALL_TASK_WORK = 2000000, SMALL = 512 << 10, ATTEND_ROWS = 32 };
 enum { M_QKV, M_O, M_GATE_UP, M_DOWN, M_ROUTER, MATRICES };
 enum { V_INPUT, V_QUERY, V_KEY, V_POST_ATTENTION, V_PRE, V_PRE_2, V_POST_1, V_POST_2, V_POST, V_EXPERT_SCALE, VECTORS_A_LAYER };
 
@@ -18,12 +18,14 @@ typedef struct {
     Matrix matrix[MATRICES], *gate_up, *down;
     const float *vector[VECTORS_A_LAYER];
     void *keys, *values; /* of the run; see Attention */
+    int ring;
     const float *cosines, *sines;
 } Layer;
 
 typedef struct {
-    int count, start, canvas, kv_half, kept, with_head;
-    const float *embedded, *soft, *uniforms; /* soft: NULL where there was no step before */
+    int count, start, canvas, words, kept, with_head;
+    const int64_t *ids; /* of the vocabulary, which Python checked */
+    const float *soft, *uniforms; /* soft: NULL where there was no step before */
     float temperature;
     float *hidden;
     int64_t *argmax, *sampled, *top_ids;
@@ -56,6 +58,7 @@ typedef struct Model {
 
 static int padded(int n, int to) { return (n + to - 1) / to * to; }
 static int least(int a, int b) { return a < b ? a : b; }
+static int most_of(int a, int b) { return a > b ? a : b; }
 static int quantised(const Matrix *m) { return m->type >= TYPE_INT8; }
 
 /* ---- small steps ------------------------------------------------------------------------------------------------- */
@@ -66,8 +69,8 @@ static float norm_factor(const Model *m, const float *x, int n, int true_n) {
 
 static void put_row(const Model *m, const Matrix *matrix, const Rows *rows, ptrdiff_t row) {
     if (!quantised(matrix)) return;
-    m->own->quantise(rows->values + row * rows->stride, matrix->k, matrix->group, rows->by_group, rows->bytes + row * rows->stride,
-                     rows->sums + row * matrix->groups, rows->scales + row * (rows->by_group ? matrix->groups : 1));
+    m->own->quantise(rows->values + row * rows->stride, matrix->k, matrix->type, matrix->group, rows->by_group,
+                     rows->bytes + row * rows->stride, rows->sums + row * matrix->groups, rows->scales + row * (rows->by_group ? matrix->groups : 1));
 }
 
 /* factor of x's own norm times a weight, into a row that a product reads */
@@ -76,12 +79,23 @@ static void put_normed(const Model *m, const float *x, const float *weight, cons
     put_row(m, matrix, rows, row);
 }
 
+static int shares(int all, int each) { return (all + each - 1) / each; }
+
+/* Of a matrix that a core's caches hold, a task is few rows by all panels: they are read and written in their order, which costs a
+ * twentieth less. Of a large one it is few panels by many rows, so that its weights come from memory once. */
 static int tasks_of(Product *p) {
-    int rows = least(p->count, ROW_CHUNK), panels = p->matrix->n / PANEL;
-    double work = (double)rows * p->matrix->k * PANEL;
-    int a_task = work > 0 ? (int)(TASK_WORK / work) : panels;
-    p->panels_a_task = a_task < 1 ? 1 : least(a_task, panels);
-    return (panels + p->panels_a_task - 1) / p->panels_a_task * ((p->count + ROW_CHUNK - 1) / ROW_CHUNK);
+    static const int sizes[] = {[TYPE_F32] = 8, [TYPE_BF16] = 4, [TYPE_INT8] = 2, [TYPE_INT4] = 1};
+    int panels = p->matrix->n / PANEL, rows = least(p->count, ROW_CHUNK);
+    size_t panel = (size_t)p->matrix->k * PANEL * (size_t)sizes[p->matrix->type] / 2;
+    double work = (double)p->matrix->k * PANEL;
+    if (panel * (size_t)panels <= SMALL) {
+        p->panels_a_task = panels;
+        rows = least(rows, most_of(1, (int)(SMALL_TASK_WORK / work / panels / ROWS)) * ROWS);
+    } else {
+        p->panels_a_task = least(panels, most_of(1, (int)(TASK_WORK / work / most_of(1, rows))));
+    }
+    p->rows_a_task = most_of(1, rows);
+    return shares(panels, p->panels_a_task) * shares(p->count, p->rows_a_task);
 }
 
 static void multiply(const Model *m, const Product *list, int count, int tasks) {
@@ -93,14 +107,14 @@ static void multiply(const Model *m, const Product *list, int count, int tasks) 
             else high = middle - 1;
         }
         const Product *p = &list[low];
-        int chunks = (p->count + ROW_CHUNK - 1) / ROW_CHUNK, own = task - p->first_task;
-        int panel = own / chunks * p->panels_a_task, row = own % chunks * ROW_CHUNK;
-        m->own->product(p, panel, least(panel + p->panels_a_task, p->matrix->n / PANEL), row, least(row + ROW_CHUNK, p->count));
+        int chunks = shares(p->count, p->rows_a_task), own = task - p->first_task;
+        int panel = own / chunks * p->panels_a_task, row = own % chunks * p->rows_a_task;
+        m->own->product(p, panel, least(panel + p->panels_a_task, p->matrix->n / PANEL), row, least(row + p->rows_a_task, p->count));
     }
 }
 
 static int multiply_one(const Model *m, const Matrix *matrix, const Rows *in, int count, int geglu, float *out, ptrdiff_t stride) {
-    Product p = {matrix, in, NULL, count, geglu, 0, 1, out, stride};
+    Product p = {matrix, in, NULL, count, geglu, 0, 1, 1, out, stride};
     multiply(m, &p, 1, tasks_of(&p));
     return dp_pool_barrier(m->pool);
 }
@@ -138,18 +152,23 @@ static void turn(float *x, int dim, const float *cosines, const float *sines) {
 
 /* a key is a column of its block of 32 positions, a value a line */
 static void put_in_cache(const Model *m, const Layer *l, int kv_head, int position, const float *key, const float *value, float *scratch) {
-    int wide = padded(l->dim, PANEL);
-    size_t block = (size_t)(position / PANEL) * (size_t)l->kv_heads + (size_t)kv_head, lane = (size_t)(position % PANEL);
-    size_t k = block * (size_t)l->dim * PANEL + lane, v = (block * PANEL + lane) * (size_t)wide;
-    if (!m->run.kv_half) {
-        for (int i = 0; i < l->dim; i++) ((float *)l->keys)[k + (size_t)i * PANEL] = key[i];
-        memcpy((float *)l->values + v, value, (size_t)l->dim * 4);
+    int dim = l->dim, wide = padded(dim, PANEL);
+    size_t block = (size_t)(position % l->ring / PANEL) * (size_t)l->kv_heads + (size_t)kv_head, lane = (size_t)(position % PANEL);
+    if (!m->run.words) {
+        float *keys = (float *)l->keys + block * (size_t)dim * PANEL + lane;
+        for (int i = 0; i < dim; i++) keys[(size_t)i * PANEL] = key[i];
+        memcpy((float *)l->values + (block * PANEL + lane) * (size_t)wide, value, (size_t)dim * 4);
         return;
     }
-    uint16_t *halves = (uint16_t *)(void *)scratch;
-    m->own->to_half(key, halves, l->dim);
-    for (int i = 0; i < l->dim; i++) ((uint16_t *)l->keys)[k + (size_t)i * PANEL] = halves[i];
-    m->own->to_half(value, (uint16_t *)l->values + v, l->dim);
+    int16_t *words = (int16_t *)(void *)scratch;
+    int16_t *keys = (int16_t *)l->keys + block * ((size_t)dim * PANEL + BLOCK_SCALES);
+    int16_t *values = (int16_t *)l->values + block * ((size_t)wide * PANEL + BLOCK_SCALES);
+    float *key_scales = (float *)(void *)(keys + dim * PANEL), *value_scales = (float *)(void *)(values + wide * PANEL);
+    key_scales[lane] = m->own->to_words(key, dim, words);
+    for (int i = 0; i < dim; i += 2) memcpy(keys + ((size_t)i / 2 * PANEL + lane) * 2, words + i, 4);
+    value_scales[lane] = m->own->to_words(value, dim, words);
+    values += lane / 2 * 2 * (size_t)wide + lane % 2;
+    for (int i = 0; i < dim; i++) values[2 * i] = words[i];
 }
 
 /* norms and rotary embedding of the rows of one block of positions; keys and values go into the cache */
@@ -184,9 +203,9 @@ static int attention(const Model *m, const Layer *l, float *scratch) {
     if (dp_pool_barrier(m->pool)) return 1;
     int group = m->heads / l->kv_heads, tokens = group < ATTEND_ROWS ? ATTEND_ROWS / group : 1;
     int pieces = (run->count + tokens - 1) / tokens;
-    Attention a = {run->count, m->heads, l->kv_heads, l->dim, padded(l->dim, PANEL), run->kv_half, run->start, run->canvas,
-                   l->sliding ? m->window : 0, m->buffer, l->matrix[M_QKV].n, l->matrix[M_O].k, l->keys, l->values, m->attended,
-                   dp_pool_stop_flag(m->pool)};
+    Attention a = {run->count, m->heads, l->kv_heads, l->dim, padded(l->dim, PANEL), run->words, run->start, run->canvas,
+                   l->sliding ? m->window : 0, m->buffer, l->matrix[M_QKV].n, l->matrix[M_O].k, l->keys, l->values, l->ring,
+                   m->attended, dp_pool_stop_flag(m->pool)};
     for (int task; (task = dp_pool_take(m->pool)) < pieces * l->kv_heads && !dp_pool_stopping(m->pool);) {
         int from = task % pieces * tokens;
         m->own->attend(&a, task / pieces, from, least(from + tokens, run->count), scratch);
@@ -226,7 +245,7 @@ static int route(const Model *m, const Layer *l, float *scratch) {
             m->own->scale_by(x, NULL, norm_factor(m, x, n, m->hidden_true), raw + (ptrdiff_t)(row - from) * n, n);
         }
         Rows in = {raw, NULL, NULL, NULL, n, 0};
-        Product p = {&l->matrix[M_ROUTER], &in, NULL, to - from, 0, 0, 1, scores, wide};
+        Product p = {&l->matrix[M_ROUTER], &in, NULL, to - from, 0, 0, 1, 1, scores, wide};
         m->own->product(&p, 0, wide / PANEL, 0, to - from);
         for (int row = from; row < to; row++) choose(m, l, row, scores + (ptrdiff_t)(row - from) * wide);
     }
@@ -250,14 +269,14 @@ static void sort_tokens(Model *m) {
 
 static void list_products(Model *m, const Layer *l, int second) {
     int n = m->run.count, count = 0, tasks = 0;
-    Product dense = second ? (Product){&l->matrix[M_DOWN], &m->in_down, NULL, n, 0, 0, 1, m->made, m->hidden}
-                           : (Product){&l->matrix[M_GATE_UP], &m->in_1, NULL, n, 1, 0, 1, m->dense_inner, m->inner};
+    Product dense = second ? (Product){&l->matrix[M_DOWN], &m->in_down, NULL, n, 0, 0, 1, 1, m->made, m->hidden}
+                           : (Product){&l->matrix[M_GATE_UP], &m->in_1, NULL, n, 1, 0, 1, 1, m->dense_inner, m->inner};
     tasks = tasks_of(&dense);
     m->products[count++] = dense;
     for (int e = 0; e < m->experts; e++) {
         int from = m->first[e], rows = m->first[e + 1] - from;
         if (!rows) continue;
-        Product p = {second ? &l->down[e] : &l->gate_up[e], second ? &m->in_expert : &m->in_2, m->order + from, rows, !second, tasks, 1,
+        Product p = {second ? &l->down[e] : &l->gate_up[e], second ? &m->in_expert : &m->in_2, m->order + from, rows, !second, tasks, 1, 1,
                      m->expert_inner_rows + (ptrdiff_t)from * m->expert_inner, m->expert_inner};
         if (second) { /* rows of the experts' own list; `first` is added through the index of places */
             p.index = m->place + (ptrdiff_t)m->run.count * m->top + from;
@@ -332,6 +351,12 @@ static int layer(Model *m, int number, int thread, float *scratch) {
 
 /* ---- both ends --------------------------------------------------------------------------------------------------- */
 
+/* y += factor times the embedding of a token, as it is stored */
+static void add_token(const Model *m, float *y, int64_t id, float factor) {
+    size_t size = m->table_type == TYPE_F32 ? 4 : 2;
+    m->own->add_row(y, (const char *)m->table + (size_t)id * (size_t)m->hidden_true * size, m->table_type, factor, m->hidden_true);
+}
+
 static int embed(const Model *m) {
     const Run *run = &m->run;
     int n = m->hidden, mixing = run->canvas && run->soft != NULL;
@@ -341,7 +366,7 @@ static int embed(const Model *m) {
             float *x = m->x + (ptrdiff_t)row * n, *soft = m->made + (ptrdiff_t)row * n;
             memset(x, 0, (size_t)n * 4);
             memset(soft, 0, (size_t)n * 4);
-            memcpy(x, run->embedded + (ptrdiff_t)row * m->hidden_true, (size_t)m->hidden_true * 4);
+            add_token(m, x, run->ids[row], m->embed_scale);
             if (!mixing) continue;
             memcpy(soft, run->soft + (ptrdiff_t)row * m->hidden_true, (size_t)m->hidden_true * 4);
             put_normed(m, soft, m->mix_norm, &m->mix_gate_up, &m->in_1, row);
@@ -378,10 +403,8 @@ static void settle_row(const Model *m, int row, int piece_row, int thread) {
     memset(soft, 0, (size_t)m->hidden * 4);
     if (!quantised(&m->soft)) return;
     /* the most likely tokens exactly; then what is left is small, and a byte a token holds it */
-    size_t size = m->table_type == TYPE_F32 ? 4 : 2;
     for (int k = 0; k < run->kept; k++) {
-        const char *line = (const char *)m->table + (size_t)ids[k] * (size_t)m->hidden_true * size;
-        m->own->add_row(soft, line, m->table_type, probs[k], m->hidden_true);
+        add_token(m, soft, ids[k], probs[k]);
         y[ids[k]] = 0;
     }
     put_row(m, &m->soft, &m->in_soft, piece_row);
@@ -461,8 +484,6 @@ static void *lay_out(Part *parts, int count, size_t total) {
     return memory;
 }
 
-static int most_of(int a, int b) { return a > b ? a : b; }
-
 static int make_room(Model *m, int rows) {
     int qkv = 0, o = 0, dim = 0, wide = 0, group = 1, groups = 1;
     if (rows <= m->room) return 1;
@@ -475,7 +496,7 @@ static int make_room(Model *m, int rows) {
     size_t many = (size_t)rows, slots = many * (size_t)m->top, total = 0;
     int kv_width = 0, count = 0;
     for (int i = 0; i < m->layers; i++) kv_width = most_of(kv_width, (m->layer[i].kv_heads + 1) * m->layer[i].dim);
-    size_t attend = (size_t)(most_of(ATTEND_ROWS, group)) * (size_t)(KEYS + dim + 2), routing = ROWS * (size_t)(m->hidden + wide);
+    size_t attend = dp_attend_room(most_of(ATTEND_ROWS, group), dim), routing = ROWS * (size_t)(m->hidden + wide);
     m->scratch_stride = (attend > routing ? attend : routing) + (size_t)kv_width + (size_t)m->hidden + 64;
     m->scratch_stride = (m->scratch_stride + 15) / 16 * 16;
     Part parts[64];
@@ -589,17 +610,18 @@ DP_EXPORT void dp_model_table(Model *m, const void *table, int type) {
     m->table_type = type;
 }
 
-/* what a layer reads of this run: room for start + count positions, and the rotary tables [count][dim / 2] */
-DP_EXPORT void dp_run_layer(Model *m, int number, void *keys, void *values, const float *cosines, const float *sines) {
+/* what a layer reads of the runs from now on: its blocks, which begin again after `ring` positions, with room for all that are
+ * seen, and the rotary tables [count][dim / 2] */
+DP_EXPORT void dp_run_layer(Model *m, int number, void *keys, void *values, int ring, const float *cosines, const float *sines) {
     Layer *l = &m->layer[number];
-    l->keys = keys, l->values = values, l->cosines = cosines, l->sines = sines;
+    l->keys = keys, l->values = values, l->ring = ring, l->cosines = cosines, l->sines = sines;
 }
 
-/* numbers: count, start, canvas, kv_half, kept. With `argmax` the head runs, too. Returns STATE_RUNNING or STATE_NO_MEMORY. */
-DP_EXPORT int dp_run_start(Model *m, const int32_t *numbers, float temperature, const float *embedded, const float *soft,
+/* numbers: count, start, canvas, words, kept. With `argmax` the head runs, too. Returns STATE_RUNNING or STATE_NO_MEMORY. */
+DP_EXPORT int dp_run_start(Model *m, const int32_t *numbers, float temperature, const int64_t *ids, const float *soft,
                            const float *uniforms, float *hidden, int64_t *argmax, int64_t *sampled, float *entropy, int64_t *top_ids,
                            float *top_probs, float *soft_out) {
-    m->run = (Run){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], argmax != NULL, embedded, soft, uniforms, temperature,
+    m->run = (Run){numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], argmax != NULL, ids, soft, uniforms, temperature,
                    hidden, argmax, sampled, top_ids, entropy, top_probs, soft_out};
     if (!make_room(m, m->run.count) || (argmax && !make_head_room(m, m->run.count))) return STATE_NO_MEMORY;
     /* the index of the experts' own rows is 0, 1, 2 ...; it lies behind the places */

@@ -5,11 +5,11 @@ enum {
     VECTORS = 2,                         /* of a block of columns */
     COLUMNS = VECTORS * WIDTH,           /* 32, or half a panel */
     PARTS = PANEL / COLUMNS,
-    ROWS_INT4 = WIDTH == 16 ? 4 : 2,
+    ROWS_INT4 = WIDTH == 16 ? 10 : 2,
+    AHEAD = 2048,                        /* bytes of INT4 weights: memory is some hundred cycles away */
     ROWS_INT8 = WIDTH == 16 ? 8 : 4,
     ROWS_FLOAT = WIDTH == 16 ? 8 : 4,
-    ROWS_MOST = 8,
-    KEY_BLOCK = 256,
+    ROWS_MOST = 12,
     WIDE_BIAS = DP_ISA == 1 ? 0 : -128   /* AVX2 takes the bias off the weights themselves */
 };
 
@@ -21,16 +21,18 @@ typedef struct {
 
 /* ---- products ---------------------------------------------------------------------------------------------------- */
 
-/* 32 columns of a quantised matrix over `rows` rows, to out[rows][32] */
-INLINE void quantised_panel(const Matrix *m, int panel, const Block *b, const int by_group, const int single, const int int4,
-                            const int rows, float *out) {
+/* 32 columns of a quantised matrix over `rows` rows, to out[rows][32]; each number is summed in one order, whatever the shape */
+INLINE void quantised_panel(const Matrix *m, int panel, const Block *b, const int by_group, const int single, const int int4, const int small,
+                            const int rows, float *out, ptrdiff_t stride) {
     const int step = int4 ? 8 : 4;
     const size_t line = PANEL * 4;
     for (int part = 0; part < PARTS; part++) {
-        const uint8_t *w = m->weights + (size_t)panel * (size_t)(m->k / step) * line + (size_t)part * COLUMNS * 4;
+        const uint8_t *w = m->weights + (size_t)panel * (size_t)(m->k / step) * line + (size_t)part * (size_t)COLUMNS * 4;
         F total[ROWS_MOST][VECTORS];
         if (!single) {
-            UNROLL for (int r = 0; r < rows; r++) total[r][0] = total[r][1] = f_set(0);
+            UNROLL for (int r = 0; r < rows; r++) {
+                UNROLL for (int v = 0; v < VECTORS; v++) total[r][v] = f_set(0);
+            }
         }
         for (int g = 0; g < (single ? 1 : m->groups); g++) {
             int from = single ? 0 : g * m->group, to = single || from + m->group > m->k ? m->k : from + m->group;
@@ -40,62 +42,64 @@ INLINE void quantised_panel(const Matrix *m, int panel, const Block *b, const in
                 if (any == 0) continue;
             }
             I acc[ROWS_MOST][VECTORS];
-            UNROLL for (int r = 0; r < rows; r++) acc[r][0] = acc[r][1] = i_set((int4 ? -8 : WIDE_BIAS) * b->sums[r][g]);
-            for (int k = from; k < to; k += 32) {
+            UNROLL for (int r = 0; r < rows; r++) {
+                UNROLL for (int v = 0; v < VECTORS; v++) acc[r][v] = i_set(b->sums[r][g]);
+            }
+            int k = from;
+            do {
                 const uint8_t *z = w + (size_t)(k / step) * line;
                 if (int4) {
                     Sub sub[ROWS_MOST][VECTORS];
                     UNROLL for (int r = 0; r < rows; r++) {
-                        sub[r][0] = sub_begin(acc[r][0]);
-                        sub[r][1] = sub_begin(acc[r][1]);
+                        UNROLL for (int v = 0; v < VECTORS; v++) sub[r][v] = sub_begin(acc[r][v]);
                     }
                     UNROLL for (int j = 0; j < 4; j++) {
-                        I z0 = i_load(z + (size_t)j * line), z1 = i_load(z + (size_t)j * line + WIDTH * 4);
-                        __builtin_prefetch(z + (size_t)j * line + 1024);
-                        __builtin_prefetch(z + (size_t)j * line + 1088);
-                        I l0 = i_low(z0), h0 = i_high(z0), l1 = i_low(z1), h1 = i_high(z1);
+                        I low[VECTORS], high[VECTORS];
+                        UNROLL for (int v = 0; v < VECTORS; v++) {
+                            const uint8_t *at = z + (size_t)j * line + (size_t)v * WIDTH * 4;
+                            I codes = i_load(at);
+                            if (v * WIDTH * 4 % 64 == 0) __builtin_prefetch(at + AHEAD);
+                            low[v] = i_low(codes), high[v] = i_high(codes);
+                        }
                         UNROLL for (int r = 0; r < rows; r++) {
-                            I x = i_set(load32(b->bytes[r] + k + 8 * j)), y = i_set(load32(b->bytes[r] + k + 8 * j + 4));
-                            sub[r][0] = dot_narrow(sub[r][0], l0, x);
-                            sub[r][1] = dot_narrow(sub[r][1], l1, x);
-                            sub[r][0] = dot_narrow(sub[r][0], h0, y);
-                            sub[r][1] = dot_narrow(sub[r][1], h1, y);
+                            I x = i_set(load32(b->bytes[r] + k + 8 * j));
+                            UNROLL for (int v = 0; v < VECTORS; v++) sub[r][v] = dot_narrow(sub[r][v], low[v], x);
+                        }
+                        UNROLL for (int r = 0; r < rows; r++) {
+                            I x = i_set(load32(b->bytes[r] + k + 8 * j + 4));
+                            UNROLL for (int v = 0; v < VECTORS; v++) sub[r][v] = dot_narrow(sub[r][v], high[v], x);
                         }
                     }
                     UNROLL for (int r = 0; r < rows; r++) {
-                        acc[r][0] = sub_end(acc[r][0], sub[r][0]);
-                        acc[r][1] = sub_end(acc[r][1], sub[r][1]);
+                        UNROLL for (int v = 0; v < VECTORS; v++) acc[r][v] = sub_end(acc[r][v], sub[r][v]);
                     }
                 } else {
                     UNROLL for (int j = 0; j < 8; j++) {
-                        I w0 = wide_prepared(i_load(z + (size_t)j * line));
-                        I w1 = wide_prepared(i_load(z + (size_t)j * line + WIDTH * 4));
+                        I codes[VECTORS];
+                        UNROLL for (int v = 0; v < VECTORS; v++)
+                            codes[v] = wide_prepared(i_load(z + (size_t)j * line + (size_t)v * WIDTH * 4));
                         UNROLL for (int r = 0; r < rows; r++) {
                             I x = i_set(load32(b->bytes[r] + k + 4 * j));
-                            acc[r][0] = dot_wide(acc[r][0], w0, x);
-                            acc[r][1] = dot_wide(acc[r][1], w1, x);
+                            UNROLL for (int v = 0; v < VECTORS; v++) acc[r][v] = dot_wide(acc[r][v], codes[v], x);
                         }
                     }
                 }
-            }
-            size_t at = ((size_t)panel * (size_t)m->groups + (size_t)g) * PANEL + (size_t)part * COLUMNS;
-            F s0 = int4 ? f_half((const uint16_t *)m->scales + at) : f_load((const float *)m->scales + at);
-            F s1 = int4 ? f_half((const uint16_t *)m->scales + at + WIDTH) : f_load((const float *)m->scales + at + WIDTH);
-            UNROLL for (int r = 0; r < rows; r++) {
-                F x0 = f_from_sums(acc[r][0]), x1 = f_from_sums(acc[r][1]);
-                if (by_group) {
-                    F own = f_set(b->scales[r][g]);
-                    x0 = f_mul(x0, own);
-                    x1 = f_mul(x1, own);
+                k += 32;
+            } while (!(int4 && small) && k < to);
+            size_t at = ((size_t)panel * (size_t)m->groups + (size_t)g) * PANEL + (size_t)part * (size_t)COLUMNS;
+            UNROLL for (int v = 0; v < VECTORS; v++, at += WIDTH) {
+                F scale = int4 ? f_half((const uint16_t *)m->scales + at) : f_load((const float *)m->scales + at);
+                UNROLL for (int r = 0; r < rows; r++) {
+                    F x = f_from_sums(acc[r][v]);
+                    if (by_group) x = f_mul(x, f_set(b->scales[r][g]));
+                    total[r][v] = single ? f_mul(x, scale) : f_fma(x, scale, total[r][v]);
                 }
-                total[r][0] = single ? f_mul(x0, s0) : f_fma(x0, s0, total[r][0]);
-                total[r][1] = single ? f_mul(x1, s1) : f_fma(x1, s1, total[r][1]);
             }
         }
         UNROLL for (int r = 0; r < rows; r++) {
             F own = f_set(by_group ? 1.0f : b->scales[r][0]);
-            f_store(out + r * PANEL + part * COLUMNS, f_mul(total[r][0], own));
-            f_store(out + r * PANEL + part * COLUMNS + WIDTH, f_mul(total[r][1], own));
+            UNROLL for (int v = 0; v < VECTORS; v++)
+                f_store(out + r * stride + part * COLUMNS + v * WIDTH, f_mul(total[r][v], own));
         }
     }
 }
@@ -104,7 +108,7 @@ INLINE F weight_load(const uint8_t *w, size_t at, const int bf16) {
     return bf16 ? f_bf16((const uint16_t *)(const void *)w + at) : f_load((const float *)(const void *)w + at);
 }
 
-INLINE void float_panel(const Matrix *m, int panel, const Block *b, const int bf16, const int rows, float *out) {
+INLINE void float_panel(const Matrix *m, int panel, const Block *b, const int bf16, const int rows, float *out, ptrdiff_t stride) {
     for (int part = 0; part < PARTS; part++) {
         size_t at = (size_t)panel * (size_t)m->k * PANEL + (size_t)part * COLUMNS;
         F acc[ROWS_MOST][VECTORS];
@@ -118,8 +122,8 @@ INLINE void float_panel(const Matrix *m, int panel, const Block *b, const int bf
             }
         }
         UNROLL for (int r = 0; r < rows; r++) {
-            f_store(out + r * PANEL + part * COLUMNS, acc[r][0]);
-            f_store(out + r * PANEL + part * COLUMNS + WIDTH, acc[r][1]);
+            f_store(out + r * stride + part * COLUMNS, acc[r][0]);
+            f_store(out + r * stride + part * COLUMNS + WIDTH, acc[r][1]);
         }
     }
 }
@@ -135,46 +139,82 @@ static void store_rows(const Product *p, int panel, int row, int rows, const flo
     }
 }
 
+/* Whether blocks have any number of rows; all others have one, and the first row stands for those that are missing. */
+INLINE int exact_rows(const Matrix *m) { return m->type == TYPE_INT4 && m->group == PANEL; }
+
+/* INT4 rows in blocks of their own number: experts get few rows each, and rows repeated to fill a block would be a fifth of them */
+INLINE void int4_panel(const Matrix *m, int panel, const Block *b, int rows, float *out, ptrdiff_t stride) {
+    switch (rows) {
+#if DP_ISA == 4
+    case 10: quantised_panel(m, panel, b, 0, 0, 1, 1, 10, out, stride); break;
+    case 9: quantised_panel(m, panel, b, 0, 0, 1, 1, 9, out, stride); break;
+    case 8: quantised_panel(m, panel, b, 0, 0, 1, 1, 8, out, stride); break;
+    case 7: quantised_panel(m, panel, b, 0, 0, 1, 1, 7, out, stride); break;
+    case 6: quantised_panel(m, panel, b, 0, 0, 1, 1, 6, out, stride); break;
+    case 5: quantised_panel(m, panel, b, 0, 0, 1, 1, 5, out, stride); break;
+    case 4: quantised_panel(m, panel, b, 0, 0, 1, 1, 4, out, stride); break;
+    case 3: quantised_panel(m, panel, b, 0, 0, 1, 1, 3, out, stride); break;
+#endif
+    case 2: quantised_panel(m, panel, b, 0, 0, 1, 1, 2, out, stride); break;
+    default: quantised_panel(m, panel, b, 0, 0, 1, 1, 1, out, stride);
+    }
+}
+
+INLINE void any_panel(const Matrix *m, int panel, const Block *b, int by_group, int rows, float *out, ptrdiff_t stride) {
+    if (exact_rows(m))
+        int4_panel(m, panel, b, rows, out, stride);
+    else if (m->type == TYPE_INT4)
+        quantised_panel(m, panel, b, 0, 0, 1, 0, ROWS_INT4, out, stride);
+    else if (m->type == TYPE_INT8 && by_group)
+        quantised_panel(m, panel, b, 1, 0, 0, 0, ROWS_INT8, out, stride);
+    else if (m->type == TYPE_INT8 && m->groups == 1)
+        quantised_panel(m, panel, b, 0, 1, 0, 0, ROWS_INT8, out, stride);
+    else if (m->type == TYPE_INT8)
+        quantised_panel(m, panel, b, 0, 0, 0, 0, ROWS_INT8, out, stride);
+    else if (m->type == TYPE_BF16)
+        float_panel(m, panel, b, 1, ROWS_FLOAT, out, stride);
+    else
+        float_panel(m, panel, b, 0, ROWS_FLOAT, out, stride);
+}
+
 static void product(const Product *p, int first_panel, int last_panel, int first_row, int last_row) {
     const Matrix *m = p->matrix;
     const Rows *in = p->input;
-    int most = m->type == TYPE_INT4 ? ROWS_INT4 : m->type == TYPE_INT8 ? ROWS_INT8 : ROWS_FLOAT;
+    int count = last_row - first_row, most = m->type == TYPE_INT4 ? ROWS_INT4 : m->type == TYPE_INT8 ? ROWS_INT8 : ROWS_FLOAT;
+    int blocks = (count + most - 1) / most, exact = exact_rows(m);
     ptrdiff_t scale_stride = in->by_group ? m->groups : 1;
     float made[ROWS_MOST * PANEL];
     Block b;
-    for (int panel = first_panel; panel < last_panel; panel++)
-        for (int row = first_row; row < last_row; row += most) {
-            int rows = last_row - row < most ? last_row - row : most;
-            for (int r = 0; r < most; r++) { /* rows that are missing repeat the first one */
-                int place = row + (r < rows ? r : 0);
-                ptrdiff_t from = p->index ? p->index[place] : place;
-                if (m->type < TYPE_INT8) {
-                    b.values[r] = in->values + from * in->stride;
-                    continue;
-                }
-                b.bytes[r] = in->bytes + from * in->stride;
-                b.sums[r] = in->sums + from * m->groups;
-                b.scales[r] = in->scales + from * scale_stride;
+    for (int block = 0; block < blocks; block++) {
+        int row = block * most, rows = count - row < most ? count - row : most;
+        if (exact) row = count * block / blocks, rows = count * (block + 1) / blocks - row; /* of nearly one size */
+        row += first_row;
+        for (int r = 0; r < most; r++) {
+            int place = row + (r < rows ? r : 0);
+            ptrdiff_t from = p->index ? p->index[place] : place;
+            if (m->type < TYPE_INT8) {
+                b.values[r] = in->values + from * in->stride;
+                continue;
             }
-            if (m->type == TYPE_INT4)
-                quantised_panel(m, panel, &b, 0, 0, 1, ROWS_INT4, made);
-            else if (m->type == TYPE_INT8 && in->by_group)
-                quantised_panel(m, panel, &b, 1, 0, 0, ROWS_INT8, made);
-            else if (m->type == TYPE_INT8 && m->groups == 1)
-                quantised_panel(m, panel, &b, 0, 1, 0, ROWS_INT8, made);
-            else if (m->type == TYPE_INT8)
-                quantised_panel(m, panel, &b, 0, 0, 0, ROWS_INT8, made);
-            else if (m->type == TYPE_BF16)
-                float_panel(m, panel, &b, 1, ROWS_FLOAT, made);
-            else
-                float_panel(m, panel, &b, 0, ROWS_FLOAT, made);
-            store_rows(p, panel, row, rows, made);
+            b.bytes[r] = in->bytes + from * in->stride;
+            b.sums[r] = in->sums + from * m->groups;
+            b.scales[r] = in->scales + from * scale_stride;
         }
+        for (int panel = first_panel; panel < last_panel; panel++) {
+            if (p->geglu || (!exact && rows < most)) {
+                any_panel(m, panel, &b, in->by_group, rows, made, PANEL);
+                store_rows(p, panel, row, rows, made);
+            } else {
+                any_panel(m, panel, &b, in->by_group, rows, p->out + row * p->stride + (ptrdiff_t)panel * PANEL, p->stride);
+            }
+        }
+    }
 }
 
 /* ---- rows: n is a multiple of 32 --------------------------------------------------------------------------------- */
 
-static void quantise(const float *x, int n, int group, int by_group, int8_t *bytes, int32_t *sums, float *scales) {
+static void quantise(const float *x, int n, int type, int group, int by_group, int8_t *bytes, int32_t *sums, float *scales) {
+    int bias = type == TYPE_INT4 ? -8 : WIDE_BIAS;
     F most = f_set(0), odd = f_set(0);
     for (int i = 0; i < n; i += WIDTH) {
         F v = f_load(x + i);
@@ -191,10 +231,13 @@ static void quantise(const float *x, int n, int group, int by_group, int8_t *byt
             largest = f_largest(most);
         }
         F inverse = f_set(finite && largest > 1e-30f ? 127 / largest : 0);
-        for (int i = from; i < to; i += WIDTH) f_to_bytes(bytes + i, finite ? f_mul(f_load(x + i), inverse) : f_set(0));
-        int32_t sum = 0;
-        for (int i = from; i < to; i++) sum += bytes[i];
-        sums[g] = sum;
+        I sum = i_set(0);
+        for (int i = from; i < to; i += WIDTH) {
+            I whole = f_to_ints(finite ? f_mul(f_load(x + i), inverse) : f_set(0));
+            i_to_bytes(bytes + i, whole);
+            sum = i_add(sum, whole);
+        }
+        sums[g] = bias * i_sum(sum);
         if (by_group) scales[g] = finite ? largest / 127 : NAN;
     }
     if (!by_group) scales[0] = finite ? largest / 127 : NAN;
@@ -248,139 +291,34 @@ static void add_row(float *y, const void *row, int type, float factor, int n) {
     }
 }
 
-static void to_half(const float *x, uint16_t *out, int n) {
+/* Whole numbers of 16 bits; returns what they are to be multiplied with, NaN where x is not finite. The length of what is made is
+ * below 46,300, so that no sum of products of two such rows leaves 32 bits. */
+static float to_words(const float *x, int n, int16_t *out) {
     int i = 0;
-    for (; i + WIDTH <= n; i += WIDTH) f_to_half(out + i, f_load(x + i));
-    for (; i < n; i++) out[i] = dp_float_to_half(x[i]);
-}
-
-/* ---- attention --------------------------------------------------------------------------------------------------- */
-
-INLINE F cache_load(const void *p, size_t at, const int half) {
-    return half ? f_half((const uint16_t *)p + at) : f_load((const float *)p + at);
-}
-
-/* scores of up to ROWS_FLOAT rows with the 32 keys of a block */
-INLINE void score_block(const Attention *a, size_t block, int kv_head, const float *const *q, int rows, int half, float *out, ptrdiff_t stride) {
-    size_t base = (block * (size_t)a->kv_heads + (size_t)kv_head) * (size_t)a->dim * PANEL;
-    for (int part = 0; part < PARTS; part++) {
-        size_t at = base + (size_t)part * COLUMNS;
-        F acc[ROWS_FLOAT][VECTORS];
-        UNROLL for (int r = 0; r < ROWS_FLOAT; r++) acc[r][0] = acc[r][1] = f_set(0);
-        for (int k = 0; k < a->dim; k++, at += PANEL) {
-            F w0 = cache_load(a->keys, at, half), w1 = cache_load(a->keys, at + WIDTH, half);
-            UNROLL for (int r = 0; r < ROWS_FLOAT; r++) {
-                F x = f_set(q[r][k]);
-                acc[r][0] = f_fma(x, w0, acc[r][0]);
-                acc[r][1] = f_fma(x, w1, acc[r][1]);
-            }
-        }
-        for (int r = 0; r < rows; r++) {
-            f_store(out + r * stride + part * COLUMNS, acc[r][0]);
-            f_store(out + r * stride + part * COLUMNS + WIDTH, acc[r][1]);
-        }
+    float length = 0, largest = 0;
+    F squares = f_set(0), most = f_set(0);
+    for (; i + WIDTH <= n; i += WIDTH) {
+        F v = f_load(x + i);
+        squares = f_fma(v, v, squares);
+        most = f_max(most, f_abs(v));
     }
-}
-
-/* out[rows][dim_padded] += shares[rows][count] * values of `count` positions, a multiple of 32, from block on */
-INLINE void weigh_values(const Attention *a, size_t block, int count, int kv_head, const float *shares, int rows, int half, float *out) {
-    for (int column = 0; column < a->dim_padded; column += COLUMNS) {
-        F acc[ROWS_FLOAT][VECTORS];
-        UNROLL for (int r = 0; r < ROWS_FLOAT; r++) {
-            const float *o = out + (r < rows ? r : 0) * (ptrdiff_t)a->dim_padded + column;
-            acc[r][0] = f_load(o);
-            acc[r][1] = f_load(o + WIDTH);
-        }
-        for (int first = 0; first < count; first += PANEL) {
-            size_t lines = ((block + (size_t)(first / PANEL)) * (size_t)a->kv_heads + (size_t)kv_head) * PANEL;
-            size_t at = lines * (size_t)a->dim_padded + (size_t)column;
-            for (int k = first; k < first + PANEL; k++, at += (size_t)a->dim_padded) {
-                F w0 = cache_load(a->values, at, half), w1 = cache_load(a->values, at + WIDTH, half);
-                UNROLL for (int r = 0; r < ROWS_FLOAT; r++) {
-                    F x = f_set(shares[(r < rows ? r : 0) * KEY_BLOCK + k]);
-                    acc[r][0] = f_fma(x, w0, acc[r][0]);
-                    acc[r][1] = f_fma(x, w1, acc[r][1]);
-                }
-            }
-        }
-        for (int r = 0; r < rows; r++) {
-            float *o = out + r * (ptrdiff_t)a->dim_padded + column;
-            f_store(o, acc[r][0]);
-            f_store(o + WIDTH, acc[r][1]);
-        }
+    for (int j = i; j < n; j++) {
+        length += x[j] * x[j];
+        largest = fabsf(x[j]) > largest ? fabsf(x[j]) : largest;
     }
+    length = sqrtf(length + f_sum(squares));
+    most = f_max(f_set(largest), most);
+    largest = f_largest(most);
+    int finite = length <= 1e18f, any = length > 1e-18f;
+    float factor = finite && any ? 46000 / length : 0;
+    if (factor * largest > 32767) factor = 32767 / largest;
+    F by = f_set(factor);
+    for (i = 0; i + WIDTH <= n; i += WIDTH) i_to_words(out + i, f_to_ints(finite ? f_mul(f_load(x + i), by) : f_set(0)));
+    for (; i < n; i++) out[i] = finite ? (int16_t)lrintf(x[i] * factor) : 0;
+    return !finite ? NAN : any ? 1 / factor : 0;
 }
 
-/* Which keys a row sees: from *low to before *high. */
-INLINE void visible(const Attention *a, int row, int *low, int *high) {
-    int own = a->start + row;
-    *high = a->canvas ? a->start + a->canvas : own + 1;
-    int query = a->canvas ? a->start : own; /* a canvas sees the window before its first place, and all of itself */
-    *low = a->window && query - a->window + 1 > 0 ? query - a->window + 1 : 0;
-}
-
-INLINE void attend_typed(const Attention *a, int kv_head, int first, int last, float *scratch, const int half) {
-    int group = a->heads / a->kv_heads, rows = (last - first) * group;
-    float *scores = scratch, *out = scores + (ptrdiff_t)rows * KEY_BLOCK;
-    float *largest = out + (ptrdiff_t)rows * a->dim_padded, *total = largest + rows;
-    int low, high, unused;
-    visible(a, first, &low, &unused);
-    visible(a, last - 1, &unused, &high);
-    for (ptrdiff_t i = 0; i < (ptrdiff_t)rows * a->dim_padded; i++) out[i] = 0;
-    for (int r = 0; r < rows; r++) largest[r] = -1e30f, total[r] = 0;
-    for (int key = low / KEY_BLOCK * KEY_BLOCK; key < high; key += KEY_BLOCK) {
-        if (atomic_load_explicit(a->stop, memory_order_relaxed)) return;
-        int from = key > low ? 0 : (low - key) / PANEL * PANEL;
-        int to = high - key < KEY_BLOCK ? (high - key + PANEL - 1) / PANEL * PANEL : KEY_BLOCK;
-        for (int r = 0; r < rows; r += ROWS_FLOAT) {
-            int now = rows - r < ROWS_FLOAT ? rows - r : ROWS_FLOAT;
-            const float *q[ROWS_FLOAT];
-            for (int i = 0; i < ROWS_FLOAT; i++) {
-                int row = r + (i < now ? i : 0);
-                q[i] = a->queries + (first + row / group) * a->query_stride + (ptrdiff_t)(kv_head * group + row % group) * a->dim;
-            }
-            for (int p = from; p < to; p += PANEL)
-                score_block(a, (size_t)(key + p) / PANEL, kv_head, q, now, half, scores + (ptrdiff_t)r * KEY_BLOCK + p, KEY_BLOCK);
-        }
-        for (int r = 0; r < rows; r++) {
-            float *s = scores + (ptrdiff_t)r * KEY_BLOCK;
-            int least, end;
-            visible(a, first + r / group, &least, &end);
-            for (int i = from; i < least - key && i < to; i++) s[i] = -2e30f;
-            for (int i = end - key > from ? end - key : from; i < to; i++) s[i] = -2e30f;
-            F most = f_set(largest[r]);
-            for (int i = from; i < to; i += WIDTH) most = f_max(most, f_load(s + i));
-            float best = f_largest(most);
-            F sum = f_set(0), b = f_set(best);
-            for (int i = from; i < to; i += WIDTH) {
-                F e = f_exp(f_sub(f_load(s + i), b));
-                sum = f_add(sum, e);
-                f_store(s + i, e);
-            }
-            if (best > largest[r]) {
-                float shrink = expf(largest[r] - best), *o = out + (ptrdiff_t)r * a->dim_padded;
-                total[r] *= shrink;
-                for (int i = 0; i < a->dim_padded; i++) o[i] *= shrink;
-                largest[r] = best;
-            }
-            total[r] += f_sum(sum);
-        }
-        for (int r = 0; r < rows; r += ROWS_FLOAT) {
-            int now = rows - r < ROWS_FLOAT ? rows - r : ROWS_FLOAT;
-            weigh_values(a, (size_t)(key + from) / PANEL, to - from, kv_head, scores + (ptrdiff_t)r * KEY_BLOCK + from, now, half,
-                         out + (ptrdiff_t)r * a->dim_padded);
-        }
-    }
-    for (int r = 0; r < rows; r++) {
-        float *o = a->out + (first + r / group) * a->out_stride + (ptrdiff_t)(kv_head * group + r % group) * a->dim;
-        for (int i = 0; i < a->dim; i++) o[i] = out[(ptrdiff_t)r * a->dim_padded + i] / total[r];
-    }
-}
-
-static void attend(const Attention *a, int kv_head, int first, int last, float *scratch) {
-    if (a->kv_half) attend_typed(a, kv_head, first, last, scratch, 1);
-    else attend_typed(a, kv_head, first, last, scratch, 0);
-}
+#include "attention.h"
 
 /* ---- head -------------------------------------------------------------------------------------------------------- */
 
@@ -486,10 +424,37 @@ static int pack_group(const float *x, int n, int type, uint8_t *codes, float *sc
     F inverse = f_set(step > 0 ? 1 / step : 0);
     int8_t signed_codes[WIDTH];
     for (int i = 0; i < n; i += WIDTH) {
-        f_to_bytes(signed_codes, f_min(f_max(f_mul(f_load(x + i), inverse), f_set(least)), f_set(high)));
+        i_to_bytes(signed_codes, f_to_ints(f_min(f_max(f_mul(f_load(x + i), inverse), f_set(least)), f_set(high))));
         for (int j = 0; j < WIDTH; j++) codes[i + j] = (uint8_t)(signed_codes[j] + (int)bias);
     }
     return 1;
 }
 
-const Kernels DP_TABLE = {product, attend, quantise, square_sum, scale_by, add_scaled, head_row, add_row, pack_group, to_half};
+/* ---- shares of tokens within a class ------------------------------------------------------------------------------ */
+
+/* out = exp(x - top), exactly 0 from 87 below; their sum, and that of each times x - top, in doubles. Returns top. */
+static float exp_shares(const float *x, int n, float *out, double *total, double *weighted) {
+    F most = f_set(-1e30f);
+    float last[WIDTH], top;
+    int whole = n / WIDTH * WIDTH;
+    for (int i = 0; i < WIDTH; i++) last[i] = whole + i < n ? x[whole + i] : -1e30f;
+    for (int i = 0; i < whole; i += WIDTH) most = f_max(f_load(x + i), most);
+    top = f_largest(f_max(f_load(last), most));
+    *total = *weighted = 0;
+    for (int from = 0; from < n; from += 64 * WIDTH) {
+        F sum = f_set(0), by_log = f_set(0);
+        for (int i = from; i < n && i < from + 64 * WIDTH; i += WIDTH) {
+            F z = f_max(f_sub(f_load(i < whole ? x + i : last), f_set(top)), f_set(-1e30f));
+            F e = f_max(f_sub(f_exp(z), f_set(2e-38f)), f_set(0)); /* f_exp is never less than 1.6e-38 */
+            sum = f_add(sum, e);
+            by_log = f_fma(e, z, by_log);
+            if (i < whole) f_store(out + i, e);
+            else f_store(last, e);
+        }
+        *total += f_sum(sum), *weighted += f_sum(by_log);
+    }
+    memcpy(out + whole, last, (size_t)(n - whole) * sizeof(float));
+    return top;
+}
+
+const Kernels DP_TABLE = {product, attend, quantise, square_sum, scale_by, add_scaled, head_row, add_row, pack_group, to_words, exp_shares};

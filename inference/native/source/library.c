@@ -1,13 +1,25 @@
 /* What is neither a kernel nor a forward pass: memory, fp16, which instruction set this processor has, packing, one product. */
+#if !defined(_WIN32) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
 #include "library.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+enum { LARGE_PAGE = 2 << 20 };
 
 void *dp_allocate(size_t bytes) {
-    uint8_t *raw = malloc(bytes + 128);
+    size_t to = bytes < LARGE_PAGE ? 64 : LARGE_PAGE; /* rows lie pages apart: on small ones a fortieth of a step is spent on finding them */
+    uint8_t *raw = malloc(bytes + 2 * to);
     if (!raw) return NULL;
-    uint8_t *p = raw + 64 + (64 - (uintptr_t)raw % 64);
+    uint8_t *p = raw + to + (to - (uintptr_t)raw % to);
+#ifdef __linux__
+    if (to == LARGE_PAGE) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
     ((void **)(void *)p)[-1] = raw;
     memset(p, 0, bytes);
     return p;
@@ -74,7 +86,7 @@ const Kernels *dp_kernels(int isa) {
     return NULL;
 }
 
-DP_EXPORT int dp_version(void) { return 1; }
+DP_EXPORT int dp_version(void) { return 5; }
 
 DP_EXPORT int dp_has(int isa) { return dp_kernels(isa) != NULL; }
 
@@ -132,24 +144,28 @@ DP_EXPORT int dp_product(int isa, int type, int k, int n, int group, const uint8
     Rows in = {rows, bytes, sums, row_scales, k, by_group};
     if (type >= TYPE_INT8)
         for (int r = 0; r < count; r++)
-            own->quantise(rows + (ptrdiff_t)r * k, k, group, by_group, bytes + (ptrdiff_t)r * k, sums + (ptrdiff_t)r * m.groups,
+            own->quantise(rows + (ptrdiff_t)r * k, k, type, group, by_group, bytes + (ptrdiff_t)r * k, sums + (ptrdiff_t)r * m.groups,
                           row_scales + (ptrdiff_t)r * (by_group ? m.groups : 1));
-    Product p = {&m, &in, index, chosen, geglu, 0, 1, out, geglu ? n / 2 : n};
+    Product p = {&m, &in, index, chosen, geglu, 0, 1, chosen, out, geglu ? n / 2 : n};
     own->product(&p, 0, n / PANEL, 0, chosen);
     dp_release(row_scales);
     return 1;
 }
 
+size_t dp_attend_room(int rows, int dim_padded) {
+    return (size_t)(rows + MOST_ROWS_ATTEND - 1) * (KEY_BLOCK + 2 * (size_t)dim_padded + 4) + KEY_BLOCK;
+}
+
 /* For tests and measurements: attention of `count` new rows over keys and values in the cache's layout. */
-DP_EXPORT int dp_attend(int isa, int count, int heads, int kv_heads, int dim, int kv_half, int start, int canvas, int window,
-                        const float *queries, const void *keys, const void *values, float *out) {
+DP_EXPORT int dp_attend(int isa, int count, int heads, int kv_heads, int dim, int words, int start, int canvas, int window,
+                        int ring, const float *queries, const void *keys, const void *values, float *out) {
     const Kernels *own = dp_kernels(isa);
     int padded = (dim + 31) / 32 * 32, group = heads / kv_heads;
     atomic_int stop = 0;
     if (!own) return 0;
-    float *scratch = dp_allocate((size_t)group * (256 + (size_t)padded + 2) * 4);
+    float *scratch = dp_allocate(dp_attend_room(group, padded) * 4);
     if (!scratch) return 0;
-    Attention a = {count, heads, kv_heads, dim, padded, kv_half, start, canvas, window, queries, heads * dim, heads * dim, keys, values, out, &stop};
+    Attention a = {count, heads, kv_heads, dim, padded, words, start, canvas, window, queries, heads * dim, heads * dim, keys, values, ring, out, &stop};
     for (int row = 0; row < count; row++)
         for (int g = 0; g < kv_heads; g++) own->attend(&a, g, row, row + 1, scratch);
     dp_release(scratch);

@@ -108,8 +108,9 @@ static void serve(Seat *seat) {
         lock_give(&pool->lock);
         pool->work(pool->context, seat->number);
         lock_take(&pool->lock);
-        if (--pool->running == 0) condition_wake(&pool->finished);
+        int last = --pool->running == 0;
         lock_give(&pool->lock);
+        if (last) condition_wake(&pool->finished); /* who is woken takes the lock at once */
     }
 }
 
@@ -204,8 +205,8 @@ void dp_pool_start(Pool *pool, Work work, void *context) {
     pool->context = context;
     pool->running = pool->threads;
     pool->runs++;
-    condition_wake(&pool->wanted);
     lock_give(&pool->lock);
+    condition_wake(&pool->wanted);
 }
 
 int dp_pool_wait(Pool *pool, int milliseconds) {

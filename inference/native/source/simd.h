@@ -1,7 +1,7 @@
 /* One vocabulary for all instruction sets (DP_ISA): F is a vector of WIDTH floats, I one of WIDTH int32 (or 4 * WIDTH bytes).
  *
  * `dot_narrow` and `dot_wide` add to WIDTH sums the products of four weights with four signed bytes: weights below 16, or of
- * any byte as `wide_prepared` returns it. `Sub` is what a run of at most eight narrow steps is kept in (16-bit sums of AVX2),
+ * any byte as `wide_prepared` returns it; `dot_words` those of two pairs of signed words. `Sub` is what a run of at most eight narrow steps is kept in (16-bit sums of AVX2),
  * brought home by `sub_end`. Where one of two is NaN, `f_max` and `f_min` return the second.
  */
 #include "native.h"
@@ -45,11 +45,14 @@ INLINE F f_times_power(F a, F n) { return _mm512_scalef_ps(a, n); }
 INLINE float f_sum(F a) { return _mm512_reduce_add_ps(a); }
 INLINE float f_largest(F a) { return _mm512_reduce_max_ps(a); }
 INLINE F f_half(const uint16_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)p)); }
-INLINE void f_to_half(uint16_t *p, F a) { _mm256_storeu_si256((void *)p, _mm512_cvtps_ph(a, 8)); }
 INLINE F f_bf16(const uint16_t *p) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const void *)p)), 16));
 }
-INLINE void f_to_bytes(int8_t *p, F a) { _mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a))); }
+INLINE I f_to_ints(F a) { return _mm512_cvtps_epi32(a); }
+INLINE void i_to_bytes(int8_t *p, I a) { _mm_storeu_si128((void *)p, _mm512_cvtepi32_epi8(a)); }
+INLINE void i_to_words(int16_t *p, I a) { _mm256_storeu_si256((void *)p, _mm512_cvtepi32_epi16(a)); }
+INLINE I i_add(I a, I b) { return _mm512_add_epi32(a, b); }
+INLINE int32_t i_sum(I a) { return _mm512_reduce_add_epi32(a); }
 INLINE F f_from_sums(I a) { return _mm512_cvtepi32_ps(a); }
 INLINE I i_set(int32_t a) { return _mm512_set1_epi32(a); }
 INLINE I i_load(const uint8_t *p) { return _mm512_loadu_si512(p); }
@@ -60,6 +63,10 @@ INLINE I sub_end(I a, Sub s) { return (void)a, s; }
 INLINE Sub dot_narrow(Sub s, I w, I x) { return _mm512_dpbusd_epi32(s, w, x); }
 INLINE I dot_wide(I s, I w, I x) { return _mm512_dpbusd_epi32(s, w, x); }
 INLINE I wide_prepared(I w) { return w; }
+INLINE I dot_words(I s, I a, I b) { /* by GCC 12's own builtin the sums are moved about, or put aside, at every step */
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(s) : "v"(a), "v"(b));
+    return s;
+}
 
 #elif DP_ISA == 1 || DP_ISA == 2 || DP_ISA == 3
 #include <immintrin.h>
@@ -93,14 +100,22 @@ INLINE float f_largest(F a) {
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_shuffle_ps(s, s, 1)));
 }
 INLINE F f_half(const uint16_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const void *)p)); }
-INLINE void f_to_half(uint16_t *p, F a) { _mm_storeu_si128((void *)p, _mm256_cvtps_ph(a, 0)); }
 INLINE F f_bf16(const uint16_t *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const void *)p)), 16));
 }
-INLINE void f_to_bytes(int8_t *p, F a) {
-    __m256i i = _mm256_cvtps_epi32(a);
-    __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+INLINE I f_to_ints(F a) { return _mm256_cvtps_epi32(a); }
+INLINE void i_to_bytes(int8_t *p, I a) {
+    __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
     _mm_storel_epi64((void *)p, _mm_packs_epi16(w, w));
+}
+INLINE void i_to_words(int16_t *p, I a) {
+    _mm_storeu_si128((void *)p, _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1)));
+}
+INLINE I i_add(I a, I b) { return _mm256_add_epi32(a, b); }
+INLINE int32_t i_sum(I a) {
+    __m128i s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 14));
+    return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 1)));
 }
 INLINE F f_from_sums(I a) { return _mm256_cvtepi32_ps(a); }
 INLINE I i_set(int32_t a) { return _mm256_set1_epi32(a); }
@@ -118,6 +133,7 @@ INLINE I dot_wide(I s, I w, I x) {
     __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
     return _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
+INLINE I dot_words(I s, I a, I b) { return _mm256_add_epi32(s, _mm256_madd_epi16(a, b)); }
 #else
 INLINE Sub sub_begin(I a) { return a; }
 INLINE I sub_end(I a, Sub s) { return (void)a, s; }
@@ -125,9 +141,11 @@ INLINE I wide_prepared(I w) { return w; }
 #if DP_ISA == 2
 INLINE Sub dot_narrow(Sub s, I w, I x) { return _mm256_dpbusd_avx_epi32(s, w, x); }
 INLINE I dot_wide(I s, I w, I x) { return _mm256_dpbusd_avx_epi32(s, w, x); }
+INLINE I dot_words(I s, I a, I b) { return _mm256_dpwssd_avx_epi32(s, a, b); }
 #else
 INLINE Sub dot_narrow(Sub s, I w, I x) { return _mm256_dpbusd_epi32(s, w, x); }
 INLINE I dot_wide(I s, I w, I x) { return _mm256_dpbusd_epi32(s, w, x); }
+INLINE I dot_words(I s, I a, I b) { return _mm256_dpwssd_epi32(s, a, b); }
 #endif
 #endif
 
@@ -153,13 +171,16 @@ INLINE F f_times_power(F a, F n) { EACH a.v[i_] = n.v[i_] == n.v[i_] ? ldexpf(a.
 INLINE float f_sum(F a) { float s = 0; EACH s += a.v[i_]; return s; }
 INLINE float f_largest(F a) { float s = a.v[0]; EACH s = s > a.v[i_] ? s : a.v[i_]; return s; }
 INLINE F f_half(const uint16_t *p) { F r; EACH r.v[i_] = dp_half_to_float(p[i_]); return r; }
-INLINE void f_to_half(uint16_t *p, F a) { EACH p[i_] = dp_float_to_half(a.v[i_]); }
 INLINE F f_bf16(const uint16_t *p) {
     F r;
     EACH { uint32_t bits = (uint32_t)p[i_] << 16; memcpy(&r.v[i_], &bits, 4); }
     return r;
 }
-INLINE void f_to_bytes(int8_t *p, F a) { EACH p[i_] = fabsf(a.v[i_]) < 128 ? (int8_t)nearbyintf(a.v[i_]) : 0; } /* NaN: 0 */
+INLINE I f_to_ints(F a) { I r; EACH r.v[i_] = fabsf(a.v[i_]) < 32768 ? (int32_t)nearbyintf(a.v[i_]) : 0; return r; } /* NaN: 0 */
+INLINE void i_to_bytes(int8_t *p, I a) { EACH p[i_] = (int8_t)a.v[i_]; }
+INLINE void i_to_words(int16_t *p, I a) { EACH p[i_] = (int16_t)a.v[i_]; }
+INLINE I i_add(I a, I b) { EACH a.v[i_] += b.v[i_]; return a; }
+INLINE int32_t i_sum(I a) { int32_t s = 0; EACH s += a.v[i_]; return s; }
 INLINE F f_from_sums(I a) { F r; EACH r.v[i_] = (float)a.v[i_]; return r; }
 INLINE I i_set(int32_t a) { I r; EACH r.v[i_] = a; return r; }
 INLINE I i_load(const uint8_t *p) { I r; memcpy(&r, p, sizeof r); return r; }
@@ -179,6 +200,15 @@ INLINE I dot_wide(I s, I w, I x) {
     return s;
 }
 INLINE Sub dot_narrow(Sub s, I w, I x) { return dot_wide(s, w, x); }
+INLINE I dot_words(I s, I a, I b) {
+    EACH {
+        int16_t u[2], v[2];
+        memcpy(u, &a.v[i_], 4);
+        memcpy(v, &b.v[i_], 4);
+        s.v[i_] = (int32_t)((uint32_t)s.v[i_] + (uint32_t)(u[0] * v[0]) + (uint32_t)(u[1] * v[1]));
+    }
+    return s;
+}
 #endif
 
 /* exp, to about 2e-6 of its value; below -87 it is as at -87 (1.6e-38); of NaN it is NaN, which the order of operands keeps */

@@ -107,11 +107,21 @@ def test_a_log_that_is_no_file_is_said(tmp_path: Path, kind: str) -> None:
     assert setup_logging(tmp_path) == texts.log_not_writable(file, "it is no regular file")
 
 
+def leave_unraisable() -> None:
+    """An exception where nobody can catch it: while something is deleted."""
+
+    class Odd:
+        def __del__(self) -> None:
+            raise ZeroDivisionError
+
+    Odd()
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_uncaught_exceptions_are_logged_and_reported_once(logs: Path, log_expected: Callable[[str], None]) -> None:
     log_expected("dewpoint.uncaught")
     reports: list[ErrorReport] = []
-    before = (sys.excepthook, threading.excepthook)
+    before = (sys.excepthook, threading.excepthook, sys.unraisablehook)
     restore = install_exception_hooks(reports.append)
 
     def fail(number: int) -> None:
@@ -124,10 +134,12 @@ def test_uncaught_exceptions_are_logged_and_reported_once(logs: Path, log_expect
             thread.join()
         for exc in (KeyboardInterrupt(), KnownAppError("Known.", "Do.")):
             sys.excepthook(type(exc), exc, None)
+        leave_unraisable()
     finally:
         restore()
-    assert (sys.excepthook, threading.excepthook) == before
-    assert [(report.kind, report.text) for report in reports] == [("bug", texts.BUG), ("known", "Known.")]
+    assert (sys.excepthook, threading.excepthook, sys.unraisablehook) == before
+    assert [(report.kind, report.text) for report in reports[:2]] == [("bug", texts.BUG), ("known", "Known.")]
+    assert ["ZeroDivisionError" in report.detail for report in reports[2:]] == [True]
     assert (logs / FILE_NAME).read_text("utf-8").count("ValueError: number") == 3
 
 

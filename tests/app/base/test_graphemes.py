@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from PySide6.QtCore import QTextBoundaryFinder
 
+from app.base import graphemes as module
 from app.base.graphemes import LONGEST, graphemes, one_line, shortened
 from app.commands.console import TextReporter
 from app.library import texts
@@ -86,6 +87,14 @@ def test_what_is_shortened_is_short(text: str, limit: int) -> None:
     short = shortened(text, limit)
     assert text.startswith(short.removesuffix("\u2026"))
     assert len(list(graphemes(short))) <= limit
+
+
+def test_a_book_is_not_read_to_its_end_to_be_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    together = module._together
+    monkeypatch.setattr(module, "_together", lambda text, start, at: bool(seen.append(at)) or together(text, start, at))
+    assert len(shortened("x/" * 60_000, 80)) == 80
+    assert len(seen) < 200
 
 
 @given(st.text())

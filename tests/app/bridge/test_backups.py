@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.base.errors import StoppedError
+from app.base.errors import ErrorReport, StoppedError
 from app.bridge.backups import Backups
 from app.bridge.chat import ChatController
 from app.chats import backup, texts
@@ -205,3 +205,23 @@ def test_upkeep_makes_one_and_closing_waits_for_none(
     assert begun.wait(WAIT_SECONDS)
     controller.shut_down()
     assert list(folder.iterdir()) == []
+
+
+def test_the_file_is_looked_through_once_a_day_and_damage_is_told(
+    qtbot: QtBot, backups: Backups, folder: Path, store: HistoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems: list[ErrorReport] = []
+    backups.problem.connect(problems.append)
+    backups.check_if_due()
+    assert not backups.busy, "the start has just looked"
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with store.path.open("r+b") as file:
+        file.seek(store.path.stat().st_size // 2)
+        file.write(b"\xff" * 8192)
+    backups._check_at = 0.0
+    backups.check_if_due()
+    qtbot.waitUntil(lambda: bool(problems), timeout=WAIT_MS)
+    assert (problems[0].kind, problems[0].text) == ("known", texts.STORE_DAMAGE_SEEN)
+    backups.check_if_due()
+    qtbot.waitUntil(lambda: not backups.busy, timeout=WAIT_MS)
+    assert len(problems) == 1

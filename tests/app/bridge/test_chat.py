@@ -25,6 +25,7 @@ from app.chats import texts as chat_texts
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
+from app.chats.recordings import Recordings
 from app.library import texts as library_texts
 from app.library.answering import ModelChoice, folder_choice
 from inference.events import BlockCommitted, Failed, Finished, ModelLoading, ModelReady
@@ -255,7 +256,7 @@ def controller(
 ) -> Iterator[ChatController]:
     """A started controller."""
     preferences = Preferences(SettingsFile(tmp_path / "settings.json"), Settings())
-    made = ChatController(store, lambda choice: process, CHOICE, preferences)
+    made = ChatController(store, lambda choice: process, CHOICE, preferences, Recordings(tmp_path / "r.sqlite3"))
     made.start()
     yield made
     made.shut_down()
@@ -381,7 +382,8 @@ def test_a_message_is_stored_whatever_the_models_folder_does(
     folder, process = tmp_path / name, ScriptedModelProcess()
     process.load_gate.clear()
     preferences = Preferences(SettingsFile(tmp_path / "settings.json"), Settings(preset="fast"))
-    controller = ChatController(store, lambda choice: process, folder_choice(folder, "auto"), preferences)
+    recordings = Recordings(tmp_path / "r.sqlite3")
+    controller = ChatController(store, lambda choice: process, folder_choice(folder, "auto"), preferences, recordings)
     controller.start()
     stat = os.stat
 

@@ -237,7 +237,8 @@ def test_without_a_folder_of_its_own_it_makes_one(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    "line", [b"no json\n", b"{}\n", b'{"model": 5, "backend": "", "activation": {}}\n', b"x" * 100_000]
+    "line",
+    [b"no json\n", b"{}\n", b'{"model": 5, "backend": "", "activation": {}}\n', b"x" * 100_000, b"[" * 60_000 + b"\n"],
 )
 def test_what_is_no_request_is_not_answered(qtbot: QtBot, first: FirstWindow, base: Path, line: bytes) -> None:
     asked: list[StartRequest] = []

@@ -12,11 +12,11 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
 from app.bridge.gpu import GpuAddon
-from app.doctor.checks import Finding
 from app.gpu import tasks as gpu_jobs
 from app.gpu.fetcher import Fetcher
 from app.gpu.values import GpuEnd, GpuOffer, GpuState, GpuStatus, GpuWork
 from app.library.services import LibraryServices
+from app.machine.checks import Finding
 from tests.app.conftest import MakeServices
 from tests.helpers.card_reports import REPORT
 from tests.helpers.fake_engines import detected

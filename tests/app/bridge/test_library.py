@@ -88,7 +88,7 @@ def test_the_processor_is_measured_once_and_in_no_thread_of_the_window(
 
     def follow(looks: Looks, question: object, cancel: threading.Event) -> Iterator[ProcessorSpeed]:
         threads.append(threading.current_thread() is threading.main_thread())
-        yield ProcessorSpeed("avx512", 2, 700e9, 800e9)
+        yield ProcessorSpeed("avx512", 2, 700e9, 800e9, 900e9)
 
     monkeypatch.setattr(Looks, "follow", follow)
     library.measure()  # nobody has looked yet

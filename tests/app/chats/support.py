@@ -10,9 +10,11 @@ from typing import Any
 
 from app.chats.history import HistoryStore
 from app.chats.messages import Message, RecoveryReport
+from app.chats.migrations import migration_names
 from inference.events import BlockCommitted, Failed, Finished
 from inference.params import SamplerParams
 
+OLD_BODIES = ("What is  \u05d0\u05d1 \U0001f468\u200d\U0001f469?\n", "A **table**\n\n|a|\n|-|\n|1|")
 WORDS = [
     "noise",
     "canvas",
@@ -69,6 +71,13 @@ def finished(answer: str = "Some text. ", **changes: Any) -> Finished:
 
 
 FAILED = Failed("The engine process ended.", "Try again.", known=True, engine_lost=True)
+
+
+def sqlite_error(code: int) -> sqlite3.OperationalError:
+    """As SQLite raises it."""
+    error = sqlite3.OperationalError("as SQLite has it")
+    error.sqlite_errorcode = code
+    return error
 
 
 def begin(store: HistoryStore, user: Message, seed: int | None = 7) -> Message:
@@ -136,3 +145,46 @@ def open_damaged(path: Path, data: bytes) -> tuple[RecoveryReport | None, dict[s
         assert store.recovery is None
         assert added.id in bodies_in(store)
     return report, found
+
+
+def make_schema_of(db: sqlite3.Connection, version: int) -> None:
+    """The tables as the version with so many migrations made them, with its marks."""
+    schema = (Path(__file__).parent / "golden" / f"schema_{version}.sql").read_text("utf-8")
+    for statement in schema.rstrip("\n").split("\n\n"):
+        db.execute(statement)
+    columns = "id INTEGER PRIMARY KEY, migration_set TEXT, name TEXT, applied_at TEXT"
+    db.execute(f"CREATE TABLE _sqlite_migrations ({columns})")
+    names = [("dewpoint", name, "2026-11-01 00:00:00+00:00") for name in migration_names()[:version]]
+    db.executemany("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (?, ?, ?)", names)
+    db.execute("INSERT INTO app_meta VALUES ('schema_version', ?)", (str(version),))
+    db.execute(f"PRAGMA user_version = {version}")
+
+
+def write_old_history(path: Path, version: int) -> None:
+    """A file as the version with so many migrations wrote it: one chat, a question and its answer."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as db:
+        make_schema_of(db, version)
+        columns = "id, title, title_source, head_message_id, created_at, updated_at"
+        db.execute(f"INSERT INTO conversation ({columns}) VALUES ('c1', 'Old', 'user', 'm2', 1, 2)")
+        columns = "id, conversation_id, parent_id, sibling_no, role, state, created_at, updated_at, body, thinking"
+        rows = [
+            ("m1", "c1", None, 0, "user", "done", 1, 1, OLD_BODIES[0], ""),
+            ("m2", "c1", "m1", 0, "assistant", "done", 2, 2, OLD_BODIES[1], "So."),
+        ]
+        db.executemany(f"INSERT INTO message ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        db.commit()
+
+
+def take_back_to(path: Path, version: int) -> None:
+    """Write a closed history of today as the version with so many migrations would have: what it knew of is kept."""
+    old = path.with_name("old.sqlite3")
+    with closing(sqlite3.connect(old)) as db:
+        make_schema_of(db, version)
+        db.execute("ATTACH ? AS today", (str(path),))
+        kept = "name NOT LIKE 'sqlite%' AND name NOT IN ('_sqlite_migrations', 'app_meta')"
+        for (table,) in db.execute(f"SELECT name FROM main.sqlite_schema WHERE type = 'table' AND {kept}").fetchall():
+            names = ", ".join(column[1] for column in db.execute(f"PRAGMA main.table_info({table})"))
+            db.execute(f"INSERT OR REPLACE INTO main.{table} ({names}) SELECT {names} FROM today.{table}")
+        db.commit()
+    old.replace(path)

@@ -17,8 +17,8 @@ from app.chats import connections
 from app.chats.database import Health, examine, shares_memory
 from app.chats.errors import StoreError
 from app.chats.history import HistoryStore
-from app.doctor import checks, texts
 from app.library.records import LibraryStore
+from app.machine import checks, texts
 from tests.app.chats.support import begin, block, bodies_in, finished, sql
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the file system is simulated by SQLite's unix-dotfile")

@@ -55,7 +55,7 @@ def test_what_holds_no_text_is_said(tmp_path: Path, content: bytes, sentence: st
 def test_a_folder_and_what_is_gone_are_said(tmp_path: Path) -> None:
     found = dropped_text([tmp_path, tmp_path / "gone"])
     assert found.text == ""
-    assert found.refused == (texts.dropped_folder(tmp_path.name), texts.dropped_no_file("gone"))
+    assert found.refused == (texts.dropped_folder(tmp_path.name), texts.dropped_gone("gone"))
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,3 +95,12 @@ def test_a_whole_folder_of_files_is_not_read(tmp_path: Path) -> None:
     paths = [written(tmp_path, f"{number:02}.txt", b"x") for number in range(30)]
     found = dropped_text(paths)
     assert (len(found.names), found.refused) == (dropped.MOST_FILES, (texts.too_many_files(dropped.MOST_FILES),))
+
+
+@pytest.mark.skipif(not Path("/proc/kmsg").exists(), reason="this system has no files that its kernel makes up")
+@pytest.mark.parametrize("name", ["/proc/kmsg", "/proc/self/mem", "/proc/self/status"])
+def test_what_the_kernel_makes_up_is_no_file_to_read(name: str) -> None:
+    """To read the first of them waits for ever, and the window with it."""
+    dropped = dropped_text([Path(name)])
+    assert not dropped.text
+    assert dropped.refused

@@ -49,6 +49,30 @@ for number in range(100000):
         store.finish_answer(answer.id, finished("whole"))
 """
 
+EDITOR = """
+import sys
+from pathlib import Path
+from app.chats.history import HistoryStore
+from tests.app.chats.support import begin, finished
+store = HistoryStore.open(Path(sys.argv[1]))
+def tell(kind, name, text):
+    sys.stdout.write(f"{kind} {name} {text}\\n"); sys.stdout.flush()
+for number in range(100000):
+    user = store.add_user_message(None, f"question-{number}")
+    tell("message", user.id, user.body)
+    answer = store.finish_answer(begin(store, user).id, finished(f"answer-{number}"))
+    version = store.add_version(answer.id, f"version-{number}")
+    tell("message", version.id, version.body)
+    branch = store.branch_off(version.id)
+    tell("message", branch.head_message_id, version.body)
+    edited = store.add_user_message(user.conversation_id, f"edited-{number}", beside=user.id)
+    tell("message", edited.id, edited.body)
+    waiting = store.queue.add(user.conversation_id, f"waits-{number}")
+    tell("queued", user.conversation_id, waiting.body)
+    store.keep_unsent(user.conversation_id, f"typed-{number}")
+    tell("typed", user.conversation_id, f"typed-{number}")
+"""
+
 PATIENT = "PRAGMA busy_timeout = 60000"
 TALKER = """
 import sys
@@ -95,6 +119,30 @@ def test_a_killed_program_loses_nothing_that_was_stored(data_file: Path, delay: 
             if message.role == "assistant" and message.state is MessageState.STOPPED:
                 parts = store.blocks(message.id)
                 assert message.body == "".join(f"part {part}. " for part in range(len(parts)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("delay", [0.0, 0.05])
+def test_a_killed_program_loses_no_edit_branch_or_queued_message(data_file: Path, delay: float) -> None:
+    with running(EDITOR, str(data_file)) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline()]
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        told += process.stdout.readlines()
+    with HistoryStore.open(data_file) as store:
+        assert store.recovery is None
+        found = bodies_in(store)
+        for line in told:
+            kind, name, text = line.split()
+            if kind == "message":
+                assert found[name] == text
+            elif kind == "queued":
+                assert [message.body for message in store.queue.of(name)] == [text]
+            else:
+                assert store.unsent_text(name) == text
+        answers = [each for each in told if "answer-" in each or "version-" in each]
+        assert {body for body in found.values() if body.startswith("version-")} >= {each.split()[2] for each in answers}
 
 
 def test_two_processes_write_one_chat(store: HistoryStore) -> None:

@@ -16,7 +16,7 @@ from app.chats.backup import backups_in
 from app.chats.database import expected_schema
 from app.chats.errors import NewerDatabaseError
 from app.chats.history import HistoryStore
-from tests.app.chats.support import bodies_in, fill, sql
+from tests.app.chats.support import OLD_BODIES, bodies_in, fill, sql, take_back_to, write_old_history
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -55,7 +55,7 @@ def test_a_newer_file_with_a_log_beside_it_is_refused_and_not_touched(data_file:
     """The newer program crashed: its version stands in the log alone."""
     HistoryStore.open(data_file).close()
     with closing(sqlite3.connect(data_file, isolation_level=None)) as other:
-        other.execute("PRAGMA user_version = 5")
+        other.execute(f"PRAGMA user_version = {migrations.SCHEMA_VERSION + 1}")
         names = (data_file, data_file.with_name(data_file.name + "-wal"))
         before = [name.read_bytes() for name in names]
         copies = [name.with_name(f"copy{number}") for number, name in enumerate(names)]
@@ -76,7 +76,7 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> None:
 
     @more()
     def m999_next(db: Database) -> None:
-        db.execute("ALTER TABLE conversation ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0")
+        db.execute("ALTER TABLE conversation ADD COLUMN later INTEGER NOT NULL DEFAULT 0")
 
     names = (*migrations.migration_names(), "m999_next")
     monkeypatch.setattr(migrations, "migrations", more)
@@ -105,12 +105,42 @@ def test_the_next_version_backs_up_and_migrates(tmp_path: Path) -> None:
         database.expected_schema.cache_clear()
 
 
+@pytest.mark.parametrize("version", range(1, migrations.SCHEMA_VERSION))
+def test_a_file_of_every_version_is_taken_over_with_a_backup(data_file: Path, version: int) -> None:
+    write_old_history(data_file, version)
+    with HistoryStore.open(data_file, data_file.parent / "backups") as store:
+        assert store.recovery is None
+        (chat,) = store.list_conversations()
+        assert (chat.title, chat.head_message_id) == ("Old", "m2")
+        question, answer = store.messages(chat.id)
+        assert (question.body, answer.body, answer.thinking) == (*OLD_BODIES, "So.")
+        found = "\n\n".join(statement for _, statement in sorted(expected_schema().items())) + "\n"
+        assert found == (GOLDEN / f"schema_{migrations.SCHEMA_VERSION}.sql").read_text("utf-8")
+    assert len(list((data_file.parent / "backups").glob("*migration*"))) == 1
+    with HistoryStore.open(data_file, data_file.parent / "backups") as store:
+        assert store.recovery is None
+
+
+@pytest.mark.parametrize("version", range(1, migrations.SCHEMA_VERSION))
+def test_what_todays_program_wrote_can_be_taken_back_and_over_again(store: HistoryStore, version: int) -> None:
+    """The upgrade of the packages is tried so: two builds of today's program, and a file as an older one wrote it."""
+    fill(store, 2, 2)
+    store.close()
+    before = sql(store.path, "SELECT * FROM message ORDER BY seq")
+    take_back_to(store.path, version)
+    assert sql(store.path, "PRAGMA user_version") == [(version,)]
+    with HistoryStore.open(store.path) as again:
+        assert again.recovery is None
+    assert sql(store.path, "SELECT * FROM message ORDER BY seq") == before
+    assert sql(store.path, "PRAGMA user_version") == [(migrations.SCHEMA_VERSION,)]
+
+
 def _old_history(path: Path) -> None:
     """A history as the version before `next_version` leaves it."""
     with HistoryStore.open(path) as store:
         fill(store, 1, 2)
         version = len(migrations.migration_names())
         store._db.execute("DELETE FROM _sqlite_migrations WHERE name = 'm999_next'")
-        store._db.execute("ALTER TABLE conversation DROP COLUMN pinned")
+        store._db.execute("ALTER TABLE conversation DROP COLUMN later")
         store._db.execute(f"PRAGMA user_version = {version - 1}")
         store._db.execute(f"UPDATE app_meta SET value = '{version - 1}' WHERE key = 'schema_version'")

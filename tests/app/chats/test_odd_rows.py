@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,34 @@ def test_the_longest_title_that_can_be_given_is_kept(data_file: Path) -> None:
         given = store.rename(chat.id, title).title
     with HistoryStore.open(data_file) as store:
         assert store.conversation(chat.id).title == given
+
+
+@pytest.mark.parametrize("value", ["printf('%.*c', 200000, '[')", "5", "'{\"text\": NaN}'", "'[[]]'"])
+@pytest.mark.parametrize(
+    "column", ["conversation.options_json", "generation.params_json", "message.error_json", "generation.seed"]
+)
+def test_odd_json_hides_no_message(data_file: Path, column: str, value: str) -> None:
+    """200,000 brackets are more than Python's reader takes: an error that no reader of JSON is expected to raise."""
+    with HistoryStore.open(data_file) as store:
+        bodies = fill(store, 1, 2)
+    table, name = column.split(".")
+    sql(data_file, f"UPDATE {table} SET {name} = {value}")
+    with HistoryStore.open(data_file) as store:
+        assert bodies_in(store) == bodies
+        assert store.list_conversations()
+
+
+@pytest.mark.parametrize("field", ["user_text", "hint", "detail"])
+def test_an_error_as_long_as_a_book_is_shown_in_part(data_file: Path, field: str) -> None:
+    """A label of so many lines took half a second and 300 MB."""
+    with HistoryStore.open(data_file) as store:
+        bodies = fill(store, 1, 1)
+    for length, shown in ((600_000, True), (5_000_000, False)):
+        error = {"user_text": "No.", "hint": "", "known": True, "detail": "", field: "a\n" * (length // 2)}
+        sql(data_file, "UPDATE message SET error_json = '" + json.dumps(error) + "'")
+        with HistoryStore.open(data_file) as store:
+            assert bodies_in(store) == bodies
+            (chat,) = store.list_conversations()
+            said = store.messages(chat.id)[-1].error
+            assert said is not None
+            assert 0 < len(said.user_text + said.hint + said.detail) <= 205_000 or not shown

@@ -11,6 +11,7 @@ from app.base.settings import Settings
 from app.chats.errors import StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
+from app.chats.options import ChatOptions
 from app.chats.session import Ask, AskedModel, ChatSession, RecorderState
 from app.library import texts
 from inference.events import DraftUpdated, Event, ModelLoading, PromptEncoded
@@ -84,6 +85,41 @@ def test_trying_again_keeps_the_first_answer(session: ChatSession, store: Histor
     again.recorder.apply(finished("Hey!"))
     assert [m.body for m in store.messages(chat)] == ["Hello", "Hey!"]
     assert [m.body for m in store.siblings(again.answer.id)] == ["Hi!", "Hey!"]
+
+
+def test_a_fixed_seed_gives_the_same_again_until_something_changes(session: ChatSession, store: HistoryStore) -> None:
+    fixed = Settings(seed_mode="fixed", seed=5)
+    ask = session.send(None, "Hello", fixed, MODEL)
+    chat = ask.conversation.id
+    assert not session.same_again(chat, fixed, MODEL)  # it is still being written
+    ask.recorder.apply(finished("Hi!", seed=5))
+    assert session.same_again(chat, fixed, MODEL)
+    assert not session.same_again(chat, Settings(), MODEL)
+    assert not session.same_again(chat, Settings(seed_mode="fixed", seed=6), MODEL)
+    assert not session.same_again(chat, fixed, AskedModel("Another", "fake"))
+    store.order.set_options(chat, ChatOptions(preset="fast"))
+    assert not session.same_again(chat, fixed, MODEL)
+    assert session.try_again(chat, fixed, MODEL).request.seed == 5
+    assert session.try_again(chat, fixed, MODEL, new_seed=True).request.seed != 5
+
+
+def test_an_edited_question_is_asked_beside_the_old_one(session: ChatSession, store: HistoryStore) -> None:
+    ask = asked(session)
+    ask.recorder.apply(finished("Hi!"))
+    session.send(ask.conversation.id, "And?", Settings(), MODEL)
+    edited = session.send_edited(ask.user.id, "Hello, you", Settings(), MODEL)
+    assert edited.request.turns == (ChatTurn("user", "Hello, you"),)
+    assert [message.body for message in store.siblings(edited.user.id)] == ["Hello", "Hello, you"]
+    assert [m.id for m in store.messages(ask.conversation.id)] == [edited.user.id, edited.answer.id]
+
+
+def test_the_options_of_a_chat_are_asked_with(session: ChatSession, store: HistoryStore) -> None:
+    options = ChatOptions(" Be brief. ", steps=9, answer_tokens=70, thinking=True)
+    ask = session.send(None, "Hello", Settings(), MODEL, options=options)
+    assert store.conversation(ask.conversation.id).options == options
+    assert ask.request.turns == (ChatTurn("system", "Be brief."), ChatTurn("user", "Hello"))
+    assert (ask.request.max_new_tokens, ask.request.thinking) == (70, True)
+    assert ask.request.sampler.max_denoising_steps == 9
 
 
 def test_nothing_to_try_again_in_an_empty_chat(session: ChatSession, store: HistoryStore) -> None:

@@ -21,6 +21,7 @@ from app.base.settings_file import SettingsFile
 from app.commands.dispatch import run_command
 from app.commands.models_choice import new_services
 from app.commands.settings import settings_in_use
+from trt_engines.arguments import NO_TEXT
 from trt_engines.planning.probe import CARD_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -115,7 +116,8 @@ def test_a_folder_that_is_missing_or_no_command(capsys: pytest.CaptureFixture[st
     assert run_command(["doctor", "--base-dir", "--json"]) == 2
     assert capsys.readouterr().err == texts.BASE_DIR_MISSING + "\n"
     assert run_command(["--base-dir", "x", "nothing"]) == 2
-    assert "doctor, engines, gpu, models, update" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert all(name in said for name in ("bench", "chats", "doctor", "engines", "gpu", "models", "serve", "update"))
 
 
 def test_what_stands_behind_two_dashes_is_left_alone() -> None:
@@ -171,7 +173,7 @@ def test_a_command_says_that_settings_are_damaged_and_leaves_them(
         assert said.count(f"{texts.settings_not_used(file, texts.SETTINGS_ARE_DAMAGED)} {texts.SETTINGS_LEFT}") == 1
     assert file.read_bytes() == content
     assert [path.name for path in file.parent.glob("settings*")] == [file.name]
-    assert command == [Settings()] * 2
+    assert command == [Settings(offline=True)] * 2
     assert "kept as" in SettingsFile(file).load().notice, "the window tells it and sets it aside"
 
 
@@ -218,3 +220,30 @@ def test_commands_of_the_core_are_the_cores_own(capsys: pytest.CaptureFixture[st
         assert f"inference {name}" in capsys.readouterr().out
     assert run_command(["generate", "--prompt", "Hi", "--backend", "fake", "--form", "choice:yes,no"]) == 0
     assert capsys.readouterr().out.strip() in ("yes", "no")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["chats", "search", "\udcff\udcfe", "--json"], "TEXT"),
+        (["chats", "export", "one", "\udcff", "--out", "x.json"], "CHAT"),
+        (["models", "plan", "--gpu", "\udcff"], "--gpu"),
+        (["infill", "--text", "\udcff {word}"], "--text"),
+        (["generate", "--prompt", "x", "--hold", "a", "--hold", "\udcff"], "--hold"),
+        (["generate", "--prompt", "x", "--form", "regex:\udcff"], "argument --form:"),
+    ],
+)
+def test_an_argument_that_is_no_text_is_refused(
+    arguments: list[str], name: str, dewpoint_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        run_command(arguments)
+    assert end.value.code == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.endswith(f": error: {name} {NO_TEXT}\n")
+
+
+def test_a_path_may_have_any_bytes(dewpoint_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["chats", "import", "no\udcff.json"]) == 1
+    assert "cannot be read" in capsys.readouterr().err

@@ -1,7 +1,8 @@
-"""Ctrl+C while a server or a look does not answer: the command ends at once, without a word, and leaves nothing."""
+"""Ctrl+C while a server or a look does not answer: the command ends at once, with one sentence, and leaves nothing."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from app.base.paths import AppPaths, starter_model_folder
 from app.library.services import LibraryServices
 from tests.helpers.hostile_server import HostileServer, drip, head, silence
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
-from trt_engines.streams import INTERRUPTED
+from trt_engines.streams import INTERRUPTED, STOPPED
 
 ROOT = Path(__file__).resolve().parents[3]
 DOWNLOAD, UPDATE = ("models", "download", "owner/tiny"), ("update",)
@@ -35,7 +36,7 @@ def test_a_question_is_interrupted(
     wait_until(lambda: hostile.seen or child.poll() is not None)
     child.send_signal(signal.SIGINT)
     out, errors = child.communicate(timeout=WAIT_SECONDS)
-    assert (child.returncode, out, errors) == (INTERRUPTED, "", "")
+    assert (child.returncode, out, errors) == (INTERRUPTED, "", f"{STOPPED}\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl+C to a whole console")
@@ -56,8 +57,10 @@ def test_a_look_into_a_folder_is_interrupted(dewpoint_home: Path) -> None:
     wait_until(begun)
     looks[0].suspend()
     os.killpg(command.pid, signal.SIGINT)
-    out, errors = command.communicate(timeout=WAIT_SECONDS)
-    assert (command.returncode, out, errors) == (INTERRUPTED, "", "")
+    assert command.wait(timeout=WAIT_SECONDS) == INTERRUPTED
+    with contextlib.suppress(psutil.NoSuchProcess):
+        looks[0].resume()  # interrupted before it knew the process: that one ends when it finds nobody there
+    assert command.communicate(timeout=WAIT_SECONDS) == ("", f"{STOPPED}\n")
     wait_until(lambda: not looks[0].is_running())  # whoever takes its place collects it
     assert LibraryServices.open(AppPaths(dewpoint_home)).library.models() == ()
     assert sorted(folder.iterdir()) == before
@@ -80,4 +83,4 @@ def test_the_doctor_is_interrupted_while_it_tries_tensorrt(dewpoint_home: Path) 
     wait_until(begun)
     os.killpg(command.pid, signal.SIGINT)
     out, errors = command.communicate(timeout=WAIT_SECONDS)
-    assert (command.returncode, out, errors) == (INTERRUPTED, "", "")
+    assert (command.returncode, out, errors) == (INTERRUPTED, "", f"{STOPPED}\n")

@@ -1,4 +1,4 @@
-"""Asking the Hub through the real `huggingface_hub`: what is taken, and one sentence for every way to fail."""
+"""Asking the Hub: what is taken, and one sentence for every way to fail."""
 
 from __future__ import annotations
 
@@ -284,6 +284,14 @@ def test_a_token_of_another_program_is_not_used(
     assert not any("authorization" in seen.headers for seen in hub.behaviour.seen)
 
 
+@pytest.mark.parametrize("token", ["hf_\u00fc", "hf_a\r\nX-Evil: 1", "\u202ehf", "hf_\x00", "hf_\ud800"])
+def test_a_token_that_is_none_is_sent_to_nobody(services: LibraryServices, hub: Hub, token: str) -> None:
+    services.tokens.set(token)
+    with pytest.raises(HubError, match="The stored access token holds characters that no token has"):
+        services.hub.look(NAME)
+    assert not hub.behaviour.seen
+
+
 def test_a_token_is_forgotten(make_services: MakeServices, hub: Hub, memory_keyring: MemoryKeyring) -> None:
     first = make_services()
     first.tokens.set("hf_good")
@@ -343,12 +351,5 @@ def test_the_switch_holds_for_a_client_that_is_open(hub: Hub, repo: Repo) -> Non
 
 def test_every_use_of_the_network_is_listed_with_the_real_address(hub: Hub) -> None:
     uses = Network().uses(shown_address())
-    assert len(uses) == 5
     assert all(use.host and use.when and use.sends for use in uses)
-    assert [hub.url in use.host for use in uses] == [
-        True,
-        True,
-        True,
-        False,
-        False,
-    ]  # at last: the package index, the releases
+    assert [hub.url in use.host for use in uses] == [True] * 3 + [False] * (len(uses) - 3)  # what else is no Hub's

@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from app.library import adding, care, download
+from app.library.half_removed import settle_removals
+from app.library.ledger import Ledger
 from app.library.overview import library_status
-from app.library.records import ModelRecord
+from app.library.records import ModelRecord, RemovalNote
 from app.library.services import LibraryServices
 from app.library.values import ModelState, ModelStatus
 from inference.checkpoint.adapters import MERGED
+from inference.engines.making import making_folder
+from inference.look.client import Looks
 from tests.helpers.adapters import QUERY, factors, write_adapter
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo
@@ -59,15 +63,86 @@ def test_a_removal_that_is_killed_at_any_step_goes_on(services: LibraryServices,
     step = 0
     with numbers_held(record.folder):
         while killed(lambda: remove(services, record), step):
-            if services.library.models():
+            library_status(services)
+            if services.library.models():  # it had not begun
+                assert state(services, record).state in (ModelState.INSTALLED, ModelState.READY), f"step {step}"
                 remove(services, record)
             clear(services)
             assert not services.library.models()
+            assert not services.library.removals()
             assert [path.name for path in record.folder.iterdir()] == ["notes.txt"], f"step {step}"
             shutil.rmtree(base)
             shutil.copytree(kept, base)
             step += 1
     assert step > len(tiny_contents())
+
+
+def test_who_downloads_a_model_again_does_not_lose_it_to_a_removal_that_was_killed(
+    services: LibraryServices, repo: Repo
+) -> None:
+    downloaded(services)
+    (record,) = services.library.models()
+    files = tuple(tiny_contents())
+    services.library.begin_removal(RemovalNote(record.id, str(record.folder), files, ()))
+    download.resume(services, record)
+    assert not services.library.removals()
+    assert state(services, record).state is ModelState.QUEUED
+    assert all((record.folder / file).is_file() for file in files)
+
+
+def test_a_removal_that_cannot_be_finished_is_the_users_to_decide_on_again(
+    services: LibraryServices, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloaded(services)
+    (record,) = services.library.models()
+    services.library.begin_removal(RemovalNote(record.id, str(record.folder), tuple(tiny_contents()), ()))
+    monkeypatch.setattr(Ledger, "remove", refuse)
+    assert state(services, record).state in (ModelState.INSTALLED, ModelState.READY)
+    assert not services.library.removals()
+
+
+def test_a_removal_on_a_drive_that_hangs_waits(
+    services: LibraryServices, repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloaded(services)
+    (record,) = services.library.models()
+    files = tuple(file.name for file in care.removal(services, state(services, record)).files)
+    note = RemovalNote(record.id, str(record.folder), files, ())
+    services.library.begin_removal(note)
+    monkeypatch.setattr(Looks, "answers", lambda *_: False)
+    settle_removals(services)
+    assert services.library.removals() == (note,)
+    monkeypatch.undo()
+    settle_removals(services)
+    assert not services.library.models()
+    assert not record.folder.exists()
+
+
+def refuse(*_: object) -> None:
+    """As a system does where another program has a file open."""
+    raise OSError(13, "Permission denied", "model.safetensors")
+
+
+def test_graphs_whose_making_was_killed_are_found_and_deleted(services: LibraryServices) -> None:
+    graphs = services.paths.graphs
+    scratch, mine = graphs / "making-ab_12cd3", graphs / "making-my-own"
+    for folder in (scratch, mine):
+        folder.mkdir(parents=True)
+        (folder / "embed.onnx").write_bytes(b"graph")
+    (scratch / "notes.txt").write_text("mine", "utf-8")
+    (graphs / "making-99999999").symlink_to(mine)
+    with making_folder(graphs) as now:
+        assert not library_status(services).leftovers, "somebody makes graphs just now"
+    assert not now.exists()
+    (left,) = library_status(services).leftovers
+    assert (left.path, left.size, left.whole) == (scratch, 5, False)
+    assert ([each.name for each in left.files], [each.name for each in left.kept]) == (["embed.onnx"], ["notes.txt"])
+    assert care.clear(services, left) == 5
+    assert [each.name for each in scratch.iterdir()] == ["notes.txt"]
+    assert (mine / "embed.onnx").is_file()
+    (scratch / "notes.txt").unlink()
+    clear(services)
+    assert not scratch.exists()
 
 
 @pytest.mark.slow

@@ -303,7 +303,7 @@ def test_what_a_repository_says_is_read_in_a_look(
 
     monkeypatch.setattr(Looks, "ask", ask)
     assert services.hub.look(NAME).config is not None
-    assert asked == ["ReadRepoConfig"]
+    assert asked == ["ReadListing", "ReadRepoConfig"]
 
 
 def test_adding_a_folder_hands_its_cancel_to_the_look(

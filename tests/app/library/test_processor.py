@@ -21,7 +21,7 @@ from inference.look.client import Looks
 from inference.look.questions import MeasureProcessor
 from trt_engines.planning.processor import ProcessorSpeed
 
-SPEED = ProcessorSpeed("avx512", 2, 700e9, 800e9)
+SPEED = ProcessorSpeed("avx512", 2, 700e9, 800e9, 900e9)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
     monkeypatch.setattr(Looks, "follow", follow)
     monkeypatch.setattr(processor, "library_there", lambda: "dewpoint-native-1.so")
-    monkeypatch.setattr(processor, "_processor_name", lambda: "A processor")
+    monkeypatch.setattr(processor, "processor_name", lambda: "A processor")
     return questions
 
 
@@ -53,7 +53,7 @@ def test_another_processor_or_other_kernels_are_measured_anew(
 ) -> None:
     measure_processor(services, threading.Event())
     if change == "processor":
-        monkeypatch.setattr(processor, "_processor_name", lambda: "Another")
+        monkeypatch.setattr(processor, "processor_name", lambda: "Another")
     else:
         monkeypatch.setattr(processor, "library_there", lambda: None if change == "none" else "dewpoint-native-2.so")
     assert processor_of(services.paths) == Processor(change != "none")
@@ -64,13 +64,14 @@ def test_another_processor_or_other_kernels_are_measured_anew(
     [
         "", "[]", "{", '{"machine": 1}', '{"speed": {}, "machine": ""}', "speed", '{"layer_rate": "a"}',
         '{"layer_rate": NaN}', '{"layer_rate": -1.0}', '{"layer_rate": 1e300}', '{"more": 1}',
+        '{"int8_peak": 0.0}', '{"int8_peak": "a"}',
     ],
 )  # fmt: skip
 def test_what_else_lies_there_is_as_nothing(services: LibraryServices, asked: list[Any], text: str) -> None:
     measure_processor(services, threading.Event())
     file = services.paths.base / "processor.json"
     note = json.loads(file.read_text("utf-8"))
-    if text.startswith('{"layer') or text.startswith('{"more'):
+    if text.startswith(('{"layer', '{"int8', '{"more')):
         note["speed"] |= json.loads(text)
         text = json.dumps(note)
     file.write_text(text, "utf-8")

@@ -7,16 +7,18 @@ import os
 import sqlite3
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app.base.errors import ErrorReport
+from app.chats import errors
 from app.chats.errors import StoreError
 from app.chats.history import HistoryStore
 from app.library import records
 from app.library.ledger import Ledger
 from app.library.records import DownloadState, LibraryStore
-from tests.app.chats.support import fill, sql
+from tests.app.chats.support import fill, sql, sqlite_error, write_old_history
 
 
 @pytest.fixture
@@ -89,15 +91,7 @@ def test_forgetting_and_moving(library: LibraryStore, tmp_path: Path) -> None:
 
 
 def test_an_old_file_is_migrated_with_a_backup(data_file: Path, tmp_path: Path) -> None:
-    with HistoryStore.open(data_file) as store:
-        fill(store, 1, 2)
-    for statement in (
-        "DROP TABLE unsent", "DROP INDEX conversation_used", "ALTER TABLE generation DROP COLUMN draft_length",
-        "ALTER TABLE conversation DROP COLUMN used_no", "DROP TABLE written", "DROP TABLE model_file",
-        "DROP TABLE download", "DROP TABLE model", "DELETE FROM _sqlite_migrations WHERE name <> 'm001_chats'",
-        "PRAGMA user_version = 1", "UPDATE app_meta SET value = '1' WHERE key = 'schema_version'",
-    ):  # fmt: skip
-        sql(data_file, statement)
+    write_old_history(data_file, 1)
     backups = data_file.parent / "backups"
     library = LibraryStore(data_file, backups)
     library.add("folder", tmp_path, "x")
@@ -181,3 +175,28 @@ def test_sentences_are_about_models_not_about_a_chat(
     assert caught.value.user_text.startswith("The list of models")
     assert words in caught.value.user_text
     assert "window" not in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("code", "free", "words"),
+    [
+        (sqlite3.SQLITE_IOERR, 0, "disk of the data folder is full"),
+        (sqlite3.SQLITE_BUSY, 0, "disk of the data folder is full"),
+        (sqlite3.SQLITE_CANTOPEN, 0, "disk of the data folder is full"),
+        (sqlite3.SQLITE_IOERR, 1 << 30, "cannot be read or changed (as SQLite has it)"),
+    ],
+)
+def test_a_disk_that_is_full_or_bad_is_named(
+    library: LibraryStore, monkeypatch: pytest.MonkeyPatch, code: int, free: int, words: str
+) -> None:
+    library.models()
+
+    def fail(path: Path) -> None:
+        raise sqlite_error(code)
+
+    monkeypatch.setattr(records, "open_database", fail)
+    monkeypatch.setattr(errors.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(StoreError) as caught:
+        library.models()
+    assert caught.value.user_text.startswith("The list of models")
+    assert words in caught.value.user_text

@@ -1,4 +1,4 @@
-"""A server that means ill, asked through the real `huggingface_hub`: always a sentence, little memory, and an end."""
+"""A server that means ill: always a sentence, little memory, and an end."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from app.base.errors import KnownAppError, StoppedError
@@ -21,10 +21,9 @@ from app.library.download import refresh
 from app.library.hub import RemoteModel
 from app.library.services import LibraryServices
 from app.network import limits
-from app.network.bodies import BoundedBody
-from app.network.errors import AnswerError
 from app.updates.errors import UpdateError
 from app.updates.service import UpdateService
+from tests.app.conftest import MakeServices
 from tests.helpers.hostile_server import (
     MISBEHAVIOUR,
     ODD_LISTINGS,
@@ -169,6 +168,13 @@ def test_a_licence_that_is_too_long_is_shown_cut(hostile: HostileServer, asking:
     assert f"{hostile.url}/owner/tiny/blob/" in text[-300:]
 
 
+def test_a_licence_of_too_many_lines_is_shown_cut(hostile: HostileServer, asking: LibraryServices) -> None:
+    hostile.places["/LICENSE"] = answer(b"a\n" * 60_000)
+    text = asking.hub.licence_text(asking.hub.look("owner/tiny"))
+    assert text.count("\n") < 10_100
+    assert f"{hostile.url}/owner/tiny/blob/" in text[-300:]
+
+
 def test_what_is_packed_properly_is_read(hostile: HostileServer, asking: LibraryServices) -> None:
     body = gzip.compress(b"Be good.")
     hostile.places["/LICENSE"] = lambda server, to, path: to.sendall(head(len(body), "Content-Encoding: gzip") + body)
@@ -217,22 +223,79 @@ def test_a_cancel_before_the_question_asks_nobody(hostile: HostileServer, asking
         asking.hub.look("owner/tiny", None, cancel)
 
 
-def test_the_description_of_a_release_is_bounded(hostile: HostileServer, asking: LibraryServices) -> None:
-    hostile.places["/updates.json"] = answer(b'{"format": 1, "x": [' + b"[]," * 60_000 + b"0]}")
-    with pytest.raises(UpdateError, match=r"127\.0\.0\.1:\d+ sent more"):
+LATER = "Try again in some minutes; what is downloaded already is kept."
+PAGE = "Open a page in your browser and log in if it asks you to, then try again."
+
+
+@pytest.mark.parametrize("place", [PLACES[0], PLACES[-1]])
+@pytest.mark.parametrize(
+    ("body", "said", "hint"),
+    [
+        (b"<!DOCTYPE html><p>Log in", "answered with a web page where data was asked for", PAGE),
+        (b"\xef\xbb\xbf \n<html>", "answered with a web page where data was asked for", PAGE),
+        (b"  \n", "sent an empty answer", LATER),
+        (listing()[:-1], "ended in the middle", LATER),
+        (listing()[:40], "ended in the middle", LATER),
+        (
+            b'{"error": "We are\\n\\u202eout of order"}',
+            "answered that it failed: \u201cWe are out of order\u201d.",
+            LATER,
+        ),
+    ],
+)
+def test_what_came_in_place_of_an_answer_is_said(
+    hostile: HostileServer, asking: LibraryServices, place: str, body: bytes, said: str, hint: str
+) -> None:
+    hostile.places = {place: answer(body)}
+    ask = UpdateService(asking).ask if place == PLACES[-1] else partial(asking.hub.look, "owner/tiny")
+    with pytest.raises(KnownAppError) as caught:
+        ask()
+    assert said in caught.value.user_text
+    assert "127.0.0.1" in caught.value.user_text
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json", "adapter_config.json"])
+def test_a_page_in_place_of_a_file_is_no_damage_of_the_repository(
+    hostile: HostileServer, asking: LibraryServices, name: str
+) -> None:
+    good = {"rfilename": "config.json", "size": 700, "blobId": "a" * 40}
+    files = [good, good | {"rfilename": name}][name == "adapter_config.json" :]
+    hostile.places |= {"/api/models/": answer(listing(siblings=files)), f"/{name}": answer(b"<html>")}
+    with pytest.raises(KnownAppError, match="answered with a web page"):
+        asking.hub.look("owner/tiny")
+
+
+def test_a_list_of_a_million_files_costs_nothing_here(hostile: HostileServer, asking: LibraryServices) -> None:
+    hostile.places["/api/models/"] = answer(ODD_LISTINGS["6000 shards"])
+    with pytest.raises(KnownAppError, match="has more files than any model"):
+        asking.hub.look("owner/tiny")
+
+
+@pytest.mark.parametrize("body", [b'{"format": 1, "x": [' + b"[]," * 60_000 + b"0]}", b"[" * 50, b'{"format": 1e999}'])
+def test_the_description_of_a_release_is_bounded(hostile: HostileServer, asking: LibraryServices, body: bytes) -> None:
+    hostile.places["/updates.json"] = answer(body)
+    with pytest.raises(UpdateError, match=r"not the description of a release|ended in the middle"):
         UpdateService(asking).ask()
 
 
-@pytest.mark.parametrize(("limit", "most"), [(limits.FILE_LIST, "400,000"), (limits.RELEASE, "20,000")])
-def test_too_many_values_are_said_as_what_they_are(limit: limits.Limit, most: str) -> None:
-    """The description of a release names no files of a model."""
-    question = httpx2.Request("GET", "https://example.org/updates.json")
-    body = BoundedBody(
-        httpx2.Response(200, request=question, stream=httpx2.ByteStream(b"," * (limit.most_values + 1))),
-        limit,
-        lambda: None,
-    )
-    with pytest.raises(AnswerError) as caught:
-        list(body)
-    said = f"example.org sent more than {most} values where far fewer were asked for, so no more of it was read."
-    assert caught.value.user_text == said
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HTTP_PROXY", "socks9://x", "The proxy that this computer's environment names"),
+        ("ALL_PROXY", "file:///dev/zero", "The proxy that this computer's environment names"),
+        ("HTTP_PROXY", "http://[::1", "The proxy that this computer's environment names"),
+        ("HF_ENDPOINT", "http://[::1", "http://[::1 cannot be reached"),
+        ("HF_ENDPOINT", "http://[" + "a." * 5000, "cannot be reached"),
+        ("HF_ENDPOINT", "javascript:alert(1)", "javascript:alert(1) cannot be reached"),
+    ],
+)
+def test_an_odd_environment_is_a_sentence_about_it(
+    make_services: MakeServices, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(KnownAppError) as caught:
+        make_services().hub.look("owner/tiny")
+    assert said in caught.value.user_text
+    assert len(caught.value.user_text) < 300

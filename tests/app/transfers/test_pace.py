@@ -30,6 +30,8 @@ from tests.helpers.waiting import WAIT_SECONDS, wait_until
         ("soon", None),
         ("-5", None),
         ("", None),
+        ("Mon, 1 Jan 99999999999999999999999 00:00:00 GMT", None),
+        ("1:" * 50_000, None),
         (None, None),
         ("٣", None),
     ],

@@ -38,9 +38,11 @@ def application(qapp: QApplication) -> QApplication:
 
 @pytest.fixture(autouse=True)
 def no_garbage() -> Iterator[None]:
-    """What a test leaves of Qt is deleted here, and not by a thread of a later test (see `app.bridge.garbage`)."""
+    """What a test leaves of Qt is deleted here, and as in the program by no other thread (see `app.bridge.garbage`)."""
+    gc.disable()
     yield
     delete_what_waits()
+    gc.enable()
 
 
 @pytest.fixture

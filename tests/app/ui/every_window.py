@@ -10,34 +10,46 @@ from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
+from app.bridge.remote import ServerModels
 from app.bridge.unsent import Unsaved
 from app.chats.messages import MessageError
-from app.doctor.checks import Finding
+from app.chats.tables.values import TableCell, TableQuestion
 from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
 from app.library.values import FoundAdapter, Leftover, ModelState
+from app.machine.checks import Finding
+from app.machine.monitor.values import CardReading, Reading, SystemReading
 from app.main import Parts
 from app.network.purposes import NetworkUse
+from app.server.remote.values import ServerFound
+from app.server.values import RunningRequest, ServerPhase, ServerStatus
 from app.transfers.values import Digest
+from app.ui.chat.tables.dialog import TablesDialog
+from app.ui.chat.tables.question_dialog import TableQuestionDialog
 from app.ui.chat.unsaved_dialog import UnsavedDialog
 from app.ui.engines.card import EngineCard
 from app.ui.engines.log import EngineLog
 from app.ui.gpu.dialog import GpuDialog
 from app.ui.gpu.trial_dialog import TrialDialog
+from app.ui.help.bench_dialog import BenchDialog
 from app.ui.help.dialogs import AboutDialog, ShortcutsDialog
 from app.ui.help.doctor_dialog import DoctorDialog
+from app.ui.help.monitor_dialog import MonitorDialog
 from app.ui.help.network_dialog import NetworkDialog
 from app.ui.models.add_dialogs import AdapterDialog, NameDialog
+from app.ui.models.add_server import AddServerDialog
 from app.ui.models.leftovers_dialog import LeftoversDialog
 from app.ui.models.licence_dialog import LicenceDialog
 from app.ui.models.removal_dialog import RemovalDialog
 from app.ui.models.token_dialog import TokenDialog
 from app.ui.settings.dialog import SettingsDialog
+from app.ui.settings.server_dialog import ServerDialog
 from app.ui.updates.dialog import UpdateDialog
 from app.ui.widgets.bug_dialog import BugDialog
 from app.ui.widgets.question import Question
 from app.updates.release import Release, ReleaseFile
 from app.updates.source import shown_address
 from app.updates.values import Found, UpdateState, UpdateStatus
+from inference.look.questions import ServedModelNamed
 from tests.app.ui.sample import ANSWER, add_answer
 from tests.helpers.card_reports import REPORT
 from tests.helpers.scripted_gpu import DAMAGED, INSTALLED, OFFER, ScriptedGpu
@@ -96,6 +108,64 @@ class NoRoom:
         """In vain."""
 
 
+def unsaved_dialog(parts: Parts, text: str) -> QWidget:
+    """What is asked before a window closes that could not store everything."""
+    lost = Unsaved((text, text), ErrorReport("known", text, text))
+    return UnsavedDialog(lost, NoRoom(lost), parts.themes.theme, parts.window)
+
+
+def tables_dialog(parts: Parts, text: str) -> QWidget:
+    """A table with all kinds of cells."""
+    tables = parts.controller.tables
+    tables.create(text)
+    label = TableQuestion("c", f"{text[:40]} 3", text, "label", (text[:40], "other"))
+    tables.set_questions((TableQuestion("a", text[:50], text), TableQuestion("b", "Who", text, "words"), label))
+    tables.add_files([Path("/files") / text, Path("/files/other.txt")])
+    assert tables.table is not None
+    answered = {
+        "a": TableCell("yes", 0.98, (("no", 0.02),), model=text),
+        "b": TableCell(text, 0.5, place=text, in_parts=True, model=text, problem=text),
+        "c": TableCell(problem=text),
+    }
+    parts.store.tables.set_cells(tables.table.files[0].id, answered)
+    tables.open(tables.table.id)
+    dialog = TablesDialog(tables, parts.themes.theme, parts.window)
+    dialog.grid.setCurrentIndex(dialog.grid.model().index(0, 2))
+    dialog.said.show_text(text)
+    return dialog
+
+
+def table_question(parts: Parts, text: str) -> QWidget:
+    """A question of a table, with answers to choose from."""
+    question = TableQuestion("q", text[:50], text, "label", (text[:40], "other"))
+    return TableQuestionDialog(question, [text], parts.themes.theme, parts.window)
+
+
+def server_dialog(parts: Parts, text: str) -> QWidget:
+    """The local server's, with requests that it could not answer."""
+    parts.preferences.set(server_key=text)
+    requests = (RunningRequest(1, text, 0, 5.0, 2), RunningRequest(2, text, 1, 5.0, 0))
+    parts.controller.server.status = ServerStatus(ServerPhase.FAILED, "http://127.0.0.1:8321", text, requests)
+    return ServerDialog(parts.controller.server, parts.preferences, parts.themes.theme, parts.window)
+
+
+def machine_dialog(parts: Parts, text: str) -> QWidget:
+    """What the machine does, with a card."""
+    parts.monitor.reading = Reading((CardReading(text, text, 50),), "", SystemReading(), 0.0)
+    return MonitorDialog(parts.monitor, parts.themes.theme, parts.window)
+
+
+def add_server_dialog(parts: Parts, text: str, library: ScriptedLibrary) -> QWidget:
+    """With the models of a server, and a sentence of trouble."""
+    servers = ServerModels(library.services, parts.window)
+    dialog = AddServerDialog(servers, parts.preferences, parts.themes.theme, parts.window)
+    dialog.address.setText("http://192.168.1.20:8000/v1")
+    dialog._asked = "http://192.168.1.20:8000/v1"
+    dialog.on_found(ServerFound(dialog._asked, (ServedModelNamed(text), ServedModelNamed("small"))))
+    dialog.on_refused(ErrorReport("known", text, text))
+    return dialog
+
+
 def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Callable[[], QWidget]]:
     """How each dialog is made; the engine card and the models window are not among them."""
     window, theme = parts.window, parts.themes.theme
@@ -123,12 +193,14 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         parts.updates.status = UpdateStatus(UpdateState.READY, found, report=ErrorReport("known", text, text))
         return UpdateDialog(parts.updates, parts.preferences, theme, window)
 
-    lost = Unsaved((text, text), ErrorReport("known", text, text))
     return {
+        "server": lambda: server_dialog(parts, text),
         "settings": lambda: SettingsDialog(parts.preferences, parts.themes, window),
         "keys": lambda: ShortcutsDialog(window),
         "about": lambda: AboutDialog(theme, window),
         "doctor": doctor,
+        "machine": lambda: machine_dialog(parts, text),
+        "bench": lambda: BenchDialog(window.machine.benchmark, ModelChoice(None, "fake", text), theme, window),
         "network": lambda: NetworkDialog(uses, parts.preferences, theme, window),
         "update": update,
         "bug": lambda: BugDialog(report, theme, window),
@@ -147,8 +219,11 @@ def dialogs(parts: Parts, text: str, library: ScriptedLibrary) -> dict[str, Call
         "removal": lambda: RemovalDialog(
             removal_of(model, kept=(Path("/x") / text,), engines=(Path("/e") / text,), engine_size=1), theme, window
         ),
-        "unsaved": lambda: UnsavedDialog(lost, NoRoom(lost), theme, window),
+        "unsaved": lambda: unsaved_dialog(parts, text),
         "token": lambda: TokenDialog(library.services.tokens, theme, window),
+        "tables": lambda: tables_dialog(parts, text),
+        "table question": lambda: table_question(parts, text),
+        "add server": lambda: add_server_dialog(parts, text, library),
     }
 
 

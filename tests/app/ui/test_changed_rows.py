@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 
@@ -19,6 +20,7 @@ from app.main import Parts
 from app.ui.chat import chat_list
 from app.ui.chat.chat_list import ConversationList
 from tests.app.ui.test_window_list import add_chats, rows
+from tests.helpers.turns import all_shown
 from tests.helpers.waiting import WAIT_MS
 
 
@@ -52,9 +54,40 @@ def stop(qtbot: QtBot, parts: Parts) -> None:
     qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
 
 
+def test_of_very_many_chats_those_far_below_come_in_later_turns(
+    qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aged_chats(parts, *([0] * 20 + [1] * 20 + [9] * 20))
+    chats, wanted = parts.store.list_conversations(), filled_anew(parts)
+    monkeypatch.setattr(chat_list, "_AT_ONCE", 10)
+    monkeypatch.setattr(chat_list, "_ROWS_A_TURN", 7)
+    listed = ConversationList()
+    qtbot.addWidget(listed)  # which has a current row: it is deleted by Qt, not in the middle of Python
+
+    def texts_now() -> list[str]:
+        return [listed.item(row).text() for row in range(listed.count())]
+
+    listed.fill(chats, None, date.today())
+    assert texts_now() == wanted[:10]
+    all_shown()
+    assert texts_now() == wanted
+    listed.fill(chats, chats[50].id, date.today())
+    assert (texts_now(), listed.current_id) == (wanted, chats[50].id), "the one that is open has its row at once"
+    listed.fill(chats, None, date.today())
+    other = replace(chats[3], title="Other")
+    listed.change((*chats[:3], other, *chats[4:]), other, None, date.today())
+    assert len(texts_now()) == len(wanted)
+    all_shown()
+    assert texts_now()[4] == "Other"
+    listed.fill(chats, None, date.today())
+    listed.fill(chats[:5], None, date.today())
+    all_shown()
+    assert len(listed.ids()) == 5
+
+
 def test_after_each_change_the_list_is_what_a_start_would_show(qtbot: QtBot, parts: Parts) -> None:
     ids = aged_chats(parts, 0, 0, 1, 2, 2, 3, 4, 5, 6)
-    assert rows(parts)[:6] == ["Today", "Chat 0", "Chat 1", "Yesterday", "Chat 2", "Earlier"]
+    assert rows(parts)[:6] == ["Today", "Chat 0", "Chat 1", "Yesterday", "Chat 2", "This week"]
     controller = parts.controller
     changes: list[Callable[[], object]] = [
         partial(controller.rename, ids[4], "Other"),
@@ -124,6 +157,8 @@ def test_a_chat_that_is_gone_leaves_the_list(parts: Parts) -> None:
     parts.controller.delete(ids[0])
     assert rows(parts) == ["Today", "One"]
     assert texts.CHAT_GONE in parts.window.notices._toast.text
+    parts.controller.open_chat(None)
+    assert parts.window.notices._toast.isHidden(), "it is no news of another chat"
 
 
 def test_after_midnight_the_days_are_right_with_the_next_change(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,3 +216,42 @@ def test_every_row_is_as_high_as_its_letters_need(qtbot: QtBot, parts: Parts, sc
         option = QStyleOptionViewItem()
         shown.initViewItemOption(option)
         assert height == shown.itemDelegate().sizeHint(option, shown.indexFromItem(item)).height(), item.text()
+
+
+def heights(shown: ConversationList) -> list[tuple[str, int, float]]:
+    """Text, height and font size of every row."""
+    items = [shown.item(row) for row in range(shown.count())]
+    return [(item.text(), shown.visualItemRect(item).height(), item.font().pointSizeF()) for item in items]
+
+
+def test_another_text_size_gives_the_rows_that_a_start_would_show(qtbot: QtBot, parts: Parts) -> None:
+    aged_chats(parts, 0, 1, 2, 3)
+    parts.controller.rename(aged_chats(parts, 4)[0], "\u4e2d\u6587 \U0001f600")
+    before = heights(parts.window.sidebar.list)
+    parts.themes.set_text_scale(150)
+    found = heights(parts.window.sidebar.list)
+    parts.window.sidebar.show_conversations(parts.store.list_conversations(), None)
+    assert found == heights(parts.window.sidebar.list)
+    assert all(now[1] > then[1] for now, then in zip(found, before, strict=True))
+
+
+def test_other_colours_leave_the_rows_alone(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    aged_chats(parts, 0, 1)
+    monkeypatch.setattr(ConversationList, "fill", None)
+    monkeypatch.setattr(ConversationList, "_measure", None)
+    parts.themes.set_appearance("dark")
+
+
+def test_a_window_that_turned_dark_looks_like_one_that_began_so(qtbot: QtBot, parts: Parts) -> None:
+    """The sheet is taken off and put on again: nothing of a widget's own may be lost by that."""
+    aged_chats(parts, 0, 1)
+    window = parts.window
+    window.show()
+    qtbot.waitUntil(window.isVisible, timeout=WAIT_MS)
+    parts.themes.set_appearance("dark")
+    first = window.grab().toImage()
+    parts.themes.set_text_scale(175)
+    parts.themes.set_appearance("light")
+    parts.themes.set_text_scale(100)
+    parts.themes.set_appearance("dark")
+    assert window.grab().toImage() == first

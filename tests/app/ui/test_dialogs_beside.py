@@ -26,6 +26,7 @@ OPENERS: dict[str, Callable[[Parts], object]] = {
     "updates": lambda parts: parts.window.actions_by_name["updates"].trigger(),
     "models": lambda parts: parts.window.actions_by_name["models"].trigger(),
     "engines": lambda parts: parts.window.actions_by_name["engines"].trigger(),
+    "tables": lambda parts: parts.window.actions_by_name["tables"].trigger(),
     "token": lambda parts: parts.window.models.buttons.show_token(),
     "leftovers": lambda parts: parts.window.models.buttons.show_leftovers(),
     "trial": lambda parts: parts.window.gpu.show_trial(parts.window),

@@ -221,7 +221,8 @@ def test_there_is_one_helper() -> None:
     """No label, message box or tool tip of the program is made without it."""
     wrong = []
     for path in sorted(UI.rglob("*.py")):
-        if path.name == "plain.py":
+        # Pages for paper are escaped HTML of our own, set in a process without a window.
+        if path.name in ("plain.py", "pdf.py"):
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call):

@@ -208,7 +208,7 @@ def test_versions_by_key(qtbot: QtBot, parts: Parts) -> None:
 def test_versions_far_up_in_the_chat_are_offered_with_their_page(
     qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch, behind: int, page: int
 ) -> None:
-    monkeypatch.setattr("app.ui.chat.chat_view.PAGE", page)
+    monkeypatch.setattr("app.ui.chat.pages.PAGE", page)
     monkeypatch.setattr("app.ui.chat.chat_view._MESSAGE_UNITS", 1000.0)  # one fills a turn
     chat = add_versions(parts, "One.", "Two.")
     for _ in range(behind):
@@ -220,7 +220,9 @@ def test_versions_far_up_in_the_chat_are_offered_with_their_page(
     qtbot.waitUntil(lambda: len(view.items) == min(2 + behind, page), timeout=WAIT_MS)
     while len(view.items) < 2 + behind:
         assert not action.isEnabled()
+        more = min(2 + behind, len(view.items) + page)
         view.on_earlier_wanted()
+        qtbot.waitUntil(lambda: len(view.items) == more, timeout=WAIT_MS)  # noqa: B023
     assert action.isEnabled()
     view.step_version(-1)
     assert [message.body for message in parts.store.messages(chat)] == ["Question 0", "One."]

@@ -8,13 +8,15 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QTextCursor
 from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
 
 from app.chats import texts
 from app.main import Parts
 from app.ui.chat import words
+from app.ui.chat.attaching import LONG_TEXT
 from app.ui.chat.composer import MessageBox
-from app.ui.chat.sending import LONG_TEXT
 from app.ui.widgets.question import Question
+from tests.helpers.waiting import WAIT_MS
 
 
 def hold(target: QWidget, *paths: Path) -> QMimeData:
@@ -77,11 +79,21 @@ def test_an_address_stays_an_address(parts: Parts) -> None:
     assert parts.window.pane.composer.text == "https://example.org/a"
 
 
-def test_a_long_text_is_asked_about(parts: Parts, tmp_path: Path) -> None:
+def asked(qtbot: QtBot, parts: Parts) -> Question:
+    """The question that is open, as soon as the model has counted the text."""
+
+    def shown() -> list[Question]:
+        return [each for each in parts.window.findChildren(Question) if each.isVisible()]
+
+    qtbot.waitUntil(lambda: bool(shown()), timeout=WAIT_MS)
+    return shown()[-1]
+
+
+def test_a_long_text_is_asked_about(qtbot: QtBot, parts: Parts, tmp_path: Path) -> None:
     text = "x" * (LONG_TEXT + 1)
     for agreed in (False, True):
         drop(parts, file(tmp_path, "long.txt", text))
-        question = [each for each in parts.window.findChildren(Question) if each.isVisible()][-1]
+        question = asked(qtbot, parts)
         assert parts.window.pane.composer.text == ""
         (question.agree if agreed else question.cancel).click()
         assert parts.window.pane.composer.text == (text if agreed else "")
@@ -114,10 +126,10 @@ def test_what_was_refused_is_no_news_of_the_next_message(parts: Parts, tmp_path:
 
 @pytest.mark.parametrize("agreed", [True, False])
 def test_what_was_refused_beside_a_long_text_is_said_after_the_question(
-    parts: Parts, tmp_path: Path, agreed: bool
+    qtbot: QtBot, parts: Parts, tmp_path: Path, agreed: bool
 ) -> None:
     drop(parts, file(tmp_path, "long.txt", "x" * (LONG_TEXT + 1)), tmp_path)
-    (question,) = (each for each in parts.window.findChildren(Question) if each.isVisible())
+    question = asked(qtbot, parts)
     (question.agree if agreed else question.cancel).click()
     assert parts.window.pane.notice.text == texts.dropped_folder(tmp_path.name)
     assert parts.window.pane.notice.isVisible()
@@ -178,14 +190,15 @@ def test_a_second_file_is_a_paragraph_below_its_name(parts: Parts, tmp_path: Pat
     assert parts.window.pane.composer.text == "one\n\nb.txt:\n\ntwo\n\nc.txt:\n\nthree"
 
 
-def test_a_long_line_is_not_broken_by_a_file(parts: Parts, tmp_path: Path) -> None:
+def test_a_long_line_is_not_broken_by_a_file(qtbot: QtBot, parts: Parts, tmp_path: Path) -> None:
     line = "word " * 2_000
     box = put_in(parts, f"{line}\nend")
     box.moveCursor(QTextCursor.MoveOperation.Start)
     for _ in range(2):
         box.moveCursor(QTextCursor.MoveOperation.NextBlock)
     drop(parts, file(tmp_path, "a.py", "def f():\n"), target=parts.window.pane)
-    assert parts.window.pane.composer.text == f"{line}\n\n{FILE}\n\nend"
+    composer = parts.window.pane.composer
+    qtbot.waitUntil(lambda: composer.text == f"{line}\n\n{FILE}\n\nend", timeout=WAIT_MS)
 
 
 def test_a_file_that_is_dropped_on_the_text_breaks_no_word(parts: Parts, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from app.main import Parts
 from app.ui.widgets.toast import Toast
+from tests.app.ui.test_window_chat import wait_for_answer
 from tests.app.ui.test_window_list import add_chats
 from tests.helpers.waiting import WAIT_MS, steady
 
@@ -137,3 +138,32 @@ def test_notices_are_as_high_as_their_words(qtbot: QtBot, parts: Parts, scale: i
         pane.notice.dismiss()
         pane.notice.dismiss()
     assert not found, "\n".join(found)
+
+
+def test_the_buttons_of_the_last_answer_are_above_a_notice(qtbot: QtBot, parts: Parts) -> None:
+    for _ in range(3):
+        parts.controller.send("Tell\n" * 25)  # short enough to be sent uncounted
+        answer = wait_for_answer(qtbot, parts)
+    pane = parts.window.pane
+    parts.window.notices.show(LONG)
+    at_rest(qtbot, parts)
+    middle = pane.notice.parentWidget()
+    assert middle is not None
+    assert answer.mapTo(middle, answer.rect().bottomLeft()).y() < pane.notice.y()
+    full = pane.chat.verticalScrollBar().maximum()
+    pane.notice.dismiss()
+    qtbot.waitUntil(lambda: pane.chat.verticalScrollBar().maximum() < full, timeout=WAIT_MS)
+    assert pane.chat.verticalScrollBar().value() == pane.chat.verticalScrollBar().maximum()
+
+
+def test_undo_by_key_in_the_empty_message_box_brings_a_chat_back(qtbot: QtBot, parts: Parts) -> None:
+    (chat,) = add_chats(parts, "One")
+    box = parts.window.pane.composer.box
+    parts.controller.open_chat(chat)
+    parts.controller.delete(chat)
+    box.setFocus()
+    qtbot.keyClicks(box, "x")
+    qtbot.keyClick(box, Qt.Key.Key_Backspace)
+    qtbot.keyClick(box, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert parts.window.sidebar.list.ids() == [chat]
+    assert parts.controller.chat_id == chat

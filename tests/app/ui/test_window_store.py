@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 from sqlite_utils import Database
 
@@ -27,6 +26,7 @@ from app.chats.messages import MessageState
 from app.main import Parts, keep_folder
 from app.ui.chat import unsaved_dialog, words
 from app.ui.chat.unsaved_dialog import UnsavedDialog
+from app.ui.widgets.save_dialog import SaveDialog
 from inference.events import Event, Failed
 from inference.params import GenerationRequest
 from tests.app.ui.conftest import MakeWindow
@@ -110,8 +110,8 @@ def test_what_is_not_stored_is_saved_as_a_text_file(
         shown = answered_on_a_full_disk(parts, qtbot)
         parts.window.pane.composer.set_text("typed and not sent")
         assert not parts.window.close()
-        names = iter(["", str(tmp_path / "no folder" / "x.txt"), str(file)])
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (next(names), ""))
+        names = iter([None, tmp_path / "no folder" / "x.txt", file])
+        monkeypatch.setattr(SaveDialog, "chosen", lambda *_: next(names))
         dialog = question(parts)
         dialog.elsewhere.click()  # cancelled
         assert dialog.isVisible()
@@ -223,11 +223,10 @@ def test_nothing_closes_under_the_dialog_for_a_file(
         dialog = question(parts)
         looks: list[bool] = []
 
-        def choose(*_: object) -> tuple[str, str]:
+        def choose(*_: object) -> None:
             looks.append(dialog._look.isActive())
-            return "", ""
 
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
+        monkeypatch.setattr(SaveDialog, "chosen", choose)
         dialog.elsewhere.click()
         assert looks == [False]
         assert dialog._look.isActive()
@@ -490,7 +489,7 @@ def test_a_chat_file_that_cannot_be_written_anew_either_is_said_and_offered_agai
         assert texts.STORE_FULL in dialog._detail.text()
         assert dialog._said.text() == words.STILL_UNSAVED
         file = tmp_path / "kept.txt"
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file), ""))
+        monkeypatch.setattr(SaveDialog, "chosen", lambda *_: file)
         dialog.elsewhere.click()
         assert file.read_text("utf-8") == "typed and not sent"
         assert dialog.isVisible(), "the chats are in no file yet"
@@ -524,7 +523,7 @@ def test_a_file_that_was_chosen_stays_what_it_is_if_all_was_stored_meanwhile(
     with full_disk(parts, monkeypatch):
         shown = answered_on_a_full_disk(parts, qtbot)
         assert not parts.window.close()
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(file), ""))
+    monkeypatch.setattr(SaveDialog, "chosen", lambda *_: file)
     question(parts).elsewhere.click()
     assert not parts.window.isVisible()
     assert file.read_text("utf-8") == "of another day"

@@ -162,9 +162,12 @@ def test_the_toast_that_an_answer_is_written_goes_with_it(
     qtbot: QtBot, parts: Parts, process: ScriptedModelProcess
 ) -> None:
     write_until_draft(qtbot, parts, process, draft(PIECES))
+    chat = parts.controller.chat_id
+    parts.controller.open_chat(None)
     ask(qtbot, parts, "Too early")
     notice = parts.window.pane.notice
-    assert (notice.text, notice.isVisible()) == (words.BUSY_HERE, True)
+    assert (notice.text, notice.isVisible()) == (words.BUSY_ELSEWHERE, True)
+    parts.controller.open_chat(chat)
     parts.controller.stop()
     wait_for_answer(qtbot, parts)
     assert not notice.isVisible()

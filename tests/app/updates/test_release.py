@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from app.updates.errors import UpdateError
-from app.updates.release import read_release
+from app.updates.release import Release, read_release
+from inference.look.questions import NoAnswer
+from inference.look.servers import read_values
 
 GOOD: dict[str, Any] = {
     "format": 1,
@@ -26,8 +28,14 @@ GOOD: dict[str, Any] = {
 Change = Callable[[dict[str, Any]], object]
 
 
+def read(data: bytes) -> Release:
+    """What it comes to when the look process has read it."""
+    found = read_values(data)
+    return read_release(found.words if isinstance(found, NoAnswer) else found.as_json())
+
+
 def test_a_good_one() -> None:
-    release = read_release(json.dumps(GOOD).encode())
+    release = read(json.dumps(GOOD).encode())
     assert (release.version, release.date, release.changes) == ("0.10.0", "2026-12-01", ("One thing.", "Another."))
     deb = release.file_for("deb")
     assert deb is not None
@@ -40,17 +48,17 @@ def test_a_good_one() -> None:
     ("mine", "newer"), [("0.9.9", True), ("0.9.10", True), ("0.10.0", False), ("0.10.1", False), ("1.0.0", False)]
 )
 def test_versions_compare_by_numbers(mine: str, newer: bool) -> None:
-    assert read_release(json.dumps(GOOD).encode()).is_newer_than(mine) is newer
+    assert read(json.dumps(GOOD).encode()).is_newer_than(mine) is newer
 
 
 def test_what_later_versions_may_add_is_left_out() -> None:
     later = GOOD | {"signature": "x", "files": [*GOOD["files"], {"kind": "macos", "size": "?"}]}
-    assert len(read_release(json.dumps(later).encode()).files) == 2
+    assert len(read(json.dumps(later).encode()).files) == 2
 
 
 def test_a_later_format_says_so() -> None:
     with pytest.raises(UpdateError, match="cannot read"):
-        read_release(json.dumps(GOOD | {"format": 2}).encode())
+        read(json.dumps(GOOD | {"format": 2}).encode())
 
 
 def broken(change: Change) -> bytes:
@@ -98,13 +106,13 @@ def broken(change: Change) -> bytes:
 )
 def test_refused(change: Change) -> None:
     with pytest.raises(UpdateError, match="not the description of a release"):
-        read_release(broken(change))
+        read(broken(change))
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>", b"[]", b"3", b"null", b"\xff", b"[" * 100_000, b'{"format": 1}'])
 def test_other_answers(data: bytes) -> None:
     with pytest.raises(UpdateError):
-        read_release(data)
+        read(data)
 
 
 def test_random_damage_is_one_sentence_or_the_same_kind_of_thing() -> None:
@@ -115,7 +123,7 @@ def test_random_damage_is_one_sentence_or_the_same_kind_of_thing() -> None:
         for _ in range(draw.randint(1, 4)):
             data[draw.randrange(len(data))] = draw.randrange(256)
         try:
-            release = read_release(bytes(data))
+            release = read(bytes(data))
         except UpdateError:
             refused += 1
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -12,12 +13,18 @@ import pytest
 from inference.backends.fake import FakeBackend
 from inference.backends.fake_model import fake_config
 from inference.backends.host_head import HostHead
-from inference.backends.tensorrt import TensorRtBackend
+from inference.backends.tensorrt import TensorRtBackend, _resident_now
+from inference.engines.usable import UsableEngines
 from inference.errors import KnownError
+from inference.events import CardReads
 from inference.opening import open_session
 from tests.inference.support import ask
+from trt_engines.building.identity import Identity
 from trt_engines.building.names import ATTEMPT
+from trt_engines.building.store import EngineManifest, Part
 from trt_engines.errors import EngineError
+from trt_engines.planning.planner import always_bytes
+from trt_engines.planning.shape import PUBLISHED
 from trt_engines.runtime.runner import ModelRunner
 from trt_engines.runtime.safe_mode import Attempt
 from trt_engines.tensorrt.runtime_cache import RuntimeCache
@@ -30,6 +37,7 @@ class _Runner:
     """Passes that compute nothing, and look at the note meanwhile."""
 
     context, length, streamed, capacity_reruns, given_back = 1024, 0, 0, 0, False
+    weights_read = 7 * 10**9
 
     def __init__(self, folder: Path) -> None:
         self.file, self.pending, self.fails = folder / ATTEMPT, list[bool](), False
@@ -131,3 +139,25 @@ def test_a_session_that_rests_tells_its_backend(monkeypatch: pytest.MonkeyPatch)
         assert not told
         session.rest()
         assert told == ["now"]
+
+
+def test_what_a_step_reads_is_told_with_what_was_measured(tmp_path: Path) -> None:
+    head, runner = cast("HostHead", None), cast("ModelRunner", _Runner(tmp_path))
+    backend = TensorRtBackend(fake_config(), runner, "card", 256, head=head, rate=900e9)
+    assert backend.work == CardReads(7 * 10**9, 900e9)
+    assert opened(tmp_path)[0].work.rate == 0.0, "nobody measured"
+
+
+@pytest.mark.parametrize(("context_bytes", "resident"), [(0, 10), (1, 7)])
+def test_what_contexts_keep_is_no_room_for_weights(context_bytes: int, resident: int) -> None:
+    """A set that just fits; with a byte less, two slots are needed, and what lies in them."""
+    plan = SimpleNamespace(context=8192, head_rows=256)
+    names = [f"stack{first:02}" for first in range(10)]
+    parts = {name: Part(f"{name}.plan", 1, "", 1 << 30, 700 << 20, 1.0) for name in names}
+    parts["embed"] = Part("embed.plan", 1, "", 0, 0, 1.0, context_bytes)
+    free = always_bytes(PUBLISHED, 8192, 256, 700 << 20) + (10 << 30) + 5
+    found = SimpleNamespace(
+        choice=SimpleNamespace(plan=plan, request=SimpleNamespace(shape=PUBLISHED)), card=SimpleNamespace(free=free)
+    )
+    manifest = EngineManifest(cast("Identity", None), "m", "", tuple(parts), parts, "")
+    assert _resident_now(cast("UsableEngines", found), manifest, 5) == resident

@@ -10,7 +10,7 @@ import torch
 
 from inference.backends.base import DenoiseStep
 from inference.backends.memory import check_card_memory
-from inference.backends.torch_cuda import TorchCudaBackend
+from inference.backends.torch_cuda import TorchCudaBackend, memory_rate
 from inference.backends.torch_reference import TorchBackend
 from inference.config import model_config_from_folder
 from inference.errors import OutOfMemoryError
@@ -214,3 +214,8 @@ def test_grouped_products_need_a_card_that_has_them(exported: Path) -> None:
     assert [can_group(config, capability) for capability in ((8, 0), (9, 0), (10, 0), (12, 0))] == [
         False, True, True, False,
     ]  # fmt: skip
+
+
+def test_a_devices_memory_is_timed_and_where_there_is_no_room_nothing_is_said() -> None:
+    assert memory_rate(torch.device("cpu"), 1 << 16) > 0
+    assert memory_rate(torch.device("cpu"), 1 << 60) == 0.0

@@ -193,6 +193,22 @@ def test_json_that_is_deep_or_long_is_an_error_of_the_file(tmp_path: Path, text:
     assert parse_json("[" * 99 + "]" * 99)
 
 
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_are_none_of_json_are_named_with_their_place(name: str) -> None:
+    with pytest.raises(json.JSONDecodeError, match=f"^{name} is no number of JSON: line 2 column 7 ") as raised:
+        parse_json('{"NaN -Infinity \\" NaN": -1.5,\n"a": [' + name + "]}")
+    assert raised.value.pos == 37
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"\xff", "no text in UTF-8"), ("9" * 5000, "more than 4000 digits"), ("[" * 100_000, "nested too deeply")],
+)
+def test_what_is_said_of_json_that_is_none_is_not_pythons(data: str | bytes, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^it (is|holds) .*{said}$"):
+        parse_json(data)
+
+
 def test_two_fields_of_one_name() -> None:
     assert parse_json('{"a": 1, "a": 2}') == {"a": 2}, "as everywhere in Python"
     with pytest.raises(ValueError, match="two fields"):
@@ -217,7 +233,7 @@ def entry(**fields: Any) -> dict[str, Any]:
         ({"a": entry(shape=["4"])}, "cannot be read"),
         ({"a": entry(shape=[4.0])}, "cannot be read"),
         ({"a": entry(shape=[True, 4])}, "cannot be read"),
-        ({"a": entry(shape=[float("inf")])}, "cannot be read"),
+        ({"a": entry(shape=[float("inf")])}, "not valid JSON"),
         ({"a": entry(shape=[10**400, 0], data_offsets=[0, 0])}, "cannot be read"),
         ({"a": entry(shape=[2**60, 2**60])}, "does not fit its bytes"),
         ({"a": entry(shape=[1] * 1000 + [4])}, "cannot be read"),

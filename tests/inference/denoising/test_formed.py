@@ -24,6 +24,7 @@ from inference.forms.regex import regex
 from inference.forms.tokens_dfa import compile_tokens
 from inference.forms.vocabulary import vocabulary
 from inference.model_config import SamplerDefaults
+from tests.helpers.heads import beliefs_agree
 from tests.helpers.random_models import TINY, Setting, Shape, save_with, transformers_model
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -152,3 +153,8 @@ def test_noise_of_a_start_is_a_share_of_its_places() -> None:
     for level in (0.0, 0.3, 1.0):
         assert (noised(ids, level, draws) != 7).mean() == pytest.approx(level, abs=0.03)
     assert [first_step_of(level, 10) for level in (1.0, 0.5, 0.0)] == [1, 6, 10]
+
+
+def test_beliefs_are_those_of_a_vocabulary_in_several_pieces(large: TorchBackend) -> None:
+    canvas = np.random.default_rng(1).integers(0, 20_011, PLACES)
+    beliefs_agree(large, canvas, None)

@@ -74,6 +74,18 @@ def test_the_history_is_not_the_callers_array() -> None:
     assert not stopping.update(canvas, SURE)
 
 
+def test_what_a_form_decides_both_times_does_not_count() -> None:
+    """Only the last place changes."""
+    theirs, form = np.array([1, 2, 3, 0]), np.array([1, 2, 3, 4])
+    for thoughts, settled in (((theirs, theirs), True), ((theirs, OTHER), False), ((form, theirs), False)):
+        stopping = StableAndConfident(1, 0.005)
+        assert not stopping.update(FIRST, SURE, thoughts[0])
+        assert stopping.update(OTHER, SURE, thoughts[1]) is settled
+    stopping = StableAndConfident(1, 0.005)
+    stopping.update(FIRST, SURE, theirs)
+    assert not stopping.update(np.array([1, 9, 3, 5]), SURE, np.array([1, 9, 3, 0])), "the second place is the model's"
+
+
 @pytest.mark.parametrize(("stability", "confidence"), [(-1, 0.1), (1, 0.0), (1, float("nan"))])
 def test_thresholds_out_of_range_are_refused(stability: int, confidence: float) -> None:
     with pytest.raises(ValueError, match="must be"):

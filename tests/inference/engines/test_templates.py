@@ -12,13 +12,14 @@ import pytest
 
 from inference.config import model_config_from_folder
 from inference.engines import templates
+from inference.engines.making import LOCK
 from inference.engines.templates import templates_for
 from inference.errors import GraphError
 from inference.graphs.shipped import configuration_fingerprint, shipped_folder
 from inference.model_config import ModelConfig
 from tests.helpers.checkpoints import STARTER
 from trt_engines.graphs.compose import HEAD
-from trt_engines.graphs.templates import MANIFEST
+from trt_engines.graphs.names import MANIFEST
 
 CONFIG = model_config_from_folder(STARTER)
 FILES = sorted(path.name for path in shipped_folder(CONFIG).iterdir())
@@ -76,7 +77,7 @@ def test_they_are_made_once(tmp_path: Path, made: list[Path]) -> None:
     first, second = (templates_for(CONFIG, tmp_path) for _ in range(2))
     assert first.digest == second.digest
     assert len(made) == 1
-    assert [path.name for path in tmp_path.iterdir()] == [configuration_fingerprint(CONFIG)]
+    assert {path.name for path in tmp_path.iterdir()} == {configuration_fingerprint(CONFIG), LOCK}
 
 
 @pytest.mark.parametrize("damage", [older, half_written, no_manifest, cut_short, gone, linked, empty])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import tracemalloc
 from collections import Counter
 from math import log
 
@@ -13,11 +14,13 @@ import pytest
 
 from inference.forms.bytes_dfa import compile_bytes
 from inference.forms.canvas import Conditioned, best_path, ending
+from inference.forms.compiling import byte_form
 from inference.forms.errors import FormError
 from inference.forms.nodes import choice
 from inference.forms.regex import regex
 from inference.forms.tokens_dfa import FAR, TokenDfa, compile_tokens
 from inference.forms.vocabulary import Vocabulary, vocabulary
+from inference.forms.wanted import Form
 
 TEXTS = (b"a", b"b", b"ab", None, None)  # 3 ends, 4 pads
 END, PAD, PLACES = 3, 4, 6
@@ -72,10 +75,12 @@ def test_marginals_chance_and_best_path_are_those_of_all_canvases(pattern: str, 
     for canvas, weight in weights.items():
         expected[range(PLACES), form.class_of[list(canvas)]] += weight / total
     end = ending(form, form.start, 0)
-    given = Conditioned(form, np.log(masses), end)
+    given = Conditioned(form, np.log(masses), best, end)
     assert given.chance == pytest.approx(log(total), abs=1e-9)
     np.testing.assert_allclose(given.marginals, expected, atol=1e-6)
     classes, states = best_path(form, best, end)
+    for made, again in zip((classes, states), given.likeliest(), strict=True):
+        assert np.array_equal(made, again)
     likeliest = max(weights, key=weights.__getitem__)
     score = best[range(PLACES), classes].sum()
     assert score == pytest.approx(log(weights[likeliest]), abs=1e-9)
@@ -86,8 +91,8 @@ def test_samples_are_drawn_as_often_as_they_are_likely() -> None:
     form = _form("(a|b)*ab?")
     rng = np.random.default_rng(5)
     shares = rng.dirichlet(np.full(len(TEXTS), 2.0), size=PLACES)
-    masses, _ = _by_class(form, shares)
-    given = Conditioned(form, np.log(masses), ending(form, form.start, 0))
+    masses, best = _by_class(form, shares)
+    given = Conditioned(form, np.log(masses), best, ending(form, form.start, 0))
     weights: Counter[tuple[int, ...]] = Counter()
     for canvas in _allowed("(a|b)*ab?"):
         weights[tuple(form.class_of[list(canvas)].tolist())] += float(np.prod(shares[range(PLACES), canvas]))
@@ -108,10 +113,10 @@ def test_a_canvas_that_may_go_on_ends_where_the_rest_still_fits() -> None:
     form = _form("a{8}")
     masses = np.ones((4, form.classes)) / form.classes
     with pytest.raises(ValueError, match="no canvas has the form"):
-        Conditioned(form, np.log(masses), ending(form, form.start, 4))
-    given = Conditioned(form, np.log(masses), ending(form, form.start, 5))
+        Conditioned(form, np.log(masses), np.log(masses), ending(form, form.start, 4))
+    given = Conditioned(form, np.log(masses), np.log(masses), ending(form, form.start, 5))
     _, states = given.sample(np.full(4, 0.5, dtype=np.float32))
-    following = Conditioned(form, np.zeros((5, form.classes)), ending(form, int(states[-1]), 0))
+    following = Conditioned(form, *[np.zeros((5, form.classes))] * 2, ending(form, int(states[-1]), 0))
     classes, _ = following.sample(np.zeros(5, dtype=np.float32))
     assert classes.tolist() == [form.class_of[0]] * 4 + [form.class_of[END]]
 
@@ -163,3 +168,24 @@ def test_classes_are_tokens_that_behave_alike() -> None:
         if number >= 0:
             assert alike.setdefault(row, number) == number
     assert len(set(alike.values())) == len(alike)
+
+
+def test_states_that_meet_are_walked_as_one() -> None:
+    rng = random.Random(3)
+    words = {
+        ("" if rng.random() < 0.3 else " ") + "".join(rng.choices("etaoinshr", k=rng.randint(2, 7)))
+        for _ in range(20_000)
+    }
+    known = vocabulary(
+        [*(bytes([each]) for each in range(256)), *(word.encode() for word in sorted(words)), None, None], [0], 1
+    )
+    # A part that is written anew before a long text that is held: nearly every state takes every token.
+    wanted = Form("otherwise", "river", ("The ", " runs past the old mill and the trees." * 8, ""))
+    tracemalloc.start()
+    try:
+        form = compile_tokens(byte_form(wanted), known)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert form.states > 250
+    assert most < 8 * form.states * known.size  # the pairs of states and tokens alone, walked one by one, are more

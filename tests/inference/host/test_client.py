@@ -20,6 +20,7 @@ from inference.events import (
     Finished,
     ModelLoading,
     ModelReady,
+    NoiseDrawn,
     PromptEncoded,
     PromptMeasured,
 )
@@ -75,6 +76,7 @@ def test_generating_loads_by_itself(start: Start) -> None:
     assert [type(event) for event in events if not isinstance(event, ModelLoading | DraftUpdated)] == [
         ModelReady,
         PromptEncoded,
+        NoiseDrawn,
         BlockCommitted,
         Finished,
     ]

@@ -6,6 +6,8 @@ import json
 import multiprocessing
 import os
 import queue
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,7 @@ class _Session:
     def rest(self) -> None:
         self.told.append("rest")
 
-    def measure(self, request: object) -> object:
+    def measure(self, request: object, whole: bool = False) -> object:
         self.told.append("measure")
         return None
 
@@ -77,10 +79,12 @@ def test_the_first_quiet_second_after_a_command_is_for_what_was_put_off(monkeypa
     _replies, theirs = multiprocessing.Pipe(duplex=False)
     measure, session = Measure(1, ask()), _Session()
     with commands, _ours, _replies, theirs:
-        made: Any = ModelServer(commands, theirs, ModelProcessOptions(None, "fake", None, os.getpid()))
-        monkeypatch.setattr(made, "_read_commands", lambda: None)
+        options = ModelProcessOptions(None, "fake", None, os.getpid())
+        monkeypatch.setattr(ModelServer, "_read_commands", lambda server: None)
+        made: Any = ModelServer(commands, theirs, options)
         made._session, made._waiting = session, _Commands(measure, measure, None, measure, None, Shutdown())
         made.serve()
+        made = ModelServer(commands, theirs, options)
         made._session, made._waiting = None, _Commands(None, Shutdown())
         made.serve()  # no model yet: nothing to be done
     assert session.told == ["measure", "measure", "rest", "measure", "rest", "close"]
@@ -133,3 +137,18 @@ def test_a_load_ends_at_its_next_report_and_says_so(how: str) -> None:
         own._answer(LoadModel(8))
         while not isinstance(event := replies.recv().event, ModelReady):
             assert isinstance(event, ModelLoading)
+
+
+def test_a_thread_that_fails_ends_the_process_with_its_trace_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, log_expected: Callable[[str], None]
+) -> None:
+    log_expected("inference.host.server")
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    try:
+        raise ValueError("odd")
+    except ValueError as exc:
+        failed = threading.ExceptHookArgs((type(exc), exc, exc.__traceback__, threading.current_thread()))
+    server._end_with_thread(failed)
+    assert ended == [1]
+    assert "ValueError: odd" in caplog.text

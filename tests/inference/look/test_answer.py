@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +17,11 @@ from inference.look.questions import (
     FolderLook,
     IdentifyWeights,
     LookAtFolder,
+    NoAnswer,
     ReadAdapterConfig,
     ReadConfig,
     ReadRepoConfig,
+    RepoConfig,
 )
 from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 
@@ -92,6 +95,10 @@ def test_more_numbers_than_any_model_has(model: Path) -> None:
     assert look(model).config is None
 
 
+def test_a_name_that_no_system_has_is_nothing(tmp_path: Path) -> None:
+    assert look(tmp_path / "a\0b") == FolderLook(False)
+
+
 def test_which_weights_count(model: Path) -> None:
     (model / "other.safetensors").write_bytes((model / "model.safetensors").read_bytes())
     found = look(model).weights
@@ -106,21 +113,24 @@ def test_weights_are_known_by_their_hash(model: Path, tmp_path: Path) -> None:
 
 
 def test_the_configuration_of_a_repository(model: Path) -> None:
-    text = (model / "config.json").read_text(encoding="utf-8")
-    found = answer(ReadRepoConfig("owner/name", text))
+    found = answer(ReadRepoConfig("owner/name", (model / "config.json").read_bytes()))
     assert found.config == answer(ReadConfig(model)) or found.config is not None
     assert (found.problem, found.damaged, found.model_type) == (None, "", "diffusion_gemma")
 
 
-@pytest.mark.parametrize("text", [DEEP, "[]", "\ud800", "", "nonsense"])
-def test_a_repository_whose_configuration_is_damaged(text: str) -> None:
-    assert answer(ReadRepoConfig("owner/name", text)).damaged == "config.json"
-    assert answer(ReadRepoConfig("owner/name", "{}", text)).damaged == "generation_config.json"
-    assert answer(ReadAdapterConfig("owner/name", text)) == AdapterConfig(damaged=True)
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(DEEP.encode(), "odd"), (b"[]", "odd"), (b"\xff", "odd"), (b"", "empty"), (b"nonsense", "odd"), (b"<p>", "page")],
+)
+def test_a_repository_whose_configuration_is_damaged(data: bytes, kind: Any) -> None:
+    instead, generated = NoAnswer(kind), "generation_config.json"
+    assert answer(ReadRepoConfig("owner/name", data)) == RepoConfig(None, None, "config.json", instead)
+    assert answer(ReadRepoConfig("owner/name", b"{}", data)) == RepoConfig(None, None, generated, instead)
+    assert answer(ReadAdapterConfig("owner/name", data)) == AdapterConfig(instead=instead)
 
 
-@pytest.mark.parametrize("text", ['{"model_type": 5, "architectures": {"a": 1}}', '{"architectures": [[]]}', "{}"])
-def test_a_repository_of_an_odd_kind(text: str) -> None:
+@pytest.mark.parametrize("text", [b'{"model_type": 5, "architectures": {"a": 1}}', b'{"architectures": [[]]}', b"{}"])
+def test_a_repository_of_an_odd_kind(text: bytes) -> None:
     found = answer(ReadRepoConfig("owner/name", text))
     assert found.config is None
     assert found.problem is not None

@@ -78,7 +78,7 @@ def put(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 def halted(looks: Looks) -> int:
     """The process, started and stopped by a signal: it hangs from now on."""
-    looks.ask(ReadAdapterConfig("owner/name", "{}"))
+    looks.ask(ReadAdapterConfig("owner/name", b"{}"))
     pid = looks.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -156,17 +156,17 @@ def test_a_look_that_hangs_is_given_up(make: Make) -> None:
         looks.ask(ReadConfig(STARTER))
     wait_until(lambda: gone(pid), "the process that hung is ended")
     wait_until(lambda: looks.pid is None)
-    assert looks.ask(ReadAdapterConfig("owner/name", "{}")).base == ""
+    assert looks.ask(ReadAdapterConfig("owner/name", b"{}")).base == ""
     assert looks.pid != pid
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's memory by its kernel")
 def test_a_bomb_ends_as_a_sentence(make: Make) -> None:
     looks = make(memory=64 << 20)
-    bomb = "[" + "[]," * 1_300_000 + "[]]"
+    bomb = b"[" + b"[]," * 1_300_000 + b"[]]"
     with pytest.raises(LookError, match=r"owner/name needs more than 0\.1 GB of memory to be looked at"):
         looks.ask(ReadRepoConfig("owner/name", bomb))
-    assert looks.ask(ReadAdapterConfig("owner/name", '{"base_model_name_or_path": "a/b"}')).base == "a/b"
+    assert looks.ask(ReadAdapterConfig("owner/name", b'{"base_model_name_or_path": "a/b"}')).base == "a/b"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's memory by its kernel")
@@ -175,7 +175,7 @@ def test_a_template_that_fills_the_memory_ends_as_a_sentence(make: Make, tmp_pat
     looks, folder = make(memory=512 << 20), write_model(tmp_path / "m", random_tensors(tiny_config()), tiny_config())
     template = "{{ " + code + " }}{% for message in messages %}{{ message.content }}{% endfor %}"
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
-    assert looks.ask(ReadAdapterConfig("owner/name", "{}")).base == ""
+    assert looks.ask(ReadAdapterConfig("owner/name", b"{}")).base == ""
     try:
         problem = looks.ask(LookAtFolder(folder, texts=True)).problem
     except LookError as exc:
@@ -188,12 +188,12 @@ def test_a_template_that_fills_the_memory_ends_as_a_sentence(make: Make, tmp_pat
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux limits a process's memory by its kernel")
 def test_a_process_that_is_full_from_before_is_asked_anew(make: Make) -> None:
     looks = make(memory=64 << 20)
-    looks.ask(ReadAdapterConfig("owner/name", "{}"))
+    looks.ask(ReadAdapterConfig("owner/name", b"{}"))
     before = looks.pid
     with pytest.raises(LookError):
-        looks.ask(ReadRepoConfig("owner/name", "[" + "[]," * 1_300_000 + "[]]"))
+        looks.ask(ReadRepoConfig("owner/name", b"[" + b"[]," * 1_300_000 + b"[]]"))
     assert looks.pid is None
-    looks.ask(ReadAdapterConfig("owner/name", "{}"))
+    looks.ask(ReadAdapterConfig("owner/name", b"{}"))
     assert looks.pid != before
 
 
@@ -207,7 +207,7 @@ def test_an_answer_that_is_too_large_is_not_taken(make: Make, monkeypatch: pytes
 
 
 def test_texts_of_an_answer_are_cut(looks: Looks) -> None:
-    found = looks.ask(ReadAdapterConfig("owner/name", '{"base_model_name_or_path": "%s"}' % ("x" * 100_000)))
+    found = looks.ask(ReadAdapterConfig("owner/name", b'{"base_model_name_or_path": "%s"}' % (b"x" * 100_000)))
     assert 1000 < len(found.base) < 10_000
 
 

@@ -66,7 +66,7 @@ def test_a_question_about_its_folder_is_answered_without_a_process(tmp_path: Pat
     with pytest.raises(LookError, match=str(tmp_path)):
         looks.ask(ReadConfig(tmp_path))
     assert looks.pid is None
-    assert ReadAdapterConfig("owner/name", "{}").place is None
+    assert ReadAdapterConfig("owner/name", b"{}").place is None
     looks.close()
 
 

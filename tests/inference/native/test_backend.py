@@ -19,12 +19,14 @@ from inference.backends.native import NativeBackend
 from inference.backends.onnx import OnnxBackend
 from inference.backends.packed_memory import native_precision
 from inference.config import model_config_from_dicts, model_config_from_folder
+from inference.engines.planning import int8_work
 from inference.errors import KnownError, ModelFolderError, OutOfMemoryError, PassStoppedError
 from inference.events import Finished
 from inference.model_config import ModelConfig
 from inference.native import library
 from inference.native.cores import Cores
-from inference.native.model import check_sizes
+from inference.native.library import Threads
+from inference.native.model import NativeModel, check_sizes
 from inference.native.packed import packed_bytes
 from inference.native.weights import Precision
 from inference.opening import open_session
@@ -68,7 +70,10 @@ def canvas_of(backend: NativeBackend, seed: int = 1) -> tuple[np.ndarray, np.nda
 
 
 def test_it_says_where_and_in_what_it_runs() -> None:
-    assert starter("int8", 2).device == "processor, 2 threads, INT8"
+    two = starter("int8", 2)
+    assert two.device == "processor, 2 threads, INT8"
+    assert two.work == int8_work(two.config)
+    assert starter("float32", 1).work is None, "no int8 product is in it"
     one = starter("int4", 1)
     assert (one.name, one.device, one.length) == ("native", "processor, 1 thread, INT4", 0)
     assert isinstance(one, Interruptible)
@@ -92,6 +97,34 @@ def test_the_starter_is_as_near_to_float_as_the_shipped_graphs() -> None:
     agreed = {name: float((step.argmax == truth.argmax).mean()) for name, step in made.items()}
     assert errors["int8"] <= max(errors["onnx"], 1e-3)
     assert agreed["int8"] >= min(agreed["onnx"], 0.99)
+
+
+def test_exchanged_and_grown_caches_are_read_where_they_lie_now() -> None:
+    """What a layer points to is set once, and again as soon as the cache's arrays are others."""
+    rng = np.random.default_rng(5)
+    prompts = [rng.integers(12, 2048, 40) for _ in range(2)]
+    backend, other = starter(), starter()
+    canvas, uniforms = canvas_of(backend)
+
+    def step_of(own: NativeBackend) -> np.ndarray:
+        return own.denoise(canvas, None, 0.8, uniforms).entropy
+
+    backend.encode(prompts[0])
+    first = step_of(backend)
+    kept = backend.lay_aside(0)
+    backend.encode(prompts[1])
+    second = step_of(backend)
+    other.encode(prompts[1])
+    np.testing.assert_array_equal(step_of(other), second)
+    put_by = backend.lay_aside(0)
+    backend.take_back(kept)
+    np.testing.assert_array_equal(step_of(backend), first)
+    backend.take_back(put_by)
+    backend.encode(np.tile(prompts[0], 40))  # grows
+    backend.truncate(40)
+    np.testing.assert_array_equal(step_of(backend), second)
+    backend.close()
+    other.close()
 
 
 def test_a_stop_in_the_midst_of_a_pass_keeps_what_was_done_before(eager: None) -> None:
@@ -205,6 +238,17 @@ def test_sizes_beyond_any_model_never_reach_the_kernels() -> None:
     wide = dataclasses.replace(config.layers[0], head_dim=1 << 20)
     with pytest.raises(ModelFolderError, match="sizes that no model has"):
         check_sizes(dataclasses.replace(config, layers=(wide,)))
+
+
+@pytest.mark.parametrize(("heads", "kv_heads"), [(1, 2), (3, 2), (4, 0), (0, 1)])
+def test_heads_that_cannot_be_dealt_out_never_reach_the_kernels(heads: int, kv_heads: int) -> None:
+    """The kernels divide one by the other."""
+    config = model_config_from_folder(STARTER)
+    layers = tuple(dataclasses.replace(spec, kv_heads=kv_heads) for spec in config.layers)
+    threads = Threads(Cores(1, ()))
+    with pytest.raises(ModelFolderError, match=f"{heads} attention heads over {kv_heads} key heads"):
+        NativeModel(dataclasses.replace(config, heads=heads, layers=layers), "plain", threads, 1.0)
+    threads.close()
 
 
 def test_too_little_memory_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -106,6 +108,21 @@ def test_a_cancelled_load_packs_on_behind_the_last_whole_part(
     assert {name: (place / name).stat().st_mtime_ns for name in whole} == before
     assert len(list(place.iterdir())) == 2 * len(model_parts(model_config_from_folder(folder)))
     np.testing.assert_array_equal(step.entropy, step_of(folder, "int4", on_disk=False).entropy)
+
+
+def test_what_a_killed_run_has_left_goes_at_the_next_look(folder: Path) -> None:
+    place, other = packed_folder(folder, "int4"), packed_folder(folder, "int8")
+    packed(folder)
+    whole = sorted(file.name for file in place.iterdir())
+    other.mkdir()
+    half = [place / "layer-001.tmp", place / "outside.tmp", other / "layer-000.tmp", other / "layer-001.tmp"]
+    for file in half:
+        file.write_bytes(b"of a run that was killed")
+    day_ago = time.time() - 86_400
+    os.utime(half[2], (day_ago, day_ago))
+    packed(folder)
+    assert sorted(file.name for file in place.iterdir()) == whole
+    assert [file.name for file in other.iterdir()] == ["layer-001.tmp"], "another program may be writing there"
 
 
 def test_a_cancel_is_looked_for_within_a_matrix(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

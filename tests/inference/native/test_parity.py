@@ -7,17 +7,18 @@ experts, heads, canvas, window, prompt, K = V layers, scalars of each phase.
 from __future__ import annotations
 
 import dataclasses
-from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+import torch
 
 from inference.backends.base import DenoiseStep
 from inference.backends.native import NativeBackend
 from inference.native.cores import Cores
 from inference.native.library import usable_isas
-from inference.native.weights import PRECISIONS, Precision
+from inference.native.weights import Precision
 from tests.helpers.random_models import Setting, Shape, random_settings, random_shape, save_with, transformers_model
 from tests.inference.model.test_parity import TOLERANCE, compare, quick_first
 
@@ -97,26 +98,106 @@ def two_steps(backend: NativeBackend, setting: Setting) -> list[DenoiseStep]:
     return [first, backend.denoise(rng.integers(0, vocab, count), first.state, 0.5, uniforms)]
 
 
-# Random weights of a few dozen inputs, nearly flat distributions and hard choices of experts: far harder than a trained
-# model. Measured: mean error of the entropy 0.08 and 0.22 nats (of 3.6), same argmax in 89 and 74 % of the places.
-def test_few_bits_stay_near(tmp_path: Path) -> None:
-    errors, agreed = defaultdict(list), defaultdict(list)
+class Peaked(NamedTuple):
+    """A checkpoint whose places are as unlike each other as a real model's, and what it says in float32."""
+
+    folder: Path
+    seed: int
+    setting: Setting
+    truth: list[DenoiseStep]
+
+
+class Nearness(NamedTuple):
+    """Few bits against float32: mean error of the entropy (nats), same argmax in all places and in sure ones."""
+
+    error: float
+    agreed: float
+    agreed_where_sure: float
+
+
+# Measured: INT8 0.39 nats, 0.87 and 0.96; INT4 0.62, 0.82 and 0.95. Random weights of a few dozen inputs and hard
+# choices of experts are far harder than a trained model (test_backend.py has the starter). With weights of five and
+# three bits, as below: 0.93, 0.71 and 0.92; 1.36, 0.53 and 0.77.
+BOUNDS: dict[str, Nearness] = {"int8": Nearness(0.6, 0.8, 0.93), "int4": Nearness(0.95, 0.7, 0.9)}
+WORSE: dict[str, int] = {"int8": 5, "int4": 3}  # bits of a weight
+SURE = 1.0  # nats
+
+
+def peak(model: torch.nn.Module, seed: int) -> None:
+    """One place of the residual stream counts far more than the others, and it differs from row to row."""
+    weight = model.get_parameter("model.encoder.language_model.norm.weight")
+    with torch.no_grad():
+        weight.mul_(0.3)
+        weight[seed % len(weight)] = 20
+
+
+def round_weights(model: torch.nn.Module, bits: int) -> None:
+    """What a worse quantisation would leave: whole steps of each row's largest weight."""
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() >= 2 and "vision" not in name:
+                step = weight.abs().amax(-1, keepdim=True).clamp_min(1e-20) / (2 ** (bits - 1) - 1)
+                weight.copy_((weight / step).round() * step)
+
+
+@pytest.fixture(scope="module")
+def peaked(tmp_path_factory: pytest.TempPathFactory) -> list[Peaked]:
+    """Six of them, one with a vocabulary of 20,011; entropies from nearly 0 to over 9 nats."""
+    made = []
     for seed in range(6):
-        setting = random_settings(seed)[1]
-        folder = tmp_path / str(seed)
-        save_with(transformers_model(shape_of(seed)), folder, setting)
-        made = {}
-        for precision in PRECISIONS:
-            backend = open_native(folder, precision)
-            made[precision] = two_steps(backend, setting)[0]
-            backend.close()
-        truth = made.pop("float32")
-        for precision, step in made.items():
-            errors[precision].append(float(np.abs(step.entropy - truth.entropy).mean()))
-            agreed[precision].append(float((step.argmax == truth.argmax).mean()))
-    for name, entropy, argmax in (("int8", 0.12, 0.82), ("int4", 0.35, 0.65)):
-        assert np.mean(errors[name]) < entropy
-        assert np.mean(agreed[name]) > argmax
+        drawn = random_settings(seed)[1]
+        setting = dataclasses.replace(drawn, canvas=max(64, drawn.canvas))
+        model = transformers_model(shape_of(seed))
+        peak(model, seed)
+        folder = tmp_path_factory.mktemp("peaked")
+        save_with(model, folder, setting)
+        made.append(Peaked(folder, seed, setting, few_bits(folder, "float32", setting)))
+    return made
+
+
+def few_bits(folder: Path, precision: Precision, setting: Setting) -> list[DenoiseStep]:
+    """`two_steps` of a checkpoint."""
+    backend = open_native(folder, precision)
+    made = two_steps(backend, setting)
+    backend.close()
+    return made
+
+
+def nearness(all_truth: list[DenoiseStep], all_made: list[DenoiseStep]) -> Nearness:
+    truth, entropy = (np.concatenate([step.entropy for step in steps]) for steps in (all_truth, all_made))
+    same = np.concatenate([a.argmax == b.argmax for a, b in zip(all_truth, all_made, strict=True)])
+    return Nearness(float(np.abs(entropy - truth).mean()), float(same.mean()), float(same[truth < SURE].mean()))
+
+
+def test_entropies_are_spread_as_a_real_models(peaked: list[Peaked]) -> None:
+    entropies = np.concatenate([step.entropy for each in peaked for step in each.truth])
+    shares = np.histogram(entropies, [0, 0.5, 1.5, 3, 6, 12])[0] / len(entropies)
+    assert shares.min() > 0.03
+    assert entropies.max() > 8
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_few_bits_stay_near(precision: Precision, peaked: list[Peaked]) -> None:
+    made = [step for each in peaked for step in few_bits(each.folder, precision, each.setting)]
+    found, bounds = nearness([step for each in peaked for step in each.truth], made), BOUNDS[precision]
+    assert found.error < bounds.error
+    assert found.agreed > bounds.agreed
+    assert found.agreed_where_sure > bounds.agreed_where_sure
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_a_worse_quantisation_does_not(precision: Precision, peaked: list[Peaked], tmp_path: Path) -> None:
+    made = []
+    for each in peaked:
+        model = transformers_model(shape_of(each.seed))
+        peak(model, each.seed)
+        round_weights(model, WORSE[precision])
+        save_with(model, tmp_path / str(each.seed), each.setting)
+        made += few_bits(tmp_path / str(each.seed), precision, each.setting)
+    found, bounds = nearness([step for each in peaked for step in each.truth], made), BOUNDS[precision]
+    assert found.error > bounds.error
+    assert found.agreed < bounds.agreed
+    assert found.agreed_where_sure < bounds.agreed_where_sure
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8", "int4"])
@@ -136,7 +217,10 @@ def test_the_number_of_threads_changes_no_bit(precision: Precision, tmp_path: Pa
 
 @pytest.mark.parametrize("precision", ["int8", "int4"])
 def test_every_instruction_set_gives_the_same_with_few_bits(precision: Precision, tmp_path: Path) -> None:
-    """Integers alike to the bit; floats between them differ in their last bits, and so may a rounding."""
+    """Integers alike to the bit; floats between them differ in their last bits, and so may a rounding.
+
+    One in the prompt moves every place a little: here a sixth of what the few bits themselves cost (0.08 nats).
+    """
     setting = random_settings(2)[1]
     save_with(transformers_model(shape_of(2)), tmp_path, setting)
     made = []
@@ -145,4 +229,5 @@ def test_every_instruction_set_gives_the_same_with_few_bits(precision: Precision
         made.append(two_steps(backend, setting)[0])
         backend.close()
     for other in made[1:]:
-        np.testing.assert_allclose(other.entropy, made[0].entropy, atol=5e-3)
+        assert np.abs(other.entropy - made[0].entropy).mean() < 0.02
+        np.testing.assert_allclose(other.entropy, made[0].entropy, atol=0.1)

@@ -14,7 +14,7 @@ QUESTIONS, SEED = 24, 7
 
 @pytest.mark.slow
 def test_as_many_answers_are_right_as_with_the_shipped_graphs() -> None:
-    chosen = chosen_questions(None, SEED)
+    chosen = [each for each in chosen_questions(None, SEED) if each.set == "wordings"]  # one turn, short answers
     questions = chosen[:: len(chosen) // QUESTIONS][:QUESTIONS]
     right = {}
     for name in ("onnx", "native"):

@@ -13,11 +13,12 @@ from inference.events import BlockCommitted, Finished, VariantWritten
 from inference.forms.errors import FormError
 from inference.forms.template import before_blank, escaped, has_blank
 from inference.forms.wanted import Form
-from inference.operations.alternatives import alternatives, with_alternative
+from inference.operations.alternatives import alternatives
 from inference.operations.decide import decide
 from inference.operations.find import find_request
 from inference.operations.infill import infill_request
-from inference.operations.rewrite import RewriteRequest, rewrite
+from inference.operations.requests import AlternativesRequest, DecideRequest, RewriteRequest, with_alternative
+from inference.operations.rewrite import rewrite
 from inference.params import ChatTurn, SamplerParams
 from inference.session import Session
 from tests.inference.support import CancelAfter, ask, fake_session, of_kind, timeless
@@ -91,6 +92,41 @@ def test_rewriting_changes_the_part_alone() -> None:
     assert written > 10
 
 
+def test_variants_begin_otherwise_where_that_is_asked() -> None:
+    for part in ("two", "/}", "]^"):
+        session, _ = fake_session(f"One {part} three.", canvas_length=32, max_context=2048)
+        request = RewriteRequest(QUESTION, f"One {part} three.", 4, 4 + len(part), part, sampler=FEW, unlike=part)
+        found = of_kind(list(rewrite(session, request)), VariantWritten)
+        assert found
+        assert all(each.answer.startswith("One ") and each.answer.endswith(" three.") for each in found)
+        assert not any(each.part[0] in part for each in found)
+
+
+def test_a_model_that_would_say_the_same_again_says_something_else() -> None:
+    answer = "One two three. " * 4
+    session, _ = fake_session(answer, canvas_length=64, max_context=4096)
+    for part in ("two", "two three", "."):
+        first = answer.index(part)
+        request = RewriteRequest(QUESTION, answer, first, first + len(part), part, sampler=FEW)
+        found = of_kind(list(rewrite(session, request)), VariantWritten)
+        assert found, part
+        assert not any(same_letters(each.part, part) for each in found), part
+
+
+def same_letters(one: str, other: str) -> bool:
+    return [sign for sign in one.lower() if sign.isalnum()] == [sign for sign in other.lower() if sign.isalnum()]
+
+
+def test_an_answer_of_any_length_can_be_changed_at_its_end() -> None:
+    session, _ = fake_session("word " * 10, canvas_length=32, max_context=16384)
+    answer = "And so on, and on. " * 300 + "One two."
+    first = answer.index("two")
+    found = of_kind(
+        list(rewrite(session, RewriteRequest(QUESTION, answer, first, first + 3, "two", variants=1))), VariantWritten
+    )
+    assert [each.answer.startswith(answer[:first]) for each in found] == [True]
+
+
 def test_a_part_before_a_long_rest_holds_what_fits() -> None:
     session, _ = fake_session("word " * 30, canvas_length=32, max_context=4096)
     answer = "One two three. " + "And so on, and on. " * 40
@@ -104,12 +140,17 @@ def test_variants_are_what_each_seed_gives_alone() -> None:
     answer = TEXTS[0]
     one, many = (fake_session("Other words. " * 3, canvas_length=64, max_context=2048)[0] for _ in range(2))
     request = RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5, sampler=FEW)
-    together = of_kind(timeless(list(rewrite(many, request))), Finished)
+    events = timeless(list(rewrite(many, request)))
+    together = of_kind(events, VariantWritten)
     alone = []
     for number in range(3):
         single = RewriteRequest(QUESTION, answer, 4, 9, answer[4:9], seed=5 + number, variants=1, sampler=FEW)
-        alone += of_kind(timeless(list(rewrite(one, single))), Finished)
-    assert together == alone
+        alone += of_kind(timeless(list(rewrite(one, single))), VariantWritten)
+    assert [variant.part for variant in together] == list(dict.fromkeys(variant.part for variant in alone))
+    (end,), best = of_kind(events, Finished), max(together, key=lambda variant: variant.score)
+    assert events[-1] is end
+    assert (end.answer, end.seed) == (best.answer, best.seed)
+    assert end.steps_per_block == tuple(block.steps for block in of_kind(events, BlockCommitted))
 
 
 def test_what_cannot_be_rewritten_is_refused() -> None:
@@ -134,16 +175,17 @@ def test_words_are_held_in_any_order() -> None:
 
 def test_a_decision_is_what_the_model_believes() -> None:
     session, _ = fake_session("no")
-    found = decide(session, "A text.", "Is it?")
+    found = decide(session, DecideRequest("A text.", "Is it?"))
     assert (found.label, found.labels, found.reads) == ("no", ("yes", "no"), 4)
     assert sum(found.shares) == pytest.approx(1.0)
     assert found.entropy < 0.1
-    assert decide(session, "", "Is it?") == decide(session, "", "Is it?"), "the same seed, the same shares"
+    twice = [decide(session, DecideRequest("", "Is it?")) for _ in range(2)]
+    assert twice[0] == twice[1], "the same seed, the same shares"
     for labels in (("one",), ("a", "a"), tuple("abcdefghijklmnopqrstuvwxyz0")):
-        with pytest.raises(FormError, match="cannot be decided"):
-            decide(session, "", "Which?", labels)
+        with pytest.raises(FormError, match=r"cannot be decided|are the same"):
+            decide(session, DecideRequest("", "Which?", labels))
     with pytest.raises(FormError, match="too long"):
-        decide(session, "", "Which?", ("a", "x" * 200))
+        decide(session, DecideRequest("", "Which?", ("a", "x" * 200)))
 
 
 def test_what_is_found_stands_in_the_text() -> None:
@@ -161,7 +203,7 @@ def test_another_word_is_held_and_the_rest_may_follow() -> None:
     session, _ = fake_session("Some words here.")
     request = ask(max_new_tokens=16)
     canvas = of_kind(list(session.generate(request)), BlockCommitted)[0].token_ids
-    found = alternatives(session, request, canvas, 2, 5)
+    found = alternatives(session, AlternativesRequest(request, canvas, 2, 5)).alternatives
     assert len({each.token for each in found}) == 5
     assert found[0].log_probability == max(each.log_probability for each in found)
     changed = with_alternative(request, canvas, 2, found[3].token)
@@ -169,5 +211,5 @@ def test_another_word_is_held_and_the_rest_may_follow() -> None:
     assert block.token_ids[2] == found[3].token
     for place, count in ((99, 1), (0, 0), (0, 65)):
         with pytest.raises(ValueError, match="out of range"):
-            alternatives(session, request, canvas, place, count)
+            AlternativesRequest(request, canvas, place, count)
     assert np.isfinite([each.log_probability for each in found]).all()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inference.errors import ContextFullError
 from inference.params import ChatTurn
-from inference.text.context import common_prefix, fit_turns
+from inference.text.context import MOST_CHARACTERS_A_TOKEN, beginnings, common_prefix, fit_turns, tokenisable
 
 CANVAS = 10
 # So many hops that each leaves out one exchange, as few as must be.
@@ -156,3 +156,20 @@ def test_the_exchange_before_the_newest_stays_where_it_fits(before: str, dropped
 )
 def test_common_prefix(held: list[int], wanted: list[int], shared: int) -> None:
     assert common_prefix(held, wanted) == shared
+
+
+def test_what_is_far_too_long_is_never_tokenised() -> None:
+    huge, context = "x" * (MOST_CHARACTERS_A_TOKEN * 100 + 1), 100
+    with pytest.raises(ContextFullError, match=r"4,001 characters"):
+        tokenisable(chat("a", "b", huge), context)
+    with pytest.raises(ContextFullError):
+        tokenisable(chat("a", system=huge), context)
+    assert tokenisable(chat(huge, "b", "c", system="S"), context) == chat("c", system="S")
+    whole = chat("a", "b", huge[1:-2])
+    assert tokenisable(whole, context) == whole
+
+
+def test_the_length_of_what_is_far_too_long_is_told_from_its_beginning() -> None:
+    (turn,), share = beginnings(chat("x" * 8000), 100)
+    assert (len(turn.text), share) == (400, 0.05)
+    assert beginnings(chat("x" * 4000), 100) == (chat("x" * 4000), 1.0)

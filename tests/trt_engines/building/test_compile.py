@@ -1,4 +1,4 @@
-"""What the classic TensorRT measures is kept from one build to the next; a damaged file is as good as none."""
+"""What the builder says is read from its log; what the classic TensorRT measures is kept from one build to the next."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from trt_engines.building.compile import keep_timings, use_timings
-from trt_engines.tensorrt.flavour import Flavour
+from trt_engines.building.compile import _logger, keep_timings, use_timings
+from trt_engines.tensorrt.flavour import Flavour, installed_flavour
 
 
 class Cache:
@@ -60,3 +60,16 @@ def test_a_full_disk_costs_only_time(tmp_path: Path) -> None:
 def test_only_the_classic_tensorrt_measures() -> None:
     assert Flavour("tensorrt", "11.4", None).times_kernels
     assert not Flavour("tensorrt_rtx", "1.7.1", None).times_kernels
+
+
+def test_the_figures_of_a_part_are_read_from_the_log() -> None:
+    """Each profile has a context of its own, and each is said; of weights and activations the last line counts."""
+    trt: Any = installed_flavour().module
+    logger = _logger(trt, lambda line: None)
+    for message in (
+        "Total Device Persistent Memory: 4096 bytes", "Total Activation Memory: 5 bytes",
+        "Total Device Persistent Memory: 512 bytes", "Total Host Persistent Memory: 80 bytes",
+        "Total Activation Memory: 24 bytes", "Total Weights Memory: 16640 bytes",
+    ):  # fmt: skip
+        logger.log(trt.ILogger.INFO, message)
+    assert (logger.context_bytes, logger.scratch_bytes, logger.weight_bytes) == (4608, 24, 16640)

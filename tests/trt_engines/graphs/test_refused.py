@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from trt_engines.errors import EngineError
+from trt_engines.planning.probe import detected_gpus
 from trt_engines.tensorrt.flavour import RTX, installed_flavour
 from trt_engines.tensorrt.words import listening_logger
 
@@ -73,3 +75,39 @@ def test_quantised_weights_are_not_gathered(trt: Any, graph: Any) -> None:
 def test_the_layer_for_experts_knows_no_gelu(trt: Any) -> None:
     """DiffusionGemma's experts are GELU-gated."""
     assert set(trt.MoEActType.__members__) == {"NONE", "SILU"}
+
+
+@pytest.mark.parametrize(
+    "flags", [("REFIT",), ("REFIT_IDENTICAL",), ("STRIP_PLAN",), ("STRIP_PLAN", "REFIT_INDIVIDUAL")]
+)
+def test_a_stripped_plan_is_not_built_without_a_driver(trt: Any, flags: tuple[str, ...]) -> None:
+    """Decision 75: so it can be no part of what is built and compared here, nor the first way of the ladder."""
+    try:
+        detected_gpus()
+        pytest.skip("A driver is here.")
+    except EngineError:
+        pass
+    words, flavour = listening_logger(trt), installed_flavour()
+    builder = trt.Builder(words)
+    network = flavour.new_network(builder)
+    parser = trt.OnnxParser(network, words)
+    weights = numpy_helper.from_array(np.ones((WIDTH, INNER), np.float32), "w")
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])], "product",
+        [value("x", TensorProto.FLOAT, [ROWS, WIDTH])], [value("y", TensorProto.FLOAT, [ROWS, INNER])], [weights],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    assert parser.parse(model.SerializeToString())
+    assert network.mark_weights_refittable("w")
+    config = builder.create_builder_config()
+    flavour.set_target(config, 89)
+    for flag in flags:
+        config.set_flag(getattr(trt.BuilderFlag, flag))
+    assert builder.build_serialized_network(network, config) is None
+
+
+def test_a_weights_manager_is_for_stripped_engines_and_may_be_none(trt: Any) -> None:
+    """As the package says it; the ladder of ways takes None for an answer."""
+    assert "weight-stripped engine" in trt.IWeightsManager.__doc__
+    assert "``None`` if weight management is unavailable" in trt.ICudaEngine.create_weights_manager.__doc__

@@ -219,6 +219,9 @@ def test_the_head_may_take_the_canvas_in_pieces(model: Model) -> None:
     first, second = (each.runner.denoise(canvas, None, 0.7, uniforms) for each in (pieces, whole))
     np.testing.assert_array_equal(first.sampled, second.sampled)
     np.testing.assert_allclose(first.entropy, second.entropy, atol=1e-5)
+    more = pieces.runner.weights_read - whole.runner.weights_read
+    table = int(np.prod(pieces.runner._buffers.table_shape)) * np.dtype(pieces.runner._parts.dtype).itemsize
+    assert more == 3 * table * (1 if pieces.runner._buffers.gathers else 2), "each piece reads the table"
     assert pieces.tensorrt.parts["head"].runs == 4 * (1 + pieces.runner.capacity_reruns)  # it is queued with the pass
     a = pieces.runner.denoise(canvas, first.state, 0.6, uniforms)
     b = whole.runner.denoise(canvas, second.state, 0.6, uniforms)

@@ -44,6 +44,7 @@ def test_a_card_on_which_all_works() -> None:
     assert [name for name, step in found.items() if not step.worked] == ["streaming: manager"]
     assert "or more in pieces" in found["page-locked memory"].text
     assert "ordinary" in found["copies"].text
+    assert "read and written within the card" in found["copies"].text
     assert "right with 256 rows" in found["run"].text
 
 

@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from trt_engines.errors import WeightsError
+from trt_engines.weights import index
 from trt_engines.weights.index import index_checkpoint, index_file_tensors, weight_files
 
 
@@ -83,6 +84,36 @@ def test_shards_without_an_index_are_counted(tmp_path: Path) -> None:
     _write(tmp_path / "adapter_model.safetensors")  # lies beside some models and is no part of them
     with pytest.raises(WeightsError, match=r"2 of 4 weight files are missing: model-00002-of-00004"):
         index_checkpoint(tmp_path)
+
+
+def test_more_files_than_any_model_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "_MOST_SHARDS", 3)
+    for number in range(4):
+        (tmp_path / f"x{number}.safetensors").touch()
+    with pytest.raises(WeightsError, match=r"holds 4 weight files; no model has more than 3\."):
+        weight_files(tmp_path)
+
+
+def test_more_tensors_than_any_model_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index, "_MOST_TENSORS", 3)
+    _write(tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match=r"model\.safetensors names 4 tensors; no model has more than 3\."):
+        index_checkpoint(tmp_path)
+
+
+def test_files_are_counted_in_a_time_that_grows_as_they_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """20,000 files took 68 s: each was compared with each."""
+    for number in range(200):
+        (tmp_path / f"x{number}.safetensors").touch()
+    compared, equal = [0], Path.__eq__
+
+    def counted(one: Path, other: object) -> bool:
+        compared[0] += 1
+        return equal(one, other)
+
+    monkeypatch.setattr(Path, "__eq__", counted)
+    assert len(weight_files(tmp_path).files) == 200
+    assert compared[0] < 10 * 200
 
 
 def test_no_weights(tmp_path: Path) -> None:

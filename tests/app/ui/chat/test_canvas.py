@@ -13,9 +13,11 @@ from PySide6.QtGui import QFontMetricsF, QImage, QPainter, QTextLayout, QTextOpt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.ui.chat.canvas import FADE_SECONDS, CanvasPainter, CanvasView, Look
-from app.ui.chat.canvas_flow import CanvasFlow, Flow, Level, Word, level_from_entropy
+from app.ui.chat.canvas import CanvasView
+from app.ui.chat.canvas_flow import CanvasFlow, Flow, Word
 from app.ui.chat.canvas_line import Cell, ShapedLine
+from app.ui.chat.canvas_paint import FADE_SECONDS, CanvasPainter, Look
+from app.ui.chat.canvas_words import Level, level_from_entropy
 from app.ui.chat.direction import runs_leftward
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.theme import Theme
@@ -192,7 +194,7 @@ def test_reduced_motion_changes_twice_a_second_at_most(
 
 
 def test_calm_mode_paints_no_noise(qtbot: QtBot, canvas: CanvasView, monkeypatch: pytest.MonkeyPatch) -> None:
-    canvas.set_calm(True)
+    canvas.set_drafts("calm")
     canvas.set_draft(full_draft(6))
     painted: list[Level] = []
     paint = canvas._painter.paint
@@ -223,7 +225,7 @@ def test_a_fading_word_covers_no_neighbour(qapp: QApplication) -> None:
     short = Word(0, "i", Level.SETTLED, 0, 0.0, painter.measure("i"))
     long = Word(0, "considerable", Level.SETTLED, 0, 0.0, painter.measure("considerable"))
     brush = QPainter(image)
-    painter.paint(brush, Look(short, long, changed=0.0, settled=-60.0), 0.0, 0.0, FADE_SECONDS / 4, 1.0)
+    painter.paint(brush, Look(short, long, changed=0.0, settled=-60.0), 0.0, FADE_SECONDS / 4, 1.0)
     brush.end()
     edge = int(short.width) + 2
     assert image.copy(edge, 0, 300, 60) == blank.copy(edge, 0, 300, 60)
@@ -311,7 +313,8 @@ def test_a_settled_draft_looks_like_the_finished_text(kind: str, qapp: QApplicat
 
         def paint(brush: QPainter) -> None:
             for word in words:
-                painter.paint(brush, Look(word, None, -60.0, -60.0), 8.0, 8.0, 0.0, 1.0)
+                painter.paint(brush, Look(word, None, -60.0, -60.0), 8.0, 0.0, 1.0)
+            painter.paint_shaped(brush)
 
         return picture(paint)
 
@@ -336,6 +339,27 @@ def test_a_settled_draft_looks_like_the_finished_text(kind: str, qapp: QApplicat
     ours, theirs = columns(draft(PIECES[kind])), columns(picture(finished))
     assert sum(theirs) > 0
     assert sum(abs(one - two) for one, two in zip(ours, theirs, strict=True)) < 0.06 * sum(theirs)
+
+
+def test_neighbours_of_a_line_are_one_stretch_and_a_free_place_parts_them(qapp: QApplication) -> None:
+    words = shaped_flow([*HEBREW, *HEBREW]).words
+    assert words[0].shaped is not None
+    line = words[0].shaped[0]
+    assert len(line._stretches(range(6))) == 1
+    assert len(line._stretches([0, 1, 3, 5])) == 3
+    levels = [Level.SETTLED] * 6
+    levels[2] = Level.NOISE
+    shaped = next(word.shaped for word in shaped_flow([*HEBREW, *HEBREW], levels).words if word.shaped is not None)
+    assert len(shaped[0]._stretches([0, 1, 3, 4, 5])) == 2
+
+
+def test_drafts_that_come_faster_than_anybody_sees_are_laid_out_now_and_then(canvas: CanvasView, qtbot: QtBot) -> None:
+    first, *others = (DraftUpdated(0, step, 48, (1,), (f" word{step}",), (0.01,), (True,)) for step in range(1, 6))
+    canvas.set_draft(first)
+    for draft in others:
+        canvas.set_draft(draft)
+    assert canvas.draft in (first, *others[:-1]), "the newest waits"
+    qtbot.waitUntil(lambda: canvas.draft is others[-1], timeout=WAIT_MS)
 
 
 def test_a_piece_of_a_joined_word_has_its_own_colour(qapp: QApplication) -> None:

@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from app.chats.messages import Message, MessageState, Role
 from app.ui.chat.answer_view import AnswerView
-from app.ui.chat.chat_view import PAGE, ChatView
+from app.ui.chat.chat_view import ChatView
+from app.ui.chat.pages import PAGE
 from app.ui.widgets.theme import ThemeManager
 from tests.helpers.scripted_process import draft
 from tests.helpers.turns import all_shown
@@ -34,7 +35,7 @@ def branch(length: int) -> tuple[Message, ...]:
 def view(qapp: QApplication, qtbot: QtBot) -> Iterator[ChatView]:
     """An open chat view."""
     themes = ThemeManager(qapp)
-    chat = ChatView(themes, calm=False, reduce_motion=False)
+    chat = ChatView(themes, drafts="full", reduce_motion=False)
     qtbot.addWidget(chat)
     chat.resize(900, 500)
     chat.show()
@@ -76,6 +77,45 @@ def test_earlier_messages_come_on_scrolling_up_without_a_jump(qtbot: QtBot, view
     view._settling.stop()
     view.on_settled()
     assert abs(first.mapTo(view.viewport(), first.rect().topLeft()).y() - place) <= 80
+
+
+def test_a_page_comes_a_few_messages_at_a_time_and_nothing_in_view_moves(
+    qtbot: QtBot, view: ChatView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.ui.chat.chat_view._MESSAGE_UNITS", 1000.0)  # one fills a turn
+    monkeypatch.setattr("app.ui.chat.pages.PAGE", 10)
+    monkeypatch.setattr("app.ui.chat.chat_view.MOST_ITEMS", 25)
+    view.show_messages(branch(60))
+    for most in (20, 25):
+        all_shown()
+        settle(qtbot, view)
+        view.verticalScrollBar().setValue(200)
+        settle(qtbot, view)
+        first = view.items[0].message_id
+        top = view.items[0].mapTo(view, view.items[0].rect().topLeft()).y()
+        view.on_earlier_wanted()
+        assert view.items[0].message_id == first, "they come in later turns"
+        all_shown()
+        settle(qtbot, view)
+        place = next(item for item in view.items if item.message_id == first)
+        assert abs(place.mapTo(view, place.rect().topLeft()).y() - top) <= 1
+        assert len(view.items) == most
+
+
+def test_an_answer_of_very_many_parts_goes_a_few_at_a_time(qtbot: QtBot, view: ChatView) -> None:
+    body = "\n\n".join(f"word\n\n```\n{at}\n```" for at in range(50))
+    view.show_messages((message(1, "assistant", body),))
+    all_shown()
+    answer = view.items[-1]
+    assert isinstance(answer, AnswerView)
+    assert len(answer.body.parts) == 100
+    gone: list[int] = []
+    answer.destroyed.connect(lambda: gone.append(1))
+    view.show_messages(())
+    assert not answer.isVisible()
+    assert 0 < len(answer.body.parts) < 100
+    all_shown()
+    qtbot.waitUntil(lambda: gone == [1], timeout=WAIT_MS)
 
 
 def test_it_sticks_to_the_bottom_only_if_the_user_is_there(qtbot: QtBot, view: ChatView) -> None:

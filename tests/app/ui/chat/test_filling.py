@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QMimeData, Qt
-from PySide6.QtGui import QTextCursor
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, Qt
+from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.chats.history import HistoryStore
-from app.ui.chat.composer import Composer
+from app.ui.chat.composer import MOST_CHARACTERS, Composer
 from app.ui.chat.long_text import MOST_AT_ONCE, MOST_LINES_AT_ONCE, hardened, parts_from_end
 from app.ui.chat.turns import turns
 from app.ui.widgets.theme import ThemeManager
@@ -60,6 +60,22 @@ def test_a_large_text_is_put_in_over_several_turns(composer: Composer, kind: str
     assert in_the_box(composer) == TEXTS[kind]
     assert composer.box.textCursor().atEnd()
     assert composer.box.isUndoRedoEnabled()
+
+
+def test_a_text_that_is_too_long_is_never_laid_out_however_it_comes(composer: Composer) -> None:
+    text = "word " * (MOST_CHARACTERS // 5 + 1)
+    told: list[int] = []
+    composer.box.too_much.connect(lambda characters, _: told.append(characters))
+    method = QInputMethodEvent()
+    method.setCommitString(text)
+    key = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_unknown, Qt.KeyboardModifier.NoModifier, text)
+    for event in (method, key):
+        QCoreApplication.sendEvent(composer.box, event)
+    composer.type_text(text)
+    assert told == [len(text)] * 3
+    assert composer.text == ""
+    composer.type_text("typed")
+    assert composer.text == "typed"
 
 
 @pytest.mark.parametrize("most", ["MOST_CHARACTERS", "MOST_ROWS"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from PySide6.QtGui import QFontMetrics, QImage, QTextFormat
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.bridge.garbage import GarbageCollector
 from app.ui.chat import formulas
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.flow_text import FlowText
@@ -108,6 +111,17 @@ def test_lines_of_formulas_are_not_numbered_through_all_answers(qapp: QApplicati
         assert numbered is not None
         assert plain is not None
         assert numbered.width == plain.width
+
+
+def test_what_a_formula_leaves_is_collected_with_it(qapp: QApplication) -> None:
+    """Left to a timer, a tenth of a second's garbage came together while sixty matrices were set."""
+    setter, collector = FormulaSetter(), GarbageCollector(qapp)
+    try:
+        for number in range(12):
+            setter._set(Wanted(f"\\frac{{x_{{{number}}}}}{{y^2}} + \\sqrt{{z}}", True, 15.0, "#000000"))
+            assert gc.get_count()[0] <= gc.get_threshold()[0]
+    finally:
+        collector.stop()
 
 
 def test_sizes_follow_the_scale(qapp: QApplication) -> None:

@@ -105,7 +105,7 @@ def test_a_large_message_is_folded(qtbot: QtBot, kind: str) -> None:
     assert message.source() == LARGE[kind]
     assert longest_block(message._text.document()) < MOST_CHARACTERS
     assert message._whole is None
-    button = message.findChild(QPushButton)
+    button = message.findChild(QPushButton, "fold")
     assert f"{len(LARGE[kind]):,}" in button.text()
     button.click()
     whole = message.findChild(LongText)
@@ -122,11 +122,23 @@ def test_a_large_message_is_folded(qtbot: QtBot, kind: str) -> None:
     assert not whole.isVisible()
 
 
+@pytest.mark.parametrize("text", ["a\n" * 60_000, "\u6f22" * 1_100_000])
+def test_of_a_huge_text_the_beginning_is_shown_and_how_much_is_left(qtbot: QtBot, text: str) -> None:
+    box = LongText(Theme(LIGHT, 1.0, 10.0))
+    qtbot.addWidget(box)
+    box.set_content(text)
+    all_shown()
+    shown, _, said = hardened(box.toPlainText()).rpartition("\n\n")
+    assert text.startswith(shown)
+    assert len(shown) > 90_000
+    assert said.startswith(f"({len(text) - len(shown):,} more characters are not shown")
+
+
 def test_ordinary_messages_are_not_folded(qtbot: QtBot) -> None:
     body = "An ordinary message.\n" * 20
     message = user_message(body)
     qtbot.addWidget(message)
-    assert message.findChild(QPushButton) is None
+    assert message.findChild(QPushButton, "fold") is None
     assert message._text.toPlainText() == body
     assert not is_long("x" * MOST_CHARACTERS)
     assert is_long("x" * (MOST_CHARACTERS + 1))

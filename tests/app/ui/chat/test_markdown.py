@@ -17,6 +17,7 @@ from PySide6.QtGui import QDesktopServices, QFontMetricsF, QGuiApplication, QTex
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
+from app.base.markdown_rules import is_readable
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
@@ -43,7 +44,6 @@ from app.ui.chat.markdown import (
     plain_from_line,
 )
 from app.ui.chat.markdown_html import MarkdownHtml
-from app.ui.chat.markdown_rules import is_readable
 from app.ui.chat.slices import MAX_CHARACTERS, MAX_LINES, SLICES
 from app.ui.chat.table_text import TableText
 from app.ui.widgets.colours import DARK, LIGHT

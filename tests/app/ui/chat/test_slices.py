@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
@@ -11,11 +13,13 @@ from app.chats.messages import Message, MessageState
 from app.ui.chat import words
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.answer_view import AnswerView
-from app.ui.chat.canvas_flow import MOST_OF_A_PIECE, CanvasFlow, Level
-from app.ui.chat.chat_view import PAGE_CHARACTERS, ChatView, page_start
+from app.ui.chat.canvas_flow import MOST_OF_A_PIECE, CanvasFlow
+from app.ui.chat.canvas_words import Level
+from app.ui.chat.chat_view import ChatView
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.markdown import Code, ListBlock, Plain, Prose, Quote, Rest, blocks_from_markdown
+from app.ui.chat.pages import PAGE_CHARACTERS, page_start
 from app.ui.chat.rest_text import RestText
 from app.ui.chat.slices import (
     MAX_LINES,
@@ -38,6 +42,20 @@ THEME = Theme(LIGHT, 1.0, 10.0)
 def test_ordinary_long_answers_are_read_whole() -> None:
     """Empty lines between paragraphs cost little."""
     assert {type(part.content) for part in segments_from_markdown("A **line** of words.\n\n" * 400)} == {Prose}
+
+
+@pytest.mark.parametrize(
+    ("source", "most"),
+    [
+        ("```\na\n```\n" * 200, 100),
+        ("```\n" * 1_000, 100),
+        ("> - > - > - a\n" * 490, 200),
+        ("|a|\n|-|\n|1|\n\n" * 200, 110),
+    ],
+)
+def test_what_makes_many_widgets_costs_more(source: str, most: int) -> None:
+    """Qt's time for another look grows with their number, whatever a part holds."""
+    assert 20 <= len(segments_from_markdown(source)) <= most
 
 
 def blocks_of(source: str, slices: int) -> list[object]:
@@ -148,7 +166,7 @@ def test_deep_quotes_are_frames_and_no_tables_in_tables() -> None:
 
 
 def test_the_newest_answer_of_a_chat_is_shown_first(qtbot: QtBot, qapp: QApplication) -> None:
-    view = ChatView(ThemeManager(qapp, "light"), calm=False, reduce_motion=False)
+    view = ChatView(ThemeManager(qapp, "light"), drafts="full", reduce_motion=False)
     qtbot.addWidget(view)
     view.show()
     body = ("This is **bold** and a `code` with a word. " * 6 + "\n\n") * 30
@@ -215,3 +233,14 @@ def test_a_giant_token_of_a_draft_is_cut() -> None:
         flow.lay_out((text,) * 4, levels, 700.0)
     assert max(measured) <= 4 * MOST_OF_A_PIECE
     assert len(measured) < 10_000
+
+
+def test_the_marks_of_a_line_cost_no_more_than_their_number() -> None:
+    """Half a second went into one line of ten thousand of them."""
+    began = time.thread_time()
+    short = segments_from_markdown(">" * 5_000 + " a\n")
+    middle = time.thread_time()
+    long = segments_from_markdown(">" * 10_000 + " a\n")
+    assert time.thread_time() - middle < 3 * (middle - began) + 0.1
+    assert short
+    assert long

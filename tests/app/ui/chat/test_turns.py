@@ -87,6 +87,15 @@ def test_at_once_has_an_end_too(turns: Turns, clock: Clock) -> None:
     assert more.left == 0
 
 
+def test_what_else_a_turn_was_spent_on_counts(turns: Turns, clock: Clock) -> None:
+    work = Work(clock, 100, 0.001)
+    turns.spend(AT_ONCE_SECONDS - 0.0105)
+    turns.begin(work, work.step)
+    assert work.left == 89
+    turns.spend(-1.0)
+    assert turns.spent == pytest.approx(AT_ONCE_SECONDS + 0.0005)
+
+
 def test_time_of_a_step_in_a_step_counts_once(turns: Turns, clock: Clock) -> None:
     inner = Work(clock, 1, TURN_SECONDS / 4)
 

@@ -10,10 +10,10 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.base.errors import ErrorReport
-from app.doctor.checks import Finding
 from app.gpu import texts
 from app.gpu.values import GpuStep, GpuWork
 from app.library.answering import ModelPhase
+from app.machine.checks import Finding
 from app.main import Parts
 from app.ui.gpu import words
 from app.ui.gpu.dialog import GpuDialog

@@ -96,7 +96,7 @@ def test_removal_says_what_goes_and_what_stays(scripted: Parts, library: Scripte
     library.removal_known.emit(removal)
     dialog = opened(scripted, RemovalDialog)
     text = shown(dialog)
-    assert "2 files that Dewpoint wrote, 18.9 GB, are deleted" in text
+    assert "2 files that Dewpoint wrote, 18.9 GB, will be deleted" in text
     assert "6 files stay" in text
     assert "note3.txt and 2 more" in text
     assert dialog.engines.isChecked()

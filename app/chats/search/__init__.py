@@ -1,0 +1,1 @@
+"""Finding chats by what was written in them."""

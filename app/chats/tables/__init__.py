@@ -1,0 +1,1 @@
+"""Tables over files: the same typed questions, asked about each of many documents."""

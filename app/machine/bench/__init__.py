@@ -1,0 +1,1 @@
+"""How fast models answer on this computer: prompts, runs, figures, and what is printed of them; no Qt."""

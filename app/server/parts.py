@@ -1,0 +1,199 @@
+"""From a model's events to the parts of an answer: stop texts are cut out, what may become one is held back."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+
+from app.server import texts
+from app.server.errors import ApiError
+from app.server.wire import (
+    Begun,
+    CallsMade,
+    Drafted,
+    EndReason,
+    Part,
+    ToolCall,
+    Usage,
+    WantedAnswer,
+    WholeAnswer,
+    Written,
+)
+from inference.events import (
+    BlockCommitted,
+    DraftUpdated,
+    Event,
+    Failed,
+    Finished,
+    NothingWritten,
+    PromptEncoded,
+    TokenLikelihood,
+)
+
+
+class StopCutter:
+    """Finds the first of some texts in one that grows."""
+
+    def __init__(self, stops: tuple[str, ...]) -> None:
+        """Empty stop texts are none."""
+        self._stops = tuple(stop for stop in stops if stop)
+        self._held = ""
+        self.found = ""
+
+    def feed(self, text: str) -> str:
+        """What of the text so far is sure not to be part of a stop text, and was not given out before."""
+        text, self._held = self._held + text, ""
+        places = [(text.find(stop), -len(stop), stop) for stop in self._stops if stop in text]
+        if places:
+            place, _, self.found = min(places)
+            return text[:place]
+        held = max((_overlap(text, stop) for stop in self._stops), default=0)
+        self._held = text[len(text) - held :]
+        return text[: len(text) - held]
+
+    def finish(self) -> str:
+        """Nothing follows: what was held back."""
+        text, self._held = self._held, ""
+        return text
+
+
+def _overlap(text: str, stop: str) -> int:
+    """How many characters at the end of a text are the beginning of a stop text."""
+    for length in range(min(len(text), len(stop) - 1), 0, -1):
+        if text.endswith(stop[:length]):
+            return length
+    return 0
+
+
+class TailCutter:
+    """Leaves out what a text is sure to end with."""
+
+    def __init__(self, tail: str) -> None:
+        self._tail, self._held = tail, ""
+
+    def feed(self, text: str) -> str:
+        """What is sure to stand before it."""
+        self._held += text
+        sure = max(0, len(self._held) - len(self._tail))
+        given, self._held = self._held[:sure], self._held[sure:]
+        return given
+
+    def finish(self) -> str:
+        """Nothing follows: what was held back and is not the tail."""
+        return "" if self._held == self._tail else self._held
+
+
+class PartReader:
+    """One answer's events, as its parts.
+
+    Attributes:
+        ended: Whether the answer is complete; then its request is to be cancelled, if it goes on.
+    """
+
+    def __init__(self, wanted: WantedAnswer) -> None:
+        self._wanted = wanted
+        self._cutter, self._tail = StopCutter(wanted.stop), TailCutter(wanted.tail)
+        self._text = self._thinking = ""
+        self._unsaid: deque[TokenLikelihood] = deque()  # tokens whose text was not given out yet
+        self._said: list[TokenLikelihood] = []
+        self._prompt = PromptEncoded(0, 0, 0, 0, 0.0)
+        self._blocks = self._steps = self._tokens = self._thinking_tokens = 0
+        self._began = time.monotonic()
+        self.ended = False
+
+    def parts(self, event: Event | CallsMade) -> Iterator[Part]:
+        """What an event adds.
+
+        Raises:
+            ApiError: The answer failed, or the prompt does not fit.
+        """
+        match event:
+            case PromptEncoded():
+                if event.dropped_turns:
+                    raise ApiError(400, texts.PROMPT_TOO_LONG, "messages", "context_length_exceeded")
+                self._prompt = event
+                yield Begun(self._usage())
+            case DraftUpdated() if self._wanted.drafts:
+                yield Drafted(event)
+            case BlockCommitted():
+                yield from self._committed(event)
+            case CallsMade():
+                yield from self._write(self._cutter.finish(), "")
+                yield self._whole("tool_calls", None, event.calls)
+            case NothingWritten():
+                raise ApiError(500, f"{event.user_text} {event.hint}", code="nothing_written")
+            case Finished():
+                yield from self._finished(event)
+            case Failed():
+                raise failure(event)
+            case _:
+                pass
+
+    def _committed(self, event: BlockCommitted) -> Iterator[Part]:
+        self._blocks += event.steps > 0
+        self._steps += event.steps
+        self._unsaid.extend(event.likelihoods)
+        self._tokens += event.tokens
+        self._thinking_tokens += event.thinking_tokens
+        text = self._cutter.feed(self._tail.feed(event.answer))
+        yield from self._write(text, event.thinking)
+        if self._cutter.found:
+            yield self._whole("stop_sequence", None)
+
+    def _finished(self, event: Finished) -> Iterator[Part]:
+        if event.reason == "cancelled":
+            raise ApiError(499, texts.STOPPED, code="stopped")
+        text = "" if self._cutter.found else self._cutter.feed(self._tail.finish())
+        yield from self._write(text + self._cutter.finish(), "")
+        if self._cutter.found:
+            yield self._whole("stop_sequence", event.seed)
+            return
+        yield self._whole("stop" if event.reason == "end_of_text" else "length", event.seed)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the answer so far."""
+        return self._tokens
+
+    def _write(self, text: str, thinking: str) -> Iterator[Part]:
+        self._text += text
+        self._thinking += thinking
+        if text or thinking:
+            said = self._likelihoods(len(text.encode()))
+            self._said += said
+            yield Written(text, thinking, said)
+
+    def _likelihoods(self, size: int) -> tuple[TokenLikelihood, ...]:
+        """Those of the tokens that begin within the next `size` bytes of the text."""
+        found = []
+        while self._unsaid and size > 0:
+            found.append(self._unsaid.popleft())
+            size -= len(found[-1].text)
+        return tuple(found)
+
+    def _whole(self, reason: EndReason, seed: int | None, calls: tuple[ToolCall, ...] = ()) -> WholeAnswer:
+        self.ended = True
+        seed = self._wanted.request.seed or 0 if seed is None else seed
+        seconds = time.monotonic() - self._began
+        return WholeAnswer(
+            self._text, self._thinking, reason, self._cutter.found, self._usage(), seed, calls, tuple(self._said),
+            self._prompt.seconds, max(0.0, seconds - self._prompt.seconds), seconds,
+        )  # fmt: skip
+
+    def _usage(self) -> Usage:
+        prompt = self._prompt
+        return Usage(
+            prompt.prompt_tokens, prompt.reused_tokens, self._tokens, self._thinking_tokens, self._blocks, self._steps
+        )
+
+
+def failure(event: Failed) -> ApiError:
+    """What a client is told of an answer that failed: never a trace."""
+    text = f"{event.user_text} {event.hint}".strip()
+    if event.refused:
+        code = "context_length_exceeded" if event.refused == "length" else "invalid_value"
+        return ApiError(400, text, code=code)
+    if event.known:
+        return ApiError(503 if event.engine_lost else 500, text, code="model_failed")
+    return ApiError(500, texts.BUG, code="internal_error")

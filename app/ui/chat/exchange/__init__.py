@@ -1,0 +1,1 @@
+"""Chats in and out: File > Export and File > Import."""

@@ -1,0 +1,1 @@
+"""Many files, asked the same questions: a window with a table."""

@@ -1,0 +1,1 @@
+"""What the starter model can do beyond fixed questions: each skill makes chats whose answers follow from the chat."""

@@ -1,0 +1,164 @@
+"""Pins, folders, tags and the archive in the list of chats."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel
+from PySide6.QtWidgets import QCheckBox, QMenu
+from pytestqt.qtbot import QtBot
+
+from app.chats.messages import Conversation
+from app.chats.order import Folder
+from app.main import Parts
+from app.ui.chat import words
+from app.ui.chat.line_dialog import LineDialog
+from app.ui.chat.list_rows import ListHeading, folder_key, rows_of
+from app.ui.widgets.question import Question
+from tests.app.ui.test_window_list import add_chats, rows
+from tests.helpers.waiting import WAIT_MS
+
+
+def press(menu: QMenu, *path: str) -> None:
+    """Trigger an action of a menu or of one below it."""
+    for text in path:
+        action = next(each for each in menu.actions() if each.text().split("\t")[0] == text)
+        below = action.menu()
+        if isinstance(below, QMenu):
+            menu = below
+        else:
+            action.trigger()
+
+
+def select(parts: Parts, ids: list[str]) -> None:
+    """Select several chats."""
+    shown = parts.window.sidebar.list
+    shown.select(ids[0])
+    for each in ids:
+        shown.setCurrentItem(shown._items[each], QItemSelectionModel.SelectionFlag.Select)
+
+
+def test_pinned_chats_stand_on_top_and_one_undo_takes_all_back(parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two", "Three")
+    select(parts, ids[1:])
+    press(parts.window.sidebar.list.make_menu(), words.PIN)
+    assert rows(parts) == ["Pinned", "Two", "One", "Today", "Three"]
+    parts.window.actions_by_name["undo"].trigger()
+    assert rows(parts) == ["Today", "Three", "Two", "One"]
+
+
+def test_several_chats_are_deleted_with_one_undo(parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two", "Three")
+    select(parts, ids[:2])
+    parts.window.sidebar.list.delete_current()
+    assert rows(parts) == ["Today", "One"]
+    assert parts.window.pane.undo_bar.text == "2 chats were deleted."
+    parts.window.actions_by_name["undo"].trigger()
+    assert rows(parts) == ["Today", "Three", "Two", "One"]
+
+
+def test_the_archive_is_closed_until_it_is_opened(parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two")
+    parts.window.sidebar.list.select(ids[0])
+    press(parts.window.sidebar.list.make_menu(), words.ARCHIVE)
+    assert rows(parts) == ["Today", "One", "\u25b8 Archived (1)"]
+    shown = parts.window.sidebar.list
+    shown.itemClicked.emit(shown.item(2))
+    assert rows(parts) == ["Today", "One", "\u25be Archived (1)", "Two"]
+    shown.select(ids[0])
+    press(shown.make_menu(), words.UNARCHIVE)
+    assert rows(parts) == ["Today", "Two", "One"]
+
+
+def test_folders_in_folders(parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two")
+    shown = parts.window.sidebar.list
+    shown.select(ids[0])
+    press(shown.make_menu(), words.PUT_IN_FOLDER, words.NEW_FOLDER)
+    dialog = next(each for each in parts.window.findChildren(LineDialog))
+    dialog.edit.setText("Work")
+    dialog.accept()
+    assert rows(parts) == ["\u25be Work", "Two", "Today", "One"]
+    work = parts.controller.list.folders()[0]
+    inner = parts.controller.list.add_folder("Inner", work.id)
+    assert inner is not None
+    shown.dropped.emit([ids[1]], f"folder {inner.id}")
+    assert rows(parts) == ["\u25be Work", "Two", "    \u25be Inner", "One"]
+    shown.toggle(folder_key(work.id))
+    assert rows(parts) == ["\u25b8 Work"]
+    shown.toggle(folder_key(work.id))
+    shown.folder_dropped.emit(inner.id, "")
+    assert rows(parts) == ["\u25be Work", "Two", "\u25be Inner", "One"]
+    parts.controller.list.remove_folder(work.id)
+    assert rows(parts) == ["\u25be Inner", "One", "Today", "Two"]
+    shown.dropped.emit([ids[1]], "")
+    assert rows(parts) == ["\u25be Inner", "Today", "Two", "One"]
+
+
+def test_tags_are_set_and_found(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two")
+    shown = parts.window.sidebar.list
+    shown.select(ids[0])
+    press(shown.make_menu(), words.TAGS)
+    dialog = next(each for each in parts.window.findChildren(LineDialog))
+    dialog.edit.setText("#travel, big plans")
+    dialog.accept()
+    assert parts.store.conversation(ids[0]).tags == ("big plans", "travel")
+    parts.window.sidebar.search.setText("#tra")
+    qtbot.waitUntil(lambda: [hit.title for hit in parts.window.sidebar.results.hits()] == ["Two"], timeout=WAIT_MS)
+
+
+def test_the_bin_brings_back_and_removes_for_good(qtbot: QtBot, parts: Parts) -> None:
+    ids = add_chats(parts, "One", "Two", "Three")
+    parts.store.order.delete(ids[:2])
+    parts.controller._publish()
+    dialog = parts.window.chats.arranging.open_bin()
+    assert dialog.list.count() == 2
+    dialog.list.clearSelection()
+    next(item for item in map(dialog.list.item, range(2)) if item.text().startswith("Two")).setSelected(True)
+    dialog.back.click()
+    assert rows(parts) == ["Today", "Two", "One"]
+    assert dialog.list.count() == 1
+    dialog.remove.click()
+    question = next(each for each in dialog.findChildren(Question))
+    question.agree.click()
+    assert dialog.list.count() == 0
+    assert not dialog.back.isEnabled()
+    with pytest.raises(KeyError):
+        parts.store.conversation(ids[0])
+    qtbot.waitUntil(lambda: not parts.controller.search.busy, timeout=WAIT_MS)
+    dialog.reject()
+
+
+def chat(name: str, **changes: object) -> Conversation:
+    """A chat of long ago."""
+    return Conversation(name, name, "user", None, 0, 0, None, **changes)  # type: ignore[arg-type]
+
+
+def test_rows_are_plain_values() -> None:
+    folders = (Folder("f", "F", None), Folder("g", "G", "f"))
+    chats = (chat("a", folder_id="g"), chat("b", folder_id="gone"), chat("c", folder_id="f", pinned=True))
+    found = rows_of(chats, folders, (), date.today())
+    assert list(found) == ["\npinned", "c", folder_key("f"), folder_key("g"), "a", "\nOlder", "b"]
+    assert found[folder_key("g")] == ListHeading("G", 1, True, False, "g")
+
+
+def test_what_is_removed_for_good_goes_from_the_backups_on_request(qtbot: QtBot, parts: Parts) -> None:
+    parts.store.order.delete(add_chats(parts, "a secret", "another one"))
+    made = parts.store.backup_if_due()
+    assert made is not None
+    dialog = parts.window.chats.arranging.open_bin()
+    for title, wanted in (("another one", False), ("a secret", True)):
+        dialog.list.clearSelection()
+        (item,) = (each for each in map(dialog.list.item, range(dialog.list.count())) if each.text().startswith(title))
+        item.setSelected(True)
+        dialog.remove.click()
+        question = dialog.findChildren(Question)[-1]
+        (box,) = question.findChildren(QCheckBox)
+        box.setChecked(wanted)
+        question.agree.click()
+    qtbot.waitUntil(lambda: parts.window.pane.notice.text == words.removed_from_backups(1), timeout=WAIT_MS)
+    assert b"a secret" not in made.read_bytes()
+    assert b"another one" in made.read_bytes()
+    dialog.reject()
