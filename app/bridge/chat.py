@@ -31,7 +31,7 @@ from app.bridge.unsent import Unsaved, UnsentTexts
 from app.bridge.waiting import WaitingMessages
 from app.chats.errors import ChatGoneError
 from app.chats.history import HistoryStore
-from app.chats.messages import Conversation, Message, MessageState
+from app.chats.messages import Conversation, Message
 from app.chats.options import NO_OPTIONS, ChatOptions
 from app.chats.recordings import Recordings
 from app.chats.session import Ask, ChatSession, OtherWord
@@ -365,10 +365,8 @@ class ChatController(QObject):
 
     def send_queued(self, chat_id: str) -> None:
         """Send what waits longest in a chat."""
-        if self.busy:
-            return
+        waiting = () if self.busy else self.waiting.of(chat_id)
         with self._reporting():
-            waiting = self._store.queue.of(chat_id)
             if not waiting or not self.models.take(self._store.conversation(chat_id).options, waiting[0].body):
                 return
             self.answering.store_first(chat_id)
@@ -483,8 +481,9 @@ class ChatController(QObject):
         """The answer is complete."""
         self.answer_ended.emit(message, finished)
         self.busy_changed.emit(False)
-        if message.state == MessageState.DONE:  # whoever stopped it, or saw it fail, decides what is next
-            self.send_queued(message.conversation_id)
+        self.waiting.note_ended(message)
+        while not self.busy and (chat := self.waiting.next_chat()) is not None:
+            self.send_queued(chat)
 
     def on_upkeep_due(self) -> None:
         """In a quiet moment: remove what was deleted long ago, make the daily backup."""

@@ -47,6 +47,12 @@ class MessageQueue:
         sql = "SELECT id, conversation_id, body FROM queued WHERE conversation_id = ? ORDER BY seq"
         return tuple(QueuedMessage(*row) for row in self._db.execute(sql, [conversation_id]))
 
+    def everywhere(self) -> tuple[QueuedMessage, ...]:
+        """What waits in all chats that are not deleted, the first one first."""
+        sql = """SELECT q.id, q.conversation_id, q.body FROM queued q
+            JOIN conversation c ON c.id = q.conversation_id AND c.deleted_at IS NULL ORDER BY q.seq"""
+        return tuple(QueuedMessage(*row) for row in self._db.execute(sql))
+
     def take_back(self, message_id: str) -> str | None:
         """A message waits no longer; gives its text, None if it was sent or taken back already."""
         with self._writing():

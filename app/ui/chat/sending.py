@@ -51,6 +51,7 @@ class Sending(QObject):
         composer.sent.connect(self.on_send)
         strip.taken_back.connect(self.on_taken_back)
         strip.sent_now.connect(self.on_sent_now)
+        strip.chat_wanted.connect(controller.open_chat)
         controller.waiting.changed.connect(self.show_queue)
         controller.busy_changed.connect(self.show_queue)
         composer.box.textChanged.connect(self.on_text_changed)
@@ -153,9 +154,12 @@ class Sending(QObject):
             self._measuring.start()
 
     def show_queue(self, *_: object) -> None:
-        """What waits in the shown chat."""
-        waiting = self._controller.waiting.of(self._controller.chat_id)
-        self._strip.show_messages(waiting, self._controller.busy)
+        """What waits in the shown chat, and what is sent by itself in others."""
+        shown, waiting = self._controller.chat_id, self._controller.waiting
+        elsewhere = [(each, waiting.title_of(each.conversation_id)) for each in waiting.elsewhere(shown)]
+        written = self._controller.answering.conversation_id
+        writing = waiting.title_of(written) if written is not None and written != shown else ""
+        self._strip.show_messages(waiting.of(shown), elsewhere, self._controller.busy, writing)
 
     def on_taken_back(self, message_id: str) -> None:
         """A message waits no longer: it is in the box again, to be changed."""

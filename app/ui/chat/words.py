@@ -95,6 +95,7 @@ UNFIT_FILE_PARTS = "Put in what fits"
 UNFIT_FILE_ALL = "Put in all of it"
 _MOST_REFUSALS = 3
 _LONGEST_PATH = 120
+_LONGEST_TITLE = 40
 SHOW_EARLIER = "Show earlier messages"
 SHOW_LATER = "Show later messages"
 SEARCH = "Search chats"
@@ -148,6 +149,7 @@ LEAVE_EDITING = "Cancel"
 SAME_AGAIN = "The seed is fixed and nothing else has changed: the answer would be the same again."
 NEW_SEED = "Take a new seed"
 QUEUED = "Messages that wait"
+SHOW_QUEUED = "Show"
 SEND_NOW = "Send now"
 TAKE_BACK = "Take back"
 FIND_IN_CHAT = "Find in this chat"
@@ -250,9 +252,18 @@ def deleted_several(count: int) -> str:
     return f"{_chats(count)} deleted."
 
 
-def queued(text: str) -> str:
-    """A message that waits."""
-    return f"Next: {text}"
+def queued(text: str, title: str) -> str:
+    """A message that waits; behind the answer of another chat, if it has a `title`."""
+    return (
+        f"Next, after the answer in \u201c{shortened(title, _LONGEST_TITLE)}\u201d: {text}"
+        if title
+        else f"Next: {text}"
+    )
+
+
+def queued_elsewhere(text: str, title: str) -> str:
+    """A message that waits in another chat."""
+    return f"Waits in \u201c{shortened(title, _LONGEST_TITLE)}\u201d: {text}"
 
 
 def found_in_chat(number: int, count: int) -> str:

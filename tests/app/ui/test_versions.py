@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
@@ -12,16 +13,31 @@ from app.main import Parts
 from app.ui.chat import words
 from app.ui.chat.edit_box import EditBox
 from app.ui.chat.user_message import UserMessage
+from app.ui.widgets.labels import ElidedLabel
+from inference.events import Failed
 from tests.app.ui.conftest import MakeWindow
 from tests.app.ui.test_window_chat import ask, wait_for_answer
 from tests.helpers.qt_guard import delete_what_waits
-from tests.helpers.scripted_process import ScriptedModelProcess
+from tests.helpers.scripted_process import ScriptedModelProcess, committed
 from tests.helpers.waiting import WAIT_MS
+
+ANSWER = "Hello **there**."
+
+
+def stored(parts: Parts, chat_id: str | None) -> list[str]:
+    """What stands in a chat, in the branch that it shows."""
+    return [message.body for message in parts.store.messages(chat_id or "")]
 
 
 def bodies(parts: Parts) -> list[str]:
     """Of the branch that is shown."""
-    return [message.body for message in parts.store.messages(parts.controller.chat_id or "")]
+    return stored(parts, parts.controller.chat_id)
+
+
+def queue_rows(parts: Parts) -> list[str]:
+    """What the rows above the message box say."""
+    rows = parts.window.pane.queue._rows
+    return [label.full_text for row in rows for label in row.findChildren(ElidedLabel)]
 
 
 def begin_editing(parts: Parts, at: int) -> EditBox:
@@ -161,6 +177,100 @@ def test_a_stopped_answer_sends_nothing_by_itself(qtbot: QtBot, parts: Parts, pr
         assert parts.window.pane.queue.isVisible()
         parts.window.pane.queue.sent_now.emit(parts.controller.waiting.of(parts.controller.chat_id)[0].id)
     qtbot.waitUntil(lambda: len(bodies(parts)) == 4 and not parts.controller.busy, timeout=WAIT_MS)
+
+
+def test_what_waits_behind_another_chats_answer_is_sent_by_itself(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess
+) -> None:
+    ask(qtbot, parts, "Of the first chat")
+    wait_for_answer(qtbot, parts)
+    first = parts.controller.chat_id
+    parts.window.chats.on_new_chat()
+    process.gate.clear()
+    ask(qtbot, parts, "Of the second chat")
+    second = parts.controller.chat_id
+    parts.controller.open_chat(first)
+    ask(qtbot, parts, "Waits, one")
+    ask(qtbot, parts, "Waits, two")
+    assert queue_rows(parts) == [words.queued(text, "Of the second chat") for text in ("Waits, one", "Waits, two")]
+    parts.window.chats.on_new_chat()
+    assert queue_rows(parts)[0] == words.queued_elsewhere("Waits, one", "Of the first chat")
+    parts.controller.open_chat(second)
+    assert queue_rows(parts)[0] == words.queued_elsewhere("Waits, one", "Of the first chat")
+    process.gate.set()
+    qtbot.waitUntil(lambda: stored(parts, first)[4:] == ["Waits, two", ANSWER], timeout=WAIT_MS)
+    assert stored(parts, first)[2:4] == ["Waits, one", ANSWER]
+    assert stored(parts, second) == bodies(parts) == ["Of the second chat", ANSWER]
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    assert parts.window.pane.queue.isHidden()
+
+
+def test_the_row_of_what_waits_elsewhere_leads_there(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
+    ask(qtbot, parts, "Of the first chat")
+    wait_for_answer(qtbot, parts)
+    first = parts.controller.chat_id
+    parts.window.chats.on_new_chat()
+    process.gate.clear()
+    ask(qtbot, parts, "Of the second chat")
+    parts.controller.open_chat(first)
+    ask(qtbot, parts, "Waits")
+    parts.window.chats.on_new_chat()
+    (row,) = parts.window.pane.queue._rows
+    (show,) = row.findChildren(QPushButton)
+    assert show.text() == words.SHOW_QUEUED
+    show.click()
+    assert parts.controller.chat_id == first
+    process.gate.set()
+    qtbot.waitUntil(lambda: stored(parts, first)[2:] == ["Waits", ANSWER], timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("how", ["stopped", "failed", "deleted"])
+def test_an_answer_that_breaks_off_lets_other_chats_go_on(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, how: str
+) -> None:
+    """What waits in its own chat stays: whoever stopped it, or saw it fail, decides; the other chat's did not fail."""
+    ask(qtbot, parts, "Of the first chat")
+    wait_for_answer(qtbot, parts)
+    first = parts.controller.chat_id
+    parts.window.chats.on_new_chat()
+    process.gate.clear()
+    usual = process.answer
+    process.answer = [committed("Half. "), Failed("It broke.", "", known=True)]
+    ask(qtbot, parts, "Of the second chat")
+    second = parts.controller.chat_id or ""
+    qtbot.waitUntil(lambda: len(process.requests) == 2, timeout=WAIT_MS)
+    process.answer = usual
+    ask(qtbot, parts, "Stays")
+    parts.controller.open_chat(first)
+    ask(qtbot, parts, "Goes on")
+    if how == "stopped":
+        parts.controller.stop()
+    elif how == "deleted":
+        parts.controller.delete(second)
+    process.gate.set()
+    qtbot.waitUntil(lambda: stored(parts, first)[2:] == ["Goes on", ANSWER], timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    assert [each.body for each in parts.controller.waiting.of(second)] == ["Stays"]
+    if how != "deleted":
+        parts.controller.open_chat(second)
+        assert queue_rows(parts) == [words.queued("Stays", "")]
+
+
+def test_what_waits_in_a_deleted_chat_is_not_sent(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
+    ask(qtbot, parts, "Of the first chat")
+    wait_for_answer(qtbot, parts)
+    first = parts.controller.chat_id or ""
+    parts.window.chats.on_new_chat()
+    process.gate.clear()
+    ask(qtbot, parts, "Of the second chat")
+    parts.controller.open_chat(first)
+    ask(qtbot, parts, "Not sent")
+    parts.controller.delete(first)
+    process.gate.set()
+    qtbot.waitUntil(lambda: not parts.controller.busy, timeout=WAIT_MS)
+    assert len(process.requests) == 2
+    parts.controller.undelete(first)
+    assert queue_rows(parts) == [words.queued("Not sent", "")]
 
 
 def edit_boxes(parts: Parts) -> list[EditBox]:
