@@ -10,6 +10,7 @@ from app.server import texts
 from app.server.asking import check_model, request_of, sampler_of, seed_of, stops_of
 from app.server.errors import bad
 from app.server.fields import BodyFields
+from app.server.said_tokens import token_texts
 from app.server.sse import DONE, data_line
 from app.server.structured import chat_form
 from app.server.toolbox import asked_turns, openai_tools
@@ -85,17 +86,17 @@ def logprobs_of(found: Sequence[TokenLikelihood]) -> dict[str, Any] | None:
 
 
 def tokens_of(found: Sequence[TokenLikelihood]) -> list[dict[str, Any]]:
-    """Each token with its log-probability, and the likeliest ones beside it."""
+    """Each token with its log-probability, and the likeliest ones beside it; the tokens' texts joined are the text."""
     return [
         {
-            **_token(each.text, each.log_probability),
-            "top_logprobs": [_token(text, value) for text, value in each.likeliest],
+            "token": text, "logprob": each.log_probability, "bytes": list(each.text),
+            "top_logprobs": [_likely(*likely) for likely in each.likeliest],
         }
-        for each in found
-    ]
+        for each, text in zip(found, token_texts(found), strict=True)
+    ]  # fmt: skip
 
 
-def _token(text: bytes, value: float) -> dict[str, Any]:
+def _likely(text: bytes, value: float) -> dict[str, Any]:
     return {"token": text.decode("utf-8", "replace"), "logprob": value, "bytes": list(text)}
 
 

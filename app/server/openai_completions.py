@@ -27,6 +27,7 @@ from app.server.openai_chat import (
     stream_of,
     usage_of,
 )
+from app.server.said_tokens import token_texts
 from app.server.sse import DONE, data_line
 from app.server.wire import Drafted, Part, ServedModel, StillWaiting, Usage, WantedAnswer, WholeAnswer, Written, new_id
 from inference.events import TokenLikelihood
@@ -141,7 +142,7 @@ def older_logprobs(found: Sequence[TokenLikelihood], begin: int) -> dict[str, An
     """
     if not found:
         return None
-    names = [each.text.decode("utf-8", "replace") for each in found]
+    names = token_texts(found)
     return {
         "tokens": names,
         "token_logprobs": [each.log_probability for each in found],

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 
 from app.server import texts
 from app.server.errors import ApiError
+from app.server.said_tokens import SaidTokens
 from app.server.wire import (
     Begun,
     CallsMade,
@@ -94,8 +94,8 @@ class PartReader:
     def __init__(self, wanted: WantedAnswer) -> None:
         self._wanted = wanted
         self._cutter, self._tail = StopCutter(wanted.stop), TailCutter(wanted.tail)
-        self._text = self._thinking = ""
-        self._unsaid: deque[TokenLikelihood] = deque()  # tokens whose text was not given out yet
+        self._text = self._thinking = self._kept = ""  # what is kept is the beginning of a token
+        self._tokens_said = None if wanted.request.logprobs is None else SaidTokens()
         self._said: list[TokenLikelihood] = []
         self._prompt = PromptEncoded(0, 0, 0, 0, 0.0)
         self._blocks = self._steps = self._tokens = self._thinking_tokens = 0
@@ -119,7 +119,7 @@ class PartReader:
             case BlockCommitted():
                 yield from self._committed(event)
             case CallsMade():
-                yield from self._write(self._cutter.finish(), "")
+                yield from self._write(self._cutter.finish(), "", last=True)
                 yield self._whole("tool_calls", None, event.calls)
             case NothingWritten():
                 raise ApiError(500, f"{event.user_text} {event.hint}", code="nothing_written")
@@ -133,11 +133,12 @@ class PartReader:
     def _committed(self, event: BlockCommitted) -> Iterator[Part]:
         self._blocks += event.steps > 0
         self._steps += event.steps
-        self._unsaid.extend(event.likelihoods)
+        if self._tokens_said is not None:
+            self._tokens_said.come(event.likelihoods)
         self._tokens += event.tokens
         self._thinking_tokens += event.thinking_tokens
         text = self._cutter.feed(self._tail.feed(event.answer))
-        yield from self._write(text, event.thinking)
+        yield from self._write(text, event.thinking, last=bool(self._cutter.found))
         if self._cutter.found:
             yield self._whole("stop_sequence", None)
 
@@ -145,7 +146,7 @@ class PartReader:
         if event.reason == "cancelled":
             raise ApiError(499, texts.STOPPED, code="stopped")
         text = "" if self._cutter.found else self._cutter.feed(self._tail.finish())
-        yield from self._write(text + self._cutter.finish(), "")
+        yield from self._write(text + self._cutter.finish(), "", last=True)
         if self._cutter.found:
             yield self._whole("stop_sequence", event.seed)
             return
@@ -156,21 +157,17 @@ class PartReader:
         """Tokens of the answer so far."""
         return self._tokens
 
-    def _write(self, text: str, thinking: str) -> Iterator[Part]:
+    def _write(self, text: str, thinking: str, last: bool = False) -> Iterator[Part]:
+        said: tuple[TokenLikelihood, ...] = ()
+        if self._tokens_said is not None:
+            text = self._kept + text
+            given, said = self._tokens_said.take(text, last)
+            self._kept, text = text[len(given) :], given
         self._text += text
         self._thinking += thinking
         if text or thinking:
-            said = self._likelihoods(len(text.encode()))
             self._said += said
             yield Written(text, thinking, said)
-
-    def _likelihoods(self, size: int) -> tuple[TokenLikelihood, ...]:
-        """Those of the tokens that begin within the next `size` bytes of the text."""
-        found = []
-        while self._unsaid and size > 0:
-            found.append(self._unsaid.popleft())
-            size -= len(found[-1].text)
-        return tuple(found)
 
     def _whole(self, reason: EndReason, seed: int | None, calls: tuple[ToolCall, ...] = ()) -> WholeAnswer:
         self.ended = True
