@@ -14,7 +14,7 @@ from app import __version__
 from app.base.log import get_logger
 from app.server import texts
 from app.server.anthropic_messages import read_count
-from app.server.asking import check_model
+from app.server.asking import check_model, check_name
 from app.server.errors import ApiError, bad
 from app.server.fields import BodyFields, parsed
 from app.server.guards import check_asker
@@ -28,6 +28,7 @@ from app.server.wire import ServedModel, WantedAnswer
 LARGEST_BODY = 16_000_000  # bytes
 BODY_SECONDS = 60.0
 _QUESTIONS = ("/api/show", "/v1/systemone", "/v1/messages/count_tokens")
+_MODELS = "/v1/models"
 _log = get_logger("server")
 
 Scope = MutableMapping[str, Any]
@@ -110,7 +111,7 @@ class ServerApplication:
                 value = texts.RUNNING
             case "/metrics":
                 value = self._metrics()
-            case "/v1/models":
+            case _ if path == _MODELS:
                 value = {"object": "list", "data": [_listed(model)]}
             case "/api/version":
                 value = version()
@@ -118,8 +119,8 @@ class ServerApplication:
                 value = {"models": [ollama_model(model)]}
             case "/api/ps":
                 value = {"models": [running_model(model)]}
-            case _ if path == f"/v1/models/{model.id}":
-                value = _listed(model)
+            case _ if path.startswith(f"{_MODELS}/"):
+                value = _named(path.removeprefix(f"{_MODELS}/"), model)
             case _:
                 raise ApiError(404, texts.no_path(path), code="not_found")
         if request.method not in ("GET", "HEAD"):
@@ -169,6 +170,16 @@ def _listed(model: ServedModel) -> dict[str, Any]:
         "max_model_len": model.max_context,
         "context_length": model.max_context,
     }
+
+
+def _named(name: str, model: ServedModel) -> dict[str, Any]:
+    """The model, by any name that a request may ask for it, as it was asked.
+
+    Raises:
+        ApiError: It is another one's.
+    """
+    check_name(name, model)
+    return {**_listed(model), "id": name}
 
 
 def _labelled(wanted: WantedAnswer, request: Request) -> WantedAnswer:

@@ -25,9 +25,18 @@ def check_model(fields: BodyFields, model: ServedModel, required: bool = False) 
         ApiError: It is another one's.
     """
     name = fields.text("model", None if required else "")
+    check_name(name, model)
+    return name or model.id
+
+
+def check_name(name: str, model: ServedModel) -> None:
+    """Refuse the name of another model than the one that is loaded.
+
+    Raises:
+        ApiError: It is one.
+    """
     if name.removesuffix(":latest") not in (model.id, model.title, *ANY_NAMES):
         raise ApiError(404, texts.no_model(name, model.id), "model", "model_not_found")
-    return name or model.id
 
 
 def seed_of(fields: BodyFields) -> int | None:

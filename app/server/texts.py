@@ -78,7 +78,7 @@ def stop_and_form(name: str) -> str:
 
 def no_model(name: str, known: str) -> str:
     """Another model is asked for."""
-    return f"There is no model {name[:100]!a} here; the one that is loaded is {known!r}."
+    return f"There is no model {name[:100]!a} here; the one that is loaded is {known!r}, and 'dewpoint' means it, too."
 
 
 def no_path(path: str) -> str:
