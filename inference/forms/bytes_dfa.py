@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.forms.errors import FormError
+from inference.forms.errors import FormError, FormSizeError
 from inference.forms.nodes import MOST_CODE_POINT, Alt, Chars, InOrder, Node, Ranges, Repeat, Seq, Several
 from inference.forms.vocabulary import SIGN_BYTE
 
@@ -104,7 +104,7 @@ def _refuse_large(language: Node) -> None:
 
     least, states = sized(language)
     if MOST_STATES <= least < math.inf:
-        raise FormError(
+        raise FormSizeError(
             f"Every text of this form has at least {int(least)} characters; forms of up to {MOST_STATES - 1} are kept.",
             "Make it shorter.",
         )
@@ -484,14 +484,14 @@ def _renumbered(full: NDArray[np.int64], ends: NDArray[np.bool_], group: NDArray
     return ByteDfa(step, accepts)
 
 
-def too_large() -> FormError:
+def too_large() -> FormSizeError:
     """The error of a form that is too large."""
-    return FormError(f"This form needs more than {MOST_STATES} states.", _HINT)
+    return FormSizeError(f"This form needs more than {MOST_STATES} states.", _HINT)
 
 
-def too_intricate() -> FormError:
+def too_intricate() -> FormSizeError:
     """The error of a form of which too much may hold at once."""
-    return FormError("This form can be read in too many ways at once.", _HINT)
+    return FormSizeError("This form can be read in too many ways at once.", _HINT)
 
 
 # -- two forms at once ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from inference.calls import BEGIN, END, HEAD, SIGNS
 from inference.forms.bytes_dfa import MOST_STATES, ByteDfa, both, compile_bytes, parts_of, too_large, without
-from inference.forms.errors import FormError
+from inference.forms.errors import FormError, FormSizeError
 from inference.forms.kept import KeptForms
 from inference.forms.live import LiveTokens, live_tokens
 from inference.forms.nodes import ANY, EMPTY, Alt, Node, Repeat, Seq, choice, half_character, literal, sign
@@ -17,6 +17,7 @@ from inference.forms.notation import OWN
 from inference.forms.regex import regex
 from inference.forms.said import otherwise
 from inference.forms.schema import any_json, schema
+from inference.forms.sizes import explained
 from inference.forms.template import template
 from inference.forms.tokens_dfa import TokenDfa, compile_tokens
 from inference.forms.vocabulary import Vocabulary
@@ -112,18 +113,26 @@ def byte_form(form: Form) -> ByteDfa:
     _refuse_odd(form)
     if form.kind in _OF_TEXTS and sum(map(len, (form.text, *form.texts))) > _LONGEST_TEXTS:
         raise FormError(f"This form has more than {_LONGEST_TEXTS} characters.", "Give a shorter one.")
-    if form.kind == "choice" and max(map(len, form.texts), default=0) > MOST_STATES:
-        raise too_large()  # it needs a state for each character: known before minutes are spent on it
-    if form.kind == "part":
-        return parts_of(form.text)
-    if form.kind == "words":
-        return _holding(form.texts)
     try:
-        if form.kind == "otherwise":
-            return without(*map(compile_bytes, otherwise(form.text, *form.texts)))
-        return compile_bytes(_language(form))
+        return _automaton(form)
+    except FormSizeError as exc:
+        raise explained(exc, form) from exc
     except RecursionError as exc:
         raise FormError("This form is nested too deeply.", "Make it flatter.") from exc
+
+
+def _automaton(form: Form) -> ByteDfa:
+    match form.kind:
+        case "choice" if max(map(len, form.texts), default=0) > MOST_STATES:
+            raise too_large()  # it needs a state for each character: known before minutes are spent on it
+        case "part":
+            return parts_of(form.text)
+        case "words":
+            return _holding(form.texts)
+        case "otherwise":
+            return without(*map(compile_bytes, otherwise(form.text, *form.texts)))
+        case _:
+            return compile_bytes(_language(form))
 
 
 def _refuse_odd(form: Form) -> None:

@@ -11,5 +11,9 @@ class FormError(InferenceError):
     known = True
 
 
+class FormSizeError(FormError):
+    """A form that is too large, or too intricate, for an automaton."""
+
+
 class FormRoomError(FormError):
     """A form that could be kept if the answer might have more tokens."""

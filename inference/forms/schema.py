@@ -32,6 +32,7 @@ from inference.forms.nodes import (
     Several,
     chars,
     half_character,
+    joined,
     literal,
     optional,
 )
@@ -44,6 +45,7 @@ ANY_DEPTH = 3  # of objects and lists where anything is allowed
 _MOST_PARTS = 4096  # schemas within a schema, each counted as often as it is referred to
 _MOST_CHARACTERS = 100_000  # of the values that one list names
 _MOST_WAYS = 256  # that are compared with one another
+_MOST_MISSING = 100  # of first items, which stand within one another
 _LARGEST_COUNT = 10**9  # nobody tells larger ones apart
 _ANNOTATIONS = frozenset(
     [
@@ -284,26 +286,31 @@ class _Builder:
 
 
 def _items(heads: Sequence[Node], rest: Node, least: int, most: int | None, comma: Node) -> Node:
-    """Elements with commas between: the first ones have schemas of their own."""
-    if most is not None and most < least:
-        return NOTHING
-    if not heads and most is None and least <= 1:
-        return Several(rest, comma) if least else optional(Several(rest, comma))
+    """Elements with commas between: the first ones have schemas of their own.
+
+    Only first ones that may be missing stand within one another: however many items there are, nothing is nested.
+    """
     if most is not None and rest == NOTHING:
         most = min(most, len(heads))
-        if most < least:
-            return NOTHING
-    total = max(least, len(heads)) if most is None else most
-    if total > MOST_STATES:  # a state behind each
+    if most is not None and most < least:
+        return NOTHING
+    if max(least, len(heads) if most is None else most) > MOST_STATES:  # a state behind each
         raise too_large()
-    after: Node = EMPTY
-    if most is None:
-        after = Repeat(Seq((comma, rest)), 0, None)
-    for number in range(total - 1, -1, -1):
-        item = heads[number] if number < len(heads) else rest
-        here = Seq((comma, item, after)) if number else Seq((item, after))
-        after = here if number < least else Alt((here, EMPTY))
-    return after
+    if not heads and most is None and least <= 1:
+        return Several(rest, comma) if least else optional(Several(rest, comma))
+    if most == 0:
+        return EMPTY
+    heads = heads[:most] or [rest]
+    further = None if most is None else most - len(heads)
+    beyond = Repeat(Seq((comma, rest)), max(0, least - len(heads)), further)
+    needed = min(least, len(heads))
+    if len(heads) - needed > _MOST_MISSING:
+        raise too_large()
+    after: Node = beyond
+    for number in range(len(heads) - 1, max(0, needed - 1), -1):
+        after = optional(Seq((comma, heads[number], after)))
+    first = joined([heads[number] for number in range(max(1, needed))], comma)
+    return Seq((first, after)) if needed else optional(Seq((first, after)))
 
 
 @functools.cache
