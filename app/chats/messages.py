@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -297,12 +298,8 @@ def times_of_use(conversations: Sequence[Conversation], now: int) -> list[int]:
     The chats come in the order of their use, the last one first, which is known for certain. A time in the future says
     nothing, and one that is too early gives way to that of the chat below. All times are milliseconds since 1970 UTC.
     """
-    times: list[int] = []
-    latest = 0
-    for conversation in reversed(conversations):
-        if conversation.updated_at <= now:
-            latest = max(latest, conversation.updated_at)
-        times.append(latest)
+    told = (chat.updated_at if 0 < chat.updated_at <= now else 0 for chat in reversed(conversations))
+    times = list(accumulate(told, max))
     return times[::-1]
 
 

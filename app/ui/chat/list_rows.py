@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from math import inf
+from operator import neg
 from typing import TypeAlias
 
 from app.chats.ids import now_ms
@@ -39,18 +42,12 @@ class ListHeading:
 Rows: TypeAlias = dict[str, Conversation | ListHeading]  # in the order shown, chats by their ids
 
 
-def day_group(milliseconds: int, today: date) -> str:
-    """ "Today", "Yesterday", "This week" (the last seven days) or "Older"."""
-    begun = _beginnings(today)
-    return next((name for name, first in begun if milliseconds >= first), "Older")
-
-
 @lru_cache(maxsize=2)
-def _beginnings(today: date) -> tuple[tuple[str, float], ...]:
-    """When today, yesterday and the week of the last seven days began, in milliseconds since 1970 UTC."""
+def _days(today: date) -> tuple[tuple[str, float], ...]:
+    """Today, yesterday, the last seven days and all before: each with its beginning in milliseconds since 1970 UTC."""
     names = {"Today": 0, "Yesterday": 1, "This week": 6}
     days = ((name, datetime.combine(today - timedelta(ago), time())) for name, ago in names.items())
-    return tuple((name, day.timestamp() * 1000) for name, day in days)
+    return *((name, day.timestamp() * 1000) for name, day in days), ("Older", -inf)
 
 
 def is_heading(key: str) -> bool:
@@ -74,31 +71,39 @@ def rows_of(
         closed: Keys of headings whose chats are hidden; the archive is hidden unless its key is here.
         today: For the days.
     """
-    used = dict(zip([c.id for c in conversations], times_of_use(conversations, now_ms()), strict=True))
     known = {folder.id for folder in folders}
-    living = [chat for chat in conversations if not chat.archived]
+    pinned: dict[str, Conversation] = {}
+    archived: dict[str, Conversation] = {}
+    filed: list[Conversation] = []
+    loose: list[Conversation] = []
+    times: list[int] = []
+    for chat, used in zip(conversations, times_of_use(conversations, now_ms()), strict=True):
+        if chat.archived:
+            archived[chat.id] = chat
+        elif chat.pinned:
+            pinned[chat.id] = chat
+        elif chat.folder_id in known:
+            filed.append(chat)
+        else:
+            loose.append(chat)
+            times.append(used)
     rows: Rows = {}
-    pinned = [chat for chat in living if chat.pinned]
     if pinned:
         rows[PINNED] = ListHeading(words.PINNED)
-        rows |= {chat.id: chat for chat in pinned}
-    loose = [chat for chat in living if not chat.pinned]
-    _add_folders(rows, [chat for chat in loose if chat.folder_id in known], folders, closed)
-    group = ""
-    for chat in loose:
-        if chat.folder_id in known:
-            continue
-        here = day_group(used[chat.id], today)
-        if here != group:
-            group = here
-            rows[f"\n{here}"] = ListHeading(here)
-        rows[chat.id] = chat
-    archived = [chat for chat in conversations if chat.archived]
+        rows |= pinned
+    _add_folders(rows, filed, folders, closed)
+    at = 0
+    for name, first in _days(today):  # no time is later than one above it: the chats of a day are one piece of the list
+        end = bisect_right(times, -first, lo=at, key=neg)
+        if end > at:
+            rows[f"\n{name}"] = ListHeading(name)
+            rows |= {chat.id: chat for chat in loose[at:end]}
+        at = end
     if archived:
         shown = ARCHIVED in closed
         rows[ARCHIVED] = ListHeading(words.archived(len(archived)), closes=True, closed=not shown)
         if shown:
-            rows |= {chat.id: chat for chat in archived}
+            rows |= archived
     return rows
 
 

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.chats.ids import now_ms
 from app.chats.messages import Conversation
 from app.main import Parts
-from app.ui.chat.list_rows import day_group
+from app.ui.chat.list_rows import rows_of
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.waiting import WAIT_MS, steady
 
@@ -41,10 +41,12 @@ def test_days_stand_in_order_whatever_the_clock_said(parts: Parts) -> None:
 
 
 def test_groups_by_day() -> None:
-    noon = datetime.combine(date.today(), datetime.min.time()) + timedelta(hours=12)
-    ages = {0: "Today", 1: "Yesterday", 2: "This week", 6: "This week", 7: "Older", 400: "Older"}
-    for days, group in ages.items():
-        assert day_group(int((noon - timedelta(days=days)).timestamp() * 1000), date.today()) == group
+    """Each chat was used in the first moment of its day, which is the day's."""
+    begun = datetime.combine(date.today(), datetime.min.time())
+    times = [int((begun - timedelta(days)).timestamp() * 1000) for days in (0, 1, 2, 6, 7, 400)]
+    chats = [Conversation(str(n), "", "user", None, 0, used, None) for n, used in enumerate(times)]
+    found = rows_of(chats, (), (), date.today())
+    assert list(found) == ["\nToday", "0", "\nYesterday", "1", "\nThis week", "2", "3", "\nOlder", "4", "5"]
 
 
 def test_the_list_shows_chats_under_their_day(parts: Parts) -> None:
