@@ -249,6 +249,7 @@ class AnswerView(QFrame):
     def commit(self, source: str, thought: str = "") -> None:
         """A block is final: `source` is the whole answer so far, `thought` what was thought before it."""
         self._keep_height(self.height())
+        self._say_final(source, last=False)
         self.thought.set_text(thought, writing=not source.strip())
         self._set_open_source(source)
         if not self._drafting:  # a server sends no drafts: what is read is there, and the chat is not read any more
@@ -257,6 +258,7 @@ class AnswerView(QFrame):
     def end(self, message: Message, last: bool) -> None:
         """The answer is complete, or was ended."""
         self._keep_height(self.height())
+        self._say_final(message.body, last=True)
         self.set_message(message, last)
         if message.state != MessageState.DONE or cut_off(message):
             self.release_height()  # less is left than was seen, and the room would hold nothing
@@ -357,6 +359,10 @@ class AnswerView(QFrame):
     def _keep_height(self, height: int) -> None:
         self._floor = max(self._floor, height)
         self.updateGeometry()
+
+    def _say_final(self, source: str, last: bool) -> None:
+        """Screen readers hear what of the answer came, and what they have not heard yet."""
+        self.canvas.say_final(source.removeprefix(self._source) if source.startswith(self._source) else "", last)
 
     def _set_open_source(self, source: str) -> None:
         """Show what goes on: the last paragraph by the canvas, so that the next block stands in it."""

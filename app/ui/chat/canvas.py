@@ -137,6 +137,10 @@ class CanvasView(QWidget):
         self._use(theme)
         self._lay_out_again()
 
+    def say_final(self, text: str, last: bool) -> None:
+        """A block is part of the answer for good: screen readers hear what they have not heard of it."""
+        self._spoken.finish(text, last)
+
     def clear(self) -> None:
         """Show nothing and take no room."""
         self.set_start("")
@@ -146,8 +150,7 @@ class CanvasView(QWidget):
 
     def settled_text(self) -> str:
         """The settled words; gaps are three dots."""
-        pieces = self._draft.pieces if self._draft else ()
-        return settled_words(pieces, [level == Level.SETTLED for level in self._levels]).strip()
+        return self._settled().strip()
 
     @property
     def shows_drafts(self) -> bool:
@@ -202,18 +205,22 @@ class CanvasView(QWidget):
         if draft.block != self._block:
             self._block = draft.block
             self._flow_maker.reset()
-            self._spoken.forget()
+            self._spoken.begin()
         self._draft = draft
         self._levels = levels_of(draft.pieces, draft.entropy)
         before = self._flow
         self._flow = self._laid_out()
         self._note_changes(before, now)
         self._grow()
-        self._spoken.say(self.settled_text, now)
+        self._spoken.say(self._settled, now)
         self.shown.emit(draft)
         if not self._reduce_motion and self.isVisible():
             self._frames.start()
         self.update()
+
+    def _settled(self) -> str:
+        pieces = self._draft.pieces if self._draft else ()
+        return settled_words(pieces, [level == Level.SETTLED for level in self._levels])
 
     def _laid_out(self) -> Flow:
         pieces, levels = (self._draft.pieces, self._levels) if self._draft is not None else ((), [])
