@@ -5,7 +5,8 @@ exchanges on the way, at the end of a long answer as well. While it runs, a proc
 (`--idle` leaves it out). A frame may take 16 ms: that is what a refresh of most screens has. The 95th percentile
 of this thread's processor time counts, since other programs do not; the exit code is 1 if it is more.
 
-`--record FILE` writes drafts of the starter model, which the tests lay out (tests/app/ui/chat/recorded).
+`--record FILE` writes drafts of the starter model, which the tests lay out (tests/app/ui/chat/recorded): of answers
+that are made to take many steps, with `--ordinary` of answers as they are.
 """
 
 from __future__ import annotations
@@ -50,6 +51,15 @@ RECORDED = (
     ("Explain how diffusion writing works, step by step, in detail.", 0.005),
     ("Write a table of the keys of the program", 0.02),
 )
+ORDINARY = (
+    ("How do I delete a chat and get it back?", 4),
+    ("What happens in every step while you write an answer?", 5),
+    ("How do I change the text size?", 11),
+    ("Explain how diffusion writing works, step by step, in detail.", 12),
+    ("Thank you, bye", 15),
+    ("Can you do sums?", 16),
+    ("How do I export a chat?", 17),
+)  # with their seeds: answers in which much changes before they settle
 
 
 def drafts(scripts: bool) -> list[DraftUpdated]:
@@ -99,15 +109,21 @@ def denoise(stop: object) -> None:
                     return
 
 
-def record(path: Path) -> None:
-    """Write drafts of the starter model, with budgets of entropy so small that it takes many steps."""
+def slow_requests() -> list[GenerationRequest]:
+    """Budgets of entropy so small that answers take many steps."""
+    made = []
+    for seed, (prompt, bound) in enumerate(RECORDED):
+        slow = SamplerParams(entropy_bound=bound, confidence_threshold=1e-6, max_denoising_steps=24)
+        sampler = slow if bound else SamplerParams()
+        made.append(GenerationRequest((ChatTurn("user", prompt),), seed=seed, sampler=sampler, max_new_tokens=512))
+    return made
+
+
+def record(path: Path, requests: list[GenerationRequest]) -> None:
+    """Write drafts of the starter model."""
     found = []
     with open_model(STARTER) as model:
-        for seed, (prompt, bound) in enumerate(RECORDED):
-            slow = SamplerParams(entropy_bound=bound, confidence_threshold=1e-6, max_denoising_steps=24)
-            request = GenerationRequest(
-                (ChatTurn("user", prompt),), seed=seed, sampler=slow if bound else SamplerParams(), max_new_tokens=512
-            )
+        for request in requests:
             events = list(model.generate(request, threading.Event()))
             seen = [
                 {"block": each.block, "pieces": each.pieces, "entropy": [round(nats, 2) for nats in each.entropy]}
@@ -115,7 +131,7 @@ def record(path: Path) -> None:
                 if isinstance(each, DraftUpdated)
             ]
             answers = [each.answer for each in events if isinstance(each, BlockCommitted)]
-            found.append({"prompt": prompt, "answers": answers, "drafts": seen})
+            found.append({"prompt": request.turns[0].text, "answers": answers, "drafts": seen})
     with gzip.GzipFile(path, "wb", 9, mtime=0) as file:
         file.write(json.dumps(found, separators=(",", ":")).encode())
 
@@ -126,9 +142,11 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle", action="store_true", help="without a model that runs meanwhile")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write drafts instead")
+    parser.add_argument("--ordinary", action="store_true", help="those of answers as they are")
     options = parser.parse_args()
     if options.record is not None:
-        record(options.record)
+        ordinary = [GenerationRequest((ChatTurn("user", prompt),), seed=seed) for prompt, seed in ORDINARY]
+        record(options.record, ordinary if options.ordinary else slow_requests())
         return 0
     application = QApplication([])
     context = multiprocessing.get_context("spawn")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from inference.events import DraftUpdated
 
-# Made by `python benchmarks/canvas_frames.py --record FILE`: budgets of entropy so small that it takes many steps.
-_FILE = Path(__file__).parents[1] / "app/ui/chat/recorded/starter.json.gz"
+# Made by `python benchmarks/canvas_frames.py --record FILE`: budgets of entropy so small that it takes many steps;
+# with `--ordinary` answers as they are, in a few steps.
+_FOLDER = Path(__file__).parents[1] / "app/ui/chat/recorded"
 PLACES = 256
 _TEXT = (
     "Dew forms when the ground loses its warmth to a clear night sky and the air just above it cools until it can no "
@@ -35,8 +36,17 @@ class RecordedAnswer:
 
 
 def recorded_answers() -> list[RecordedAnswer]:
-    """Answers of the starter model, of one block and of two."""
-    found = json.loads(gzip.decompress(_FILE.read_bytes()))
+    """Answers of the starter model, of one block and of two, in as many steps as it can take."""
+    return _read("starter.json.gz")
+
+
+def ordinary_answers() -> list[RecordedAnswer]:
+    """Answers of the starter model as it gives them, those in which much changes before they settle."""
+    return _read("ordinary.json.gz")
+
+
+def _read(name: str) -> list[RecordedAnswer]:
+    found = json.loads(gzip.decompress((_FOLDER / name).read_bytes()))
     return [RecordedAnswer(each["prompt"], tuple(each["answers"]), _drafts(each["drafts"])) for each in found]
 
 

@@ -26,7 +26,7 @@ FIRM_WORDS_A_LINE = 2
 BLANK_LINE = 0.42
 MOST_OF_A_PIECE = 120  # characters that a draft shows of one token: a vocabulary may hold whole books
 MOST_JOINED = 2_000  # characters of one word that are measured with their neighbours
-_NO_SLOT = 1 << 40
+_ALL_SETTLED = 1 << 40
 _PLACEHOLDER_EMS = (1.7, 2.8, 1.1, 2.1, 3.5, 1.4, 2.5, 0.9, 3.1, 1.9, 1.3)
 _TAIL_PIECE = re.compile(r" *[^ \n]+|\n| +")
 Shaper = Callable[[list[Cell], bool, float], ShapedLine]
@@ -46,7 +46,7 @@ class Word:
         width: Room it takes, in pixels.
         shaped: The line and its cell that show it, where a word cannot be painted without its neighbours.
         slot: Whether it only keeps a place.
-        placed: Whether its place is final, as far as one can know: no slot stands before it.
+        placed: Whether its place is final, as far as one can know: all before it has settled.
     """
 
     index: int
@@ -232,7 +232,8 @@ class CanvasFlow:
         """A place for each word, line by line."""
         words: list[Word] = []
         directions = _directions(rows)
-        front = min((part.index for row in rows for part, _ in row.cells if part.slot), default=_NO_SLOT)
+        parts = (part for row in rows for part, _ in row.cells)
+        front = min((each.index for each in parts if each.slot or each.level < Level.SETTLED), default=_ALL_SETTLED)
         for number, row in enumerate(rows):
             leftward = directions[row.paragraph]
             if leftward or any(not part.slot and is_complex(part.text) for part, _ in row.cells):

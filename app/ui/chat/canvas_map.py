@@ -18,6 +18,7 @@ COLUMNS = 16
 _MOST_NATS = 4.0  # from which on a cell is as pale as it gets
 _GAP = 2.0
 _CURVE_EMS = 6
+_CURVE_EDGE = 6.0  # room for the dot of the step that is shown, with its outline
 
 
 class MapGrid(QWidget):
@@ -198,16 +199,20 @@ class EntropyCurve(QWidget):
     def points(self) -> list[QPointF]:
         """Where the curve goes, in pixels."""
         most = max((*self._values, 0.05))
-        width, height = self.width() - 8, self.height() - 8
+        width, height = self.width() - 2 * _CURVE_EDGE, self.height() - 2 * _CURVE_EDGE
         steps = max(1, len(self._values) - 1)
-        return [QPointF(4 + width * at / steps, 4 + height * (1 - nats / most)) for at, nats in enumerate(self._values)]
+        return [
+            QPointF(_CURVE_EDGE + width * at / steps, _CURVE_EDGE + height * (1 - nats / most))
+            for at, nats in enumerate(self._values)
+        ]
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the curve over a ground line."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(self._theme.color("border_strong"), 1.0))
-        painter.drawLine(QPointF(4, self.height() - 4), QPointF(self.width() - 4, self.height() - 4))
+        ground = self.height() - _CURVE_EDGE
+        painter.drawLine(QPointF(_CURVE_EDGE, ground), QPointF(self.width() - _CURVE_EDGE, ground))
         points = self.points()
         painter.setPen(QPen(self._theme.color("accent"), 2.0))
         painter.drawPolyline(QPolygonF(points))

@@ -213,6 +213,7 @@ QDialog QPlainTextEdit:focus { border: 2px solid $focus; padding: 5px; }
 QPlainTextEdit#long_text { background: transparent; border: 1px solid transparent; color: $text; selection-background-color: $selection; selection-color: $text; }
 QPlainTextEdit#long_text:focus { border-color: $focus; }
 QPushButton::menu-indicator { image: url("$arrow"); width: ${mark}px; height: ${mark}px; subcontrol-position: right center; subcontrol-origin: padding; right: 8px; }
+QPushButton[role="quiet"]::menu-indicator { right: 2px; }
 
 QScrollBar:vertical { background: transparent; width: 11px; margin: 2px; }
 QScrollBar::handle:vertical { background: $border_strong; border-radius: 3px; min-height: 36px; }

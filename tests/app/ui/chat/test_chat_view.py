@@ -134,6 +134,18 @@ def test_it_sticks_to_the_bottom_only_if_the_user_is_there(qtbot: QtBot, view: C
     assert bar.value() == place
 
 
+def test_the_scroll_bar_has_its_room_also_where_nothing_scrolls(qtbot: QtBot, view: ChatView) -> None:
+    """Else each line would break anew when an answer grows beyond the window."""
+    view.show_messages(branch(2))
+    settle(qtbot, view)
+    width = view.viewport().width()
+    assert view.verticalScrollBar().maximum() == 0
+    view.show_messages(branch(40))
+    settle(qtbot, view)
+    assert view.verticalScrollBar().maximum() > 0
+    assert view.viewport().width() == width
+
+
 def test_a_commit_does_not_move_what_is_in_view(qtbot: QtBot, view: ChatView) -> None:
     view.show_messages((*branch(20), message(20, "user", "Go"), message(21, "assistant", "", MessageState.STREAMING)))
     settle(qtbot, view)

@@ -107,6 +107,16 @@ def test_the_oldest_recordings_go_first(recordings: Recordings) -> None:
     assert (recordings.size, recordings.read("m3")) == (30, (b"x" * 30,))
 
 
+def test_the_oldest_go_first_after_a_restart_too(recordings: Recordings, tmp_path: Path) -> None:
+    for number in (2, 0, 1):
+        recordings.keep(f"m{number}", 0, b"x" * 30, 100)
+    recordings.close()
+    again = Recordings(tmp_path / "r.sqlite3")
+    again.keep("m3", 0, b"x" * 30, 100)
+    assert [again.has(f"m{number}") for number in range(4)] == [True, True, False, True]
+    again.close()
+
+
 def test_a_damaged_file_is_begun_anew(tmp_path: Path) -> None:
     (tmp_path / "r.sqlite3").write_bytes(b"no database" * 100)
     recordings = Recordings(tmp_path / "r.sqlite3")
