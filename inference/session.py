@@ -33,6 +33,7 @@ from inference.backends.base import (
     Shelving,
     SteppingFlag,
 )
+from inference.committed import committed_event
 from inference.denoising.controls import NO_CONTROLS, Controls
 from inference.denoising.denoise import CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import NOISE_SECONDS, Pace
@@ -72,6 +73,7 @@ from inference.text.context import (
     tokenisable,
 )
 from inference.text.draft_text import is_readable
+from inference.text.passes import Passes
 from inference.text.prompt import PromptEncoder
 from inference.text.shelf import LEAST_TOKENS, Shelf
 from inference.text.thinking import SplitText
@@ -90,6 +92,7 @@ class _Run:
     Attributes:
         prompt: Its ids.
         likeliest: How many likeliest tokens stand beside each committed one; None for no log-probabilities.
+        passes: Where those began that read its context.
         goes_on: Whether the answer has text already; then it may end at once.
         again: Whether this is the second try.
     """
@@ -107,6 +110,7 @@ class _Run:
     controls: Controls
     traces: AnswerTraces
     likeliest: int | None
+    passes: Passes
     again: bool = False
 
     def finished(self, reason: FinishReason) -> Finished:
@@ -209,7 +213,7 @@ class Session:
             KnownError: See `generate`.
         """
         ids = self._fit(request, self.config.canvas_length).ids
-        if not self._prefill(ids[self._reuse(ids) :], cancel or threading.Event()):
+        if not self._prefill(ids, self._reuse(ids), cancel or threading.Event(), Passes()):
             raise PassStoppedError
 
     def close(self) -> None:
@@ -305,12 +309,12 @@ class Session:
         traces = AnswerTraces(request.traced, self.tokenizer.token_bytes, self.tokenizer.eos_ids)
         run = _Run(
             fitted.ids, settings, draws, blocks, answer(), stats, cancel, pace, goes_on, asked, controls, traces,
-            request.logprobs,
+            request.logprobs, Passes(),
         )  # fmt: skip
         # 3.
         reused = self._reuse(fitted.ids)
         began = stats.seconds()
-        if not self._prefill(fitted.ids[reused:], cancel):
+        if not self._prefill(fitted.ids, reused, cancel, run.passes):
             yield run.finished("cancelled")
             return
         total = len(fitted.ids)
@@ -423,13 +427,13 @@ class Session:
             self.reset()
         return self._held or []
 
-    def _prefill(self, ids: Sequence[int], cancel: CancelFlag) -> bool:
-        """Encode the rest of the prompt in parts; False if cancelled."""
-        for start in range(0, len(ids), PREFILL_TOKENS):
+    def _prefill(self, ids: Sequence[int], begin: int, cancel: CancelFlag, passes: Passes) -> bool:
+        """Encode the rest of a context from a place on, in parts; False if cancelled."""
+        for start, stop in passes.parts(begin, len(ids), PREFILL_TOKENS):
             if cancel.is_set():
                 return False
             try:
-                self.encode(ids[start : start + PREFILL_TOKENS])
+                self.encode(ids[start:stop])
             except PassStoppedError:
                 return False
         return True
@@ -467,8 +471,8 @@ class Session:
         """Write blocks until the answer ends; returns why it did, None if a first try came to nothing.
 
         1. Bring the KV cache to the prompt and the canvases committed before, whole, so that the new block can read
-           them: another answer may have been written meanwhile. (The last canvas is not encoded: the next prompt holds
-           it as text, perhaps in other tokens.)
+           them: another answer may have been written meanwhile, and what is gone is read again by the same passes.
+           (The last canvas is not encoded: the next prompt holds it as text, perhaps in other tokens.)
         2. Denoise a canvas; every step is a draft.
         3. Commit the argmax canvas (not the sampled one): its text, its event. A first canvas without a word, or that
            ends the answer without one, is not committed at the first try: what follows it would be no better.
@@ -490,7 +494,8 @@ class Session:
                 return (yield from self._closed(run, block, None, began))
             self._stop_when(run.cancel)
             with run.stats.decoding():
-                if not self._prefill(read[self._reuse(read) :], run.cancel):
+                kept = self._reuse(read[: run.passes.kept(self._reuse(read))])
+                if not self._prefill(read, kept, run.cancel, run.passes):
                     return (yield from self._closed(run, block, None, began))
             # 2.
             if block > 0:
@@ -523,7 +528,7 @@ class Session:
         return "max_new_tokens" if blocks == first + run.blocks else "context_full"
 
     def _committed(self, run: _Run, block: int, last: CanvasStep, text: BlockText, began: float) -> BlockCommitted:
-        event = _committed_event(block, last, text, run.stats, began, run.traces.take())
+        event = committed_event(block, last, text, run.stats, began, run.traces.take())
         if run.likeliest is None:
             return event
         found = likelihoods(self._backend, self.tokenizer, last.argmax, text.said, run.likeliest)
@@ -575,26 +580,3 @@ class Session:
             if not last.final:
                 run.pace.rest(run.stats.step_seconds[-1], run.cancel)
         return last
-
-
-def _committed_event(
-    block: int, step: CanvasStep, text: BlockText, stats: RunStats, began: float, trace: bytes
-) -> BlockCommitted:
-    return BlockCommitted(
-        block=block,
-        token_ids=tuple(step.argmax.tolist()),
-        answer=text.text.answer,
-        thinking=text.text.thinking,
-        steps=step.step,
-        max_steps=step.max_steps,
-        settled=step.settled,
-        entropy=tuple(step.entropy.tolist()),
-        settled_step=tuple(step.settled_step.tolist()),
-        seconds=stats.seconds() - began,
-        ended="settled" if step.settled else "you" if step.by_you else "limit",
-        step_seconds=tuple(stats.step_seconds),
-        model_seconds=stats.model_seconds,
-        tokens=text.tokens,
-        thinking_tokens=text.thinking_tokens,
-        trace=trace,
-    )
