@@ -1,6 +1,6 @@
 """The local server of the window: a process of its own that listens; its requests go to the window's model process.
 
-One thread owns the process and its pipes; up to so many others as answers are written at once pass their events on.
+One thread owns the process and its pipes; another one for each request passes its events on.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ from app.server.piping import (
     ToldByModel,
 )
 from app.server.starting import run_server
-from app.server.values import AT_ONCE, ServerPhase, ServerStatus, new_key
+from app.server.values import AT_ONCE, MOST_WAITING, ServerPhase, ServerStatus, new_key
 from inference.events import Event, Failed, ModelReady
 from inference.host.child import ChildProcess
 from inference.params import GenerationRequest
 
 EVERYWHERE, HERE = "0.0.0.0", "127.0.0.1"
 END_SECONDS = 1.5
+_OTHERS = 4  # that are no answers: lengths and decisions
 _LOOK_SECONDS = 0.2
 _LOAD_SECONDS = 120.0
 
@@ -67,7 +68,7 @@ class ServerRelay:
         """
         child = ChildProcess(run_server, self._options, "dewpoint-server")
         self._child = child
-        threads = ThreadPoolExecutor(AT_ONCE + 2, "server-answer")
+        threads = ThreadPoolExecutor(AT_ONCE + MOST_WAITING + _OTHERS, "server-answer")
         try:
             while not self.cancel.is_set():
                 if self._wanted.is_set():

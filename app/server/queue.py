@@ -1,7 +1,7 @@
-"""Requests in their order: some answers are written in turn, block by block, the others wait.
+"""Requests of all clients: each is followed by a thread of its own; the model process says whose turn it is.
 
-Threads take requests from here and follow their events; everything else happens in the event loop. Drafts that a slow
-reader has not taken are dropped; a reader that goes away cancels its request, which ends within one step.
+Everything else happens in the event loop. Drafts that a slow reader has not taken are dropped; a reader that goes away
+cancels its request, which ends within one step.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import dataclasses
 import itertools
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,7 +21,7 @@ from app.server.errors import ApiError
 from app.server.parts import PartReader, failure
 from app.server.systemone import Question, decisions
 from app.server.tools import answered
-from app.server.values import AT_ONCE, RunningRequest
+from app.server.values import AT_ONCE, MOST_WAITING, RunningRequest
 from app.server.wire import CallsMade, Part, StillWaiting, WantedAnswer
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, PromptMeasured
 from inference.operations.requests import Operation
@@ -31,7 +30,6 @@ from inference.params import GenerationRequest
 if TYPE_CHECKING:  # numpy comes with it
     from inference.backends.base import CancelFlag
 
-MOST_WAITING = 64
 ALIVE_SECONDS = 5.0
 _DRAFTS_HELD = 4
 _RETRY_SECONDS = 5
@@ -60,13 +58,14 @@ class QueuedAnswer:
         number: Its number.
         wanted: What it wants.
         blocks: Blocks that are written; counted by its thread.
+        begun: Whether anything has come from the model; noted by its thread.
         cancel: Set by any thread.
         began: When it came.
         events: What has come and is not sent; the event loop's.
     """
 
     def __init__(self, number: int, wanted: WantedAnswer) -> None:
-        self.number, self.wanted, self.blocks = number, wanted, 0
+        self.number, self.wanted, self.blocks, self.begun = number, wanted, 0, False
         self.cancel = threading.Event()
         self.began = time.monotonic()
         self.events: asyncio.Queue[Event | CallsMade] = asyncio.Queue()
@@ -88,35 +87,36 @@ class AnswerQueue:
     """
 
     def __init__(self, process: AnsweringProcess, at_once: int = AT_ONCE, most_waiting: int = MOST_WAITING) -> None:
-        """Nothing is started yet; `start` belongs to the event loop."""
+        """`start` belongs to the event loop.
+
+        Args:
+            process: What answers.
+            at_once: How many answers it writes in turn.
+            most_waiting: How many may wait beside them.
+        """
         self._process, self._at_once, self._most_waiting = process, at_once, most_waiting
         self._numbers = itertools.count(1)
-        self._waiting: OrderedDict[int, QueuedAnswer] = OrderedDict()
-        self._running: dict[int, QueuedAnswer] = {}
-        self._ready = threading.Condition()
+        self._asked: dict[int, QueuedAnswer] = {}
+        self._lock = threading.Lock()
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._threads: list[threading.Thread] = []
+        self._threads: set[threading.Thread] = set()
         self.served = self.refused = self.tokens = 0
         self._deciding, self._turn = 0, asyncio.Semaphore(1)
 
     def start(self) -> None:
-        """Start the threads; called in the event loop."""
+        """Requests may come; called in the event loop."""
         self._loop = asyncio.get_running_loop()
-        for number in range(self._at_once):
-            thread = threading.Thread(target=self._work, name=f"answer-{number}", daemon=True)
-            thread.start()
-            self._threads.append(thread)
 
     def close(self, timeout: float = 10.0) -> None:
         """Cancel everything and end the threads; from any thread."""
-        with self._ready:
+        with self._lock:
             self._closed = True
-            for each in (*self._waiting.values(), *self._running.values()):
+            for each in self._asked.values():
                 each.cancel.set()
-            self._ready.notify_all()
+            threads = tuple(self._threads)
         deadline = time.monotonic() + timeout
-        for thread in self._threads:
+        for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def ask(self, wanted: WantedAnswer) -> QueuedAnswer:
@@ -125,14 +125,16 @@ class AnswerQueue:
         Raises:
             ApiError: It is full, or closed.
         """
-        with self._ready:
-            if self._closed or len(self._waiting) >= self._most_waiting:
+        with self._lock:
+            if self._closed or len(self._asked) >= self._at_once + self._most_waiting:
                 self.refused += 1
                 headers = {"Retry-After": str(_RETRY_SECONDS)}
                 raise ApiError(503, texts.QUEUE_FULL, code="queue_full", headers=headers)
             asked = QueuedAnswer(next(self._numbers), wanted)
-            self._waiting[asked.number] = asked
-            self._ready.notify()
+            self._asked[asked.number] = asked
+            thread = threading.Thread(target=self._follow, args=(asked,), name=f"answer-{asked.number}", daemon=True)
+            self._threads.add(thread)
+        thread.start()
         return asked
 
     def ask_all(self, wanted: WantedAnswer) -> list[QueuedAnswer]:
@@ -156,34 +158,37 @@ class AnswerQueue:
     def give_up(self, asked: QueuedAnswer) -> None:
         """Nobody waits for it any more."""
         asked.cancel.set()
-        with self._ready:
-            self._waiting.pop(asked.number, None)
+        with self._lock:
+            self._asked.pop(asked.number, None)
 
     def place(self, asked: QueuedAnswer) -> int:
         """Its place among those that wait, from 1; 0 if it waits no more."""
-        with self._ready:
-            numbers = list(self._waiting)
-            return numbers.index(asked.number) + 1 if asked.number in self._waiting else 0
+        with self._lock:
+            return self._places().get(asked.number, 0)
 
     def running(self) -> tuple[RunningRequest, ...]:
         """All requests: those that are answered, then those that wait; from any thread."""
-        with self._ready:
-            now = time.monotonic()
-            listed = [(0, each) for each in self._running.values()] + list(enumerate(self._waiting.values(), 1))
+        with self._lock:
+            now, places = time.monotonic(), self._places()
             return tuple(
-                RunningRequest(each.number, each.wanted.label, place, now - each.began, each.blocks)
-                for place, each in listed
+                RunningRequest(number, each.wanted.label, place, now - each.began, each.blocks)
+                for place, number, each in sorted((places[n], n, each) for n, each in self._asked.items())
             )
+
+    def _places(self) -> dict[int, int]:
+        """The place of each request: those that the model has not begun wait, but for as many as it takes at once."""
+        waiting = [each.number for each in self._asked.values() if not each.begun]
+        free = max(0, self._at_once - (len(self._asked) - len(waiting)))
+        return {**dict.fromkeys(self._asked, 0), **{n: max(0, k - free) for k, n in enumerate(waiting, 1)}}
 
     def stop(self, number: int) -> None:
         """Stop a request, from any thread; its client is told."""
-        with self._ready:
-            waiting = self._waiting.pop(number, None)
-            asked = waiting or self._running.get(number)
+        with self._lock:
+            asked = self._asked.pop(number, None)
         if asked is not None:
             asked.cancel.set()
-        if waiting is not None:
-            self._tell(waiting, Failed(texts.STOPPED, "", known=True))
+            if not asked.begun:  # while the model is loaded nothing else would tell
+                self._tell(asked, Failed(texts.STOPPED, "", known=True))
 
     async def decide(self, name: str, questions: list[Question]) -> dict[str, Any]:
         """Answer questions, after others that are answered now; whoever stops waiting cancels them.
@@ -233,7 +238,8 @@ class AnswerQueue:
         try:
             while not reader.ended:
                 try:
-                    event = await asyncio.wait_for(asked.events.get(), ALIVE_SECONDS)
+                    async with asyncio.timeout(ALIVE_SECONDS):  # Python 3.11's wait_for may swallow a cancel
+                        event = await asked.events.get()
                 except TimeoutError:
                     yield StillWaiting(self.place(asked))
                     continue
@@ -244,28 +250,12 @@ class AnswerQueue:
             self.served += 1
             self.tokens += reader.tokens
 
-    def _work(self) -> None:
-        """A thread: one request after the other."""
-        while True:
-            with self._ready:
-                while not self._waiting and not self._closed:
-                    self._ready.wait()
-                if not self._waiting:
-                    return
-                _, asked = self._waiting.popitem(last=False)
-                self._running[asked.number] = asked
-            try:
-                self._follow(asked)
-            finally:
-                with self._ready:
-                    self._running.pop(asked.number, None)
-
     def _follow(self, asked: QueuedAnswer) -> None:
+        """A thread: pass on what comes of one request, and its end."""
         last: Event | CallsMade | None = None
         try:
-            if asked.cancel.is_set():
-                return
             for last in answered(self._process.generate, asked.wanted, asked.cancel):
+                asked.begun = True
                 asked.blocks += isinstance(last, BlockCommitted)
                 self._tell(asked, last)
         except Exception:
@@ -273,6 +263,9 @@ class AnswerQueue:
         finally:
             if not isinstance(last, Finished | Failed | CallsMade):
                 self._tell(asked, Failed(texts.STOPPED, "", known=True))
+            with self._lock:
+                self._asked.pop(asked.number, None)
+                self._threads.discard(threading.current_thread())
 
     def _tell(self, asked: QueuedAnswer, event: Event | CallsMade) -> None:
         assert self._loop is not None

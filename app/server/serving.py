@@ -14,21 +14,39 @@ from app.server.application import ServerApplication
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8321
 MOST_CONNECTIONS = 512
 HEAD_SECONDS = 20.0
+READ_SECONDS, LEAST_READ = 20.0, 20_000  # so many bytes of what waits must be taken in that time, or all of it
+_SEND_BUFFER = 1 << 17  # bytes that the system may hold for a client
 _GOODBYE_SECONDS = 3
 
 
 class _Connection(H11Protocol):
     """One connection; it is closed where the head of a request does not come soon, whoever sends it.
 
-    Such connections cost the server one of its places each, before any key is asked for.
+    Such connections cost the server one of its places each, before any key is asked for. One whose client does not read
+    what is sent to it is closed, too, and the work for it ends: as soon as the system's buffers are full, nothing more
+    is sent until all is taken, and that must go on.
     """
 
     _late: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The first head is awaited."""
         super().connection_made(transport)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        transport.set_write_buffer_limits(high=0)
         self._wait_for_head()
+
+    def pause_writing(self) -> None:
+        """The system takes no more: the client is to read."""
+        super().pause_writing()
+        if self._unread is None:
+            self._wait_for_reader()
+
+    def resume_writing(self) -> None:
+        """All is taken."""
+        super().resume_writing()
+        self._forget_reader()
 
     def data_received(self, data: bytes) -> None:
         """Something has come: perhaps the beginning of a further head."""
@@ -50,6 +68,7 @@ class _Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is awaited any more."""
         self._forget()
+        self._forget_reader()
         super().connection_lost(exc)
 
     def _wait_for_head(self) -> None:
@@ -70,6 +89,21 @@ class _Connection(H11Protocol):
         self._late = None
         if not self._answers() and not self.transport.is_closing():
             self.transport.close()
+
+    def _wait_for_reader(self) -> None:
+        waiting = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(READ_SECONDS, self._look_at_reader, waiting)
+
+    def _look_at_reader(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < LEAST_READ:
+            self.transport.abort()
+        else:
+            self._wait_for_reader()
+
+    def _forget_reader(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 class _Server(uvicorn.Server):

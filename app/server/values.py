@@ -6,7 +6,8 @@ import secrets
 from dataclasses import dataclass
 from enum import Enum
 
-AT_ONCE = 4  # answers that are written in turn
+AT_ONCE = 4  # answers that are written in turn (`inference/host/turns.py`)
+MOST_WAITING = 64  # beside them
 
 
 def new_key() -> str:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # numpy comes with it
     from inference.backends.base import CancelFlag
 
 # How often the cancel event is looked at while nothing arrives.
-_POLL_SECONDS = 0.02
+_POLL_SECONDS, _GUEST_POLL_SECONDS = 0.02, 0.1  # guests may be many
 _LOG_TAIL_BYTES = 4000
 # Within it a load that was cancelled ends by itself, and leaves no half file; then its process is killed.
 LOAD_GRACE = 0.5
@@ -193,7 +193,7 @@ class ModelProcessClient:
                 if cancel is not None and cancel.is_set():
                     yield cancelled_before()
                     return
-                replies, gone = link.receive_guest(number, 0.0 if waiting else _POLL_SECONDS)
+                replies, gone = link.receive_guest(number, 0.0 if waiting else _GUEST_POLL_SECONDS)
                 waiting.extend(reply.event for reply in replies)
                 waiting = newest_drafts(waiting)
                 if waiting:

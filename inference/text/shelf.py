@@ -13,7 +13,7 @@ from inference.text.context import common_prefix
 if TYPE_CHECKING:  # numpy comes with it
     from inference.backends.base import KeptCache
 
-MOST_KEPT = 4
+MOST_KEPT = 16
 LEAST_TOKENS = 8  # not worth the trouble
 _SHARE = 0.25  # of the memory that is free
 

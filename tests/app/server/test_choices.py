@@ -104,12 +104,14 @@ def test_ollama_has_log_probabilities(server: RunningServer) -> None:
 
 def test_choices_that_find_no_room_leave_none_behind() -> None:
     async def run() -> None:
-        queue = AnswerQueue(GatedProcess(), at_once=1, most_waiting=3)
+        queue = AnswerQueue(GatedProcess(), at_once=1, most_waiting=2)
+        queue.start()
         wanted = WantedAnswer(GenerationRequest((ChatTurn("user", "Hi"),), seed=2**63 - 1), choices=4)
         with pytest.raises(ApiError):
             queue.ask_all(wanted)
         assert not queue.running()
         two = queue.ask_all(WantedAnswer(wanted.request, choices=2))
         assert [each.wanted.request.seed for each in two] == [2**63 - 1, 0]
+        await asyncio.to_thread(queue.close)
 
     asyncio.run(run())

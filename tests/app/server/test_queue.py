@@ -48,9 +48,7 @@ def test_places_a_full_queue_and_stop() -> None:
     async def run() -> None:
         queue = AnswerQueue(process, at_once=1, most_waiting=2)
         queue.start()
-        first = queue.ask(WANTED)
-        await asyncio.to_thread(wait_until, lambda: process.asked == 1)
-        second, third = queue.ask(WANTED), queue.ask(WANTED)
+        first, second, third = (queue.ask(WANTED) for _ in range(3))
         assert [queue.place(each) for each in (first, second, third)] == [0, 1, 2]
         with pytest.raises(ApiError) as full:
             queue.ask(WANTED)
@@ -62,7 +60,27 @@ def test_places_a_full_queue_and_stop() -> None:
         process.gate.set()
         assert [part async for part in queue.parts(third)]
         await asyncio.to_thread(queue.close)
-        assert process.asked == 2
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_gave_its_place_away_keeps_nobody_waiting() -> None:
+    """As many as are written in turn have begun, and one more comes: it waits until one of them has an end."""
+    process = GatedProcess()
+
+    async def run() -> None:
+        queue = AnswerQueue(process, at_once=2)
+        queue.start()
+        first, second, third = (queue.ask(WANTED) for _ in range(3))
+        assert [queue.place(each) for each in (first, second, third)] == [0, 0, 1]
+        first.begun = second.begun = True
+        assert queue.place(third) == 1
+        assert [(each.number, each.place) for each in queue.running()] == [(1, 0), (2, 0), (3, 1)]
+        third.begun = True  # one of the others has given its place away
+        assert [queue.place(each) for each in (first, second, third)] == [0, 0, 0]
+        process.gate.set()
+        await asyncio.to_thread(wait_until, lambda: not queue.running())
+        await asyncio.to_thread(queue.close)
 
     asyncio.run(run())
 

@@ -38,7 +38,7 @@ def test_answers_in_turn_are_those_of_answers_alone(process: ModelProcessClient)
     assert max(map(len, alone)) > 1
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda text: list(process.generate_for_guest(request(text), drafts=False)), questions))
-    # Behind the first block a word may differ: keys and values that are computed again are rounded otherwise.
+    # Behind the first block a word may differ: the prompts' common beginning was read with another one's rest.
     assert [texts_of(events)[0] for events in together] == [texts[0] for texts in alone]
     assert not [event for events in together for event in events if isinstance(event, DraftUpdated)]
     assert all(isinstance(events[-1], Finished) for events in together)
@@ -76,6 +76,51 @@ def test_a_form_that_cannot_be_kept_is_refused(process: ModelProcessClient) -> N
 def test_without_a_model_a_guest_is_told() -> None:
     (failed,) = ModelProcessClient(starter_model_folder()).generate_for_guest(request("Hello"))
     assert isinstance(failed, Failed)
+
+
+def test_a_long_answer_gives_way_after_two_blocks() -> None:
+    """Four long answers are written when eight short ones come: those end before any long one has three blocks more."""
+    said: list[tuple[int, str]] = []
+    turns = GuestTurns(lambda number, event: said.append((number, type(event).__name__)))
+
+    def blocks(count: int) -> Iterator[Event]:
+        for block in range(count):
+            yield BlockCommitted(block, (), "x", "", 1, 1, True, (), (), 0.0)
+
+    for number in range(1, 5):
+        turns.add(GuestAnswer(-number, blocks(20), drafts=False))
+    for _ in range(12):
+        turns.turn()
+    begun = len(said)
+    assert sorted(said) == sorted((-number, "BlockCommitted") for number in range(1, 5) for _ in range(3))
+    for number in range(5, 13):
+        turns.add(GuestAnswer(-number, blocks(1), drafts=False))
+    while turns:
+        turns.turn()
+    numbers = [number for number, _ in said]
+    last_short = numbers.index(-12)
+    for number in range(-4, 0):
+        assert numbers[begun:last_short].count(number) <= 2
+        assert numbers.count(number) == 20
+    assert [number for number in numbers if number < -4] == list(range(-5, -13, -1))
+
+
+def test_only_who_keeps_others_waiting_gives_way() -> None:
+    said: list[int] = []
+    turns = GuestTurns(lambda number, event: said.append(number))
+
+    def blocks() -> Iterator[Event]:
+        for block in range(6):
+            yield BlockCommitted(block, (), "x", "", 1, 1, True, (), (), 0.0)
+
+    for number in range(1, 6):  # one more than take turns
+        turns.add(GuestAnswer(-number, blocks(), drafts=False))
+    while turns:
+        turns.turn()
+    assert said[:8] == [-1, -2, -3, -4] * 2
+    assert all(said.count(-number) == 6 for number in range(1, 6))
+    counts = [[said[:end].count(-number) for number in range(1, 6)] for end in range(len(said))]
+    assert max(max(each) - min(each) for each in counts) <= 2
 
 
 def test_turns_are_taken_block_by_block_and_an_error_ends_one() -> None:
