@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,6 +151,9 @@ class FakeTensorRt:
         parts: The engines that plans mean, by name.
         configs: Runtime configurations that execution contexts were made with.
         shapes_set: How often a shape was set.
+        sized: How often the room for a context's shapes was asked for.
+        shapes_run: What contexts ran with, as far as kernels are compiled for it: name of the engine and shapes.
+        graphs: Runs without a CUDA graph ("plain"), that made one ("captured") and that played one ("replayed").
     """
 
     __version__ = "1.7.1"
@@ -164,7 +168,9 @@ class FakeTensorRt:
         self.device, self.parts = device, parts
         self.configs: list[IRuntimeConfig] = []
         self.caches: list[IRuntimeCache] = []
-        self.shapes_set = 0
+        self.shapes_set = self.sized = 0
+        self.shapes_run: set[tuple[str, tuple[tuple[str, tuple[int, ...]], ...]]] = set()
+        self.graphs: Counter[str] = Counter()
         self.ICudaEngine, self.IExecutionContext = ICudaEngine, IExecutionContext
 
     @property
@@ -231,7 +237,7 @@ class ICudaEngine:
 
     def __init__(self, runtime: Runtime, part: FakePart, deferred: bool) -> None:
         self._runtime, self._module, self._part = runtime, runtime.module, part
-        self._deferred, self._budget = deferred, part.weight_bytes
+        self._deferred, self._budget, self._moves = deferred, part.weight_bytes, 0
         self.weights_loaded = False
         self._arrived = False
         self._names = [item.name for item in (*part.graph.graph.input, *part.graph.graph.output)]
@@ -320,6 +326,7 @@ class ICudaEngine:
 
     def _give(self) -> None:
         self._module.device.used -= self._budget
+        self._moves += 1
         self.weights_loaded = self._arrived = False
 
 
@@ -409,7 +416,9 @@ class IExecutionContext:
     """See the real one."""
 
     def __init__(self, engine: ICudaEngine, config: IRuntimeConfig) -> None:
-        self._engine = engine
+        self._engine, self._config = engine, config
+        self._key: Any = None
+        self._warm = False
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
         self._sized, self._memory = -1, (0, 0)
@@ -439,6 +448,7 @@ class IExecutionContext:
         """All shapes must be set before."""
         names = {item.name for item in self._engine._part.graph.graph.input}
         assert set(self._shapes) == names, "not all input shapes are set"
+        self._engine._module.sized += 1
         self._sized = 1000 + sum(int(np.prod(shape)) for shape in self._shapes.values())
         return self._sized
 
@@ -471,9 +481,35 @@ class IExecutionContext:
         if captures and "capture" in part.fail_moves:
             engine._runtime.say(Severity.ERROR, "executeAsyncV3: operation not permitted when stream is capturing")
             return False
+        self._graph(captures)
         part.pending += not captures
         engine._module.device.put(int(stream_handle), lambda: _run(engine, shapes, addresses, not captures))
         return True
+
+    def _graph(self, captured_elsewhere: bool) -> None:
+        """One graph a context: with other shapes, addresses or weights comes a plain run first, then a new one.
+
+        By the library's words: "single element caches", "cache key changed", "Warmup execution required before
+        capture", "CUDA graphs disabled because the session is streaming weights".
+        """
+        engine = self._engine
+        module = engine._module
+        name = next(name for name, part in module.parts.items() if part is engine._part)
+        module.shapes_run.add((name, tuple(sorted(self._shapes.items()))))
+        if self._config.cuda_graph_strategy is CudaGraphStrategy.DISABLED or engine._budget < engine._part.weight_bytes:
+            return
+        if captured_elsewhere:
+            engine._runtime.say(
+                Severity.WARNING, "Attempted capture or replay for stream currently capturing elsewhere or invalidated."
+            )
+            return
+        key = (dict(self._shapes), dict(self._addresses), self._memory, engine._moves)
+        if key != self._key:
+            self._key, self._warm = key, False
+            module.graphs["plain"] += 1
+        else:
+            module.graphs["replayed" if self._warm else "captured"] += 1
+            self._warm = True
 
 
 def _run(engine: ICudaEngine, shapes: dict[str, tuple[int, ...]], addresses: dict[str, int], counted: bool) -> None:

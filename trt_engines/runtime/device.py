@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from trt_engines.errors import EngineError
@@ -47,11 +48,14 @@ class Device(Protocol):
     def release(self, address: int) -> None:
         """Free what `allocate` gave."""
 
+    def pin(self, memory: NDArray[np.uint8]) -> bool:
+        """Page-lock memory of the machine, if the system gives it: an upload from it is read when its turn comes."""
+
     def new_stream(self) -> int:
         """A new stream."""
 
     def upload(self, address: int, array: NDArray[Any], stream: int) -> None:
-        """Copy an array to the device; it may be changed as soon as this returns."""
+        """Copy an array to the device; it may be changed as soon as this returns, if it is not page-locked."""
 
     def download(self, array: NDArray[Any], address: int, stream: int) -> None:
         """Copy from the device into an array, which holds the data after `synchronise(stream)`."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trt_engines.errors import EngineError
-from trt_engines.graphs.compose import ROWS, TABLE
+from trt_engines.graphs.compose import ROWS
 from trt_engines.runtime.buffers import Buffers
 from trt_engines.runtime.capacity import Capacity
 from trt_engines.runtime.device import Device, DeviceMemoryError
@@ -87,12 +87,12 @@ class ModelRunner:
         items = np.dtype(parts.dtype).itemsize
         chunk = max(limits.chunk, limits.canvas)
         self._kv = DeviceKvCache(device, shape.layers, limits.context, shape.sliding_window, chunk, items, self._stream)
-        self._buffers = Buffers(device, parts, self._stream)
+        rows = head_rows or limits.canvas
+        self._head_rows = min(limits.canvas, -(-rows // HEAD_ROWS) * HEAD_ROWS)
+        self._buffers = Buffers(device, parts, self._stream, self._head_rows)
         self._buffers.upload_table(table)
         self._capacities = [Capacity(shape.experts, shape.top_k) for _ in parts.cuts]
         self.capacity_reruns = 0
-        rows = head_rows or limits.canvas
-        self._head_rows = min(limits.canvas, -(-rows // HEAD_ROWS) * HEAD_ROWS)
         self._step = 0
         self._clock, self._watch, self.given_back = clock, StepWatch(), 0
         for engine in (parts.embed, parts.head):
@@ -120,7 +120,8 @@ class ModelRunner:
         rows, width = self._buffers.table_shape
         table = rows * width * np.dtype(self._parts.dtype).itemsize
         pieces = -(-self.canvas // self._head_rows)
-        return sum(engine.weight_bytes for engine in engines) + table * pieces * (1 if self._buffers.gathers else 2)
+        reads = pieces * (1 if self._buffers.head.gathers else 2)
+        return sum(engine.weight_bytes for engine in engines) + table * reads
 
     @property
     def length(self) -> int:
@@ -152,17 +153,15 @@ class ModelRunner:
         if self.streamed and self.streams.grow():
             self._watch.forget()
         self._kv.make_room(len(ids), self._stream)
-        self._pass(ids, None, denoising=False)
+        self._pass(ids, False, denoising=False)
         self._kv.advance(len(ids))
 
     def denoise(self, canvas: Ids, state: SoftState | None, temperature: float, uniforms: NDArray[Any]) -> HeadOutput:
-        """One denoising step over int64 [C]."""
-        if state is not None and state.step != self._step:
-            raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
-        start = self._clock() if self._clock is not None else 0.0
-        self._buffers.upload_head(temperature, uniforms)
-        block, _ = self._pass(canvas, state, denoising=True, head=True)
+        """One denoising step over int64 [C]; the state that was given is gone afterwards, also if it fails."""
+        self._check(state)
         self._step += 1
+        start = self._clock() if self._clock is not None else 0.0
+        block, _ = self._pass(canvas, state is not None, True, (temperature, uniforms))
         argmax, sampled, entropy, top_ids, top_probs = self._buffers.head_values(block, len(canvas))
         made = HeadOutput(argmax, sampled, entropy, top_ids, top_probs, SoftState(self._step))
         if self._clock is not None and self._watch.note(self._clock() - start) and self.streams.shrink(for_good=True):
@@ -175,17 +174,22 @@ class ModelRunner:
 
         It takes the place of the last step's, from which it keeps the rest; nothing of it where there is none.
         """
-        if state is not None and state.step != self._step:
-            raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
-        soft = self._buffers.soft_values(None if state is None else state.step, count)
+        self._check(state)
+        width = self._parts.shape.hidden_size
+        soft = self._buffers.soft_values(count) if state is not None else np.zeros((count, width), np.float32)
         soft[places] = rows
         self._step += 1
-        self._buffers.upload_soft(self._step, soft)
+        self._buffers.upload_soft(soft)
         return SoftState(self._step)
+
+    def _check(self, state: SoftState | None) -> None:
+        if state is not None and state.step != self._step:
+            raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
 
     def hidden_states(self, ids: Ids, state: SoftState | None, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, H]; nothing is appended."""
-        _, hidden = self._pass(ids, state, denoising)
+        self._check(state)
+        _, hidden = self._pass(ids, state is not None, denoising)
         return self._buffers.hidden_values(hidden, len(ids))
 
     def close(self) -> None:
@@ -195,24 +199,25 @@ class ModelRunner:
         self._device.close()
 
     def _pass(
-        self, ids: Ids, state: SoftState | None, denoising: bool, head: bool = False
+        self, ids: Ids, conditioned: bool, denoising: bool, drawn: tuple[float, NDArray[Any]] | None = None
     ) -> tuple[NDArray[np.uint8], int]:
-        """Embed (with the last step's soft embedding, or without), all segments, and the head if wanted.
+        """Embed (with the last step's soft embedding, or without), all segments, and the head if numbers were drawn.
 
         All of it is put on the stream before anything is waited for. It runs again until no expert's load exceeds the
-        capacity; the head writes the next soft embedding beside the one that was read, which is so there again.
+        capacity; what the embedding reads is still there then, since the head writes elsewhere.
         An out-of-memory while running makes one segment fewer stay on the device, as long as any does.
 
         Returns:
             The block of results, and the number of the buffer that holds the residual stream.
         """
-        self._buffers.upload_pass(ids, denoising, self._kv)
+        self._buffers.upload_pass(ids, denoising, self._kv, drawn)
+        self._buffers.bring_soft(conditioned, len(ids))
         while True:
             slots = [capacity.for_tokens(len(ids), denoising) for capacity in self._capacities]
             try:
-                hidden = self._run(len(ids), None if state is None else state.step, denoising, slots)
-                if head:
-                    self._predict(len(ids))
+                hidden = self._run(len(ids), denoising, slots)
+                if drawn is not None:
+                    self._buffers.enqueue_head(hidden, len(ids))
                 block = self._buffers.results()
             except DeviceMemoryError:
                 if not self.streams.shrink():
@@ -223,12 +228,12 @@ class ModelRunner:
                 return block, hidden
             self.capacity_reruns += 1
 
-    def _run(self, count: int, soft: int | None, denoising: bool, slots: list[int]) -> int:
+    def _run(self, count: int, denoising: bool, slots: list[int]) -> int:
         buffers, parts = self._buffers, self._parts
         profile = 0 if count <= parts.limits.canvas else 1
         width = parts.shape.hidden_size
         embed = {"ids": (count,), "soft": (count, width), "denoising": (1,), ROWS: buffers.table_shape}
-        where = {"ids": buffers.ids, "soft": buffers.soft(soft), "denoising": buffers.denoising, ROWS: buffers.table}
+        where = {"ids": buffers.ids, "soft": buffers.soft, "denoising": buffers.denoising, ROWS: buffers.table}
         buffers.enqueue(parts.embed, profile, embed, {**where, "hidden": buffers.hidden[0]})
         hidden = 0
         for number, ((first, last), engine) in enumerate(zip(parts.cuts, parts.stacks, strict=True)):
@@ -243,14 +248,3 @@ class ModelRunner:
             self.streams.after(number)
             hidden = 1 - hidden
         return hidden
-
-    def _predict(self, count: int) -> None:
-        """The head, piece by piece; it makes the soft embedding of the step that is under way."""
-        buffers, parts = self._buffers, self._parts
-        hidden, width = len(parts.stacks) % 2, parts.shape.hidden_size
-        for first in range(0, count, self._head_rows):
-            rows = min(self._head_rows, count - first)
-            shapes = {"hidden": (rows, width), "temperature": (1,), "uniforms": (rows,), TABLE: buffers.table_shape}
-            if buffers.gathers:
-                shapes[ROWS] = buffers.table_shape
-            buffers.enqueue(parts.head, 0, shapes, buffers.head(hidden, first, self._step + 1))

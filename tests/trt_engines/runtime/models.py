@@ -78,8 +78,12 @@ def simulated(
     canvas: int = 0,
     way: WayName = "deferred",
     clock: Callable[[], float] | None = None,
+    pinned: int = 1 << 50,
 ) -> Simulated:
-    """The runtime over strict stand-ins for CUDA and TensorRT, in float32; `way` is the only one that works."""
+    """The runtime over strict stand-ins for CUDA and TensorRT, in float32; `way` is the only one that works.
+
+    `pinned`: bytes of memory that can be page-locked.
+    """
     config = model_config_from_folder(folder)
     templates, source = templates_for(config, cache), WeightSource.open(folder)
     config = dataclasses.replace(config, canvas_length=canvas or config.canvas_length)
@@ -100,6 +104,7 @@ def simulated(
             graph, weights, stack and way == "manager", stack and way == "budget", fail_moves=set(refused)
         )
     tensorrt, cuda = FakeTensorRt(hardware, parts), FakeCuda(hardware)
+    cuda.faults.pinned_limit = pinned
     loader = loader_for(tensorrt, cuda, cache, limits, pieces)
     names = [name for name in parts if name.startswith("stack")]
     stacks = loader.open_segments(names, streamed_segments(len(names), resident))

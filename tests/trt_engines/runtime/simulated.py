@@ -80,6 +80,9 @@ class SimulatedDevice:
                 return block[address - start : address - start + size]
         raise AssertionError(f"{size} bytes at {address} are in no block")
 
+    def pin(self, memory: NDArray[np.uint8]) -> bool:
+        return False  # uploads are read at once
+
     def new_stream(self) -> int:
         self._streams.append(deque())
         return len(self._streams) - 1

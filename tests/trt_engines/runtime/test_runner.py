@@ -221,7 +221,7 @@ def test_the_head_may_take_the_canvas_in_pieces(model: Model) -> None:
     np.testing.assert_allclose(first.entropy, second.entropy, atol=1e-5)
     more = pieces.runner.weights_read - whole.runner.weights_read
     table = int(np.prod(pieces.runner._buffers.table_shape)) * np.dtype(pieces.runner._parts.dtype).itemsize
-    assert more == 3 * table * (1 if pieces.runner._buffers.gathers else 2), "each piece reads the table"
+    assert more == 3 * table * (1 if pieces.runner._buffers.head.gathers else 2), "each piece reads the table"
     assert pieces.tensorrt.parts["head"].runs == 4 * (1 + pieces.runner.capacity_reruns)  # it is queued with the pass
     a = pieces.runner.denoise(canvas, first.state, 0.6, uniforms)
     b = whole.runner.denoise(canvas, second.state, 0.6, uniforms)
@@ -234,7 +234,7 @@ def test_large_vocabularies_are_conditioned_on_whole(tmp_path: Path) -> None:
     truth = reference(tmp_path / "model")
     mine = simulated(tmp_path / "model", tmp_path / "cache", head_rows=64, canvas=80)
     truth.config = dataclasses.replace(truth.config, canvas_length=80)
-    assert not mine.runner._buffers.gathers
+    assert not mine.runner._buffers.head.gathers
     rng = np.random.default_rng(12)
     ids = rng.integers(0, 20_011, 30)
     mine.backend.encode(ids)

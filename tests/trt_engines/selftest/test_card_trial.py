@@ -46,6 +46,8 @@ def test_a_card_on_which_all_works() -> None:
     assert "ordinary" in found["copies"].text
     assert "read and written within the card" in found["copies"].text
     assert "right with 256 rows" in found["run"].text
+    assert (found["graph"].text.count("right"), found["graph"].detail) == (2, ""), "one capture disturbs the other"
+    assert trial.opening.flavour.module.graphs["replayed"] >= 3
 
 
 @pytest.mark.parametrize(
