@@ -22,6 +22,13 @@ SEGMENT_OVERHEAD = 0.0001  # seconds more for each segment
 ASSUMED_STEPS = 16  # of a block; one more pass commits it
 
 DRIVER_BYTES = int(0.6 * GB)  # CUDA context and TensorRT's own
+# Kernels that TensorRT compiles on the card, of which no call and no log tells the size: a margin. Plans hold their
+# sources: 25 to 27 modules for a layer in each profile, compiled by NVRTC 13 for SM 8.6 to 13 KB in the mean and 48 KB at
+# most, and 7 kernels of TensorRT's own library, for which a quarter of a MB each is assumed. Of such sets four are
+# counted: general ones for both profiles, and those for the shapes of denoising and commit. Further lengths of the past
+# add to them, of which the memory that is left free has room for some.
+LAYER_KERNELS, KERNEL_SETS = (27, 7), 4
+KERNEL_BYTES = 27 * 13_400 + 7 * 250_000  # of a set of a layer, or of both ends
 STREAM_SHARE = 0.7  # of the free RAM that streamed weights may take
 WINDOWS_PINNED_SHARE = 0.45  # of the free RAM that Windows lets be page-locked; reports differ, and none is needed
 PAGEABLE_SPEED = 0.4  # of the speed of copies from page-locked memory
@@ -230,13 +237,18 @@ def _head_rows(shape: ModelShape, gpu: Gpu) -> int:
 
 
 def always_bytes(shape: ModelShape, context: int, head_rows: int, scratch: int = 0) -> int:
-    """Bytes on the card beside the stack's weights: driver, embedding and self-conditioning, KV cache, workspace.
+    """Bytes on the card beside the stack's weights: driver, kernels, both ends' weights, KV cache, workspace.
 
     `scratch`: what the builder said that a segment needs, where engines are built; else it is estimated.
     """
     fixed = int(shape.fixed_parameters * 2 * ENGINE_OVERHEAD)
     kv = shape.kv_bytes(context + shape.canvas_length, 2, KV_SPARE)
-    return DRIVER_BYTES + fixed + kv + _workspace(shape, context, head_rows, scratch)
+    return DRIVER_BYTES + kernel_bytes(shape) + fixed + kv + _workspace(shape, context, head_rows, scratch)
+
+
+def kernel_bytes(shape: ModelShape) -> int:
+    """What is set aside for kernels that are compiled on the card; see `KERNEL_BYTES`."""
+    return KERNEL_BYTES * KERNEL_SETS * (len(shape.layers) + 1)
 
 
 def prompt_chunk(canvas: int, window: int, context: int) -> int:

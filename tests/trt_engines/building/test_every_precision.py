@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from trt_engines.building.compile import Compiled, compile_plan
 from trt_engines.building.profiles import profiles
 from trt_engines.errors import EngineError
 from trt_engines.graphs.bind import bound_weights
+from trt_engines.planning.planner import LAYER_KERNELS
 from trt_engines.planning.precision import PRECISIONS
 from trt_engines.tensorrt.flavour import installed_flavour
 from trt_engines.weights.source import WeightSource
@@ -37,15 +39,15 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return made
 
 
-def compiled(job: PartJob, source: WeightSource, streaming: bool = False) -> tuple[Compiled, int]:
-    """What TensorRT says of a part's plan, and the plan's size."""
+def compiled(job: PartJob, source: WeightSource, streaming: bool = False) -> tuple[Compiled, bytearray]:
+    """What TensorRT says of a part's plan, and the plan."""
     graph, plan = part_graph(job), bytearray()
     weights = bound_weights(graph, source, job.form, lambda done: None)
     made = compile_plan(
         installed_flavour(), graph, weights, profiles(job.limits), job.sm, lambda phase, done: True,
         lambda line: None, plan.extend, streaming=streaming,
     )  # fmt: skip
-    return made, len(plan)
+    return made, plan
 
 
 @pytest.mark.parametrize(("sm", "precision"), CARDS)
@@ -54,8 +56,8 @@ def test_a_segment_builds(folder: Path, tmp_path_factory: pytest.TempPathFactory
     request = request_for(folder, cache, sm, precision)
     source = WeightSource.open(folder)
     job = request.jobs(Path("unused"))[2]
-    made, size = compiled(job, source)
-    assert size > 10_000
+    made, plan = compiled(job, source)
+    assert len(plan) > 10_000
     assert made.scratch_bytes > 0
     assert made.context_bytes == 0, "contexts keep something now: look at docs/cards.md"
 
@@ -64,10 +66,24 @@ def test_a_segment_builds(folder: Path, tmp_path_factory: pytest.TempPathFactory
 def test_the_ends_build(folder: Path, tmp_path_factory: pytest.TempPathFactory, sm: int) -> None:
     cache = folder.parent / "cache" if folder != STARTER else tmp_path_factory.mktemp("unused")
     for job in request_for(folder, cache, sm).jobs(Path("unused"))[:2]:
-        made, size = compiled(job, WeightSource.open(folder))
-        assert size > 1000
+        made, plan = compiled(job, WeightSource.open(folder))
+        assert len(plan) > 1000
         # The embedding table is an input: no engine holds it.
         assert made.weight_bytes < 4_000_000
+
+
+@pytest.mark.parametrize(("sm", "precision"), [(86, "int4"), (89, "fp8"), (120, "nvfp4")])
+def test_a_plan_holds_no_more_kernels_than_the_planner_has_room_for(
+    tmp_path_factory: pytest.TempPathFactory, sm: int, precision: str
+) -> None:
+    """Their sources, of which kernels are compiled on the card, and the names of those of TensorRT's own library."""
+    job = request_for(STARTER, tmp_path_factory.mktemp("unused"), sm, precision).jobs(Path("unused"))[2]
+    _, plan = compiled(job, WeightSource.open(STARTER))
+    assert job.layers is not None
+    sets = (job.layers[1] - job.layers[0]) * len(profiles(job.limits))
+    sources = {plan.rfind(b"\0", 0, found.start()) for found in re.finditer(rb'extern "C" __global__', plan)}
+    assert 0 < len(sources) <= LAYER_KERNELS[0] * sets
+    assert plan.count(b"CASK_STUB") <= LAYER_KERNELS[1] * sets
 
 
 @pytest.mark.parametrize(("sm", "precision"), [(86, "fp8"), (89, "nvfp4")])
