@@ -23,8 +23,8 @@ ASSUMED_STEPS = 16  # of a block; one more pass commits it
 
 DRIVER_BYTES = int(0.6 * GB)  # CUDA context and TensorRT's own
 # Kernels that TensorRT compiles on the card, of which no call and no log tells the size: a margin. Plans hold their
-# sources: 25 to 27 modules for a layer in each profile, compiled by NVRTC 13 for SM 8.6 to 13 KB in the mean and 48 KB at
-# most, and 7 kernels of TensorRT's own library, for which a quarter of a MB each is assumed. Of such sets four are
+# sources: 25 to 27 modules for a layer in each profile, compiled by NVRTC 13 for SM 8.6 to 13 KB in the mean and 48 KB
+# at most, and 7 kernels of TensorRT's own library, for which a quarter of a MB each is assumed. Of such sets four are
 # counted: general ones for both profiles, and those for the shapes of denoising and commit. Further lengths of the past
 # add to them, of which the memory that is left free has room for some.
 LAYER_KERNELS, KERNEL_SETS = (27, 7), 4
