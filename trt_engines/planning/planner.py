@@ -24,11 +24,11 @@ ASSUMED_STEPS = 16  # of a block; one more pass commits it
 DRIVER_BYTES = int(0.6 * GB)  # CUDA context and TensorRT's own
 # Kernels that TensorRT compiles on the card, of which no call and no log tells the size: a margin. Plans hold their
 # sources: 25 to 27 modules for a layer in each profile, compiled by NVRTC 13 for SM 8.6 to 13 KB in the mean and 48 KB
-# at most, and 7 kernels of TensorRT's own library, for which a quarter of a MB each is assumed. Of such sets four are
+# at most, and 7 to 10 kernels of TensorRT's own library, for which 175 KB each are assumed. Of such sets four are
 # counted: general ones for both profiles, and those for the shapes of denoising and commit. Further lengths of the past
 # add to them, of which the memory that is left free has room for some.
-LAYER_KERNELS, KERNEL_SETS = (27, 7), 4
-KERNEL_BYTES = 27 * 13_400 + 7 * 250_000  # of a set of a layer, or of both ends
+LAYER_KERNELS, KERNEL_SETS = (27, 10), 4
+KERNEL_BYTES = 27 * 13_400 + 10 * 175_000  # of a set of a layer, or of both ends
 STREAM_SHARE = 0.7  # of the free RAM that streamed weights may take
 WINDOWS_PINNED_SHARE = 0.45  # of the free RAM that Windows lets be page-locked; reports differ, and none is needed
 PAGEABLE_SPEED = 0.4  # of the speed of copies from page-locked memory
