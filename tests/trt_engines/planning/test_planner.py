@@ -52,7 +52,7 @@ def card(memory: float, sm: int) -> Gpu:
         (16, 86, 16, 32_768, "int4 streamed"),
         (24, 86, 32, 8_192, "int4 resident"),
         (24, 86, 32, 131_072, "int4 resident"),
-        (8, 89, 32, 32_768, "int4 streamed"),
+        (8, 89, 32, 32_768, "fp8 streamed"),
         (16, 89, 32, 8_192, "int4 streamed"),
         (24, 89, 32, 131_072, "int4 resident"),
         (32, 89, 32, 8_192, "fp8 resident"),
