@@ -68,7 +68,13 @@ class RemoteSession:
         return ModelReady(self.name, "server", where, CANVAS, self._opener.context or UNKNOWN_CONTEXT, seconds)
 
     def measure(self, request: GenerationRequest, whole: bool = False) -> PromptMeasured:
-        """About how long a message is, so that none is refused that would fit: the server counts."""
+        """About how long a message is, so that none is refused that would fit: the server counts.
+
+        Raises:
+            KnownError: It is asked whether a form can be kept: none can.
+        """
+        if request.later_forms:
+            raise KnownError(texts.missing(texts.THE_FORM, self._host), texts.FORM_HINT)
         turns = request.turns if whole else request.turns[-1:]
         characters = sum(len(turn.text) for turn in turns)
         most = (self._opener.context or UNKNOWN_CONTEXT) - CANVAS
@@ -161,7 +167,9 @@ class RemoteSession:
         """
         start, steps = request.start, request.sampler.max_denoising_steps
         for asked, what in (
-            (request.form is not None, texts.THE_FORM),
+            (request.form is not None or bool(request.later_forms), texts.THE_FORM),
+            (bool(request.tools), texts.TOOLS),
+            (request.thinking and not self._vllm, texts.THINKING),
             (request.logprobs is not None, texts.LIKELIHOODS),
             (bool(request.held), texts.HELD_PLACES),
             (start is not None and not self.steering, texts.START_CANVAS),

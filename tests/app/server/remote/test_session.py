@@ -17,7 +17,7 @@ from app.server.remote.session import RemoteSession, check_status
 from inference.errors import KnownError
 from inference.events import BlockCommitted, Event, Finished, NothingWritten
 from inference.forms.wanted import Form
-from inference.params import CanvasStart, ChatTurn, GenerationRequest, SamplerParams
+from inference.params import CanvasStart, ChatTurn, GenerationRequest, SamplerParams, ToolDeclared
 from tests.helpers.openai_stand_in import KEY, StandInServer
 
 HI = GenerationRequest((ChatTurn("system", "Be kind."), ChatTurn("user", "Hi")))
@@ -135,6 +135,14 @@ def test_what_a_server_cannot_do_is_refused_by_its_name(server: StandInServer) -
     session = opened(server)
     with pytest.raises(KnownError, match="keeps a form"):
         list(session.generate(GenerationRequest(HI.turns, form=Form("regex", "a+"))))
+    for later in (session.measure, lambda asked: list(session.generate(asked))):
+        with pytest.raises(KnownError, match="keeps a form"):
+            later(GenerationRequest(HI.turns, later_forms=(Form("regex", "a+"),)))
+    with pytest.raises(KnownError, match="calls of tools"):
+        list(session.generate(GenerationRequest(HI.turns, tools=(ToolDeclared("look", "", "{}"),))))
+    thinks = GenerationRequest(HI.turns, thinking=True)
+    list(session.generate(thinks))
+    assert server.chats()[-1]["chat_template_kwargs"] == {"enable_thinking": True}
     goes_on = GenerationRequest(HI.turns, answer_start="Well,")
     list(session.generate(goes_on))
     assert server.chats()[-1]["continue_final_message"] is True
@@ -142,6 +150,8 @@ def test_what_a_server_cannot_do_is_refused_by_its_name(server: StandInServer) -
     server.steered = None
     with pytest.raises(KnownError, match="given beginning"):
         list(opened(server).generate(goes_on))
+    with pytest.raises(KnownError, match="thinking"):
+        list(opened(server).generate(thinks))
 
 
 def test_a_wrong_key_is_known_before_the_first_question(server: StandInServer) -> None:
