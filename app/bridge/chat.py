@@ -560,6 +560,7 @@ class ChatController(QObject):
     def hold(self) -> None:
         """All chats are about to be replaced: what is typed is stored, and nothing else is until `let_go`."""
         self.length.forget()
+        self.tables.stop()
         self.unsent.hold()
         self._held = True
 

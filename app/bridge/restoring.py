@@ -57,7 +57,9 @@ class Restoring(QObject):
     def preview(self, backup: Path) -> None:
         """Look what is in one; `previewed` or `failed` follows."""
         self._cancel.set()
-        self._do(lambda: self._preview(backup))
+        self._controller.unsent.flush()
+        slots = self._slots_in_view()
+        self._do(lambda: self._preview(backup, slots))
 
     def bring_back(self, backup: Path) -> bool:
         """Put its chats in the place of those of now, which become a backup first.
@@ -68,7 +70,7 @@ class Restoring(QObject):
         if self._controller.busy:
             return False
         self._controller.hold()
-        slots = (self._controller.chat_id or NEW_SLOT, NEW_SLOT, *map(EDIT_SLOT.__add__, self._controller.edits()))
+        slots = self._slots_in_view()
         cancel = self._cancel = threading.Event()
         self._do(lambda: self._bring_back(backup, slots, cancel))
         self._replacing = self._newest
@@ -98,6 +100,10 @@ class Restoring(QObject):
                 if report is not None and arrived.number == self._newest:
                     self.failed.emit(report)
 
+    def _slots_in_view(self) -> tuple[str, ...]:
+        """Of the texts that stay where they are, or go to the new chat."""
+        return (self._controller.chat_id or NEW_SLOT, NEW_SLOT, *map(EDIT_SLOT.__add__, self._controller.edits()))
+
     def _end_replacing(self) -> None:
         self._replacing = 0
         if self._controller.held:
@@ -122,8 +128,8 @@ class Restoring(QObject):
 
     # -- in the thread ----------------------------------------------------------------------------------------------
 
-    def _preview(self, backup: Path) -> Generator[object, None, None]:
-        yield preview_backup(backup, self._paths.data_file)
+    def _preview(self, backup: Path, slots: tuple[str, ...]) -> Generator[object, None, None]:
+        yield preview_backup(backup, self._paths.data_file, slots)
 
     def _bring_back(
         self, backup: Path, slots: tuple[str, ...], cancel: threading.Event

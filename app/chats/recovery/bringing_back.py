@@ -25,9 +25,8 @@ from app.chats.errors import translated
 from app.chats.incoming import copy_laid_ready, without_import
 from app.chats.migrations import CHAT_TABLES, apply_migrations
 from app.chats.recovery.carrying import carry, typed_in
+from app.chats.recovery.comparing import Held, held_by, lacked_by
 from app.chats.recovery.restoring import check_backup
-
-_SHOWN = "deleted_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +35,17 @@ class BackupPreview:
 
     Attributes:
         path: The backup.
-        chats: Chats in it, those in the bin left out.
-        messages: Messages of these chats, in all branches.
-        newest: When the newest of them was written, in milliseconds since 1970; None where there is none.
-        lost_chats: Chats of now that are not in it.
-        lost_messages: Messages of now that are not in it.
-        back_chats: Chats in it that are not there now.
-        back_messages: Messages in it that are not there now.
+        held: What is in it.
+        newest: When the newest message in it was written, in milliseconds since 1970; None where there is none.
+        lost: What of now is not in it.
+        back: What of it is not there now.
     """
 
     path: Path
-    chats: int
-    messages: int
+    held: Held
     newest: int | None
-    lost_chats: int
-    lost_messages: int
-    back_chats: int
-    back_messages: int
+    lost: Held
+    back: Held
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +61,8 @@ class BroughtBack:
     before: Path
 
 
-def preview_backup(backup: Path, path: Path) -> BackupPreview:
-    """What is in a backup, beside the chats at `path`; nothing is changed.
+def preview_backup(backup: Path, path: Path, in_view: Sequence[str] = ()) -> BackupPreview:
+    """What is in a backup, beside the chats at `path`; nothing is changed. `in_view` as in `bring_back`.
 
     Raises:
         StoreBusyError: An import is at work.
@@ -84,7 +77,7 @@ def preview_backup(backup: Path, path: Path) -> BackupPreview:
         now.execute("ROLLBACK")  # nothing can be attached in a transaction
         _attach(now, ready)
         now.execute("BEGIN")
-        return _compare(now, backup)
+        return _compare(now, backup, in_view)
 
 
 def bring_back(
@@ -105,7 +98,7 @@ def bring_back(
             before = make_backup(source, backups, "restore", datetime.now(), stopped)
         with contextlib.closing(open_database(path)) as db:
             _attach(db.conn, ready)
-            found = _compare(db.conn, backup)
+            found = _compare(db.conn, backup, in_view)
             with transaction(db, durable=True):
                 typed = typed_in(db.conn, in_view)
                 _change_places(db.conn)
@@ -130,24 +123,11 @@ def _attach(connection: sqlite3.Connection, copy: Path) -> None:
     connection.execute("ATTACH DATABASE ? AS backup", [str(copy)])
 
 
-def _compare(connection: sqlite3.Connection, backup: Path) -> BackupPreview:
-    def count(table: str, here: str, there: str) -> tuple[int, int]:
-        """Rows of one side, and how many of them the other one lacks."""
-        mine = f"SELECT m.id FROM {here}.{table} m"
-        if table == "message":
-            mine += f" JOIN {here}.conversation c ON c.id = m.conversation_id AND c.{_SHOWN}"
-        else:
-            mine += f" WHERE m.{_SHOWN}"
-        lacking = f"SELECT COUNT(*) FROM ({mine}) WHERE id NOT IN (SELECT id FROM {there}.{table})"
-        every = connection.execute(f"SELECT COUNT(*) FROM ({mine})").fetchone()[0]
-        return int(every), int(connection.execute(lacking).fetchone()[0])
-
-    chats, back_chats = count("conversation", "backup", "main")
-    messages, back_messages = count("message", "backup", "main")
-    _, lost_chats = count("conversation", "main", "backup")
-    _, lost_messages = count("message", "main", "backup")
+def _compare(connection: sqlite3.Connection, backup: Path, in_view: Sequence[str]) -> BackupPreview:
     newest = connection.execute("SELECT MAX(created_at) FROM backup.message").fetchone()[0]
-    return BackupPreview(backup, chats, messages, newest, lost_chats, lost_messages, back_chats, back_messages)
+    lost = lacked_by(connection, "backup", "main", in_view)
+    back = lacked_by(connection, "main", "backup")
+    return BackupPreview(backup, held_by(connection, "backup"), newest, lost, back)
 
 
 def _change_places(connection: sqlite3.Connection) -> None:

@@ -83,7 +83,7 @@ class BackupsDialog(Sheet):
         self.list.setMinimumHeight(round(theme.ui_points * 14))
         self.column.addWidget(self.list, 1)
         self.told = self.add_text("")
-        self.told.setMinimumHeight(5 * self.told.fontMetrics().lineSpacing())  # the dialog keeps its size
+        self.told.setMinimumHeight(6 * self.told.fontMetrics().lineSpacing())  # the dialog keeps its size
         self.told.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.agree = self.add_accept(words.BRING_BACK_AGREE, primary=True)
         self.other = self.add_button(words.OTHER_BACKUP, QDialogButtonBox.ButtonRole.ActionRole)

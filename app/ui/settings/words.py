@@ -8,6 +8,7 @@ from datetime import datetime
 from app.base.units import size
 from app.chats.backup import BackupFile
 from app.chats.recovery.bringing_back import BackupPreview
+from app.chats.recovery.comparing import Held
 
 SETTINGS = "Settings"
 DEFAULTS = "Restore defaults"
@@ -83,8 +84,9 @@ BACKUPS_TEXT = (
 BRING_BACK_CHATS = "Bring chats back \u2026"
 BRING_BACK_TITLE = "Bring the chats of a backup back"
 BRING_BACK_TEXT = (
-    "They take the place of all chats of now. What is there now becomes a backup first, and Undo brings it back. "
-    "Models and settings stay as they are."
+    "They take the place of all chats of now, and so do its tables over files, its texts that were not sent, its "
+    "folders and its prompts. What is there now becomes a backup first, and Undo brings it back. Models and settings "
+    "stay as they are."
 )
 BRING_BACK_AGREE = "Bring back"
 OTHER_BACKUP = "Another file \u2026"
@@ -109,13 +111,21 @@ def _day(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d, %H:%M") if moment is not None else "unknown day"
 
 
-def _chats_and_messages(chats: int, messages: int) -> str:
+def _held(held: Held) -> str:
     told = []
-    if chats:
-        told.append(f"{chats:,} {'chat' if chats == 1 else 'chats'}")
-    if messages:
-        told.append(f"{messages:,} {'message' if messages == 1 else 'messages'}")
-    return " and ".join(told)
+    for count, one, several in (
+        (held.chats, "chat", "chats"),
+        (held.messages, "message", "messages"),
+        (held.binned, "deleted chat", "deleted chats"),
+        (held.waiting, "waiting message", "waiting messages"),
+        (held.unsent, "text that was not sent", "texts that were not sent"),
+        (held.folders, "folder", "folders"),
+        (held.prompts, "prompt of the library", "prompts of the library"),
+        (held.tables, "table over files", "tables over files"),
+    ):
+        if count:
+            told.append(f"{count:,} {one if count == 1 else several}")
+    return " and ".join([", ".join(told[:-1]), *told[-1:]] if len(told) > 1 else told)
 
 
 def _size(count: int) -> str:
@@ -139,11 +149,10 @@ def backup_line(backup: BackupFile) -> str:
 
 def backup_preview(found: BackupPreview) -> str:
     """What is in it, and what would change."""
-    held = _chats_and_messages(found.chats, found.messages) or "no chats"
+    held = _held(found.held) or "no chats"
     newest = datetime.fromtimestamp(found.newest / 1000) if found.newest is not None else None
     lines = [f"In it: {held}{f', the newest message of {_day(newest)}' if newest is not None else ''}."]
-    lost = _chats_and_messages(found.lost_chats, found.lost_messages)
-    back = _chats_and_messages(found.back_chats, found.back_messages)
+    lost, back = _held(found.lost), _held(found.back)
     lines.append(f"Would be gone: {lost} of now, not in the backup." if lost else "Nothing of now would be gone.")
     lines.append(f"Would come back: {back}." if back else "Nothing that is gone now would come back.")
     return "\n".join(lines)
@@ -151,7 +160,7 @@ def backup_preview(found: BackupPreview) -> str:
 
 def brought_back(found: BackupPreview) -> str:
     """It is done."""
-    return f"The chats of the backup are back: {_chats_and_messages(found.chats, found.messages) or 'none'}."
+    return f"The chats of the backup are back: {_held(found.held) or 'none'}."
 
 
 # -- the local server --------------------------------------------------------------------------------------------------

@@ -182,6 +182,31 @@ def test_an_undo_brings_recordings_and_waiting_messages_back(qtbot: QtBot, parts
     assert parts.controller.recordings.has(answer)
 
 
+def test_what_goes_beside_chats_is_named_and_undo_brings_it_back(qtbot: QtBot, parts: Parts) -> None:
+    a_backup(parts)
+    other = parts.store.list_conversations()[1].id
+    parts.controller.unsent.note(other, "typed in another chat")  # and stored before the look
+    parts.controller.list.keep_prompt("Kind", "Be kind.")
+    parts.controller.tables.create("Invoices")
+    parts.controller.tables.add_files([Path.home() / "a.txt"])
+    parts.window.pane.composer.set_text("typed here, and stays")
+    dialog = opened(qtbot, parts)
+    gone = dialog.told.text().split("\n")[1]
+    assert gone == (
+        "Would be gone: 1 chat, 2 messages, 1 text that was not sent, 1 prompt of the library and 1 table over files "
+        "of now, not in the backup."
+    )
+    dialog.agree.click()
+    notice = parts.window.pane.notice
+    qtbot.waitUntil(lambda: parts.window.isEnabled() and notice.action.text() == words.UNDO, timeout=WAIT_MS)
+    assert (parts.store.unsent_text(other), parts.controller.list.prompts()) == ("", ())
+    notice.action.click()
+    qtbot.waitUntil(lambda: notice.text == words.TAKEN_BACK, timeout=WAIT_MS)
+    assert parts.controller.unsent.text_of(other) == "typed in another chat"
+    assert [prompt.body for prompt in parts.controller.list.prompts()] == ["Be kind."]
+    assert "Invoices" in [title for _, title in parts.controller.tables.titles()]
+
+
 def test_an_undo_that_cannot_be_stays_on_offer(qtbot: QtBot, parts: Parts, process: ScriptedModelProcess) -> None:
     a_backup(parts)
     opened(qtbot, parts).agree.click()
