@@ -43,6 +43,10 @@ class ContextFullError(KnownError):
     """One message alone is longer than the model's context."""
 
 
+class SystemPromptTooLongError(ContextFullError):
+    """The system prompt leaves no room for a message that would fit without it."""
+
+
 class LookError(KnownError):
     """What a folder or a repository holds could not be looked at: no end, too much memory, a process that died."""
 

@@ -118,11 +118,13 @@ class PromptMeasured:
             whole chat was asked about, and fits, of what would be read of it.
         most: The most that leave room for a block of answer; for a whole chat, for the answer that is asked for.
         dropped_turns: Oldest turns of the whole chat that would be left out.
+        system_too_long: The message would fit, were it not for the system turns.
     """
 
     tokens: int
     most: int
     dropped_turns: int = 0
+    system_too_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ from inference.denoising.pace import NOISE_SECONDS, Pace
 from inference.denoising.sampler import Draws, fresh_seed
 from inference.denoising.short_canvas import SHORT_STEPS, short_settings
 from inference.denoising.words_first import WordsFirst
-from inference.errors import ContextFullError, PassStoppedError
+from inference.errors import ContextFullError, PassStoppedError, SystemPromptTooLongError
 from inference.events import (
     BlockCommitted,
     DraftUpdated,
@@ -368,8 +368,8 @@ class Session:
         wanted = room_wanted(request.max_new_tokens or DEFAULT_BLOCKS * length, length, DEFAULT_BLOCKS * length)
         try:
             fitted = self._fit(request, wanted)
-        except ContextFullError:
-            return self.measure(request)
+        except ContextFullError as exc:
+            return dataclasses.replace(self.measure(request), system_too_long=isinstance(exc, SystemPromptTooLongError))
         most = longest - (wanted if len(fitted.ids) <= longest - wanted else length)
         return PromptMeasured(len(fitted.ids), most, fitted.dropped_turns)
 

@@ -28,11 +28,13 @@ class ContextUse:
         tokens: Length of what it would read, or of the message alone where that is too long.
         most: The most that it may have, so that there is room for an answer.
         left_out: How many of the oldest messages it would not read.
+        system_too_long: It is too long because of the system prompt.
     """
 
     tokens: int
     most: int
     left_out: int = 0
+    system_too_long: bool = False
 
     @property
     def too_long(self) -> bool:
@@ -140,7 +142,7 @@ class ChatContext(QObject):
         event = arrived.event
         if isinstance(event, PromptMeasured):
             left_out = event.dropped_turns + self._skipped if event.tokens <= event.most else 0
-            self._set(ContextUse(event.tokens, event.most, left_out))
+            self._set(ContextUse(event.tokens, event.most, left_out, event.system_too_long))
         elif isinstance(event, Failed | Finished):
             self._set(None)
         if isinstance(event, PromptMeasured | Failed | Finished):

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from inference.errors import ContextFullError
+from inference.errors import ContextFullError, SystemPromptTooLongError
 from inference.params import ChatTurn
 
 # Leaving out one exchange a turn, no more than must be, leaves nothing of the KV cache to use again.
@@ -64,7 +64,8 @@ def fit_turns(
         hops: How many hops it takes to leave out as much as a prompt may hold.
 
     Raises:
-        ContextFullError: System turn and newest message alone leave no room for one block.
+        SystemPromptTooLongError: System turn and newest message leave no room for one block, the message alone does.
+        ContextFullError: The newest message alone leaves none.
     """
     # 1.
     exchanges = _exchanges(turns)
@@ -84,11 +85,8 @@ def fit_turns(
     if len(least.ids) + room > max_context and start:  # 3.
         return _with_end_of_start(least, len(start), max_context, wanted_tokens, canvas_length)
     if len(least.ids) + room > max_context:
-        raise ContextFullError(
-            f"This message has {len(least.ids):,} tokens; with room for an answer the model can take"
-            f" {max(0, max_context - canvas_length):,}.",
-            "Shorten the message, or send it in parts.",
-        )
+        alone = len(encode([turn for turn in newest_alone(turns) if turn.role != "system"]))
+        raise _too_long(len(least.ids), alone, max(0, max_context - canvas_length))
     longest = max_context - room
     wanted_longest = longest - (longest - len(whole.ids)) % max(1, longest // hops)
     newest = len(exchanges) - 1
@@ -98,15 +96,43 @@ def fit_turns(
     return prompt_without(dropped)
 
 
-def check_characters(characters: int, max_context: int) -> None:
+def _too_long(tokens: int, message: int, most: int) -> ContextFullError:
+    """Of a newest message that has so many tokens, with its system turns `tokens` in all, where `most` are taken."""
+    if message > most or message >= tokens:
+        return ContextFullError(
+            f"This message has {message:,} tokens; with room for an answer the model can take {most:,}.",
+            "Shorten the message, or send it in parts.",
+        )
+    system = tokens - message
+    return SystemPromptTooLongError(
+        f"The system prompt is too long: with this message it has {tokens:,} tokens ({system:,} and {message:,}); with"
+        f" room for an answer the model can take {most:,}.",
+        "Shorten the system prompt." if system >= most else "Shorten the system prompt, or the message.",
+    )
+
+
+def check_characters(characters: int, max_context: int, system: int = 0) -> None:
     """Refuse at once what is far too long for the context: tokenising it would take minutes.
 
+    Args:
+        characters: Of all that is never left out.
+        max_context: Longest prompt plus answer, in tokens.
+        system: How many of them are those of system turns.
+
     Raises:
+        SystemPromptTooLongError: It is, and the rest is not.
         ContextFullError: It is.
     """
-    if characters > MOST_CHARACTERS_A_TOKEN * max_context:
+    most = MOST_CHARACTERS_A_TOKEN * max_context
+    if characters > most >= characters - system:
+        raise SystemPromptTooLongError(
+            f"The system prompt is too long: it has {system:,} characters; the model can take {max_context:,} tokens in"
+            " all.",
+            "Shorten the system prompt.",
+        )
+    if characters > most:
         raise ContextFullError(
-            f"This message has {characters:,} characters; the model can take {max_context:,} tokens.",
+            f"This message has {characters - system:,} characters; the model can take {max_context:,} tokens.",
             "Shorten the message, or send it in parts.",
         )
 
@@ -126,7 +152,8 @@ def tokenisable(turns: Sequence[ChatTurn], max_context: int) -> list[ChatTurn]:
     Raises:
         ContextFullError: What is never left out is far too long.
     """
-    check_characters(sum(turn.characters for turn in newest_alone(turns)), max_context)
+    system = sum(turn.characters for turn in turns if turn.role == "system")
+    check_characters(sum(turn.characters for turn in newest_alone(turns)), max_context, system)
     exchanges = _exchanges(turns)
     left = sum(turn.characters for turn in turns)
     gone: set[int] = set()
@@ -152,7 +179,7 @@ def _with_end_of_start(
     kept = max(left - wanted_tokens, min(canvas_length, left - canvas_length))
     if kept <= 0:
         raise ContextFullError(
-            f"This answer cannot go on: the message before it has {asked:,} tokens, and the model can take"
+            f"This answer cannot go on: what must be read before it has {asked:,} tokens, and the model can take"
             f" {max_context:,} for all.",
             "Ask for the rest in a new chat.",
         )

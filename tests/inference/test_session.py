@@ -203,6 +203,16 @@ def test_a_message_that_is_too_long_says_so_before_anything_runs() -> None:
     assert backend.encoded_tokens == backend.denoise_calls == 0
 
 
+def test_a_system_prompt_that_is_too_long_is_to_blame_and_not_the_message() -> None:
+    session, backend = fake_session(max_context=60)
+    request = ask("Hi", ChatTurn("system", "long " * 100))
+    with pytest.raises(ContextFullError, match="The system prompt is too long"):
+        list(session.generate(request))
+    assert session.measure_chat(request).system_too_long
+    assert not session.measure_chat(ask("long " * 100, ChatTurn("system", "Hi"))).system_too_long
+    assert backend.encoded_tokens == backend.denoise_calls == 0
+
+
 @pytest.mark.parametrize("letters", range(20, 60, 3))
 def test_measuring_says_what_generating_would(letters: int) -> None:
     """Earlier turns do not count, since they can be left out; the system turn does."""
@@ -213,7 +223,7 @@ def test_measuring_says_what_generating_would(letters: int) -> None:
     if found.tokens <= found.most:
         finished(list(session.generate(request)))
     else:
-        with pytest.raises(ContextFullError, match=f"has {found.tokens} tokens.*can take {found.most}"):
+        with pytest.raises(ContextFullError, match=f"tokens.*can take {found.most}"):
             list(session.generate(request))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
@@ -12,6 +13,7 @@ from app.bridge.context import ContextUse
 from app.library.answering import ModelPhase
 from app.main import Parts
 from app.ui.chat.options import words
+from inference.events import Event, PromptMeasured
 from inference.params import ChatTurn
 from tests.app.ui.test_window_chat import ask, wait_for_answer
 from tests.helpers.scripted_process import CANVAS, READY, ScriptedModelProcess
@@ -77,6 +79,19 @@ def test_what_will_be_left_out_and_what_is_too_long_are_said(
     assert known(qtbot, parts, process, ChatTurn("user", "longer")).too_long
     assert meter.label.text() == f"message too long: {ROOM + 1:,} tokens"  # one number: no limit beside another one's
     assert f"Of a single message the model can take {ROOM:,}" in meter.accessibleName()
+
+
+def test_a_system_prompt_that_is_too_long_is_named(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: object) -> Iterator[Event]:
+        yield PromptMeasured(ROOM + 1, ROOM, system_too_long=True)
+
+    monkeypatch.setattr(process, "measure_chat", measured)
+    meter = parts.window.pane.context
+    qtbot.keyClicks(parts.window.pane.composer.box, "Hi")
+    qtbot.waitUntil(lambda: meter.label.text() == "system prompt too long", timeout=WAIT_MS)
+    assert "Shorten the system prompt" in meter.accessibleName()
 
 
 def test_nobody_is_asked_while_an_answer_is_written_or_no_model_is_there(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pytestqt.qtbot import QtBot
 
-from app.chats.options import ChatOptions
+from app.chats.options import LONGEST_PROMPT, ChatOptions
 from app.main import Parts
 from app.ui.chat.options import words
 from inference.params import ChatTurn
@@ -49,3 +49,25 @@ def test_the_library_of_prompts_fills_in_and_forgets(parts: Parts) -> None:
     assert parts.store.order.prompts() == ()
     dialog.reject()
     assert parts.controller.options() == ChatOptions()
+
+
+def test_a_system_prompt_that_is_too_long_is_said_and_never_cut(parts: Parts) -> None:
+    dialog = parts.window.chats.options.open()
+    assert (dialog.too_long.isVisible(), dialog.agree.isEnabled()) == (False, True)
+    dialog.prompt.setPlainText("x" * (LONGEST_PROMPT + 1))
+    assert dialog.too_long.text() == words.prompt_too_long(LONGEST_PROMPT + 1, LONGEST_PROMPT)
+    assert [each.isEnabled() for each in (dialog.agree, dialog.keep)] == [False, False]
+    dialog.prompt.setPlainText("x" * LONGEST_PROMPT)
+    assert (dialog.too_long.isVisible(), dialog.agree.isEnabled()) == (False, True)
+    dialog.accept()
+    assert len(parts.controller.options().system_prompt) == LONGEST_PROMPT
+
+
+def test_a_longer_one_that_came_with_an_import_stays_as_it_is(parts: Parts) -> None:
+    imported = ChatOptions(system_prompt="x" * (LONGEST_PROMPT + 1))
+    parts.controller.set_options(imported)
+    dialog = parts.window.chats.options.open()
+    dialog.preset.setCurrentIndex(3)
+    assert dialog.agree.isEnabled()
+    dialog.accept()
+    assert parts.controller.options() == ChatOptions(system_prompt=imported.system_prompt, preset="careful")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.errors import ContextFullError
+from inference.errors import ContextFullError, SystemPromptTooLongError
 from inference.params import ChatTurn
 from inference.text.context import MOST_CHARACTERS_A_TOKEN, beginnings, common_prefix, fit_turns, tokenisable
 
@@ -94,6 +94,47 @@ def test_a_message_that_alone_is_too_long_is_an_error() -> None:
     ) as caught:
         fit_turns(chat("aa", "bb", "c" * 12), letters, 11 + CANVAS, CANVAS, CANVAS)
     assert "Shorten the message" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("system", "message", "said", "hint"),
+    [
+        (
+            "s" * 9,
+            "ccc",
+            "The system prompt is too long: with this message it has 12 tokens .9 and 3.; .* can take 11",
+            ", or",
+        ),
+        ("s" * 12, "c", "The system prompt is too long: with this message it has 13 tokens", "system prompt."),
+        ("s" * 2, "c" * 12, "This message has 12 tokens; with room for an answer the model can take 11", "message, or"),
+        (
+            "s" * 12,
+            "c" * 12,
+            "This message has 12 tokens; with room for an answer the model can take 11",
+            "message, or",
+        ),
+    ],
+)
+def test_what_is_too_long_is_named(system: str, message: str, said: str, hint: str) -> None:
+    """A message that would fit alone is not to blame."""
+    turns = [ChatTurn("system", system), *chat("aa", "bb", message)]
+    with pytest.raises(ContextFullError, match=said) as caught:
+        fit_turns(turns, letters, 11 + CANVAS, CANVAS, CANVAS)
+    assert hint in caught.value.hint
+    assert isinstance(caught.value, SystemPromptTooLongError) == said.startswith("The system prompt")
+
+
+@pytest.mark.parametrize(
+    ("system", "message", "said"),
+    [
+        (41 * 20, 10, "The system prompt is too long: it has 820 characters; the model can take 20 tokens in all"),
+        (10, 41 * 20, "This message has 820 characters; the model can take 20 tokens"),
+        (41 * 20, 41 * 20, "This message has 820 characters; the model can take 20 tokens"),
+    ],
+)
+def test_what_is_far_too_long_is_named_before_it_is_tokenised(system: int, message: int, said: str) -> None:
+    with pytest.raises(ContextFullError, match=said):
+        tokenisable([ChatTurn("system", "s" * system), *chat("a", "b", "c" * message)], 20)
 
 
 def test_a_context_smaller_than_a_canvas_is_an_error() -> None:

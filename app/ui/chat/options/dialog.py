@@ -12,6 +12,7 @@ from app.chats.options import LONGEST_PROMPT, MOST_ANSWER_TOKENS, MOST_STEPS, PR
 from app.ui.chat.options import words
 from app.ui.widgets import words as common_words
 from app.ui.widgets.combo import ElidedComboBox
+from app.ui.widgets.labels import Sentence
 from app.ui.widgets.plain import PlainLabel, one_line
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
@@ -78,9 +79,10 @@ class ChatOptionsDialog(Sheet):
         self.length = self._number(words.LENGTH, MOST_ANSWER_TOKENS, options.answer_tokens)
         self.thinking = self.add_box(words.THINKING)
         self.thinking.setChecked(options.thinking)
+        self.too_long = Sentence()
+        self.agree = self.add_accept(words.OPTIONS_AGREE, primary=True)
         self._lay_out()
         self._show_library(options.prompt_name)
-        self.add_accept(words.OPTIONS_AGREE, primary=True)
         self.add_reject(common_words.CANCEL)
         self.library.activated.connect(self.on_prompt_chosen)
         self.keep.clicked.connect(self.on_keep_clicked)
@@ -93,7 +95,7 @@ class ChatOptionsDialog(Sheet):
     @property
     def options(self) -> ChatOptions:
         """What is chosen now."""
-        text = self.prompt.toPlainText()[:LONGEST_PROMPT].strip()
+        text = self.prompt.toPlainText().strip()
         chosen = self._chosen
         return dataclasses.replace(
             self._given,
@@ -119,8 +121,12 @@ class ChatOptionsDialog(Sheet):
         self.on_prompt_changed()
 
     def on_prompt_changed(self) -> None:
-        """What is typed can be kept."""
-        self.keep.setEnabled(bool(self.prompt.toPlainText().strip()))
+        """What is typed can be kept; what is too long is said, unless it was taken as it is, from an import."""
+        text = self.prompt.toPlainText().strip()
+        too_long = len(text) > LONGEST_PROMPT and text != self._given.system_prompt.strip()
+        self.too_long.show_text(words.prompt_too_long(len(text), LONGEST_PROMPT) if too_long else "")
+        self.agree.setEnabled(not too_long)
+        self.keep.setEnabled(bool(text) and not too_long)
         self.remove.setEnabled(self._chosen is not None)
 
     def on_keep_clicked(self) -> None:
@@ -174,5 +180,6 @@ class ChatOptionsDialog(Sheet):
             form.addRow(PlainLabel(name), box)
         for at, part in enumerate((PlainLabel(words.SYSTEM_PROMPT), self.library, self.prompt)):
             self.column.insertWidget(at + 1, part)
-        self.column.insertLayout(4, row)
-        self.column.insertLayout(5, form)
+        self.column.insertWidget(4, self.too_long)
+        self.column.insertLayout(5, row)
+        self.column.insertLayout(6, form)

@@ -71,8 +71,9 @@ class ContextMeter(QWidget):
             return
         self._bar.share = use.tokens / max(1, use.most)
         self._bar.update()
-        self.label.setText(words.context_line(use.tokens, use.most, use.left_out))
-        told = words.context_told(use.tokens, use.most, use.left_out)
+        told_of = (use.tokens, use.most, use.left_out, use.system_too_long)
+        self.label.setText(words.context_line(*told_of))
+        told = words.context_told(*told_of)
         set_tip(self, told)
         self.setAccessibleName(told)
 

@@ -40,6 +40,14 @@ def options_line(options: ChatOptions) -> str:
     return f"{OPTIONS}: {told}" if told else OPTIONS
 
 
+def prompt_too_long(characters: int, most: int) -> str:
+    """Below the box of the system prompt."""
+    return (
+        f"This text has {characters:,} characters; a system prompt may have {most:,}. Shorten it: nothing of it is cut "
+        "off for you."
+    )
+
+
 def model_missing(name: str, trouble: str) -> str:
     """The chat's own model cannot be asked."""
     why = f"cannot be read ({trouble})" if trouble else "is not there any more"
@@ -54,8 +62,10 @@ def answer_instead(name: str) -> str:
 # -- the context -----------------------------------------------------------------------------------------------------
 
 
-def context_line(tokens: int, most: int, left_out: int) -> str:
+def context_line(tokens: int, most: int, left_out: int, system_too_long: bool = False) -> str:
     """Beside the bar."""
+    if tokens > most and system_too_long:
+        return "system prompt too long"
     if tokens > most:
         return f"message too long: {tokens:,} tokens"
     if left_out:
@@ -63,8 +73,14 @@ def context_line(tokens: int, most: int, left_out: int) -> str:
     return f"{tokens:,} of {most:,} tokens"
 
 
-def context_told(tokens: int, most: int, left_out: int) -> str:
+def context_told(tokens: int, most: int, left_out: int, system_too_long: bool = False) -> str:
     """All of it."""
+    if tokens > most and system_too_long:
+        return (
+            f"The system prompt and the message have {tokens:,} tokens. The model can take {most:,} of both, which "
+            "leave room for a short answer, and the message alone would fit. Shorten the system prompt in the options "
+            "of this chat."
+        )
     if tokens > most:
         return (
             f"The message has {tokens:,} tokens. Of a single message the model can take {most:,}, which leave room for "
