@@ -285,7 +285,7 @@ class ChatController(QObject):
         A text that may be too long for the model is measured first (`length`), and `sent_late` or
         `length.too_long` follows.
         """
-        if not text.strip() or self.busy or not self.models.take(self.options(), text):
+        if not text.strip() or self.busy or not self.models.take(self.options(), self.chat_id, text):
             return False
         if not self.length.surely_fits(text):
             self.length.ask(Asking(text, self.chat_id))
@@ -312,7 +312,7 @@ class ChatController(QObject):
 
     def send_edited(self, message_id: str, text: str) -> None:
         """Send another version of a message of the user's; `edit_sent` follows, or `length.too_long`."""
-        if self.busy or not self.models.take(self.options(), text):
+        if self.busy or not self.models.take(self.options(), self.chat_id, text):
             return
         if not self.length.surely_fits(text):
             self.length.ask(Asking(text, self.chat_id, beside=message_id))
@@ -328,7 +328,7 @@ class ChatController(QObject):
 
     def pick_word(self, message_id: str, word: OtherWord) -> None:
         """Write an answer beside another one that has another word in one place, and what settles around it."""
-        if self.busy or not self.models.take(self.options()):
+        if self.busy or not self.models.take(self.options(), self.chat_id):
             return
         with self._reporting():
             self.answering.store_first(self.chat_id)
@@ -367,11 +367,11 @@ class ChatController(QObject):
         """Send what waits longest in a chat."""
         waiting = () if self.busy else self.waiting.of(chat_id)
         with self._reporting():
-            if not waiting or not self.models.take(self._store.conversation(chat_id).options, waiting[0].body):
+            options = self._store.conversation(chat_id).options
+            if not waiting or not self.models.take(options, chat_id, waiting[0].body):
                 return
             self.answering.store_first(chat_id)
-            settings, first = self._preferences.settings, waiting[0]
-            ask = self._session.send(chat_id, first.body, settings, self.model.asked(), queued=first.id)
+            ask = self._session.send_queued(waiting[0], self._preferences.settings, self.model.asked())
             if chat_id == self.chat_id:
                 self.message_added.emit(ask.user)
                 self.message_added.emit(ask.answer)
@@ -389,7 +389,7 @@ class ChatController(QObject):
             self._try_again(self.chat_id, new_seed=True)
 
     def _takes_question(self) -> bool:
-        return self.models.take(self.options(), self._read(self._session.question, ""))
+        return self.models.take(self.options(), self.chat_id, self._read(self._session.question, ""))
 
     def can_try_again(self) -> bool:
         """Whether the shown chat's last question can be asked anew."""

@@ -25,14 +25,18 @@ class MissingModel:
     """A chat's own model that cannot be asked.
 
     Attributes:
+        chat_id: The chat; None if it was not stored yet.
         name: What it was called.
         instead: Name of the model that answers elsewhere.
         trouble: Why the system does not let us look at it; "" where it is not there.
+        failed: Why it could not be loaded, and the message to it failed; "" where it was not tried, and nothing sent.
     """
 
+    chat_id: str | None
     name: str
     instead: str
-    trouble: str
+    trouble: str = ""
+    failed: str = ""
 
 
 class ChatModels(QObject):
@@ -42,7 +46,7 @@ class ChatModels(QObject):
         model: The one that answers now.
 
     Signals:
-        missing: A `MissingModel` was to be asked; nothing was stored.
+        missing: A `MissingModel` was to be asked.
         refused: Something was to be asked that the model surely cannot do (an `ErrorReport`); nothing was stored.
     """
 
@@ -52,6 +56,8 @@ class ChatModels(QObject):
     def __init__(self, model: AnsweringModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.model = model
+        self._chat_id: str | None = None  # the chat that its own model is loaded for
+        model.own_refused.connect(self.on_own_refused)
 
     def choice(self, options: ChatOptions) -> ModelChoice:
         """The model of a chat with these options."""
@@ -76,8 +82,8 @@ class ChatModels(QObject):
             self.refused.emit(report)
         return report is not None
 
-    def take(self, options: ChatOptions, message: str = "") -> bool:
-        """Load it if another one answers; what is asked then waits for it.
+    def take(self, options: ChatOptions, chat_id: str | None, message: str = "") -> bool:
+        """Load the model of a chat if another one answers; what is asked then waits for it.
 
         False, and `missing`, if it is not there; False, and `refused`, where it could not answer this message.
         """
@@ -89,10 +95,15 @@ class ChatModels(QObject):
         if wanted.folder is not None and not wanted.starter:
             found = remembered_model(str(wanted.folder), SOON_SECONDS)
             if found.folder is None and wanted != self.model.usual:
-                self.missing.emit(MissingModel(wanted.name, self.model.usual.name, found.trouble))
+                self.missing.emit(MissingModel(chat_id, wanted.name, self.model.usual.name, found.trouble))
                 return False
+        self._chat_id = chat_id
         self.model.load(wanted, usual=wanted == self.model.usual)
         return True
+
+    def on_own_refused(self, choice: ModelChoice, report: ErrorReport) -> None:
+        """A chat's own model could not be loaded."""
+        self.missing.emit(MissingModel(self._chat_id, choice.name, self.model.usual.name, failed=report.text))
 
     def _refusal(self, options: ChatOptions, message: str) -> ErrorReport | None:
         """Servers keep no forms, and nobody keeps all: that is known before anything is stored and sent."""

@@ -29,11 +29,13 @@ class AnsweringModel(QObject):
         status_changed: The new `AnsweringStatus`.
         choice_changed: The `ModelChoice` that now answers.
         refused: A model could not be loaded and the one before stays (an `ErrorReport`).
+        own_refused: The same of a model of one chat alone (its `ModelChoice`, an `ErrorReport`).
     """
 
     status_changed = Signal(object)
     choice_changed = Signal(object)
     refused = Signal(object)
+    own_refused = Signal(object, object)
 
     def __init__(self, thread: ModelThread, choice: ModelChoice, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -77,7 +79,7 @@ class AnsweringModel(QObject):
             self._task.cancel.set()
         if usual:
             self._usual_before, self.usual = self.usual, choice
-        self._task = self._thread.load(choice)
+        self._task = self._thread.load(choice, own=choice != self.usual)
         self._set(AnsweringStatus(ModelPhase.LOADING, choice.name))
 
     def asked(self) -> AskedModel:
@@ -135,16 +137,19 @@ class AnsweringModel(QObject):
             self._set(AnsweringStatus(ModelPhase.FAILED, self.status.name, error=self.status.error))
 
     def _fail(self, choice: ModelChoice, failed: Failed) -> None:
-        report = report_from_failed(failed)
-        if choice == self.usual and self._ready is not None:
+        report, own = report_from_failed(failed), choice != self.usual
+        if not own and self._ready is not None:
             self.usual = self._usual_before
         if self._ready is not None:
             if failed.engine_lost:  # its hint is for an answer: there, asking again starts the model anew
                 report = dataclasses.replace(report, hint=texts.goes_on_answering(self._ready.name))
             self.show_ready()
-            self.refused.emit(report)
         else:
             self._set(AnsweringStatus(ModelPhase.FAILED, choice.name, error=f"{report.text} {report.hint}".strip()))
+        if own:
+            self.own_refused.emit(choice, report)
+        elif self._ready is not None:
+            self.refused.emit(report)
 
     def _set(self, status: AnsweringStatus) -> None:
         if status != self.status:

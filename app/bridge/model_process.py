@@ -108,11 +108,12 @@ class ModelProcessFactory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadTask:
-    """Load a model; the one before stays if that fails."""
+    """Load a model, `own` if it is that of one chat alone; the one before stays if that fails."""
 
     number: int
     choice: ModelChoice
     cancel: threading.Event
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ class ModelWorker:
         self._holds: int | None = None  # the load that `_process` came from
         self._name = ""  # of the model that it holds
         self._failed: Failed | None = None  # the newest load, if it failed and another process stayed
+        self._own = ""  # name of the model that was loaded last, if it is that of one chat alone
 
     def kill_processes(self) -> None:
         """End the model processes by force; for other threads, as the next two."""
@@ -218,7 +220,7 @@ class ModelWorker:
         """Do a task; one that was cancelled before it began ends as one that was cancelled."""
         if task.cancel.is_set():
             if isinstance(task, LoadTask):
-                self._failed = None
+                self._failed, self._own = None, task.choice.name if task.own else ""
             yield RunStats().finished("cancelled", "", "", seed=0, max_steps=0, tokens=0)
             return
         match task:
@@ -235,6 +237,7 @@ class ModelWorker:
 
     def _load(self, task: LoadTask) -> Generator[Event, None, None]:
         process = self._loading = self._factory(task.choice)
+        self._own = task.choice.name if task.own else ""
         last = yield from self._whole(task, process.load(task.cancel))
         self._loading = None
         if isinstance(last, ModelReady) or self._process is None:
@@ -252,7 +255,10 @@ class ModelWorker:
             return
         if task.awaits is not None and task.awaits != self._holds:
             failed = self._failed or Failed(chat_texts.NOT_LOADED, "", known=True)
-            yield dataclasses.replace(failed, hint=chat_texts.asks_another_hint(self._name), engine_lost=False)
+            text, hint = failed.user_text, chat_texts.asks_another_hint(self._name)
+            if self._own:  # it is asked again until the chat has another one
+                text, hint = chat_texts.own_model_not_loaded(self._own, text), chat_texts.OWN_MODEL_HINT
+            yield dataclasses.replace(failed, user_text=text, hint=hint, engine_lost=False)
             return
         if isinstance(task, MeasureTask):  # forgetting it ends nothing; stopping what waits behind it does
             ask = self._process.measure_chat if task.chat else self._process.measure
@@ -325,9 +331,9 @@ class ModelThread(QObject):
         """The process that answers, for requests of other programs; from any thread. None while there is none."""
         return self._worker.loaded_process()
 
-    def load(self, choice: ModelChoice) -> LoadTask:
-        """Ask for a model."""
-        task = LoadTask(next(self._numbers), choice, threading.Event())
+    def load(self, choice: ModelChoice, own: bool = False) -> LoadTask:
+        """Ask for a model, `own` for that of one chat alone."""
+        task = LoadTask(next(self._numbers), choice, threading.Event(), own)
         self._request(task)
         return task
 

@@ -25,6 +25,7 @@ from app.chats.blanks import Blanks, blanks_of
 from app.chats.history import HistoryStore
 from app.chats.messages import Conversation, Message, MessageError, MessageState
 from app.chats.options import ChatOptions
+from app.chats.queue import QueuedMessage
 from app.chats.unfinished import added_up, block_count, can_continue, kept_text, numbered_on, start_of
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished
 from inference.forms.wanted import Form
@@ -285,12 +286,10 @@ class ChatSession:
         model: AskedModel,
         *,
         options: ChatOptions | None = None,
-        queued: str | None = None,
     ) -> Ask:
         """Store `text` and begin its answer; None as the chat makes a new one, with these options.
 
-        The text is on the disk before the answer is begun, so that it stays even if the answer cannot be. `queued`
-        is the message that waited and is sent now.
+        The text is on the disk before the answer is begun, so that it stays even if the answer cannot be.
 
         Raises:
             ValueError: `text` is blank.
@@ -298,7 +297,16 @@ class ChatSession:
         """
         if not text.strip():
             raise ValueError(f"text must hold more than white space, not {text!r}")
-        user = self._store.add_user_message(conversation_id, text, options=options, queued=queued)
+        user = self._store.add_user_message(conversation_id, text, options=options)
+        return self._ask(user, settings, model)
+
+    def send_queued(self, first: QueuedMessage, settings: Settings, model: AskedModel) -> Ask:
+        """Send a message that waited, and begin its answer.
+
+        Raises:
+            StoreError: It cannot be stored, and still waits.
+        """
+        user = self._store.add_user_message(first.conversation_id, first.body, queued=first.id)
         return self._ask(user, settings, model)
 
     def send_edited(self, message_id: str, text: str, settings: Settings, model: AskedModel) -> Ask:

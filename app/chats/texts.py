@@ -13,6 +13,7 @@ from app.base.units import token_rate
 NO_MODEL = "No model is loaded."
 NO_MODEL_HINT = "Choose one in the menu Model."
 NOT_LOADED = "The model that this message was sent to was not loaded."
+OWN_MODEL_HINT = "Choose another one in the options of this chat, or ask again to have it loaded once more."
 NEW_CHAT_TITLE = "New chat"
 NO_ANSWER_YET = "This answer was stopped before any of it could be read."
 
@@ -46,6 +47,11 @@ FOLDER_CIRCLE_HINT = "Choose a folder that does not lie in it."
 def asks_another_hint(name: str) -> str:
     """The model that a message was sent to could not be loaded, and the one before is there."""
     return f"Ask again, and {name} answers."
+
+
+def own_model_not_loaded(name: str, why: str) -> str:
+    """A message to a chat's own model."""
+    return f"{name}, the model of this chat, could not be loaded. {why}"
 
 
 _MOST_BLOCKS = 4  # whose steps have room in the status line

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.chats import texts as chat_texts
 from app.chats.options import STARTER_MODEL, ChatOptions, options_from_json
 from app.library.answering import ModelChoice, ModelPhase, folder_choice
 from app.library.values import ModelState
@@ -103,7 +104,7 @@ def test_a_model_that_is_gone_is_missed_before_anything_is_sent(
     (tmp_path / "poet").rmdir()
     ask(qtbot, window, "Hi")
     notice = window.window.pane.notice
-    assert notice.text == words.model_missing("Poet", "")
+    assert notice.text == words.model_missing("Poet", "", "")
     assert notice.action.text() == words.answer_instead("Fake model")
     assert window.window.pane.composer.text == "Hi"
     assert window.store.list_conversations() == ()
@@ -112,6 +113,59 @@ def test_a_model_that_is_gone_is_missed_before_anything_is_sent(
     wait_for_answer(qtbot, window)
     assert answered_by(window) == "Fake model"
     assert processes.loads == ["Fake model"]
+
+
+def test_a_chats_own_model_that_does_not_load_is_named_and_the_chat_stays_usable(
+    qtbot: QtBot, window: Parts, processes: Processes
+) -> None:
+    processes.made["Poet"] = ScriptedModelProcess(loading=[Failed("Broken.", "Load it again.", known=True)])
+    choose(window, "Poet")
+    for number in (1, 2):  # asked again, it is tried once more
+        ask(qtbot, window, f"Hi {number}")
+        wait_for_answer(qtbot, window)
+        error = window.store.messages(window.controller.chat_id or "")[-1].error
+        assert error is not None
+        assert error.user_text == chat_texts.own_model_not_loaded("Poet", "Broken.")
+        assert error.hint == chat_texts.OWN_MODEL_HINT
+        notice = window.window.pane.notice
+        assert notice.text == words.model_not_loaded("Poet", "", "Broken.", "Fake model")
+        assert processes.loads == ["Fake model", *["Poet"] * number]
+    assert notice.action.text() == words.answer_instead("Fake model")
+    notice.action.click()
+    window.controller.try_again()
+    wait_for_answer(qtbot, window)
+    assert answered_by(window) == "Fake model"
+    assert not notice.isVisible()
+
+
+def test_the_model_of_a_chat_that_is_not_shown_is_named_with_its_chat(
+    qtbot: QtBot, window: Parts, processes: Processes, tmp_path: Path
+) -> None:
+    """A message waited there; the way out leads to that chat, and changes nothing in the one that is shown."""
+    choose(window, "Poet")
+    ask(qtbot, window, "Of the poet's chat")
+    wait_for_answer(qtbot, window)
+    its = window.controller.chat_id
+    window.controller.open_chat(None)
+    ask(qtbot, window, "Of another chat")
+    wait_for_answer(qtbot, window)
+    usual = processes.made["Fake model"]
+    usual.gate.clear()
+    ask(qtbot, window, "And more")
+    other = window.controller.chat_id
+    window.controller.open_chat(its)
+    ask(qtbot, window, "Waits")
+    window.controller.open_chat(other)
+    (tmp_path / "poet").rmdir()
+    usual.gate.set()
+    notice = window.window.pane.notice
+    said = words.model_missing("Poet", "Of the poet's chat", "")
+    qtbot.waitUntil(lambda: notice.text == said, timeout=WAIT_MS)
+    assert notice.action.text() == words.SHOW_CHAT
+    notice.action.click()
+    assert window.controller.chat_id == its
+    assert window.controller.options().model_name == "Poet"
+    assert [each.body for each in window.controller.waiting.of(its)] == ["Waits"]
 
 
 def test_using_a_model_everywhere_takes_the_shown_chat_along(qtbot: QtBot, window: Parts, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QPushButton, QWidget
@@ -15,7 +16,7 @@ from app.library.texts import STARTER_MODEL_NAME
 from app.ui.chat.options import words
 from app.ui.chat.options.dialog import ChatOptionsDialog
 from app.ui.widgets.notices import Notices
-from app.ui.widgets.plain import set_tip, without_keys
+from app.ui.widgets.plain import one_line, set_tip, without_keys
 from app.ui.widgets.theme import ThemeManager
 
 
@@ -51,6 +52,7 @@ class ChoosingOptions(QObject):
         self._notices = notices
         self._library: Library | None = None
         self._said = ""  # of a model that is not there
+        self._elsewhere: str | None = None  # the chat that this is about, if it was not shown then
         controller.models.missing.connect(self.on_missing)
         button.clicked.connect(self.open)
         controller.chat_shown.connect(self.show)
@@ -62,7 +64,8 @@ class ChoosingOptions(QObject):
 
     def show(self, *_: object) -> None:
         """What holds for the shown chat."""
-        self._forget_said()
+        if self._elsewhere in (None, self._controller.chat_id):
+            self._forget_said()
         self._button.show_options(self._controller.options())
 
     def open(self, *_: object) -> ChatOptionsDialog:
@@ -83,11 +86,19 @@ class ChoosingOptions(QObject):
         self.show()
 
     def on_missing(self, missing: MissingModel) -> None:
-        """The model of the chat is not there: the message stays where it is."""
+        """The model of a chat is not there, where the message stays where it is, or does not load."""
         self._forget_said()
-        self._said = words.model_missing(missing.name, missing.trouble)
-        action = words.answer_instead(missing.instead)
-        self._notices.show(self._said, stays=True, action=action, do=self.on_model_given_up)
+        controller = self._controller
+        chat = missing.chat_id or controller.answering.conversation_id or controller.chat_id
+        title = controller.waiting.title_of(chat) if chat is not None and chat != controller.chat_id else ""
+        if missing.failed:
+            self._said = words.model_not_loaded(missing.name, one_line(title), missing.failed, missing.instead)
+        else:
+            self._said = words.model_missing(missing.name, one_line(title), missing.trouble)
+        action, do = words.answer_instead(missing.instead), self.on_model_given_up
+        if title:
+            self._elsewhere, action, do = chat, words.SHOW_CHAT, partial(controller.open_chat, chat)
+        self._notices.show(self._said, stays=True, action=action, do=do)
 
     def on_model_given_up(self) -> None:
         """From now on the model that answers elsewhere answers here, too."""
@@ -97,7 +108,7 @@ class ChoosingOptions(QObject):
     def _forget_said(self) -> None:
         if self._said:
             self._notices.withdraw(self._said)
-            self._said = ""
+            self._said, self._elsewhere = "", None
 
     def _models(self) -> list[tuple[str, str]]:
         """Those that could answer; while they are not known yet, the starter model."""

@@ -23,6 +23,7 @@ PRESET_NAMES = {"": "As in Settings", "fast": "Fast", "balanced": "Balanced", "c
 STEPS = "Most steps a block"
 LENGTH = "Most tokens of an answer"
 THINKING = "Let the model think first, if it can"
+SHOW_CHAT = "Show that chat"
 AS_IN_SETTINGS = "As in Settings"
 
 
@@ -48,14 +49,28 @@ def prompt_too_long(characters: int, most: int) -> str:
     )
 
 
-def model_missing(name: str, trouble: str) -> str:
-    """The chat's own model cannot be asked."""
+def model_missing(name: str, title: str, trouble: str) -> str:
+    """A chat's own model cannot be asked; `title` is that of the chat if another one is shown."""
     why = f"cannot be read ({trouble})" if trouble else "is not there any more"
-    return f"{name}, the model of this chat, {why}. Nothing was sent. Choose another one in the options of this chat."
+    return f"{name}, the model of {_chat(title)}, {why}. Nothing was sent. {_choose(title)}"
+
+
+def model_not_loaded(name: str, title: str, why: str, instead: str) -> str:
+    """A chat's own model does not load."""
+    told = f"{name}, the model of {_chat(title)}, could not be loaded. {why}"
+    return f"{told} {_choose(title)} In other chats {instead} answers as before."
+
+
+def _chat(title: str) -> str:
+    return f"the chat \u201c{shortened(title, 40)}\u201d" if title else "this chat"
+
+
+def _choose(title: str) -> str:
+    return f"Choose another one in the options of {'that' if title else 'this'} chat."
 
 
 def answer_instead(name: str) -> str:
-    """The way out."""
+    """The way out, where the chat is shown."""
     return f"Answer with {shortened(name, 24)}"
 
 
