@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from app.base.texts import name_of
@@ -54,40 +53,14 @@ def own_model_not_loaded(name: str, why: str) -> str:
     return f"{name}, the model of this chat, could not be loaded. {why}"
 
 
-_MOST_BLOCKS = 4  # whose steps have room in the status line
-
-
-def status_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per_second: float) -> str:
-    """Such as "settled in 14 of 48 steps · 3.1 s · 82 tokens/s"; with several blocks, the steps of each.
-
-    `seconds` is all of the time that the answer took, and `tokens_per_second` its tokens by that time.
-    """
-    total, limit = sum(steps), max_steps * len(steps)
-    each = f" ({_each(steps)})" if len(steps) > 1 else ""
-    return f"settled in {total:,} of {limit:,} steps{each} · {seconds:.1f} s · {token_rate(tokens_per_second)}"
-
-
 BY_SERVER = "answered by a server"
 BY_SERVER_HINT = "The server sends text that is final, and says nothing of the steps that it took"
 
 
 def server_line(seconds: float, tokens_per_second: float) -> str:
-    """The same of an answer of a server, which says nothing of steps; the rate only where it counts tokens."""
+    """The status line of an answer of a server, which says nothing of steps; the rate only where it counts tokens."""
     rate = f" · {token_rate(tokens_per_second)}" if tokens_per_second else ""
     return f"{BY_SERVER} · {seconds:.1f} s{rate}"
-
-
-def unsettled_line(steps: Sequence[int], max_steps: int, seconds: float, tokens_per_second: float) -> str:
-    """The same of an answer of which a block hit the limit."""
-    how = f"stopped at {_each(steps)} of {max_steps} steps"
-    if len(steps) > _MOST_BLOCKS:
-        hit = sum(number >= max_steps for number in steps)
-        how = f"{hit} of {_each(steps)} stopped at {max_steps} steps"
-    return f"{how} before settling · {seconds:.1f} s · {token_rate(tokens_per_second)}"
-
-
-def _each(steps: Sequence[int]) -> str:
-    return f"{len(steps)} blocks" if len(steps) > _MOST_BLOCKS else " + ".join(str(number) for number in steps)
 
 
 def ended_early(how: str, blocks: int, seconds: float | None, tokens_per_second: float) -> str:

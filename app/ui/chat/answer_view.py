@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QPushButton, QSizePolicy, QVBo
 
 from app.chats.messages import FileSource, Message, MessageState
 from app.chats.unfinished import can_continue, cut_off
-from app.ui.chat import words
+from app.ui.chat import outcome_words, words
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.canvas import CanvasView
 from app.ui.chat.message_buttons import MenuButton
@@ -385,9 +385,11 @@ class AnswerView(QFrame):
             note = words.foreign_note(message)
         elif message.state == MessageState.DONE:
             note = words.cut_off_note(message) if message.body.strip() else words.EMPTY_ANSWER
-            note = " ".join(filter(None, (note, words.unsettled_note(outcomes))))
+            unsettled = outcome_words.unsettled_note(outcomes, message.generation.params) if message.generation else ""
+            note = " ".join(filter(None, (note, unsettled)))
         self.set_waiting(note)
-        self._outcome.set_full_text(words.outcome_line(outcomes), words.outcome_tip(outcomes) if outcomes else "")
+        tip = outcome_words.outcome_tip(outcomes) if outcomes else ""
+        self._outcome.set_full_text(outcome_words.outcome_line(outcomes), tip)
         self._problem.set_error(message.error)
 
     def _button(self, text: str, hint: str) -> QPushButton:

@@ -17,7 +17,7 @@ from app.bridge.preferences import Preferences
 from app.chats import texts
 from app.chats.messages import Conversation, Message
 from app.library.answering import AnsweringStatus, ModelPhase
-from app.ui.chat import words
+from app.ui.chat import outcome_words, words
 from app.ui.chat.arranging import Arranging
 from app.ui.chat.chat_list import Sidebar
 from app.ui.chat.editing import Editing
@@ -162,7 +162,7 @@ class ChatCoordinator(QObject):
         self._pane.chat.show_messages(messages)
         self._pane.show_empty(not messages)
         last = messages[-1] if messages else None
-        self._pane.set_status(words.stored_status(last) if last is not None else "")
+        self._pane.set_status(outcome_words.stored_status(last) if last is not None else "")
         if self._controller.busy_here:
             self._show_waiting()
         self._show_possible()
@@ -184,7 +184,7 @@ class ChatCoordinator(QObject):
             self._pane.chat.end_answer(message)
             answer = self._pane.chat.last_answer
             if answer is not None and answer.message_id == message.id:  # another version may be shown meanwhile
-                self._pane.set_status(words.stored_status(message))
+                self._pane.set_status(outcome_words.stored_status(message))
 
     def on_chat_deleted(self, conversation: Conversation) -> None:
         """Offer to bring it back."""

@@ -9,7 +9,7 @@ from app.base.graphemes import shortened
 from app.base.texts import name_of
 from app.base.units import size as human_size
 from app.chats import texts
-from app.chats.messages import BlockOutcome, Message, MessageState
+from app.chats.messages import Message
 from app.chats.unfinished import cut_off
 from inference.events import NothingWritten
 
@@ -30,17 +30,7 @@ SETTLE_NOW = "Settle now"
 SETTLE_NOW_HINT = "Settle now (Ctrl+E): take this block as it stands, and go on"
 MORE_STEPS = "More steps"
 MORE_STEPS_HINT = "More steps (Ctrl+Shift+E): let this block take 8 more steps than its limit"
-_OUTCOME_MEANS = (
-    "A block is a canvas of words that are denoised together. It has settled when no word changes any more and the "
-    "model is sure of all of them. That says nothing about whether it is true."
-)
-_NOT_SETTLED_HINT = (
-    "Its words may not fit together. Try again, or give blocks more steps: the preset Balanced or Careful in the "
-    "settings, or More steps while it is written."
-)
-_MOST_OUTCOMES = 4  # that have room in a line
 _NO_TEXT = "\u00b7"
-_MOST_TOLD = 12  # in a tool tip
 REPLAY = "Replay"
 REPLAY_HINT = "Replay: see step by step how this answer was written"
 REPLAY_PLAY = "Play"
@@ -390,54 +380,6 @@ def cut_off_note(message: Message) -> str:
     return {"max_new_tokens": CUT_OFF_NOTE, "context_full": CONTEXT_FULL_NOTE}.get(cut_off(message), "")
 
 
-def outcome_line(outcomes: Sequence[BlockOutcome]) -> str:
-    """Under an answer: how its blocks ended; "" where there is none."""
-    if not outcomes:
-        return ""
-    if not any(each.max_steps for each in outcomes):
-        return texts.BY_SERVER
-    if len(outcomes) > _MOST_OUTCOMES:
-        return f"{sum(each.settled for each in outcomes)} of {len(outcomes)} blocks settled"
-    each = [_outcome(outcome) for outcome in outcomes]
-    if len(each) == 1:
-        return f"{each[0]} steps"
-    line = " \u00b7 ".join(f"block {number} {how}" for number, how in enumerate(each, 1))
-    return f"{line[0].upper()}{line[1:]}"
-
-
-def _outcome(outcome: BlockOutcome) -> str:
-    if outcome.settled:
-        return f"settled in {outcome.steps} of {outcome.max_steps}"
-    if outcome.by_you:
-        return f"ended by you after {outcome.steps} of {outcome.max_steps}"
-    return f"not settled in {outcome.max_steps}"
-
-
-def outcome_tip(outcomes: Sequence[BlockOutcome]) -> str:
-    """What these figures mean, for each block."""
-    if not any(each.max_steps for each in outcomes):
-        return texts.BY_SERVER_HINT
-    lines = [_OUTCOME_MEANS]
-    for number, outcome in enumerate(outcomes[:_MOST_TOLD], 1):
-        if outcome.settled:
-            how = f"settled after {outcome.steps} of at most {outcome.max_steps} steps"
-        elif outcome.by_you:
-            how = f"you ended it after {outcome.steps} of {outcome.max_steps} steps; it had not settled"
-        else:
-            how = f"all {outcome.max_steps} steps were taken, and it had not settled"
-        lines.append(f"Block {number}: {how}.")
-    return "\n".join(lines)
-
-
-def unsettled_note(outcomes: Sequence[BlockOutcome]) -> str:
-    """What an unsettled block means, and what to do; "" where all have settled or were ended by the user."""
-    hit = [number for number, each in enumerate(outcomes, 1) if not each.settled and not each.by_you]
-    if not hit:
-        return ""
-    which = "This answer" if len(outcomes) == 1 else f"Block {hit[0]}" if len(hit) == 1 else f"{len(hit)} blocks"
-    return f"{which} did not settle in {outcomes[hit[0] - 1].max_steps} steps. {_NOT_SETTLED_HINT}"
-
-
 def replay_label(step: int, last: int, block: int) -> str:
     """Which step of how many is shown; `block` counts from 1, 0 where there is only one."""
     at = "noise" if step == 0 else f"step {step} of {last}"
@@ -493,25 +435,6 @@ def exported(path: str) -> str:
 def not_exported(path: str, reason: str) -> str:
     """It was not."""
     return f"The replay could not be saved as {path} ({reason})."
-
-
-def stored_status(message: Message) -> str:
-    """The status line of an answer: why it ended, and its figures as far as they are known; "" if nothing is."""
-    made = message.generation
-    if made is None or message.state in (MessageState.STREAMING, MessageState.DRAFT):
-        return ""
-    steps, limit, seconds = made.steps_per_block, made.max_steps, made.wall_seconds
-    speed = made.wall_tokens_per_second or 0.0  # by the seconds beside it
-    if message.state in (MessageState.STOPPED, MessageState.ERROR):
-        how = "stopped" if message.state == MessageState.STOPPED else "failed"
-        return texts.ended_early(how, len(steps), seconds, speed)
-    if limit is None or seconds is None:
-        return ""
-    if limit == 0:
-        return texts.server_line(seconds, speed)
-    if any(number >= limit for number in steps):
-        return texts.unsettled_line(steps, limit, seconds, speed)
-    return texts.status_line(steps, limit, seconds, speed)
 
 
 def sibling_label(number: int, count: int) -> str:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import pytest
 
 from app.base import units
-from app.chats import texts as chats
 from app.engines import texts as engines
 from app.transfers import texts as transfers
 
@@ -74,5 +73,4 @@ def test_thousands_have_a_comma_everywhere() -> None:
     assert engines.speed(14.5, 17.65) == "about 14 tokens/s (17,650 ms a step)"
     assert engines.longest_context(131072) == "The longest context that would run: 131,072 tokens."
     assert engines.context_outside(262144, -1) == "The context must be within 1 and 262,144 tokens, not -1."
-    assert chats.status_line([48] * 30, 48, 3.1, 1234.0).startswith("settled in 1,440 of 1,440 steps (30 blocks)")
     assert transfers.file_size(4999, 5000) == "The file has 4,999 bytes, and it should have 5,000."
