@@ -85,11 +85,15 @@ def _pieces(part: DocumentPart) -> list[DocumentPart]:
     """A part in pieces of some paragraphs; one that is too long is cut between words."""
     found: list[str] = []
     for paragraph in part.text.split("\n\n"):
-        while len(paragraph) > PIECE:
-            at = paragraph.rfind(" ", PIECE // 2, PIECE)
-            at = at if at > 0 else PIECE
-            found.append(paragraph[:at])
-            paragraph = paragraph[at:].lstrip()
+        begin = 0  # what is left is not copied for each piece: it may be one line of many megabytes
+        while len(paragraph) - begin > PIECE:
+            end = paragraph.rfind(" ", begin + PIECE // 2, begin + PIECE)
+            end = end if end > 0 else begin + PIECE
+            found.append(paragraph[begin:end])
+            begin = end
+            while begin < len(paragraph) and paragraph[begin].isspace():
+                begin += 1
+        paragraph = paragraph[begin:]
         if found and len(found[-1]) + len(paragraph) < PIECE:
             found[-1] = f"{found[-1]}\n\n{paragraph}"
         elif paragraph:

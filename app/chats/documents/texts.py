@@ -50,6 +50,11 @@ def line_numbers(first: int, last: int) -> str:
     return f"line {first:,}" if first == last else f"lines {first:,} to {last:,}"
 
 
+def part_of_line(number: int, first: int, last: int) -> str:
+    """A place in a line that is too long for one page."""
+    return f"line {number:,}, characters {first:,} to {last:,}"
+
+
 def no_room(name: str) -> str:
     """What is typed fills the message already."""
     return f"Nothing of \u201c{name_of(name)}\u201d was put in: the message box holds as much as the model takes."

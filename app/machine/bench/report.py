@@ -40,9 +40,18 @@ def as_object(report: BenchReport) -> dict[str, Any]:
 
 def row_cells(row: BenchRow) -> tuple[str, ...]:
     """What stands in a line of the table."""
+    return _cells(row, _shown)
+
+
+def narrow_cells(row: BenchRow) -> tuple[str, ...]:
+    """The same for a window: in each the median, and below it from where to where."""
+    return _cells(row, _shown_below)
+
+
+def _cells(row: BenchRow, show: Callable[[Figure | None, Say], str]) -> tuple[str, ...]:
     return (
-        row.side, row.preset, row.length, _shown(row.wall_rate, _rate), _shown(row.first_draft, _seconds),
-        _shown(row.first_block, _seconds), _shown(row.tokens, _whole), _shown(row.steps, _whole),
+        row.side, row.preset, row.length, show(row.wall_rate, _rate), show(row.first_draft, _seconds),
+        show(row.first_block, _seconds), show(row.tokens, _whole), show(row.steps, _whole),
     )  # fmt: skip
 
 
@@ -104,6 +113,16 @@ def _shown(figure: Figure | None, say: Say) -> str:
     if all(each == unit for _, each in ends):  # it is said once
         return f"{short} ({ends[0][0]} to {ends[1][0]}) {unit}".rstrip()
     return f"{middle} ({low} to {high})"
+
+
+def _shown_below(figure: Figure | None, say: Say) -> str:
+    if figure is None:
+        return texts.NOT_TOLD
+    middle, low, high = say(figure.median), say(figure.low), say(figure.high)
+    if low == middle == high:
+        return middle
+    number, unit = _parted(low)
+    return f"{middle}\n{number if unit == _parted(high)[1] else low} to {high}"
 
 
 def _parted(text: str) -> tuple[str, str]:

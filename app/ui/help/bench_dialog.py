@@ -10,7 +10,7 @@ from app.base.errors import ErrorReport
 from app.bridge.bench import Benchmark
 from app.library.answering import ModelChoice
 from app.machine.bench import texts
-from app.machine.bench.report import markdown, row_cells, side_lines
+from app.machine.bench.report import markdown, narrow_cells, row_cells, side_lines
 from app.machine.bench.values import LENGTHS, BenchPlan, BenchReport, BenchStep
 from app.ui.help import words
 from app.ui.widgets import words as common_words
@@ -23,6 +23,7 @@ from app.ui.widgets.theme import Theme
 
 SIZE = (880, 600)
 _LEAST_EMS = 12  # of the first column, whatever the others need
+_ROW_GAP = 10
 SHORT_PLAN = BenchPlan(prompts=3, seeds=2, lengths=LENGTHS[:2], presets=("balanced",))
 
 
@@ -98,9 +99,9 @@ class BenchDialog(Sheet):
             self.state.show_text(texts.STOPPED)
         self.table.setRowCount(len(report.rows))
         for line, row in enumerate(report.rows):
-            for column, text in enumerate(row_cells(row)):
-                cell = QTableWidgetItem(one_line(text))
-                cell.setToolTip(tip(text))
+            for column, (text, told) in enumerate(zip(narrow_cells(row), row_cells(row), strict=True)):
+                cell = QTableWidgetItem("\n".join(map(one_line, text.split("\n"))))
+                cell.setToolTip(tip(told))
                 self.table.setItem(line, column, cell)
         self._fit_columns()
         self.sides.show_text("\n".join((*side_lines(report.sides), texts.HOW)))
@@ -122,11 +123,11 @@ class BenchDialog(Sheet):
     def _fit_columns(self) -> None:
         """As wide as what stands in them; who answered gives way, and says all of it in a tool tip, to the least."""
         self.table.resizeColumnsToContents()
-        widths = [self.table.columnWidth(column) for column in range(self.table.columnCount())]
-        room = self.table.viewport().width() - sum(widths[1:])
-        self.table.setColumnWidth(
-            0, max(min(widths[0], room), _LEAST_EMS * self.table.fontMetrics().averageCharWidth())
-        )
+        table, bar = self.table, self.table.verticalScrollBar().sizeHint().width()  # which may come
+        widths = [table.columnWidth(column) for column in range(table.columnCount())]
+        room = min(table.viewport().width(), table.width() - 2 * table.frameWidth() - bar) - sum(widths[1:])
+        table.setColumnWidth(0, max(min(widths[0], room), _LEAST_EMS * table.fontMetrics().averageCharWidth()))
+        table.verticalHeader().setDefaultSectionSize(2 * table.fontMetrics().lineSpacing() + _ROW_GAP)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Another width, other columns."""
@@ -135,7 +136,7 @@ class BenchDialog(Sheet):
 
     def _new_table(self) -> QTableWidget:
         table = QTableWidget(0, len(texts.COLUMNS))
-        table.setHorizontalHeaderLabels(texts.COLUMNS)
+        table.setHorizontalHeaderLabels([name.replace(" ", "\n", 1) for name in texts.COLUMNS])  # as narrow as cells
         table.setAccessibleName(words.BENCH)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setTabKeyNavigation(False)

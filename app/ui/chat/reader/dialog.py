@@ -14,7 +14,7 @@ from app.base.errors import ErrorReport
 from app.base.files import named_target, open_regular, writing_whole
 from app.base.paths import answered_soon
 from app.base.texts import name_of
-from app.chats.documents.pages import MOST_CHARACTERS, find_passage, line_of
+from app.chats.documents.pages import MOST_CHARACTERS, column_of, find_passage, line_of
 from app.chats.documents.quotes import FilePlace
 from app.chats.documents.values import DocumentPart
 from app.ui.chat.message_buttons import MessageButton
@@ -93,7 +93,8 @@ class ReaderDialog(Sheet):
         if found is not None and found.end:
             page = self._pages[found.page]
             line = line_of(page, found.start)
-            self.says.show_text(words.at_line(page.place, line) if line is not None else place.label)
+            column = column_of(page, found.start)
+            self.says.show_text(words.at_line(page.place, line, column) if line is not None else place.label)
             self._mark(found.start, found.end)
         elif place.passage:
             self.says.show_text(words.not_found(self._pages[found.page].place if found is not None else ""))

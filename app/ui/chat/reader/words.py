@@ -14,9 +14,9 @@ LOADING = "Reading \u2026"
 GONE = "The copy of this file is no longer beside the chats."
 
 
-def at_line(place: str, line: int) -> str:
-    """Where a passage was found, in a text file."""
-    return f"Line {line:,} ({place})"
+def at_line(place: str, line: int, column: int | None) -> str:
+    """Where a passage was found, in a text file; of a very long line, at which character."""
+    return f"Line {line:,} ({place})" if column is None else f"Line {line:,}, from character {column:,} on"
 
 
 def at_page(place: str, number: int, count: int) -> str:

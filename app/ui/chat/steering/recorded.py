@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from unicodedata import category
 
 from inference.events import Alternative
 from inference.traces.trace import Trace
@@ -81,12 +82,20 @@ class RecordedWords:
 
 
 def others(place: RecordedPlace, known: Sequence[Alternative], most: int = 5) -> tuple[Alternative, ...]:
-    """Other words that a place could hold, likeliest first: what can be read, each once."""
-    seen = {place.trace.pieces(place.trace.committed)[place.number].strip()}
+    """Other words that a place could hold, likeliest first: what can be read, each once; for a mark other marks."""
+    held = place.trace.pieces(place.trace.committed)[place.number].strip()
+    seen = {held}
     found: list[Alternative] = []
     for each in known:
         text = each.piece.strip()
-        if text and text.isprintable() and "\ufffd" not in text and text not in seen and each.token != place.token:
+        if not text or not text.isprintable() or "\ufffd" in text or each.token == place.token:
+            continue
+        if text not in seen and _is_word(text) == _is_word(held):
             seen.add(text)
             found.append(each)
     return tuple(found[:most])
+
+
+def _is_word(text: str) -> bool:
+    """Whether there are letters, digits or signs on them in it, and not only marks."""
+    return any(category(sign)[0] in "LMN" for sign in text)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.chats.documents.pages import FoundPassage, find_passage, line_of, pages_of_text
+from app.chats.documents.pages import LONGEST_LINE, FoundPassage, column_of, find_passage, line_of, pages_of_text
 from app.chats.documents.parts import text_document
 from app.chats.documents.quotes import MOST_QUOTES, quotes_in
 from app.chats.documents.values import DocumentPart
@@ -152,3 +152,33 @@ def test_lines_of_a_text_file() -> None:
     assert (found.page, line_of(pages[found.page], found.start)) == (2, 650)
     assert find_passage(pages, "lines 641 to 660", "") == FoundPassage(2)
     assert line_of(PAGES[0], 3) is None
+
+
+def test_a_very_long_line_has_pages_of_its_own_and_nothing_is_left_out() -> None:
+    """Minified JSON of some megabytes in one line, between two others."""
+    line = "[" + ", ".join(f'{{"name": "entry {number}"}}' for number in range(150_000)) + "]"
+    text = f"first\n{line}\nlast of all"
+    pages = pages_of_text(text)
+    assert len(line) > 3_000_000
+    assert "".join(page.text for page in pages[1:-1]) == line
+    assert [page.place for page in (*pages[:2], pages[-1])] == ["line 1", "line 2, characters 1 to 20,000", "line 3"]
+    assert max(len(page.text) for page in pages) == LONGEST_LINE
+    for place in ("line 2", ""):  # however the answer names it
+        found = find_passage(pages, place, '"entry 123456"')
+        assert found is not None
+        page = pages[found.page]
+        assert page.text[found.start : found.end] == '"entry 123456"'
+        assert line_of(page, found.start) == 2
+        assert column_of(page, found.start) == line.index('"entry 123456"') + 1
+    over = line[LONGEST_LINE - 40 : LONGEST_LINE + 40]
+    found_at = line.index(over.strip(" .,;:!?"))
+    assert find_passage(pages, "line 2", over) == FoundPassage(1, found_at, LONGEST_LINE), "begins there"
+    assert find_passage(pages, "line 2", "") == FoundPassage(1)
+    assert find_passage(pages, "line 3", "last of all") == FoundPassage(len(pages) - 1, 0, 11)
+    assert column_of(pages[0], 2) is None
+
+
+def test_pages_end_sooner_where_lines_are_long() -> None:
+    pages = pages_of_text("\n".join(["x" * 15_000] * 30))
+    assert [page.place for page in pages] == ["lines 1 to 13", "lines 14 to 26", "lines 27 to 30"]
+    assert "\n".join(page.text for page in pages) == "\n".join(["x" * 15_000] * 30)

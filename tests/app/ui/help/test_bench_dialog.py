@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Generator
 
@@ -77,6 +78,30 @@ def test_a_measurement_ends_in_a_table_to_be_copied(qtbot: QtBot, parts: Parts, 
     assert (dialog.measure.text(), dialog.bar.isVisible()) == (words.MEASURE, False)
     dialog.copy_button.click()
     assert "| onnx | balanced | short |" in QGuiApplication.clipboard().text()
+
+
+def test_no_column_is_cut_off(qtbot: QtBot, parts: Parts, measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures from where to where are the widest; they stand below their median, on a small screen, too."""
+    runs = tuple(
+        BenchRun(
+            "medium", "balanced", 0, seed, 230 + 40 * seed, 0.8 + seed / 9, 16.1 + 9 * seed, 29.0, 28.0, (14 + seed,)
+        )
+        for seed in range(6)
+    )
+    side = Side("native", "processor", "A model", 1.0, 1 << 29, None, runs)
+    ranges = dataclasses.replace(report(), sides=(side,), rows=rows((side,)))
+    monkeypatch.setattr("tests.app.ui.help.test_bench_dialog.report", lambda stopped=False: ranges)
+    measured.enough.set()
+    dialog = shown(parts)
+    dialog.measure.click()
+    qtbot.waitUntil(lambda: dialog.report is not None, timeout=WAIT_MS)
+    table = dialog.table
+    assert (cell := table.item(0, 5)) is not None
+    assert len(cell.text().split("\n")) == 2
+    widths = [table.columnWidth(column) for column in range(table.columnCount())]
+    assert sum(widths) <= table.viewport().width()
+    assert all(table.sizeHintForColumn(column) <= width for column, width in enumerate(widths))
+    assert all(table.rowHeight(row) >= table.sizeHintForRow(row) for row in range(table.rowCount()))
 
 
 def test_a_stop_shows_what_was_measured(qtbot: QtBot, parts: Parts, measured: Measured) -> None:

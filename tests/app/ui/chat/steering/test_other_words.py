@@ -14,7 +14,7 @@ from app.main import Parts
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.steering import words
 from app.ui.chat.steering.other_words import tint_of
-from app.ui.chat.steering.recorded import RecordedWords
+from app.ui.chat.steering.recorded import RecordedWords, others
 from app.ui.widgets.colours import DARK, LIGHT, Tokens
 from app.ui.widgets.theme import Theme
 from inference.events import Alternative, AlternativesFound, Failed
@@ -118,6 +118,17 @@ def test_one_is_chosen_and_the_rest_settles_around_it(
     assert (last.body, last.sibling_count) == ("The dog sat there.", 2)
     assert parts.store.message(before.id).body == ANSWER
     assert not parts.window.steering.rewriting.bar.isVisible()
+
+
+def test_words_are_offered_for_words_and_marks_for_marks() -> None:
+    known = tuple(
+        Alternative(token, piece, -1.0 - token)
+        for token, piece in enumerate((",", " dog", "...", " \u0939\u093f", "7", " \u2014", "!", "\ufffd", " "), 10)
+    )
+    places = RecordedWords([recorded()], ANSWER).places
+    assert [each.piece for each in others(places[1], known)] == [" dog", " \u0939\u093f", "7"]
+    assert [each.piece for each in others(places[4], known)] == [",", "...", " \u2014", "!"]
+    assert others(places[1], (known[0], known[6])) == (), "nothing is left"
 
 
 def test_several_words_have_no_others(qtbot: QtBot, parts: Parts, answered: FlowText) -> None:
