@@ -61,6 +61,23 @@ class AnswerPart:
         return text[self.first : len(text) - len(behind)]
 
 
+@dataclass(frozen=True, slots=True)
+class LeftVariants:
+    """What a box held when its answer was shown no longer.
+
+    Attributes:
+        part: What was written anew.
+        variants: Those that were there.
+        at: Which one was shown.
+        wish: The newest wish.
+    """
+
+    part: AnswerPart
+    variants: tuple[VariantWritten, ...]
+    at: int
+    wish: str
+
+
 class RewriteBox(QFrame):
     """Shows variants as they come; the answer itself stays as it is until one is taken.
 
@@ -148,6 +165,16 @@ class RewriteBox(QFrame):
         self.note.setText(note or words.outside_same(self.part.first, len(self.part.source) - self.part.last))
         self._floor = 0
         self._show()
+
+    @property
+    def left_variants(self) -> LeftVariants:
+        """What is to be shown again with the answer."""
+        return LeftVariants(self.part, tuple(self.variants), self.at, self.wish)
+
+    def bring_back(self, left: LeftVariants) -> None:
+        """Show what a box of the same part held."""
+        self.variants, self.at, self.wish, self.asked = list(left.variants), left.at, left.wish, True
+        self.end("")
 
     def step(self, by: int) -> None:
         """Show another one."""

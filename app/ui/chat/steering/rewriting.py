@@ -20,7 +20,7 @@ from app.ui.chat.flow_text import FlowText
 from app.ui.chat.pane import ChatPane
 from app.ui.chat.steering import words
 from app.ui.chat.steering.places import source_part
-from app.ui.chat.steering.rewrite_box import AnswerPart, RewriteBox
+from app.ui.chat.steering.rewrite_box import AnswerPart, LeftVariants, RewriteBox
 from app.ui.chat.steering.selection_bar import SelectionBar
 from app.ui.chat.steering.shown import Edit, ShownText
 from app.ui.widgets.notices import Notices
@@ -67,6 +67,7 @@ class Rewriting(QObject):
         self._page = self._view.widget() or self._view
         self.bar = SelectionBar(self._page)
         self.box: RewriteBox | None = None
+        self._left: dict[str, LeftVariants] = {}  # of answers that are not shown, by message id
         self._number = 0  # of the operation
         self._looking = QTimer(self)
         self._looking.setSingleShot(True)
@@ -205,6 +206,12 @@ class Rewriting(QObject):
             self._notices.show(words.NOT_TOLD_APART)
             return
         self._close_box()
+        box = self._open_box(part)
+        box.setFocus()
+        self.bar.hide()
+        self.on_more_wanted(wish)
+
+    def _open_box(self, part: AnswerPart) -> RewriteBox:
         settings = self._preferences.settings
         box = RewriteBox(part, self._themes.theme, settings.drafts, settings.reduce_motion)
         box.wanted.connect(self.on_more_wanted)
@@ -214,9 +221,16 @@ class Rewriting(QObject):
         self.box = box
         self._view.put_instead(part.message_id, box)
         box.show()  # now: what is not shown yet gets no focus
-        box.setFocus()
-        self.bar.hide()
-        self.on_more_wanted(wish)
+        return box
+
+    def _bring_back(self) -> None:
+        """The box of an answer that is shown again, with the variants that nobody took."""
+        for item in self._view.items if self._left and self.box is None else ():
+            left, message = self._left.get(item.message_id), self._view.message(item.message_id)
+            if left is not None and message is not None and message.body == left.part.source:
+                del self._left[item.message_id]
+                self._open_box(left.part).bring_back(left)
+                return
 
     def on_more_wanted(self, wish: str) -> None:
         """Three more."""
@@ -237,9 +251,11 @@ class Rewriting(QObject):
             box.setFocus()
 
     def _box_there(self) -> RewriteBox | None:
-        """The box; one whose answer was taken away went with it."""
+        """The box; one whose answer was taken away went with it, and comes back with it if it holds variants."""
         box = self.box
         if box is not None and self._view.instead(box.part.message_id) is not box:
+            if box.variants:
+                self._left[box.part.message_id] = box.left_variants
             self.box = box = None
             self._controller.operations.forget(self._number)
             self.closed.emit()
@@ -282,6 +298,7 @@ class Rewriting(QObject):
         at_end = last is not None and last.message_id == part.message_id
         if self._controller.add_version(part.message_id, text):
             self._close_box()
+            self._left.pop(part.message_id, None)  # which was shown no longer meanwhile
             done = words.TAKEN if at_end else words.TAKEN_INSIDE
             self._can_undo(done, partial(self._take_back, part.message_id))
             self._pane.composer.setFocus()
@@ -292,9 +309,10 @@ class Rewriting(QObject):
         self._pane.composer.setFocus()
 
     def on_messages_changed(self, *_: object) -> None:
-        """Messages are shown anew; a box whose answer went has gone with it."""
+        """Messages are shown anew; a box whose answer went has gone with it, that of one that is there is, too."""
         self._forget_selection()
         self._box_there()
+        self._bring_back()
 
     def on_busy_changed(self, busy: bool) -> None:
         """No words of an answer that is being written."""

@@ -214,6 +214,40 @@ def test_a_chat_that_is_left_takes_its_box_along(
     assert bodies(parts) == (ANSWER, 1)
 
 
+def test_variants_that_were_not_taken_come_back_with_their_chat(
+    qtbot: QtBot, parts: Parts, rewriting: Rewriting
+) -> None:
+    chat = parts.controller.chat_id
+    select(qtbot, parts)
+    rewriting.on_wished("shorter")
+    box = written(qtbot, rewriting, 2)
+    box.step(1)
+    parts.controller.open_chat(None)
+    assert rewriting.box is None
+    for _ in range(2):  # also where it is shown anew
+        parts.controller.open_chat(chat)
+        again = rewriting.box
+        assert again is not None
+        assert (len(again.variants), again.at, again.wish, again.writing) == (2, 1, "shorter", False)
+        assert "bird flew" in again.diff.toPlainText()
+        assert parts.window.pane.chat.instead(again.part.message_id) is again
+    assert bodies(parts) == (ANSWER, 1)
+    again.on_leave()
+    parts.controller.open_chat(None)
+    parts.controller.open_chat(chat)
+    assert rewriting.box is None, "who goes back to the answer wants none of them"
+
+
+def test_after_one_was_taken_the_others_come_back_no_more(qtbot: QtBot, parts: Parts, rewriting: Rewriting) -> None:
+    select(qtbot, parts)
+    rewriting.on_wished("")
+    written(qtbot, rewriting, 2).on_take()
+    assert bodies(parts) == (ANSWER.replace("cat sat", "dog lay"), 2)
+    parts.window.actions_by_name["undo"].trigger()
+    assert bodies(parts) == (ANSWER, 2)
+    assert rewriting.box is None
+
+
 def test_esc_beside_selected_words_stops_nothing(qtbot: QtBot, parts: Parts, rewriting: Rewriting) -> None:
     select(qtbot, parts)
     (text,) = texts(parts)
