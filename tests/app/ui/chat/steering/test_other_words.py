@@ -64,6 +64,7 @@ def select(parts: Parts, text: FlowText, selected: str) -> None:
     cursor.setPosition(at)
     cursor.setPosition(at + len(selected), QTextCursor.MoveMode.KeepAnchor)
     text.setTextCursor(cursor)
+    parts.window.steering.rewriting._looking.stop()  # else it asks once more where the machine is slow
     parts.window.steering.rewriting.on_look_due()
 
 
