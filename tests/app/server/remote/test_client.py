@@ -58,7 +58,7 @@ def test_a_process_of_its_own_asks_with_the_key_of_the_keyring(
         events = process.generate(HI)
         assert any(isinstance(event, BlockCommitted) for event in events)
         offline.set()
-        assert all(isinstance(event, Finished) for event in events)  # what runs ends, too
+        assert isinstance(list(events)[-1], Finished)  # what runs ends, too; a part may have come before that
         for refused in (process.generate(HI), process.load(), process.measure(HI), process.measure_chat(HI)):
             (failed,) = refused
             assert isinstance(failed, Failed)
