@@ -29,11 +29,16 @@ def setup() -> Path:
     return small_setup(scratch(), "1.0.0")
 
 
+OF_CHATS = (
+    "chats.sqlite3", "chats.sqlite3-wal", "chats-search.sqlite3", "chats-damaged-1.sqlite3", "chats-damaged/a.txt",
+    "recordings.sqlite3", "settings.json", "backups/a.sqlite3", "files/ab/abcd", "logs/dewpoint.log",
+)  # fmt: skip
+
+
 def fill(windows: Machine) -> set[str]:
     """What a user made and fetched, by name below the data folder."""
     names = [
-        "chats.sqlite3", "chats.sqlite3-wal", "chats-damaged-1.sqlite3", "settings.json", "backups/a.sqlite3",
-        "logs/dewpoint.log", "models/big/model.safetensors", "engines/x/plan", "graphs/g.onnx", "gpu/lib.dll",
+        *OF_CHATS, "models/big/model.safetensors", "engines/x/plan", "graphs/g.onnx", "gpu/lib.dll", "processor.json",
     ]  # fmt: skip
     for name in names:
         path = windows.data / name
@@ -66,6 +71,21 @@ def test_purging_removes_chats_and_models_too(windows: Machine, setup: Path) -> 
     assert windows.install(setup) == 0
     assert windows.uninstall("/PURGE=1") == 0
     assert not windows.data.exists()
+
+
+def test_whoever_deletes_models_keeps_the_chats_and_what_belongs_to_them(windows: Machine, setup: Path) -> None:
+    """Attached files and recordings went with the models."""
+    fill(windows)
+    assert windows.install(setup) == 0
+    assert windows.uninstall("/PURGE=models") == 0
+    assert data_files(windows) == set(OF_CHATS)
+
+
+def test_whoever_deletes_chats_keeps_the_models(windows: Machine, setup: Path) -> None:
+    made = fill(windows)
+    assert windows.install(setup) == 0
+    assert windows.uninstall("/PURGE=chats") == 0
+    assert data_files(windows) == made - set(OF_CHATS)
 
 
 def linked_elsewhere(windows: Machine, *links: Path) -> list[Path]:

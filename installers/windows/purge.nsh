@@ -1,5 +1,6 @@
 ; What the user made and fetched: %LOCALAPPDATA%\Dewpoint. Uninstalling keeps it unless its user says otherwise.
-; Chats are chats*, settings*, backups and logs; all else there (models, engines, graphs, add-ons) can be fetched or made anew.
+; Of the chats are chats*, recordings*, settings* and the folders backups, files (what was attached) and logs; all else there (models,
+; engines, graphs, add-ons) can be fetched or made anew.
 
 Var PurgeChats
 Var PurgeModels
@@ -8,7 +9,7 @@ Var ModelsBox
 
 !define DATA "$LOCALAPPDATA\${NAME}"
 
-; /PURGE=1: chats and models go, too. /UPGRADE=1: a newer setup calls.
+; /PURGE=chats or /PURGE=models: they go, too; /PURGE=1: both do. /UPGRADE=1: a newer setup calls.
 Function un.ReadOptions
   StrCpy $Upgrade 0
   StrCpy $PurgeChats 0
@@ -22,9 +23,13 @@ Function un.ReadOptions
   ${EndIf}
   ClearErrors
   ${GetOptions} $0 "/PURGE=" $1
-  ${IfNot} ${Errors}
-  ${AndIf} $1 == 1
+  ${IfThen} ${Errors} ${|} StrCpy $1 "" ${|}
+  ${If} $1 == 1
+  ${OrIf} $1 == "chats"
     StrCpy $PurgeChats 1
+  ${EndIf}
+  ${If} $1 == 1
+  ${OrIf} $1 == "models"
     StrCpy $PurgeModels 1
   ${EndIf}
   ClearErrors
@@ -49,18 +54,23 @@ Function un.SizeText
   Exch $0
 FunctionEnd
 
+; Adds to $1 the kilobytes of a folder of the chats.
+!macro AddSize FOLDER
+  ${If} ${FileExists} "${DATA}\${FOLDER}\*.*"
+    ${GetSize} "${DATA}\${FOLDER}" "/S=0K" $5 $8 $9
+    IntOp $1 $1 + $5
+  ${EndIf}
+!macroend
+
 ; $1: kilobytes of the chats and what belongs to them; $2: of everything.
 Function un.Measure
   ${GetSize} "${DATA}" "/S=0K" $2 $8 $9
   ${GetSize} "${DATA}" "/M=chats* /S=0K /G=0" $1 $8 $9
-  ${ForEach} $3 1 2 + 1
-    StrCpy $4 "${DATA}\backups"
-    ${IfThen} $3 == 2 ${|} StrCpy $4 "${DATA}\logs" ${|}
-    ${If} ${FileExists} "$4\*.*"
-      ${GetSize} "$4" "/S=0K" $5 $8 $9
-      IntOp $1 $1 + $5
-    ${EndIf}
-  ${Next}
+  ${GetSize} "${DATA}" "/M=recordings* /S=0K /G=0" $5 $8 $9
+  IntOp $1 $1 + $5
+  !insertmacro AddSize "backups"
+  !insertmacro AddSize "files"
+  !insertmacro AddSize "logs"
 FunctionEnd
 
 Function un.DataPage
@@ -102,34 +112,39 @@ Function un.RemoveIfEmpty
   Pop $0
 FunctionEnd
 
+; In $1: a name in the data folder. Out in $R0: 1 if it is of the chats or the settings, else 0.
+Function un.IsOfChats
+  StrCpy $R0 0
+  StrCpy $2 $1 5
+  ${IfThen} $2 == "chats" ${|} StrCpy $R0 1 ${|}
+  StrCpy $2 $1 8
+  ${IfThen} $2 == "settings" ${|} StrCpy $R0 1 ${|}
+  StrCpy $2 $1 10
+  ${IfThen} $2 == "recordings" ${|} StrCpy $R0 1 ${|}
+  ${If} $1 == "backups"
+  ${OrIf} $1 == "files"
+  ${OrIf} $1 == "logs"
+    StrCpy $R0 1
+  ${EndIf}
+FunctionEnd
+
 ; Of what the user moved elsewhere and put a link (junction) in its place, the link goes, and what it leads to stays.
 Function un.Purge
-  ${If} $PurgeChats == 1
-    Delete "${DATA}\chats*"
-    Delete "${DATA}\settings*"
-    Push "${DATA}\backups"
-    Call un.RemoveTree
-    Push "${DATA}\logs"
-    Call un.RemoveTree
-  ${EndIf}
-  ${If} $PurgeModels == 1
-    FindFirst $0 $1 "${DATA}\*"
-    ${DoUntil} $1 == ""
-      StrCpy $2 $1 5
-      StrCpy $3 $1 8
-      ${If} $1 != "."
-      ${AndIf} $1 != ".."
-      ${AndIf} $1 != "backups"
-      ${AndIf} $1 != "logs"
-      ${AndIf} $2 != "chats"
-      ${AndIf} $3 != "settings"
+  FindFirst $0 $1 "${DATA}\*"
+  ${DoUntil} $1 == ""
+    ${If} $1 != "."
+    ${AndIf} $1 != ".."
+      Call un.IsOfChats
+      StrCpy $3 $PurgeModels
+      ${IfThen} $R0 == 1 ${|} StrCpy $3 $PurgeChats ${|}
+      ${If} $3 == 1
         Push "${DATA}\$1"
         Call un.RemoveTree
       ${EndIf}
-      FindNext $0 $1
-    ${Loop}
-    FindClose $0
-  ${EndIf}
+    ${EndIf}
+    FindNext $0 $1
+  ${Loop}
+  FindClose $0
   Push "${DATA}"
   Call un.RemoveIfEmpty
 FunctionEnd
