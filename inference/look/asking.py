@@ -22,7 +22,6 @@ from trt_engines.errors import DewpointError
 A = TypeVar("A")
 START_SECONDS = 60.0  # a scanner of viruses may look at every file of the program first
 TURN_SECONDS = 0.05  # how often a cancel is looked at while another question is answered
-TIDY_SECONDS = 10.0  # for a merge to delete what it has written
 MERGE_SHARE = 0.75  # of the machine's memory
 _OTHER_COPY = "Choose another copy of the model."
 
@@ -93,7 +92,7 @@ class LookAsker:
         except LookStoppedError:
             pass
         finally:
-            link.leave(0.0 if whole else TIDY_SECONDS)
+            link.leave(0.0 if whole else question.tidy_seconds)
 
     def close(self) -> None:
         """End the process: a question that waits for an answer is stopped, and later ones are at once.

@@ -42,6 +42,11 @@ class LookQuestion(Generic[A]):
         """The folder that is looked into, whose drive may hang; None if nothing is read from a drive of the user's."""
         return None
 
+    @property
+    def tidy_seconds(self) -> float:
+        """How long its process may clear up once it is stopped; 0 where nothing is written, and it is ended at once."""
+        return 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class FolderQuestion(LookQuestion[A]):
@@ -493,3 +498,8 @@ class Merge(LookQuestion[MergeProgress | FileNote]):
     def subject(self) -> str:
         """The adapter's folder."""
         return str(self.adapter)
+
+    @property
+    def tidy_seconds(self) -> float:
+        """For deleting what it has written."""
+        return 10.0

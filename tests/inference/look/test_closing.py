@@ -13,7 +13,7 @@ from inference.look import asking
 from inference.look.client import Looks
 from inference.look.link import GoneError, OverdueError
 from inference.look.process import OUT_OF_MEMORY, LookAnswered, LookRefused
-from inference.look.questions import ReadConfig
+from inference.look.questions import LookQuestion, MeasureProcessor, Merge, ReadConfig
 
 QUESTION = ReadConfig(Path("/model"))
 UP = LookAnswered(None, last=True)
@@ -27,7 +27,7 @@ class _Link:
     replies: list[Any]
 
     def __init__(self, memory: int, threads: bool = False) -> None:
-        self.usable, self.pid, self.ended = False, 1, False
+        self.usable, self.pid, self.ended, self.tidied = False, 1, False, 0.0
         self.made.append(self)
 
     def start(self) -> None:
@@ -49,7 +49,7 @@ class _Link:
         self.usable = False
 
     def leave(self, seconds: float) -> None:
-        self.usable, self.ended = False, True
+        self.usable, self.ended, self.tidied = False, True, seconds
 
 
 @pytest.fixture
@@ -118,3 +118,17 @@ def test_nothing_is_followed_any_more(looks: Looks, monkeypatch: pytest.MonkeyPa
     looks.close()
     assert not list(looks.follow(QUESTION, threading.Event()))
     assert not any(each.usable for each in _Link.made)
+
+
+@pytest.mark.parametrize(
+    ("question", "seconds"),
+    [(MeasureProcessor(), 0.0), (Merge(Path("/model"), Path("/adapter"), Path("/new")), 10.0)],
+    ids=["measured", "merged"],
+)
+def test_only_what_has_written_something_is_given_time_to_clear_up(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch, question: LookQuestion[Any], seconds: float
+) -> None:
+    """A window that was closed while the processor was measured waited for seconds, and gave its thread up."""
+    monkeypatch.setattr(_Link, "replies", [UP, LookStoppedError("")], raising=False)
+    assert not list(looks.follow(question, threading.Event()))
+    assert [each.tidied for each in _Link.made] == [seconds]
