@@ -290,7 +290,8 @@ def misbehave(stage: Stage, case: dict[str, Any]) -> Iterator[Wait]:
 _LETTERS = "\U0001f469\u200d\U0001f4bb \u6f22 \u0639 \u0e17 \u0939\u093f"
 _FIRST = (
     f"# One {_LETTERS}\n\n**two {_LETTERS}** `three {_LETTERS}` *{_LETTERS}*\n\n"
-    "| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1\n```\n\n$x^2$"
+    "| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1\n```\n\n$x^2$\n\n"
+    "https://example.com/ mailto:a@example.com ftp://example.com/ <https://example.com/>"
 )
 
 
