@@ -84,7 +84,7 @@ def backup_command(options: argparse.Namespace) -> int:
             target = _free_to_write(path)
             with tempfile.TemporaryDirectory(prefix=".dewpoint-", dir=target.parent) as folder:
                 part = Path(folder) / target.name
-                copy_history(found.db.conn, part)
+                copy_history(found.db.conn, part, as_it_is=True)
                 os.replace(part, target)
     count = path.stat().st_size
     if options.json:

@@ -13,7 +13,8 @@ from pathlib import Path
 from app.base.files import sync_folder
 from app.chats import texts
 from app.chats.backup import copy_history
-from app.chats.connections import held_alone, key_of
+from app.chats.connections import held_alone
+from app.chats.counted import key_of
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import StoreBusyError, StoreError, translated
 from app.chats.incoming import without_import
