@@ -24,6 +24,7 @@ from app.base.log import get_logger
 from app.chats.connections import connect, make_private
 from app.chats.counted import CountedConnection
 from app.chats.database import Health, examine
+from app.chats.errors import StoreLockedError
 from app.chats.incoming import settle
 from app.chats.lock.copying import copy_rows
 
@@ -210,6 +211,6 @@ def newest_sound_backup(folder: Path) -> Path | None:
         try:
             if examine(path, whole=True).health in (Health.GOOD, Health.OLDER):
                 return path
-        except (sqlite3.Error, OSError) as exc:
+        except (sqlite3.Error, OSError, StoreLockedError) as exc:
             _log.info("backup %s is skipped: %s", path.name, exc)
     return None

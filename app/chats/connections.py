@@ -24,7 +24,18 @@ from app.chats import texts
 from app.chats.counted import CountedConnection, any_open, data_key_of_open, door
 from app.chats.errors import StoreBusyError, StoreDamagedError, StoreLockedError
 from app.chats.lock import texts as lock_texts
-from app.chats.lock.keys import ID_BYTES, DataKey, asked_for, data_folder_of, with_id
+from app.chats.lock.keys import (
+    COMPANION,
+    ID_BYTES,
+    KEY_FILE,
+    DataKey,
+    asked_for,
+    data_folder_of,
+    hold,
+    key_of,
+    know,
+    with_id,
+)
 
 if sys.platform != "win32":
     import fcntl
@@ -119,16 +130,40 @@ def data_key_for(path: Path, fresh: DataKey | None = None) -> DataKey | None:
         StoreLockedError: It lies in a locked data folder, and nobody has typed the password.
     """
     with door:
-        folder = data_folder_of(path)
-        key = asked_for(folder) if folder is not None else None
-        if key is None and data_folder_of(path) is not None:  # looked at again: who was asked may have unlocked it
-            raise StoreLockedError(lock_texts.LOCKED, lock_texts.LOCKED_HINT)
         if _is_open_here(path):
             return data_key_of_open(path)
         head = _head_of(path)
+        if head and (known := with_id(head)) is not None:
+            return known
+        key = _of_folder(path)
         if not head or head == MAGIC:
             return None if head else key or fresh
-        return with_id(head) or key
+        companion = path.with_name(path.name + COMPANION)
+        return _asked_or_refused(companion) if companion.is_file() else key
+
+
+def _of_folder(path: Path) -> DataKey | None:
+    folder = data_folder_of(path)
+    if folder is None:
+        return None
+    if (key := key_of(folder)) is None and (key := asked_for(folder / KEY_FILE)) is not None:
+        hold(folder, key)
+    if key is None and data_folder_of(path) is not None:  # looked at again: who was asked may have unlocked it
+        raise StoreLockedError(lock_texts.LOCKED, lock_texts.LOCKED_HINT)
+    return key
+
+
+def _asked_or_refused(key_file: Path) -> DataKey:
+    """The key of a database that lies elsewhere, with its key file beside it.
+
+    Raises:
+        StoreLockedError: Nobody knows the password.
+    """
+    key = asked_for(key_file)
+    if key is None:
+        raise StoreLockedError(lock_texts.BACKUP_OF_ANOTHER, lock_texts.BACKUP_OF_ANOTHER_HINT)
+    know(key)
+    return key
 
 
 def _head_of(path: Path) -> bytes:

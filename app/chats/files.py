@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from app.base.files import open_regular, sync_folder, writing_whole
-from app.chats.lock.keys import DataKey, asked_for, data_folder_of
+from app.chats.lock.keys import DataKey, data_folder_of, key_of
 from app.chats.lock.sealed import MARK, SealingStream, unsealed
 
 FOLDER = "files"
@@ -49,7 +49,7 @@ def name_with(key: DataKey | None, digest: str) -> str:
 def key_for(folder: Path) -> DataKey | None:
     """What a folder of files is locked with; None if it is not."""
     data_folder = data_folder_of(folder / "new")
-    return asked_for(data_folder) if data_folder is not None else None
+    return key_of(data_folder) if data_folder is not None else None
 
 
 def keep_pieces(folder: Path, pieces: Iterable[bytes]) -> tuple[str, int]:

@@ -19,7 +19,7 @@ from app.base.log import get_logger
 from app.chats.backup import backups_in, copy_history, never
 from app.chats.connections import connect
 from app.chats.database import open_for_reading
-from app.chats.errors import translated
+from app.chats.errors import StoreLockedError, translated
 from app.chats.lock.erasing import overwritten
 from app.chats.migrations import EDIT_SLOT
 
@@ -39,7 +39,7 @@ def purge_backups(folder: Path, chats: Collection[str], stopped: Callable[[], bo
             raise StoppedError
         try:
             held = _holds(backup, chats)
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as exc:
+        except (sqlite3.Error, OSError, UnicodeDecodeError, StoreLockedError) as exc:
             _log.info("backup %s is not purged: %s", backup.name, exc)
             continue
         if held:

@@ -49,6 +49,7 @@ from app.ui.models.advice import FirstAdvice
 from app.ui.models.coordinator import ModelsCoordinator
 from app.ui.settings.backups_dialog import BringingBack
 from app.ui.settings.coordinator import SettingsCoordinator
+from app.ui.settings.lock_dialog import Locking
 from app.ui.updates.coordinator import UpdatesCoordinator
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.icons import app_icon
@@ -131,6 +132,7 @@ class MainWindow(QMainWindow):
         self._restore_geometry()
         self.settings = SettingsCoordinator(self, actions, preferences, themes, notices, controller.server)
         self.bringing_back = BringingBack(self, self.settings, self._restoring, themes, notices)
+        self.locking = Locking(self, self.settings, paths, controller, themes, notices)
         self.chats.options.use_library(library)
         self.go_to = PaletteCoordinator(self, actions, self.sidebar, controller, library, themes)
         TypeAhead(self, self.pane.composer, self.sidebar.list)

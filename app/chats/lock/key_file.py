@@ -19,14 +19,13 @@ from app.base.files import parse_json, read_regular, sync_folder, write_whole
 from app.chats.errors import StoreError, StoreLockedError
 from app.chats.lock import texts
 from app.chats.lock.cipher import why_not
-from app.chats.lock.keys import ID_BYTES, KEY_FILE, SECRET_BYTES, DataKey
+from app.chats.lock.keys import COMPANION, ID_BYTES, KEY_FILE, SECRET_BYTES, DataKey, with_id
 
 FORMAT = 1
 N, R, P = 1 << 17, 8, 1  # of scrypt: 128 MB, and half a second of a processor
 MOST_N, MOST_R, MOST_P = 1 << 20, 16, 16  # that a file may ask for
 MOST_BYTES = 4096
 SALT_BYTES, NONCE_BYTES = 16, 12
-COMPANION = ".key"  # behind the name of a backup that lies elsewhere
 
 
 class WrongPasswordError(StoreError):
@@ -112,13 +111,24 @@ def write_key_file(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def key_file_for(path: Path) -> Path | None:
-    """The key file that belongs to an encrypted database: beside it, under its name, or that of its data folder."""
+def unknown_key_file(path: Path) -> Path | None:
+    """The key file that a password must open before a backup can be read; None if none is needed, or there is none."""
     companion = path.with_name(path.name + COMPANION)
     for found in (companion, path.parent / KEY_FILE, path.parent.parent / KEY_FILE):
         if found.is_file():
-            return found
+            return None if with_id(id_in(found) or b"") is not None else found
     return None
+
+
+def keep_key_beside(history: Path, backup: Path) -> None:
+    """A backup that lies elsewhere has the key file beside it: without that no password opens it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    key_file = history.with_name(KEY_FILE)
+    if key_file.is_file():
+        write_key_file(backup.with_name(backup.name + COMPANION), read_regular(key_file, MOST_BYTES))
 
 
 def is_locked(folder: Path) -> bool:

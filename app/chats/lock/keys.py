@@ -21,6 +21,8 @@ from typing import TypeAlias
 
 ID_BYTES, SECRET_BYTES = 16, 32
 KEY_FILE = "chats.key"
+PASSWORD_VARIABLE = "DEWPOINT_CHATS_PASSWORD"  # for commands, where no terminal is
+COMPANION = ".key"  # behind the name of a backup that lies elsewhere
 LOCKING, UNLOCKING = "locking", "unlocking"  # where `app.chats.lock.conversion` lays files ready
 FOLDERS_UP = 3  # from a file of a data folder to the folder itself: backups/, files/ab/, what an import lays ready
 
@@ -114,7 +116,7 @@ def data_folder_of(path: Path) -> Path | None:
 
 @contextlib.contextmanager
 def asking(ask: Callable[[Path], DataKey | None]) -> Iterator[None]:
-    """In this block `ask` is asked for the key of a locked data folder that is not held; None is no answer."""
+    """In this block `ask` is given a key file whose data key is not held, and says it; None is no answer."""
     _askers.append(ask)
     try:
         yield
@@ -122,12 +124,6 @@ def asking(ask: Callable[[Path], DataKey | None]) -> Iterator[None]:
         _askers.remove(ask)
 
 
-def asked_for(folder: Path) -> DataKey | None:
-    """The key of a locked data folder: the one that is held, or what somebody answers, which is held from here on."""
-    if (known := key_of(folder)) is not None:
-        return known
-    for ask in reversed(_askers):
-        if (key := ask(folder)) is not None:
-            hold(folder, key)
-            return key
-    return None
+def asked_for(key_file: Path) -> DataKey | None:
+    """What somebody answers; None if nobody does."""
+    return next((key for ask in reversed(_askers) if (key := ask(key_file)) is not None), None)

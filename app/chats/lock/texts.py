@@ -8,6 +8,7 @@ from app.base.texts import name_of
 
 LOCKED = "The chats are locked with a password."
 LOCKED_HINT = "Open Dewpoint and type it. Commands ask for it at a terminal, or take it from DEWPOINT_CHATS_PASSWORD."
+HELP = "The password of locked chats is asked for at a terminal, or taken from the variable DEWPOINT_CHATS_PASSWORD."
 WRONG_PASSWORD = "This is not the password of these chats."
 WRONG_PASSWORD_HINT = "Nothing was changed. Capital letters and the layout of the keyboard matter."
 KEY_DAMAGED_HINT = (
@@ -45,11 +46,6 @@ def no_cipher(package: str, platform: str, reason: str) -> str:
     return f"The chats cannot be locked here: the package {package} is missing on this platform ({platform}: {reason})."
 
 
-def no_key_for(path: Path) -> str:
-    """An encrypted backup without its key file."""
-    return f"{name_of(path)} is locked, and its key lies neither beside it nor in the folder above it."
-
-
-def no_key_for_hint(path: Path) -> str:
-    """What to do then."""
-    return f"Put the file chats.key of the folder that it comes from beside it, or name that {name_of(path)}.key."
+def prompt(key_file: Path) -> str:
+    """At a terminal, before the password is typed."""
+    return f"Password of the chats in {key_file.parent}: "
