@@ -115,7 +115,7 @@ def connect(path: Path, mode: str = "rwc", key: DataKey | None = None) -> Counte
 
 def _made(uri: str, key: DataKey | None) -> CountedConnection:
     if key is not None:
-        from app.chats.lock.cipher import LockedConnection  # what a plain history does without
+        from app.chats.cipher import LockedConnection  # what a plain history does without
 
         return LockedConnection(uri, busy_seconds(), key)
     return sqlite3.connect(uri, uri=True, timeout=busy_seconds(), isolation_level=None, factory=CountedConnection)

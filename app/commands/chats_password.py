@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from app.base.paths import AppPaths
+from app.chats.conversion import finish_conversion
 from app.chats.lock import texts
-from app.chats.lock.conversion import finish_conversion
 from app.chats.lock.key_file import WrongPasswordError, unwrapped
 from app.chats.lock.keys import PASSWORD_VARIABLE, DataKey
 

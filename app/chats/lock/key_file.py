@@ -18,7 +18,7 @@ from typing import Any
 from app.base.files import parse_json, read_regular, sync_folder, write_whole
 from app.chats.errors import StoreError, StoreLockedError
 from app.chats.lock import texts
-from app.chats.lock.cipher import why_not
+from app.chats.lock.available import why_not
 from app.chats.lock.keys import COMPANION, ID_BYTES, KEY_FILE, SECRET_BYTES, DataKey, with_id
 
 FORMAT = 1

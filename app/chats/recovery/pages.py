@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.chats.lock.cipher import RESERVED, decrypted_page
+from app.chats.cipher import RESERVED, decrypted_page
 from app.chats.lock.keys import DataKey
 
 Row = dict[str, Any]

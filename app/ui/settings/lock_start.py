@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QWidget
 from app.base.errors import ErrorReport, StoppedError
 from app.base.paths import AppPaths
 from app.bridge.background import BackgroundThread, Task, TaskEnded, TaskEvent
+from app.chats.conversion import finish_conversion, lock_history, unlock_history
 from app.chats.errors import StoreLockedError
 from app.chats.lock import texts
-from app.chats.lock.conversion import finish_conversion, lock_history, unlock_history
 from app.chats.lock.key_file import is_locked, unwrapped
 from app.chats.lock.keys import KEY_FILE, PASSWORD_VARIABLE, hold, key_of
 from app.ui.settings import words

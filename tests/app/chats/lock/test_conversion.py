@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from app.chats.backup import backups_in, make_backup
+from app.chats.conversion import finish_conversion, lock_history, unlock_history
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import StoreBusyError, StoreError, StoreLockedError
 from app.chats.files import files_folder, keep_pieces, pieces_of, place_of
 from app.chats.history import HistoryStore
 from app.chats.lock import keys
-from app.chats.lock.conversion import finish_conversion, lock_history, unlock_history
 from app.chats.lock.key_file import WrongPasswordError, change_password, is_locked, unwrapped
 from app.chats.lock.keys import KEY_FILE, LOCKING, UNLOCKING
 from app.chats.messages import MessageFile

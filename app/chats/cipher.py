@@ -8,16 +8,13 @@ once: each of the two libraries would take away the locks of the other.
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
 import sqlite3
-import sys
 from collections.abc import Callable, Generator, Iterator
 from types import TracebackType
 from typing import Any, Literal
 
 from app.chats.counted import CountedConnection, door
-from app.chats.lock import texts
 from app.chats.lock.keys import DataKey
 
 _ERRORS = (
@@ -37,17 +34,6 @@ def decrypted_page(page: bytes, key: DataKey) -> bytes:
     body, rest = page[:-RESERVED], page[-RESERVED:]
     decryptor = Cipher(algorithms.AES(key.part("database")), modes.CBC(rest[:_START])).decryptor()
     return bytes(decryptor.update(body)) + bytes(RESERVED)
-
-
-@functools.cache
-def why_not() -> str:
-    """Why nothing can be encrypted on this computer; "" if it can."""
-    for name in ("sqlcipher3.dbapi2", "cryptography.hazmat.primitives.ciphers.aead"):
-        try:
-            importlib.import_module(name)
-        except ImportError as exc:
-            return texts.no_cipher(name.partition(".")[0], sys.platform, str(exc))
-    return ""
 
 
 @contextlib.contextmanager

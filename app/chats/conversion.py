@@ -24,6 +24,7 @@ from app.base.errors import StoppedError
 from app.base.files import sync_file, sync_folder, writing_whole
 from app.base.log import get_logger
 from app.chats.backup import backups_in, copy_history, never
+from app.chats.cipher import RESERVED, decrypted_page
 from app.chats.connections import MAGIC, SIDE_FILES, connect, data_key_for, make_private
 from app.chats.counted import CountedConnection
 from app.chats.database import open_for_reading
@@ -33,7 +34,7 @@ from app.chats.history import HistoryStore
 from app.chats.importing.importer import remove_leftovers
 from app.chats.incoming import without_import
 from app.chats.lock import texts
-from app.chats.lock.cipher import RESERVED, decrypted_page, why_not
+from app.chats.lock.available import why_not
 from app.chats.lock.copying import copy_rows
 from app.chats.lock.erasing import erase, overwritten
 from app.chats.lock.key_file import is_locked, unwrapped, wrapped, write_key_file
