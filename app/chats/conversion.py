@@ -84,6 +84,7 @@ def lock_history(history: Path, backups: Path, password: str, stopped: Callable[
             staged = _Staging(history, backups, history.with_name(LOCKING), key)
             staged.lay_ready(source, stopped)
             write_key_file(history.with_name(KEY_FILE), key_file)
+            hold(history.parent, key)
             _given_up_on_windows(source)
             _take_places(history, backups, locking=True)
     except BaseException:

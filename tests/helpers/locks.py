@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from app.chats import connections, files
 from app.chats.lock import key_file, keys
 from app.chats.lock.keys import DataKey
 
-EVERYTHING_LOCKED = "DEWPOINT_TEST_LOCKED"  # set to 1: every history that a test makes is encrypted
 QUICK_N = 1 << 4
 
 
@@ -24,6 +22,7 @@ def quick_keys() -> Iterator[None]:
         patch.setattr(key_file, "N", QUICK_N)
         patch.setattr(keys, "_by_folder", {})
         patch.setattr(keys, "_by_id", {})
+        patch.setattr(keys, "_key_files", {})
         yield
 
 
@@ -36,11 +35,6 @@ def everything_locked() -> Iterator[None]:
         patch.setattr(connections, "_of_folder", lambda _: key)
         patch.setattr(files, "key_for", lambda _: key)
         yield
-
-
-def wants_everything_locked() -> bool:
-    """Whether this run is to be one with every history locked."""
-    return os.environ.get(EVERYTHING_LOCKED) == "1"
 
 
 def readable(folder: Path, text: str) -> list[str]:

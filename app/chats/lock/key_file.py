@@ -19,12 +19,22 @@ from app.base.files import parse_json, read_regular, sync_folder, write_whole
 from app.chats.errors import StoreError, StoreLockedError
 from app.chats.lock import texts
 from app.chats.lock.available import why_not
-from app.chats.lock.keys import COMPANION, ID_BYTES, KEY_FILE, SECRET_BYTES, DataKey, with_id
+from app.chats.lock.keys import (
+    COMPANION,
+    ID_BYTES,
+    KEY_FILE,
+    MOST_BYTES,
+    SECRET_BYTES,
+    DataKey,
+    hold,
+    key_of,
+    lost_key_file,
+    with_id,
+)
 
 FORMAT = 1
 N, R, P = 1 << 17, 8, 1  # of scrypt: 128 MB, and half a second of a processor
 MOST_N, MOST_R, MOST_P = 1 << 20, 16, 16  # that a file may ask for
-MOST_BYTES = 4096
 SALT_BYTES, NONCE_BYTES = 16, 12
 
 
@@ -98,7 +108,9 @@ def change_password(folder: Path, old: str, new: str) -> None:
         OSError: The file cannot be written; it is as it was.
     """
     path = folder / KEY_FILE
-    write_key_file(path, wrapped(unwrapped(path, old), new))
+    write_key_file(path, wrapped(key := unwrapped(path, old), new))
+    if key_of(folder) is not None:
+        hold(folder, key)
 
 
 def write_key_file(path: Path, data: bytes) -> None:
@@ -118,6 +130,16 @@ def unknown_key_file(path: Path) -> Path | None:
         if found.is_file():
             return None if with_id(id_in(found) or b"") is not None else found
     return None
+
+
+def write_key_file_anew(folder: Path) -> None:
+    """Where the folder of an open history was deleted, its key file is made anew: without it nobody reads what follows.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if (data := lost_key_file(folder)) is not None:
+        write_key_file(folder / KEY_FILE, data)
 
 
 def keep_key_beside(history: Path, backup: Path) -> None:

@@ -19,7 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from app.base.files import read_regular
+
 ID_BYTES, SECRET_BYTES = 16, 32
+MOST_BYTES = 4096  # of a key file
 KEY_FILE = "chats.key"
 PASSWORD_VARIABLE = "DEWPOINT_CHATS_PASSWORD"  # for commands, where no terminal is
 COMPANION = ".key"  # behind the name of a backup that lies elsewhere
@@ -58,13 +61,17 @@ Held: TypeAlias = tuple[tuple[str, DataKey], ...]
 
 _by_folder: dict[str, DataKey] = {}
 _by_id: dict[bytes, DataKey] = {}
+_key_files: dict[str, bytes] = {}  # what the key files of held folders hold
 _askers: list[Callable[[Path], DataKey | None]] = []
 
 
 def hold(folder: Path, key: DataKey) -> None:
     """From here on the files of a data folder are opened, and made, with this key."""
-    _by_folder[os.path.realpath(folder)] = key
+    name = os.path.realpath(folder)
+    _by_folder[name] = key
     _by_id[key.id] = key
+    with contextlib.suppress(OSError):
+        _key_files[name] = read_regular(folder / KEY_FILE, MOST_BYTES)
 
 
 def know(key: DataKey) -> None:
@@ -72,9 +79,15 @@ def know(key: DataKey) -> None:
     _by_id[key.id] = key
 
 
+def lost_key_file(folder: Path) -> bytes | None:
+    """What the key file of a held folder held, if it is there no more."""
+    return None if (folder / KEY_FILE).exists() else _key_files.get(os.path.realpath(folder))
+
+
 def forget(folder: Path) -> None:
     """A data folder is not locked any more, or is not needed."""
     key = _by_folder.pop(os.path.realpath(folder), None)
+    _key_files.pop(os.path.realpath(folder), None)
     if key is not None and key not in _by_folder.values():
         _by_id.pop(key.id, None)
 

@@ -69,7 +69,7 @@ class UnsealedStream(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         """Fill a buffer; 0 at the end."""
         while not self._left:
             piece = next(self._pieces, None)
@@ -100,7 +100,7 @@ class SealingStream(io.RawIOBase):
         """It is."""
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]
         """Take some bytes."""
         self._waiting += data
         while len(self._waiting) > PIECE:  # the last piece is never empty but in an empty file

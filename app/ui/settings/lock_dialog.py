@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.base.errors import AppError, KnownAppError
@@ -77,7 +78,7 @@ class PasswordDialog(Sheet):
         """A paragraph above the fields."""
         self.column.insertWidget(0, Sentence(text))
 
-    def showEvent(self, event: object) -> None:
+    def showEvent(self, event: QShowEvent) -> None:
         """The first field is filled in first."""
         super().showEvent(event)
         self.fields[0].setFocus()
@@ -122,7 +123,7 @@ class LockPanel(QWidget):
         font = title.font()
         font.setBold(True)
         title.setFont(font)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         state = words.LOCK_ON if locked else words.LOCK_OFF
@@ -141,7 +142,7 @@ class LockPanel(QWidget):
         button.setAccessibleName(text)
         button.setAutoDefault(False)
         button.clicked.connect(pressed)
-        self.layout().addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        self._column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
         return button
 
 

@@ -157,6 +157,24 @@ def test_a_locked_history_that_is_damaged_is_recovered(tmp_path: Path) -> None:
     assert readable(tmp_path, "canvas") == []
 
 
+def test_a_folder_that_is_deleted_under_an_open_history_gets_its_key_again(tmp_path: Path) -> None:
+    base = tmp_path / "data"
+    base.mkdir()
+    history, backups = base / "chats.sqlite3", base / "backups"
+    with HistoryStore.open(history, backups) as store:
+        store.add_user_message(None, f"About the {WORD}.")
+    lock_history(history, backups, PASSWORD)
+    with HistoryStore.open(history, backups) as store:
+        shutil.rmtree(base)
+        store.write_anew()
+    keys.forget(base)
+    keys.hold(base, unwrapped(base / KEY_FILE, PASSWORD))
+    with HistoryStore.open(history, backups) as store:
+        assert [chat.title for chat in store.list_conversations()] == [f"About the {WORD}."]
+    assert readable(base, WORD) == []
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows cannot fork")
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize("locking", [True, False])
