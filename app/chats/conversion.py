@@ -1,7 +1,8 @@
 """Locking the chats that are there, and unlocking them: all of it or nothing, whenever the program is killed.
 
 1. Nobody else has the history open, imports into it or recovers it.
-2. Beside it, in a folder of its own (`locking` or `unlocking`), everything is written as it shall be, and synced.
+2. Beside it, in a folder of its own (`chats-locking`, `chats-unlocking`), everything is written as it shall be, and
+   synced.
 3. One rename decides: the key file comes into the data folder, or leaves it for the folder of step 2. Before it, the
    next start throws away what was laid ready; behind it, the next start goes on with step 4.
 4. What lies ready takes its places, one file after another, and what it replaces is overwritten.

@@ -98,7 +98,7 @@ def test_a_backup_elsewhere_keeps_its_password(
     status, _, said = run(capsys, "--base-dir", other, "chats", "restore", str(elsewhere))
     assert (status, said.strip()) == (1, f"{texts.BACKUP_OF_ANOTHER} {texts.BACKUP_OF_ANOTHER_HINT}")
     monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
-    assert run(capsys, "--base-dir", other, "chats", "restore", str(elsewhere))[0] == 0
+    assert run(capsys, "--base-dir", other, "chats", "restore", "--yes", str(elsewhere))[0] == 0
     assert not is_locked(tmp_path / "other")
     assert readable(tmp_path / "other", "pomegranate")  # the other folder is not locked
 

@@ -57,7 +57,7 @@ def content(history: Path) -> dict[str, object]:
     with HistoryStore.open(history, history.parent / "backups") as store:
         assert store.recovery is None
         found: dict[str, object] = {"bodies": bodies_in(store), "unsent": store.unsent_text(None)}
-        (message,) = [store.message(key) for key, body in bodies_in(store).items() if WORD in body]
+        message = next(store.message(key) for key, body in bodies_in(store).items() if body == f"About the {WORD}.")
         (file,) = message.files
     found["file"] = b"".join(pieces_of(place_of(files_folder(history), file.digest)))
     with SearchIndex(history) as index:
@@ -170,7 +170,7 @@ def test_a_folder_that_is_deleted_under_an_open_history_gets_its_key_again(tmp_p
     keys.forget(base)
     keys.hold(base, unwrapped(base / KEY_FILE, PASSWORD))
     with HistoryStore.open(history, backups) as store:
-        assert [chat.title for chat in store.list_conversations()] == [f"About the {WORD}."]
+        assert [chat.title for chat in store.list_conversations()] == [f"About the {WORD}"]
     assert readable(base, WORD) == []
 
 
