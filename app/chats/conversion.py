@@ -26,10 +26,10 @@ from app.base.files import sync_file, sync_folder, writing_whole
 from app.base.log import get_logger
 from app.chats.backup import backups_in, copy_history, never
 from app.chats.cipher import RESERVED, decrypted_page
-from app.chats.connections import MAGIC, SIDE_FILES, connect, data_key_for, make_private
+from app.chats.connections import MAGIC, SIDE_FILES, connect, data_key_for, first_bytes, make_private
 from app.chats.counted import CountedConnection
 from app.chats.database import open_for_reading
-from app.chats.errors import StoreError, translated
+from app.chats.errors import StoreDamagedError, StoreError, translated
 from app.chats.files import files_folder, keep_pieces, pieces_of
 from app.chats.history import HistoryStore
 from app.chats.importing.importer import remove_leftovers
@@ -39,10 +39,10 @@ from app.chats.lock.available import why_not
 from app.chats.lock.copying import copy_rows
 from app.chats.lock.erasing import erase, overwritten
 from app.chats.lock.key_file import is_locked, unwrapped, wrapped, write_key_file
-from app.chats.lock.keys import KEY_FILE, LOCKING, UNLOCKING, DataKey, forget, hold
+from app.chats.lock.keys import KEY_FILE, LOCKING, UNLOCKING, DataKey, forget, hold, key_of
 from app.chats.lock.sealed import SealingStream, is_sealed
 from app.chats.recovery.pages import PAGE_SIZE
-from app.chats.recovery.recover import one_at_a_time
+from app.chats.recovery.recover import RECOVERED, one_at_a_time
 from app.chats.search.index import index_path
 
 RECORDINGS = "recordings.sqlite3"
@@ -147,6 +147,38 @@ def finish_conversion(history: Path, backups: Path) -> None:
             _thrown_away(unlocking)
 
 
+def lock_strays(history: Path, backups: Path) -> None:
+    """Plain chats that somebody put into a locked data folder (a backup, copied by hand) are encrypted, too.
+
+    Raises:
+        StoreBusyError: Somebody else has them open.
+        StoreError: They cannot be read or written; they stay as they are.
+    """
+    if key_of(history.parent) is None:
+        return
+    if _is_plain(history):
+        with translated(history), _alone(history) as source:
+            ready = history.with_name(history.name + RECOVERED)  # which a kill leaves to the next start
+            ready.unlink(missing_ok=True)
+            copy_history(source, ready)
+            _given_up_on_windows(source)
+            with overwritten(history):
+                os.replace(ready, history)
+            sync_folder(history.parent)
+    for backup in filter(_is_plain, backups_in(backups)):
+        with contextlib.suppress(StoreDamagedError), translated(backup):  # nobody can tell what is in that
+            ready = backup.with_suffix(".tmp")  # which the next backup removes
+            ready.unlink(missing_ok=True)
+            with contextlib.closing(open_for_reading(backup)) as source:
+                copy_history(source, ready)
+            with overwritten(backup):
+                os.replace(ready, backup)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and first_bytes(path, len(MAGIC)) == MAGIC
+
+
 @contextlib.contextmanager
 def _alone(history: Path) -> Iterator[CountedConnection]:
     """Nobody else reads or writes the history in this block, or imports into it; its log has gone into it."""
@@ -181,6 +213,8 @@ class _Staging:
         self._recordings(stopped)
         for backup in backups_in(self._backups):
             self._backup(backup, stopped)
+        for damaged in sorted(self._backups.glob(f"*{SEALED}")):
+            self._whole(damaged, self._folder / BACKUPS / damaged.name)
         for old in _set_aside(self._history):
             self._whole(old, self._folder / old.name)
         self._files(stopped)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from app.base.errors import ErrorReport, StoppedError
 from app.base.paths import AppPaths
 from app.bridge.background import BackgroundThread, Task, TaskEnded, TaskEvent
-from app.chats.conversion import finish_conversion, lock_history, unlock_history
+from app.chats.conversion import finish_conversion, lock_history, lock_strays, unlock_history
 from app.chats.errors import StoreLockedError
 from app.chats.lock import texts
 from app.chats.lock.key_file import is_locked, unwrapped
@@ -33,7 +33,8 @@ def unlock_at_start(paths: AppPaths, theme: Theme, asks: bool = True) -> None:
 
     Raises:
         StoppedError: The user would not say it.
-        StoreError: What a kill left cannot be finished, or the key file is damaged.
+        StoreError: What a kill left cannot be finished, the key file is damaged, or plain chats that were put there
+            cannot be locked.
     """
     finish_conversion(paths.data_file, paths.backups)
     if not is_locked(paths.base) or key_of(paths.base) is not None:
@@ -48,6 +49,7 @@ def unlock_at_start(paths: AppPaths, theme: Theme, asks: bool = True) -> None:
     else:
         raise StoreLockedError(texts.LOCKED, texts.LOCKED_HINT)
     hold(paths.base, key)
+    lock_strays(paths.data_file, paths.backups)
 
 
 class Converting(Sheet):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.chats.backup import backups_in, make_backup
-from app.chats.conversion import finish_conversion, lock_history, unlock_history
+from app.chats.conversion import finish_conversion, lock_history, lock_strays, unlock_history
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import StoreBusyError, StoreError, StoreLockedError
 from app.chats.files import files_folder, keep_pieces, pieces_of, place_of
@@ -172,6 +172,23 @@ def test_a_folder_that_is_deleted_under_an_open_history_gets_its_key_again(tmp_p
     with HistoryStore.open(history, backups) as store:
         assert [chat.title for chat in store.list_conversations()] == [f"About the {WORD}"]
     assert readable(base, WORD) == []
+
+
+def test_plain_chats_that_are_put_into_a_locked_folder_are_locked(tmp_path: Path) -> None:
+    history, backups = tmp_path / "chats.sqlite3", tmp_path / "backups"
+    with HistoryStore.open(history, backups) as store:
+        store.add_user_message(None, f"About the {WORD}.")
+        make_backup(store._db.conn, backups, "hand", NOON)
+    plain = backups_in(backups)[0].read_bytes()
+    lock_history(history, backups, PASSWORD)
+    history.write_bytes(plain)
+    backups_in(backups)[0].write_bytes(plain)
+    assert len(readable(tmp_path, WORD)) == 2
+    lock_strays(history, backups)
+    assert readable(tmp_path, WORD) == []
+    with HistoryStore.open(history, backups) as store:
+        assert store.recovery is None
+        assert [chat.title for chat in store.list_conversations()] == [f"About the {WORD}"]
 
 
 @pytest.mark.slow
