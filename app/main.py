@@ -165,11 +165,7 @@ def build(
     notices = [news, setup_logging(paths.logs), (loaded := file.load()).notice]
     name_card(loaded.settings.card)
     themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
-    unlock_at_start(paths, themes.theme, asks=waits)
-    if waits:
-        store = stack.enter_context(opened_when_free(paths.data_file, paths.backups, themes.theme))
-    else:
-        store = stack.enter_context(HistoryStore.open(paths.data_file, paths.backups))
+    store = stack.enter_context(_opened_store(paths, themes, waits))
     if store.recovery is not None:
         notices.append(f"{store.recovery.user_text} {store.recovery.hint}")
     remembered = Remembered() if model else remembered_model(loaded.settings.model_folder)
@@ -199,6 +195,13 @@ def build(
         window.notices.show(notice, stays=True)
     first_chat = FirstChat(paths.start_note, controller, window.notices)
     return Parts(store, preferences, controller, engines, library, gpu, monitor, updates, themes, window, first_chat)
+
+
+def _opened_store(paths: AppPaths, themes: ThemeManager, waits: bool) -> HistoryStore:
+    unlock_at_start(paths, themes.theme, asks=waits)
+    if waits:
+        return opened_when_free(paths.data_file, paths.backups, themes.theme)
+    return HistoryStore.open(paths.data_file, paths.backups)
 
 
 def keep_folder(controller: ChatController, paths: AppPaths, first: FirstWindow) -> None:

@@ -274,7 +274,7 @@ MAY_OPEN = {
 KNOW_THE_FILE = {
     "app/base/paths.py", "app/main.py", "app/library/services.py", "app/machine/checks.py",
     "app/commands/chats_place.py", "app/commands/chats_password.py",
-    "app/ui/settings/lock_dialog.py", "app/ui/settings/lock_start.py",
+    "app/ui/settings/lock_start.py",
     "app/bridge/exchange.py",
     "app/bridge/restoring.py",
 }  # fmt: skip

@@ -124,8 +124,7 @@ class MainWindow(QMainWindow):
         self.adding = AddingServers(self, actions["add_server"], library, controller, preferences, themes)
         self.gpu = GpuCoordinator(self, gpu, preferences, themes, notices)
         self.updates = UpdatesCoordinator(self, actions, updates, preferences, themes, notices)
-        network = library.services.network
-        self.help = HelpCoordinator(self, actions, gpu, network, preferences, themes, notices, paths)
+        self.help = HelpCoordinator(self, actions, gpu, library.services.network, preferences, themes, notices, paths)
         self.machine = MachineCoordinator(self, actions, monitor, controller.model, library.services, themes)
         files = (self._exchange, self._documents, self._restoring, self.adding.servers, controller.tables)
         self._background = (library, gpu, monitor, updates, engines, *files, self.machine.benchmark)

@@ -224,13 +224,13 @@ class Locking(QObject):
 
     def _agree_to_remove(self, typed: list[str]) -> None:
         self._refuse_if_busy()
-        with translated(self._paths.data_file):
+        with translated(self._paths.base / KEY_FILE):
             unwrapped(self._paths.base / KEY_FILE, typed[0])
         self.change = LockChange(typed[0], locking=False)
 
     def _change_password(self, typed: list[str]) -> None:
         _same(typed)
-        with translated(self._paths.data_file):
+        with translated(self._paths.base / KEY_FILE):
             change_password(self._paths.base, typed[0], typed[1])
 
     def _refuse_if_busy(self) -> None:
