@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 CHOSEN = ("test_history.py", "test_unsent.py", "test_search.py", "test_order.py", "test_blanks.py")
 PLAIN_ALONE = (  # they open the file by hand, or look at its bytes
-    "not disagree"
+    "not files_go_with_the_last_chat"
 )
 
 
