@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from engine_build import CONTEXT, FIRST, LAYERS, measured, published_templates, write_checkpoint  # noqa: E402
 
 from trt_engines.building.child import PartJob  # noqa: E402
-from trt_engines.building.profiles import Limits  # noqa: E402
+from trt_engines.building.profiles import MOST_LISTED, Limits  # noqa: E402
 from trt_engines.building.store import Part, checked_plan  # noqa: E402
 from trt_engines.errors import EngineError  # noqa: E402
+from trt_engines.graphs.names import ASKED  # noqa: E402
 from trt_engines.planning.hardware import GB, Machine  # noqa: E402
 from trt_engines.planning.planner import Plan, plans  # noqa: E402
 from trt_engines.planning.precision import PRECISIONS  # noqa: E402
@@ -65,9 +67,22 @@ def timed(device: Device, parts: ModelParts, table: np.ndarray, resident: int) -
         state = runner.denoise(random.integers(0, vocab, canvas), state, 0.7, uniforms).state
         steps.append(time.perf_counter() - start)
     return {
-        "step_ms": 1000 * statistics.median(steps[WARM_UP:]), "prompt_ms": 1000 * min(encodes),
-        "streamed": float(runner.streamed), "capacity_reruns": float(runner.capacity_reruns),
+        **_formed(runner, vocab), "step_ms": 1000 * statistics.median(steps[WARM_UP:]),
+        "prompt_ms": 1000 * min(encodes), "streamed": float(runner.streamed), "capacity_reruns": float(runner.capacity_reruns),
     }  # fmt: skip
+
+
+def _formed(runner: ModelRunner, vocab: int) -> dict[str, float]:
+    """Milliseconds of a step of a form, without the processor's part: logits of tokens, and a state of shares of them."""
+    canvas, found, state = np.arange(runner.canvas), dict[str, float](), None
+    for count in (100, min(MOST_LISTED, vocab), vocab):
+        ids, shares = np.arange(count), np.full((runner.canvas, count), 1 / count, np.float32)
+        for _ in range(2):  # kernels are made in the first one
+            start = time.perf_counter()
+            runner.logits(canvas, state, ids)
+            state = runner.conditioned(state, runner.canvas, np.arange(runner.canvas), ids, shares)
+            found[f"form_of_{count}_ms"] = 1000 * (time.perf_counter() - start)
+    return found
 
 
 def random_table() -> np.ndarray:
@@ -98,10 +113,11 @@ def on_this_card(options: argparse.Namespace) -> dict[str, Any]:
                 name, segment, folder, templates, configuration, precision.compute, precision.form, limits,
                 card.gpu.sm, folder,
             )  # fmt: skip
-            write_checkpoint(folder, job)
+            write_checkpoint(folder, replace(job, name="head") if name in ASKED else job)
             return measured(job)[0]
 
-        built = {name: build(name, segment) for name, segment in (("embed", None), ("head", None), ("stack", cut))}
+        parts = (*((end, None) for end in ("embed", "head", *ASKED)), ("stack", cut))
+        built = {name: build(name, segment) for name, segment in parts}
         device = CudaDevice(card.uuid)
         opening = new_opening(flavour, device)
 
@@ -109,8 +125,7 @@ def on_this_card(options: argparse.Namespace) -> dict[str, Any]:
             return TensorRtEngine(opening, name, partial(checked_plan, folder, built[name]), built[name].weight_bytes)
 
         repeats, table = LAYERS // options.layers, random_table()
-        ends = load("embed"), load("head")
-        result = _sections(device, ends, lambda: load("stack"), cut, repeats, limits, table)
+        result = _sections(device, load, cut, repeats, limits, table)
     return {
         "gpu": card.gpu.name, "driver": card.driver, "tensorrt": f"{flavour.name} {flavour.version}",
         "precision": precision.name, "layers": options.layers, "weights_gb": built["stack"].weight_bytes * repeats / GB,
@@ -127,17 +142,17 @@ def _best(gpu: Any) -> str:
 
 
 def _sections(
-    device: Device, ends: tuple[Engine, Engine], stack: Callable[[], Engine], cut: tuple[int, int], repeats: int,
-    limits: Limits, table: np.ndarray,
+    device: Device, load: Callable[[str], Engine], cut: tuple[int, int], repeats: int, limits: Limits,
+    table: np.ndarray,
 ) -> dict[str, Any]:  # fmt: skip
     found: dict[str, Any] = {}
-    one = stack()
+    ends, one = (load("embed"), load("head")), load("stack")
     for name, engines, resident in (
         ("all on the card", [one] * repeats, repeats),
-        ("streamed", [stack() for _ in range(STREAMED)], 0),
+        ("streamed", [load("stack") for _ in range(STREAMED)], 0),
     ):
         cuts = (cut,) * len(engines)
-        parts = ModelParts(PUBLISHED, limits, 8, ml_dtypes.bfloat16, cuts, *ends, engines)
+        parts = ModelParts(PUBLISHED, limits, 8, ml_dtypes.bfloat16, cuts, *ends, engines, load)
         try:
             found[name] = timed(device, parts, table, resident)
         except EngineError as exc:

@@ -38,6 +38,7 @@ from inference.config import model_config_from_folder  # noqa: E402
 from inference.engines.choice import cuts, engine_limits  # noqa: E402
 from inference.engines.planning import model_shape  # noqa: E402
 from inference.engines.templates import templates_for  # noqa: E402
+from trt_engines.graphs.asked import asked_graph  # noqa: E402
 from trt_engines.graphs.bind import bound_weights  # noqa: E402
 from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, end_graph, segment_graph  # noqa: E402
 from trt_engines.graphs.precision import lowered  # noqa: E402
@@ -67,9 +68,13 @@ def torch_runner(place: Place, folder: Path, cache: Path, resident: int) -> tupl
         graph = with_tables(lowered(graphs[name], "fp32"), limits.positions)
         return TorchEngine(device, memory, name, graph, bound_weights(graph, source, "plain", lambda done: None))
 
+    def asked(name: str) -> TorchEngine:
+        graphs[name] = asked_graph(templates, name)
+        return engine(name)
+
     engines = [engine(name) for name in graphs]
     parts = ModelParts(
-        model_shape(config), limits, templates.set.kept, np.float32, pieces, engines[0], engines[1], engines[2:]
+        model_shape(config), limits, templates.set.kept, np.float32, pieces, engines[0], engines[1], engines[2:], asked
     )
     spare = 0 if resident else 1 << 50  # else what is streamed is taken back, since the card has room for all of it
     return ModelRunner(device, parts, source.array(EMBEDDING), resident, spare=spare), engines

@@ -10,8 +10,6 @@ from inference.backends.base import Backend, Ids
 from inference.events import TokenLikelihood
 from inference.text.tokenizer import TextTokenizer
 
-_ROWS = 32  # whose logits are looked at at once, in double precision
-
 
 def likelihoods(
     backend: Backend, tokenizer: TextTokenizer, canvas: Ids, places: Sequence[int], count: int
@@ -25,18 +23,12 @@ def likelihoods(
         places: Those that are asked about.
         count: How many likeliest tokens of each place are named.
     """
-    logits = backend.logits(canvas, None)
+    seen = backend.beliefs(canvas, None, np.array(places, dtype=np.int64), canvas[list(places)], count)
     found = []
-    for begin in range(0, len(places), _ROWS):
-        part = list(places[begin : begin + _ROWS])
-        logs = logits[part].astype(np.float64)
-        logs -= logs.max(axis=1, keepdims=True)
-        logs -= np.log(np.exp(logs).sum(axis=1, keepdims=True))
-        best = np.argsort(-logs, axis=1, kind="stable")[:, :count]
-        for row, place in enumerate(part):
-            token = int(canvas[place])
-            likeliest = tuple((_bytes(tokenizer, each), float(logs[row, each])) for each in best[row].tolist())
-            found.append(TokenLikelihood(_bytes(tokenizer, token), float(logs[row, token]), likeliest))
+    for row, place in enumerate(places):
+        likely = zip(seen.top_ids[row].tolist(), seen.top_logs[row].tolist(), strict=True)
+        named = tuple((_bytes(tokenizer, token), log) for token, log in likely)
+        found.append(TokenLikelihood(_bytes(tokenizer, int(canvas[place])), float(seen.logs[row]), named))
     return tuple(found)
 
 

@@ -74,4 +74,5 @@ def test_the_timing_of_our_engines_runs_over_a_simulated_card(monkeypatch: pytes
     found = timed(made.loader.device, made.runner._parts, WeightSource.open(STARTER).array(EMBEDDING), 0)
     assert found["step_ms"] > 0
     assert found["prompt_ms"] > 0
+    assert all(found[f"form_of_{count}_ms"] > 0 for count in (100, 2048))
     assert found["streamed"] == 4

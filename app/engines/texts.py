@@ -30,6 +30,13 @@ STATES = {
     "failed": "self-test failed",
     "ready": "ready",
 }
+_PARTS = {
+    "embed": "input",
+    "head": "output",
+    "logits": "chosen words",
+    "beliefs": "likelihoods",
+    "mixed": "mixtures of words",
+}
 
 
 def flavour_name(name: str, version: str) -> str:
@@ -47,7 +54,7 @@ def part_name(part: str, cuts: Sequence[tuple[int, int]]) -> str:
     for first, last in cuts:
         if part == f"stack{first:02}":
             return f"layers {first + 1} to {last}" if last > first + 1 else f"layer {last}"
-    return {"embed": "input", "head": "output"}.get(part, part)
+    return _PARTS.get(part, part)
 
 
 # -- why there is nothing to build or to test ------------------------------------------------------------------------

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.backends.base import Beliefs, DenoiseStep, Floats, Ids, Progress
-from inference.backends.host_head import HostHead
 from inference.config import model_config_from_folder
 from inference.engines.usable import UsableEngines
 from inference.errors import KnownError, OutOfMemoryError
@@ -52,7 +51,6 @@ class TensorRtBackend:
         kernels: RuntimeCache | None = None,
         attempt: Attempt | None = None,
         *,
-        head: HostHead,
         rate: float = 0.0,
     ) -> None:
         """Serve a model.
@@ -64,7 +62,6 @@ class TensorRtBackend:
             chunk: Longest piece of a prompt that the engines take.
             kernels: What they compile while they run.
             attempt: Held around what is done on the card until the first step is done.
-            head: The head on the processor, for what the engines do not give.
             rate: Bytes a second that the card's memory was measured to give; 0 where it was not.
         """
         # No more can be asked of it than its cache has room for.
@@ -75,7 +72,6 @@ class TensorRtBackend:
         self._chunk = chunk
         self._kernels = kernels or RuntimeCache(None)
         self._attempt = attempt
-        self._head = head
         self._rate = rate
 
     @property
@@ -127,21 +123,22 @@ class TensorRtBackend:
         return DenoiseStep(made.argmax, made.sampled, made.entropy, made.top_ids, made.top_probs, made.state)
 
     def logits(self, canvas: Ids, state: Any, ids: Ids | None = None) -> Floats:
-        """Logits of a denoising pass, made on the processor; see the contract."""
+        """Logits of a denoising pass; see the contract. The whole vocabulary's come piece by piece."""
+        asked = np.arange(self.config.vocab_size) if ids is None else ids
         with _known_errors():
-            hidden = self._runner.hidden_states(canvas, state, denoising=True)
-        return self._head.logits(hidden, ids)
+            return self._runner.logits(canvas, state, asked)
 
     def beliefs(self, canvas: Ids, state: Any, places: Ids, ids: Ids, count: int) -> Beliefs:
         """What a pass says of some places; see the contract."""
         with _known_errors():
-            hidden = self._runner.hidden_states(canvas, state, denoising=True)
-        return self._head.beliefs(hidden[places], ids, count)
+            made = self._runner.beliefs(canvas, state, places, ids, count)
+        logs, top_logs, entropy = (each.astype(np.float64) for each in (made.logs, made.top_logs, made.entropy))
+        return Beliefs(logs, made.top_ids, top_logs, entropy)
 
     def conditioned(self, state: Any, count: int, places: Ids, ids: Ids, shares: Floats) -> Any:
         """The state with other rows; see the contract. The one that was given cannot be used afterwards."""
         with _known_errors():
-            return self._runner.conditioned(state, count, places, self._head.mixed(ids, shares))
+            return self._runner.conditioned(state, count, places, ids, shares)
 
     def hidden_states(self, ids: Ids, state: Any, denoising: bool) -> NDArray[np.float32]:
         """Residual stream after the last layer, float32 [N, hidden], nothing appended; for tests and self-checks."""
@@ -239,11 +236,10 @@ def _opened(
             loader, request, templates.set.kept, source.array(EMBEDDING), resident, found.choice.plan.head_rows, spare,
             time.perf_counter if spills() else None, lambda done: progress(stage, done / 2),
         )  # fmt: skip
-        host_head = HostHead.of(source, config)
         loader.cache.save()
     except BaseException:  # a load that is cancelled, too
         device.close()
         raise
     precision = f"{found.card.gpu.name}, TensorRT {identity.precision}{', safe mode' if attempt.safe else ''}"
     limits = identity.limits
-    return TensorRtBackend(config, runner, precision, limits.chunk, loader.cache, attempt, head=host_head, rate=rate)
+    return TensorRtBackend(config, runner, precision, limits.chunk, loader.cache, attempt, rate=rate)

@@ -24,6 +24,7 @@ from trt_engines.building.store import EngineManifest, EngineStore, Part, same_s
 from trt_engines.errors import EngineError
 from trt_engines.files import free_bytes
 from trt_engines.graphs.bind import placeholders
+from trt_engines.graphs.names import ASKED
 from trt_engines.graphs.precision import NUMPY_TYPES, Compute, WeightFormat
 from trt_engines.planning.shape import ModelShape
 from trt_engines.process import messages
@@ -73,7 +74,7 @@ class BuildRequest:
                 name, cut, self.model_folder, self.templates, self.configuration, self.compute, self.form,
                 self.identity.limits, self.identity.sm, folder, itself,
             )
-            for name, cut in (("embed", None), ("head", None), *stacks)
+            for name, cut in (*((end, None) for end in ("embed", "head", *ASKED)), *stacks)
         )  # fmt: skip
 
 

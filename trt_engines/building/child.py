@@ -16,12 +16,14 @@ from typing import Any
 from onnx import ModelProto
 
 from trt_engines.building.compile import compile_plan
-from trt_engines.building.profiles import Limits, Profile, profiles
+from trt_engines.building.profiles import Limits, Profile, asked_profile, profiles
 from trt_engines.building.store import Part
 from trt_engines.errors import EngineError
 from trt_engines.files import sync_file, sync_folder
+from trt_engines.graphs.asked import asked_graph
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.graphs.compose import EMBED, HEAD, end_graph, segment_graph
+from trt_engines.graphs.names import ASKED
 from trt_engines.graphs.precision import Compute, WeightFormat, lowered, quantised
 from trt_engines.graphs.rotary import with_tables
 from trt_engines.graphs.templates import Templates
@@ -38,8 +40,8 @@ class PartJob:
     """One part to build.
 
     Attributes:
-        name: "embed", "head" or "stackNN".
-        cut: First and last + 1 layer of a segment; None for embed and head.
+        name: "embed", "head", "stackNN", or one of `graphs.names.ASKED`.
+        cut: First and last + 1 layer of a segment; None for all others.
         model: Checkpoint folder.
         templates: Folder of the graph templates.
         configuration: Fingerprint that the templates must have.
@@ -77,6 +79,8 @@ class PartJob:
 def part_graph(job: PartJob) -> ModelProto:
     """The graph of a part, its weights still placeholders."""
     templates = Templates.load(job.templates, job.configuration)
+    if job.name in ASKED:
+        return lowered(asked_graph(templates, job.name), job.compute)
     if job.cut is None:
         return lowered(end_graph(templates, EMBED if job.name == "embed" else HEAD), job.compute)
     graph = quantised(lowered(segment_graph(templates, *job.cut), job.compute), job.form)
@@ -85,6 +89,8 @@ def part_graph(job: PartJob) -> ModelProto:
 
 def part_profiles(job: PartJob) -> tuple[Profile, ...]:
     """The shapes that a part takes; the head sees a canvas alone, and a profile for prompts would double its memory."""
+    if job.name in ASKED:
+        return (asked_profile(job.limits),)
     return profiles(job.limits)[:1] if job.name == "head" else profiles(job.limits)
 
 

@@ -13,7 +13,7 @@ from trt_engines.building.profiles import Limits
 from trt_engines.errors import WeightsError
 from trt_engines.weights.index import TensorRecord
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
 
 

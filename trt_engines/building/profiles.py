@@ -1,7 +1,8 @@
 """The shapes that engines are built for: optimisation profiles over N, P, S and C.
 
 N tokens: a canvas (denoising and commit), or a longer chunk of a prompt. P cached positions of full layers, S of
-sliding layers, C slots an expert.
+sliding layers, C slots an expert. L tokens and M places that are asked about. A shorter canvas needs no profile of its
+own (docs/engines.md has what more of them cost).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from onnx import ModelProto
 
 Shape = tuple[int, ...]
+MOST_LISTED = 4096  # tokens that an engine is asked about at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +73,9 @@ def profiles(limits: Limits) -> tuple[Profile, ...]:
         prompt = {**canvas, "N": (1, limits.chunk, limits.chunk), "C": (1, longer, limits.chunk)}
         made.append(Profile("prompt", prompt))
     return tuple(made)
+
+
+def asked_profile(limits: Limits) -> Profile:
+    """The one profile of the parts that are asked."""
+    places = (1, limits.canvas, limits.canvas)
+    return Profile("asked", {"N": places, "M": places, "L": (1, MOST_LISTED // 8, MOST_LISTED)})

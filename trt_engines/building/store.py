@@ -19,10 +19,11 @@ from trt_engines.building.names import LOCK, MANIFEST, WRITTEN
 from trt_engines.building.profiles import Limits
 from trt_engines.errors import EngineError
 from trt_engines.files import read_json, write_whole, written_names
+from trt_engines.graphs.names import ASKED
 from trt_engines.held import HeldFolder
 
 _BLOCK = 1 << 22
-_OWN = re.compile(rf"(embed|head|stack\d+)\.(plan|plan\.part|log)|{LOCK}|{written_names(*WRITTEN)}")
+_OWN = re.compile(rf"(embed|head|{'|'.join(ASKED)}|stack\d+)\.(plan|plan\.part|log)|{LOCK}|{written_names(*WRITTEN)}")
 
 
 class EngineStoreError(EngineError):

@@ -101,3 +101,28 @@ def end_graph(templates: Templates, name: str) -> ModelProto:
     for own in dict.fromkeys(read):
         model.graph.input.append(helper.make_tensor_value_info(own, table.data_type, list(table.dims)))
     return model
+
+
+def capped_logits(head: ModelProto) -> str:
+    """Name of the head's logits after their cap, before the temperature."""
+    squashed = next(node.output[0] for node in head.graph.node if node.op_type == "Tanh")
+    return next(node.output[0] for node in head.graph.node if squashed in node.input)
+
+
+def cut_at(model: ModelProto, name: str) -> None:
+    """Leave what is needed for one value, which becomes the only output."""
+    wanted, kept, graph = {name}, [], model.graph
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            kept.append(node)
+    inputs = [item for item in graph.input if item.name in wanted]
+    weights = [item for item in graph.initializer if item.name in wanted]
+    for field, items in (
+        (graph.node, kept[::-1]), (graph.input, inputs), (graph.initializer, weights),
+        (graph.output, [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)]),
+    ):  # fmt: skip
+        copies = [type(item).FromString(item.SerializeToString()) for item in items]
+        del field[:]
+        field.extend(copies)
+    del graph.value_info[:]

@@ -55,5 +55,5 @@ def open_runner(
     embed, head = loader.open("embed"), loader.open("head")
     # 3.
     dtype = NUMPY_TYPES[COMPUTE_TYPES[request.compute]]
-    parts = ModelParts(request.shape, identity.limits, kept, dtype, identity.cuts, embed, head, stacks)
+    parts = ModelParts(request.shape, identity.limits, kept, dtype, identity.cuts, embed, head, stacks, loader.open)
     return ModelRunner(loader.device, parts, table, resident, head_rows, spare, clock)

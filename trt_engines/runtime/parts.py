@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from numpy.typing import DTypeLike
@@ -25,6 +25,7 @@ class ModelParts:
         embed: Engine of the embedding.
         head: Engine of the head.
         stacks: Engines of the segments.
+        asked: Opens one of the parts that a plain step does without (`trt_engines.graphs.names.ASKED`).
     """
 
     shape: ModelShape
@@ -35,3 +36,4 @@ class ModelParts:
     embed: Engine
     head: Engine
     stacks: Sequence[Engine]
+    asked: Callable[[str], Engine]

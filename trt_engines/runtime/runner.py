@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trt_engines.errors import EngineError
 from trt_engines.graphs.compose import ROWS, TABLE
+from trt_engines.runtime.asked import AskedParts, PlaceBeliefs
 from trt_engines.runtime.buffers import Buffers
 from trt_engines.runtime.capacity import Capacity
 from trt_engines.runtime.device import Device, DeviceMemoryError
@@ -24,6 +25,7 @@ from trt_engines.runtime.parts import ModelParts
 from trt_engines.runtime.step_watch import StepWatch
 from trt_engines.runtime.streaming import WeightStream
 
+_Found = TypeVar("_Found")
 _LOG = logging.getLogger(__name__)
 Ids = NDArray[np.int64]
 HEAD_ROWS = 64  # the head's pieces are a multiple of this, so that each begins at an address that TensorRT takes
@@ -93,6 +95,7 @@ class ModelRunner:
         self.capacity_reruns = 0
         rows = head_rows or limits.canvas
         self._head_rows = min(limits.canvas, -(-rows // HEAD_ROWS) * HEAD_ROWS)
+        self._asked = AskedParts(device, parts, self._buffers, self._stream, self._head_rows)
         self._step = 0
         self._clock, self._watch, self.given_back = clock, StepWatch(), 0
         for engine in (parts.embed, parts.head):
@@ -170,15 +173,27 @@ class ModelRunner:
             _LOG.info("steps became much slower: one more segment is streamed, %d in all", self.streamed)
         return made
 
-    def conditioned(self, state: SoftState | None, count: int, places: Ids, rows: NDArray[np.float32]) -> SoftState:
-        """The self-conditioning state of `count` positions with other rows [m, H] in some places.
+    def logits(self, canvas: Ids, state: SoftState | None, ids: Ids) -> NDArray[np.float32]:
+        """Capped logits of int64 [n] tokens in a denoising pass, float32 [C, n]; nothing is sampled."""
+        _, hidden = self._pass(canvas, state, denoising=True)
+        return self._with_room(lambda: self._asked.logits(hidden, len(canvas), ids))
+
+    def beliefs(self, canvas: Ids, state: SoftState | None, places: Ids, ids: Ids, count: int) -> PlaceBeliefs:
+        """What a denoising pass says of int64 [m] places, of a token for each and of the `count` likeliest."""
+        _, hidden = self._pass(canvas, state, denoising=True)
+        return self._with_room(lambda: self._asked.beliefs(hidden, len(canvas), places, ids, count))
+
+    def conditioned(
+        self, state: SoftState | None, count: int, places: Ids, ids: Ids, shares: NDArray[np.float32]
+    ) -> SoftState:
+        """The self-conditioning state of `count` positions that holds tokens in these shares [m, n] in some places.
 
         It takes the place of the last step's, from which it keeps the rest; nothing of it where there is none.
         """
         if state is not None and state.step != self._step:
             raise ValueError(f"state is of step {state.step}, the last one is {self._step}")
         soft = self._buffers.soft_values(None if state is None else state.step, count)
-        soft[places] = rows
+        soft[places] = self._with_room(lambda: self._asked.mixed(ids, shares))
         self._step += 1
         self._buffers.upload_soft(self._step, soft)
         return SoftState(self._step)
@@ -190,9 +205,19 @@ class ModelRunner:
 
     def close(self) -> None:
         """Free the engines and the device."""
+        self._asked.close()
         for engine in (self._parts.embed, self._parts.head, *self._parts.stacks):
             engine.close()
         self._device.close()
+
+    def _with_room(self, work: Callable[[], _Found]) -> _Found:
+        """Do something that may need more memory: one segment fewer stays on the device, as long as any does."""
+        while True:
+            try:
+                return work()
+            except DeviceMemoryError:
+                if not self.streams.shrink():
+                    raise
 
     def _pass(
         self, ids: Ids, state: SoftState | None, denoising: bool, head: bool = False

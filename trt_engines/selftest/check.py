@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from trt_engines.building.profiles import Limits
 from trt_engines.building.state import Check
 from trt_engines.graphs.compose import ROWS, TABLE
+from trt_engines.graphs.names import ASKED, BELIEFS, LOGITS
 from trt_engines.planning.shape import ModelShape
 from trt_engines.runtime.device import Device, Engine
 from trt_engines.selftest.reference import Reference, Values
@@ -22,6 +23,7 @@ TOLERANCES = {"bf16": 0.03, "fp16": 0.01, "fp8": 0.03, "int4": 0.03, "nvfp4": 0.
 # Logits of up to 30 are rounded to the compute type before probabilities are made of them.
 HEAD_TOLERANCES = {"bf16": 0.1, "fp16": 0.03}
 PAST = 40  # cached positions that the test pretends
+LISTED = 1000  # tokens that are asked about
 CLEAR = 0.1  # gap between the two likeliest tokens above which both must agree on the likeliest
 
 OpenEngine = Callable[[str], Engine]
@@ -84,7 +86,16 @@ def check_parts(
         }
         truth = reference.head(inputs)
         found = bench.run(open_engine("head"), inputs, truth)
-        yield Check("head", _head_error(found, truth), HEAD_TOLERANCES[plain], _overflows(found, truth))
+        yield (check := Check("head", _head_error(found, truth), HEAD_TOLERANCES[plain], _overflows(found, truth)))
+    # What is only there when it is asked.
+    for name in ASKED if check.passed else ():
+        inputs = _asked_inputs(random, name, hidden, shape)
+        truth = reference.asked(name, inputs)
+        found = bench.run(open_engine(name), inputs, truth)
+        error = float(np.max([_difference(found[each], truth[each]) for each in truth if each != "top_ids"]))
+        yield (check := Check(name, error, HEAD_TOLERANCES[plain], _overflows(found, truth)))
+        if not check.passed:
+            return
 
 
 class _Bench:
@@ -148,6 +159,19 @@ def _segment_inputs(
             values = random.normal(size=(PAST, layer.kv_heads, layer.head_dim)) / layer.head_dim**0.5
             inputs[f"past_{part}{number}"] = values.astype(dtype)
     return inputs
+
+
+def _asked_inputs(random: np.random.Generator, name: str, hidden: NDArray[Any], shape: ModelShape) -> Values:
+    """Some tokens; a token for each place, the places in disorder; or shares of some tokens beside what was there."""
+    count, listed = len(hidden), min(LISTED, shape.vocab_size)
+    tokens = np.sort(random.permutation(shape.vocab_size)[:listed]).astype(np.int64)
+    if name == LOGITS:
+        return {"hidden": hidden, "ids": tokens}
+    if name == BELIEFS:
+        places = random.permutation(count).astype(np.int64)
+        return {"hidden": hidden, "places": places, "tokens": random.integers(0, shape.vocab_size, count)}
+    shares = random.dirichlet(np.ones(listed), count).astype(np.float32)
+    return {"before": np.zeros(hidden.shape, np.float32), "ids": tokens, "shares": shares}
 
 
 def _difference(found: NDArray[Any], truth: NDArray[Any]) -> float:

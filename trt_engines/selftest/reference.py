@@ -6,11 +6,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, TensorProto
 
 from trt_engines.errors import EngineError
+from trt_engines.graphs.asked import asked_graph
 from trt_engines.graphs.bind import reference_weights
-from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, ROWS, TABLE, end_graph, segment_graph
+from trt_engines.graphs.compose import (
+    EMBED,
+    EMBEDDING,
+    HEAD,
+    ROWS,
+    TABLE,
+    capped_logits,
+    cut_at,
+    end_graph,
+    segment_graph,
+)
 from trt_engines.graphs.precision import COMPUTE_TYPES, NUMPY_TYPES, Compute, WeightFormat, lowered
 from trt_engines.graphs.templates import Templates
 from trt_engines.onnx_runtime import ort
@@ -34,12 +45,15 @@ class Reference:
         """hidden, temperature, uniforms -> argmax, sampled, entropy, top_ids, top_probs, soft."""
         return self._run(end_graph(self._templates, HEAD), inputs, "plain")
 
+    def asked(self, name: str, inputs: Values) -> Values:
+        """One of the parts that are asked, see `trt_engines.graphs.asked`."""
+        return self._run(asked_graph(self._templates, name), inputs, "plain")
+
     def logits(self, hidden: NDArray[np.float32], tokens: int) -> NDArray[np.float32]:
         """float32 [N, H] after the last layer -> capped logits of the first tokens, [N, tokens]."""
         graph = end_graph(self._templates, HEAD)
-        squashed = next(node.output[0] for node in graph.graph.node if node.op_type == "Tanh")
-        capped = next(node.output[0] for node in graph.graph.node if squashed in node.input)
-        _cut_at(graph, capped)
+        capped = capped_logits(graph)
+        cut_at(graph, capped)
         table = next(item for item in graph.graph.input if item.name == TABLE)
         table.type.tensor_type.shape.dim[0].dim_value = tokens
         inputs: Values = {"hidden": hidden, TABLE: self._table()[:tokens]}
@@ -77,25 +91,6 @@ class Reference:
     def _table(self) -> NDArray[np.float32]:
         stored = self._source.array(EMBEDDING).astype(NUMPY_TYPES[self._compute])
         return stored.astype(np.float32)
-
-
-def _cut_at(graph: ModelProto, name: str) -> None:
-    """Leave what is needed for one value, which becomes the only output."""
-    wanted, kept = {name}, []
-    for node in reversed(graph.graph.node):
-        if wanted & set(node.output):
-            wanted |= set(node.input)
-            kept.append(node)
-    inputs = [item for item in graph.graph.input if item.name in wanted]
-    weights = [item for item in graph.graph.initializer if item.name in wanted]
-    for field, items in (
-        (graph.graph.node, kept[::-1]), (graph.graph.input, inputs), (graph.graph.initializer, weights),
-        (graph.graph.output, [helper.make_tensor_value_info(name, TensorProto.FLOAT, None)]),
-    ):  # fmt: skip
-        copies = [type(item).FromString(item.SerializeToString()) for item in items]
-        del field[:]
-        field.extend(copies)
-    del graph.graph.value_info[:]
 
 
 def _session(graph: ModelProto, weights: Values) -> ort.InferenceSession:

@@ -126,7 +126,7 @@ def test_a_build_tells_how_far_it_is_and_is_tested(qtbot: QtBot, engines: Engine
     assert not end.stopped
     assert end.report is None
     assert not end.failed
-    assert len(end.work.checks) == 32
+    assert len(end.work.checks) == 35
     fractions = [work.progress.fraction for work in heard.works if work is not None and work.progress is not None]
     assert fractions == sorted(fractions)
     assert heard.works[-1] is None
@@ -144,7 +144,7 @@ def test_stop_in_the_middle_keeps_what_is_finished(
     assert engines.work.stopping
     again = wait_for_state(qtbot, heard, "partial")
     assert heard.ends[0].stopped
-    assert again.state.reasons == ("1 of 32 segments are built",)
+    assert again.state.reasons == ("1 of 35 segments are built",)
 
 
 def test_a_build_error_is_a_sentence(qtbot: QtBot, engines: Engines, heard: Listener, fake: FakeEngines) -> None:
@@ -195,7 +195,7 @@ def test_removing(qtbot: QtBot, engines: Engines, heard: Listener, service: Engi
     assert heard.problems[0].text == texts.BEING_BUILT
     engines.remove([offer.folder])
     qtbot.waitUntil(lambda: bool(heard.freed) and heard.looks[-1].sets == (), timeout=WAIT_MS)
-    assert heard.freed[0] >= 32_000
+    assert heard.freed[0] >= 35_000
 
 
 def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
@@ -206,7 +206,7 @@ def test_shutting_down_ends_a_build_and_keeps_what_is_finished(
     engines.build(status, offer)
     qtbot.waitUntil(lambda: any(w and w.progress and w.progress.number == 2 for w in heard.works), timeout=WAIT_MS)
     assert engines.shut_down()
-    assert service.finished_parts(offer.request) == (1, 32)
+    assert service.finished_parts(offer.request) == (1, 35)
     assert not heard.ends
 
 

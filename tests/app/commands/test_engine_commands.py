@@ -53,11 +53,11 @@ def test_build_says_each_part_and_the_verdict(run: Run) -> None:
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "DiffusionGemma 26B-A4B in INT4 for RTX 4070, context 8,192 tokens"
-    assert lines[1].startswith("Segment 1 of 32 (input) \u00b7 Building engine \u00b7 0 %")
-    assert lines[2].startswith("Segment 2 of 32 (output) \u00b7 Building engine \u00b7 3 %, about")
+    assert lines[1].startswith("Segment 1 of 35 (input) \u00b7 Building engine \u00b7 0 %")
+    assert lines[2].startswith("Segment 2 of 35 (output) \u00b7 Building engine \u00b7 2 %, about")
     assert lines[33] == "input: error 0.001, allowed 0.02, passed"
     assert lines[-1] == texts.PASSED
-    assert len(lines) == 1 + 32 + 32 + 2
+    assert len(lines) == 1 + 35 + 35 + 2
 
 
 def test_build_rewrites_one_line_on_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +92,10 @@ def test_ctrl_c_keeps_what_is_finished(run: Run, fake: FakeEngines) -> None:
     fake.error = ("stack01", KeyboardInterrupt())
     status, out, err = run("build")
     assert (status, err) == (130, "")
-    assert out.splitlines()[-1] == texts.kept(3, 32)
+    assert out.splitlines()[-1] == texts.kept(6, 35)
     fake.error = None
     status, out, _ = run("build")
-    assert out.splitlines()[1].startswith("Segment 4 of 32")
+    assert out.splitlines()[1].startswith("Segment 7 of 35")
     assert status == 0
 
 
@@ -103,7 +103,7 @@ def test_ctrl_c_as_json(run: Run, fake: FakeEngines) -> None:
     fake.error = ("head", KeyboardInterrupt())
     status, out, _ = run("build", "--json")
     assert status == 130
-    assert json.loads(out.splitlines()[-1]) == {"event": "stopped", "finished": 1, "of": 32}
+    assert json.loads(out.splitlines()[-1]) == {"event": "stopped", "finished": 1, "of": 35}
 
 
 def locked(store: EngineStore, request: BuildRequest) -> Iterator[BuildProgress]:
@@ -162,12 +162,12 @@ def test_verify(run: Run, fake: FakeEngines) -> None:
     fake.errors_of_test = {"stack00": 0.5}
     status, out, _ = run("verify")
     assert status == 1
-    assert out.splitlines()[2] == "layer 1: error 0.5, allowed 0.02, FAILED"
+    assert out.splitlines()[5] == "layer 1: error 0.5, allowed 0.02, FAILED"
     assert out.splitlines()[-1].startswith("The self-test failed: layer 1 is off by 0.5")
     fake.errors_of_test = {}
     status, out, _ = run("verify", "--json")
     result = json.loads(out)
-    assert (status, result["passed"], len(result["checks"])) == (0, True, 32)
+    assert (status, result["passed"], len(result["checks"])) == (0, True, 35)
     passed = {"part": "embed", "error": 0.001, "tolerance": 0.02, "passed": True, "overflow": False}
     assert result["checks"][0] == passed
 

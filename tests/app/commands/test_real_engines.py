@@ -16,6 +16,7 @@ from app.commands.dispatch import run_command
 from app.engines.service import EngineService
 from tests.helpers.waiting import WAIT_SECONDS
 from trt_engines.building.store import same_size
+from trt_engines.graphs.names import ASKED
 
 BUILD = ["engines", "build", "--gpu", "RTX 3060", "--precision", "int4"]
 
@@ -29,7 +30,7 @@ def test_the_starter_is_built_listed_and_removed(capsys: pytest.CaptureFixture[s
     fractions = [event["fraction"] for event in events if event["event"] == "progress"]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
-    assert {event["part"] for event in events if event["event"] == "progress"} == {"embed", "head", "stack00"}
+    assert {event["part"] for event in events if event["event"] == "progress"} == {"embed", "head", *ASKED, "stack00"}
     service = EngineService(AppPaths.resolve())
     status = service.status(starter_model_folder(), gpu="RTX 3060")
     offer = status.offer("int4")
@@ -56,6 +57,6 @@ def test_ctrl_c_ends_a_real_build(dewpoint_home: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the child processes, too
     rest, _ = process.communicate(timeout=WAIT_SECONDS)
     assert process.returncode == 130, rest
-    assert "1 of 3 segments are finished and kept" in rest
+    assert "1 of 6 segments are finished and kept" in rest
     left = [file.name for file in (dewpoint_home / "engines").rglob("*") if file.suffix in (".plan", ".part")]
     assert left == ["embed.plan"]

@@ -102,7 +102,7 @@ def test_a_build_is_followed_by_the_self_test(service: EngineService, fake: Fake
     assert any(isinstance(event, Check) for event in events)
     _, offer = best(service)
     assert offer.state.name == "ready"
-    assert offer.size > 32 * fake.part_bytes
+    assert offer.size > 35 * fake.part_bytes
 
 
 def test_published_models_are_compared_with_the_original(fake: FakeEngines) -> None:
@@ -136,7 +136,7 @@ def test_a_build_that_is_closed_keeps_what_is_finished(service: EngineService, f
         if isinstance(event, BuildProgress) and event.number == 4:
             break
     events.close()
-    assert service.finished_parts(offer.request) == (3, 32)
+    assert service.finished_parts(offer.request) == (3, 35)
     assert best(service)[1].state.name == "partial"
     numbers = {event.number for event in service.build(status, offer) if isinstance(event, BuildProgress)}
     assert min(numbers) == 4
@@ -148,7 +148,7 @@ def test_an_error_leaves_what_is_finished(service: EngineService, fake: FakeEngi
     fake.error = build_error("stack02")
     with pytest.raises(BuildError, match="stack02"):
         list(service.build(status, offer))
-    assert service.finished_parts(offer.request) == (4, 32)
+    assert service.finished_parts(offer.request) == (7, 35)
     assert service.log(offer.request) == ("stack02", "building stack02\n")
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from inference.backends.fake import FakeBackend
 from inference.backends.fake_model import fake_config
-from inference.backends.host_head import HostHead
 from inference.backends.tensorrt import TensorRtBackend, _resident_now
 from inference.engines.usable import UsableEngines
 from inference.errors import KnownError
@@ -70,8 +69,7 @@ def opened(folder: Path, kernels: RuntimeCache | None = None) -> tuple[TensorRtB
     attempt, runner = Attempt(folder, MACHINE), _Runner(folder)
     with attempt:
         assert (folder / ATTEMPT).exists()
-    head = cast("HostHead", None)  # which a plain step does without
-    backend = TensorRtBackend(fake_config(), cast("ModelRunner", runner), "card", 256, kernels, attempt, head=head)
+    backend = TensorRtBackend(fake_config(), cast("ModelRunner", runner), "card", 256, kernels, attempt)
     return backend, runner, attempt.safe
 
 
@@ -142,8 +140,8 @@ def test_a_session_that_rests_tells_its_backend(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_a_step_reads_is_told_with_what_was_measured(tmp_path: Path) -> None:
-    head, runner = cast("HostHead", None), cast("ModelRunner", _Runner(tmp_path))
-    backend = TensorRtBackend(fake_config(), runner, "card", 256, head=head, rate=900e9)
+    runner = cast("ModelRunner", _Runner(tmp_path))
+    backend = TensorRtBackend(fake_config(), runner, "card", 256, rate=900e9)
     assert backend.work == CardReads(7 * 10**9, 900e9)
     assert opened(tmp_path)[0].work.rate == 0.0, "nobody measured"
 

@@ -11,6 +11,7 @@ from inference.engines.templates import templates_for
 from inference.graphs.shipped import configuration_fingerprint
 from inference.model_config import ModelConfig
 from trt_engines.building.builder import BuildRequest
+from trt_engines.building.child import PartJob
 from trt_engines.building.identity import ENGINE_VERSION, Identity, this_system, weights_identity
 from trt_engines.planning.precision import PRECISIONS
 from trt_engines.tensorrt.flavour import installed_flavour
@@ -38,3 +39,8 @@ def request_for(folder: Path, cache: Path, sm: int = 86, precision: str = "int4"
         identity, "Test model", folder, templates.folder, configuration_fingerprint(config), form.compute, form.form,
         model_shape(config),
     )  # fmt: skip
+
+
+def first_segment(request: BuildRequest) -> PartJob:
+    """The job of a request's first segment."""
+    return next(job for job in request.jobs(Path("unused")) if job.cut is not None)

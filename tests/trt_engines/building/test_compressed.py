@@ -11,7 +11,7 @@ import pytest
 
 from inference.checkpoint.folder import checked_model
 from tests.helpers.weight_files import write_checkpoint
-from tests.trt_engines.building.support import STARTER, request_for
+from tests.trt_engines.building.support import STARTER, first_segment, request_for
 from tests.trt_engines.building.test_every_precision import compiled
 from tests.trt_engines.weights.compressed_support import fp8_matrix, nvfp4_matrix
 from tests.trt_engines.weights.support import relative_rms
@@ -56,7 +56,7 @@ def test_engines_are_built_of_it(folder: Path, tmp_path: Path, sm: int, precisio
     assert checked_model(folder).layout == f"compressed-{kind}"
     source, plain = WeightSource.open(folder), WeightSource.open(STARTER)
     request = request_for(folder, tmp_path / "cache", sm, precision)
-    job = request.jobs(tmp_path)[2]
+    job = first_segment(request)
     bound = bound_weights(part_graph(job), source, request.form, lambda done: None)
     if kind == precision == "nvfp4":
         stored = source.array("model.decoder.layers.1.experts.3.up_proj.weight_packed")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.random_models import Setting, Shape, save_with, transformers_model
-from tests.trt_engines.building.support import STARTER, request_for
-from trt_engines.building.child import PartJob, part_graph
+from tests.trt_engines.building.support import STARTER, first_segment, request_for
+from trt_engines.building.child import PartJob, part_graph, part_profiles
 from trt_engines.building.compile import Compiled, compile_plan
-from trt_engines.building.profiles import profiles
 from trt_engines.errors import EngineError
 from trt_engines.graphs.bind import bound_weights
+from trt_engines.graphs.names import ASKED
 from trt_engines.planning.precision import PRECISIONS
 from trt_engines.tensorrt.flavour import installed_flavour
 from trt_engines.weights.source import WeightSource
@@ -42,7 +42,7 @@ def compiled(job: PartJob, source: WeightSource, streaming: bool = False) -> tup
     graph, plan = part_graph(job), bytearray()
     weights = bound_weights(graph, source, job.form, lambda done: None)
     made = compile_plan(
-        installed_flavour(), graph, weights, profiles(job.limits), job.sm, lambda phase, done: True,
+        installed_flavour(), graph, weights, part_profiles(job), job.sm, lambda phase, done: True,
         lambda line: None, plan.extend, streaming=streaming,
     )  # fmt: skip
     return made, len(plan)
@@ -53,7 +53,7 @@ def test_a_segment_builds(folder: Path, tmp_path_factory: pytest.TempPathFactory
     cache = folder.parent / "cache" if folder != STARTER else tmp_path_factory.mktemp("unused")
     request = request_for(folder, cache, sm, precision)
     source = WeightSource.open(folder)
-    job = request.jobs(Path("unused"))[2]
+    job = first_segment(request)
     made, size = compiled(job, source)
     assert size > 10_000
     assert made.scratch_bytes > 0
@@ -63,7 +63,9 @@ def test_a_segment_builds(folder: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize("sm", [86, 120])
 def test_the_ends_build(folder: Path, tmp_path_factory: pytest.TempPathFactory, sm: int) -> None:
     cache = folder.parent / "cache" if folder != STARTER else tmp_path_factory.mktemp("unused")
-    for job in request_for(folder, cache, sm).jobs(Path("unused"))[:2]:
+    ends = [job for job in request_for(folder, cache, sm).jobs(Path("unused")) if job.cut is None]
+    assert [job.name for job in ends] == ["embed", "head", *ASKED]
+    for job in ends:
         made, size = compiled(job, WeightSource.open(folder))
         assert size > 1000
         # The embedding table is an input: no engine holds it.
@@ -72,7 +74,7 @@ def test_the_ends_build(folder: Path, tmp_path_factory: pytest.TempPathFactory, 
 
 @pytest.mark.parametrize(("sm", "precision"), [(86, "fp8"), (89, "nvfp4")])
 def test_a_card_that_cannot_is_refused_by_tensorrt(tmp_path: Path, sm: int, precision: str) -> None:
-    job = request_for(STARTER, tmp_path, sm, precision).jobs(tmp_path)[2]
+    job = first_segment(request_for(STARTER, tmp_path, sm, precision))
     with pytest.raises(EngineError, match="HW-specific datatypes"):
         compiled(job, WeightSource.open(STARTER))
 
@@ -87,6 +89,6 @@ def test_a_data_center_card_is_refused(tmp_path: Path) -> None:
 def test_a_segment_builds_that_can_stream_its_weights(
     tmp_path_factory: pytest.TempPathFactory, sm: int, precision: str
 ) -> None:
-    job = request_for(STARTER, tmp_path_factory.mktemp("unused"), sm, precision).jobs(Path("unused"))[2]
+    job = first_segment(request_for(STARTER, tmp_path_factory.mktemp("unused"), sm, precision))
     made, _ = compiled(job, WeightSource.open(STARTER), streaming=True)
     assert made.weight_bytes > 0

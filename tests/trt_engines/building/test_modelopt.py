@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.weight_files import write_checkpoint
-from tests.trt_engines.building.support import STARTER, request_for
+from tests.trt_engines.building.support import STARTER, first_segment, request_for
 from tests.trt_engines.building.test_every_precision import compiled
 from tests.trt_engines.weights.support import modelopt_experts, relative_rms, slow_values
 from trt_engines.building.child import part_graph
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 def test_blackwell_takes_the_bits_as_they_are(folder: Path, tmp_path: Path) -> None:
     source = WeightSource.open(folder)
     assert source.layout == "modelopt-nvfp4"
-    job = request_for(folder, tmp_path / "cache", 120, "nvfp4").jobs(tmp_path)[2]
+    job = first_segment(request_for(folder, tmp_path / "cache", 120, "nvfp4"))
     bound = bound_weights(part_graph(job), source, "nvfp4", lambda done: None)
     down = "model.decoder.layers.1.experts.down_proj"
     for expert in range(8):
@@ -50,7 +50,7 @@ def test_blackwell_takes_the_bits_as_they_are(folder: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(("sm", "precision", "bound"), [(86, "int4", 0.2), (89, "fp8", 0.04)])
 def test_older_cards_get_it_converted(folder: Path, tmp_path: Path, sm: int, precision: str, bound: float) -> None:
     source = WeightSource.open(folder)
-    job = request_for(folder, tmp_path / "cache", sm, precision).jobs(tmp_path)[2]
+    job = first_segment(request_for(folder, tmp_path / "cache", sm, precision))
     compiled(job, source)
     made = source.experts(0, "down", precision, np.float32)  # type: ignore[arg-type]
     assert isinstance(made, Int4) == (precision == "int4")

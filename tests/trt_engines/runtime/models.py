@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.backends.host_head import HostHead
 from inference.backends.onnx import OnnxBackend
 from inference.backends.tensorrt import TensorRtBackend
 from inference.config import model_config_from_folder
@@ -26,8 +25,10 @@ from tests.trt_engines.building.test_state import IDENTITY
 from tests.trt_engines.runtime.simulated import SimulatedDevice
 from trt_engines.building.profiles import Limits
 from trt_engines.building.store import EngineManifest, Part
+from trt_engines.graphs.asked import asked_graph
 from trt_engines.graphs.bind import bound_weights
 from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, end_graph, segment_graph
+from trt_engines.graphs.names import ASKED
 from trt_engines.graphs.precision import lowered
 from trt_engines.graphs.rotary import with_tables
 from trt_engines.runtime.cuda_device import CudaDevice
@@ -88,6 +89,7 @@ def simulated(
     graphs = {
         "embed": end_graph(templates, EMBED),
         "head": end_graph(templates, HEAD),
+        **{name: asked_graph(templates, name) for name in ASKED},
         **{f"stack{first:02}": segment_graph(templates, first, last) for first, last in pieces},
     }
     hardware, parts = SimulatedDevice(memory, seed), {}
@@ -104,9 +106,11 @@ def simulated(
     names = [name for name in parts if name.startswith("stack")]
     stacks = loader.open_segments(names, streamed_segments(len(names), resident))
     engines = {"embed": loader.open("embed"), "head": loader.open("head"), **dict(zip(names, stacks, strict=True))}
-    made = ModelParts(shape, limits, templates.set.kept, np.float32, pieces, engines["embed"], engines["head"], stacks)
+    made = ModelParts(
+        shape, limits, templates.set.kept, np.float32, pieces, engines["embed"], engines["head"], stacks, loader.open
+    )
     runner = ModelRunner(loader.device, made, source.array(EMBEDDING), resident, head_rows, clock=clock)
-    backend = TensorRtBackend(config, runner, "simulated", limits.chunk, loader.cache, head=HostHead.of(source, config))
+    backend = TensorRtBackend(config, runner, "simulated", limits.chunk, loader.cache)
     return Simulated(backend, runner, hardware, engines, tensorrt, cuda, loader)
 
 

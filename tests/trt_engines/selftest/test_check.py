@@ -18,8 +18,10 @@ from tests.trt_engines.building.support import STARTER
 from tests.trt_engines.runtime.simulated import SimulatedDevice
 from trt_engines.building.profiles import Limits
 from trt_engines.building.state import Check
+from trt_engines.graphs.asked import asked_graph
 from trt_engines.graphs.bind import reference_weights
 from trt_engines.graphs.compose import EMBED, EMBEDDING, HEAD, end_graph, segment_graph
+from trt_engines.graphs.names import ASKED, BELIEFS, LOGITS
 from trt_engines.graphs.precision import COMPUTE_TYPES, WeightFormat, lowered
 from trt_engines.graphs.rotary import with_tables
 from trt_engines.runtime.cuda_device import CudaDevice
@@ -53,12 +55,14 @@ def run(
     def graph_of(name: str) -> ModelProto:
         if name in ("embed", "head"):
             return lowered(end_graph(templates, EMBED if name == "embed" else HEAD), "fp32")
+        if name in ASKED:
+            return lowered(asked_graph(templates, name), "fp32")
         first = int(name.removeprefix("stack"))
         return with_tables_used(lowered(segment_graph(templates, first, first + 2), "fp32"), positions)
 
     def open_engine(name: str) -> Engine:
         graph = graph_of(name)
-        held = "plain" if name in ("embed", "head") else engine_form or form
+        held = "plain" if not name.startswith("stack") else engine_form or form
         weights = reference_weights(graph, source, held, COMPUTE_TYPES["fp32"])
         weights = {key: array.copy() for key, array in weights.items()}
         spoil(name, weights)
@@ -77,7 +81,7 @@ def run(
 @pytest.mark.parametrize("form", ["plain", "fp8", "int4", "nvfp4"])
 def test_right_engines_pass(form: WeightFormat) -> None:
     checks = run(form)
-    assert [check.part for check in checks] == ["embed", "stack00", "stack02", "head"]
+    assert [check.part for check in checks] == ["embed", "stack00", "stack02", "head", *ASKED]
     assert all(check.passed for check in checks)
     assert max(check.error for check in checks) < 1e-3
 
@@ -98,14 +102,20 @@ def not_a_number(name: str, weights: dict[str, Any]) -> None:
         weights["model.decoder.layers.1.input_layernorm.weight"][0] = np.nan
 
 
-def wrong_norm(name: str, weights: dict[str, Any]) -> None:
-    if name == "head":
-        weights["model.decoder.norm.weight"] *= 0.5
+def wrong_norm(part: str) -> Spoil:
+    def spoil(name: str, weights: dict[str, Any]) -> None:
+        if name == part:
+            weights["model.decoder.norm.weight"] *= 0.5
+
+    return spoil
 
 
 @pytest.mark.parametrize(
     ("spoil", "part"),
-    [(wrong_sign, "stack02"), (experts_shifted, "stack00"), (not_a_number, "stack00"), (wrong_norm, "head")],
+    [
+        (wrong_sign, "stack02"), (experts_shifted, "stack00"), (not_a_number, "stack00"),
+        *((wrong_norm(part), part) for part in ("head", LOGITS, BELIEFS)),
+    ],
 )
 def test_a_wrong_engine_fails_and_the_test_ends_there(spoil: Spoil, part: str) -> None:
     checks = run("plain", spoil)

@@ -103,7 +103,7 @@ def test_rebuild_asks_and_begins_anew(qtbot: QtBot, parts: Parts, fake_engines: 
     assert parts.engines.work is None
     fake_engines.gate.clear()
     agree(card)
-    qtbot.waitUntil(lambda: "Segment 2 of 32" in card.work.part.text(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "Segment 2 of 35" in card.work.part.text(), timeout=WAIT_MS)
     fake_engines.gate.set()
     wait_idle(qtbot, parts, "Ready")
     assert fake_engines.tested == 2
@@ -113,7 +113,7 @@ def test_while_building(qtbot: QtBot, parts: Parts, fake_engines: FakeEngines) -
     card = opened(qtbot, parts)
     fake_engines.gate.clear()
     card.build_button.click()
-    qtbot.waitUntil(lambda: card.work.part.text() == "Segment 2 of 32 (output)", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: card.work.part.text() == "Segment 2 of 35 (output)", timeout=WAIT_MS)
     assert card.work.isVisible()
     assert not card.banner.isVisible()
     assert enabled(card) == []
@@ -128,7 +128,7 @@ def test_while_building(qtbot: QtBot, parts: Parts, fake_engines: FakeEngines) -
     card.work.stop.click()
     assert not card.work.stop.isEnabled()
     wait_idle(qtbot, parts, "Unfinished")
-    assert "1 of 32 segments are built" in card.banner.detail.text()
+    assert "1 of 35 segments are built" in card.banner.detail.text()
     assert enabled(card) == ["Delete \u2026", "Go on building"]
     fake_engines.gate.set()
     card.build_button.click()

@@ -141,7 +141,7 @@ def test_engines_are_built_for_the_model_of_the_row(
     qtbot.waitUntil(lambda: card.build_button.isEnabled() and NVIDIA.title in card.subject.text(), timeout=WAIT_MS)
     fake_engines.gate.clear()
     card.build_button.click()
-    qtbot.waitUntil(lambda: row.progress.text().startswith("Segment 2 of 32"), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: row.progress.text().startswith("Segment 2 of 35"), timeout=WAIT_MS)
     assert row.state.text() == "Building engines"
     assert [button.text() for button in row.buttons()] == ["Engines \u2026"]
     remove = next(line for line in row.menu.actions() if line.data() == "remove")
