@@ -68,12 +68,13 @@ def timed(device: Device, parts: ModelParts, table: np.ndarray, resident: int) -
         steps.append(time.perf_counter() - start)
     return {
         **_formed(runner, vocab), "step_ms": 1000 * statistics.median(steps[WARM_UP:]),
-        "prompt_ms": 1000 * min(encodes), "streamed": float(runner.streamed), "capacity_reruns": float(runner.capacity_reruns),
+        "prompt_ms": 1000 * min(encodes), "streamed": float(runner.streamed),
+        "capacity_reruns": float(runner.capacity_reruns),
     }  # fmt: skip
 
 
 def _formed(runner: ModelRunner, vocab: int) -> dict[str, float]:
-    """Milliseconds of a step of a form, without the processor's part: logits of tokens, and a state of shares of them."""
+    """Milliseconds of a form's step without the processor's part: logits of tokens, and a state of shares of them."""
     canvas, found, state = np.arange(runner.canvas), dict[str, float](), None
     for count in (100, min(MOST_LISTED, vocab), vocab):
         ids, shares = np.arange(count), np.full((runner.canvas, count), 1 / count, np.float32)

@@ -189,8 +189,8 @@ def _logger(trt: Any, log: Callable[[str], None]) -> Any:
                 self.errors.append(message.strip()[:1000])
             if found := re.search(r"Total Weights Memory: (\d+)", message):
                 self.weight_bytes = int(found[1])
-            if found := re.search(r"Total Activation Memory: (\d+)", message):
-                self.scratch_bytes = int(found[1])
+            if found := re.search(r"Total Activation Memory: (\d+)", message):  # the same
+                self.scratch_bytes = max(self.scratch_bytes, int(found[1]))
             if found := re.search(r"Total Device Persistent Memory: (\d+)", message):  # said once for each profile
                 self.context_bytes += int(found[1])
 

@@ -55,7 +55,7 @@ def test_build_says_each_part_and_the_verdict(run: Run) -> None:
     assert lines[0] == "DiffusionGemma 26B-A4B in INT4 for RTX 4070, context 8,192 tokens"
     assert lines[1].startswith("Segment 1 of 35 (input) \u00b7 Building engine \u00b7 0 %")
     assert lines[2].startswith("Segment 2 of 35 (output) \u00b7 Building engine \u00b7 2 %, about")
-    assert lines[33] == "input: error 0.001, allowed 0.02, passed"
+    assert lines[36] == "input: error 0.001, allowed 0.02, passed"
     assert lines[-1] == texts.PASSED
     assert len(lines) == 1 + 35 + 35 + 2
 

@@ -63,13 +63,13 @@ def test_only_the_classic_tensorrt_measures() -> None:
 
 
 def test_the_figures_of_a_part_are_read_from_the_log() -> None:
-    """Each profile has a context of its own, and each is said; of weights and activations the last line counts."""
+    """Each profile has a context of its own, and each is said, as is what activations need: there the largest counts."""
     trt: Any = installed_flavour().module
     logger = _logger(trt, lambda line: None)
     for message in (
-        "Total Device Persistent Memory: 4096 bytes", "Total Activation Memory: 5 bytes",
+        "Total Device Persistent Memory: 4096 bytes", "Total Activation Memory: 24 bytes",
         "Total Device Persistent Memory: 512 bytes", "Total Host Persistent Memory: 80 bytes",
-        "Total Activation Memory: 24 bytes", "Total Weights Memory: 16640 bytes",
+        "Total Activation Memory: 5 bytes", "Total Weights Memory: 16640 bytes",
     ):  # fmt: skip
         logger.log(trt.ILogger.INFO, message)
     assert (logger.context_bytes, logger.scratch_bytes, logger.weight_bytes) == (4608, 24, 16640)

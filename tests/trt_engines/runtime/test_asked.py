@@ -1,4 +1,4 @@
-"""What the card's head gives on request is what the other backends' heads give, in pieces and for large vocabularies."""
+"""What the card's head gives on request is what the other backends' heads give, in pieces, of large vocabularies."""
 
 from __future__ import annotations
 

@@ -113,7 +113,9 @@ def wrong_norm(part: str) -> Spoil:
 @pytest.mark.parametrize(
     ("spoil", "part"),
     [
-        (wrong_sign, "stack02"), (experts_shifted, "stack00"), (not_a_number, "stack00"),
+        (wrong_sign, "stack02"),
+        (experts_shifted, "stack00"),
+        (not_a_number, "stack00"),
         *((wrong_norm(part), part) for part in ("head", LOGITS, BELIEFS)),
     ],
 )
