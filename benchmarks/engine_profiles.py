@@ -1,7 +1,7 @@
 """What more profiles would cost: parts of the published shape, for canvases of several lengths.
 
-    python benchmarks/engine_profiles.py                      a full layer in INT4, the head and what it gives on request
-    python benchmarks/engine_profiles.py --parts head logits --sm 120
+    python benchmarks/engine_profiles.py                   a full layer in INT4, the head and what it gives on request
+    python benchmarks/engine_profiles.py --sm 120 --parts head logits
 
 An engine takes every canvas up to the longest as it is: its one profile for canvases begins at one position. Profiles
 of their own for 128 and 64 positions would let TensorRT choose for them; this measures what they would cost. No GPU and

@@ -65,7 +65,7 @@ def test_build_rewrites_one_line_on_a_terminal(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setenv("COLUMNS", "60")
     _, out, _ = run("build", "--gpu", "RTX 3060")
     pieces = out.split("\n")[1].split("\r")
-    assert len(pieces) == 34
+    assert len(pieces) == 37
     assert max(len(piece) for piece in pieces) <= 59
     assert texts.TESTED_ELSEWHERE in out
 

@@ -63,7 +63,7 @@ def test_only_the_classic_tensorrt_measures() -> None:
 
 
 def test_the_figures_of_a_part_are_read_from_the_log() -> None:
-    """Each profile has a context of its own, and each is said, as is what activations need: there the largest counts."""
+    """Each profile has a context of its own, and is said, as is what activations need: there the largest counts."""
     trt: Any = installed_flavour().module
     logger = _logger(trt, lambda line: None)
     for message in (
