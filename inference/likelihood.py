@@ -23,6 +23,8 @@ def likelihoods(
         places: Those that are asked about.
         count: How many likeliest tokens of each place are named.
     """
+    if not places:
+        return ()
     seen = backend.beliefs(canvas, None, np.array(places, dtype=np.int64), canvas[list(places)], count)
     found = []
     for row, place in enumerate(places):
