@@ -59,10 +59,11 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
 def test_a_plain_step_opens_none_of_it(card: Card) -> None:
     card.made.backend.denoise(np.arange(PLACES), None, 0.7, UNIFORMS)
     assert [card.made.tensorrt.parts[name].deserialised for name in ASKED] == [0, 0, 0]
+    sampled = card.runs("head")
     for _ in range(2):
         card.made.backend.logits(np.arange(PLACES), None, np.arange(3))
     assert [card.made.tensorrt.parts[name].deserialised for name in ASKED] == [1, 0, 0]
-    assert card.runs("head") == 1, "nothing is sampled for them"
+    assert card.runs("head") == sampled, "nothing is sampled for them"
 
 
 @pytest.mark.parametrize("count", [1, PIECE, PIECE + 1, VOCABULARY])
