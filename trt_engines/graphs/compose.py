@@ -106,7 +106,8 @@ def end_graph(templates: Templates, name: str) -> ModelProto:
 def capped_logits(head: ModelProto) -> str:
     """Name of the head's logits after their cap, before the temperature."""
     squashed = next(node.output[0] for node in head.graph.node if node.op_type == "Tanh")
-    return next(node.output[0] for node in head.graph.node if squashed in node.input)
+    capped: str = next(node.output[0] for node in head.graph.node if squashed in node.input)
+    return capped
 
 
 def cut_at(model: ModelProto, name: str) -> None:
