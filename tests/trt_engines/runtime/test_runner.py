@@ -255,10 +255,10 @@ def test_a_full_cache_is_one_sentence(model: Model) -> None:
         mine.runner.denoise(canvas, old, 0.7, uniforms)
 
 
-def test_logits_and_states_made_on_the_processor_are_those_of_the_engines_head(model: Model) -> None:
+def test_logits_and_states_that_are_asked_are_those_of_the_engines_head(model: Model) -> None:
     mine = simulated(model.folder, model.cache)
     mine.backend.encode(np.arange(7))
     head_agrees(mine.backend)
     with pytest.raises(ValueError, match="state is of step"):
-        mine.runner.conditioned(SoftState(1), 16, np.arange(1), np.zeros((1, 8), np.float32))
+        mine.runner.conditioned(SoftState(1), 16, np.arange(1), np.arange(1), np.ones((1, 1), np.float32))
     mine.backend.close()
