@@ -118,7 +118,7 @@ def test_while_building(qtbot: QtBot, parts: Parts, fake_engines: FakeEngines) -
     assert not card.banner.isVisible()
     assert enabled(card) == []
     assert card.work.phase.full_text == "Building engine"
-    assert "3 %" in card.work.left.text()
+    assert "2 %" in card.work.left.text()
     assert card.work.bar.value() > 0
     card.work.log.click()
     (log,) = card.findChildren(EngineLog)
