@@ -225,7 +225,7 @@ def test_a_deletion_that_the_system_refuses(
         patch.setattr(os, "unlink", refuse)
         agree(card)
         qtbot.waitUntil(lambda: "Permission denied" in headline(card), timeout=WAIT_MS)
-    assert str(offer.folder / "embed.plan") in headline(card)
+    assert str(offer.folder / "beliefs.plan") in headline(card)
     assert "Close every program" in card.banner.detail.text()
     card.verify.click()
     wait_idle(qtbot, parts, "Ready")
