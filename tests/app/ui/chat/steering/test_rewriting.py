@@ -174,7 +174,8 @@ def test_text_outside_that_differs_is_never_taken(
     select(qtbot, parts)
     rewriting.on_wished("")
     box = written(qtbot, rewriting, 0)
-    rewriting.on_taken("something else")
+    for other in ("something else", ANSWER.replace("today", "TODAY"), ANSWER.replace("First", "Worst")):
+        rewriting.on_taken(other)
     assert rewriting.box is box
     assert bodies(parts) == (ANSWER, 1)
 
