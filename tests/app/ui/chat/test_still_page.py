@@ -291,3 +291,11 @@ def test_all_of_an_answer_is_heard(
         view.commit(source)
     view.end(answer_message(source, MessageState.DONE), last=True)
     assert " ".join(said).split() == source.split()
+
+
+def test_an_answer_without_a_full_stop_is_heard_to_its_end(view: AnswerView, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = list[str]()
+    monkeypatch.setattr(view.canvas._spoken, "_announce", said.append)
+    view.commit("It is wet. And so")
+    view.end(answer_message("It is wet. And so", MessageState.DONE), last=True)
+    assert said == ["It is wet.", "And so"]
