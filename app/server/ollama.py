@@ -143,7 +143,7 @@ def _piece(
     found: tuple[TokenLikelihood, ...] = (),
 ) -> dict[str, Any]:
     base: dict[str, Any] = {"model": wanted.details["model"], "created_at": _now()}
-    if found:
+    if wanted.request.logprobs is not None:
         base["logprobs"] = tokens_of(found)
     if not wanted.details["chat"]:
         return {**base, "response": text, **({"thinking": thinking} if thinking else {}), "done": False}

@@ -80,9 +80,9 @@ def logprobs_wanted(fields: BodyFields) -> int | None:
     return (count or 0) if wanted else None
 
 
-def logprobs_of(found: Sequence[TokenLikelihood]) -> dict[str, Any] | None:
-    """Log-probabilities, as OpenAI writes them; None where there are none."""
-    return {"content": tokens_of(found), "refusal": None} if found else None
+def logprobs_of(found: Sequence[TokenLikelihood]) -> dict[str, Any]:
+    """Log-probabilities, as OpenAI writes them; an empty list where a text has no tokens."""
+    return {"content": tokens_of(found), "refusal": None}
 
 
 def tokens_of(found: Sequence[TokenLikelihood]) -> list[dict[str, Any]]:
@@ -188,7 +188,7 @@ def whole_chat(wanted: WantedAnswer, model: ServedModel, answer: WholeAnswer) ->
     choice = {
         "index": wanted.choice,
         "message": message,
-        "logprobs": logprobs_of(answer.likelihoods),
+        "logprobs": None if wanted.request.logprobs is None else logprobs_of(answer.likelihoods),
         "finish_reason": _REASONS[answer.reason],
     }
     return {
@@ -245,8 +245,10 @@ class ChatStream:
 
     def _written(self, part: Written) -> str:
         thinking = self._chunk({"reasoning_content": part.thinking}) if part.thinking else ""
-        text = {"content": part.text}
-        return thinking + (self._chunk(text, found=logprobs_of(part.likelihoods)) if part.text else "")
+        if not part.text:
+            return thinking
+        found = None if self._wanted.request.logprobs is None else logprobs_of(part.likelihoods)
+        return thinking + self._chunk({"content": part.text}, found=found)
 
     def _end(self, answer: WholeAnswer) -> str:
         calls = [self._chunk({"tool_calls": [{"index": i, **call}]}) for i, call in enumerate(calls_of(answer.calls))]

@@ -133,21 +133,19 @@ def _prompt(fields: BodyFields) -> str:
     return fields.text("prompt")
 
 
-def older_logprobs(found: Sequence[TokenLikelihood], begin: int) -> dict[str, Any] | None:
-    """Log-probabilities, as completions have them: lists of the same length; None where there are none.
+def older_logprobs(found: Sequence[TokenLikelihood], begin: int) -> dict[str, Any]:
+    """Log-probabilities, as completions have them: lists of the same length.
 
     Args:
         found: The tokens.
         begin: Characters of the answer before the first of them.
     """
-    if not found:
-        return None
     names = token_texts(found)
     return {
         "tokens": names,
         "token_logprobs": [each.log_probability for each in found],
         "top_logprobs": [{text.decode("utf-8", "replace"): p for text, p in each.likeliest} for each in found],
-        "text_offset": list(itertools.accumulate((len(name) for name in names[:-1]), initial=begin)),
+        "text_offset": list(itertools.accumulate(map(len, names), initial=begin))[:-1],
     }
 
 
@@ -156,7 +154,7 @@ def whole_completion(wanted: WantedAnswer, model: ServedModel, answer: WholeAnsw
     choice = {
         "index": wanted.choice,
         "text": answer.text,
-        "logprobs": older_logprobs(answer.likelihoods, 0),
+        "logprobs": None if wanted.request.logprobs is None else older_logprobs(answer.likelihoods, 0),
         "finish_reason": _REASONS[answer.reason],
     }
     return {
@@ -194,7 +192,8 @@ class CompletionStream:
             case Drafted():
                 return self._chunk("", dewpoint={"draft": draft_of(part)})
             case Written():
-                found = older_logprobs(part.likelihoods, self._given)
+                plain = self._wanted.request.logprobs is None
+                found = None if plain else older_logprobs(part.likelihoods, self._given)
                 self._given += len(part.text)
                 return self._chunk(part.text, found=found) if part.text else ""
             case WholeAnswer():

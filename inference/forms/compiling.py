@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from inference.forms.wanted import Form
 from trt_engines.files import parse_json
 
 _KEPT = 16
-_CHECKED = 1024  # forms that are known to be good
+_CHECKED = 1024  # forms that are known to be good, and as many that are not
 MOST_WORDS = 4  # that are held in any order
 _LONGEST_SCHEMA = 1 << 20
 _SCHEMA = "JSON schema"
@@ -68,6 +69,7 @@ class FormCompiler:
         self._known: Vocabulary | None = None
         self._kept: OrderedDict[Form, CompiledForm] = OrderedDict()
         self._checked: OrderedDict[int, None] = OrderedDict()
+        self._refused: OrderedDict[bytes, tuple[type[FormError], str, str]] = OrderedDict()
 
     def check(self, form: Form) -> None:
         """Refuse a form that cannot be kept, without compiling it for the vocabulary: that takes longer.
@@ -77,7 +79,7 @@ class FormCompiler:
         """
         name = hash(form)  # the forms themselves may be long
         if form not in self._kept and name not in self._checked:
-            byte_form(form)
+            self._byte_form(form)
             self._checked[name] = None
             if len(self._checked) > _CHECKED:
                 self._checked.popitem(last=False)
@@ -94,7 +96,7 @@ class FormCompiler:
         known = self._known = self._known or self._make()
 
         def automata() -> tuple[ByteDfa, TokenDfa]:
-            over_bytes = byte_form(form)
+            over_bytes = self._byte_form(form)
             return over_bytes, compile_tokens(over_bytes, known)
 
         over_bytes, tokens = automata() if self._disk is None else self._disk.get(form, known, automata)
@@ -102,6 +104,20 @@ class FormCompiler:
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return made
+
+    def _byte_form(self, form: Form) -> ByteDfa:
+        """`byte_form`, but what was refused is refused again at once: that takes seconds, and all others wait."""
+        name = hashlib.sha256(repr(form).encode("utf-8", "surrogatepass")).digest()
+        if name in self._refused:
+            kind, text, hint = self._refused[name]
+            raise kind(text, hint)
+        try:
+            return byte_form(form)
+        except FormError as exc:
+            self._refused[name] = type(exc), exc.user_text, exc.hint
+            if len(self._refused) > _CHECKED:
+                self._refused.popitem(last=False)
+            raise
 
 
 def byte_form(form: Form) -> ByteDfa:

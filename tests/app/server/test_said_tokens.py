@@ -130,6 +130,17 @@ def test_every_interface_names_the_tokens_of_its_text(server: RunningServer, pat
         assert not any(each in text for each in stop)
 
 
+@pytest.mark.parametrize("path", [path for path in ASKED if path != "/v1/responses"])
+def test_a_text_that_is_stopped_at_its_beginning_has_a_list_of_no_tokens(server: RunningServer, path: str) -> None:
+    body = {"model": server.model, **ASKED[path]}
+    first = text_and_tokens(path, server.post(path, body).json())[0][:2]
+    if path.startswith("/api"):
+        body["options"] = {**body["options"], "stop": [first]}
+    else:
+        body["stop"] = [first]
+    assert text_and_tokens(path, server.post(path, body).json()) == ("", [])
+
+
 @pytest.mark.parametrize("stop", STOPS)
 def test_streams_name_the_tokens_of_each_piece(server: RunningServer, stop: list[str]) -> None:
     answer = server.chat(messages=MESSAGES, logprobs=True, stream=True, stop=stop)

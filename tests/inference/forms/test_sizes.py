@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from inference.forms import compiling
 from inference.forms.compiling import byte_form
 from inference.forms.errors import FormError, FormSizeError
+from inference.forms.vocabulary import vocabulary
 from inference.forms.wanted import Form
 
 INTEGERS = {"type": "array", "items": {"type": "integer"}}
@@ -81,3 +83,25 @@ def test_hundreds_of_items_are_kept() -> None:
     automaton = compiled({"type": "array", "items": {"type": "null"}, "minItems": 400, "maxItems": 410})
     for count, allowed in ((399, False), (400, True), (410, True), (411, False)):
         assert automaton.matches(json.dumps([None] * count).encode()) == allowed
+
+
+def test_what_is_refused_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes seconds, in which all others wait."""
+    worked: list[Form] = []
+
+    def counted(form: Form) -> Any:
+        worked.append(form)
+        return byte_form(form)
+
+    monkeypatch.setattr(compiling, "byte_form", counted)
+    compiler = compiling.FormCompiler(
+        lambda: vocabulary([bytes([each]) for each in range(256)] + [None, None], [256], 257)
+    )
+    form = Form("schema", json.dumps({**STRING, "minLength": 5000}))
+    said = set()
+    for ask in (compiler.check, compiler.check, compiler.compiled):
+        with pytest.raises(FormSizeError) as caught:
+            ask(form)
+        said.add((caught.value.user_text, caught.value.hint))
+    assert len(worked) == 1
+    assert len(said) == 1
