@@ -172,8 +172,9 @@ class Window:
 class Player:
     """Plays cases one after another, in as many windows as it takes."""
 
-    def __init__(self, world: World, number: int) -> None:
+    def __init__(self, world: World, number: int, patience: float) -> None:
         self._world, self._number, self._windows, self._played = world, number, 0, 0
+        self._patience = patience
         self._window: Window | None = None
 
     def play(self, name: str) -> Verdict:
@@ -184,7 +185,7 @@ class Player:
         before = print_of(folder)
         try:
             reply = window.play(order)
-            verdict = judge(name, order, reply, window.breaches(), before, print_of(folder))
+            verdict = judge(name, order, reply, window.breaches(), before, print_of(folder), self._patience)
         except LostError as exc:
             self._window = None
             verdict = Verdict(name, [str(exc)], {})
@@ -217,28 +218,36 @@ def room() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def play(world: World, names: Iterable[str], windows: int = 2, tell: Any = None) -> list[Verdict]:
-    """Play cases in some windows at once; what failed is played again alone, in a window of its own.
+def play(
+    world: World, names: Iterable[str], windows: int = 2, tell: Any = None, patience: float = 1.0
+) -> list[Verdict]:
+    """Play cases in some windows at once; what was late is played again alone, in a window of its own.
 
-    Only what goes wrong twice counts: on a busy machine a beat may come late for reasons of others.
+    Only what is late twice counts: on a busy machine a beat may come late for reasons of others. `patience`: how many
+    times its limit anything may take.
     """
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for name in names:
         waiting.put(name)
     verdicts: list[Verdict] = []
+    late: list[str] = []
+
+    def note(verdict: Verdict) -> None:
+        verdicts.append(verdict)
+        if tell is not None:
+            tell(verdict)
 
     def work(number: int) -> None:
-        player = Player(world, number)
+        player = Player(world, number, patience)
         try:
             while True:
                 name = waiting.get_nowait()
                 verdict = player.play(name)
                 if verdict.only_late:
                     player.close()
-                    verdict = player.play(name)
-                verdicts.append(verdict)
-                if tell is not None:
-                    tell(verdict)
+                    late.append(name)
+                else:
+                    note(verdict)
         except queue.Empty:
             pass
         finally:
@@ -247,6 +256,13 @@ def play(world: World, names: Iterable[str], windows: int = 2, tell: Any = None)
     with ThreadPoolExecutor(windows) as pool:
         for done in [pool.submit(work, number) for number in range(windows)]:
             done.result()
+    for name in late:
+        player = Player(world, windows, patience)
+        windows += 1
+        try:
+            note(player.play(name))
+        finally:
+            player.close()
     return verdicts
 
 
