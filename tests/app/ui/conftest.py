@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.base.paths import AppPaths
@@ -43,6 +45,14 @@ def no_garbage() -> Iterator[None]:
     yield
     delete_what_waits()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def no_key_held() -> Iterator[None]:
+    """Qt takes Ctrl as held after a test that typed with it, until it hears of another key."""
+    yield
+    if QGuiApplication.keyboardModifiers() != Qt.KeyboardModifier.NoModifier:
+        QTest.keyRelease(QWidget(), Qt.Key.Key_Control, Qt.KeyboardModifier.NoModifier)
 
 
 @pytest.fixture

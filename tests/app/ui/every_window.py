@@ -130,7 +130,7 @@ def tables_dialog(parts: Parts, text: str) -> QWidget:
     parts.store.tables.set_cells(tables.table.files[0].id, answered)
     tables.open(tables.table.id)
     dialog = TablesDialog(tables, parts.themes.theme, parts.window)
-    dialog.grid.setCurrentIndex(dialog.grid.model().index(0, 2))
+    dialog.grid.choose(0, 2)
     dialog.said.show_text(text)
     return dialog
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    QSize,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import QColor, QContextMenuEvent, QFocusEvent, QKeyEvent, QPainter, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -217,13 +227,18 @@ class FileGrid(QTableView):
         self.names.show_names(self.verticalHeader().defaultSectionSize())
         if row >= 0 and self._cells.rowCount():
             row, column = min(row, self._cells.rowCount() - 1), min(column, self._cells.columnCount() - 1)
-            self.setCurrentIndex(self._cells.index(row, column))
+            self.choose(row, column)
         self.moved.emit()
 
     def on_cell_changed(self, file_id: str, question_id: str) -> None:
         """Another answer."""
         self._cells.show_cell(file_id, question_id)
         self.moved.emit()
+
+    def choose(self, row: int, column: int) -> None:
+        """Make a cell the current one and select nothing else, whatever key is held: Ctrl would add it."""
+        chosen = QItemSelectionModel.SelectionFlag.ClearAndSelect
+        self.selectionModel().setCurrentIndex(self._cells.index(row, column), chosen)
 
     def current(self) -> tuple[str, str]:
         """Ids of file and question of the current cell; "" for the column of names, and where there is none."""

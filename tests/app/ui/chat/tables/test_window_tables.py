@@ -139,7 +139,7 @@ def test_a_cell_says_how_far_it_is_the_models_and_leads_to_its_words(
     dialog.ask.click()
     qtbot.waitUntil(ended(parts), timeout=WAIT_MS)
     dialog.grid.setFocus()
-    dialog.grid.setCurrentIndex(dialog.grid.model().index(0, 1))
+    dialog.grid.choose(0, 1)
     assert "97 % of the model\u2019s belief (no 3 %)" in dialog.told.toPlainText()
     assert "Answered by Scripted model." in dialog.told.toPlainText()
     QTest.keyClick(dialog.grid, Qt.Key.Key_Right)
@@ -150,7 +150,7 @@ def test_a_cell_says_how_far_it_is_the_models_and_leads_to_its_words(
     (marked,) = reader.text.extraSelections()
     assert marked.cursor.selectedText() == "Otters play"
     QTest.keyClick(dialog.grid, Qt.Key.Key_Left)
-    dialog.grid.setCurrentIndex(dialog.grid.model().index(2, 1))
+    dialog.grid.choose(2, 1)
     assert "no answer. It took more memory" in dialog.told.toPlainText()
 
 
@@ -235,7 +235,7 @@ def test_long_files_are_asked_by_their_parts(
     room = parts.controller.model.room
     assert room is not None
     assert len(asked.text) <= room, "less of it, until the model's own count fits"
-    dialog.grid.setCurrentIndex(dialog.grid.model().index(0, 1))
+    dialog.grid.choose(0, 1)
     assert "too long: its parts that fit the question best were asked" in dialog.told.toPlainText()
 
 
@@ -286,7 +286,7 @@ def test_another_question_empties_its_column(parts: Parts, qtbot: QtBot, tmp_pat
     first = table_of(parts).files[0]
     parts.store.tables.set_cells(first.id, {"a": TableCell("yes", 0.9)})
     parts.controller.tables.open(table_of(parts).id)
-    dialog.grid.setCurrentIndex(dialog.grid.model().index(0, 1))
+    dialog.grid.choose(0, 1)
     dialog.on_edit_question()
     (asks,) = dialog.findChildren(TableQuestionDialog)
     asks.text.setText(text)
@@ -343,18 +343,31 @@ def test_filling_goes_on_without_a_file_that_is_taken_out(
 
 def test_files_are_taken_out_by_key_and_asked_about_with_answers(parts: Parts, qtbot: QtBot, tmp_path: Path) -> None:
     dialog = with_files(parts, qtbot, tmp_path)
-    dialog.grid.setCurrentIndex(dialog.grid.model().index(2, 0))
+    dialog.grid.choose(2, 0)
     QTest.keyClick(dialog.grid, Qt.Key.Key_Delete)
     assert [file.path.name for file in table_of(parts).files] == ["a.pdf", "b.txt"]
     dialog.ask.click()
     qtbot.waitUntil(ended(parts), timeout=WAIT_MS)
-    dialog.grid.setCurrentIndex(dialog.grid.model().index(0, 0))
+    dialog.grid.choose(0, 0)
     QTest.keyClick(dialog.grid, Qt.Key.Key_Delete)
     (question,) = dialog.findChildren(Question)
     question.agree.click()
     assert [file.path.name for file in table_of(parts).files] == ["b.txt"]
     dialog.on_remove_question()
     assert [each.name for each in table_of(parts).questions] == ["Otters", "Who"], "the column of names is no question"
+
+
+@pytest.mark.parametrize("key", [Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier])
+def test_a_table_that_is_shown_anew_selects_one_cell_whatever_key_is_held(
+    parts: Parts, qtbot: QtBot, tmp_path: Path, key: Qt.KeyboardModifier
+) -> None:
+    dialog = with_files(parts, qtbot, tmp_path)
+    dialog.grid.choose(2, 0)
+    QTest.keyPress(dialog.grid, Qt.Key.Key_F9, key)
+    dialog.grid.choose(1, 0)
+    assert [index.row() for index in dialog.grid.selectedIndexes()] == [1]
+    dialog.grid.show_table()
+    assert [index.row() for index in dialog.grid.selectedIndexes()] == [1]
 
 
 def test_tables_beside_each_other(parts: Parts, qtbot: QtBot) -> None:
@@ -407,7 +420,7 @@ def test_files_and_folders_are_chosen(
 
 def test_closing_stops_and_the_menu_of_a_cell_opens_by_key(parts: Parts, qtbot: QtBot, tmp_path: Path) -> None:
     dialog = with_files(parts, qtbot, tmp_path)
-    dialog.grid.setCurrentIndex(dialog.grid.model().index(0, 1))
+    dialog.grid.choose(0, 1)
     dialog.on_cell_menu(QPoint(0, 0))
     dialog.on_table_menu()
     dialog.on_save_menu()
@@ -434,7 +447,7 @@ def test_the_names_stay_in_sight(parts: Parts, qtbot: QtBot, tmp_path: Path) -> 
     grid, names = dialog.grid, dialog.grid.names
     many = [TableQuestion(f"q{at}", f"Question {at}", "Is it so?") for at in range(12)]
     parts.controller.tables.set_questions(many)
-    grid.setCurrentIndex(grid.model().index(0, 12))
+    grid.choose(0, 12)
     bar = grid.horizontalScrollBar()
     assert bar.value() > 0
     assert names.isVisible()
