@@ -21,6 +21,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from app.base.log import get_logger
+from app.chats.checkpointing import LARGE_BYTES, LAST_RESORT_PAGES
 from app.chats.connections import CountedConnection, connect, first_bytes, make_private
 from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, primary_code
 from app.chats.migrations import MIGRATION_SET, SCHEMA_VERSION, apply_migrations, migration_names, schema_of
@@ -55,7 +56,8 @@ def open_database(path: Path) -> Database:
     make_private(path)
     connection = _connection_with_journal(path)
     try:
-        for pragma in ("foreign_keys = ON", "secure_delete = ON", "trusted_schema = OFF"):
+        log = (f"wal_autocheckpoint = {LAST_RESORT_PAGES}", f"journal_size_limit = {LARGE_BYTES}")
+        for pragma in ("foreign_keys = ON", "secure_delete = ON", "trusted_schema = OFF", *log):
             connection.execute(f"PRAGMA {pragma}")
         return Database(connection, execute_plugins=False)
     except BaseException:

@@ -22,6 +22,7 @@ from sqlite_utils import Database
 from app.chats import texts
 from app.chats.backup import daily_backup_is_due, make_backup, never
 from app.chats.checking import check_pages
+from app.chats.checkpointing import Checkpointer
 from app.chats.clock import clock_is_trusted
 from app.chats.connections import CountedConnection, Waits, connect, key_of, waiting_at_most
 from app.chats.database import checkpoint, open_for_reading, transaction
@@ -78,6 +79,7 @@ class HistoryStore:
         self.recovery = recovery
         self.on_written: Callable[[], object] | None = None
         self._backups = backups
+        self._checkpointer = Checkpointer(path)
         self._use(db)
 
     def _use(self, db: Database) -> None:
@@ -115,6 +117,7 @@ class HistoryStore:
 
     def close(self) -> None:
         """Close the connection; doing it twice does no harm."""
+        self._checkpointer.rest()
         self._db.close()
 
     def __enter__(self) -> HistoryStore:
@@ -144,6 +147,7 @@ class HistoryStore:
         """
         if self._file == key_of(self.path):
             return  # it is back
+        self._checkpointer.rest()
         with translated(self.path), waiting_at_most(BUSY_MS / 1000):
             self._use(write_anew(self._db, self.path))
 
@@ -161,6 +165,7 @@ class HistoryStore:
         except StoreBusyError:
             self._waits.ran_out()
             raise
+        self._checkpointer.look()
         if self.on_written is not None:
             self.on_written()
 
@@ -270,11 +275,16 @@ class HistoryStore:
                 unnamed |= self.kept.drop_lost()
             self.kept.remove(unnamed)
             if removed:
-                checkpoint(self._db, truncate=True)
+                self._empty_log()
                 if index and index_path(self.path).exists():
                     with SearchIndex(self.path) as known:
                         known.refresh()
         return removed
+
+    def _empty_log(self) -> None:
+        """Move all of the log into the file and leave none of its text on the disk."""
+        self._checkpointer.rest()
+        checkpoint(self._db, truncate=True)
 
     def _forget_unsent_of_none(self) -> None:
         self._db.execute(
@@ -468,8 +478,7 @@ class HistoryStore:
         with self._writing(durable=True):
             message = self._writer.finish(message_id, event)
             self._title_from_exchange(message)
-        with translated(self.path):
-            checkpoint(self._db)
+        self._checkpointer.begin()
         return message
 
     def _title_from_exchange(self, answer: Message) -> None:
@@ -506,7 +515,7 @@ class HistoryStore:
             lost = self.kept.drop_lost()
         self.kept.remove(lost.union(*(unnamed for _, unnamed in gone)))
         with translated(self.path):
-            checkpoint(self._db, truncate=True)
+            self._empty_log()
         return sum(removed for removed, _ in gone)
 
     def purge_if_due(self) -> int:

@@ -122,13 +122,14 @@ class AnswerWriter:
         done = self._db.execute(f"INSERT OR IGNORE INTO block ({names}) VALUES ({marks})", row)
         if done.rowcount != 1:
             return
-        self._set_body(message_id, self._reader.message(message_id).committed + row["answer"], 0)
+        # One statement: each writes the whole row anew, and an answer may be long.
         self._db.execute(
-            """UPDATE message SET thinking = thinking || ?,
+            """UPDATE message SET body = ?, thinking = thinking || ?, updated_at = ?,
                    state = CASE state WHEN 'stopped' THEN 'streaming' ELSE state END
                WHERE id = ?""",
-            [row["thinking"], message_id],
+            [self._reader.message(message_id).committed + row["answer"], row["thinking"], now_ms(), message_id],
         )
+        self._set_draft_length(message_id, 0)
 
     def resume(self, message_id: str, start: int) -> Message:
         """An ended answer is written again."""
@@ -145,10 +146,11 @@ class AnswerWriter:
     def keep_unfinished(self, message_id: str, text: str) -> None:
         """Put a draft's text behind what is committed."""
         text = storable(text)
-        self._set_body(message_id, self._reader.message(message_id).committed + text, len(text))
-
-    def _set_body(self, message_id: str, body: str, draft_length: int) -> None:
+        body = self._reader.message(message_id).committed + text
         self._db.execute("UPDATE message SET body = ?, updated_at = ? WHERE id = ?", [body, now_ms(), message_id])
+        self._set_draft_length(message_id, len(text))
+
+    def _set_draft_length(self, message_id: str, draft_length: int) -> None:
         sql = "UPDATE generation SET draft_length = ? WHERE message_id = ?"
         self._db.execute(sql, [draft_length, message_id])
 
@@ -157,12 +159,12 @@ class AnswerWriter:
         self._require(message_id)
         cancelled = event.reason == "cancelled"
         state = MessageState.STOPPED if cancelled else MessageState.DONE
-        sql = "UPDATE message SET state = ?, error_json = NULL, updated_at = ? WHERE id = ?"
-        self._db.execute(sql, [state.value, now_ms(), message_id])
+        whole = {} if cancelled else {"body": storable(event.answer), "thinking": storable(event.thinking)}
+        sets = "".join(f"{name} = ?, " for name in whole)
+        sql = f"UPDATE message SET {sets}state = ?, error_json = NULL, updated_at = ? WHERE id = ?"
+        self._db.execute(sql, [*whole.values(), state.value, now_ms(), message_id])
         if not cancelled:
-            self._set_body(message_id, storable(event.answer), 0)
-            sql = "UPDATE message SET thinking = ? WHERE id = ?"
-            self._db.execute(sql, [storable(event.thinking), message_id])
+            self._set_draft_length(message_id, 0)
         assignments = ", ".join(f"{name} = ?" for name in _FIGURES)
         values = [getattr(event, name) for name in _FIGURES]
         sql = f"UPDATE generation SET seed = ?, {assignments} WHERE message_id = ?"
@@ -173,7 +175,8 @@ class AnswerWriter:
         """Store why the answer failed; `emptied`: what it began with goes, too."""
         self._require(message_id)
         if emptied:
-            self._set_body(message_id, "", 0)
+            self._db.execute("UPDATE message SET body = '' WHERE id = ?", [message_id])
+            self._set_draft_length(message_id, 0)
         sql = "UPDATE message SET state = 'error', error_json = ?, updated_at = ? WHERE id = ?"
         self._db.execute(sql, [error_to_json(event), now_ms(), message_id])
         return self._reader.message(message_id)

@@ -25,7 +25,7 @@ from app.chats.errors import (
     StoreGoneError,
     StoreReadOnlyError,
 )
-from app.chats.history import BUSY_MS, HistoryStore
+from app.chats.history import HistoryStore
 from app.chats.messages import MessageState
 from app.chats.recovery.recover import one_at_a_time
 from tests.app.chats.support import begin, block, bodies_in, fill, finished, sql
@@ -208,22 +208,6 @@ def test_a_lock_that_is_held_is_said(store: HistoryStore, monkeypatch: pytest.Mo
     assert len(store.list_conversations()) == 1
 
 
-def test_a_checkpoint_waits_for_nobody(store: HistoryStore) -> None:
-    user = store.add_user_message(None, "x")
-    answer = begin(store, user)
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT * FROM message").fetchall()
-        said: list[str] = []
-        store._db.conn.set_trace_callback(said.append)
-        store.finish_answer(answer.id, finished())
-        store._db.conn.set_trace_callback(None)
-    checkpoints = [number for number, each in enumerate(said) if "wal_checkpoint" in each]
-    assert checkpoints
-    assert store._db.execute("PRAGMA busy_timeout").fetchone() == (BUSY_MS,)
-    assert BUSY_MS <= 200  # the window waits that long
-
-
 def test_a_file_that_may_not_be_written_is_said(store: HistoryStore) -> None:
     store._db.execute("PRAGMA query_only = ON")
     with pytest.raises(StoreReadOnlyError) as caught:
@@ -266,6 +250,7 @@ def test_a_file_that_goes_while_it_is_open_is_noticed_and_written_anew(
 ) -> None:
     bodies = fill(store, 2, 2)
     store.check_file()
+    store._checkpointer.rest()
     if how == "deleted":
         for side in ("", "-wal", "-shm"):
             data_file.with_name(data_file.name + side).unlink(missing_ok=True)
