@@ -5,6 +5,7 @@
     python3 dev.py test [ARGS]    the same with requirements/dev.txt, then every check, the tests one process a core;
                                   ARGS go to pytest, and then it is one process
     python3 dev.py test --fast [ARGS]         all but the tests marked slow: under three minutes on two cores
+    python3 dev.py test --full [ARGS]         all of what the suite takes a part of: more kills, cases, layers (hours)
     python3 dev.py test --installers [ARGS]   also build, install, test and remove the installers (.ci/tools)
     python3 dev.py lock [--keep]  resolve pyproject.toml anew (--keep: no newer versions) and write requirements/*.txt
 
@@ -353,7 +354,7 @@ def test(arguments: list[str]) -> int:
     prepare("test")
     build_kernels()
     python = str(venv_program("python"))
-    rest = [argument for argument in arguments if argument not in ("--fast", "--installers")]
+    rest = [argument for argument in arguments if argument not in ("--fast", "--full", "--installers")]
     checks = {
         "ruff check": [python, "-m", "ruff", "check"],
         "ruff format": [python, "-m", "ruff", "format", "--check"],
@@ -365,6 +366,8 @@ def test(arguments: list[str]) -> int:
         checks["installers"] = [python, "-m", "pytest", "installers/tests", *rest]
     with tempfile.TemporaryDirectory(prefix="dewpoint-test-", ignore_cleanup_errors=True) as home:
         env = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "DEWPOINT_HOME": home, "PYTHONUTF8": "1"}
+        if "--full" in arguments:
+            env["DEWPOINT_TEST_FULL"] = "1"
         results = [run_check(name, checks[name], env) for name in checks]
     say("\n=== Summary ===")
     for name, passed, seconds in results:

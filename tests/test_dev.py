@@ -356,6 +356,7 @@ def pytest_runs(installs: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> l
         ([], ["-n", "3", "--dist", "worksteal"]),
         (["--fast"], ["-n", "3", "--dist", "worksteal", "-m", "not slow"]),
         (["--fast", "-k", "words"], ["-m", "not slow", "-k", "words"]),
+        (["--full", "-k", "words"], ["-k", "words"]),
         (["tests/test_dev.py", "--pdb"], ["tests/test_dev.py", "--pdb"]),
     ],
 )

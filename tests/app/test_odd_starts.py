@@ -19,13 +19,15 @@ from app.commands.models_download import follow_transfer
 from app.machine import checks
 from app.transfers import verify
 from app.transfers.pace import RateMeter
+from tests.helpers.scale import sized
 from trt_engines.streams import CANNOT_WRITE, CLOSED, INTERRUPTED, PIPE_CLOSED, STOPPED, run_program
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = [
-    ("models", "list"), ("models", "list", "--json"), ("models", "network"), ("doctor", "--json"), ("engines", "list"),
-    ("gpu", "status"), ("gpu", "status", "--json"),
-]  # fmt: skip
+COMMANDS = sized(
+    [("models", "list", "--json"), ("doctor", "--json"), ("gpu", "status")],
+    [("models", "list"), ("models", "list", "--json"), ("models", "network"), ("doctor", "--json"),
+     ("engines", "list"), ("gpu", "status"), ("gpu", "status", "--json")],
+)  # fmt: skip
 posix = pytest.mark.skipif(os.name != "posix", reason="closed descriptors and early signals are POSIX's")
 
 
@@ -67,7 +69,7 @@ def test_without_an_output(closed: str, arguments: str) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("unbuffered", sized([""], ["", "1"]))
 @pytest.mark.parametrize(
     "arguments",
     ["app models list", "app doctor --json", "app --version", "inference --help"]
@@ -178,7 +180,7 @@ def test_a_home_that_is_not_there(tmp_path: Path) -> None:
         (("inference", "generate", "--prompt", "Hi"), "trt_engines.streams inference.cli inference.text.tokenizer"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("place", sized((0, 2), (0, 1, 2)))
 def test_interrupted_while_it_is_still_importing(
     tmp_path: Path, arguments: tuple[str, ...], modules: str, place: int
 ) -> None:
