@@ -56,7 +56,6 @@ class TablesDialog(Sheet):
 
     place_wanted = Signal(object, object)
     own_size = True
-    scrolls = False
 
     def __init__(self, tables: FileTables, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(words.TITLE, words.TITLE, theme, parent)
