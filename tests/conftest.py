@@ -18,6 +18,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.helpers.made_once import made_once
+
 # A run in the background of a script ignores Ctrl+C, and so would every program that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -81,3 +83,20 @@ def dewpoint_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DEWPOINT_HOME", str(home))
     monkeypatch.setenv("DEWPOINT_GPU", "")  # a window, or a command, of the test names its own
     return home
+
+
+@pytest.fixture(scope="session")
+def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny checkpoint with graphs, made once a run; read only."""
+
+    def make(folder: Path) -> None:
+        from inference.config import model_config_from_folder
+        from inference.model.export_graphs import write_graphs
+        from tests.helpers.random_models import TINY, Setting, save_with, transformers_model
+        from trt_engines.weights.index import index_checkpoint
+
+        save_with(transformers_model(TINY), folder, Setting(window=24, canvas=16, prompts=(5,)))
+        config, records = model_config_from_folder(folder), index_checkpoint(folder)
+        write_graphs(folder, config, records, lambda stage, fraction: None, few_experts=0)
+
+    return made_once(tmp_path_factory, "tiny", make)

@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.config import model_config_from_folder
 from inference.graphs.made import remember
 from inference.graphs.manifest import read_manifest
-from trt_engines.weights.index import index_checkpoint
 
 
 @pytest.fixture
@@ -33,19 +31,6 @@ def one_torch_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="session")
-def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny checkpoint with graphs, made once a session; read only."""
-    from inference.model.export_graphs import write_graphs
-    from tests.helpers.random_models import TINY, Setting, save_with, transformers_model
-
-    folder = tmp_path_factory.mktemp("tiny")
-    save_with(transformers_model(TINY), folder, Setting(window=24, canvas=16, prompts=(5,)))
-    config, records = model_config_from_folder(folder), index_checkpoint(folder)
-    write_graphs(folder, config, records, lambda stage, fraction: None, few_experts=0)
-    return folder
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def open_session(folder: Path) -> Session:
-    return open_model(call_folder(folder / "model", weights=True))
+    return open_model(call_folder(folder / "model", weights=True), "torch")
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -148,7 +148,7 @@ def test_a_model_of_noise_writes_calls_that_hold(checkpoint: Path, seed: int) ->
     """Weights of noise write whatever they are not kept from."""
     allowed, turns = SCHEMAS[2], (ChatTurn("user", "Go"),)
     tools = (ToolDeclared("look", "", json.dumps(allowed)), ToolDeclared("ask", "", "{}"))
-    with open_model(checkpoint) as session:
+    with open_model(checkpoint, "torch") as session:
         fast = SamplerParams(max_denoising_steps=2)
         asked = GenerationRequest(turns, seed=seed, tools=tools, sampler=fast, form_is_new=True, max_new_tokens=256)
         name = read_name(written(session, asked, form=Form("call", texts=("look", "ask"))))

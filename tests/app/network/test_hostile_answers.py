@@ -36,6 +36,7 @@ from tests.helpers.hostile_server import (
     listing,
     silence,
 )
+from tests.helpers.scale import sized
 from tests.helpers.waiting import WAIT_SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,7 +71,7 @@ class Child:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", sized((PLACES[1], PLACES[-1]), PLACES))
 def test_every_misbehaviour_is_a_sentence_and_costs_little(
     place: str, hostile: HostileServer, tmp_path: Path, record_property: Callable[[str, Any], None]
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from inference.native.build import Compiler, build_library
 from tests.helpers.random_models import random_settings, save_with, transformers_model
+from tests.helpers.scale import sized
 from tests.inference.native.test_parity import shape_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,7 +37,7 @@ def test_nothing_is_read_or_written_out_of_bounds(tmp_path: Path) -> None:
         pytest.skip("This gcc comes without its sanitizers.")
     library = build_library(tmp_path, None, Compiler(("gcc",), own_system_only=True), FLAGS)
     folders = []
-    for seed in (0, 3, 4):
+    for seed in sized((3,), (0, 3, 4)):
         folders.append(tmp_path / f"model-{seed}")
         save_with(transformers_model(shape_of(seed)), folders[-1], random_settings(seed)[seed % 3])
     command = [sys.executable, "-m", "tests.inference.native.sanitized", str(library), *map(str, folders)]

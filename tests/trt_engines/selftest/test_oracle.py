@@ -9,9 +9,8 @@ import pytest
 
 from inference.config import model_config_from_folder
 from inference.engines.templates import templates_for
-from tests.helpers.random_models import TINY, Setting
 from tests.trt_engines.building.support import STARTER
-from tests.trt_engines.runtime.models import make_checkpoint, reference, simulated
+from tests.trt_engines.runtime.models import reference, simulated
 from trt_engines.planning.shape import PUBLISHED
 from trt_engines.selftest import oracle
 from trt_engines.selftest.oracle import LOGITS, PROMPT, TOLERANCES, compare, judged, stored_precision
@@ -61,9 +60,8 @@ def test_logits_are_those_that_the_head_takes() -> None:
     np.testing.assert_allclose(made.logits(hidden, 12), logits[:, :12], rtol=1e-5, atol=1e-5)
 
 
-def test_a_whole_model_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, prompt = tmp_path / "model", (2, 5, 9, 7)
-    make_checkpoint(TINY, folder, Setting(window=16, canvas=16, prompts=(4,)))
+def test_a_whole_model_streamed(exported_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, prompt = exported_once, (2, 5, 9, 7)
     truth = reference(folder)
     truth.encode(np.array(prompt, np.int64))
     hidden = truth.hidden_states(np.arange(16, dtype=np.int64), None, True)
