@@ -10,16 +10,18 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from app.base.errors import ErrorReport, report_from_exception
 from app.base.log import get_logger
 
 News = Callable[[], Generator[object, None, None]]
+BURST_SECONDS = 0.03  # for which news are passed on before the window may do something else
 
 _log = get_logger("bridge")
 _given_up: list[BackgroundThread] = []
@@ -112,6 +114,9 @@ class _Worker(QObject):
 class BackgroundThread(QObject):
     """The door to the thread, seen from the window's side; the thread starts with the first task.
 
+    Of many events at once some are passed on, then the window draws and hears its user, then the others follow: Qt
+    alone would first pass on all of them.
+
     Signals:
         event_arrived: A `TaskEvent`, in order, in the window's thread.
     """
@@ -133,6 +138,11 @@ class BackgroundThread(QObject):
         self._worker: _Worker | None = None
         self._thread: QThread | None = None
         self._tasks: dict[int, Task] = {}
+        self._arrived: deque[TaskEvent] = deque()
+        self._until = 0.0
+        self._breath = QTimer(self)
+        self._breath.setSingleShot(True)
+        self._breath.timeout.connect(self.on_breath)
 
     @property
     def busy(self) -> bool:
@@ -185,10 +195,29 @@ class BackgroundThread(QObject):
         return False
 
     def on_worker_event(self, arrived: TaskEvent) -> None:
-        """In the window's thread: forget ended tasks, pass the event on."""
-        if isinstance(arrived.event, TaskEnded):
-            self._tasks.pop(arrived.number, None)
-        self.event_arrived.emit(arrived)
+        """In the window's thread: pass the event on, now or soon."""
+        self._arrived.append(arrived)
+        if not self._breath.isActive():
+            self._begin_burst()
+        self._pass_on()
+
+    def on_breath(self) -> None:
+        """Everything else has had its turn."""
+        if self._arrived:
+            self._begin_burst()
+            self._pass_on()
+
+    def _begin_burst(self) -> None:
+        self._until = time.monotonic() + BURST_SECONDS
+        self._breath.start(0)
+
+    def _pass_on(self) -> None:
+        """Forget ended tasks, tell."""
+        while self._arrived and time.monotonic() < self._until:
+            arrived = self._arrived.popleft()
+            if isinstance(arrived.event, TaskEnded):
+                self._tasks.pop(arrived.number, None)
+            self.event_arrived.emit(arrived)
 
     def _start(self) -> None:
         self._worker = _Worker(self._at_end)
