@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from trt_engines.streams import escaped
+
 BODY = "The request"
 BUG = "Something went wrong inside Dewpoint. The log says more."
 STOPPED = "The request was stopped in Dewpoint's window, or the server is closing."
@@ -19,6 +21,11 @@ NO_MESSAGES = "There is no message to answer."
 LAST_MESSAGE = "The last message must be the user's, the result of a tool, or the beginning of the answer."
 THINKING_AND_FORM = "An answer that keeps a form has no thinking channel: leave one of the two out."
 LOGPROBS_FIRST = "top_logprobs needs logprobs to be true."
+
+
+def _quoted(text: str, most: int) -> str:
+    """What a client wrote, in its own letters; what would steer a terminal is an escape."""
+    return f"'{escaped(text[:most], kept='')}'"
 
 
 def include_first(name: str) -> str:
@@ -53,7 +60,7 @@ def unsupported(name: str) -> str:
 
 def unsupported_value(name: str, value: object) -> str:
     """A field that can only have the value that changes nothing."""
-    return f"{name} is not supported with the value {str(value)[:100]!a}."
+    return f"{name} is not supported with the value {_quoted(str(value), 100)}."
 
 
 def half_character(name: str) -> str:
@@ -78,22 +85,23 @@ def stop_and_form(name: str) -> str:
 
 def no_model(name: str, known: str) -> str:
     """Another model is asked for."""
-    return f"There is no model {name[:100]!a} here; the one that is loaded is {known!r}, and 'dewpoint' means it, too."
+    here = f"the one that is loaded is {known!r}, and 'dewpoint' means it, too"
+    return f"There is no model {_quoted(name, 100)} here; {here}."
 
 
 def no_path(path: str) -> str:
     """Nothing answers at this address."""
-    return f"There is nothing at {path[:200]!a}."
+    return f"There is nothing at {_quoted(path, 200)}."
 
 
 def no_method(method: str, path: str) -> str:
     """Another method is wanted."""
-    return f"{method[:20]!a} is not possible at {path[:200]!a}."
+    return f"{_quoted(method, 20)} is not possible at {_quoted(path, 200)}."
 
 
 def unknown_role(name: str, role: str) -> str:
     """A message of somebody unknown."""
-    return f"{name} must be system, developer, user, assistant or tool, not {role[:50]!a}."
+    return f"{name} must be system, developer, user, assistant or tool, not {_quoted(role, 50)}."
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

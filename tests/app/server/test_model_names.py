@@ -49,7 +49,7 @@ def test_other_models_are_not_found_and_the_one_there_is_named(name: str) -> Non
     assert (listed.status_code, error["type"], error["param"], error["code"]) == (
         404, "not_found_error", "model", "model_not_found",
     )  # fmt: skip
-    assert all(repr(each) in error["message"] for each in (MODEL.id, "dewpoint"))
+    assert all(f"'{each}'" in error["message"] for each in (name, MODEL.id, "dewpoint")), "in its own letters"
     shown = asked("/api/show", {"model": name})
     assert shown.status_code == 404
     assert shown.json() == {"error": error["message"]}
