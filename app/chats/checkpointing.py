@@ -43,8 +43,10 @@ class Checkpointer:
         with self._lock:
             self._asked = True
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="history log", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="history log", daemon=True)
+                with contextlib.suppress(RuntimeError):  # no room for one more: the log stays as it is
+                    thread.start()
+                    self._thread = thread
 
     def rest(self) -> None:
         """Wait until no thread of this holds the file any more."""
