@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.forms.errors import FormError, FormSizeError
+from inference.forms.errors import FormError, FormLengthError, FormSizeError
 from inference.forms.nodes import MOST_CODE_POINT, Alt, Chars, InOrder, Node, Ranges, Repeat, Seq, Several
 from inference.forms.vocabulary import SIGN_BYTE
 
@@ -104,7 +104,7 @@ def _refuse_large(language: Node) -> None:
 
     least, states = sized(language)
     if MOST_STATES <= least < math.inf:
-        raise FormSizeError(
+        raise FormLengthError(
             f"Every text of this form has at least {int(least)} characters; forms of up to {MOST_STATES - 1} are kept.",
             "Make it shorter.",
         )

@@ -15,5 +15,9 @@ class FormSizeError(FormError):
     """A form that is too large, or too intricate, for an automaton."""
 
 
+class FormLengthError(FormSizeError):
+    """A form of which every text is too long."""
+
+
 class FormRoomError(FormError):
     """A form that could be kept if the answer might have more tokens."""

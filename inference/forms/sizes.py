@@ -7,45 +7,64 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from inference.forms.errors import FormSizeError
+from inference.forms.errors import FormLengthError, FormSizeError
 from inference.forms.wanted import Form
 
-_COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
-_LISTS = ("enum", "properties", "prefixItems", "required")
-_REPEATED = re.compile(r"\{(\d*),?(\d*)\}|\{(?:\d+-)?(\d+) (?:word|character)s?\}")
+_LEAST, _MOST = ("minItems", "minLength"), ("maxItems", "maxLength")
+_LEAST_LISTS, _LISTS = ("required",), ("enum", "properties", "prefixItems")
+_REPEATED = re.compile(r"\{(?P<least>\d*)(?:,(?P<most>\d*))?\}|\{(?:(?P<from>\d+)-)?(?P<to>\d+) (?:word|character)s?\}")
 _WORTH_NAMING = 16  # smaller counts are not what makes a form too large
 
 
 def explained(error: FormSizeError, form: Form) -> FormSizeError:
-    """The same error, with the largest count in the form named if there is one."""
-    count, place = max(_found(form), key=lambda each: each[0], default=(0, ""))
-    if count < _WORTH_NAMING:
+    """The same error, with the largest count in the form named if there is one.
+
+    Where every text is too long, only a count that each of them has to reach can be the reason; elsewhere it may be,
+    and stands beside a larger one that need not be reached.
+    """
+    least = max(_found(form, True), key=lambda each: each[0], default=(0, ""))
+    largest = (
+        least
+        if isinstance(error, FormLengthError)
+        else max(_found(form, False), key=lambda each: each[0], default=(0, ""))
+    )
+    if largest[0] < _WORTH_NAMING:
         return error
-    return FormSizeError(f"{error.user_text} The largest count in it is {count}, {place}.", error.hint)
+    said = f"The largest count in it is {largest[0]}, {largest[1]}."
+    if _WORTH_NAMING <= least[0] < largest[0]:
+        said += f" Every text has to reach {least[0]}, {least[1]}."
+    return type(error)(f"{error.user_text} {said}", error.hint)
 
 
-def _found(form: Form) -> Iterator[tuple[int, str]]:
-    """Every count in a form, and where it stands."""
+def _found(form: Form, least: bool) -> Iterator[tuple[int, str]]:
+    """Every count in a form, and where it stands; with `least` those alone that every text has to reach."""
     match form.kind:
         case "schema" | "arguments":
-            yield from _in_schema(json.loads(form.text))
+            yield from _in_schema(json.loads(form.text), least)
         case "regex":
-            yield from ((count, "in a repetition of the expression") for count in _repeated(form.text))
+            yield from ((count, "in a repetition of the expression") for count in _repeated(form.text, least))
         case "template":
-            yield from ((count, "in a blank") for count in _repeated(form.text))
+            yield from ((count, "in a blank") for count in _repeated(form.text, least))
         case "choice":
-            yield len(form.texts), "the number of its texts"
-            yield max(map(len, form.texts), default=0), "the length of a text in characters"
+            lengths = list(map(len, form.texts))
+            if not least:
+                yield len(lengths), "the number of its texts"
+            yield (min if least else max)(lengths, default=0), "the length of a text in characters"
         case _:
             pass
 
 
-def _repeated(pattern: str) -> Iterator[int]:
+def _repeated(pattern: str, least: bool) -> Iterator[int]:
     for found in _REPEATED.finditer(pattern):
-        yield from (int(digits[:12]) for digits in found.groups() if digits)
+        low, high = found["least"] or found["from"] or "", found["most"] or found["to"] or ""
+        exact = found["most"] is None and not found["from"]
+        digits = (low or high) if exact else low
+        yield from (int(each[:12]) for each in ((digits,) if least else (low, high)) if each)
 
 
-def _in_schema(root: Any) -> Iterator[tuple[int, str]]:
+def _in_schema(root: Any, least: bool) -> Iterator[tuple[int, str]]:
+    counts = _LEAST if least else (*_LEAST, *_MOST)
+    lists = _LEAST_LISTS if least else (*_LEAST_LISTS, *_LISTS)
     waiting = [(root, "#")]
     while waiting:
         part, place = waiting.pop()
@@ -55,9 +74,9 @@ def _in_schema(root: Any) -> Iterator[tuple[int, str]]:
             for name, value in part.items():
                 at = f"{place}/{name.replace('~', '~0').replace('/', '~1')}"
                 waiting.append((value, at))
-                if name in _COUNTS and isinstance(value, int) and not isinstance(value, bool):
+                if name in counts and isinstance(value, int) and not isinstance(value, bool):
                     yield value, f"the schema's {at}"
-                elif name in _LISTS and isinstance(value, dict | list):
+                elif name in lists and isinstance(value, dict | list):
                     yield len(value), f"the length of the schema's {at}"
                 elif name == "pattern" and isinstance(value, str):
-                    yield from ((count, f"in a repetition of the schema's {at}") for count in _repeated(value))
+                    yield from ((count, f"in a repetition of the schema's {at}") for count in _repeated(value, least))

@@ -62,6 +62,28 @@ def test_other_forms_do_so_too(form: Form, said: str) -> None:
     assert said in caught.value.user_text
 
 
+@pytest.mark.parametrize(
+    ("form", "said", "not_said"),
+    [
+        (Form("schema", json.dumps({**STRING, "minLength": 5000, "maxLength": 8000})), "5000, the schema's", "8000"),
+        (Form("regex", "[ab]{5000,9000}"), "5000, in a repetition", "9000"),
+    ],
+)  # fmt: skip
+def test_where_every_text_is_too_long_a_maximum_is_not_blamed(form: Form, said: str, not_said: str) -> None:
+    with pytest.raises(FormSizeError) as caught:
+        byte_form(form)
+    assert "Every text of this form has at least" in caught.value.user_text
+    assert said in caught.value.user_text
+    assert not_said not in caught.value.user_text
+
+
+def test_a_minimum_that_may_be_the_reason_stands_beside_a_larger_maximum() -> None:
+    with pytest.raises(FormSizeError) as caught:
+        compiled({**INTEGERS, "minItems": 3000, "maxItems": 9000})
+    assert "The largest count in it is 9000, the schema's #/maxItems." in caught.value.user_text
+    assert "Every text has to reach 3000, the schema's #/minItems." in caught.value.user_text
+
+
 @pytest.mark.parametrize("heads", range(4))
 def test_lists_are_those_of_the_schema(heads: int) -> None:
     for least, most, items in itertools.product(range(5), (None, *range(5)), ({"type": "null"}, False)):
