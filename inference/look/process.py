@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import traceback
@@ -131,8 +132,24 @@ def _answer_one(questions: Connection, replies: Connection) -> bool:
         return False
     except Exception as error:  # the process's border: the other side learns of everything as a reply
         refused = LookRefused(type(error).__name__, known=False, detail=_trace())
+        if _lacks_memory(error):
+            refused = LookRefused(OUT_OF_MEMORY, leaving=True)
     _send(replies, bounded(refused))
     return not refused.leaving
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether a failure, or one behind it, is the system's way to say that there is no more memory.
+
+    The loader of shared objects says so in words alone (glibc's dl-map-segments.h).
+    """
+    while error is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return True
+        if isinstance(error, ImportError) and "failed to map segment" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _send_all(question: LookQuestion[Any], questions: Connection, replies: Connection) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import math
 import os
 import pickle
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
 from inference.errors import LookError
-from inference.look import limits
+from inference.look import limits, process
 from inference.look.limits import ExtendedLimits, MemoryJob
 from inference.look.plain import bounded, packed, unpacked
-from inference.look.questions import AdapterConfig, Problem, WeightsNote
+from inference.look.process import OUT_OF_MEMORY, LookRefused
+from inference.look.questions import AdapterConfig, MeasureProcessor, Problem, WeightsNote
 
 
 @pytest.mark.parametrize("value", [2**63, -(2**70), math.inf, math.nan, (0,) * 100_001])
@@ -55,6 +58,46 @@ def test_a_function_of_ours_is_not_called_by_an_answer() -> None:
     data = pickle.dumps(AdapterConfig("x")).replace(b"inference.look.questions", b"inference.look.questionx")
     with pytest.raises(LookError):
         unpacked(data)
+
+
+def behind(error: Exception) -> Exception:
+    """An error that another one led to."""
+    made = ValueError("could not be read")
+    made.__cause__ = error
+    return made
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), behind(MemoryError()),
+        ImportError("binascii.so: failed to map segment from shared object"),
+        behind(ImportError("math.so: failed to map segment from shared object")),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_whoever_gets_no_memory_says_so_and_is_no_bug(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> bool:
+        raise error
+
+    monkeypatch.setattr(process, "_send_all", failing)
+    questions, asking = Pipe(duplex=False)
+    told, replies = Pipe(duplex=False)
+    asking.send(MeasureProcessor())
+    assert not process._answer_one(questions, replies), "the process ends, and another one has its memory"
+    assert unpacked(told.recv_bytes()) == LookRefused(OUT_OF_MEMORY, leaving=True)
+
+
+def test_an_import_that_fails_otherwise_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> bool:
+        raise ImportError("no module named x")
+
+    monkeypatch.setattr(process, "_send_all", failing)
+    questions, asking = Pipe(duplex=False)
+    told, replies = Pipe(duplex=False)
+    asking.send(MeasureProcessor())
+    assert process._answer_one(questions, replies)
+    assert unpacked(told.recv_bytes()).kind == "ImportError"
 
 
 class FakeKernel:
