@@ -173,8 +173,9 @@ class Window:
 class Player:
     """Plays cases one after another, in as many windows as it takes."""
 
-    def __init__(self, world: World, number: int) -> None:
+    def __init__(self, world: World, number: int, patience: float) -> None:
         self._world, self._number, self._windows, self._played = world, number, 0, 0
+        self._patience = patience
         self._window: Window | None = None
 
     def play(self, name: str) -> Verdict:
@@ -185,7 +186,7 @@ class Player:
         before = print_of(folder)
         try:
             reply = window.play(order)
-            verdict = judge(name, order, reply, window.breaches(), before, print_of(folder))
+            verdict = judge(name, order, reply, window.breaches(), before, print_of(folder), self._patience)
         except LostError as exc:
             self._window = None
             verdict = Verdict(name, [str(exc)], {})
@@ -218,10 +219,13 @@ def room() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def play(world: World, names: Iterable[str], windows: int = 2, tell: Any = None) -> list[Verdict]:
+def play(
+    world: World, names: Iterable[str], windows: int = 2, tell: Any = None, patience: float = 1.0
+) -> list[Verdict]:
     """Play cases in some windows at once; what was late is played again alone, in a window of its own.
 
-    Only what is late each time counts: on a busy machine a beat may come late for reasons of others.
+    Only what is late each time counts: on a busy machine a beat may come late for reasons of others. `patience`: how
+    many times its limit anything may take.
     """
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for name in names:
@@ -235,7 +239,7 @@ def play(world: World, names: Iterable[str], windows: int = 2, tell: Any = None)
             tell(verdict)
 
     def work(number: int) -> None:
-        player = Player(world, number)
+        player = Player(world, number, patience)
         try:
             while True:
                 name = waiting.get_nowait()
@@ -255,7 +259,7 @@ def play(world: World, names: Iterable[str], windows: int = 2, tell: Any = None)
             done.result()
     for name in late:
         for _ in range(TIMES_AGAIN):
-            player = Player(world, windows)
+            player = Player(world, windows, patience)
             windows += 1
             try:
                 verdict = player.play(name)

@@ -14,6 +14,7 @@ from app.chats.errors import NewerDatabaseError, StoreFullError
 from app.chats.history import HistoryStore
 from app.chats.recovery.recover import RECOVERY_LOCK, recover
 from tests.app.chats.support import bodies_in, fill, open_damaged, sql
+from tests.helpers.scale import sized
 
 PAGE = 4096
 CHATS, TURNS = 6, 4
@@ -74,7 +75,7 @@ def test_random_damage(
     tmp_path: Path, pristine: tuple[bytes, dict[str, str]], damage: Damage, subtests: pytest.Subtests
 ) -> None:
     data, bodies = pristine
-    for seed in range(25):
+    for seed in range(sized(8, 25)):
         with subtests.test(seed=seed):
             damaged = bytearray(data)
             damage(damaged, random.Random(f"{damage.__name__}{seed}"))
@@ -100,7 +101,7 @@ def test_a_damaged_schema_that_is_no_utf8(data_file: Path, pristine: tuple[bytes
 def test_every_single_page_may_be_lost(tmp_path: Path, pristine: tuple[bytes, dict[str, str]]) -> None:
     data, bodies = pristine
     lost = []
-    for number in range(len(data) // PAGE):
+    for number in range(0, len(data) // PAGE, sized(3, 1)):
         damaged = data[: number * PAGE] + bytes(PAGE) + data[(number + 1) * PAGE :]
         report, found = open_damaged(tmp_path / str(number) / "chats.sqlite3", damaged)
         assert set(found) <= set(bodies)

@@ -24,6 +24,7 @@ from tests.helpers.checkpoints import random_tensors, tiny_config, write_model
 from tests.helpers.hub_behaviour import Repo
 from tests.helpers.killing import killed, numbers_held
 from tests.helpers.own_folders import add_folder
+from tests.helpers.scale import sized
 from tests.helpers.tiny_models import accepted, downloaded, tiny_contents
 
 pytestmark = [
@@ -73,7 +74,7 @@ def test_a_removal_that_is_killed_at_any_step_goes_on(services: LibraryServices,
             assert [path.name for path in record.folder.iterdir()] == ["notes.txt"], f"step {step}"
             shutil.rmtree(base)
             shutil.copytree(kept, base)
-            step += 1
+            step += sized(2, 1)
     assert step > len(tiny_contents())
 
 
@@ -207,5 +208,5 @@ def test_a_download_that_is_killed_at_the_end_of_any_file(services: LibraryServi
             assert not library_status(services).leftovers
             shutil.rmtree(base)
             shutil.copytree(kept, base)
-            step += 1
+            step += sized(2, 1)
     assert step > len(tiny_contents())
