@@ -34,8 +34,14 @@ MakeWindow = Callable[..., Parts]
 @pytest.fixture(scope="session", autouse=True)
 def application(qapp: QApplication) -> QApplication:
     """Fonts and colours need one, whatever test comes first; without it Qt aborts the interpreter."""
-    gc.freeze()  # modules live on: collecting after each test need not look at them
     return qapp
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_is_older_lives_on() -> None:
+    """Collecting after each test looks at what its module made: all that a run has loaded takes it seconds."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -79,8 +79,8 @@ def test_a_plan_holds_no_more_kernels_than_the_planner_has_room_for(
     """Their sources, of which kernels are compiled on the card, and the names of those of TensorRT's own library."""
     job = request_for(STARTER, tmp_path_factory.mktemp("unused"), sm, precision).jobs(Path("unused"))[2]
     _, plan = compiled(job, WeightSource.open(STARTER))
-    assert job.layers is not None
-    sets = (job.layers[1] - job.layers[0]) * len(profiles(job.limits))
+    assert job.cut is not None
+    sets = (job.cut[1] - job.cut[0]) * len(profiles(job.limits))
     sources = {plan.rfind(b"\0", 0, found.start()) for found in re.finditer(rb'extern "C" __global__', plan)}
     assert 0 < len(sources) <= LAYER_KERNELS[0] * sets
     assert plan.count(b"CASK_STUB") <= LAYER_KERNELS[1] * sets

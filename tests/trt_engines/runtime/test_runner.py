@@ -12,7 +12,7 @@ import pytest
 from inference.backends.base import DenoiseStep
 from inference.backends.onnx import OnnxBackend
 from tests.helpers.heads import head_agrees
-from tests.helpers.random_models import TINY, Setting, Shape, random_shape
+from tests.helpers.random_models import Setting, Shape, random_shape
 from tests.helpers.scale import sized
 from tests.trt_engines.runtime.models import Simulated, make_checkpoint, reference, simulated
 from trt_engines.errors import EngineError
@@ -231,11 +231,10 @@ def test_the_head_may_take_the_canvas_in_pieces(model: Model) -> None:
     np.testing.assert_array_equal(a.sampled, b.sampled)
 
 
-def test_large_vocabularies_are_conditioned_on_whole(tmp_path: Path) -> None:
+def test_large_vocabularies_are_conditioned_on_whole(exported_large: Path, tmp_path: Path) -> None:
     """The soft embedding of 20,000 tokens, in the head's pieces, is that of the `onnx` backend."""
-    make_checkpoint(dataclasses.replace(TINY, vocab=20_011), tmp_path / "model", SETTING)
-    truth = reference(tmp_path / "model")
-    mine = simulated(tmp_path / "model", tmp_path / "cache", head_rows=64, canvas=80)
+    truth = reference(exported_large)
+    mine = simulated(exported_large, tmp_path / "cache", head_rows=64, canvas=80)
     truth.config = dataclasses.replace(truth.config, canvas_length=80)
     assert not mine.runner._buffers.head.gathers
     rng = np.random.default_rng(12)
