@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -14,6 +14,8 @@ from tests.helpers.waiting import GRACE_SECONDS
 
 # One for the whole session, by design: tqdm's monitor, and the process that tracks multiprocessing's shared memory.
 THREADS_THAT_STAY = ("tqdm_monitor", "TMonitor")
+_THREADS = "/proc/self/task"
+_LIST, _OPEN, _READ, _CLOSE = os.listdir, os.open, os.read, os.close  # some tests take them away
 PROCESSES_THAT_STAY = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 
@@ -36,11 +38,15 @@ def command_of(process: psutil.Process) -> str:
 
 def has_children() -> bool:
     """Whether there may be any: Linux tells that at once, and looking through all processes takes milliseconds."""
+    told = []
     try:
-        told = [each.read_text("ascii") for each in Path("/proc/self/task").glob("*/children")]
-    except OSError:  # a thread that has just ended
+        for thread in _LIST(_THREADS):
+            descriptor = _OPEN(f"{_THREADS}/{thread}/children", os.O_RDONLY)
+            told.append(_READ(descriptor, 16))
+            _CLOSE(descriptor)
+    except OSError:  # a thread that has just ended, or a kernel that does not tell
         return True
-    return not told or any(told)  # not every kernel tells
+    return any(told)
 
 
 def living_children() -> set[psutil.Process]:

@@ -101,6 +101,7 @@ def fill(store: HistoryStore, chats: int, turns: int, seed: int = 1) -> dict[str
             store.commit_block(answer.id, block(answer=f"Re {text}"))
             store.finish_answer(answer.id, finished(f"Re {text}"))
             bodies[user.id], bodies[answer.id] = text, f"Re {text}"
+    store._checkpointer.rest()  # who looks at the file from outside finds it at rest
     return bodies
 
 

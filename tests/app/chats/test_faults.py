@@ -250,7 +250,6 @@ def test_a_file_that_goes_while_it_is_open_is_noticed_and_written_anew(
 ) -> None:
     bodies = fill(store, 2, 2)
     store.check_file()
-    store._checkpointer.rest()
     if how == "deleted":
         for side in ("", "-wal", "-shm"):
             data_file.with_name(data_file.name + side).unlink(missing_ok=True)
