@@ -20,10 +20,11 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.hub_server import Hub
+from tests.helpers.scale import sized
 from tests.hostile.survivors import Run, kill
 
-KILLS, CHAT_KILLS = 20, 3
-FAULTS = 8
+KILLS, CHAT_KILLS = sized((6, 2), (20, 3))
+FAULTS = sized(4, 8)
 MOST_LINES, LONGEST_SECONDS = 12, 0.3  # a kill comes so long after one of the first things that are told
 IN_THE_START, START_SECONDS = 0.1, 8.0  # some kills of a session of chats come before it takes input
 SESSION_SECONDS = 5.0  # after which such a session is killed at the latest

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.random_models import Setting, Shape, save_with, transformers_model
+from tests.helpers.scale import sized
 from tests.trt_engines.building.support import STARTER, request_for
 from trt_engines.building.child import PartJob, part_graph
 from trt_engines.building.compile import Compiled, compile_plan
@@ -29,7 +30,7 @@ CARDS = [(sm, each.name) for sm in (75, 86, 89, 120) for each in PRECISIONS if e
 CARDS += [(sm, "fp16") for sm in (86, 89, 120)]  # the planner takes BF16 there; it must build all the same
 
 
-@pytest.fixture(scope="module", params=["starter", *SHAPES])
+@pytest.fixture(scope="module", params=["starter", *sized(("odd",), SHAPES)])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The starter model, and two random checkpoints whose rows 32 divides."""
     if request.param == "starter":
