@@ -121,7 +121,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """A server whose model has such a syntax, and noise for weights."""
     folder = call_folder(tmp_path_factory.mktemp("own") / "model", weights=True)
     (folder / "generation_config.json").write_text('{"max_denoising_steps": 2}')
-    running = started(tmp_path_factory.mktemp("home"), "--model", str(folder))
+    running = started(tmp_path_factory.mktemp("home"), "--model", str(folder), "--backend", "torch")
     yield running
     ended(running)
 
