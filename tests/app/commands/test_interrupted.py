@@ -69,7 +69,7 @@ def test_a_look_into_a_folder_is_interrupted(dewpoint_home: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl+C to a whole console")
 def test_the_doctor_is_interrupted_while_it_tries_tensorrt(dewpoint_home: Path) -> None:
     """The process of the trial gets the Ctrl+C, too, before it has read a line of ours."""
-    pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx_bindings")
     command = subprocess.Popen(
         [sys.executable, "-m", "app", "doctor"], cwd=ROOT, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
