@@ -367,6 +367,24 @@ def test_the_whole_suite_takes_all_cores_and_what_is_picked_one_process(
     assert pytest_runs == [given]
 
 
+@pytest.mark.parametrize(("arguments", "full"), [([], None), (["--fast"], None), (["--full"], "1")])
+def test_all_cases_are_taken_only_when_asked_for(
+    installs: list[list[str]], monkeypatch: pytest.MonkeyPatch, arguments: list[str], full: str | None
+) -> None:
+    told: list[str | None] = []
+
+    def fake(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if "pytest" in command:
+            told.append(options["env"].get("DEWPOINT_TEST_FULL"))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.delenv("DEWPOINT_TEST_FULL", raising=False)
+    monkeypatch.setattr(dev, "check_libraries", lambda: None)
+    monkeypatch.setattr(subprocess, "run", fake)
+    dev.main(["test", *arguments])
+    assert told == [full]
+
+
 @pytest.mark.skipif(not hasattr(os, "sysconf"), reason="only a Unix tells its memory so")
 @pytest.mark.parametrize(("cores", "gigabytes", "workers"), [(2, 24, 2), (16, 32, 8), (8, 3, 1), (None, 64, 1)])
 def test_as_many_test_processes_as_cores_and_memory_carry(
