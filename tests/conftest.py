@@ -9,7 +9,6 @@ not marked slow. It never fails a run.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import signal
 from collections import Counter
@@ -86,25 +85,18 @@ def dewpoint_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def _exported(folder: Path, vocabulary: int | None = None) -> None:
-    from inference.config import model_config_from_folder
-    from inference.model.export_graphs import write_graphs
-    from tests.helpers.random_models import TINY, Setting, save_with, transformers_model
-    from trt_engines.weights.index import index_checkpoint
-
-    shape = dataclasses.replace(TINY, vocab=vocabulary or TINY.vocab)
-    save_with(transformers_model(shape), folder, Setting(window=24, canvas=16, prompts=(11, 30)))
-    config, records = model_config_from_folder(folder), index_checkpoint(folder)
-    write_graphs(folder, config, records, lambda stage, fraction: None, few_experts=0)
-
-
 @pytest.fixture(scope="session")
 def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny checkpoint with graphs, made once a run; read only."""
-    return made_once(tmp_path_factory, "tiny", _exported)
 
+    def make(folder: Path) -> None:
+        from inference.config import model_config_from_folder
+        from inference.model.export_graphs import write_graphs
+        from tests.helpers.random_models import TINY, Setting, save_with, transformers_model
+        from trt_engines.weights.index import index_checkpoint
 
-@pytest.fixture(scope="session")
-def exported_large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with a vocabulary of 20,011."""
-    return made_once(tmp_path_factory, "large", lambda folder: _exported(folder, 20_011))
+        save_with(transformers_model(TINY), folder, Setting(window=24, canvas=16, prompts=(5,)))
+        config, records = model_config_from_folder(folder), index_checkpoint(folder)
+        write_graphs(folder, config, records, lambda stage, fraction: None, few_experts=0)
+
+    return made_once(tmp_path_factory, "tiny", make)

@@ -12,7 +12,7 @@ import pytest
 from inference.backends.base import DenoiseStep
 from inference.backends.onnx import OnnxBackend
 from tests.helpers.heads import head_agrees
-from tests.helpers.random_models import Setting, Shape, random_shape
+from tests.helpers.random_models import TINY, Setting, Shape, random_shape
 from tests.helpers.scale import sized
 from tests.trt_engines.runtime.models import Simulated, make_checkpoint, reference, simulated
 from trt_engines.errors import EngineError
@@ -47,10 +47,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def step_both(
     mine: Simulated, truth: OnnxBackend, rng: np.random.Generator, steps: int = 3, ties: bool = False
 ) -> list[DenoiseStep]:
-    """A few denoising steps on both; they must give the same tokens.
-
-    `ties`: of so many tokens that those which are kept may change places, and a draw may fall between two neighbours.
-    """
+    """A few denoising steps on both; they must give the same tokens. `ties`: those that are kept may change places."""
     canvas, ours, theirs = rng.integers(0, truth.config.vocab_size, truth.config.canvas_length), None, None
     found = []
     for _ in range(steps):
@@ -58,12 +55,8 @@ def step_both(
         a = mine.backend.denoise(canvas, ours, 0.7, uniforms)
         b = truth.denoise(canvas, theirs, 0.7, uniforms)
         np.testing.assert_array_equal(a.argmax, b.argmax)
-        if ties:
-            apart = np.abs(a.sampled - b.sampled)
-            assert apart.max() <= 1
-            assert (apart > 0).mean() < 0.05
-        else:
-            np.testing.assert_array_equal(a.sampled, b.sampled)
+        np.testing.assert_array_equal(a.sampled, b.sampled)
+        if not ties:
             np.testing.assert_array_equal(a.top_ids, b.top_ids)
         np.testing.assert_allclose(a.entropy, b.entropy, atol=1e-4)
         np.testing.assert_allclose(a.top_probs, b.top_probs, atol=1e-4)
@@ -238,10 +231,11 @@ def test_the_head_may_take_the_canvas_in_pieces(model: Model) -> None:
     np.testing.assert_array_equal(a.sampled, b.sampled)
 
 
-def test_large_vocabularies_are_conditioned_on_whole(exported_large: Path, tmp_path: Path) -> None:
+def test_large_vocabularies_are_conditioned_on_whole(tmp_path: Path) -> None:
     """The soft embedding of 20,000 tokens, in the head's pieces, is that of the `onnx` backend."""
-    truth = reference(exported_large)
-    mine = simulated(exported_large, tmp_path / "cache", head_rows=64, canvas=80)
+    make_checkpoint(dataclasses.replace(TINY, vocab=20_011), tmp_path / "model", SETTING)
+    truth = reference(tmp_path / "model")
+    mine = simulated(tmp_path / "model", tmp_path / "cache", head_rows=64, canvas=80)
     truth.config = dataclasses.replace(truth.config, canvas_length=80)
     assert not mine.runner._buffers.head.gathers
     rng = np.random.default_rng(12)
