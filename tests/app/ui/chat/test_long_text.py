@@ -179,6 +179,7 @@ def test_a_long_line_fills_its_rows_at_any_width(qtbot: QtBot, kind: str) -> Non
     box.resize(600, 400)
     box.show()
     box.set_content(LARGE[kind])
+    assert short_rows(box) > 0 or kind in ("letters", "marks", "ideographs")  # those fill their rows by chance
     qtbot.waitUntil(lambda: short_rows(box) == 0, timeout=WAIT_MS)
     box.resize(417, 400)
     qtbot.waitUntil(lambda: box._broken_for == box.viewport().width() and short_rows(box) == 0, timeout=WAIT_MS)
