@@ -15,10 +15,12 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from app.chats.messages import FileSource
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
+from app.ui.chat.font_search import FontSearch
 from app.ui.chat.long_text import LongText
 from app.ui.chat.markdown import Code, FormulaBlock, Plain, Prose, Rest, Segment, Table
 from app.ui.chat.markdown_html import list_inset
 from app.ui.chat.rest_text import RestText
+from app.ui.chat.segment_fonts import fonts_of
 from app.ui.chat.slices import SLICES, slices_from_markdown, weight_of
 from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.chat.turns import TURN_UNITS, turns
@@ -89,6 +91,7 @@ class AnswerBody(QWidget):
         self._sources: tuple[FileSource, ...] = ()
         self._anew = False  # parts that stay the same quote something else
         self._slices = SLICES
+        self._search = FontSearch(())
         self._reader: Iterator[tuple[Segment, ...]] = iter(())
         self._waiting: list[Segment] = []
         self._done = 0  # parts that are as they should be
@@ -102,10 +105,13 @@ class AnswerBody(QWidget):
         """Show `text`: its beginning at once, the rest of a long one soon; what it quotes of `sources` is marked."""
         self._source, self._anew, self._sources = text, sources != self._sources, sources
         self._reader, self._waiting, self._done = slices_from_markdown(text, self._slices), [], 0
+        self._search = FontSearch(())
         turns().begin(self, self._go_on)
 
     def _go_on(self) -> float:
-        """Read a slice, or show a segment; see `turns`."""
+        """Look for letters, read a slice, or show a segment; see `turns`."""
+        if self._search.go_on():
+            return 1.0
         if self._waiting:
             segment = self._waiting.pop(0)
             self._show_segment(self._done, segment)
@@ -113,7 +119,7 @@ class AnswerBody(QWidget):
             return _units(segment)
         found = next(self._reader, None)
         if found is not None:
-            self._waiting = list(found)
+            self._waiting, self._search = list(found), FontSearch(fonts_of(found, self._theme))
             return 1.0 + sum(map(_units, found)) / 2
         self._cut(self._done)
         if self._focus_rest and self._parts and isinstance(last := self._parts[-1], RestText):
@@ -124,12 +130,20 @@ class AnswerBody(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
-        old = list(self._parts)
+        old = list(zip(self._parts, self._segments, strict=True))
+        search = FontSearch(())
 
         def go_on() -> float:
+            nonlocal search
+            if search.go_on():
+                return 1.0
             if not old:
                 return 0.0
-            part = old.pop(0)
+            part, segment = old[0]
+            search = FontSearch(fonts_of((segment,), theme))
+            if not search.done:
+                return 1.0
+            del old[0]
             if part in self._parts:
                 self._dress(part)
             return 8.0

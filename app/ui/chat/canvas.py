@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QPointF, QSize, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QResizeEvent
@@ -20,8 +21,10 @@ from app.chats.unfinished import settled_words
 from app.ui.chat.canvas_flow import CanvasFlow, Flow, Word, pieces_of
 from app.ui.chat.canvas_paint import FADE_SECONDS, GLOW_SECONDS, CanvasPainter, Look
 from app.ui.chat.canvas_words import Level, levels_of
+from app.ui.chat.font_search import FontSearch
 from app.ui.chat.replay import Replay
 from app.ui.chat.spoken import Spoken
+from app.ui.chat.turns import turns
 from app.ui.widgets.plain import show_tip
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
@@ -64,6 +67,8 @@ class CanvasView(QWidget):
         self._draft: DraftUpdated | None = None
         self._levels: list[Level] = []
         self._waiting: DraftUpdated | None = None
+        self._search: FontSearch | None = None
+        self._found: tuple[DraftUpdated, Callable[[DraftUpdated], None]] | None = None
         self._block, self._applied_at = -1, -math.inf
         self._frames = QTimer(self)
         self._frames.setInterval(FRAME_MS)
@@ -94,11 +99,9 @@ class CanvasView(QWidget):
     def set_draft(self, draft: DraftUpdated, at_once: bool = False) -> None:
         """Show a draft: 25 in a second at most, with reduced motion two; one that somebody steps to at once."""
         if at_once:
+            self._slow.stop()
             self._waiting = None
-            self._apply(draft)
-            long_ago = time.monotonic() - 60.0
-            self._looks = {key: Look(word, None, long_ago, long_ago) for key, word in _keyed(self._flow.words)}
-            self.update()
+            self._show_when_found(draft, self.set_still)
             return
         pause = SLOW_FRAME_MS if self._reduce_motion else DRAFT_MS
         wait = self._applied_at + pause / 1000 - time.monotonic()
@@ -107,7 +110,14 @@ class CanvasView(QWidget):
             if not self._slow.isActive():
                 self._slow.start(math.ceil(wait * 1000))
             return
+        self._show_when_found(draft, self._apply)
+
+    def set_still(self, draft: DraftUpdated) -> None:
+        """Show a draft before this returns, with nothing that moves: somebody takes a picture of it."""
+        self._search, self._waiting = None, None
         self._apply(draft)
+        self._still()
+        self.update()
 
     def set_told(self, replay: Replay | None, frame: int) -> None:
         """What is told of a word under the pointer."""
@@ -173,7 +183,7 @@ class CanvasView(QWidget):
         """The pause is over: show the draft that waited."""
         draft, self._waiting = self._waiting, None
         if draft is not None:
-            self._apply(draft)
+            self._show_when_found(draft, self._apply)
 
     def on_frame_due(self) -> None:
         """One more frame of a fade; what was held back is shown when its time has come."""
@@ -191,6 +201,35 @@ class CanvasView(QWidget):
     def _stop_timers(self) -> None:
         self._frames.stop()
         self._slow.stop()
+        self._search = None
+
+    # -- letters ----------------------------------------------------------------------------------------------------
+
+    def _show_when_found(self, draft: DraftUpdated, show: Callable[[DraftUpdated], None]) -> None:
+        """Show a draft when its letters have been looked for: nearly always at once; the newest takes its place."""
+        self._found = (draft, show)
+        if self._search is not None:
+            return
+        self._search = self._painter.search(draft.pieces)
+        if self._search.done:
+            self._search = None
+            show(draft)
+        else:
+            turns().begin(self, self._go_on, "letters")
+
+    def _go_on(self) -> float:
+        """Look for a few letters; see `turns`."""
+        if self._search is None or self._found is None:
+            return 0.0
+        if self._search.go_on():
+            return 1.0
+        draft, show = self._found
+        self._search = self._painter.search(draft.pieces)  # it may be a newer one
+        if not self._search.done:
+            return 1.0
+        self._search, self._found = None, None
+        show(draft)
+        return 0.0
 
     # -- layout -----------------------------------------------------------------------------------------------------
 
@@ -272,10 +311,14 @@ class CanvasView(QWidget):
     def _lay_out_again(self) -> None:
         self._flow_maker.break_anew()
         self._flow = self._laid_out()
-        long_ago = time.monotonic() - 60.0
-        self._looks = {key: Look(word, None, long_ago, long_ago) for key, word in _keyed(self._flow.words)}
+        self._still()
         self._grow()
         self.update()
+
+    def _still(self) -> None:
+        """Nothing fades or glows."""
+        long_ago = time.monotonic() - 60.0
+        self._looks = {key: Look(word, None, long_ago, long_ago) for key, word in _keyed(self._flow.words)}
 
     # -- Qt ---------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,6 +12,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText
 from app.ui.chat.canvas_flow import Word
 from app.ui.chat.canvas_line import Cell, ShapedLine
 from app.ui.chat.canvas_words import Level, is_complex
+from app.ui.chat.font_search import FontSearch
 from app.ui.widgets.theme import Theme, paragraph_gap
 
 FADE_SECONDS = 0.12
@@ -70,6 +72,12 @@ class CanvasPainter:
     def em(self) -> float:
         """Width of an "m"."""
         return self._metrics.horizontalAdvance("m")
+
+    def search(self, pieces: Iterable[str]) -> FontSearch:
+        """What has to be looked for in the fonts before pieces of a draft are laid out and painted."""
+        text = "".join({letter for piece in pieces if not piece.isascii() for letter in piece})
+        slanted = "".join(letter for letter in text if not is_complex(letter))
+        return FontSearch([(self._fonts[Level.SETTLED], text), (self._fonts[Level.LOOSE], slanted)])
 
     def measure(self, text: str) -> float:
         """Width of settled text."""

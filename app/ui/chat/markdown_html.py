@@ -32,7 +32,9 @@ from app.ui.chat.markdown import (
 )
 from app.ui.widgets.theme import Theme, paragraph_gap
 
-_HEADING_FACTORS = {1: 1.45, 2: 1.25, 3: 1.1, 4: 1.0, 5: 1.0, 6: 1.0}
+HEADING_FACTORS = {1: 1.45, 2: 1.25, 3: 1.1, 4: 1.0, 5: 1.0, 6: 1.0}
+CODE_FACTOR = 0.92
+BOX_OPEN, BOX_DONE = "\u2610", "\u2611"
 _TAGS = {"bold": "<b>", "italic": "<i>", "strike": "<s>", "/link": "</a>", "break": "<br/>"}
 _ENDS = {"/" + name: tag.replace("<", "</") for name, tag in _TAGS.items() if tag in ("<b>", "<i>", "<s>")}
 
@@ -61,7 +63,7 @@ class MarkdownHtml:
         self._family = theme.body_font().family()
         family = html.escape(theme.mono_font().family())
         self._code_style = (
-            f"font-family:'{family}'; font-size:{theme.body_points * 0.92:.2f}pt;"
+            f"font-family:'{family}'; font-size:{theme.body_points * CODE_FACTOR:.2f}pt;"
             f" background-color:{tokens.code_header};"
         )
         self._gap = paragraph_gap(theme)
@@ -121,7 +123,7 @@ class MarkdownHtml:
         return ""  # the others have widgets of their own
 
     def _heading(self, level: int, line: Line, first: bool) -> str:
-        points = self._theme.body_points * _HEADING_FACTORS[level]
+        points = self._theme.body_points * HEADING_FACTORS[level]
         top = 0 if first else round(self._gap * 0.8)
         style = f"font-size:{points:.2f}pt; font-weight:600;"
         return (
@@ -181,7 +183,7 @@ class MarkdownHtml:
 
     def _item(self, item: Item, gap: int, bottom: int) -> str:
         """An item's first paragraph stands beside the bullet, so it is no paragraph of its own."""
-        text = "" if item.task is None else ("\u2611 " if item.task else "\u2610 ")
+        text = "" if item.task is None else f"{BOX_DONE if item.task else BOX_OPEN} "
         rest = item.blocks
         if rest and isinstance(rest[0], Paragraph):
             text, rest = text + self.line(rest[0].line), rest[1:]

@@ -74,7 +74,7 @@ def _pictures(replay: Replay, theme: Theme, frames: list[int]) -> list[Picture]:
     images: list[QImage] = []
     for frame in frames:
         canvas.set_start(replay.start(frame))
-        canvas.set_draft(replay.draft(frame), at_once=True)
+        canvas.set_still(replay.draft(frame))
         images.append(_painted(canvas, theme))
     canvas.clear()
     canvas.deleteLater()
