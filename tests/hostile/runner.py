@@ -173,9 +173,8 @@ class Window:
 class Player:
     """Plays cases one after another, in as many windows as it takes."""
 
-    def __init__(self, world: World, number: int, patience: float) -> None:
+    def __init__(self, world: World, number: int) -> None:
         self._world, self._number, self._windows, self._played = world, number, 0, 0
-        self._patience = patience
         self._window: Window | None = None
 
     def play(self, name: str) -> Verdict:
@@ -186,7 +185,7 @@ class Player:
         before = print_of(folder)
         try:
             reply = window.play(order)
-            verdict = judge(name, order, reply, window.breaches(), before, print_of(folder), self._patience)
+            verdict = judge(name, order, reply, window.breaches(), before, print_of(folder))
         except LostError as exc:
             self._window = None
             verdict = Verdict(name, [str(exc)], {})
@@ -219,13 +218,10 @@ def room() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def play(
-    world: World, names: Iterable[str], windows: int = 2, tell: Any = None, patience: float = 1.0
-) -> list[Verdict]:
+def play(world: World, names: Iterable[str], windows: int = 2, tell: Any = None) -> list[Verdict]:
     """Play cases in some windows at once; what was late is played again alone, in a window of its own.
 
-    Only what is late each time counts: on a busy machine a beat may come late for reasons of others. `patience`: how
-    many times its limit anything may take.
+    Only what is late each time counts: on a busy machine a beat may come late for reasons of others.
     """
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for name in names:
@@ -239,7 +235,7 @@ def play(
             tell(verdict)
 
     def work(number: int) -> None:
-        player = Player(world, number, patience)
+        player = Player(world, number)
         try:
             while True:
                 name = waiting.get_nowait()
@@ -259,7 +255,7 @@ def play(
             done.result()
     for name in late:
         for _ in range(TIMES_AGAIN):
-            player = Player(world, windows, patience)
+            player = Player(world, windows)
             windows += 1
             try:
                 verdict = player.play(name)

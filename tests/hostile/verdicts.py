@@ -55,18 +55,14 @@ def judge(
     breaches: list[dict[str, Any]],
     before: dict[str, str],
     after: dict[str, str],
-    patience: float = 1.0,
 ) -> Verdict:
-    """Look at a reply, at what the watchers saw, and at the case's own files before and after.
-
-    `patience`: how many times its limit anything may take.
-    """
+    """Look at a reply, at what the watchers saw, and at the case's own files before and after."""
     found: list[str] = []
     if reply["trouble"]:
         found.append(reply["trouble"])
-    if reply["stall"] > patience * (START_STALL_MS if "start" in reply["notes"] else STALL_MS):
+    if reply["stall"] > (START_STALL_MS if "start" in reply["notes"] else STALL_MS):
         found.append(f"stall of {reply['stall']} ms in {' < '.join(reply['where']) or 'code that held the lock'}")
-    if reply["notes"].get("start", 0.0) > patience * START_SECONDS:
+    if reply["notes"].get("start", 0.0) > START_SECONDS:
         found.append(f"stall: a start took {reply['notes']['start']:.1f} s")
     if reply["peak"] > MEMORY_MB:
         found.append(f"memory: {reply['peak']} MB")
