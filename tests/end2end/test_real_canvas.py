@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PIL import Image
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -245,7 +246,7 @@ def test_a_schema_is_kept_and_one_that_cannot_be_is_refused_where_it_is(qtbot: Q
     schema = {"type": "object", "properties": {"sure": {"type": "boolean"}, "year": {"enum": [1, 2]}}}
     dialog.edit.setPlainText(json.dumps({**schema, "required": ["sure", "year"]}))
     dialog.accept()
-    qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not shiboken6.isValid(dialog) or not dialog.isVisible(), timeout=WAIT_MS)
     ask(qtbot, parts, "Are you sure?")
     found = json.loads(last_message(parts).body)
     assert (set(found), type(found["sure"]), found["year"] in (1, 2)) == ({"sure", "year"}, bool, True)
