@@ -43,7 +43,7 @@ class CanvasView(QWidget):
 
     Args:
         theme: Colours and sizes.
-        drafts: "full" shows every word of a draft, "calm" those that have settled, "off" none.
+        drafts: "full" shows every word of a draft, "calm" those that stay, where they stay, "off" none.
         reduce_motion: No fades, and two updates a second at most.
 
     Signals:
@@ -132,7 +132,7 @@ class CanvasView(QWidget):
             self.update()
 
     def set_drafts(self, drafts: str) -> None:
-        """Show all of a draft, settled words alone, or nothing of it."""
+        """Show all of a draft, words that are final alone, or nothing of it."""
         self._drafts = drafts
         self._lay_out_again()
 
@@ -372,7 +372,7 @@ class CanvasView(QWidget):
             top = self.top_of(word)
             if word.index == self._marked >= 0:
                 self._painter.paint_mark(painter, word, top)
-            if self._drafts == "calm" and word.level != Level.SETTLED:
+            if self._drafts == "calm" and not word.final:
                 self._painter.paint_blank(painter, word, top, self._strength(word.line))
             elif self._drafts == "calm":
                 self._painter.paint(painter, Look(word, None, look.settled, look.settled), top, now, 1.0)

@@ -59,6 +59,11 @@ class Word:
     slot: bool = False
     placed: bool = True
 
+    @property
+    def final(self) -> bool:
+        """Whether it has settled and stays where it is."""
+        return self.level == Level.SETTLED and self.placed
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:

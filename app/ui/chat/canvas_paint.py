@@ -180,7 +180,7 @@ class CanvasPainter:
         painter.drawRoundedRect(QRectF(word.x - 2, top, word.width + 4, self._metrics.height() + 2), 3, 3)
 
     def paint_blank(self, painter: QPainter, word: Word, top: float, strength: float) -> None:
-        """A quiet blank in the place of an unsettled word, for calm mode."""
+        """A quiet blank in the place of a word that is not final, for calm mode."""
         color = QColor(self._text)
         color.setAlphaF(0.075 * strength)
         height = self._metrics.xHeight() * 0.9
@@ -204,4 +204,4 @@ class CanvasPainter:
 
 
 def _alpha(word: Word) -> float:
-    return _UNPLACED if word.level == Level.SETTLED and not word.placed else _ALPHA[word.level]
+    return _UNPLACED if word.level == Level.SETTLED and not word.final else _ALPHA[word.level]

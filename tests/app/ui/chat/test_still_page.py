@@ -51,8 +51,11 @@ def view(theme: Theme, qtbot: QtBot) -> Iterator[AnswerView]:
     answer.canvas.clear()
 
 
-def moves(answer: RecordedAnswer, theme: Theme, width: float, placed_only: bool) -> tuple[int, int]:
-    """How many settled words there were in two drafts that follow each other, and how many of them moved."""
+def moves(answer: RecordedAnswer, theme: Theme, width: float, final_only: bool) -> tuple[int, int]:
+    """How many settled words there were in two drafts that follow each other, and how many of them moved.
+
+    `final_only`: of those that are shown as settled; else also of those behind an open place.
+    """
     painter = CanvasPainter(theme)
     maker = CanvasFlow(painter.measure, painter.em, painter.shape)
     seen = moved = 0
@@ -65,7 +68,7 @@ def moves(answer: RecordedAnswer, theme: Theme, width: float, placed_only: bool)
         now = {
             (word.index, word.text): (flow.tops[word.line], word.x)
             for word in flow.words
-            if word.level == Level.SETTLED and (word.placed or not placed_only)
+            if word.level == Level.SETTLED and (word.final or not final_only)
         }
         for key, (top, x) in now.items():
             if key in before:
@@ -77,7 +80,7 @@ def moves(answer: RecordedAnswer, theme: Theme, width: float, placed_only: bool)
 
 @pytest.mark.parametrize("width", [800.0, 420.0])
 def test_under_one_percent_of_settled_words_move(width: float, theme: Theme) -> None:
-    counts = [moves(answer, theme, width, placed_only=False) for answer in recorded_answers()]
+    counts = [moves(answer, theme, width, final_only=False) for answer in recorded_answers()]
     seen, moved = map(sum, zip(*counts, strict=True))
     assert seen > 5000
     assert moved < 0.01 * seen
@@ -85,15 +88,15 @@ def test_under_one_percent_of_settled_words_move(width: float, theme: Theme) -> 
 
 @pytest.mark.parametrize("spread", [4.0, 10.0, 20.0])
 def test_what_is_placed_stays_however_wildly_the_rest_settles(spread: float, theme: Theme) -> None:
-    """`placed` words are painted as final; the others, behind an open slot, may have to close up."""
-    seen, moved = moves(hard_answer(1, spread), theme, 800.0, placed_only=True)
+    """Words behind an open slot may have to close up; they are not shown as settled, and in calm mode not at all."""
+    seen, moved = moves(hard_answer(1, spread), theme, 800.0, final_only=True)
     assert seen > 150
     assert moved < 0.01 * seen
 
 
 def test_no_word_that_is_painted_as_final_moves_in_an_ordinary_answer(theme: Theme) -> None:
     """A word that is almost sure may still become a longer one: what stands behind it is not final."""
-    counts = [moves(answer, theme, 800.0, placed_only=True) for answer in ordinary_answers()]
+    counts = [moves(answer, theme, 800.0, final_only=True) for answer in ordinary_answers()]
     seen, moved = map(sum, zip(*counts, strict=True))
     assert seen > 300
     assert moved == 0
@@ -102,7 +105,7 @@ def test_no_word_that_is_painted_as_final_moves_in_an_ordinary_answer(theme: The
 @pytest.mark.parametrize(("spread", "most"), [(4.0, 0.1), (10.0, 0.24)])
 def test_slots_give_way_before_settled_words_do(spread: float, most: float, theme: Theme) -> None:
     """Without that nearly twice as many move."""
-    seen, moved = moves(hard_answer(1, spread), theme, 800.0, placed_only=False)
+    seen, moved = moves(hard_answer(1, spread), theme, 800.0, final_only=False)
     assert seen > 1500
     assert moved < most * seen
 
