@@ -54,11 +54,13 @@ def no_garbage() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_key_held() -> Iterator[None]:
-    """Qt takes Ctrl as held after a test that typed with it, until it hears of another key."""
+def nothing_held() -> Iterator[None]:
+    """Qt takes Ctrl as held after a test that typed with it, and a button of the mouse after a double click."""
     yield
     if QGuiApplication.keyboardModifiers() != Qt.KeyboardModifier.NoModifier:
         QTest.keyRelease(QWidget(), Qt.Key.Key_Control, Qt.KeyboardModifier.NoModifier)
+    if QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
+        QTest.mouseRelease(QWidget(), Qt.MouseButton.LeftButton)
 
 
 @pytest.fixture
