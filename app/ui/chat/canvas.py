@@ -68,7 +68,7 @@ class CanvasView(QWidget):
         self._levels: list[Level] = []
         self._waiting: DraftUpdated | None = None
         self._search: FontSearch | None = None
-        self._found: tuple[DraftUpdated, Callable[[DraftUpdated], None]] | None = None
+        self._next: tuple[DraftUpdated, Callable[[DraftUpdated], None]] | None = None
         self._block, self._applied_at = -1, -math.inf
         self._frames = QTimer(self)
         self._frames.setInterval(FRAME_MS)
@@ -207,7 +207,7 @@ class CanvasView(QWidget):
 
     def _show_when_found(self, draft: DraftUpdated, show: Callable[[DraftUpdated], None]) -> None:
         """Show a draft when its letters have been looked for: nearly always at once; the newest takes its place."""
-        self._found = (draft, show)
+        self._next = (draft, show)
         if self._search is not None:
             return
         self._search = self._painter.search(draft.pieces)
@@ -219,15 +219,15 @@ class CanvasView(QWidget):
 
     def _go_on(self) -> float:
         """Look for a few letters; see `turns`."""
-        if self._search is None or self._found is None:
+        if self._search is None or self._next is None:
             return 0.0
         if self._search.go_on():
             return 1.0
-        draft, show = self._found
+        draft, show = self._next
         self._search = self._painter.search(draft.pieces)  # it may be a newer one
         if not self._search.done:
             return 1.0
-        self._search, self._found = None, None
+        self._search, self._next = None, None
         show(draft)
         return 0.0
 
