@@ -132,8 +132,8 @@ class Settings:
         "full",
         tab="look",
         title="Show drafts",
-        description="While an answer is made: Full shows every word of the draft, Calm only those that have settled, "
-        "Off nothing before a block is finished.",
+        description="While an answer is made: Full shows every word of the draft, Calm only words that stay, where "
+        "they stay, Off nothing before a block is finished.",
         choices=_choices(full="Full", calm="Calm", off="Off"),
     )
     pace: str = _setting(

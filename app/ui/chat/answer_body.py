@@ -15,7 +15,6 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 from app.chats.messages import FileSource
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
-from app.ui.chat.font_search import FontSearch
 from app.ui.chat.long_text import LongText
 from app.ui.chat.markdown import Code, FormulaBlock, Plain, Prose, Rest, Segment, Table
 from app.ui.chat.markdown_html import list_inset
@@ -24,6 +23,7 @@ from app.ui.chat.segment_fonts import fonts_of
 from app.ui.chat.slices import SLICES, slices_from_markdown, weight_of
 from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.chat.turns import TURN_UNITS, turns
+from app.ui.widgets.font_search import FontSearch
 from app.ui.widgets.theme import Theme
 
 _SPACING = 12

@@ -12,6 +12,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QEvent, QPointF, QSize, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QResizeEvent
@@ -21,10 +22,10 @@ from app.chats.unfinished import settled_words
 from app.ui.chat.canvas_flow import CanvasFlow, Flow, Word, pieces_of
 from app.ui.chat.canvas_paint import FADE_SECONDS, GLOW_SECONDS, CanvasPainter, Look
 from app.ui.chat.canvas_words import Level, levels_of
-from app.ui.chat.font_search import FontSearch
 from app.ui.chat.replay import Replay
 from app.ui.chat.spoken import Spoken
 from app.ui.chat.turns import turns
+from app.ui.widgets.font_search import FontSearch
 from app.ui.widgets.plain import show_tip
 from app.ui.widgets.theme import Theme
 from inference.events import DraftUpdated
@@ -63,12 +64,13 @@ class CanvasView(QWidget):
         self._flow = _NOTHING
         self._looks: dict[_Key, Look] = {}
         self._start: tuple[str, ...] = ()
+        self._start_to_come: tuple[str, ...] = ()  # when its letters have been looked for
         self._room = 0
         self._draft: DraftUpdated | None = None
         self._levels: list[Level] = []
         self._waiting: DraftUpdated | None = None
         self._search: FontSearch | None = None
-        self._next: tuple[DraftUpdated, Callable[[DraftUpdated], None]] | None = None
+        self._next: tuple[tuple[str, ...], Callable[[], None]] | None = None
         self._block, self._applied_at = -1, -math.inf
         self._frames = QTimer(self)
         self._frames.setInterval(FRAME_MS)
@@ -90,18 +92,17 @@ class CanvasView(QWidget):
     def set_start(self, text: str, room: int = 0) -> None:
         """What the next block goes on from: the last paragraph so far, and pixels between it and what stands above."""
         self._stop_timers()
-        self._start, self._room = pieces_of(text), room
+        self._start, self._room = (), room
         self._waiting, self._draft, self._block = None, None, -1
         self._levels = []
         self._flow_maker.reset()
-        self._lay_out_again()
+        self._start_to_come = pieces_of(text)
+        self._show_when_found((), self._lay_out_again)
 
     def set_draft(self, draft: DraftUpdated, at_once: bool = False) -> None:
         """Show a draft: 25 in a second at most, with reduced motion two; one that somebody steps to at once."""
         if at_once:
-            self._slow.stop()
-            self._waiting = None
-            self._show_when_found(draft, self.set_still)
+            self._show_newest(draft, self.set_still)
             return
         pause = SLOW_FRAME_MS if self._reduce_motion else DRAFT_MS
         wait = self._applied_at + pause / 1000 - time.monotonic()
@@ -110,11 +111,12 @@ class CanvasView(QWidget):
             if not self._slow.isActive():
                 self._slow.start(math.ceil(wait * 1000))
             return
-        self._show_when_found(draft, self._apply)
+        self._show_newest(draft, self._apply)
 
     def set_still(self, draft: DraftUpdated) -> None:
         """Show a draft before this returns, with nothing that moves: somebody takes a picture of it."""
-        self._search, self._waiting = None, None
+        self._search = None
+        self._take_start()
         self._apply(draft)
         self._still()
         self.update()
@@ -140,12 +142,21 @@ class CanvasView(QWidget):
         """No fades, and two updates a second at most."""
         self._reduce_motion = reduce_motion
         self._frames.stop()
+        self._still()  # no frame brings what is held back
         self.update()
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._use(theme)
-        self._lay_out_again()
+        self._flow, self._looks = _NOTHING, {}
+        if self._start:
+            self._start, self._start_to_come = (), self._start
+        draft = self._draft
+        if self._search is not None and self._next is not None:
+            self._search = None  # it was for another size
+            self._show_when_found(*self._next)
+        else:
+            self._show_when_found(draft.pieces if draft else (), self._lay_out_again)
 
     def say_final(self, text: str, last: bool) -> None:
         """A block is part of the answer for good: screen readers hear what they have not heard of it."""
@@ -183,7 +194,7 @@ class CanvasView(QWidget):
         """The pause is over: show the draft that waited."""
         draft, self._waiting = self._waiting, None
         if draft is not None:
-            self._show_when_found(draft, self._apply)
+            self._show_newest(draft, self._apply)
 
     def on_frame_due(self) -> None:
         """One more frame of a fade; what was held back is shown when its time has come."""
@@ -205,15 +216,20 @@ class CanvasView(QWidget):
 
     # -- letters ----------------------------------------------------------------------------------------------------
 
-    def _show_when_found(self, draft: DraftUpdated, show: Callable[[DraftUpdated], None]) -> None:
-        """Show a draft when its letters have been looked for: nearly always at once; the newest takes its place."""
-        self._next = (draft, show)
+    def _show_newest(self, draft: DraftUpdated, show: Callable[[DraftUpdated], None]) -> None:
+        """Show a draft, and none that came before it."""
+        self._slow.stop()
+        self._waiting = None
+        self._show_when_found(draft.pieces, partial(show, draft))
+
+    def _show_when_found(self, pieces: tuple[str, ...], show: Callable[[], None]) -> None:
+        """Show pieces when their letters have been looked for: nearly always at once; the newest are shown alone."""
+        self._next = (pieces, show)
         if self._search is not None:
             return
-        self._search = self._painter.search(draft.pieces)
+        self._search = self._painter.search((*self._start_to_come, *pieces))
         if self._search.done:
-            self._search = None
-            show(draft)
+            self._show_next()
         else:
             turns().begin(self, self._go_on, "letters")
 
@@ -223,13 +239,21 @@ class CanvasView(QWidget):
             return 0.0
         if self._search.go_on():
             return 1.0
-        draft, show = self._next
-        self._search = self._painter.search(draft.pieces)  # it may be a newer one
+        self._search = self._painter.search((*self._start_to_come, *self._next[0]))  # they may be newer ones
         if not self._search.done:
             return 1.0
-        self._search, self._next = None, None
-        show(draft)
+        self._show_next()
         return 0.0
+
+    def _show_next(self) -> None:
+        assert self._next is not None
+        (_, show), self._search, self._next = self._next, None, None
+        self._take_start()
+        show()
+
+    def _take_start(self) -> None:
+        if self._start_to_come:
+            self._start, self._start_to_come = self._start_to_come, ()
 
     # -- layout -----------------------------------------------------------------------------------------------------
 
@@ -310,6 +334,8 @@ class CanvasView(QWidget):
 
     def _lay_out_again(self) -> None:
         self._flow_maker.break_anew()
+        if self._search is not None:
+            return  # what comes when its letters have been looked for is laid out then
         self._flow = self._laid_out()
         self._still()
         self._grow()

@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText
 from app.ui.chat.canvas_flow import Word
 from app.ui.chat.canvas_line import Cell, ShapedLine
 from app.ui.chat.canvas_words import Level, is_complex
-from app.ui.chat.font_search import FontSearch
+from app.ui.widgets.font_search import FontSearch
 from app.ui.widgets.theme import Theme, paragraph_gap
 
 FADE_SECONDS = 0.12

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import date
 from itertools import islice
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
@@ -39,6 +39,7 @@ from app.ui.chat import words
 from app.ui.chat.list_rows import ARCHIVED, PINNED, ListHeading, Rows, is_heading, rows_of
 from app.ui.chat.search_results import SearchLine, SearchResults
 from app.ui.chat.turns import TURN_UNITS, turns
+from app.ui.widgets.font_search import showable
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import PlainLabel, one_line, set_tip, shown, tip
 from app.ui.widgets.theme import ThemeManager
@@ -81,9 +82,17 @@ class _TitleEdit(QLineEdit):
 class _RenameDelegate(QStyledItemDelegate):
     """A line edit that tells who is being renamed."""
 
-    def __init__(self, view: QListWidget) -> None:
+    def __init__(self, view: ConversationList) -> None:
         super().__init__(view)
         self._view = view
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        """A title in many scripts is shown as its letters are found."""
+        super().initStyleOption(option, index)
+        if not option.text.isascii():
+            whole, option.text = option.text, showable(option.text, option.font)
+            if whole != option.text:
+                self._view.note_unfinished(index)
 
     def createEditor(
         self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
@@ -145,6 +154,10 @@ class ConversationList(QListWidget):
         self._closed: set[str] = set()  # see `rows_of`
         self._items: dict[str, QListWidgetItem] = {}
         self._row_height = 0  # of a chat whose title is ordinary letters; 0 while it is not known
+        self._unfinished: dict[int, QPersistentModelIndex] = {}
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.on_letters_due)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setDragEnabled(True)
         self.setAcceptDrops(True)
@@ -385,6 +398,21 @@ class ConversationList(QListWidget):
         item.setSizeHint(QSize(0, height))
         if item.data(ID_ROLE) and _is_ordinary(item.text()):
             self._row_height = height
+
+    def note_unfinished(self, index: QModelIndex | QPersistentModelIndex) -> None:
+        """Letters of a row are still to be looked for."""
+        self._unfinished[index.row()] = QPersistentModelIndex(index)
+        self._later.start(0)
+
+    def on_letters_due(self) -> None:
+        """Measure and paint such rows again."""
+        rows, self._unfinished = self._unfinished, {}
+        for row in rows.values():
+            item = self.itemFromIndex(row) if row.isValid() else None
+            if item is not None:
+                item.setSizeHint(QSize())
+                self._measure(item)
+        self.viewport().update()
 
     def _item_of(self, conversation_id: str) -> QListWidgetItem | None:
         return self._items.get(conversation_id)

@@ -91,7 +91,8 @@ class CodeBlock(QFrame):
 
     def _show_code(self) -> None:
         code = self._code
-        name = _NAMES.get(code.language.lower(), code.language.capitalize() if code.language else "Text")
+        said = code.language if code.language.isascii() else ""  # no language has another name
+        name = _NAMES.get(said.lower(), said.capitalize() if said else "Text")
         self._language.set_full_text(name)
         self._text.setAccessibleName(f"{name} code")
         text = softened(code.text)

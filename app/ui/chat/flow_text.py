@@ -41,6 +41,7 @@ from app.ui.chat.formulas import (
 from app.ui.chat.markdown import FormulaBlock, Prose, Table
 from app.ui.chat.markdown_html import MarkdownHtml, list_inset
 from app.ui.chat.turns import turns
+from app.ui.chat.when_found import when_found
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme
 
@@ -56,9 +57,11 @@ class FlowText(QTextBrowser):
 
     Signals:
         place_wanted: A quote was clicked (a `FilePlace`).
+        rendered: It shows its text in another way.
     """
 
     place_wanted = Signal(object)
+    rendered = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -87,14 +90,21 @@ class FlowText(QTextBrowser):
         self.setAccessibleName("Message text")
 
     def set_content(self, content: Prose | Table | FormulaBlock | str, sources: tuple[FileSource, ...] = ()) -> None:
-        """Show blocks of Markdown, or a text as it is; what it quotes of `sources` can be clicked."""
+        """Show blocks of Markdown, or a text as it is; what it quotes of `sources` can be clicked.
+
+        Letters of blocks have been looked for by whoever shows them (`AnswerBody`).
+        """
         self._content, self._sources = content, sources
-        self._render()
+        self._render_when_found()
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
-        self._render()
+        self._render_when_found()
+
+    def _render_when_found(self) -> None:
+        text = self._content if isinstance(self._content, str) else ""
+        when_found(self, [(self._theme.body_font(), text)], self._render)
 
     def ideal_width(self) -> int:
         """Width at which no line breaks that need not."""
@@ -124,6 +134,7 @@ class FlowText(QTextBrowser):
             self._show_blocks(self._content)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if self._links else Qt.FocusPolicy.ClickFocus)
         self._fit()
+        self.rendered.emit()
 
     def _show_blocks(self, content: Prose | Table | FormulaBlock) -> None:
         self._awaited = []

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 
 from app.ui.chat import words
 from app.ui.chat.turns import turns
+from app.ui.chat.when_found import when_found
 from app.ui.widgets.theme import Theme
 
 PIECE = 2_000
@@ -26,6 +27,7 @@ MARK = _SIGN + "\n"
 MOST_LINES = 24
 MOST_IN_ROWS = 300_000  # characters of a text whose pieces end where rows end: finding those takes time
 MOST_SHOWN, MOST_SHOWN_LINES = 1_000_000, 50_000  # characters and lines of a text: Qt takes up to 100 bytes for each
+LOOKED_AT = 100_000  # characters of a text whose letters are looked for before it is shown
 MOST_AT_ONCE, MOST_LINES_AT_ONCE = 20_000, 1_000  # that are put into a document in one go
 _PARAGRAPH = "\u2029"
 _JOINS = "\u200c\u200d"
@@ -182,6 +184,7 @@ class LongText(QPlainTextEdit):
         self.document().setDocumentMargin(0)
         self.setAccessibleName("Long text")
         self._text = ""
+        self._waits = False  # for letters that are looked for
         self._in_rows = False
         self._broken_for = -1
         self._breaker = QTimer(self)
@@ -197,7 +200,12 @@ class LongText(QPlainTextEdit):
         self._text, self._broken_for = text, -1
         self._in_rows = len(text) <= MOST_IN_ROWS and any(len(line) > PIECE for line in text.split("\n"))
         turns().end(self, "rows")
-        self._fill(softened(text))
+        self._waits = True
+        when_found(self, [(self.font(), text[:LOOKED_AT])], self._show_text)
+
+    def _show_text(self) -> None:
+        self._waits = False
+        self._fill(softened(self._text))
         self._breaker.start(0)
 
     def _fill(self, text: str) -> None:
@@ -219,10 +227,17 @@ class LongText(QPlainTextEdit):
 
     def set_theme(self, theme: Theme) -> None:
         """New sizes."""
-        self.setFont(theme.body_font())
-        self._fit()
-        self._broken_for = -1
-        self._breaker.start(0)
+        font = theme.body_font()
+
+        def show() -> None:
+            self.setFont(font)
+            if self._waits:  # its letters were still being looked for in the other size
+                self._show_text()
+            self._fit()
+            self._broken_for = -1
+            self._breaker.start(0)
+
+        when_found(self, [(font, self._text[:LOOKED_AT])], show)
 
     def on_width_settled(self) -> None:
         """Break long lines where rows end; the same text stays at the top."""

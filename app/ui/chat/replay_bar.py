@@ -33,7 +33,7 @@ class ReplayBar(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._replay = Replay(())
+        self._replay, self._playing = Replay(()), False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.on_next_due)
@@ -93,12 +93,13 @@ class ReplayBar(QWidget):
     def stop(self) -> None:
         """Stand still."""
         self._timer.stop()
+        self._playing = False
         self._show_playing()
 
     @property
     def playing(self) -> bool:
         """Whether it goes on by itself."""
-        return self._timer.isActive()
+        return self._playing
 
     def on_play_clicked(self) -> None:
         """Play, from the beginning if it is at its end; or stand still."""
@@ -115,7 +116,7 @@ class ReplayBar(QWidget):
         if self.slider.value() < self.slider.maximum():
             self._play_on()
         else:
-            self._show_playing()
+            self.stop()
 
     def on_moved(self, frame: int) -> None:
         """Another step is wanted."""
@@ -144,6 +145,7 @@ class ReplayBar(QWidget):
             super().keyPressEvent(event)
 
     def _play_on(self) -> None:
+        self._playing = True  # also while the timer is not, which ends before it tells
         noise = self._replay.is_noise(self.slider.value())
         self._timer.start(max(NOISE_MS if noise else 0, FULL_MS * int(self._speed.currentData())))
         self._show_playing()

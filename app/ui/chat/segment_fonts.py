@@ -65,9 +65,7 @@ def fonts_of(segments: Iterable[Segment], theme: Theme) -> list[tuple[QFont, str
 
 
 def _font(style: Style, theme: Theme) -> QFont:
-    if style.block:
-        return theme.mono_font()
-    font = theme.body_font()
+    font = theme.mono_font() if style.block else theme.body_font()
     if style.level:
         font.setPointSizeF(round(theme.body_points * HEADING_FACTORS[style.level], 2))
         font.setWeight(QFont.Weight.DemiBold)
@@ -91,6 +89,7 @@ def _pieces(segment: Segment) -> Iterator[_Piece]:
                     yield from _of_line(cell, replace(_BODY, bold=number == 0))
         case Code(text):
             yield Style(block=True), text
+            yield Style(block=True, italic=True), text  # a comment
         case FormulaBlock(source):
             yield _BODY, source
         case Plain(text):

@@ -15,11 +15,9 @@ from app.chats.messages import Message
 from app.ui.chat import words
 from app.ui.chat.file_buttons import FileButtons
 from app.ui.chat.flow_text import FlowText
-from app.ui.chat.font_search import FontSearch
 from app.ui.chat.long_text import LongText
 from app.ui.chat.message_buttons import MenuButton, MessageButton
 from app.ui.chat.sibling_switch import SiblingSwitch
-from app.ui.chat.turns import turns
 from app.ui.widgets.theme import Theme
 
 _WIDEST = 0.78
@@ -86,20 +84,8 @@ class UserMessage(QWidget):
             self._fold.clicked.connect(self.on_fold_clicked)
             self._inner.addWidget(self._fold, 0, Qt.AlignmentFlag.AlignLeft)
             self._name_fold()
-        self._search = FontSearch([(theme.body_font(), beginning(message.body))])
-        if self._search.done:
-            self._show_text()
-        else:
-            self._fit()
-            turns().begin(self, self._show_text, "letters")
-
-    def _show_text(self) -> float:
-        """Look for a few of its letters, or show it; see `turns`."""
-        if self._search.go_on():
-            return 1.0
-        self._text.set_content(beginning(self._source))
-        self._fit()
-        return 0.0
+        self._text.rendered.connect(self._fit)
+        self._text.set_content(beginning(message.body))
 
     def source(self) -> str:
         """The text."""
@@ -116,7 +102,6 @@ class UserMessage(QWidget):
             self._whole.set_theme(theme)
         if self.siblings is not None:
             self.siblings.set_theme(theme)
-        self._fit()
 
     def on_edit_clicked(self) -> None:
         """Edit it."""

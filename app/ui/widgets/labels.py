@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication, QKeyEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.base.errors import ErrorReport
 from app.ui.widgets import words
 from app.ui.widgets.news import News, NewsStack
-from app.ui.widgets.plain import PlainLabel, one_line, tip, without_keys
+from app.ui.widgets.plain import PlainLabel, one_line, shown_now, tip, without_keys
 
 LEAST_WIDTH = 60  # of a sentence
 NARROW_EMS = 75  # below that, buttons stand under their text
@@ -229,7 +229,8 @@ class ElidedLabel(PlainLabel):
         self.updateGeometry()
 
     def _elide(self) -> None:
-        shown = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, max(self.width(), 40))
+        full = self.found(self._full)
+        shown = self.fontMetrics().elidedText(full, Qt.TextElideMode.ElideRight, max(self.width(), 40))
         self.setText(shown)
         said = "" if shown == self._full else self._full
         self.setToolTip(tip("\n".join(dict.fromkeys(part for part in (said, self._more) if part))))
@@ -245,7 +246,12 @@ class ElidedLabel(PlainLabel):
 
     def sizeHint(self) -> QSize:
         """All of the text."""
-        return QSize(self.fontMetrics().horizontalAdvance(self._full) + 4, super().sizeHint().height())
+        return QSize(self.fontMetrics().horizontalAdvance(self.found(self._full)) + 4, super().sizeHint().height())
+
+    def on_letters_due(self) -> None:
+        """More can be shown."""
+        self._elide()
+        self.updateGeometry()
 
 
 class ElidedButton(QPushButton):
@@ -255,6 +261,9 @@ class ElidedButton(QPushButton):
         super().__init__()
         self._full = ""
         self._hint, self._padding = hint, padding
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.on_letters_due)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.set_full_text("")
@@ -273,9 +282,15 @@ class ElidedButton(QPushButton):
 
     def _elide(self) -> None:
         room = max(self.width() - self._frame(), 40)
-        shown = self.fontMetrics().elidedText(self._full, Qt.TextElideMode.ElideRight, room)
+        full = shown_now(self._full, self, self._later)
+        shown = self.fontMetrics().elidedText(full, Qt.TextElideMode.ElideRight, room)
         self.setText(without_keys(shown))
         self.setToolTip(tip(self._hint if shown == self._full else f"{self._full}\n{self._hint}"))
+
+    def on_letters_due(self) -> None:
+        """More can be shown."""
+        self._elide()
+        self.updateGeometry()
 
     def _frame(self) -> int:
         """What stands beside the text: padding, border and icon."""
@@ -293,4 +308,5 @@ class ElidedButton(QPushButton):
 
     def sizeHint(self) -> QSize:
         """All of the text."""
-        return QSize(self.fontMetrics().horizontalAdvance(self._full) + self._frame() + 2, super().sizeHint().height())
+        full = shown_now(self._full, self, self._later)
+        return QSize(self.fontMetrics().horizontalAdvance(full) + self._frame() + 2, super().sizeHint().height())

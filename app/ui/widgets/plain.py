@@ -9,8 +9,10 @@ from __future__ import annotations
 import html
 import re
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QLabel, QMessageBox, QToolTip, QWidget
+
+from app.ui.widgets.font_search import showable
 
 LONGEST = 2_000  # characters in a label
 LONGEST_TIP = 700
@@ -87,6 +89,20 @@ def _balanced(text: str) -> bool:
     return depth == 0
 
 
+def shown_now(text: str, widget: QWidget, later: QTimer) -> str:
+    """What a widget can show of a text in this turn of the event loop; if that is not all, `later` is started.
+
+    Letters that were never shown before take time (see `app.ui.widgets.font_search`).
+    """
+    if text.isascii():
+        return text
+    widget.ensurePolished()
+    now = showable(text, widget.font())
+    if now != text:
+        later.start(0)
+    return now
+
+
 class PlainLabel(QLabel):
     """A label that shows its text as it is; every label of the program is one."""
 
@@ -94,17 +110,33 @@ class PlainLabel(QLabel):
         super().__init__()
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(wrap)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.on_letters_due)
         if role:
             self.setProperty("role", role)
         self.setText(text)
 
     def setText(self, text: str) -> None:
         """Say it; a label of one line keeps to one."""
-        super().setText(breakable(shown(text)) if self.wordWrap() else one_line(text))
+        self._said = breakable(shown(text)) if self.wordWrap() else one_line(text)
+        self._show()
+
+    def _show(self) -> None:
+        """As much as this turn of the event loop has time to look for in the fonts, and the rest in later ones."""
+        super().setText(self.found(self._said))
+
+    def found(self, text: str) -> str:
+        """What can be shown of a text now; if that is not all, the label is told again in the next turn."""
+        return shown_now(text, self, self._later)
+
+    def on_letters_due(self) -> None:
+        """More can be shown."""
+        self._show()
 
     def text(self) -> str:
         """What it says."""
-        return super().text().replace(_BREAK, "")
+        return self._said.replace(_BREAK, "")
 
     def selectedText(self) -> str:
         """What is selected of it."""

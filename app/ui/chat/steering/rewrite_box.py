@@ -119,6 +119,7 @@ class RewriteBox(QFrame):
             body.set_markdown(text)
             body.setVisible(bool(text.strip()))
         self.canvas = CanvasView(theme, drafts, reduce_motion)
+        self.canvas.shown.connect(self.on_draft_shown)
         self.diff = DiffText(theme)
         self.diff.setAccessibleName(words.REWRITING)
         self.note = PlainLabel(role="muted", wrap=True)
@@ -146,8 +147,11 @@ class RewriteBox(QFrame):
         self.note.setText(words.writing_variant(self._done + 1, self._count))
         if not self.variants:
             self.canvas.set_draft(draft)
-            self._floor = max(self._floor, self.sizeHint().height())
-            self._show()
+
+    def on_draft_shown(self) -> None:
+        """The canvas has it: at once, or when its letters have been looked for."""
+        self._floor = max(self._floor, self.sizeHint().height())
+        self._show()
 
     def end_of_one(self) -> None:
         """A variant is through, whether or not it is another one."""

@@ -193,6 +193,16 @@ def test_reduced_motion_changes_twice_a_second_at_most(
     qtbot.waitUntil(lambda: canvas.draft is not None and canvas.draft.step == 3, timeout=WAIT_MS)
 
 
+def test_a_word_that_is_held_back_comes_when_motion_is_reduced(canvas: CanvasView) -> None:
+    """No further frame brings it then."""
+    for step, word in enumerate(("alpha", "omega"), 1):
+        canvas.set_draft(DraftUpdated(0, step, 48, (1,), (word,), (1.0,), (False,)))
+        canvas._applied_at -= 60.0
+    assert [look.word.text for look in canvas._looks.values() if look.word] == ["alpha"]
+    canvas.set_reduce_motion(True)
+    assert [look.word.text for look in canvas._looks.values() if look.word] == ["omega"]
+
+
 def test_calm_mode_paints_no_noise(qtbot: QtBot, canvas: CanvasView, monkeypatch: pytest.MonkeyPatch) -> None:
     canvas.set_drafts("calm")
     canvas.set_draft(full_draft(6))

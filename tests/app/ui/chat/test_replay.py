@@ -164,6 +164,22 @@ def test_the_bar_plays_steps_and_gives_the_answer_back(qtbot: QtBot, answer: Ans
     assert answer._replay_button.isVisible()
 
 
+def test_what_is_played_is_shown_as_it_was_written(answer: AnswerView) -> None:
+    """Not as stills: the timer of the bar is at rest when it tells of the next frame."""
+    answer.open_replay(replay(), "")
+    bar = answer._bar
+    assert bar is not None
+    played: list[bool] = []
+    bar.frame_wanted.connect(lambda _: played.append(bar.playing))
+    for _ in range(7):
+        bar._timer.stop()
+        bar.on_next_due()
+    assert played == [True] * 7
+    assert not bar.playing
+    bar.slider.setValue(3)
+    assert played[7:] == [False]
+
+
 def test_files_of_every_kind(qapp: QApplication, tmp_path: Path) -> None:
     frames = replay()
     for kind in ("gif", "webp", "png", "html"):

@@ -6,13 +6,18 @@ of them has, up to 38 ms with 290 fonts (Linux), for each font and each script. 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFont, QFontMetricsF
 
 LONGEST_RUN = 64  # letters that are looked for in one step: what is found costs little
 _COLUMN = 16  # letters of one column of a block belong to one script, but for a few
 _FIRST = 0x80  # ASCII is in every font that text is shown in
+_UNKNOWN = "\ufffd"
+_LABEL_SECONDS = 0.04  # for all labels of one turn of the event loop
+_spent = [0.0]
 _met: dict[str, tuple[QFont, set[str]]] = {}  # fonts are kept, since what Qt found goes with the last one of its kind
 
 
@@ -42,6 +47,25 @@ def find(font: QFont, letters: str) -> None:
     kept, known = _known(font)
     QFontMetricsF(kept).horizontalAdvance(letters)
     known.update(letters)
+
+
+def showable(text: str, font: QFont) -> str:
+    """`text` as it can be shown at once: letters for which this turn of the event loop has no time are U+FFFD."""
+    unknown: set[str] = set()
+    for run in letters_to_find(font, text):
+        if _spent[0] >= _LABEL_SECONDS:
+            unknown.update(run)
+            continue
+        if not _spent[0]:
+            QTimer.singleShot(0, _next_turn)
+        began = time.thread_time()
+        find(font, run)
+        _spent[0] += max(1e-6, time.thread_time() - began)
+    return "".join(_UNKNOWN if letter in unknown else letter for letter in text) if unknown else text
+
+
+def _next_turn() -> None:
+    _spent[0] = 0.0
 
 
 def _known(font: QFont) -> tuple[QFont, set[str]]:
