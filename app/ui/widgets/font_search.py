@@ -16,7 +16,7 @@ LONGEST_RUN = 64  # letters that are looked for in one step: what is found costs
 _COLUMN = 16  # letters of one column of a block belong to one script, but for a few
 _FIRST = 0x80  # ASCII is in every font that text is shown in
 _UNKNOWN = "\ufffd"
-_LABEL_SECONDS = 0.04  # for all labels of one turn of the event loop
+_LABEL_SECONDS = 0.025  # for all labels of one turn of the event loop
 _spent = [0.0]
 _met: dict[str, tuple[QFont, set[str]]] = {}  # fonts are kept, since what Qt found goes with the last one of its kind
 
