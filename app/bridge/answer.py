@@ -59,6 +59,7 @@ class Answering(QObject):
         self._task: AnswerTask | None = None
         self._started = False
         self._drafted = -1  # the block of the newest draft
+        self._newest: DraftUpdated | None = None  # of the block that is being written
         self._unsaved: list[AnswerRecorder] = []
         self._trouble: ErrorReport | None = None  # of the last try to store what is unsaved
         self._retry = QTimer(self)
@@ -89,13 +90,18 @@ class Answering(QObject):
         return self._ask.recorder.thinking if self._ask else ""
 
     @property
+    def newest_draft(self) -> DraftUpdated | None:
+        """Of the block that is being written; None before its noise is drawn."""
+        return self._newest
+
+    @property
     def waiting_for_model(self) -> bool:
         """Whether the answer cannot begin because the model is still being loaded."""
         return self._model.loading and not self._started
 
     def begin(self, ask: Ask) -> None:
         """Make the answer that `ask` stands for."""
-        self._ask, self._started, self._drafted = ask, False, -1
+        self._ask, self._started, self._drafted, self._newest = ask, False, -1, None
         self._task = self._thread.answer(ask.request)
         self._model.show_writing()
         self.began.emit(ask)
@@ -159,7 +165,8 @@ class Answering(QObject):
         if not self._keep.isActive():
             self._keep.start(KEEP_MS)
         block = arrived.draft.block + ask.recorder.first_block
-        self.draft_updated.emit(dataclasses.replace(arrived.draft, block=block))
+        self._newest = dataclasses.replace(arrived.draft, block=block)
+        self.draft_updated.emit(self._newest)
 
     def on_event(self, arrived: ModelEvent) -> bool:
         """Take an event; True if it was one of this answer."""
@@ -172,6 +179,7 @@ class Answering(QObject):
         if isinstance(event, Failed | Finished):
             self._end(event)
         elif isinstance(event, BlockCommitted):
+            self._newest = None
             self._store_safely(self._ask.recorder, event)
             self.committed.emit(event)
         elif isinstance(event, NoiseDrawn):
@@ -197,9 +205,8 @@ class Answering(QObject):
             return
         unsure, none = (NOISE_NATS,) * len(event.pieces), (False,) * len(event.pieces)
         block = event.block + ask.recorder.first_block
-        self.draft_updated.emit(
-            DraftUpdated(block, 0, event.max_steps, event.token_ids, event.pieces, unsure, none)
-        )  # fmt: skip
+        self._newest = DraftUpdated(block, 0, event.max_steps, event.token_ids, event.pieces, unsure, none)
+        self.draft_updated.emit(self._newest)
 
     def on_keep_due(self) -> None:
         """A draft stands there: store the newest, for no other may come from a model that hangs."""
@@ -242,7 +249,7 @@ class Answering(QObject):
         assert ask is not None
         self._store_safely(ask.recorder, event)
         message = self._final_message(ask)
-        self._ask, self._task = None, None
+        self._ask, self._task, self._newest = None, None, None
         self._keep.stop()
         self._model.show_ready()
         self.ended.emit(message, event if isinstance(event, Finished) else None)

@@ -163,7 +163,10 @@ class ChatCoordinator(QObject):
         self._pane.show_empty(not messages)
         last = messages[-1] if messages else None
         self._pane.set_status(outcome_words.stored_status(last) if last is not None else "")
-        if self._controller.busy_here:
+        draft = self._controller.answering.newest_draft
+        if self._controller.busy_here and draft is not None:
+            self.on_draft_updated(draft)  # the next one may be seconds away
+        elif self._controller.busy_here:
             self._show_waiting()
         self._show_possible()
 

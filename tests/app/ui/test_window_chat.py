@@ -78,6 +78,27 @@ def test_the_text_is_stored_before_the_answer_begins(qtbot: QtBot, parts: Parts,
     wait_for_answer(qtbot, parts)
 
 
+def test_a_chat_that_is_come_back_to_shows_its_newest_draft(
+    qtbot: QtBot, parts: Parts, process: ScriptedModelProcess
+) -> None:
+    """The next one of a slow model is seconds away."""
+    process.gate.clear()
+    process.answer = [draft(["One", " two"]), committed("One two"), finished("One two")]
+    ask(qtbot, parts, "Hi")
+    controller = parts.controller
+    chat = controller.chat_id
+    qtbot.waitUntil(lambda: controller.answering.newest_draft is not None, timeout=WAIT_MS)
+    controller.open_chat(None)
+    controller.open_chat(chat)
+    answer = parts.window.pane.chat.last_answer
+    assert answer is not None
+    qtbot.waitUntil(lambda: answer.canvas.draft is not None, timeout=WAIT_MS)
+    assert answer.canvas.settled_text() == "One two"
+    process.gate.set()
+    wait_for_answer(qtbot, parts)
+    assert controller.answering.newest_draft is None
+
+
 def test_shift_enter_breaks_the_line(qtbot: QtBot, parts: Parts) -> None:
     composer = parts.window.pane.composer
     height = composer.box.height()
