@@ -30,6 +30,7 @@ import socket
 import ssl
 import sys
 import threading
+from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -38,6 +39,7 @@ from urllib.parse import quote
 
 from tests.helpers.hub_behaviour import Behaviour, Repo, repo_of
 from tests.helpers.hub_requests import ApiRequest, CdnRequest, HubRequest
+from tests.helpers.waiting import wait_until
 
 
 class Hub:
@@ -104,6 +106,13 @@ class Hub:
         """Where a file is asked for."""
         return f"{self.url}/{repo.name}/resolve/{repo.sha}/{quote(path)}"
 
+    def rest(self) -> None:
+        """Come back when nobody is connected, also none whose request had not been looked at when its client left."""
+        for server in self._servers:
+            with socket.create_connection(("127.0.0.1", server.server_port)) as last:  # they are taken in their order
+                wait_until(partial(server.has_taken, last.getsockname()), "the hub to take its connections")
+            wait_until(server.is_at_rest, "the hub at rest")
+
     def cut(self) -> None:
         """Break all connections that stand, as a router that restarts does."""
         for server in self._servers:
@@ -122,6 +131,7 @@ class HubSocket(ThreadingHTTPServer):
         self.hub = hub
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
+        self._taken: Any = None  # address of the newest client
         self._lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), handler)
         if send_buffer:
@@ -134,7 +144,16 @@ class HubSocket(ThreadingHTTPServer):
             connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._open.add(connection)
+            self._taken = address
         return connection, address
+
+    def has_taken(self, client: Any) -> bool:
+        """Whether this client's connection was taken last."""
+        return bool(self._taken == client)
+
+    def is_at_rest(self) -> bool:
+        """Whether nobody is connected."""
+        return not self._open
 
     def shutdown_request(self, request: Any) -> None:
         with self._lock:

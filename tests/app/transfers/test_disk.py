@@ -206,6 +206,7 @@ def test_a_full_disk_can_be_cancelled_and_keeps_everything(hub: Hub, repo: Repo,
     assert kept > 2.5 * MB
     assert_nothing_wrong(repo, folder)
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    hub.rest()
     hub.behaviour.forget()
     assert_all_right(repo, folder, run(files, folder))
     assert hub.behaviour.total_sent <= repo.size - kept
