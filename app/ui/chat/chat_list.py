@@ -407,11 +407,13 @@ class ConversationList(QListWidget):
     def on_letters_due(self) -> None:
         """Measure and paint such rows again."""
         rows, self._unfinished = self._unfinished, {}
+        self._filling = True  # nobody renames a chat by this
         for row in rows.values():
             item = self.itemFromIndex(row) if row.isValid() else None
             if item is not None:
                 item.setSizeHint(QSize())
                 self._measure(item)
+        self._filling = False
         self.viewport().update()
 
     def _item_of(self, conversation_id: str) -> QListWidgetItem | None:

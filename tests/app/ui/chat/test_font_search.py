@@ -261,8 +261,12 @@ def test_a_chats_title_shows_a_script_a_turn_and_is_renamed_whole(qtbot: QtBot, 
     rows.resize(300, 300)
     assert len(labels) == 1
     assert {rows.item(at).text() for at in range(rows.count())} >= set(titles)  # what would be edited
+    renamed: list[tuple[str, str]] = []
+    rows.renamed.connect(lambda *told: renamed.append(told))
     rows.show()
     qtbot.waitUntil(lambda: {letter for run in labels for letter in run} >= set(SCRIPTS), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not rows._unfinished, timeout=WAIT_MS)
+    assert renamed == []  # a row that is measured again is no chat that the user renamed
 
 
 def test_the_newest_draft_is_the_last_that_is_shown(canvas: CanvasView, found: Found, qtbot: QtBot) -> None:
