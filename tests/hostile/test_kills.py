@@ -67,6 +67,16 @@ def killed_again_and_again(run: Run, kills: int, seed: int) -> list[str]:
     return []
 
 
+def killed_after(run: Run, kind: str, seed: int) -> list[str]:
+    """Kill the program once more, as soon as it has told this; what was lost."""
+    run.begin()
+    with run.program(seed) as program:
+        run.wait_for(kind)
+        kill(program)
+        run.kills += 1
+    return run.troubles()
+
+
 @pytest.mark.slow
 @pytest.mark.log_allowed("")
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
@@ -85,8 +95,9 @@ def test_nothing_is_lost_in_kills(run: Run) -> None:
     seed = int(os.environ.get(SEED_VARIABLE) or random.randrange(10**6))
     print(f"seed {seed}")
     assert killed_again_and_again(run, KILLS, seed) == []
-    kinds = {line[0] for line in run.told}
-    assert {"message", "block", "models"} <= kinds, "enough was done between the kills"
+    for kind in ("message", "block", "models"):  # chance may have left one out
+        if not any(line[0] == kind for line in run.told):
+            assert killed_after(run, kind, seed) == []
 
 
 @pytest.fixture(scope="module")
