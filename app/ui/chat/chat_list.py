@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import date
 from itertools import islice
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
@@ -21,13 +21,10 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
     QFrame,
-    QLineEdit,
     QListWidget,
     QListWidgetItem,
     QMenu,
     QPushButton,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QVBoxLayout,
     QWidget,
 )
@@ -37,11 +34,11 @@ from app.chats.order import Folder
 from app.chats.search.index import SearchHit
 from app.ui.chat import words
 from app.ui.chat.list_rows import ARCHIVED, PINNED, ListHeading, Rows, is_heading, rows_of
+from app.ui.chat.renaming import RenameDelegate
 from app.ui.chat.search_results import SearchLine, SearchResults
 from app.ui.chat.turns import TURN_UNITS, turns
-from app.ui.widgets.font_search import showable
 from app.ui.widgets.icons import themed_icon
-from app.ui.widgets.plain import PlainLabel, one_line, set_tip, shown, tip
+from app.ui.widgets.plain import PlainLabel, one_line, set_tip, tip
 from app.ui.widgets.theme import ThemeManager
 
 ID_ROLE = Qt.ItemDataRole.UserRole
@@ -59,55 +56,6 @@ def _alike(one: Sequence[str], other: Sequence[str]) -> int:
     """How many they have in common at their beginning."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (this, that) in pairs if this != that), min(len(one), len(other)))
-
-
-class _TitleEdit(QLineEdit):
-    """A title without what would turn its letters around, whoever stored, typed or pasted that."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAccessibleName("Title of the chat")
-        self.setMaxLength(200)
-        self.textChanged.connect(self.on_text_changed)
-
-    def on_text_changed(self, text: str) -> None:
-        """What is seen is what is stored."""
-        plain = shown(text)
-        if plain != text:
-            place = len(shown(text[: self.cursorPosition()]))
-            self.setText(plain)
-            self.setCursorPosition(place)
-
-
-class _RenameDelegate(QStyledItemDelegate):
-    """A line edit that tells who is being renamed."""
-
-    def __init__(self, view: ConversationList) -> None:
-        super().__init__(view)
-        self._view = view
-
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
-        """A title in many scripts is shown as its letters are found."""
-        super().initStyleOption(option, index)
-        if not option.text.isascii():
-            whole, option.text = option.text, showable(option.text, option.font)
-            if whole != option.text:
-                self._view.note_unfinished(index)
-
-    def createEditor(
-        self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> QWidget:
-        """The editor in the row."""
-        return _TitleEdit(parent)
-
-    def updateEditorGeometry(
-        self, editor: QWidget, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
-    ) -> None:
-        """The whole row: Qt would take the room of the text alone, too low for a border and its letters."""
-        row: QRect = option.rect
-        height = max(row.height(), editor.sizeHint().height())
-        width = min(row.width(), self._view.viewport().width() - row.left())
-        editor.setGeometry(row.left(), row.center().y() - height // 2, width, height)
 
 
 class ConversationList(QListWidget):
@@ -145,7 +93,7 @@ class ConversationList(QListWidget):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed)
         self.setUniformItemSizes(False)
-        self.setItemDelegate(_RenameDelegate(self))
+        self.setItemDelegate(RenameDelegate(self, self.note_unfinished))
         self._filling = False
         self._keys: list[str] = []  # of the rows
         self._headings: dict[str, ListHeading] = {}

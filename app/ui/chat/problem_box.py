@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 from app.chats.messages import MessageError
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.labels import Sentence
+from app.ui.widgets.plain import LONGEST_PROBLEM, shown
 from app.ui.widgets.theme import Theme
 
 
@@ -35,15 +36,16 @@ class ProblemBox(QFrame):
         self.setVisible(error is not None)
         if error is None:
             return
-        self._text.setText(error.user_text)
-        self._hint.show_text(error.hint)
-        self.setAccessibleName(f"Problem: {error.user_text} {error.hint}".strip())
+        text, hint = shown(error.user_text, LONGEST_PROBLEM), shown(error.hint, LONGEST_PROBLEM)
+        self._text.setText(text)
+        self._hint.show_text(hint)
+        self.setAccessibleName(f"Problem: {text} {hint}".strip())
         if self._copy is not None:
             self._copy.setVisible(_has_report(error))
 
     def report(self) -> str:
         """Text to send us."""
-        return f"{self._error.user_text}\n\n{self._error.detail}" if self._error else ""
+        return f"{self._error.user_text}\n\n{self._error.detail}".strip() if self._error else ""
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
@@ -55,4 +57,4 @@ class ProblemBox(QFrame):
 
 
 def _has_report(error: MessageError | None) -> bool:
-    return error is not None and bool(error.detail)
+    return error is not None and bool(error.detail or len(error.user_text) > LONGEST_PROBLEM)

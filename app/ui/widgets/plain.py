@@ -9,12 +9,14 @@ from __future__ import annotations
 import html
 import re
 
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
 from PySide6.QtWidgets import QLabel, QMessageBox, QToolTip, QWidget
 
 from app.ui.widgets.font_search import showable
 
 LONGEST = 2_000  # characters in a label
+LONGEST_LINE = 300  # in one line: more than the widest screen shows
+LONGEST_PROBLEM = 600  # of what went wrong: others may have written it
 LONGEST_TIP = 700
 TIP_LINE = 72  # characters of a tool tip that need no second line
 _LONG_WORD = re.compile(r"\S{16,}")  # Qt cuts off a word (a path) that is longer than a line
@@ -38,7 +40,7 @@ def shown(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}\u2026"
 
 
-def one_line(text: str, longest: int = LONGEST) -> str:
+def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """The same where there is room for one line only."""
     return _ONE_LINE.sub(" ", shown(text, longest))
 
@@ -110,6 +112,7 @@ class PlainLabel(QLabel):
         super().__init__()
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(wrap)
+        self._heights: dict[int, int] = {}
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.timeout.connect(self.on_letters_due)
@@ -124,6 +127,7 @@ class PlainLabel(QLabel):
 
     def _show(self) -> None:
         """As much as this turn of the event loop has time to look for in the fonts, and the rest in later ones."""
+        self._heights.clear()
         super().setText(self.found(self._said))
 
     def found(self, text: str) -> str:
@@ -133,6 +137,17 @@ class PlainLabel(QLabel):
     def on_letters_due(self) -> None:
         """More can be shown."""
         self._show()
+
+    def heightForWidth(self, width: int) -> int:
+        """Measured once: a layout asks for a few widths again and again, and odd letters take their time."""
+        if width not in self._heights:
+            self._heights[width] = super().heightForWidth(width)
+        return self._heights[width]
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Another font or style: other heights."""
+        self._heights.clear()
+        super().changeEvent(event)
 
     def text(self) -> str:
         """What it says."""

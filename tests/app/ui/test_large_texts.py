@@ -12,7 +12,7 @@ from app.ui.chat import words
 from app.ui.chat.composer import MOST_CHARACTERS, MOST_ROWS
 from app.ui.chat.long_text import PIECE, hardened, softened
 from app.ui.chat.user_message import MOST_CHARACTERS as MOST_UNFOLDED
-from app.ui.widgets.plain import LONGEST, LONGEST_TIP, one_line, shown, tip
+from app.ui.widgets.plain import LONGEST, LONGEST_LINE, LONGEST_TIP, one_line, shown, tip
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.scripted_process import ScriptedModelProcess
 from tests.helpers.waiting import WAIT_MS
@@ -106,5 +106,5 @@ def test_pieces_of_a_text_of_marks_cost_no_more_than_their_size(kind: str, monke
 def test_a_title_of_megabytes_is_cut_before_it_is_looked_at() -> None:
     title = "x" * 5_000_000
     assert len(shown(title)) == LONGEST
-    assert len(one_line(title)) == LONGEST
+    assert len(one_line(title)) == LONGEST_LINE
     assert len(tip("<b>" + title)) < 10 * LONGEST_TIP

@@ -233,3 +233,32 @@ def test_there_is_one_helper() -> None:
             if called in (*GUESSING, "QLabel", "QMessageBox") or (called == "setToolTip" and not by_helper):
                 wrong.append(f"{path.name}:{node.lineno} {called}")
     assert not wrong
+
+
+def test_a_layout_that_asks_again_does_not_measure_again(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Odd letters are looked for in all fonts for each time they stand there; a new text or font counts at once."""
+    asked: list[int] = []
+    measure = QLabel.heightForWidth
+    monkeypatch.setattr(QLabel, "heightForWidth", lambda self, width: (asked.append(width), measure(self, width))[1])
+    label, plain = PlainLabel("some words " * 40, wrap=True), QLabel("some words " * 40)
+    plain.setWordWrap(True)
+    for widget in (label, plain):
+        qtbot.addWidget(widget)
+    assert {label.heightForWidth(width) for width in (200, 200, 300, 200)} == {
+        measure(plain, 200),
+        measure(plain, 300),
+    }
+    assert asked == [200, 300]
+    for change in (lambda one: one.setText("other " * 90), lambda one: one.setStyleSheet("font-size: 30px"), larger):
+        for widget in (label, plain):
+            change(widget)
+        assert label.heightForWidth(200) == measure(plain, 200)
+        assert label.heightForWidth(200) != 0
+
+
+def larger(label: QLabel) -> None:
+    """Another font."""
+    font = label.font()
+    font.setPointSize(40)
+    label.setStyleSheet("")
+    label.setFont(font)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, Qt
 from PySide6.QtWidgets import QLineEdit, QMenu, QStyle, QStyleOptionFrame
 from pytestqt.qtbot import QtBot
 
@@ -89,6 +89,21 @@ def test_rename_in_place(qtbot: QtBot, parts: Parts) -> None:
     qtbot.keyClick(editor, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: parts.store.conversation(ids[0]).title == "Garden", timeout=WAIT_MS)
     assert rows(parts) == ["Today", "Garden"]
+
+
+@pytest.mark.parametrize("title", ["\U0001f469\u200d\U0001f469\u200d\U0001f467 " * 40, "a" * 250, "Ordinary"])
+def test_a_title_that_is_not_changed_stays_as_it_is(qtbot: QtBot, parts: Parts, title: str) -> None:
+    """Also one that is longer than what can be typed (an imported chat's)."""
+    ids = add_chats(parts, "First")
+    parts.store._update(ids[0], "title = ?", title)
+    parts.controller._publish()
+    parts.controller.open_chat(ids[0])
+    parts.window.actions_by_name["rename"].trigger()
+    editor = parts.window.sidebar.list.findChild(QLineEdit)
+    assert editor is not None
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    QCoreApplication.processEvents()
+    assert parts.store.conversation(ids[0]).title == title
 
 
 def test_rename_can_be_given_up(qtbot: QtBot, parts: Parts) -> None:
