@@ -47,6 +47,7 @@ from app.ui.chat import words
 from app.ui.chat.exchange.newer_file import NewerFile
 from app.ui.chat.first_chat import FirstChat
 from app.ui.chat.held_file import opened_when_free
+from app.ui.settings.lock_start import carried_out, unlock_at_start
 from app.ui.widgets.icons import app_icon
 from app.ui.widgets.plain import message_box
 from app.ui.widgets.theme import ThemeManager
@@ -146,10 +147,12 @@ def build(
     engine_tools: EngineTools | None = None,
     services: LibraryServices | None = None,
     waits: bool = True,
+    news: str = "",
 ) -> Parts:
     """Build and wire everything; nothing is shown and no model is loaded yet.
 
-    With `waits`, a chat file that another program holds is waited for, and the user is told.
+    With `waits`, a chat file that another program holds is waited for, the user is told, and is asked for the password
+    of locked chats. `news` is what the window shall say first.
 
     Raises:
         StoppedError: The user would not wait.
@@ -159,13 +162,10 @@ def build(
     start_addon(paths.gpu)
     stack.callback(shutdown_logging)
     file = SettingsFile(paths.settings_file)
-    notices = [setup_logging(paths.logs), (loaded := file.load()).notice]
+    notices = [news, setup_logging(paths.logs), (loaded := file.load()).notice]
     name_card(loaded.settings.card)
     themes = ThemeManager(application, loaded.settings.appearance, loaded.settings.text_scale)
-    if waits:
-        store = stack.enter_context(opened_when_free(paths.data_file, paths.backups, themes.theme))
-    else:
-        store = stack.enter_context(HistoryStore.open(paths.data_file, paths.backups))
+    store = stack.enter_context(_opened_store(paths, themes, waits))
     if store.recovery is not None:
         notices.append(f"{store.recovery.user_text} {store.recovery.hint}")
     remembered = Remembered() if model else remembered_model(loaded.settings.model_folder)
@@ -195,6 +195,13 @@ def build(
         window.notices.show(notice, stays=True)
     first_chat = FirstChat(paths.start_note, controller, window.notices)
     return Parts(store, preferences, controller, engines, library, gpu, monitor, updates, themes, window, first_chat)
+
+
+def _opened_store(paths: AppPaths, themes: ThemeManager, waits: bool) -> HistoryStore:
+    unlock_at_start(paths, themes.theme, asks=waits)
+    if waits:
+        return opened_when_free(paths.data_file, paths.backups, themes.theme)
+    return HistoryStore.open(paths.data_file, paths.backups)
 
 
 def keep_folder(controller: ChatController, paths: AppPaths, first: FirstWindow) -> None:
@@ -234,19 +241,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
             crash_log = CrashLog(paths.ensure().logs)
             crash = crash_log.begin()
             stack.callback(crash_log.end)
-            parts = build(application, paths, stack, options.model, options.backend, waits=options.smoke is None)
-            keep_folder(parts.controller, paths, first)
-            if crash is not None and options.smoke is None:
-                parts.window.notices.offer_crash(crash)
+            status = _windows(application, paths, first, options, started, crash)
         except StoppedError:
             return 1
         except NewerDatabaseError as exc:
             return _refuse(report_from_exception(exc), options.smoke is not None, paths)
         except AppError as exc:
             return _refuse(report_from_exception(exc), options.smoke is not None)
-        status = _run(application, parts, first, options, started, stack)
     leave_if_given_up(status)
     return status
+
+
+def _windows(
+    application: QApplication,
+    paths: AppPaths,
+    first: FirstWindow,
+    options: argparse.Namespace,
+    started: float,
+    crash: ErrorReport | None,
+) -> int:
+    """One window, and another one after each change of the lock, which needs the chats for itself.
+
+    Raises:
+        StoppedError: The user would not wait, or not say the password.
+        AppError: The data folder or the history cannot be used.
+    """
+    news = ""
+    while True:
+        with ExitStack() as stack:
+            waits = options.smoke is None
+            parts = build(application, paths, stack, options.model, options.backend, waits=waits, news=news)
+            keep_folder(parts.controller, paths, first)
+            if crash is not None and waits:
+                parts.window.notices.offer_crash(crash)
+            status = _run(application, parts, first, options, started, stack)
+            change, theme = parts.window.locking.change, parts.themes.theme
+        if change is None:
+            return status
+        news, crash = carried_out(change, paths, theme), None
 
 
 def new_application() -> QApplication:
@@ -279,6 +311,7 @@ def _run(
 ) -> int:
     window = parts.window
     first.asked.connect(window.on_started_again)
+    stack.callback(first.asked.disconnect, window.on_started_again)
     reports = _Reports()
     reports.arrived.connect(window.notices.report)
     stack.callback(install_exception_hooks(reports.arrived.emit))

@@ -27,8 +27,8 @@ KNOWN = {
     "shiboken6": ("LGPL-3.0-only", ["Qt.txt", "LGPL-3.0.txt", "GPL-3.0.txt"]),
     "tokenizers": ("Apache-2.0", ["Apache-2.0.txt"]),
 }
-# Fonts inside of packages whose own text does not speak of them.
-FONTS = {"ziafont": "DejaVu.txt", "ziamath": "STIX-OFL-1.1.txt"}
+# Parts inside of packages whose own text does not speak of them: fonts, and a library.
+PARTS = {"sqlcipher3": "SQLCipher.txt", "ziafont": "DejaVu.txt", "ziamath": "STIX-OFL-1.1.txt"}
 HEADER = """Dewpoint is licensed under Apache-2.0; see dewpoint/LICENSE.
 It comes with the following parts, each in a folder of its own here.
 
@@ -72,8 +72,8 @@ def collect_licences(site_packages: Path, target: Path, without: Collection[str]
     for package in packages:
         base = TEXTS if package.texts[0].parent == TEXTS else site_packages
         _copy(list(package.texts), target / package.name, base)
-        if package.name in FONTS:
-            _copy([TEXTS / FONTS[package.name]], target / package.name, TEXTS)
+        if package.name in PARTS:
+            _copy([TEXTS / PARTS[package.name]], target / package.name, TEXTS)
         rows.append((package.name, package.version, package.licence))
     table = "".join(f"{f'{name} {version}'.strip():<40} {licence}\n" for name, version, licence in sorted(rows))
     (target / INDEX).write_text(HEADER + table, encoding="utf-8", newline="\n")

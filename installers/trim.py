@@ -39,19 +39,20 @@ KEPT: dict[str, tuple[str, ...]] = {
     "lxml": ("__init__.py", "etree.*", "_elementpath.*"),  # what python-docx imports
     "zstandard": ("__init__.py", "backend_c.*"),
     **dict.fromkeys((
-        "_yaml", "anyio", "backports", "click", "click_default_group.py", "colorama", "dateutil", "docx", "filelock",
+        "_cffi_backend.cp311-win_amd64.pyd", "_yaml", "anyio", "backports", "click", "click_default_group.py",
+        "colorama", "cryptography", "dateutil", "docx", "filelock",
         "flatbuffers", "fsspec", "google", "h11", "httpcore2", "httpx2", "huggingface_hub", "idna", "ijson",
         "ijson.libs", "importlib_metadata", "jaraco", "jinja2", "keyring", "latex2mathml", "lazy_importer",
         "linkify_it", "markdown_it", "markupsafe", "mdit_py_plugins", "mdurl", "ml_dtypes", "ml_dtypes.libs",
         "more_itertools", "numpy.libs", "onnx.libs", "packaging", "PIL", "pillow.libs", "platformdirs", "pluggy",
         "psutil", "pygments", "pynvml.py", "pypdfium2", "pypdfium2_cfg", "pypdfium2_raw", "safetensors",
-        "sqlite_fts4", "sqlite_utils", "starlette", "tabulate", "tokenizers", "tqdm", "truststore",
+        "sqlcipher3", "sqlite_fts4", "sqlite_utils", "starlette", "tabulate", "tokenizers", "tqdm", "truststore",
         "typing_extensions.py", "tzdata", "uvicorn", "win32ctypes", "yaml", "ziafont", "ziamath", "zipp",
     ), ALL),
 }  # fmt: skip
 # pip: sqlite-utils names it for its own plugins. hf_xet: Dewpoint's downloads are its own. uv: payload.py takes its
-# program. Files of wheels that were packed by mistake.
-DROPPED = ("bin", "example.py", "hf_xet", "numpy-*.whl", "pip", "pypdfium2_cli", "uv")
+# program. cffi, pycparser: cryptography needs their compiled part alone. Files of wheels that were packed by mistake.
+DROPPED = ("bin", "cffi", "example.py", "hf_xet", "numpy-*.whl", "pip", "pycparser", "pypdfium2_cli", "uv")
 LEFT_OUT = (
     "__pycache__/*", "tests/*", "test/*", "*/tests/*", "*/test/*", "*.pyi", "*.pxd", "*.h", "*.hpp", "*.c", "*.cc",
     "*.lib", "*.proto", "*.a", "*/__pycache__/*", "numpy/f2py/*", "numpy/distutils/*", "numpy/doc/*",

@@ -263,15 +263,18 @@ BY_HAND = {
 # this process, and where the file is a copy that has no connection any more.
 MAY_OPEN = {
     "app/chats/connections.py": {"open", "os.open", "shutil.copyfile", "sqlite3.connect"},
+    "app/chats/conversion.py": {"open", "sync_file"},  # a damaged one, while the history is held alone
+    "app/chats/lock/erasing.py": {"open"},  # what has lost its name
     "app/chats/apart.py": {"os.open"},  # the null device, in a process of its own
     "app/chats/backup.py": {"sync_file"},
-    "app/chats/purging.py": {"open", "sync_file"},  # a backup that has lost its name
+    "app/chats/purging.py": {"sync_file"},
     "app/chats/recovery/pages.py": {"open", "mmap.mmap"},
     "app/chats/recovery/recover.py": {"open", "sync_file"},
 }
 KNOW_THE_FILE = {
     "app/base/paths.py", "app/main.py", "app/library/services.py", "app/machine/checks.py",
-    "app/commands/chats_place.py",
+    "app/commands/chats_place.py", "app/commands/chats_password.py",
+    "app/ui/settings/lock_start.py",
     "app/bridge/exchange.py",
     "app/bridge/restoring.py",
 }  # fmt: skip

@@ -35,6 +35,9 @@ CORE_COMMANDS = {  # of the inference core; `dewpoint infill` is `python -m infe
 }
 _COMMANDS_TITLE = "commands, without a window (COMMAND --help says more):"
 _BASE_DIR_EVERYWHERE = "--base-dir DIR works with every command, before and after it."
+_PASSWORD_EVERYWHERE = (
+    "The password of locked chats is asked for at a terminal, or taken from the variable DEWPOINT_CHATS_PASSWORD."
+)
 BASE_DIR_MISSING = "--base-dir needs a folder behind it."
 
 # -- errors that can happen anywhere ---------------------------------------------------------------------------------
@@ -188,7 +191,7 @@ def commands_help() -> str:
     """Under the options of the window: what there is besides it."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:{width}}{what}" for name, what in (COMMANDS | CORE_COMMANDS).items()]
-    return "\n".join([_COMMANDS_TITLE, *lines, "", _BASE_DIR_EVERYWHERE])
+    return "\n".join([_COMMANDS_TITLE, *lines, "", _BASE_DIR_EVERYWHERE, _PASSWORD_EVERYWHERE])
 
 
 def name_of(path: object) -> str:

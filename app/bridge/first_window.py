@@ -28,7 +28,7 @@ from app.base.errors import KnownAppError
 from app.base.files import parse_json, read_json, write_whole
 from app.base.log import get_logger
 from app.base.paths import FolderError
-from app.chats.connections import key_of
+from app.chats.counted import key_of
 
 if TYPE_CHECKING:
     from PySide6.QtNetwork import QLocalServer, QLocalSocket

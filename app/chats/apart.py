@@ -24,6 +24,7 @@ from app.base.errors import AppError, KnownAppError, StoppedError
 from app.base.log import get_logger
 from app.chats import texts
 from app.chats.backup import never
+from app.chats.lock.keys import Held, held, hold_all
 from inference.host.child import ChildProcess
 from inference.host.lifeline import die_with_parent
 from inference.look.limits import MemoryJob, limit_own_memory
@@ -54,6 +55,7 @@ class ApartWork:
         memory: Bytes that the process may have of its own.
         seconds: How long it may take in all; None for as long as it likes, for it can be stopped.
         parent: Process without which it must not live.
+        keys: What it needs for locked data folders; it goes down by the pipe that the process is started with.
     """
 
     work: str
@@ -62,6 +64,7 @@ class ApartWork:
     memory: int = MEMORY
     seconds: float | None = None
     parent: int = field(default_factory=os.getpid)
+    keys: Held = field(default_factory=held, repr=False)
 
 
 # -- the process that asks -------------------------------------------------------------------------------------------
@@ -143,6 +146,7 @@ def run_apart(_: Connection, replies: Connection, work: ApartWork) -> None:
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
     limit_own_memory(work.memory)
+    hold_all(work.keys)
     with contextlib.suppress(OSError):  # nobody reads any more
         _send(replies, _last(replies, work))
 

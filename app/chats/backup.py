@@ -22,8 +22,11 @@ from app.base.errors import StoppedError
 from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
 from app.chats.connections import connect, make_private
+from app.chats.counted import CountedConnection
 from app.chats.database import Health, examine
+from app.chats.errors import StoreLockedError
 from app.chats.incoming import settle
+from app.chats.lock.copying import copy_rows
 
 BackupKind = Literal["daily", "hand", "migration", "restore"]
 KEPT: dict[BackupKind, int] = {"daily": 7, "hand": 7, "migration": 7, "restore": 3}
@@ -148,10 +151,13 @@ def make_backup(
     return target
 
 
-def copy_history(connection: sqlite3.Connection, target: Path, stopped: Callable[[], bool] = never) -> None:
+def copy_history(
+    connection: sqlite3.Connection, target: Path, stopped: Callable[[], bool] = never, as_it_is: bool = False
+) -> None:
     """Copy what `connection` has open to a new file, for this user's eyes alone, and sync it.
 
-    Of an import that is at work nothing is in the copy.
+    Of an import that is at work nothing is in the copy. In a locked data folder it is encrypted with the key of that
+    folder; elsewhere it is plain, or `as_it_is` encrypted as the history is.
 
     Raises:
         StoppedError: See `make_backup`.
@@ -159,7 +165,9 @@ def copy_history(connection: sqlite3.Connection, target: Path, stopped: Callable
         OSError: The same, from the file system.
     """
     make_private(target)
-    copy = connect(target)
+    source_key = connection.data_key if isinstance(connection, CountedConnection) else None
+    copy = connect(target, key=source_key if as_it_is else None)
+    alike = (copy.data_key is None) == (source_key is None)
     beginnings, left = 1, 0
 
     def look(_: int, remaining: int, total: int) -> None:
@@ -169,7 +177,10 @@ def copy_history(connection: sqlite3.Connection, target: Path, stopped: Callable
             raise StoppedError
 
     try:
-        connection.backup(copy, pages=PAGES, progress=look)
+        if alike:
+            connection.backup(copy, pages=PAGES, progress=look)
+        else:
+            copy_rows(connection, copy, stopped)
         copy.set_progress_handler(stopped, STEPS)
         copy.execute("PRAGMA journal_mode = DELETE")  # one file, no log beside it
         _settle(copy)
@@ -200,6 +211,6 @@ def newest_sound_backup(folder: Path) -> Path | None:
         try:
             if examine(path, whole=True).health in (Health.GOOD, Health.OLDER):
                 return path
-        except (sqlite3.Error, OSError) as exc:
+        except (sqlite3.Error, OSError, StoreLockedError) as exc:
             _log.info("backup %s is skipped: %s", path.name, exc)
     return None

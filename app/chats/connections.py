@@ -14,54 +14,39 @@ import os
 import shutil
 import sqlite3
 import sys
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 from app.chats import texts
-from app.chats.errors import StoreBusyError, StoreDamagedError
+from app.chats.counted import CountedConnection, any_open, data_key_of_open, door
+from app.chats.errors import StoreBusyError, StoreDamagedError, StoreLockedError
+from app.chats.lock import texts as lock_texts
+from app.chats.lock.keys import (
+    COMPANION,
+    ID_BYTES,
+    KEY_FILE,
+    DataKey,
+    asked_for,
+    data_folder_of,
+    hold,
+    key_of,
+    know,
+    with_id,
+)
 
 if sys.platform != "win32":
     import fcntl
 
 BUSY_SECONDS = 5.0
+MAGIC = b"SQLite format 3\x00"
 SIDE_FILES = ("-wal", "-shm")
 # The bytes that SQLite's own locks lie on (pending, reserved, shared): sqlite.org/lockingv3.html.
 _LOCK_START, _LOCK_LENGTH = 0x40000000, 512
 
-_FileKey: TypeAlias = tuple[int, int]
-_door = threading.RLock()
-_connections: Counter[_FileKey] = Counter()
 _patience: ContextVar[float | None] = ContextVar("patience", default=None)
-
-
-class CountedConnection(sqlite3.Connection):
-    """A connection that is counted until it is closed.
-
-    Attributes:
-        keeps_log: Whether the file is written through a log (WAL), rather than with a rollback journal.
-    """
-
-    keeps_log = True
-    _key: _FileKey | None = None
-
-    def count(self, path: Path) -> None:
-        """From here on the file at `path` is open in this process."""
-        self._key = key_of(path)
-        if self._key is not None:
-            _connections[self._key] += 1
-
-    def close(self) -> None:
-        """Close it; doing it twice does no harm."""
-        with _door:
-            super().close()
-            if self._key is not None:
-                _connections[self._key] -= 1
-                self._key = None
 
 
 class Waits:
@@ -107,22 +92,89 @@ def busy_seconds() -> float:
     return BUSY_SECONDS if patience is None else patience
 
 
-def connect(path: Path, mode: str = "rwc") -> CountedConnection:
+def connect(path: Path, mode: str = "rwc", key: DataKey | None = None) -> CountedConnection:
     """A plain connection in autocommit mode; text that is no UTF-8 is read with replacement characters.
 
     Args:
         path: The file.
         mode: "rwc" makes the file if it is missing, "rw" does not, "ro" changes nothing; "ro&immutable=1" also takes
             no lock and makes no file beside it.
+        key: What a new file outside of a locked data folder is encrypted with.
+
+    Raises:
+        StoreLockedError: See `data_key_for`.
+        sqlite3.Error: It cannot be opened.
     """
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    with _door:
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=busy_seconds(), isolation_level=None, factory=CountedConnection
-        )
+    with door:
+        connection = _made(uri, data_key_for(path, key))
         connection.count(path)
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     return connection
+
+
+def _made(uri: str, key: DataKey | None) -> CountedConnection:
+    if key is not None:
+        from app.chats.cipher import LockedConnection  # what a plain history does without
+
+        return LockedConnection(uri, busy_seconds(), key)
+    return sqlite3.connect(uri, uri=True, timeout=busy_seconds(), isolation_level=None, factory=CountedConnection)
+
+
+def data_key_for(path: Path, fresh: DataKey | None = None) -> DataKey | None:
+    """What the database at `path` is encrypted with, or will be if there is none yet; None for a plain one.
+
+    `fresh` is for one that is made outside of a locked data folder.
+
+    Raises:
+        StoreLockedError: It lies in a locked data folder, and nobody has typed the password.
+    """
+    with door:
+        if _is_open_here(path):
+            return data_key_of_open(path)
+        head = _head_of(path)
+        if head and (known := with_id(head)) is not None:
+            return known
+        key = _of_folder(path)
+        if not head or head == MAGIC:
+            return None if head else key or fresh
+        companion = path.with_name(path.name + COMPANION)
+        return _asked_or_refused(companion) if companion.is_file() else key
+
+
+def _of_folder(path: Path) -> DataKey | None:
+    folder = data_folder_of(path)
+    if folder is None:
+        return None
+    if (key := key_of(folder)) is None and (key := asked_for(folder / KEY_FILE)) is not None:
+        hold(folder, key)
+    if key is None and data_folder_of(path) is not None:  # looked at again: who was asked may have unlocked it
+        raise StoreLockedError(lock_texts.LOCKED, lock_texts.LOCKED_HINT)
+    return key
+
+
+def _asked_or_refused(key_file: Path) -> DataKey:
+    """The key of a database that lies elsewhere, with its key file beside it.
+
+    Raises:
+        StoreLockedError: Nobody knows the password.
+    """
+    key = asked_for(key_file)
+    if key is None:
+        raise StoreLockedError(lock_texts.BACKUP_OF_ANOTHER, lock_texts.BACKUP_OF_ANOTHER_HINT)
+    know(key)
+    return key
+
+
+def _head_of(path: Path) -> bytes:
+    """What a file begins with; nothing if it cannot be read, which SQLite will say."""
+    if not path.is_file():
+        return b""
+    try:
+        with path.open("rb") as file:
+            return file.read(ID_BYTES)
+    except OSError:
+        return b""
 
 
 def make_private(path: Path) -> None:
@@ -135,7 +187,7 @@ def make_private(path: Path) -> None:
 
 def first_bytes(path: Path, count: int) -> bytes | None:
     """The head of the file; None if this process has a connection to it."""
-    with _door:
+    with door:
         if _is_open_here(path):
             return None
         with path.open("rb") as file:
@@ -154,7 +206,7 @@ def held_alone(path: Path) -> Iterator[BinaryIO | None]:
         StoreBusyError: Another program has it open.
         OSError: It cannot be opened.
     """
-    with _door:
+    with door:
         if not path.exists():
             yield None
             return
@@ -188,13 +240,4 @@ def _is_open_here(path: Path) -> bool:
     """Whether this process has a connection to the file, or to the one that it lies beside (an index has locks)."""
     real = Path(os.path.realpath(path))
     owners = [real.with_name(real.name.removesuffix(side)) for side in SIDE_FILES if real.name.endswith(side)]
-    return any(_connections[key] > 0 for key in map(key_of, [real, *owners]) if key is not None)
-
-
-def key_of(path: Path) -> tuple[int, int] | None:
-    """Device and number of a file; None if there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    return any_open([real, *owners])

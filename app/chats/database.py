@@ -22,13 +22,13 @@ from sqlite_utils import Database
 
 from app.base.log import get_logger
 from app.chats.checkpointing import LARGE_BYTES, LAST_RESORT_PAGES
-from app.chats.connections import CountedConnection, connect, first_bytes, make_private
+from app.chats.connections import MAGIC, connect, data_key_for, first_bytes, make_private
+from app.chats.counted import CountedConnection
 from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, primary_code
 from app.chats.migrations import MIGRATION_SET, SCHEMA_VERSION, apply_migrations, migration_names, schema_of
 
 _log = get_logger("store")
 
-MAGIC = b"SQLite format 3\x00"
 PLAUSIBLE_VERSIONS = 1_000
 FULL_CHECK_BYTES = 16 * 1024 * 1024
 ALWAYS_CHECK_BYTES = 64 * 1024 * 1024
@@ -187,16 +187,18 @@ def examine(path: Path, *, whole: bool | None = None) -> Examination:
             met damage.
 
     Raises:
+        StoreLockedError: Nobody has typed the password.
         sqlite3.Error: It cannot be read for a reason other than damage (locked, no permission).
         OSError: The same, from the file system.
     """
+    key = data_key_for(path)
     logged = _size(path.with_name(path.name + "-wal"))  # before the file: a log is made after it
     size = _size(path)
     if size == 0:
         if logged:
             return Examination(Health.DAMAGED, reason="the file is empty and its log is not")
         return Examination(Health.ABSENT)
-    header = first_bytes(path, 20)
+    header = first_bytes(path, 20) if key is None else None  # an encrypted one has none that could be read
     if header is not None and (header[: len(MAGIC)] != MAGIC or not {*header[18:20]} <= {1, 2}):
         return Examination(Health.DAMAGED, reason="the file is not a database")
     try:

@@ -11,6 +11,8 @@ from app.base.errors import KnownAppError
 from app.base.files import check_regular
 from app.chats import texts
 from app.chats.connections import first_bytes
+from app.chats.files import pieces_of
+from app.chats.lock.sealed import MARK
 from inference.text.surrogates import storable
 
 MOST_BYTES = 2_000_000
@@ -92,6 +94,8 @@ def text_of_file(path: Path) -> str:
         raise DroppedFileError(texts.dropped_unreadable(name, exc.strerror or str(exc))) from exc
     if data is None:  # the history itself, which this window has open
         raise DroppedFileError(texts.dropped_binary(name))
+    if data.startswith(MARK):  # a copy of ours, in a locked data folder
+        data = b"".join(pieces_of(path))
     encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding)

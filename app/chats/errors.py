@@ -59,6 +59,10 @@ class StoreDamagedError(StoreError):
     """The file turned out to be damaged while it was open; the next start recovers it."""
 
 
+class StoreLockedError(StoreError):
+    """The chats are locked, and nobody has typed the password."""
+
+
 class StoreGoneError(StoreError):
     """The file was deleted, moved or replaced while it was open: what is written would be lost."""
 

@@ -24,7 +24,8 @@ from app.chats.backup import daily_backup_is_due, make_backup, never
 from app.chats.checking import check_pages
 from app.chats.checkpointing import Checkpointer
 from app.chats.clock import clock_is_trusted
-from app.chats.connections import CountedConnection, Waits, connect, key_of, waiting_at_most
+from app.chats.connections import Waits, connect, waiting_at_most
+from app.chats.counted import CountedConnection, key_of
 from app.chats.database import checkpoint, open_for_reading, transaction
 from app.chats.documents.kept import KeptFiles
 from app.chats.errors import ChatGoneError, StoreBusyError, StoreGoneError, translated

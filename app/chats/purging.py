@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from app.base.errors import StoppedError
@@ -19,10 +19,9 @@ from app.base.log import get_logger
 from app.chats.backup import backups_in, copy_history, never
 from app.chats.connections import connect
 from app.chats.database import open_for_reading
-from app.chats.errors import translated
+from app.chats.errors import StoreLockedError, translated
+from app.chats.lock.erasing import overwritten
 from app.chats.migrations import EDIT_SLOT
-
-_CHUNK = 1 << 20
 
 _log = get_logger("store")
 
@@ -40,7 +39,7 @@ def purge_backups(folder: Path, chats: Collection[str], stopped: Callable[[], bo
             raise StoppedError
         try:
             held = _holds(backup, chats)
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as exc:
+        except (sqlite3.Error, OSError, UnicodeDecodeError, StoreLockedError) as exc:
             _log.info("backup %s is not purged: %s", backup.name, exc)
             continue
         if held:
@@ -63,7 +62,7 @@ def _purge(backup: Path, chats: Collection[str]) -> None:
         with contextlib.closing(connect(temporary)) as copy:
             _delete(copy, chats)
         sync_file(temporary)
-        with _overwritten(backup):
+        with overwritten(backup):
             os.replace(temporary, backup)
         sync_folder(backup.parent)
     finally:
@@ -83,20 +82,3 @@ def _delete(copy: sqlite3.Connection, chats: Collection[str]) -> None:
     copy.execute("COMMIT")
     if copy.execute("PRAGMA quick_check(1)").fetchall() != [("ok",)]:
         raise sqlite3.DatabaseError("the copy is not sound")
-
-
-@contextlib.contextmanager
-def _overwritten(path: Path) -> Iterator[None]:
-    """What is at `path` now is overwritten with zeros when it has lost its name; where that cannot be, it only goes."""
-    with contextlib.ExitStack() as stack:
-        old = None
-        if os.name == "posix":  # elsewhere a file that is open cannot be replaced
-            with contextlib.suppress(OSError):
-                old = stack.enter_context(path.open("r+b"))
-        yield
-        if old is not None:
-            left = os.fstat(old.fileno()).st_size
-            while left > 0:
-                left -= old.write(bytes(min(left, _CHUNK)))
-            old.flush()
-            os.fsync(old.fileno())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.chats.lock.texts import HELP
 from app.commands.chats_export import add_backup, add_export
 from app.commands.chats_import import add_import
 from app.commands.chats_list import add_check, add_list, add_search, add_show
@@ -17,7 +18,9 @@ def main(arguments: Sequence[str]) -> int:
     Raises:
         AppError: What went wrong, in one sentence.
     """
-    parser = TextParser(prog="dewpoint chats", description="Chats: list, show, export, import, back up, check.")
+    parser = TextParser(
+        prog="dewpoint chats", description="Chats: list, show, export, import, back up, check.", epilog=HELP
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (add_list, add_show, add_search, add_export, add_import, add_backup, add_restore, add_check):
         add(commands)

@@ -18,6 +18,7 @@ from app.chats.backup import copy_history, make_backup
 from app.chats.errors import translated
 from app.chats.exporting import texts
 from app.chats.exporting.writing import ChatExportError, ExportFormat, export_chats, refuse_history
+from app.chats.lock.key_file import keep_key_beside
 from app.commands.chats_place import backups_folder, opened_chats
 from app.commands.console import say, say_object
 
@@ -84,8 +85,9 @@ def backup_command(options: argparse.Namespace) -> int:
             target = _free_to_write(path)
             with tempfile.TemporaryDirectory(prefix=".dewpoint-", dir=target.parent) as folder:
                 part = Path(folder) / target.name
-                copy_history(found.db.conn, part)
+                copy_history(found.db.conn, part, as_it_is=True)
                 os.replace(part, target)
+            keep_key_beside(found.path, target)
     count = path.stat().st_size
     if options.json:
         say_object({"path": path, "size": count}, indent=1)

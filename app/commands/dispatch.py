@@ -20,7 +20,12 @@ from trt_engines.errors import EngineError
 from trt_engines.planning.probe import name_card
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from app.chats.lock.keys import DataKey
     from app.chats.messages import RecoveryReport
+
+_CHANGES_NOTHING = frozenset({"doctor"})
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -58,9 +63,10 @@ def _run(name: str, arguments: Sequence[str]) -> int:
                 os.environ.setdefault(ENGINES_VARIABLE, str(paths.engines))
                 return _core([name, *arguments])
             command: Callable[[Sequence[str]], int] = importlib.import_module(f"app.commands.{name}").main
+            from app.chats.lock.keys import asking
             from app.chats.opening import recoveries_told  # SQLite's tools, which others do without
 
-            with recoveries_told(_say_recovered):
+            with recoveries_told(_say_recovered), asking(_no_password if name in _CHANGES_NOTHING else _password):
                 return command(arguments)
     except (AppError, EngineError, InferenceError) as exc:
         sys.stderr.write(visible(f"{exc.user_text} {exc.hint}".strip()) + "\n")
@@ -71,6 +77,16 @@ def _run(name: str, arguments: Sequence[str]) -> int:
         reason = f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc)
         sys.stderr.write(f"{texts.file_trouble(reason)} {texts.FILE_TROUBLE_HINT}\n")
         return 1
+
+
+def _password(key_file: Path) -> DataKey | None:
+    from app.commands.chats_password import ask_for_password  # only where the chats are locked
+
+    return ask_for_password(key_file)
+
+
+def _no_password(_: Path) -> None:
+    """A command that looks, and asks nobody."""
 
 
 def _say_recovered(report: RecoveryReport) -> None:

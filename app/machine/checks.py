@@ -23,7 +23,7 @@ from app.base.errors import AppError
 from app.base.files import free_bytes
 from app.chats import texts as chats_texts
 from app.chats.database import Health, examine, shares_memory
-from app.chats.errors import StoreBusyError, only_read, translated
+from app.chats.errors import StoreBusyError, StoreLockedError, only_read, translated
 from app.engines.texts import FLAVOURS
 from app.gpu import texts as gpu_texts
 from app.gpu.service import GpuService
@@ -96,6 +96,8 @@ def _guarded(name: str, look: Callable[[], Finding]) -> Finding:
     """A look that fails in a way that nobody thought of is a finding, too."""
     try:
         return _without_names(look())
+    except StoreLockedError as exc:
+        return Finding(name, "note", exc.user_text, exc.hint)
     except (AppError, EngineError) as exc:
         return _without_names(Finding(name, "fail", exc.user_text, exc.hint))
     except Exception as exc:

@@ -49,6 +49,7 @@ from app.ui.models.advice import FirstAdvice
 from app.ui.models.coordinator import ModelsCoordinator
 from app.ui.settings.backups_dialog import BringingBack
 from app.ui.settings.coordinator import SettingsCoordinator
+from app.ui.settings.lock_dialog import Locking
 from app.ui.updates.coordinator import UpdatesCoordinator
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.icons import app_icon
@@ -123,14 +124,14 @@ class MainWindow(QMainWindow):
         self.adding = AddingServers(self, actions["add_server"], library, controller, preferences, themes)
         self.gpu = GpuCoordinator(self, gpu, preferences, themes, notices)
         self.updates = UpdatesCoordinator(self, actions, updates, preferences, themes, notices)
-        network = library.services.network
-        self.help = HelpCoordinator(self, actions, gpu, network, preferences, themes, notices, paths)
+        self.help = HelpCoordinator(self, actions, gpu, library.services.network, preferences, themes, notices, paths)
         self.machine = MachineCoordinator(self, actions, monitor, controller.model, library.services, themes)
         files = (self._exchange, self._documents, self._restoring, self.adding.servers, controller.tables)
         self._background = (library, gpu, monitor, updates, engines, *files, self.machine.benchmark)
         self._restore_geometry()
         self.settings = SettingsCoordinator(self, actions, preferences, themes, notices, controller.server)
         self.bringing_back = BringingBack(self, self.settings, self._restoring, themes, notices)
+        self.locking = Locking(self, self.settings, paths, controller, themes, notices)
         self.chats.options.use_library(library)
         self.go_to = PaletteCoordinator(self, actions, self.sidebar, controller, library, themes)
         TypeAhead(self, self.pane.composer, self.sidebar.list)

@@ -70,7 +70,7 @@ def test_a_package_without_a_text_is_named(site: Path, tmp_path: Path) -> None:
 
 def test_the_table_of_known_texts_is_complete() -> None:
     files = {file for _licence, texts in licences.KNOWN.values() for file in texts}
-    assert files | set(licences.FONTS.values()) | {"Python.txt"} == {path.name for path in licences.TEXTS.iterdir()}
+    assert files | set(licences.PARTS.values()) | {"Python.txt"} == {path.name for path in licences.TEXTS.iterdir()}
 
 
 def test_qt_comes_with_the_licence_it_is_used_under() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from collections.abc import Generator, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 from app.base.files import open_regular
 from app.chats.apart import ApartError
 from app.chats.documents import texts
+from app.chats.files import pieces_of
+from app.chats.lock.sealed import is_sealed
 from inference.text.surrogates import storable
 
 MOST_BYTES = 200 << 20
@@ -33,7 +36,8 @@ def read_apart(given: dict[str, Any]) -> Generator[dict[str, Any], None, None]:
     if path.stat().st_size > MOST_BYTES:
         raise ApartError(texts.too_large(name.name, MOST_BYTES >> 20))
     pdf = name.suffix.lower() == ".pdf"
-    parts = _of_pdf(path, name.name) if pdf else _of_docx(path, name.name)
+    source = io.BytesIO(b"".join(pieces_of(path))) if is_sealed(path) else path
+    parts = _of_pdf(source, name.name) if pdf else _of_docx(source, name.name)
     count = without = 0
     for place, text in parts:
         text = _SPACES.sub("\n", storable(text).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")).strip()
@@ -46,12 +50,12 @@ def read_apart(given: dict[str, Any]) -> Generator[dict[str, Any], None, None]:
     yield {"without": without, "count": count}
 
 
-def _of_pdf(path: Path, name: str) -> Iterator[tuple[str, str]]:
+def _of_pdf(source: Path | io.BytesIO, name: str) -> Iterator[tuple[str, str]]:
     import pypdfium2
     from pypdfium2 import raw
 
     try:
-        document = pypdfium2.PdfDocument(path)
+        document = pypdfium2.PdfDocument(source)
     except pypdfium2.PdfiumError as exc:
         code = getattr(exc, "err_code", None)
         if code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
@@ -70,17 +74,18 @@ def _of_pdf(path: Path, name: str) -> Iterator[tuple[str, str]]:
         document.close()
 
 
-def _of_docx(path: Path, name: str) -> Iterator[tuple[str, str]]:
+def _of_docx(source: Path | io.BytesIO, name: str) -> Iterator[tuple[str, str]]:
     import docx
 
     try:
-        with zipfile.ZipFile(path) as found:
+        with zipfile.ZipFile(source) as found:
             if sum(each.file_size for each in found.infolist()) > MOST_UNPACKED:
                 raise ApartError(texts.too_large(name, MOST_UNPACKED >> 20))
-        texts_in_it = list(_lines_of_docx(docx.Document(str(path))))
+        texts_in_it = list(_lines_of_docx(docx.Document(str(source) if isinstance(source, Path) else source)))
     except zipfile.BadZipFile as exc:
-        with open_regular(path) as file:  # an encrypted one is no zip, but a compound file
-            locked = file.read(8) == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+        with open_regular(source) if isinstance(source, Path) else source as file:
+            file.seek(0)
+            locked = file.read(8) == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # no zip, but a compound file
         raise ApartError(texts.encrypted(name) if locked else texts.damaged(name)) from exc
     except (ApartError, MemoryError):
         raise

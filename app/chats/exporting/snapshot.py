@@ -176,7 +176,7 @@ def _connection(path: Path, found: Examination, stack: contextlib.ExitStack, new
             return source
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dewpoint-", ignore_cleanup_errors=True))
         copy = Path(folder) / path.name
-        copy_history(source, copy)
+        copy_history(source, copy, as_it_is=True)
         fresh = stack.enter_context(contextlib.closing(connect(copy)))
         apply_migrations(Database(fresh, execute_plugins=False), __version__)
         return fresh

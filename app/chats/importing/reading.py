@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from app.base.files import writing_whole
 from app.chats.apart import ApartError
 from app.chats.exporting.portable import VERSION
-from app.chats.files import keep_pieces
+from app.chats.files import keep_pieces, key_for
 from app.chats.importing import chatgpt, claude, jan, lm_studio, open_webui, own, texts
 from app.chats.importing.building import Asset, ChatDraft, Fields, fields_of, leaves, portable, text_of
 from app.chats.importing.containers import Member, is_full, opened_members, reason_of
@@ -33,6 +33,7 @@ from app.chats.importing.streams import (
     whole,
 )
 from app.chats.importing.zips import ZipError
+from app.chats.lock.sealed import SealingStream
 
 READY = "chats.jsonl"
 FILES = "files"
@@ -60,13 +61,16 @@ def read_apart(given: Fields) -> Generator[Fields, None, None]:
     report = Report()
     try:
         with opened_members(path, folder, report) as members, writing_whole(folder / READY, private=True) as stream:
-            reading = _Reading(members, folder / FILES, report, stream)
+            into = stream if (key := key_for(folder)) is None else SealingStream(stream, key)
+            reading = _Reading(members, folder / FILES, report, into)
             told = time.monotonic()
             for _ in reading.chats():
                 if time.monotonic() - told > _NEWS_SECONDS:
                     told = time.monotonic()
                     yield {"chats": report.conversations}
             reading.name_the_rest()
+            if isinstance(into, SealingStream):
+                into.finish(READY)
     except OSError as exc:
         if is_full(exc):
             raise ApartError(texts.DISK_FULL, texts.DISK_FULL_HINT) from exc
@@ -86,7 +90,7 @@ class _Reading:
         unreadable: What is damaged, and why.
     """
 
-    def __init__(self, members: list[Member], files: Path, report: Report, stream: BinaryIO) -> None:
+    def __init__(self, members: list[Member], files: Path, report: Report, stream: BinaryIO | SealingStream) -> None:
         self._members, self._files, self._report, self._stream = members, files, report, stream
         self.unreadable: list[str] = []
         self._used: set[str] = set()

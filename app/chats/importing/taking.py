@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import json
 import time
 from bisect import bisect_right
@@ -26,6 +27,7 @@ from app.chats.exporting.portable import JSON_SUFFIX
 from app.chats.ids import new_id
 from app.chats.importing.building import Fields, fields_of, leaves, list_of, made_id, text_of
 from app.chats.incoming import ADDITION, note_of_addition
+from app.chats.lock.sealed import MARK, UnsealedStream
 from app.chats.migrations import INCOMING, JOINING
 from app.chats.recovery.rows import fit_row
 
@@ -73,7 +75,9 @@ def chats_in(ready: Path) -> Iterator[Fields]:
     Raises:
         OSError: They cannot be read.
     """
-    with open_regular(ready) as stream:
+    with open_regular(ready) as found:
+        sealed = found.peek(len(MARK)).startswith(MARK)
+        stream = io.BufferedReader(UnsealedStream(found, ready.name)) if sealed else found
         while line := stream.readline(_LONGEST_LINE):
             yield json.loads(line)
 

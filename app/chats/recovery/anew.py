@@ -19,6 +19,7 @@ from app.chats.backup import copy_history
 from app.chats.connections import held_alone
 from app.chats.database import open_database
 from app.chats.errors import StoreBusyError, StoreDamagedError
+from app.chats.lock.key_file import write_key_file_anew
 from app.chats.recovery.recover import RECOVERED, one_at_a_time, set_aside
 
 
@@ -32,6 +33,7 @@ def write_anew(lost: Database, path: Path) -> Database:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with one_at_a_time(path):
+        write_key_file_anew(path.parent)
         ready = path.with_name(path.name + RECOVERED)
         ready.unlink(missing_ok=True)
         try:

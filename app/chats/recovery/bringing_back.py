@@ -20,6 +20,7 @@ from app import __version__
 from app.chats import texts
 from app.chats.backup import copy_history, make_backup, never
 from app.chats.connections import connect
+from app.chats.counted import CountedConnection
 from app.chats.database import checkpoint, open_database, open_for_reading, transaction
 from app.chats.errors import translated
 from app.chats.incoming import copy_laid_ready, without_import
@@ -120,7 +121,12 @@ def _up_to_date(backup: Path, path: Path) -> Iterator[Path]:
 
 
 def _attach(connection: sqlite3.Connection, copy: Path) -> None:
-    connection.execute("ATTACH DATABASE ? AS backup", [str(copy)])
+    """What lies ready beside the history is encrypted as that is."""
+    key = connection.data_key if isinstance(connection, CountedConnection) else None
+    if key is None:
+        connection.execute("ATTACH DATABASE ? AS backup", [str(copy)])
+    else:
+        connection.execute("ATTACH DATABASE ? AS backup KEY ?", [str(copy), key.of_database()])
 
 
 def _compare(connection: sqlite3.Connection, backup: Path, in_view: Sequence[str]) -> BackupPreview:

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from app.chats.cipher import RESERVED, decrypted_page
+from app.chats.lock.keys import DataKey
+
 Row = dict[str, Any]
 Columns = dict[str, tuple[str, bool]]
 
@@ -46,8 +49,11 @@ class PageCarver:
         columns: For each table its columns, the row number first, each with its type and whether it must not be NULL.
     """
 
-    def __init__(self, columns: dict[str, Columns]) -> None:
+    def __init__(self, columns: dict[str, Columns], key: DataKey | None = None) -> None:
+        """With a key the pages are encrypted."""
         self.columns = columns
+        self._key = key
+        self._room = PAGE_SIZE - (RESERVED if key is not None else 0)  # bytes of a page that SQLite uses
         self._data: bytes | mmap.mmap = b""
 
     def rows(self, path: Path) -> Iterator[tuple[str, Row, bool]]:
@@ -57,9 +63,14 @@ class PageCarver:
                 return
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as self._data:
                 for start in range(PAGE_SIZE, len(self._data) - PAGE_SIZE + 1, PAGE_SIZE):
-                    if self._data[start] == TABLE_LEAF:
-                        yield from self._leaf_rows(self._data[start : start + PAGE_SIZE])
+                    page = self._page(start)
+                    if page[0] == TABLE_LEAF:
+                        yield from self._leaf_rows(page)
         self._data = b""
+
+    def _page(self, start: int) -> bytes:
+        page = bytes(self._data[start : start + PAGE_SIZE])
+        return page if self._key is None else decrypted_page(page, self._key)
 
     def _leaf_rows(self, page: bytes) -> Iterator[tuple[str, Row, bool]]:
         count = min(int.from_bytes(page[3:5], "big"), PAGE_SIZE // 6)
@@ -77,20 +88,20 @@ class PageCarver:
         """What can be read of a cell's payload, and how long it should be; overflow pages are followed."""
         size, at = _varint(page, pointer)
         _, at = _varint(page, at)
-        longest = PAGE_SIZE - 35
+        longest = self._room - 35
         if size <= longest:
             return page[at : at + size], size
-        least = (PAGE_SIZE - 12) * 32 // 255 - 23
-        local = least + (size - least) % (PAGE_SIZE - 4)
+        least = (self._room - 12) * 32 // 255 - 23
+        local = least + (size - least) % (self._room - 4)
         local = local if local <= longest else least
         parts = [page[at : at + local]]
         following = int.from_bytes(page[at + local : at + local + 4], "big")
         missing = size - local
         while missing > 0 and 1 < following <= len(self._data) // PAGE_SIZE:
-            start = (following - 1) * PAGE_SIZE
-            following = int.from_bytes(self._data[start : start + 4], "big")
-            parts.append(self._data[start + 4 : start + 4 + min(missing, PAGE_SIZE - 4)])
-            missing -= PAGE_SIZE - 4
+            overflow = self._page((following - 1) * PAGE_SIZE)
+            following = int.from_bytes(overflow[:4], "big")
+            parts.append(overflow[4 : 4 + min(missing, self._room - 4)])
+            missing -= self._room - 4
         return b"".join(parts), size
 
     def _row(self, payload: bytes, size: int) -> tuple[str, Row, bool] | None:

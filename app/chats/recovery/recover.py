@@ -33,7 +33,7 @@ from app.base.files import sync_file, sync_folder
 from app.base.log import get_logger
 from app.chats import texts
 from app.chats.backup import newest_sound_backup
-from app.chats.connections import SIDE_FILES, busy_seconds, connect, copy_side_file, held_alone
+from app.chats.connections import SIDE_FILES, busy_seconds, connect, copy_side_file, data_key_for, held_alone
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import CHECK_MARK, StoreBusyError
 from app.chats.incoming import settle
@@ -108,7 +108,7 @@ class _Filling:
 
     def carve(self, path: Path) -> None:
         """Add all rows that the file's pages hold; put off those of which parts are missing."""
-        for table, row, whole in PageCarver(self.columns).rows(path):
+        for table, row, whole in PageCarver(self.columns, data_key_for(path)).rows(path):
             if whole:
                 self.insert(table, row)
             else:

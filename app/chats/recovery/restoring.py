@@ -13,10 +13,12 @@ from pathlib import Path
 from app.base.files import sync_folder
 from app.chats import texts
 from app.chats.backup import copy_history
-from app.chats.connections import held_alone, key_of
+from app.chats.connections import MAGIC, first_bytes, held_alone
+from app.chats.counted import key_of
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import StoreBusyError, StoreError, translated
 from app.chats.incoming import without_import
+from app.chats.lock.key_file import unknown_key_file
 from app.chats.migrations import SCHEMA_VERSION
 from app.chats.recovery.recover import RECOVERED, one_at_a_time, set_aside
 
@@ -40,6 +42,15 @@ def check_backup(backup: Path, path: Path, hint: str = texts.NO_BACKUP_HINT) -> 
             raise StoreError(texts.store_newer(backup, found.version, SCHEMA_VERSION), texts.STORE_NEWER_HINT)
         case Health.DAMAGED | Health.ABSENT:
             raise StoreError(texts.bad_backup(backup, found.reason), hint)
+
+
+def key_file_wanted(backup: Path) -> Path | None:
+    """The key file whose password must be said before a backup can be read; None if none is needed, or it lacks."""
+    try:
+        plain = not backup.is_file() or first_bytes(backup, len(MAGIC)) in (None, MAGIC)
+    except OSError:
+        return None
+    return None if plain else unknown_key_file(backup)
 
 
 def restore_backup(backup: Path, path: Path) -> Path | None:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from app.base.log import get_logger
 from app.chats.backup import never
-from app.chats.connections import CountedConnection, connect, make_private
+from app.chats.connections import connect, make_private
+from app.chats.counted import CountedConnection
 from app.chats.errors import primary_code
 from app.chats.ids import new_id
 from app.chats.search.query import Query, indexed, parsed, readable

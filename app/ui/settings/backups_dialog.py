@@ -20,10 +20,13 @@ from PySide6.QtWidgets import (
 from app.base.errors import ErrorReport
 from app.bridge.restoring import Restoring
 from app.chats.backup import BackupFile
+from app.chats.lock.keys import know
 from app.chats.recovery.bringing_back import BackupPreview, BroughtBack
+from app.chats.recovery.restoring import key_file_wanted
 from app.ui.settings import words
 from app.ui.settings.coordinator import SettingsCoordinator
 from app.ui.settings.dialog import SettingsDialog
+from app.ui.settings.lock_dialog import opened_with_password
 from app.ui.widgets import words as common_words
 from app.ui.widgets.labels import Sentence
 from app.ui.widgets.notices import Notices
@@ -170,7 +173,7 @@ class BringingBack(QObject):
     def open(self, host: QWidget) -> BackupsDialog:
         """Show what can be brought back."""
         dialog = self.dialog = BackupsDialog(self._restoring.backups(), self._themes.theme, host)
-        dialog.preview_wanted.connect(self._restoring.preview)
+        dialog.preview_wanted.connect(self.on_preview_wanted)
         dialog.agreed.connect(partial(self.on_agreed, host))
         dialog.finished.connect(self.on_closed)
         dialog.open()
@@ -180,6 +183,18 @@ class BringingBack(QObject):
     def on_closed(self) -> None:
         """Its news have no place any more."""
         self.dialog = None
+
+    def on_preview_wanted(self, backup: Path) -> None:
+        """Look into one; the password of one that is locked with another one is asked for first."""
+        dialog = self.dialog
+        if dialog is not None and (key_file := key_file_wanted(backup)) is not None:
+            told = words.backup_of_another(backup.name)
+            key = opened_with_password(key_file, self._themes.theme, told, common_words.CANCEL, dialog)
+            if key is None:
+                dialog.told.setText(told)
+                return
+            know(key)
+        self._restoring.preview(backup)
 
     def on_previewed(self, preview: BackupPreview) -> None:
         """It is known what is in one."""

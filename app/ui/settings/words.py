@@ -199,3 +199,52 @@ def request_line(label: str, place: int, blocks: int, seconds: int) -> str:
     """One request of a program."""
     written = f"{blocks} block{'' if blocks == 1 else 's'}" if not place else f"waits, place {place}"
     return f"{label} \u00b7 {written} \u00b7 {seconds} s"
+
+
+# -- the lock --------------------------------------------------------------------------------------------------------
+
+LOCK = "Lock"
+LOCK_TEXT = (
+    "A password encrypts chats, files in them, recordings and backups. Dewpoint asks for it at each start, before "
+    "any chat is read. What you export is not encrypted."
+)
+LOCK_OFF, LOCK_ON = "The chats are not locked.", "The chats are locked with a password."
+SET_LOCK = "Lock the chats with a password \u2026"
+CHANGE_LOCK = "Change the password \u2026"
+REMOVE_LOCK = "Remove the lock \u2026"
+SET_LOCK_TITLE = "Lock the chats with a password"
+SET_LOCK_TEXT = (
+    "A password that is forgotten cannot be recovered by anybody, not by us either: the chats are lost with it, and "
+    "their backups, too. Write it down, and keep that somewhere safe."
+)
+SET_LOCK_MORE = (
+    "Dewpoint closes its window, encrypts everything, and opens again. That needs as much free disk as chats take now, "
+    "and overwrites the plain files as well as the drive allows."
+)
+CHANGE_LOCK_TITLE = "Change the password"
+CHANGE_LOCK_TEXT = (
+    "The old password opens backups that you took elsewhere before; in the data folder only the new one does."
+)
+REMOVE_LOCK_TITLE = "Remove the lock"
+REMOVE_LOCK_TEXT = (
+    "Dewpoint closes its window, writes chats, files, recordings and backups as plain files, and opens again. Whoever "
+    "can read your files can read them then."
+)
+ASK_PASSWORD_TITLE = "The chats are locked"
+ASK_PASSWORD_TEXT = "Type the password to open them."
+PASSWORD, OLD_PASSWORD = "Password", "Password of now"
+NEW_PASSWORD, SAME_PASSWORD = "New password", "New password again"
+LOCK_AGREE, CHANGE_AGREE, REMOVE_AGREE, OPEN_AGREE = "Lock", "Change", "Remove the lock", "Open"
+PASSWORDS_DIFFER = "The two new passwords are not the same."
+PASSWORD_CHANGED = "The password is changed."
+LOCK_BUSY = "An answer is being written: do this when it is finished."
+LOCKING_NOW = "The chats are being locked. Please leave the computer on; a kill or a power cut loses nothing."
+UNLOCKING_NOW = "The lock is being removed. Please leave the computer on; a kill or a power cut loses nothing."
+LOCKED_NOW = "The chats are locked. Dewpoint asks for the password at each start."
+UNLOCKED_NOW = "The chats are not locked any more."
+QUIT = "Quit"
+
+
+def backup_of_another(name: str) -> str:
+    """Before the password of a backup is asked for."""
+    return f"{name} is locked with another password than these chats. Type the one that locked it."

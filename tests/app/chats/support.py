@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from app.chats.connections import connect
 from app.chats.history import HistoryStore
 from app.chats.messages import Message, RecoveryReport
 from app.chats.migrations import migration_names
@@ -124,7 +125,7 @@ def bodies_in(store: HistoryStore) -> dict[str, str]:
 
 def sql(path: Path, statement: str, *before: str) -> list[tuple[Any, ...]]:
     """Run one statement on the file from outside, after those of `before`."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    with closing(connect(path)) as connection:
         for first in before:
             connection.execute(first)
         return connection.execute(statement).fetchall()

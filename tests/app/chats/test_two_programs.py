@@ -62,7 +62,7 @@ COMMANDS = [
 WINDOW = """
 import sys
 from pathlib import Path
-from app.chats import connections
+from app.chats import counted
 from app.chats.connections import SIDE_FILES
 from app.chats.database import examine
 from app.chats.dropped import dropped_text
@@ -76,7 +76,7 @@ files = {str(path) + side for side in ("", *SIDE_FILES)}
 stores = []
 
 def watch(event, arguments):
-    if event == "open" and str(arguments[0]) in files and any(connections._connections.values()):
+    if event == "open" and str(arguments[0]) in files and any(counted._connections.values()):
         raise SystemExit(f"{arguments[0]} was opened by hand")
 
 def dropped():

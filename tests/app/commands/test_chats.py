@@ -163,7 +163,7 @@ def test_restore(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_a_backup_on_a_full_disk(
     history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(chats_export, "copy_history", full)

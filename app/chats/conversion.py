@@ -1,0 +1,332 @@
+"""Locking the chats that are there, and unlocking them: all of it or nothing, whenever the program is killed.
+
+1. Nobody else has the history open, imports into it or recovers it.
+2. Beside it, in a folder of its own (`chats-locking`, `chats-unlocking`), everything is written as it shall be, and
+   synced.
+3. One rename decides: the key file comes into the data folder, or leaves it for the folder of step 2. Before it, the
+   next start throws away what was laid ready; behind it, the next start goes on with step 4.
+4. What lies ready takes its places, one file after another, and what it replaces is overwritten.
+
+What cannot be read as a database (a damaged one that was set aside) is sealed as it is. The search index is left out:
+it is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from app.base.errors import StoppedError
+from app.base.files import sync_file, sync_folder, writing_whole
+from app.base.log import get_logger
+from app.chats.backup import backups_in, copy_history, never
+from app.chats.cipher import RESERVED, decrypted_page
+from app.chats.connections import MAGIC, SIDE_FILES, connect, data_key_for, first_bytes, make_private
+from app.chats.counted import CountedConnection
+from app.chats.database import open_for_reading
+from app.chats.errors import StoreDamagedError, StoreError, translated
+from app.chats.files import files_folder, keep_pieces, pieces_of
+from app.chats.history import HistoryStore
+from app.chats.importing.importer import remove_leftovers
+from app.chats.incoming import without_import
+from app.chats.lock import texts
+from app.chats.lock.available import why_not
+from app.chats.lock.copying import copy_rows
+from app.chats.lock.erasing import erase, overwritten
+from app.chats.lock.key_file import is_locked, unwrapped, wrapped, write_key_file
+from app.chats.lock.keys import KEY_FILE, LOCKING, UNLOCKING, DataKey, forget, hold, key_of
+from app.chats.lock.sealed import SealingStream, is_sealed
+from app.chats.recovery.pages import PAGE_SIZE
+from app.chats.recovery.recover import RECOVERED, one_at_a_time
+from app.chats.search.index import index_path
+
+RECORDINGS = "recordings.sqlite3"
+SEALED = ".sealed"
+BACKUPS = "backups"
+_ALL_SIDES = ("-journal", *SIDE_FILES)
+_SET_ASIDE = ("damaged", "replaced")
+
+_log = get_logger("store")
+
+
+def lock_history(history: Path, backups: Path, password: str, stopped: Callable[[], bool] = never) -> None:
+    """Encrypt the chats and all that belongs to them; the data key is held from here on.
+
+    Args:
+        history: The file of the chats; no connection to it may be open.
+        backups: The folder of its backups.
+        password: Not empty.
+        stopped: Asked again and again; nothing is changed when it says so.
+
+    Raises:
+        StoppedError: `stopped` said so.
+        StoreBusyError: Somebody else has the chats open.
+        StoreError: It cannot be done, and why; nothing is changed.
+    """
+    if reason := why_not():
+        raise StoreError(reason, texts.NO_CIPHER_HINT)
+    if not password:
+        raise StoreError(texts.EMPTY_PASSWORD, texts.NOTHING_CHANGED)
+    finish_conversion(history, backups)
+    if is_locked(history.parent):
+        raise StoreError(texts.ALREADY_LOCKED, texts.NOTHING_CHANGED)
+    HistoryStore.open(history, backups).close()  # of this version, and sound
+    remove_leftovers(history)
+    key = DataKey.fresh()
+    key_file = wrapped(key, password)
+    try:
+        with translated(history), _alone(history) as source:
+            hold(history.parent, key)  # what is made below is encrypted
+            staged = _Staging(history, backups, history.with_name(LOCKING), key)
+            staged.lay_ready(source, stopped)
+            write_key_file(history.with_name(KEY_FILE), key_file)
+            hold(history.parent, key)
+            _given_up_on_windows(source)
+            _take_places(history, backups, locking=True)
+    except BaseException:
+        if not is_locked(history.parent):
+            forget(history.parent)
+            _thrown_away(history.with_name(LOCKING))
+        raise
+
+
+def unlock_history(history: Path, backups: Path, password: str, stopped: Callable[[], bool] = never) -> None:
+    """Write the chats and all that belongs to them as plain files again.
+
+    Raises:
+        WrongPasswordError: It is another password.
+        StoppedError, StoreError: As `lock_history`.
+    """
+    finish_conversion(history, backups)
+    key_file = history.with_name(KEY_FILE)
+    if not is_locked(history.parent):
+        raise StoreError(texts.NOT_LOCKED, texts.NOTHING_CHANGED)
+    with translated(history):
+        hold(history.parent, unwrapped(key_file, password))
+    HistoryStore.open(history, backups).close()
+    remove_leftovers(history)
+    staging = history.with_name(UNLOCKING)
+    try:
+        with translated(history), _alone(history) as source:
+            _Staging(history, backups, staging, None).lay_ready(source, stopped)
+            os.replace(key_file, staging / KEY_FILE)
+            sync_folder(staging)
+            sync_folder(history.parent)
+            _given_up_on_windows(source)
+            _take_places(history, backups, locking=False)
+    except BaseException:
+        if is_locked(history.parent):
+            _thrown_away(staging)
+        raise
+    forget(history.parent)
+
+
+def finish_conversion(history: Path, backups: Path) -> None:
+    """Go on with, or throw away, what a kill left of locking or unlocking.
+
+    Raises:
+        StoreBusyError: It is no leftover: another program is at it.
+        StoreError: The file system refuses.
+    """
+    locking, unlocking = history.with_name(LOCKING), history.with_name(UNLOCKING)
+    if not locking.exists() and not unlocking.exists():
+        return
+    with translated(history), one_at_a_time(history):
+        if locking.exists():
+            if is_locked(history.parent):
+                _take_places(history, backups, locking=True)
+            _thrown_away(locking)
+        if unlocking.exists():
+            if (unlocking / KEY_FILE).is_file():
+                _take_places(history, backups, locking=False)
+            _thrown_away(unlocking)
+
+
+def lock_strays(history: Path, backups: Path) -> None:
+    """Plain chats that somebody put into a locked data folder (a backup, copied by hand) are encrypted, too.
+
+    Raises:
+        StoreBusyError: Somebody else has them open.
+        StoreError: They cannot be read or written; they stay as they are.
+    """
+    if key_of(history.parent) is None:
+        return
+    if _is_plain(history):
+        with translated(history), _alone(history) as source:
+            ready = history.with_name(history.name + RECOVERED)  # which a kill leaves to the next start
+            ready.unlink(missing_ok=True)
+            copy_history(source, ready)
+            _given_up_on_windows(source)
+            with overwritten(history):
+                os.replace(ready, history)
+            sync_folder(history.parent)
+    for backup in filter(_is_plain, backups_in(backups)):
+        with contextlib.suppress(StoreDamagedError), translated(backup):  # nobody can tell what is in that
+            ready = backup.with_suffix(".tmp")  # which the next backup removes
+            ready.unlink(missing_ok=True)
+            with contextlib.closing(open_for_reading(backup)) as source:
+                copy_history(source, ready)
+            with overwritten(backup):
+                os.replace(ready, backup)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and first_bytes(path, len(MAGIC)) == MAGIC
+
+
+@contextlib.contextmanager
+def _alone(history: Path) -> Iterator[CountedConnection]:
+    """Nobody else reads or writes the history in this block, or imports into it; its log has gone into it."""
+    with (
+        without_import(history),
+        one_at_a_time(history),
+        contextlib.closing(connect(history, "rw")) as connection,
+    ):
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+        connection.execute("BEGIN EXCLUSIVE")
+        yield connection
+
+
+def _given_up_on_windows(connection: CountedConnection) -> None:
+    """A file that is open cannot be replaced there."""
+    if sys.platform == "win32":
+        connection.close()
+
+
+class _Staging:
+    """Lays everything ready; `key` is None for plain files."""
+
+    def __init__(self, history: Path, backups: Path, folder: Path, key: DataKey | None) -> None:
+        self._history, self._backups, self._folder, self._key = history, backups, folder, key
+
+    def lay_ready(self, source: CountedConnection, stopped: Callable[[], bool]) -> None:
+        """All of it, synced."""
+        _thrown_away(self._folder)
+        (self._folder / BACKUPS).mkdir(mode=0o700, parents=True)
+        copy_history(source, self._folder / self._history.name, stopped)
+        self._recordings(stopped)
+        for backup in backups_in(self._backups):
+            self._backup(backup, stopped)
+        for damaged in sorted(self._backups.glob(f"*{SEALED}")):
+            self._whole(damaged, self._folder / BACKUPS / damaged.name)
+        for old in _set_aside(self._history):
+            self._whole(old, self._folder / old.name)
+        self._files(stopped)
+        for folder, _, _ in os.walk(self._folder):
+            sync_folder(Path(folder))
+
+    def _recordings(self, stopped: Callable[[], bool]) -> None:
+        path, ready = self._history.with_name(RECORDINGS), self._folder / RECORDINGS
+        if not path.exists():
+            return
+        try:
+            make_private(ready)
+            with contextlib.closing(connect(path, "rw")) as source, contextlib.closing(connect(ready)) as copy:
+                copy_rows(source, copy, stopped)
+            sync_file(ready)
+        except sqlite3.DatabaseError as exc:  # they can be done without
+            _log.info("recordings are not taken along: %s", exc)
+            ready.unlink(missing_ok=True)
+
+    def _backup(self, backup: Path, stopped: Callable[[], bool]) -> None:
+        ready = self._folder / BACKUPS / backup.name
+        try:
+            with contextlib.closing(open_for_reading(backup)) as source:
+                copy_history(source, ready, stopped)
+        except sqlite3.DatabaseError as exc:
+            _log.info("%s is taken along as it is: %s", backup.name, exc)
+            ready.unlink(missing_ok=True)
+            self._whole(backup, ready)
+
+    def _whole(self, path: Path, ready: Path) -> None:
+        """A file that SQLite cannot read, byte by byte."""
+        if self._key is not None:
+            name = ready.name + SEALED
+            with writing_whole(ready.with_name(name), private=True) as stream:
+                sealing = SealingStream(stream, self._key)
+                for piece in pieces_of(path):
+                    sealing.write(piece)
+                sealing.finish(name)
+        elif is_sealed(path):
+            with writing_whole(ready.with_name(ready.name.removesuffix(SEALED)), private=True) as stream:
+                stream.writelines(pieces_of(path))
+        else:
+            with writing_whole(ready, private=True) as stream:
+                stream.writelines(_decrypted(path))
+
+    def _files(self, stopped: Callable[[], bool]) -> None:
+        ready = self._folder / files_folder(self._history).name
+        for path in _kept_files(self._history):
+            if stopped():
+                raise StoppedError
+            keep_pieces(ready, pieces_of(path))
+
+
+def _decrypted(path: Path) -> Iterator[bytes]:
+    """The pages of a database that was encrypted, and is damaged, as far as they are anything."""
+    key = data_key_for(path)
+    with path.open("rb") as file:
+        number = 0
+        while page := file.read(PAGE_SIZE):
+            if key is None or len(page) < PAGE_SIZE:
+                yield page
+            elif number == 0:  # its first bytes are the id of the key
+                body = page[len(MAGIC) :]
+                whole = decrypted_page(body, key) if (len(body) - RESERVED) % 16 == 0 else body
+                yield MAGIC + whole
+            else:
+                yield decrypted_page(page, key)
+            number += 1
+
+
+def _set_aside(history: Path) -> list[Path]:
+    """Damaged and replaced histories with their logs, and what was sealed of them."""
+    return sorted(path for word in _SET_ASIDE for path in history.parent.glob(f"{history.stem}-{word}-*"))
+
+
+def _kept_files(history: Path) -> list[Path]:
+    return sorted(path for path in files_folder(history).glob("??/*") if path.is_file())
+
+
+def _take_places(history: Path, backups: Path, *, locking: bool) -> None:
+    """Everything that lies ready goes where it belongs, and what is not of the new kind goes away; again and again."""
+    staged = history.with_name(LOCKING if locking else UNLOCKING)
+    for ready in sorted(path for path in staged.rglob("*") if path.is_file() and path.name != KEY_FILE):
+        relative = ready.relative_to(staged)
+        in_backups = relative.parts[0] == BACKUPS
+        place = backups.joinpath(*relative.parts[1:]) if in_backups else history.parent / relative
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if place.suffix == history.suffix:
+            _erase_all(place.with_name(place.name + side) for side in _ALL_SIDES)
+        with overwritten(place):
+            os.replace(ready, place)
+        sync_folder(place.parent)
+    index = index_path(history)
+    _erase_all(index.with_name(index.name + side) for side in ("", *_ALL_SIDES))
+    for folder in (history.parent, backups):
+        for sealed in folder.glob(f"*{SEALED}"):
+            plain = sealed.with_name(sealed.name.removesuffix(SEALED))
+            if plain.exists():
+                erase(plain if locking else sealed)
+    _erase_all(path for path in _kept_files(history) if is_sealed(path) != locking)
+    _thrown_away(staged)
+
+
+def _erase_all(paths: Iterator[Path]) -> None:
+    for path in paths:
+        erase(path)
+
+
+def _thrown_away(folder: Path) -> None:
+    """Overwrite and remove what lies in a folder; the key file goes last: as long as it is there, somebody goes on."""
+    files = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.name == KEY_FILE)
+    for path in files:
+        erase(path)
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -1,0 +1,1 @@
+"""The lock: chats that can be read with a password only."""
