@@ -38,8 +38,8 @@ from app.chats.lock import texts
 from app.chats.lock.available import why_not
 from app.chats.lock.copying import copy_rows
 from app.chats.lock.erasing import erase, overwritten
-from app.chats.lock.key_file import is_locked, unwrapped, wrapped, write_key_file
-from app.chats.lock.keys import KEY_FILE, LOCKING, UNLOCKING, DataKey, forget, hold, key_of
+from app.chats.lock.key_file import is_locked, unwrapped, wrapped, write_key_copy, write_key_file
+from app.chats.lock.keys import KEY_COPY, KEY_FILE, LOCKING, UNLOCKING, DataKey, forget, hold, key_of
 from app.chats.lock.sealed import SealingStream, is_sealed
 from app.chats.recovery.pages import PAGE_SIZE
 from app.chats.recovery.recover import RECOVERED, one_at_a_time
@@ -84,6 +84,7 @@ def lock_history(history: Path, backups: Path, password: str, stopped: Callable[
             hold(history.parent, key)  # what is made below is encrypted
             staged = _Staging(history, backups, history.with_name(LOCKING), key)
             staged.lay_ready(source, stopped)
+            write_key_copy(history.parent, key_file)
             write_key_file(history.with_name(KEY_FILE), key_file)
             hold(history.parent, key)
             _given_up_on_windows(source)
@@ -91,6 +92,7 @@ def lock_history(history: Path, backups: Path, password: str, stopped: Callable[
     except BaseException:
         if not is_locked(history.parent):
             forget(history.parent)
+            erase(history.parent / KEY_COPY)
             _thrown_away(history.with_name(LOCKING))
         raise
 
@@ -315,6 +317,8 @@ def _take_places(history: Path, backups: Path, *, locking: bool) -> None:
             if plain.exists():
                 erase(plain if locking else sealed)
     _erase_all(path for path in _kept_files(history) if is_sealed(path) != locking)
+    if not locking:
+        erase(history.parent / KEY_COPY)
     _thrown_away(staged)
 
 

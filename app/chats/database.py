@@ -24,7 +24,10 @@ from app.base.log import get_logger
 from app.chats.checkpointing import LARGE_BYTES, LAST_RESORT_PAGES
 from app.chats.connections import MAGIC, connect, data_key_for, first_bytes, make_private
 from app.chats.counted import CountedConnection
-from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, primary_code
+from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, StoreLockedError, primary_code
+from app.chats.lock import texts as lock_texts
+from app.chats.lock.key_file import copy_opens
+from app.chats.lock.keys import KEY_FILE
 from app.chats.migrations import MIGRATION_SET, SCHEMA_VERSION, apply_migrations, migration_names, schema_of
 
 _log = get_logger("store")
@@ -187,7 +190,7 @@ def examine(path: Path, *, whole: bool | None = None) -> Examination:
             met damage.
 
     Raises:
-        StoreLockedError: Nobody has typed the password.
+        StoreLockedError: Nobody has typed the password, or the key file is gone and its copy is not.
         sqlite3.Error: It cannot be read for a reason other than damage (locked, no permission).
         OSError: The same, from the file system.
     """
@@ -199,6 +202,8 @@ def examine(path: Path, *, whole: bool | None = None) -> Examination:
             return Examination(Health.DAMAGED, reason="the file is empty and its log is not")
         return Examination(Health.ABSENT)
     header = first_bytes(path, 20) if key is None else None  # an encrypted one has none that could be read
+    if header is not None and header[: len(MAGIC)] != MAGIC and copy_opens(path):
+        raise StoreLockedError(lock_texts.key_gone(path.with_name(KEY_FILE)), lock_texts.KEY_COPY_HINT)
     if header is not None and (header[: len(MAGIC)] != MAGIC or not {*header[18:20]} <= {1, 2}):
         return Examination(Health.DAMAGED, reason="the file is not a database")
     try:

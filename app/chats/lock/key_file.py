@@ -1,7 +1,9 @@
 """The key file: the data key, wrapped by a key that scrypt makes of the password.
 
 A new password wraps the same data key anew, so that only this small file is written, whole or not at all. A wrong
-password shows by the wrapping itself (AES-256-GCM), before any chat is looked at.
+password shows by the wrapping itself (AES-256-GCM), before any chat is looked at. All chats hang on these few bytes, so
+there is a second copy of them among the backups, which is written first, and takes the file's place where that is gone
+or damaged.
 """
 
 from __future__ import annotations
@@ -16,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from app.base.files import parse_json, read_regular, sync_folder, write_whole
+from app.base.log import get_logger
+from app.chats.connections import first_bytes
 from app.chats.errors import StoreError, StoreLockedError
 from app.chats.lock import texts
 from app.chats.lock.available import why_not
 from app.chats.lock.keys import (
     COMPANION,
     ID_BYTES,
+    KEY_COPY,
     KEY_FILE,
     MOST_BYTES,
     SECRET_BYTES,
@@ -36,6 +41,9 @@ FORMAT = 1
 N, R, P = 1 << 17, 8, 1  # of scrypt: 128 MB, and half a second of a processor
 MOST_N, MOST_R, MOST_P = 1 << 20, 16, 16  # that a file may ask for
 SALT_BYTES, NONCE_BYTES = 16, 12
+HISTORY = "chats.sqlite3"
+
+_log = get_logger("store")
 
 
 class WrongPasswordError(StoreError):
@@ -69,6 +77,16 @@ def unwrapped(path: Path, password: str) -> DataKey:
         StoreError: The file is damaged, of a newer version, or this computer lacks what decrypting takes.
         OSError: It cannot be read.
     """
+    try:
+        return _opened(path, password)
+    except StoreError:
+        key = _from_copy(path, password)
+        if key is None:
+            raise
+        return key
+
+
+def _opened(path: Path, password: str) -> DataKey:
     cipher = _cipher()
     fields = _read(path)
     if fields.get("format") != FORMAT or fields.get("kdf") != "scrypt":
@@ -92,6 +110,23 @@ def unwrapped(path: Path, password: str) -> DataKey:
     return DataKey(identity, secret)
 
 
+def _from_copy(path: Path, password: str) -> DataKey | None:
+    """What the second copy of a key file gives; it takes the file's place then. It must be that of these chats."""
+    copy = path.parent / KEY_COPY
+    with contextlib.suppress(StoreError, OSError):
+        if path.name == KEY_FILE and not _same(path, copy):
+            key = _opened(copy, password)
+            if first_bytes(path.with_name(HISTORY), ID_BYTES) == key.id:
+                _log.warning("the key file is replaced by its copy")
+                write_key_file(path, read_regular(copy, MOST_BYTES))
+                return key
+    return None
+
+
+def _same(path: Path, copy: Path) -> bool:
+    return path.is_file() and read_regular(path, MOST_BYTES) == read_regular(copy, MOST_BYTES)
+
+
 def id_in(path: Path) -> bytes | None:
     """The id of the key that a key file holds; None if it cannot be read."""
     with contextlib.suppress(StoreError, OSError, KeyError, TypeError, ValueError):
@@ -108,7 +143,9 @@ def change_password(folder: Path, old: str, new: str) -> None:
         OSError: The file cannot be written; it is as it was.
     """
     path = folder / KEY_FILE
-    write_key_file(path, wrapped(key := unwrapped(path, old), new))
+    data = wrapped(key := unwrapped(path, old), new)
+    write_key_copy(folder, data)
+    write_key_file(path, data)
     if key_of(folder) is not None:
         hold(folder, key)
 
@@ -121,6 +158,46 @@ def write_key_file(path: Path, data: bytes) -> None:
     """
     write_whole(path, data, private=True)
     sync_folder(path.parent)
+
+
+def write_key_copy(folder: Path, data: bytes) -> None:
+    """Write the second copy of what a key file holds, or will hold.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    copy = folder / KEY_COPY
+    copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_key_file(copy, data)
+
+
+def keep_key_copy(folder: Path) -> None:
+    """The key file has just opened: its copy shall be the same. Where that cannot be, the chats open all the same."""
+    with contextlib.suppress(OSError):
+        data = read_regular(folder / KEY_FILE, MOST_BYTES)
+        if not (folder / KEY_COPY).is_file() or read_regular(folder / KEY_COPY, MOST_BYTES) != data:
+            write_key_copy(folder, data)
+
+
+def copy_opens(history: Path) -> bool:
+    """Whether the key file of a history is gone, and its copy is there: the history begins with the copy's id."""
+    if is_locked(history.parent) or (identity := id_in(history.parent / KEY_COPY)) is None:
+        return False
+    try:
+        return first_bytes(history, ID_BYTES) == identity
+    except OSError:
+        return False
+
+
+def bring_key_file_back(history: Path) -> None:
+    """Where the key file is gone its copy takes its place.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if copy_opens(history):
+        _log.warning("the key file was gone; its copy takes its place")
+        write_key_file(history.with_name(KEY_FILE), read_regular(history.parent / KEY_COPY, MOST_BYTES))
 
 
 def unknown_key_file(path: Path) -> Path | None:

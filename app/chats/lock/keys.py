@@ -26,6 +26,7 @@ MOST_BYTES = 4096  # of a key file
 KEY_FILE = "chats.key"
 PASSWORD_VARIABLE = "DEWPOINT_CHATS_PASSWORD"  # for commands, where no terminal is
 COMPANION = ".key"  # behind the name of a backup that lies elsewhere
+KEY_COPY = Path("backups", "chats-key.copy")  # of the key file, below the data folder
 LOCKING, UNLOCKING = "chats-locking", "chats-unlocking"  # where `app.chats.conversion` lays files ready
 FOLDERS_UP = 3  # from a file of a data folder to the folder itself: backups/, files/ab/, what an import lays ready
 

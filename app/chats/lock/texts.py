@@ -15,6 +15,7 @@ KEY_DAMAGED_HINT = (
     "Without it nobody can read the chats. Put a copy of this file back, from a backup of the whole folder; nothing "
     "was changed."
 )
+KEY_COPY_HINT = "Start Dewpoint: it has a second copy of it, and puts that in its place."
 KEY_NEWER_HINT = "Update Dewpoint to open these chats. Nothing was changed."
 NO_CIPHER_HINT = "What is not locked needs nothing of it. A disk that is encrypted as a whole protects the chats, too."
 ALREADY_LOCKED = "The chats are locked already."

@@ -14,9 +14,9 @@ from app.base.errors import ErrorReport, StoppedError
 from app.base.paths import AppPaths
 from app.bridge.background import BackgroundThread, Task, TaskEnded, TaskEvent
 from app.chats.conversion import finish_conversion, lock_history, lock_strays, unlock_history
-from app.chats.errors import StoreLockedError
+from app.chats.errors import StoreLockedError, translated
 from app.chats.lock import texts
-from app.chats.lock.key_file import is_locked, unwrapped
+from app.chats.lock.key_file import bring_key_file_back, is_locked, keep_key_copy, unwrapped
 from app.chats.lock.keys import KEY_FILE, PASSWORD_VARIABLE, hold, key_of
 from app.ui.settings import words
 from app.ui.settings.lock_dialog import LockChange, opened_with_password
@@ -37,6 +37,8 @@ def unlock_at_start(paths: AppPaths, theme: Theme, asks: bool = True) -> None:
             cannot be locked.
     """
     finish_conversion(paths.data_file, paths.backups)
+    with translated(paths.data_file):
+        bring_key_file_back(paths.data_file)
     if not is_locked(paths.base) or key_of(paths.base) is not None:
         return
     key_file = paths.base / KEY_FILE
@@ -49,6 +51,7 @@ def unlock_at_start(paths: AppPaths, theme: Theme, asks: bool = True) -> None:
     else:
         raise StoreLockedError(texts.LOCKED, texts.LOCKED_HINT)
     hold(paths.base, key)
+    keep_key_copy(paths.base)
     lock_strays(paths.data_file, paths.backups)
 
 
