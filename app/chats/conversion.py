@@ -142,6 +142,8 @@ def finish_conversion(history: Path, backups: Path) -> None:
         if locking.exists():
             if is_locked(history.parent):
                 _take_places(history, backups, locking=True)
+            else:
+                erase(history.parent / KEY_COPY)
             _thrown_away(locking)
         if unlocking.exists():
             if (unlocking / KEY_FILE).is_file():

@@ -70,7 +70,7 @@ def wrapped(key: DataKey, password: str) -> bytes:
 
 
 def unwrapped(path: Path, password: str) -> DataKey:
-    """The data key of a key file.
+    """The data key of a key file; where only its second copy opens, that takes its place.
 
     Raises:
         WrongPasswordError: It is another password.
@@ -118,7 +118,8 @@ def _from_copy(path: Path, password: str) -> DataKey | None:
             key = _opened(copy, password)
             if first_bytes(path.with_name(HISTORY), ID_BYTES) == key.id:
                 _log.warning("the key file is replaced by its copy")
-                write_key_file(path, read_regular(copy, MOST_BYTES))
+                with contextlib.suppress(OSError):
+                    write_key_file(path, read_regular(copy, MOST_BYTES))
                 return key
     return None
 

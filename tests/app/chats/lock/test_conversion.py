@@ -19,7 +19,7 @@ from app.chats.files import files_folder, keep_pieces, pieces_of, place_of
 from app.chats.history import HistoryStore
 from app.chats.lock import keys
 from app.chats.lock.key_file import WrongPasswordError, change_password, is_locked, unwrapped
-from app.chats.lock.keys import KEY_FILE, LOCKING, UNLOCKING
+from app.chats.lock.keys import KEY_COPY, KEY_FILE, LOCKING, UNLOCKING
 from app.chats.messages import MessageFile
 from app.chats.recordings import Recordings
 from app.chats.search.index import SearchIndex
@@ -212,6 +212,7 @@ def test_a_kill_at_any_change_of_a_file_leaves_all_of_one_kind(tmp_path: Path, l
         finish_conversion(history, backups)
         locked = is_locked(base)
         sides.add(locked)
+        assert (base / KEY_COPY).exists() == locked, f"step {step}"
         assert not (base / LOCKING).exists(), f"step {step}"
         assert not (base / UNLOCKING).exists(), f"step {step}"
         if locked:
