@@ -151,7 +151,7 @@ QHeaderView::section { background: $surface; color: $muted; border: none; paddin
 QTabBar::tab { padding: 6px 12px; color: $muted; background: transparent; border: 2px solid transparent; }
 QTabBar::tab:hover { color: $text; }
 QTabBar::tab:selected { color: $text; border-bottom: 2px solid $accent; }
-QTabBar:focus::tab:selected, QTabBar::tab:selected:focus { border: 2px solid $focus; border-radius: 6px; }
+QTabBar::tab:selected:focus { border: 2px solid $focus; border-radius: 6px; }
 QComboBox, QSpinBox, QLineEdit {
     background: $surface; color: $text; border: 1px solid $border_strong; border-radius: 7px; padding: 5px 9px;
     selection-background-color: $selection; selection-color: $text;

@@ -146,3 +146,21 @@ def test_a_file_that_would_be_written_nowhere_is_a_sentence(
     panel.export_button.click()
     panel.import_button.click()
     export_settings(tmp_path / "a.json", parts.preferences.settings)
+
+
+def test_only_what_has_the_focus_has_its_frame(parts: Parts) -> None:
+    """A rule that Qt could not make out drew it around the tabs for good."""
+    parts.window.actions_by_name["settings"].trigger()
+    dialog = parts.window.findChildren(SettingsDialog)[0]
+    focus = parts.themes.theme.color("focus").rgb()
+
+    def framed() -> bool:
+        image = dialog.tabs.grab().toImage()
+        width, height = image.width(), image.height()
+        edge = [(x, y) for x in range(width) for y in (0, height - 1)] + [(0, y) for y in range(height)]
+        return sum(image.pixel(x, y) == focus for x, y in edge) > width // 2
+
+    dialog.search.setFocus()
+    assert not framed()
+    dialog.tabs.setFocus()
+    assert not framed()  # the tab has it
