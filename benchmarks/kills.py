@@ -1,11 +1,12 @@
 """The whole window is killed at random moments of a session, again and again: what was lost; status 1 if anything was.
 
-python benchmarks/kills.py [--kills 200] [--session chats] [--seed 1] [--minutes 60]
+python benchmarks/kills.py [--kills 200] [--session chats] [--locked] [--seed 1] [--minutes 60]
 
 "chats": the starter model answers; messages are sent, edited and tried again, chats branch off and are imported, files
 attached, text typed. After each kill: SQLite's own check of all pages; every message that was sent, every block that
 was announced as committed, every text typed for more than a second, every file of a message, and of each import all or
-nothing. "models": a pretended model answers; models are added, downloaded, moved, merged and removed besides.
+nothing. With --locked the chats are locked with a password, and nothing that was told may be readable on the disk.
+"models": a pretended model answers; models are added, downloaded, moved, merged and removed besides.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--session", choices=("chats", "models"), default="chats")
+    parser.add_argument("--locked", action="store_true", help="with chats that a password locks")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--minutes", type=float, default=600, help="begin no kill after so many")
     options = parser.parse_args()
@@ -39,6 +41,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as root, Hub() as hub, tempfile.TemporaryDirectory(dir=other_drive()) as other:
         run = Run(Path(root), hub, Path(other))
         run.use(options.session)
+        if options.locked:
+            run.lock()
         chance, troubles = random.Random(options.seed), []
         while run.kills < options.kills and not troubles and time.monotonic() - begun < 60 * options.minutes:
             troubles = killed_again_and_again(run, 1, chance.randrange(10**6))
@@ -46,6 +50,7 @@ def main() -> int:
         told = Counter(line[0] for line in run.told if line[0] != "begin")
         facts = {
             "session": options.session,
+            "locked": options.locked,
             "seed": options.seed,
             "kills": run.kills,
             "told": dict(sorted(told.items())),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from app.base.errors import ErrorReport
 from app.base.log import install_exception_hooks
 from app.base.paths import AppPaths
 from app.bridge.model_process import ModelProcess
+from app.chats.lock.keys import PASSWORD_VARIABLE
 from app.library.answering import AnsweringStatus, ModelChoice, ModelPhase
 from app.main import Parts, build, model_process_factory
 from inference.events import BlockCommitted, Event
@@ -96,7 +98,9 @@ class Stage(QObject):
         def make(choice: ModelChoice) -> ModelProcess:
             return self.script if choice.folder is None and not self._backend else real(choice)
 
-        parts = build(self.application, paths, self._stack, backend=self._backend or "fake", factory=make)
+        backend = self._backend or "fake"
+        asks = PASSWORD_VARIABLE not in os.environ  # else the chats are locked, and nobody is there to be asked
+        parts = build(self.application, paths, self._stack, backend=backend, factory=make, waits=asks)
         self._stack.callback(install_exception_hooks(self._on_report))
         logging.getLogger("dewpoint").addHandler(handler := _Log(self.errors))
         self._stack.callback(logging.getLogger("dewpoint").removeHandler, handler)

@@ -19,7 +19,10 @@ import psutil
 import pytest
 
 from app.base.paths import AppPaths
+from app.chats.connections import connect
+from app.chats.conversion import lock_history
 from app.chats.history import HistoryStore
+from app.chats.lock.keys import PASSWORD_VARIABLE
 from app.library.overview import library_status
 from app.library.services import LibraryServices
 from app.library.values import ModelState
@@ -34,6 +37,8 @@ from tests.hostile.world import World, print_of
 ROOT = Path(__file__).resolve().parents[2]
 REPO = "owner/kills"
 WHOLE = (ModelState.INSTALLED, ModelState.READY)
+PASSWORD = "open sesame"
+SEEN = 20  # characters of a text that is looked for on the disk
 SMALL = ("config.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja", "tokenizer.json")
 
 
@@ -44,6 +49,7 @@ class Run:
     Attributes:
         session: "models", or "chats" with the starter model alone.
         told: What the programs told, in order.
+        locked: Whether the chats are locked with a password, which the environment says.
         mine: The user's own folders, and what lay in them at first.
     """
 
@@ -53,6 +59,7 @@ class Run:
     session: str = "models"
     told: list[list[Any]] = field(default_factory=list)
     kills: int = 0
+    locked: bool = False
 
     def __post_init__(self) -> None:
         world = World(self.root / "world")
@@ -81,6 +88,12 @@ class Run:
         """Do something else from the next program on."""
         self.session = self.places["session"] = session
 
+    def lock(self) -> None:
+        """From here on the chats are locked."""
+        paths = AppPaths(self.base).ensure()
+        lock_history(paths.data_file, paths.backups, PASSWORD)
+        self.locked = True
+
     @contextmanager
     def program(self, seed: int, **environment: str) -> Iterator[subprocess.Popen[str]]:
         """The program at work; what it tells is taken down. In the end it is killed, and all its children are gone."""
@@ -91,6 +104,7 @@ class Run:
             "HOME": str(self.root / "home"),
             "DEWPOINT_GPU": "",
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+            **({PASSWORD_VARIABLE: PASSWORD} if self.locked else {}),
             **environment,
         }
         for name in ("HF_HUB_OFFLINE", "DEWPOINT_HOME"):
@@ -144,21 +158,35 @@ class Run:
             with suppress(ValueError):  # the kill came in the middle of it
                 self.told.append(json.loads(line))
 
+    def _opened(self) -> sqlite3.Connection:
+        """By SQLite alone, where it can."""
+        file = self.base / "chats.sqlite3"
+        return connect(file, "rw") if self.locked else sqlite3.connect(file)
+
     def _of_the_store(self) -> list[str]:
         file = self.base / "chats.sqlite3"
-        with closing(sqlite3.connect(file)) as db:
+        with closing(self._opened()) as db:
             state = db.execute("PRAGMA integrity_check").fetchall()
         found = [] if state == [("ok",)] else [f"the database is damaged: {state[:3]}"]
         with HistoryStore.open(file, self.base / "backups") as store:
             if store.recovery is not None:
                 found.append(f"it had to be recovered: {store.recovery.user_text}")
             bodies = bodies_in(store)
+        if self.locked:
+            found += self._readable()
         for line in self.told:
             if line[0] == "message" and bodies.get(line[1]) != line[2]:
                 found.append(f"message {line[1]} is lost: {line[2][:60]!r}, found {str(bodies.get(line[1]))[:60]!r}")
             if line[0] == "block" and not bodies.get(line[1], "").startswith(line[2]):
                 found.append(f"blocks of answer {line[1]} are lost: {len(line[2])} characters told")
         return found
+
+    def _readable(self) -> list[str]:
+        """Texts that lie on the disk as they are, though they are locked."""
+        texts = {line[2][:SEEN] for line in self.told if line[0] in ("message", "typed", "block")}
+        wanted = [text.encode() for text in texts if len(text) == SEEN]
+        files = [path for path in self.base.rglob("*") if path.is_file()]
+        return [f"{text!r} can be read in {path}" for path in files for text in wanted if text in path.read_bytes()]
 
     def _of_the_chats(self) -> list[str]:
         """Typed text, imports and files."""
@@ -179,7 +207,7 @@ class Run:
                 if store.unsent_text(slot or None) != text:
                     found.append(f"typed text is lost: {text!r}, found {store.unsent_text(slot or None)[:60]!r}")
             lying = {path.name for path in store.kept.folder.glob("??/*")}
-        with closing(sqlite3.connect(self.base / "chats.sqlite3")) as db:
+        with closing(self._opened()) as db:
             sql = """SELECT COUNT(*) FROM origin JOIN conversation c ON c.id = item_id
                      WHERE deleted_at IS NULL AND source_id LIKE ? || '%'"""
             for key, wanted in imports.items():
