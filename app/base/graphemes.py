@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from itertools import islice
 
 ELLIPSIS = "\u2026"
 LONG_LINE = 8_000  # a paragraph of more is shown as a large text
 LONGEST = 64  # code points; what goes beyond is no character but a pile of marks
+MANY = 12  # code points of a character, on average, where a text is cut: families of four have up to 11
 _JOINER, _NON_JOINER = "\u200d", "\u200c"
 _TAGS = range(0xE0020, 0xE0080)  # the letters of the flags of regions
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
@@ -38,11 +38,16 @@ def graphemes(text: str) -> Iterator[str]:
 
 
 def shortened(text: str, limit: int) -> str:
-    """`text`, or its first characters and an ellipsis: `limit` characters in all."""
+    """`text`, or its first characters and an ellipsis: `limit` characters in all, or fewer piles of marks."""
     if len(text) <= limit:
         return text
-    found = list(islice(graphemes(text), limit + 1))  # a book is not read to its end for this
-    return text if len(found) <= limit else "".join(found[: max(0, limit - 1)]) + ELLIPSIS
+    found, points = list[str](), 0
+    for character in graphemes(text):  # a book is not read to its end for this
+        points += len(character)
+        if len(found) == limit or points > limit * MANY:
+            return "".join(found[: max(0, limit - 1)]) + ELLIPSIS
+        found.append(character)
+    return text
 
 
 def one_line(text: str) -> str:

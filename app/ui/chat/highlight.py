@@ -12,6 +12,7 @@ from itertools import islice
 
 from PySide6.QtGui import QFont, QSyntaxHighlighter, QTextCharFormat, QTextDocument
 
+from app.ui.chat.lexers import lexers
 from app.ui.chat.turns import UNITS_A_SECOND, turns
 from app.ui.widgets.theme import Theme
 
@@ -43,15 +44,8 @@ Span = tuple[int, int, str]
 
 def spans_from_code(code: str, language: str) -> Iterator[tuple[int, Span]]:
     """The coloured parts, each with the number of its line; nothing for an unknown language, or code of odd sizes."""
-    if not language or len(code) > MAX_CHARACTERS or any(len(line) > LONGEST_LINE for line in code.split("\n")):
-        return
-    # Imported here: a chat without code needs no lexers, and the window is there sooner.
-    from pygments.lexers import get_lexer_by_name
-    from pygments.util import ClassNotFound
-
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
-    except ClassNotFound:
+    lexer = lexers().get(language) if _has_colours(code, language) else None
+    if lexer is None:
         return
     row, column = 0, 0
     for kind, text in lexer.get_tokens(code):
@@ -62,6 +56,10 @@ def spans_from_code(code: str, language: str) -> Iterator[tuple[int, Span]]:
             if piece:
                 yield row, (column, len(piece), color)
             column += len(piece)
+
+
+def _has_colours(code: str, language: str) -> bool:
+    return bool(language) and len(code) <= MAX_CHARACTERS and max(map(len, code.split("\n"))) <= LONGEST_LINE
 
 
 def _color_of(kind: str) -> str:
@@ -85,17 +83,31 @@ class CodeHighlighter(QSyntaxHighlighter):
         self._painted = 0  # rows
         self._seconds = 0.0
         self._styles: dict[str, QTextCharFormat] = {}
+        self._awaited: tuple[str, str] | None = None  # code, and the language whose lexer is being made
+        lexers().made.connect(self.on_lexer_made)
 
     def forget(self) -> None:
         """Other code comes: no colours until `colour` is called."""
         turns().end(self)
-        self._reader, self._rows, self._painted, self._seconds = None, [], 0, 0.0
+        self._reader, self._rows, self._painted, self._seconds, self._awaited = None, [], 0, 0.0, None
         self.setDocument(None)
 
     def colour(self, code: str, language: str) -> None:
-        """Colour the code that is in the document now."""
+        """Colour the code that is in the document now, as soon as the lexer of its language is there."""
+        if not _has_colours(code, language):
+            return
+        if not lexers().has(language):
+            self._awaited = code, language
+            lexers().want(language)
+            return
         self._reader = spans_from_code(code, language)
         turns().begin(self, self._go_on)
+
+    def on_lexer_made(self, language: str) -> None:
+        """Perhaps the one that is awaited."""
+        if self._awaited is not None and self._awaited[1] == language:
+            (code, _), self._awaited = self._awaited, None
+            self.colour(code, language)
 
     def set_theme(self, theme: Theme) -> None:
         """The same colours in another look."""

@@ -8,6 +8,7 @@ rows end, so that nobody sees them.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -25,11 +26,14 @@ REST_MS = 120  # that a width has to stay before rows are looked for
 _SIGN = "\u2060\u200b\u2060"  # takes no room
 MARK = _SIGN + "\n"
 MOST_LINES = 24
+MOST_MEASURED = 150 * MOST_LINES  # characters that fill the box at any width: odd letters take 15 us each to measure
 MOST_IN_ROWS = 300_000  # characters of a text whose pieces end where rows end: finding those takes time
 MOST_SHOWN, MOST_SHOWN_LINES = 1_000_000, 50_000  # characters and lines of a text: Qt takes up to 100 bytes for each
 LOOKED_AT = 100_000  # characters of a text whose letters are looked for before it is shown
 MOST_AT_ONCE, MOST_LINES_AT_ONCE = 20_000, 1_000  # that are put into a document in one go
+MOST_ODD_AT_ONCE = 2_000  # of letters that perhaps no font has: Qt asks all fonts for each, 15 us with 290 of them
 _PARAGRAPH = "\u2029"
+_ODD = re.compile("[^\x00-\u0590]")  # Latin, Greek, Cyrillic and Armenian are in every font, or nearly
 _JOINS = "\u200c\u200d"
 _LONGEST_LETTER = 64  # characters; one of more marks is none
 _JOINED_PIECE = 200  # of a text of joiners: Qt takes twenty times as long for each of its characters
@@ -92,11 +96,16 @@ def _longest_piece(line: str, start: int) -> int:
     return _JOINED_PIECE if joined else PIECE
 
 
+def _most_at_once(text: str) -> int:
+    return MOST_ODD_AT_ONCE if len(_ODD.findall(text)) > MOST_ODD_AT_ONCE else MOST_AT_ONCE
+
+
 def parts_of(text: str) -> Iterator[str]:
     """A softened text in parts that end where lines end, to be put behind each other."""
     start = 0
     while start < len(text):
-        end = text.rfind("\n", start, start + MOST_AT_ONCE) + 1 or start + MOST_AT_ONCE
+        most = _most_at_once(text[start : start + MOST_AT_ONCE])
+        end = text.rfind("\n", start, start + most) + 1 or start + most
         lines = text[start:end].split("\n", MOST_LINES_AT_ONCE)
         if len(lines) > MOST_LINES_AT_ONCE:
             end -= len(lines[-1])
@@ -112,7 +121,7 @@ def parts_from_end(text: str) -> Iterator[tuple[int, str]]:
     """
     end = len(text)
     while end > 0:
-        start = max(0, end - MOST_AT_ONCE)
+        start = max(0, end - _most_at_once(text[max(0, end - MOST_AT_ONCE) : end]))
         if start > 0:
             start = text.find("\n", start, end - 1) + 1 or _letter_start(text, start)
         lines = text[start:end].rsplit("\n", MOST_LINES_AT_ONCE)
@@ -265,10 +274,13 @@ class LongText(QPlainTextEdit):
         bar.setValue(round(part * bar.maximum()))
 
     def _fit(self) -> None:
-        lines, block = 0, self.document().begin()
+        lines, characters, block = 0, 0, self.document().begin()
         while block.isValid() and lines < MOST_LINES:
             self.document().documentLayout().blockBoundingRect(block)  # Qt lays out what is looked at alone
             lines += block.layout().lineCount()
+            characters += block.length()
+            if characters > MOST_MEASURED:  # one that has no width yet, too, whose lines do not end
+                lines = MOST_LINES
             block = block.next()
         lines = min(MOST_LINES, max(1, lines))
         self.setFixedHeight(math.ceil(QFontMetricsF(self.font()).lineSpacing() * lines) + 4)

@@ -17,6 +17,7 @@ from app.ui.chat.markdown import (
     FormulaBlock,
     Heading,
     Item,
+    Line,
     ListBlock,
     Paragraph,
     Plain,
@@ -42,6 +43,8 @@ LINE_LENGTH = 150
 MOST_WEIGHT = 60.0  # of the prose in one widget, in lines
 NESTED_QUOTES = 1  # of them in one text: Qt lays out a quote in a quote in twice the time, and breaks its words
 MAX_CELL = 1_000
+MOST_FORMULAS = 300  # in one paragraph or table: each takes half a millisecond, and Qt sets it in one go
+FORMULA_WEIGHT = 0.3
 _NESTS = re.compile(r">|[-*+] ")
 _FRAMED = re.compile(r">.*[-*+.)] *>")
 _LOOKED_AT = 60  # characters of the marks before a line; the pattern takes the square of them
@@ -198,7 +201,7 @@ def weight_of(blocks: tuple[Block, ...]) -> float:
 def _weight(block: Block) -> float:
     match block:
         case Paragraph(line) | Heading(_, line):
-            return 0.5 + sum(0.1 + len(piece.text) / LINE_LENGTH for piece in line)
+            return 0.5 + sum(0.1 + len(piece.text) / LINE_LENGTH for piece in line) + FORMULA_WEIGHT * _formulas(line)
         case Quote(blocks):
             return 2.0 + 2 * weight_of(blocks)
         case ListBlock(_, items):
@@ -225,6 +228,8 @@ def _pieces(block: Block) -> Iterator[Segment]:
     match block:
         case Code() | Plain() | FormulaBlock():
             yield Segment(block)
+        case Paragraph(line) | Heading(_, line) if _formulas(line) > MOST_FORMULAS:
+            yield Segment(Plain(plain_from_line(line)))
         case Table():
             yield Segment(block if _is_settable(block) else Plain(_table_source(block)))
         case Quote(blocks):
@@ -281,7 +286,14 @@ def _list_pieces(block: ListBlock) -> Iterator[Segment]:
 
 
 def _is_settable(table: Table) -> bool:
-    return all(len(piece.text) <= MAX_CELL for row in table.rows for cell in row for piece in cell)
+    cells = [cell for row in table.rows for cell in row]
+    return all(len(piece.text) <= MAX_CELL for cell in cells for piece in cell) and (
+        sum(map(_formulas, cells)) <= MOST_FORMULAS
+    )
+
+
+def _formulas(line: Line) -> int:
+    return sum(piece.kind == "math" for piece in line)
 
 
 def _table_source(table: Table) -> str:

@@ -293,7 +293,7 @@ def rest_not_shown(characters: int) -> str:
 
 def deleted(title: str) -> str:
     """In the undo bar."""
-    return f"\u201c{title}\u201d was deleted."
+    return f"\u201c{shortened(title, _LONGEST_TITLE)}\u201d was deleted."
 
 
 def long_file_detail(names: Sequence[str], characters: int) -> str:

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QLabel, QMessageBox, QToolTip, QWidget
 
 from app.ui.widgets.font_search import showable
 
-LONGEST = 2_000  # characters in a label
+LONGEST = 1_000  # characters in a label
 LONGEST_LINE = 300  # in one line: more than the widest screen shows
 LONGEST_PROBLEM = 600  # of what went wrong: others may have written it
 LONGEST_TIP = 700

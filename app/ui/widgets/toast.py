@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QPushButton
 
 from app.ui.widgets.labels import turn
 from app.ui.widgets.news import News, NewsStack
-from app.ui.widgets.plain import PlainLabel
+from app.ui.widgets.plain import LONGEST_PROBLEM, PlainLabel, shown
 
 UNDO_MS = 10_000
 NOTICE_MS = 9_000
@@ -103,11 +103,11 @@ class Toast(QFrame):
             self.closed.emit()
 
     def _show(self, news: News) -> None:
-        self._label.setText(news.text)
+        self._label.setText(shown(news.text, LONGEST_PROBLEM))
         self.action.setText(news.action)
         self.action.setAccessibleName(news.action or "Action")
         self.action.setVisible(bool(news.action))
-        self.setAccessibleName(news.text)
+        self.setAccessibleName(shown(news.text))
         self.show()
         self.updateGeometry()
         self._timer.stop()

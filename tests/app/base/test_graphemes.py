@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QTextBoundaryFinder
 
 from app.base import graphemes as module
-from app.base.graphemes import LONGEST, graphemes, one_line, shortened
+from app.base.graphemes import ELLIPSIS, LONGEST, MANY, graphemes, one_line, shortened
 from app.commands.console import TextReporter
 from app.library import texts
 
@@ -117,3 +117,15 @@ def test_a_progress_line_and_a_name_keep_their_characters(monkeypatch: pytest.Mo
     TextReporter().progress("x", {}, family * 10, "")
     assert out.getvalue() == "\r" + family * 4 + "\u2026"
     assert texts.not_a_repo(family * 100).count(family) == 79
+
+
+def test_piles_of_marks_make_no_long_text_of_a_short_one() -> None:
+    """40 characters of 64 code points each took a label 0.2 s."""
+    pile = ("a" + "\u1dff" * 62) * 40
+    assert shortened("a" + "\u0301" * 30, 40) == "a" + "\u0301" * 30
+    cut = shortened(pile, 40)
+    assert cut.endswith(ELLIPSIS)
+    assert len(cut) <= 40 * MANY + 1
+    assert pile.startswith(cut[:-1])
+    family = "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"
+    assert shortened(family * 40, 40) == family * 40

@@ -28,7 +28,7 @@ from app.ui.chat.flow_text import FlowText
 from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.labels import ElidedButton
-from app.ui.widgets.plain import LONGEST_TIP, PlainLabel, message_box, one_line, shown, tip, without_keys
+from app.ui.widgets.plain import LONGEST, LONGEST_TIP, PlainLabel, message_box, one_line, shown, tip, without_keys
 from app.ui.widgets.theme import Theme
 from tests.app.ui.every_window import every_window
 from tests.helpers.scripted_library import ScriptedLibrary
@@ -82,7 +82,7 @@ def faults(name: str, window: QWidget) -> Iterator[str]:
         inner = label.objectName().startswith("qt_")
         if not inner and label.textFormat() != Qt.TextFormat.PlainText:
             yield f"{name}: a label that guesses: {label.text()[:40]!r}"
-        if "\u202e" in label.text() or len(label.text()) > 2_000:
+        if "\u202e" in label.text() or len(label.text()) > LONGEST:
             yield f"{name}: a label shows too much: {label.text()[:40]!r}"
     for where, said in tips(window):
         body = said.removeprefix(OURS).removesuffix("</p>")
@@ -186,7 +186,7 @@ def test_what_the_helper_does() -> None:
     assert shown("a\u202eb\u202cc\x07") == "abc "
     assert shown("\u2067a\u2069") == "\u2067a\u2069"
     assert shown("\u2067a") == shown("a\u2069") == "a"
-    assert len(shown("x" * 9_000)) == 2_000
+    assert len(shown("x" * 9_000)) == LONGEST
     assert one_line(" a\n b\u2028c") == " a b c"
     assert without_keys("a & b") == "a && b"
     assert tip("Short.") == "Short."

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.main import Parts
+from app.ui.widgets.plain import LONGEST_PROBLEM
 from app.ui.widgets.toast import Toast
 from tests.app.ui.test_window_chat import wait_for_answer
 from tests.app.ui.test_window_list import add_chats
@@ -167,3 +168,13 @@ def test_undo_by_key_in_the_empty_message_box_brings_a_chat_back(qtbot: QtBot, p
     qtbot.keyClick(box, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert parts.window.sidebar.list.ids() == [chat]
     assert parts.controller.chat_id == chat
+
+
+def test_a_title_of_strangers_makes_no_long_notice(parts: Parts) -> None:
+    ids = add_chats(parts, ("a" + "\u1dff" * 60) * 40)
+    parts.controller.delete(ids[0])
+    bar = parts.window.pane.undo_bar
+    assert bar.text.endswith("was deleted.")
+    assert len(bar.text) < 1_000
+    parts.window.notices.show("x" * 5_000, stays=True)
+    assert len(parts.window.pane.notice.text) == LONGEST_PROBLEM

@@ -14,7 +14,17 @@ from app.base.graphemes import graphemes
 from app.chats.messages import Message, MessageState, title_from_text
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.composer import Composer
-from app.ui.chat.long_text import PIECE, LongText, hardened, softened
+from app.ui.chat.long_text import (
+    MARK,
+    MOST_AT_ONCE,
+    MOST_ODD_AT_ONCE,
+    PIECE,
+    LongText,
+    hardened,
+    parts_from_end,
+    parts_of,
+    softened,
+)  # fmt: skip
 from app.ui.chat.markdown import Code
 from app.ui.chat.user_message import MOST_CHARACTERS, MOST_LINES, UserMessage, beginning, is_long
 from app.ui.widgets.colours import LIGHT
@@ -192,3 +202,26 @@ def test_a_long_line_fills_its_rows_at_any_width(qtbot: QtBot, kind: str) -> Non
 def test_titles_of_large_messages_are_short() -> None:
     for text in LARGE.values():
         assert len(list(graphemes(title_from_text(text)))) <= 48
+
+
+def test_a_box_without_a_width_is_as_high_as_it_will_be(qtbot: QtBot) -> None:
+    """Before it has one Qt lays out each piece in one line, so that 24 lines were 48,000 letters."""
+    box = LongText(THEME)
+    qtbot.addWidget(box)
+    box.set_content("\u00e9" * 60_000)
+    all_shown()
+    assert box.height() >= 24 * (box.fontMetrics().height() - 2)
+    assert hardened(box.toPlainText()) == "\u00e9" * 60_000
+
+
+@pytest.mark.parametrize(
+    ("letter", "most"), [("\u6f22", MOST_ODD_AT_ONCE), ("\u0e01", MOST_ODD_AT_ONCE), ("\u00e9", MOST_AT_ONCE)]
+)
+def test_odd_letters_come_in_smaller_parts(letter: str, most: int) -> None:
+    text = letter * 70_000
+    parts = list(parts_of(softened(text)))
+    assert hardened("".join(parts)) == text
+    assert most / 2 < max(map(len, parts)) <= most + len(MARK)
+    from_end = list(parts_from_end(text))
+    assert hardened("".join(part for _, part in reversed(from_end))) == text
+    assert most / 2 < max(len(hardened(part)) for _, part in from_end) <= most

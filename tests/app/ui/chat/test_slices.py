@@ -18,7 +18,7 @@ from app.ui.chat.canvas_words import Level
 from app.ui.chat.chat_view import ChatView
 from app.ui.chat.code_block import CodeBlock
 from app.ui.chat.flow_text import FlowText
-from app.ui.chat.markdown import Code, ListBlock, Plain, Prose, Quote, Rest, blocks_from_markdown
+from app.ui.chat.markdown import Code, ListBlock, Plain, Prose, Quote, Rest, Table, blocks_from_markdown
 from app.ui.chat.pages import PAGE_CHARACTERS, page_start
 from app.ui.chat.rest_text import RestText
 from app.ui.chat.slices import (
@@ -244,3 +244,23 @@ def test_the_marks_of_a_line_cost_no_more_than_their_number() -> None:
     assert time.thread_time() - middle < 3 * (middle - began) + 0.1
     assert short
     assert long
+
+
+@pytest.mark.parametrize("text", ["$x$ and " * 400, "- " + "$y$ " * 400, "> " + "$x$ " * 400, "# " + "$x$ " * 400])
+def test_a_paragraph_of_very_many_formulas_is_shown_as_it_was_written(text: str) -> None:
+    """Qt sets a paragraph in one go: 900 formulas took half a second."""
+    kinds = [type(part.content) for part in segments_from_markdown(text)]
+    assert Plain in kinds
+    plain = next(part.content for part in segments_from_markdown(text) if isinstance(part.content, Plain))
+    assert plain.text.count("$") == 2 * 400
+
+
+@pytest.mark.parametrize(("rows", "kind"), [(20, Table), (60, Plain)])
+def test_a_table_of_very_many_formulas_is_shown_as_it_was_written(rows: int, kind: type) -> None:
+    text = "| a | b |\n|---|---|\n" + "".join(f"| $x_{row}$ | {'$y$ ' * 6} |\n" for row in range(rows))
+    assert [type(part.content) for part in segments_from_markdown(text)] == [kind]
+
+
+def test_paragraphs_of_many_formulas_go_into_several_widgets() -> None:
+    text = "\n\n".join("$x$ and " * 90 for _ in range(10))
+    assert len(list(segments_from_markdown(text))) == 10
