@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import sqlite3
 from contextlib import closing
@@ -26,9 +27,11 @@ from app.chats.search.index import SearchIndex
 from tests.app.chats.support import bodies_in, fill
 from tests.helpers.killing import CHANGES, killed
 from tests.helpers.locks import readable
+from tests.helpers.scale import sized
 
 WORD = "pomegranate"
 PASSWORD = "open sesame"
+STRIDE = sized(3, 1)  # of the moments of a kill
 NOON = datetime(2026, 11, 20, 12, 0, 0)
 
 
@@ -207,7 +210,7 @@ def test_a_kill_at_any_change_of_a_file_leaves_all_of_one_kind(tmp_path: Path, l
     kept = tmp_path / "kept"
     shutil.copytree(base, kept)
     work = lock_history if locking else unlock_history
-    step, sides = 0, set[bool]()
+    step, sides = random.randrange(STRIDE), set[bool]()
     while killed(lambda: work(history, backups, PASSWORD), step, (*CHANGES, "open")):
         finish_conversion(history, backups)
         locked = is_locked(base)
@@ -222,6 +225,6 @@ def test_a_kill_at_any_change_of_a_file_leaves_all_of_one_kind(tmp_path: Path, l
         keys.forget(base)
         shutil.rmtree(base)
         shutil.copytree(kept, base)
-        step += 1
+        step += STRIDE
     assert step > 40
     assert sides == {True, False}
