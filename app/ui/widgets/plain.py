@@ -22,6 +22,8 @@ TIP_LINE = 72  # characters of a tool tip that need no second line
 _LONG_WORD = re.compile(r"\S{16,}")  # Qt cuts off a word (a path) that is longer than a line
 _PIECE = re.compile(r"[^\W_]{14}(?=\w)|[^\w\s]+(?=\w)|_+(?=[^\W_])")  # behind which it may break
 _BREAK = "\u200b"
+_A_SECOND = re.compile(r"(?<=[a-zA-Z])/s\b")  # "tokens/s" is one word; Qt would break it behind the slash
+_JOINED = "/\u2060s"
 # Overrides and embeddings turn what follows them around, also the rest of our sentence.
 _TURNING = re.compile("[\u202a-\u202e]")
 _ISOLATES = re.compile("[\u2066-\u2069]")
@@ -122,7 +124,7 @@ class PlainLabel(QLabel):
 
     def setText(self, text: str) -> None:
         """Say it; a label of one line keeps to one."""
-        self._said = breakable(shown(text)) if self.wordWrap() else one_line(text)
+        self._said = _A_SECOND.sub(_JOINED, breakable(shown(text))) if self.wordWrap() else one_line(text)
         self._show()
 
     def _show(self) -> None:
@@ -151,8 +153,13 @@ class PlainLabel(QLabel):
 
     def text(self) -> str:
         """What it says."""
-        return self._said.replace(_BREAK, "")
+        return _as_said(self._said)
 
     def selectedText(self) -> str:
         """What is selected of it."""
-        return super().selectedText().replace(_BREAK, "")
+        return _as_said(super().selectedText())
+
+
+def _as_said(text: str) -> str:
+    """Without what tells Qt where it may break."""
+    return text.replace(_BREAK, "").replace(_JOINED, "/s")

@@ -262,3 +262,14 @@ def larger(label: QLabel) -> None:
     font.setPointSize(40)
     label.setStyleSheet("")
     label.setFont(font)
+
+
+def test_tokens_a_second_stay_on_one_line(qtbot: QtBot) -> None:
+    said = "Runs in INT4, about 38 tokens/s, streamed; 12 MB/s of a/side."
+    label = PlainLabel(said, wrap=True)
+    qtbot.addWidget(label)
+    assert QLabel.text(label).count("/\u2060s") == 2
+    assert label.text() == said
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label.setSelection(0, len(said) + 2)
+    assert label.selectedText() == said
