@@ -14,6 +14,7 @@ it is made anew.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
@@ -29,7 +30,7 @@ from app.chats.cipher import RESERVED, decrypted_page
 from app.chats.connections import MAGIC, SIDE_FILES, connect, data_key_for, first_bytes, make_private
 from app.chats.counted import CountedConnection
 from app.chats.database import open_for_reading
-from app.chats.errors import StoreDamagedError, StoreError, translated
+from app.chats.errors import StoreDamagedError, StoreError, StoreLockedError, translated
 from app.chats.files import files_folder, keep_pieces, pieces_of
 from app.chats.history import HistoryStore
 from app.chats.importing.importer import remove_leftovers
@@ -38,8 +39,27 @@ from app.chats.lock import texts
 from app.chats.lock.available import why_not
 from app.chats.lock.copying import copy_rows
 from app.chats.lock.erasing import erase, overwritten
-from app.chats.lock.key_file import is_locked, unwrapped, wrapped, write_key_copy, write_key_file
-from app.chats.lock.keys import KEY_COPY, KEY_FILE, LOCKING, UNLOCKING, DataKey, forget, hold, key_of
+from app.chats.lock.key_file import (
+    head_of,
+    is_locked,
+    unwrapped,
+    wrapped,
+    write_key_copy,
+    write_key_file,
+    write_key_file_anew,
+)  # fmt: skip
+from app.chats.lock.keys import (
+    COMPANION,
+    KEY_COPY,
+    KEY_FILE,
+    LOCKING,
+    UNLOCKING,
+    DataKey,
+    forget,
+    hold,
+    key_of,
+    with_id,
+)  # fmt: skip
 from app.chats.lock.sealed import SealingStream, is_sealed
 from app.chats.recovery.pages import PAGE_SIZE
 from app.chats.recovery.recover import RECOVERED, one_at_a_time
@@ -47,6 +67,7 @@ from app.chats.search.index import index_path
 
 RECORDINGS = "recordings.sqlite3"
 SEALED = ".sealed"
+NEAR = ".moving"
 BACKUPS = "backups"
 _ALL_SIDES = ("-journal", *SIDE_FILES)
 _SET_ASIDE = ("damaged", "replaced")
@@ -73,6 +94,8 @@ def lock_history(history: Path, backups: Path, password: str, stopped: Callable[
     if not password:
         raise StoreError(texts.EMPTY_PASSWORD, texts.NOTHING_CHANGED)
     finish_conversion(history, backups)
+    with translated(history):
+        write_key_file_anew(history.parent)  # it was taken away while its key is held
     if is_locked(history.parent):
         raise StoreError(texts.ALREADY_LOCKED, texts.NOTHING_CHANGED)
     HistoryStore.open(history, backups).close()  # of this version, and sound
@@ -154,29 +177,59 @@ def finish_conversion(history: Path, backups: Path) -> None:
 def lock_strays(history: Path, backups: Path) -> None:
     """Plain chats that somebody put into a locked data folder (a backup, copied by hand) are encrypted, too.
 
+    What cannot be read as a database is sealed as it is, but for the history, which is recovered first.
+
     Raises:
         StoreBusyError: Somebody else has them open.
         StoreError: They cannot be read or written; they stay as they are.
     """
-    if key_of(history.parent) is None:
+    key = key_of(history.parent)
+    if key is None:
         return
     if _is_plain(history):
-        with translated(history), _alone(history) as source:
-            ready = history.with_name(history.name + RECOVERED)  # which a kill leaves to the next start
+        ready = history.with_name(history.name + RECOVERED)  # which a kill leaves to the next start
+        with contextlib.suppress(StoreDamagedError), translated(history), _alone(history) as source:
             ready.unlink(missing_ok=True)
             copy_history(source, ready)
             _given_up_on_windows(source)
             with overwritten(history):
                 os.replace(ready, history)
             sync_folder(history.parent)
-    for backup in filter(_is_plain, backups_in(backups)):
-        with contextlib.suppress(StoreDamagedError), translated(backup):  # nobody can tell what is in that
-            ready = backup.with_suffix(".tmp")  # which the next backup removes
+        ready.unlink(missing_ok=True)
+    sealing = _Staging(history, backups, history.with_name(LOCKING), key)
+    for backup in (path for path in backups_in(backups) if _is_readable(path)):
+        ready = backup.with_suffix(".tmp")  # which the next backup removes
+        try:
+            with translated(backup):
+                ready.unlink(missing_ok=True)
+                with contextlib.closing(open_for_reading(backup)) as source:
+                    copy_history(source, ready)
+                with overwritten(backup):
+                    os.replace(ready, backup)
+        except StoreDamagedError:
             ready.unlink(missing_ok=True)
-            with contextlib.closing(open_for_reading(backup)) as source:
-                copy_history(source, ready)
-            with overwritten(backup):
-                os.replace(ready, backup)
+            _sealed_instead(sealing, backup)
+    with translated(history):
+        for old in (path for path in _set_aside(history) if _is_readable(path)):
+            _sealed_instead(sealing, old)
+        for path in _kept_files(history):
+            if not is_sealed(path):
+                keep_pieces(files_folder(history), pieces_of(path))
+                erase(path)
+        index = index_path(history)
+        if _is_plain(index):
+            _erase_all(index.with_name(index.name + side) for side in ("", *_ALL_SIDES))
+
+
+def _sealed_instead(sealing: _Staging, path: Path) -> None:
+    sealing.whole(path, path)
+    erase(path)
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether a database, sound or damaged, is not encrypted, neither by us nor by a lock whose key lies beside it."""
+    foreign = path.with_name(path.name + COMPANION).is_file()
+    return not foreign and with_id(head_of(path)) is None and not is_sealed(path)
 
 
 def _is_plain(path: Path) -> bool:
@@ -218,9 +271,9 @@ class _Staging:
         for backup in backups_in(self._backups):
             self._backup(backup, stopped)
         for damaged in sorted(self._backups.glob(f"*{SEALED}")):
-            self._whole(damaged, self._folder / BACKUPS / damaged.name)
+            self.whole(damaged, self._folder / BACKUPS / damaged.name)
         for old in _set_aside(self._history):
-            self._whole(old, self._folder / old.name)
+            self.whole(old, self._folder / old.name)
         self._files(stopped)
         for folder, _, _ in os.walk(self._folder):
             sync_folder(Path(folder))
@@ -243,12 +296,12 @@ class _Staging:
         try:
             with contextlib.closing(open_for_reading(backup)) as source:
                 copy_history(source, ready, stopped)
-        except sqlite3.DatabaseError as exc:
+        except (sqlite3.DatabaseError, StoreLockedError) as exc:  # damaged, or of another lock
             _log.info("%s is taken along as it is: %s", backup.name, exc)
             ready.unlink(missing_ok=True)
-            self._whole(backup, ready)
+            self.whole(backup, ready)
 
-    def _whole(self, path: Path, ready: Path) -> None:
+    def whole(self, path: Path, ready: Path) -> None:
         """A file that SQLite cannot read, byte by byte."""
         if self._key is not None:
             name = ready.name + SEALED
@@ -309,7 +362,7 @@ def _take_places(history: Path, backups: Path, *, locking: bool) -> None:
         if place.suffix == history.suffix:
             _erase_all(place.with_name(place.name + side) for side in _ALL_SIDES)
         with overwritten(place):
-            os.replace(ready, place)
+            _replace(ready, place)
         sync_folder(place.parent)
     index = index_path(history)
     _erase_all(index.with_name(index.name + side) for side in ("", *_ALL_SIDES))
@@ -319,14 +372,38 @@ def _take_places(history: Path, backups: Path, *, locking: bool) -> None:
             if plain.exists():
                 erase(plain if locking else sealed)
     _erase_all(path for path in _kept_files(history) if is_sealed(path) != locking)
+    _erase_all(half_written(history, backups))
     if not locking:
         erase(history.parent / KEY_COPY)
     _thrown_away(staged)
 
 
+def _replace(ready: Path, place: Path) -> None:
+    """Also where a folder is a link to another drive."""
+    try:
+        os.replace(ready, place)
+    except OSError as exc:
+        if exc.errno != errno.EXDEV:
+            raise
+        near = place.with_name(place.name + NEAR)
+        with near.open("wb") as target, ready.open("rb") as source:
+            os.chmod(near, 0o600)
+            shutil.copyfileobj(source, target)
+        sync_file(near)
+        os.replace(near, place)
+        erase(ready)
+
+
 def _erase_all(paths: Iterator[Path]) -> None:
     for path in paths:
         erase(path)
+
+
+def half_written(history: Path, backups: Path) -> Iterator[Path]:
+    """What killed programs left of backups and files; nobody else is at work when this is asked."""
+    yield from (path for path in backups.glob("*.tmp*") if path.is_file())
+    yield from (path for path in backups.glob(f"*{NEAR}") if path.is_file())
+    yield from (path for path in files_folder(history).glob("new-*") if path.is_file())
 
 
 def _thrown_away(folder: Path) -> None:

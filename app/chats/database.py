@@ -26,7 +26,7 @@ from app.chats.connections import MAGIC, connect, data_key_for, first_bytes, mak
 from app.chats.counted import CountedConnection
 from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, StoreLockedError, primary_code
 from app.chats.lock import texts as lock_texts
-from app.chats.lock.key_file import copy_opens
+from app.chats.lock.key_file import HISTORY, copy_opens, encrypted
 from app.chats.lock.keys import KEY_FILE
 from app.chats.migrations import MIGRATION_SET, SCHEMA_VERSION, apply_migrations, migration_names, schema_of
 
@@ -202,8 +202,9 @@ def examine(path: Path, *, whole: bool | None = None) -> Examination:
             return Examination(Health.DAMAGED, reason="the file is empty and its log is not")
         return Examination(Health.ABSENT)
     header = first_bytes(path, 20) if key is None else None  # an encrypted one has none that could be read
-    if header is not None and header[: len(MAGIC)] != MAGIC and copy_opens(path):
-        raise StoreLockedError(lock_texts.key_gone(path.with_name(KEY_FILE)), lock_texts.KEY_COPY_HINT)
+    if header is not None and header[: len(MAGIC)] != MAGIC and path.name == HISTORY and encrypted(path.parent):
+        hint = lock_texts.KEY_COPY_HINT if copy_opens(path) else lock_texts.KEY_DAMAGED_HINT
+        raise StoreLockedError(lock_texts.key_gone(path.with_name(KEY_FILE)), hint)
     if header is not None and (header[: len(MAGIC)] != MAGIC or not {*header[18:20]} <= {1, 2}):
         return Examination(Health.DAMAGED, reason="the file is not a database")
     try:

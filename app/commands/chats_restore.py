@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from app.base.paths import AppPaths, named_path
+from app.chats.connections import data_key_for
 from app.chats.exporting import texts
 from app.chats.exporting.snapshot import snapshot
 from app.chats.importing.importer import remove_leftovers
@@ -30,6 +31,7 @@ def restore_command(options: argparse.Namespace) -> int:
         StoreError: The backup cannot be used, or a window has the chats open; nothing was changed.
     """
     backup, history = named_path(options.file), history_file()
+    data_key_for(history)  # of locked chats: a backup that was taken before a new password has the same data key
     check_backup(backup, history)
     with snapshot(backup) as found:
         chats, messages = found.totals()

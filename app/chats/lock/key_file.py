@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import json
 import secrets
 import unicodedata
@@ -19,7 +20,7 @@ from typing import Any
 
 from app.base.files import parse_json, read_regular, sync_folder, write_whole
 from app.base.log import get_logger
-from app.chats.connections import first_bytes
+from app.chats.connections import MAGIC, first_bytes
 from app.chats.errors import StoreError, StoreLockedError
 from app.chats.lock import texts
 from app.chats.lock.available import why_not
@@ -78,12 +79,15 @@ def unwrapped(path: Path, password: str) -> DataKey:
         OSError: It cannot be read.
     """
     try:
-        return _opened(path, password)
+        key = _opened(path, password)
+        if path.name == KEY_FILE and not _fits(path.parent, key.id):
+            raise StoreError(texts.key_of_others(path), texts.KEY_OF_OTHERS_HINT)
     except StoreError:
-        key = _from_copy(path, password)
-        if key is None:
+        from_copy = _from_copy(path, password)
+        if from_copy is None:
             raise
-        return key
+        return from_copy
+    return key
 
 
 def _opened(path: Path, password: str) -> DataKey:
@@ -97,7 +101,7 @@ def _opened(path: Path, password: str) -> DataKey:
         sensible = 1 < n <= MOST_N and n & (n - 1) == 0 and 0 < r <= MOST_R and 0 < p <= MOST_P
         if not sensible or len(identity) != ID_BYTES or len(nonce) != NONCE_BYTES:
             raise ValueError
-    except (KeyError, TypeError, ValueError) as exc:
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
         raise StoreError(texts.key_damaged(path), texts.KEY_DAMAGED_HINT) from exc
     from cryptography.exceptions import InvalidTag
 
@@ -116,7 +120,7 @@ def _from_copy(path: Path, password: str) -> DataKey | None:
     with contextlib.suppress(StoreError, OSError):
         if path.name == KEY_FILE and not _same(path, copy):
             key = _opened(copy, password)
-            if first_bytes(path.with_name(HISTORY), ID_BYTES) == key.id:
+            if encrypted_with(path.parent, key.id):
                 _log.warning("the key file is replaced by its copy")
                 with contextlib.suppress(OSError):
                     write_key_file(path, read_regular(copy, MOST_BYTES))
@@ -124,8 +128,48 @@ def _from_copy(path: Path, password: str) -> DataKey | None:
     return None
 
 
+def _fits(folder: Path, identity: bytes) -> bool:
+    """Whether a key may be that of a folder: nothing there is encrypted with another one."""
+    head = head_of(folder / HISTORY)
+    return head in (b"", MAGIC, identity) or not encrypted(folder) or encrypted_with(folder, identity)
+
+
+def encrypted(folder: Path) -> bool:
+    """Whether the history is encrypted, whoever knows its key: other files of the folder begin with the same id."""
+    head = head_of(folder / HISTORY)
+    known = _heads_beside(folder) | {id_in(folder / KEY_COPY)}
+    return len(head) == ID_BYTES and head != MAGIC and head in known
+
+
+def encrypted_with(folder: Path, identity: bytes) -> bool:
+    """Whether the chats of a folder, or its backups where the chats are gone, are encrypted with the key of this id."""
+    head = head_of(folder / HISTORY)
+    return head == identity or (head in (b"", bytes(ID_BYTES)) and identity in _heads_beside(folder))
+
+
+def head_of(path: Path) -> bytes:
+    """What a file begins with, an id if it is encrypted; nothing if it cannot be read, or is open in this process."""
+    try:
+        return (first_bytes(path, ID_BYTES) or b"") if path.is_file() else b""
+    except OSError:
+        return b""
+
+
+def _heads_beside(folder: Path) -> set[bytes]:
+    """What backups, recordings and the search index begin with."""
+    found = {
+        head_of(path)
+        for path in (*folder.glob("*.sqlite3"), *(folder / "backups").glob("*.sqlite3"))
+        if path.name != HISTORY
+    }
+    return found - {b"", MAGIC}
+
+
 def _same(path: Path, copy: Path) -> bool:
-    return path.is_file() and read_regular(path, MOST_BYTES) == read_regular(copy, MOST_BYTES)
+    try:
+        return read_regular(path, MOST_BYTES) == read_regular(copy, MOST_BYTES)
+    except OSError:
+        return False
 
 
 def id_in(path: Path) -> bytes | None:
@@ -176,18 +220,18 @@ def keep_key_copy(folder: Path) -> None:
     """The key file has just opened: its copy shall be the same. Where that cannot be, the chats open all the same."""
     with contextlib.suppress(OSError):
         data = read_regular(folder / KEY_FILE, MOST_BYTES)
+        if not encrypted_with(folder, id_in(folder / KEY_FILE) or b"-"):
+            return  # a copy of the right one may be all that is left of it
         if not (folder / KEY_COPY).is_file() or read_regular(folder / KEY_COPY, MOST_BYTES) != data:
             write_key_copy(folder, data)
 
 
 def copy_opens(history: Path) -> bool:
-    """Whether the key file of a history is gone, and its copy is there: the history begins with the copy's id."""
-    if is_locked(history.parent) or (identity := id_in(history.parent / KEY_COPY)) is None:
+    """Whether the key file of a history is gone, and its copy is there: the chats begin with the copy's id."""
+    folder = history.parent
+    if is_locked(folder) or (identity := id_in(folder / KEY_COPY)) is None:
         return False
-    try:
-        return first_bytes(history, ID_BYTES) == identity
-    except OSError:
-        return False
+    return encrypted_with(folder, identity)
 
 
 def bring_key_file_back(history: Path) -> None:
@@ -241,6 +285,10 @@ def _read(path: Path) -> dict[str, Any]:
         found = parse_json(read_regular(path, MOST_BYTES).decode("ascii"))
     except FileNotFoundError as exc:
         raise StoreLockedError(texts.key_gone(path), texts.KEY_DAMAGED_HINT) from exc
+    except OSError as exc:
+        if exc.errno not in (errno.EFBIG, errno.EINVAL, errno.EISDIR):
+            raise
+        raise StoreError(texts.key_damaged(path), texts.KEY_DAMAGED_HINT) from exc
     except ValueError as exc:
         raise StoreError(texts.key_damaged(path), texts.KEY_DAMAGED_HINT) from exc
     if not isinstance(found, dict):

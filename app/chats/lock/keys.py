@@ -119,12 +119,14 @@ def data_folder_of(path: Path) -> Path | None:
 
     A key file in it counts, and so does a key that is held for it.
     """
-    folder = Path(os.path.realpath(path.parent))
-    for each in (folder, *folder.parents)[:FOLDERS_UP]:
-        if each.name == UNLOCKING:
-            return None  # what is made there is plain
-        if str(each) in _by_folder or (each / KEY_FILE).is_file() or (each / UNLOCKING / KEY_FILE).is_file():
-            return each
+    near = dict.fromkeys((os.path.abspath(path.parent), os.path.realpath(path.parent)))  # a folder may be a link
+    for folder in map(Path, near):
+        for each in (folder, *folder.parents)[:FOLDERS_UP]:
+            if each.name == UNLOCKING:
+                return None  # what is made there is plain
+            real = Path(os.path.realpath(each))
+            if str(real) in _by_folder or (each / KEY_FILE).is_file() or (each / UNLOCKING / KEY_FILE).is_file():
+                return real
     return None
 
 

@@ -17,6 +17,7 @@ KEY_DAMAGED_HINT = (
 )
 KEY_COPY_HINT = "Start Dewpoint: it has a second copy of it, and puts that in its place."
 KEY_NEWER_HINT = "Update Dewpoint to open these chats. Nothing was changed."
+KEY_OF_OTHERS_HINT = "Put the right one back, from a backup of the whole folder; nothing was changed."
 NO_CIPHER_HINT = "What is not locked needs nothing of it. A disk that is encrypted as a whole protects the chats, too."
 ALREADY_LOCKED = "The chats are locked already."
 NOT_LOCKED = "The chats are not locked."
@@ -30,6 +31,11 @@ SEALED_DAMAGED = "an encrypted file is damaged, or is not the one that belongs h
 def key_damaged(path: Path) -> str:
     """The key file cannot be made out."""
     return f"The key of the chats ({name_of(path)}) is damaged."
+
+
+def key_of_others(path: Path) -> str:
+    """The key file opens, and is another folder's."""
+    return f"The key {name_of(path)} is not the key of these chats."
 
 
 def key_newer(path: Path) -> str:

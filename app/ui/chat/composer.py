@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from functools import partial
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -18,18 +16,17 @@ from PySide6.QtGui import (
     QKeySequence,
     QTextCursor,
 )
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from app.ui.chat import words
-from app.ui.chat.long_text import PIECE, hardened, is_piece, parts_from_end, plain_text, selected_text, softened
-from app.ui.chat.turns import turns
+from app.ui.chat.large_edit import LargeEdit
+from app.ui.chat.long_text import PIECE, is_piece, softened
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.theme import Theme, ThemeManager
 
 MOST_LINES = 8
 MOST_CHARACTERS, MOST_ROWS = 2_000_000, 30_000  # of a message: more than any model takes, as much as the box bears
-FILL_UNITS = 60.0  # of work for a part of a large text
 
 
 def local_files(source: QMimeData) -> list[str]:
@@ -37,11 +34,8 @@ def local_files(source: QMimeData) -> list[str]:
     return [url.toLocalFile() for url in source.urls() if url.isLocalFile()]
 
 
-class MessageBox(QPlainTextEdit):
+class MessageBox(LargeEdit):
     """The text field.
-
-    Attributes:
-        still_to_come: The beginning of a text that is put in bit by bit, as far as it is not there yet.
 
     Signals:
         send_requested: Enter was pressed.
@@ -56,8 +50,6 @@ class MessageBox(QPlainTextEdit):
     focus_changed = Signal(bool)
     files_above = Signal(bool)
     too_much = Signal(int, int)
-
-    still_to_come = ""
 
     def has_room(self, text: str) -> bool:
         """Whether a text can be put in, in the place of what is selected; if not, that is told."""
@@ -79,12 +71,6 @@ class MessageBox(QPlainTextEdit):
             self.files_given.emit(paths)
             return
         self.put_in(source.text())
-
-    def createMimeDataFromSelection(self) -> QMimeData:
-        """What is copied: long lines as they were."""
-        data = QMimeData()
-        data.setText(hardened(selected_text(self.textCursor())))
-        return data
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter sends, Shift+Enter breaks the line."""
@@ -110,7 +96,7 @@ class MessageBox(QPlainTextEdit):
     def put_in(self, text: str) -> None:
         """Put text where the cursor stands, its long lines in pieces, if there is room; Qt lays it out at once."""
         if self.has_room(text):
-            self.insertPlainText(softened(text))
+            super().put_in(text)
 
     def event(self, event: QEvent) -> bool:
         """Leave Ctrl+Z to the window where nothing stands here, or there is nothing to undo."""
@@ -214,6 +200,7 @@ class Composer(QFrame):
         self.box.focus_changed.connect(self.on_focus_changed)
         self.box.files_above.connect(self.show_files_above)
         self.box.textChanged.connect(self.on_text_changed)
+        self.box.filled.connect(self.on_text_changed)
         self.button.clicked.connect(self.on_button_clicked)
         themes.theme_changed.connect(self.on_theme_changed)
         self.on_theme_changed()
@@ -221,7 +208,7 @@ class Composer(QFrame):
     @property
     def text(self) -> str:
         """What is typed."""
-        return self.box.still_to_come + hardened(plain_text(self.box.document()))
+        return self.box.whole_text()
 
     @property
     def busy(self) -> bool:
@@ -229,40 +216,8 @@ class Composer(QFrame):
         return self._busy
 
     def set_text(self, text: str) -> None:
-        """Put text in, the cursor behind it: its end at once, the rest of a very large one soon.
-
-        What is typed meanwhile stands behind it, for the rest is put before what is there.
-        """
-        parts = parts_from_end(text)
-        left, part = next(parts, (0, ""))
-        self._stop_filling()
-        self.box.still_to_come = text[:left]
-        self.box.setPlainText(part)
-        self.box.moveCursor(QTextCursor.MoveOperation.End)
-        if left:
-            self.box.document().setUndoRedoEnabled(False)
-            turns().begin(self, partial(self._fill, parts), "fill")
-
-    def _fill(self, parts: Iterator[tuple[int, str]]) -> float:
-        """Put in one more part; nobody is told, for `text` stays the same."""
-        left, part = next(parts, (0, ""))
-        if not part:
-            self._stop_filling()
-            self.on_text_changed()
-            return 0.0
-        bar = self.box.verticalScrollBar()
-        below = bar.maximum() - bar.value()
-        self.box.blockSignals(True)
-        QTextCursor(self.box.document()).insertText(part)
-        self.box.blockSignals(False)
-        self.box.still_to_come = self.box.still_to_come[:left]
-        bar.setValue(bar.maximum() - below)
-        return FILL_UNITS
-
-    def _stop_filling(self) -> None:
-        turns().end(self, "fill")
-        self.box.still_to_come = ""
-        self.box.document().setUndoRedoEnabled(True)
+        """Put text in, the cursor behind it; see `LargeEdit`."""
+        self.box.set_whole_text(text)
 
     def insert(self, text: str) -> bool:
         """Put text where the cursor stands, as a paragraph of its own; Undo takes it away again.
@@ -291,7 +246,7 @@ class Composer(QFrame):
 
     def clear(self) -> None:
         """Take the text away."""
-        self._stop_filling()
+        self.box.stop_filling()
         self.box.clear()
         self.box.document().clearUndoRedoStacks()
 

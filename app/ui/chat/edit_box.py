@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QTextCursor
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout
+from PySide6.QtGui import QFontMetricsF, QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.ui.chat import words
+from app.ui.chat.large_edit import LargeEdit
 from app.ui.chat.search_results import takes_escape
 from app.ui.widgets.plain import PlainLabel
 from app.ui.widgets.theme import Theme
@@ -15,7 +16,7 @@ MOST_LINES = 16
 MOST_CHARACTERS = 2_000_000
 
 
-class _Edit(QPlainTextEdit):
+class _Edit(LargeEdit):
     """The text.
 
     Signals:
@@ -77,8 +78,7 @@ class EditBox(QFrame):
         self.edit.setFont(theme.body_font())
         self.edit.setFrameShape(QFrame.Shape.NoFrame)
         self.edit.setTabChangesFocus(True)
-        self.edit.setPlainText(text[:MOST_CHARACTERS])
-        self.edit.moveCursor(QTextCursor.MoveOperation.End)
+        self.edit.set_whole_text(text[:MOST_CHARACTERS])
         self._agree = QPushButton(words.SEND_EDITED if own else words.KEEP_EDITED)
         self._agree.setProperty("role", "primary")
         cancel = QPushButton(words.LEAVE_EDITING)
@@ -101,12 +101,13 @@ class EditBox(QFrame):
     def on_text_changed(self) -> None:
         """Grow, and tell."""
         self._fit()
-        self._agree.setEnabled(bool(self.edit.toPlainText().strip()))
-        self.changed.emit(self.message_id, self.edit.toPlainText())
+        text = self.edit.whole_text()
+        self._agree.setEnabled(bool(text.strip()))
+        self.changed.emit(self.message_id, text)
 
     def on_agreed(self) -> None:
         """It is done."""
-        text = self.edit.toPlainText()
+        text = self.edit.whole_text()
         if text.strip():
             self.agreed.emit(self.message_id, text.rstrip("\n"))
 

@@ -9,6 +9,8 @@ from app.ui.widgets import words as common_words
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
+MOST_CHARACTERS = 500  # that can be typed
+
 
 class LineDialog(Sheet):
     """One line, and two buttons.
@@ -27,7 +29,7 @@ class LineDialog(Sheet):
             self.add_text(detail, "muted")
         self.edit = QLineEdit(text)
         self.edit.setAccessibleName(title)
-        self.edit.setMaxLength(500)
+        self.edit.setMaxLength(MOST_CHARACTERS + len(text))  # of what is there nothing is lost
         self.column.addWidget(self.edit)
         self.add_accept(agree, primary=True)
         self.add_reject(common_words.CANCEL)

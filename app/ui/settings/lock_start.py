@@ -104,5 +104,5 @@ def carried_out(change: LockChange, paths: AppPaths, theme: Theme) -> str:
     dialog = Converting(change, paths, theme)
     dialog.exec()
     if dialog.report is not None:
-        return f"{dialog.report.text} {dialog.report.hint}".strip()
+        return f"{words.still_so(is_locked(paths.base))} {dialog.report.text}"
     return words.LOCKED_NOW if change.locking else words.UNLOCKED_NOW

@@ -242,6 +242,13 @@ LOCKING_NOW = "The chats are being locked. Please leave the computer on; a kill 
 UNLOCKING_NOW = "The lock is being removed. Please leave the computer on; a kill or a power cut loses nothing."
 LOCKED_NOW = "The chats are locked. Dewpoint asks for the password at each start."
 UNLOCKED_NOW = "The chats are not locked any more."
+
+
+def still_so(locked: bool) -> str:
+    """Before why the lock could not be set or removed."""
+    return f"Nothing was changed: the chats are {'still' if locked else 'not'} locked."
+
+
 QUIT = "Quit"
 
 

@@ -13,7 +13,7 @@ from app.base.paths import AppPaths
 from app.chats.conversion import lock_history
 from app.chats.history import HistoryStore
 from app.chats.lock import keys, texts
-from app.chats.lock.key_file import is_locked
+from app.chats.lock.key_file import change_password, is_locked
 from app.chats.lock.keys import PASSWORD_VARIABLE
 from app.commands.dispatch import run_command
 from tests.app.chats.importing.exports import write_chatgpt
@@ -111,3 +111,18 @@ def test_a_doctor_says_that_they_are_locked_and_changes_nothing(
     found = json.loads(run(capsys, "doctor", "--json")[1])["checks"]
     assert [each["status"] for each in found if each["text"] == texts.LOCKED] == ["note", "note"]  # chats and models
     assert (locked / "chats.sqlite3").read_bytes() == before
+
+
+def test_a_backup_from_before_a_new_password_is_restored_with_the_new_one(
+    locked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own key file opens with the old one alone, but the key in both is the same."""
+    monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
+    backup = tmp_path / "elsewhere.sqlite3"
+    assert run(capsys, "chats", "backup", "--out", str(backup))[0] == 0
+    change_password(locked, PASSWORD, "another")
+    monkeypatch.setenv(PASSWORD_VARIABLE, "another")
+    status, out, said = run(capsys, "chats", "restore", str(backup), "--yes", "--json")
+    assert (status, said) == (0, "")
+    assert json.loads(out)["chats"] == 1
+    assert run(capsys, "chats", "search", "pomegranate")[0] == 0

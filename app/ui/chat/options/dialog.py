@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPlainTextEdit, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QSpinBox, QWidget
 
 from app.chats.options import LONGEST_PROMPT, MOST_ANSWER_TOKENS, MOST_STEPS, PRESETS, ChatOptions, SystemPrompt
+from app.ui.chat.large_edit import LargeEdit
 from app.ui.chat.options import words
 from app.ui.widgets import words as common_words
 from app.ui.widgets.combo import ElidedComboBox
@@ -55,7 +56,8 @@ class ChatOptionsDialog(Sheet):
         self.add_text(words.OPTIONS_DETAIL, "muted")
         self.library = QComboBox()
         self.library.setAccessibleName(words.LIBRARY)
-        self.prompt = QPlainTextEdit(options.system_prompt)
+        self.prompt = LargeEdit()
+        self.prompt.set_whole_text(options.system_prompt)
         self.prompt.setAccessibleName(words.SYSTEM_PROMPT)
         self.prompt.setPlaceholderText(words.SYSTEM_PROMPT_HINT)
         self.prompt.setTabChangesFocus(True)
@@ -95,7 +97,7 @@ class ChatOptionsDialog(Sheet):
     @property
     def options(self) -> ChatOptions:
         """What is chosen now."""
-        text = self.prompt.toPlainText().strip()
+        text = self.prompt.whole_text().strip()
         chosen = self._chosen
         return dataclasses.replace(
             self._given,
@@ -117,12 +119,12 @@ class ChatOptionsDialog(Sheet):
     def on_prompt_chosen(self) -> None:
         """Take one from the library."""
         if self._chosen is not None:
-            self.prompt.setPlainText(self._chosen.body)
+            self.prompt.set_whole_text(self._chosen.body)
         self.on_prompt_changed()
 
     def on_prompt_changed(self) -> None:
         """What is typed can be kept; what is too long is said, unless it was taken as it is, from an import."""
-        text = self.prompt.toPlainText().strip()
+        text = self.prompt.whole_text().strip()
         too_long = len(text) > LONGEST_PROMPT and text != self._given.system_prompt.strip()
         self.too_long.show_text(words.prompt_too_long(len(text), LONGEST_PROMPT) if too_long else "")
         self.agree.setEnabled(not too_long)
@@ -131,7 +133,7 @@ class ChatOptionsDialog(Sheet):
 
     def on_keep_clicked(self) -> None:
         """Into the library, under its first words, or in the place of the chosen one."""
-        text = self.prompt.toPlainText().strip()
+        text = self.prompt.whole_text().strip()
         name = self._chosen.name if self._chosen is not None else text.split("\n")[0]
         self.prompt_kept.emit(name, text)
 

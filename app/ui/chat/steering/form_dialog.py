@@ -8,10 +8,12 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QTextCharFormat, QTextCursor
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QPushButton, QTextEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QTextEdit, QWidget
 
 from app.base.files import parse_json
 from app.chats.options import LONGEST_FORM, choices_of
+from app.ui.chat.large_edit import LargeEdit
+from app.ui.chat.long_text import MARK
 from app.ui.chat.steering import words
 from app.ui.widgets import words as common_words
 from app.ui.widgets.labels import Sentence
@@ -46,13 +48,13 @@ class FormDialog(Sheet):
         super().__init__(words.FORM, words.FORM_TITLES[kind], theme, parent)
         self._kind = kind
         self.add_text(words.FORM_TEXTS[kind], "muted")
-        self.edit = QPlainTextEdit()
+        self.edit = LargeEdit()
         self.edit.setAccessibleName(words.FORM_TITLES[kind])
         self.edit.setPlaceholderText(words.FORM_EXAMPLES[kind])
         self.edit.setTabChangesFocus(True)
         self.edit.setFont(theme.mono_font() if kind == "schema" else theme.font())
         self.edit.setFixedHeight(self.edit.fontMetrics().lineSpacing() * _ROWS + 16)
-        self.edit.setPlainText(text)
+        self.edit.set_whole_text(text)
         self.column.addWidget(self.edit)
         self.error = Sentence()
         self.error.hide()
@@ -73,7 +75,7 @@ class FormDialog(Sheet):
     @property
     def text(self) -> str:
         """What is typed."""
-        return self.edit.toPlainText().strip()
+        return self.edit.whole_text().strip()
 
     def on_text_changed(self) -> None:
         """Say at once what can be seen without the model."""
@@ -99,7 +101,7 @@ class FormDialog(Sheet):
             if not path.is_file() or path.stat().st_size > 4 * LONGEST_FORM:
                 self._show_error(words.no_schema_file(path.name), None)
                 return
-            self.edit.setPlainText(path.read_text(encoding="utf-8-sig"))
+            self.edit.set_whole_text(path.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError):
             self._show_error(words.no_schema_file(path.name), None)
 
@@ -123,11 +125,11 @@ class FormDialog(Sheet):
 
     def _look_at_json(self) -> None:
         try:
-            parse_json(self.edit.toPlainText())
+            parse_json(self.edit.whole_text())
         except json.JSONDecodeError as exc:
             self._show_error(words.json_error(exc.lineno, exc.colno, exc.msg), exc.pos)
         except ValueError:  # it is JSON: of too many digits, or too deep
-            text = self.edit.toPlainText()
+            text = self.edit.whole_text()
             number = _LONG_NUMBER.search(text)
             at = number.start() if number is not None else _deepest(text)
             say = words.json_number_too_long if number is not None else words.json_too_deep
@@ -138,7 +140,7 @@ class FormDialog(Sheet):
     def _pointed_at(self, said: str) -> int | None:
         """Where in the text a JSON pointer of a sentence leads."""
         pointer = next((word for word in said.split() if word.startswith(("#", "/"))), "")
-        text, at = self.edit.toPlainText(), -1
+        text, at = self.edit.whole_text(), -1
         for name in pointer.strip("#.,:").split("/"):
             key = json.dumps(name.replace("~1", "/").replace("~0", "~"), ensure_ascii=False)
             found = text.find(key, at + 1) if name else -1
@@ -148,7 +150,7 @@ class FormDialog(Sheet):
     def _show_error(self, text: str, place: int | None) -> None:
         self.error.show_text(text)
         selections = []
-        if place is not None:
+        if place is not None and MARK not in self.edit.toPlainText():  # else it stands elsewhere
             cursor = QTextCursor(self.edit.document())
             cursor.setPosition(min(place, self.edit.document().characterCount() - 1))
             cursor.select(QTextCursor.SelectionType.LineUnderCursor)

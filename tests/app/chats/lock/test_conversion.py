@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -192,6 +193,77 @@ def test_plain_chats_that_are_put_into_a_locked_folder_are_locked(tmp_path: Path
     with HistoryStore.open(history, backups) as store:
         assert store.recovery is None
         assert [chat.title for chat in store.list_conversations()] == [f"About the {WORD}"]
+
+
+@pytest.mark.log_allowed("")
+def test_whatever_plain_is_put_into_a_locked_folder_is_encrypted_or_sealed(tmp_path: Path) -> None:
+    """A damaged chat file is recovered, and is no reason to start in vain for ever."""
+    history, backups = made(tmp_path), tmp_path / "backups"
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    lock_history(history, backups, PASSWORD)
+    damaged = bytearray(kept[history])
+    damaged[4096 * 3 : 4096 * 4] = bytes(4096)
+    for path, data in kept.items():
+        if path.name not in (KEY_FILE, "recordings.sqlite3"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(bytes(damaged) if path == history else data)
+    (tmp_path / "chats-replaced-20261121-120000.sqlite3").write_bytes(kept[history])
+    lock_strays(history, backups)
+    with HistoryStore.open(history, backups) as store:
+        assert f"About the {WORD}." in bodies_in(store).values()
+    lock_strays(history, backups)  # what was damaged was set aside
+    assert [name for name in readable(tmp_path, WORD) if "chats-daily-20261119" not in name] == []
+    assert not list(tmp_path.glob("*.recovered"))
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink") or os.name == "nt", reason="Windows lets few users make links")
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no second drive")
+def test_folders_that_are_links_to_another_drive(tmp_path: Path) -> None:
+    base = tmp_path / "data"
+    base.mkdir()
+    history, backups = made(base), base / "backups"
+    before = content(history)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        for folder in (backups, files_folder(history)):
+            shutil.move(folder, Path(other, folder.name))
+            folder.symlink_to(Path(other, folder.name))
+        lock_history(history, backups, PASSWORD)
+        assert readable(base, WORD) == []
+        assert readable(Path(other), WORD) == []
+        assert content(history) == before
+        unlock_history(history, backups, PASSWORD)
+        assert content(history) == before
+        assert not list(Path(other).rglob("*.moving"))
+
+
+def test_what_killed_programs_left_is_not_left_readable(tmp_path: Path) -> None:
+    history, backups = made(tmp_path), tmp_path / "backups"
+    (backups / "chats-daily-20261130-120000-7.tmp").write_bytes(WORD.encode() * 100)
+    (files_folder(history) / "new-4711-1").write_bytes(WORD.encode() * 100)
+    lock_history(history, backups, PASSWORD)
+    assert readable(tmp_path, WORD) == []
+
+
+def test_a_backup_of_another_lock_is_taken_along_as_it_is(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with HistoryStore.open(other / "chats.sqlite3", other / "backups") as store:
+        store.add_user_message(None, "from elsewhere")
+        make_backup(store._db.conn, other / "backups", "hand", NOON)
+    lock_history(other / "chats.sqlite3", other / "backups", "other")
+    (backup,) = backups_in(other / "backups", "hand")
+    keys.forget(other)
+    base = tmp_path / "data"
+    base.mkdir()
+    history, backups = made(base), base / "backups"
+    name = "chats-hand-20261101-120000-1.sqlite3"
+    shutil.copyfile(backup, backups / name)
+    shutil.copyfile(other / KEY_FILE, backups / (name + ".key"))
+    foreign = (backups / name).read_bytes()
+    lock_history(history, backups, PASSWORD)
+    assert content(history)["hits"]
+    unlock_history(history, backups, PASSWORD)
+    assert (backups / name).read_bytes() == foreign
 
 
 @pytest.mark.slow

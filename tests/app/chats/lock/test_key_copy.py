@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from app.base.paths import AppPaths
 from app.chats import conversion
+from app.chats.backup import backups_in, make_backup
 from app.chats.conversion import finish_conversion, lock_history, unlock_history
-from app.chats.database import Health, examine
+from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import StoreError, StoreLockedError
 from app.chats.history import HistoryStore
 from app.chats.lock import keys, texts
@@ -81,7 +84,9 @@ def test_where_the_file_is_gone_the_copy_takes_its_place(paths: AppPaths) -> Non
     assert key_file.read_bytes() == before
 
 
-@pytest.mark.parametrize("part", ["id", "salt", "nonce", "key", "n", "format", "everything", "the end", "all of it"])
+@pytest.mark.parametrize(
+    "part", ["id", "salt", "nonce", "key", "n", "format", "everything", "the end", "all of it", "infinity", "too long"]
+)
 def test_where_the_file_is_damaged_the_copy_takes_its_place(paths: AppPaths, part: str) -> None:
     key_file = paths.base / KEY_FILE
     before = key_file.read_bytes()
@@ -91,7 +96,11 @@ def test_where_the_file_is_damaged_the_copy_takes_its_place(paths: AppPaths, par
         fields[part] = value * 2 if isinstance(value, int) else ("B" if value[0] == "A" else "A") + value[1:]
         key_file.write_text(json.dumps(fields), "ascii")
     else:
-        key_file.write_bytes({"everything": b"\xff" * len(before), "the end": before[:-40], "all of it": b""}[part])
+        spoilt = {
+            "everything": b"\xff" * len(before), "the end": before[:-40], "all of it": b"", "too long": b" " * 5_000,
+            "infinity": json.dumps({**fields, "n": 0}).replace('"n": 0', '"n": 1e999').encode(),
+        }  # fmt: skip
+        key_file.write_bytes(spoilt[part])
     assert start(paths) == ["pomegranate"]
     assert key_file.read_bytes() == before
 
@@ -135,6 +144,24 @@ def test_a_change_that_is_killed_between_the_two_leaves_one_that_opens(
     assert key_file.read_bytes() == (paths.base / KEY_COPY).read_bytes() != old
 
 
+def test_the_key_of_other_chats_opens_nothing_and_spoils_nothing(
+    paths: AppPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy may be all that is left of the right one."""
+    other = locked(tmp_path / "other", "other")
+    key_file = paths.base / KEY_FILE
+    right, wrong = key_file.read_bytes(), (other.base / KEY_FILE).read_bytes()
+    key_file.write_bytes(wrong)
+    monkeypatch.setenv(PASSWORD_VARIABLE, "other")
+    before = everything(paths.base)
+    with pytest.raises(StoreError, match="not the key of these chats"):
+        start(paths)
+    assert everything(paths.base) == before
+    monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
+    assert start(paths) == ["pomegranate"]
+    assert key_file.read_bytes() == right
+
+
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_copy_of_other_chats_opens_nothing(paths: AppPaths, tmp_path: Path, gone: bool) -> None:
     """Somebody may have put the backups of another folder there."""
@@ -142,15 +169,62 @@ def test_a_copy_of_other_chats_opens_nothing(paths: AppPaths, tmp_path: Path, go
     shutil.copyfile(other.base / KEY_COPY, paths.base / KEY_COPY)
     key_file = paths.base / KEY_FILE
     if gone:
-        kept = key_file.read_bytes()
         key_file.unlink()
-        assert examine(paths.data_file).health == Health.DAMAGED
-        key_file.write_bytes(kept)
+        assert examine(paths.data_file).health == Health.DAMAGED  # nothing says that it is none
     else:
         key_file.write_bytes(b"damaged")
         with pytest.raises(StoreError, match="damaged"):
             start(paths)
         assert key_file.read_bytes() == b"damaged"
+
+
+def test_locked_chats_without_any_key_are_not_taken_for_damaged_ones(paths: AppPaths) -> None:
+    """Their backups begin with the same id."""
+    keys.hold(paths.base, unwrapped(paths.base / KEY_FILE, PASSWORD))
+    with HistoryStore.open(paths.data_file, paths.backups) as store:
+        make_backup(store._db.conn, paths.backups, "hand", datetime(2026, 11, 30, 12, 0, 0))
+    keys.forget(paths.base)
+    kept = (paths.base / KEY_FILE).read_bytes()
+    (paths.base / KEY_FILE).unlink()
+    (paths.base / KEY_COPY).unlink()
+    before = everything(paths.base)
+    for _ in range(2):
+        with pytest.raises(StoreLockedError, match="is not there"):
+            start(paths)
+        with pytest.raises(StoreLockedError, match="is not there"):
+            HistoryStore.open(paths.data_file, paths.backups)
+    assert everything(paths.base) == before
+    (paths.base / KEY_FILE).write_bytes(kept)
+    assert start(paths) == ["pomegranate"]
+
+
+@pytest.mark.parametrize("key_file", [None, b"", b"damaged"])
+def test_chats_that_are_gone_with_their_key_come_back_from_a_backup(paths: AppPaths, key_file: bytes | None) -> None:
+    keys.hold(paths.base, unwrapped(paths.base / KEY_FILE, PASSWORD))
+    with HistoryStore.open(paths.data_file, paths.backups) as store:
+        make_backup(store._db.conn, paths.backups, "hand", datetime(2026, 11, 30, 12, 0, 0))
+    keys.forget(paths.base)
+    paths.data_file.unlink()
+    (paths.base / KEY_FILE).unlink()
+    if key_file is not None:
+        (paths.base / KEY_FILE).write_bytes(key_file)
+    unlock_at_start(paths, Theme(LIGHT, 1.0, 10.0), asks=False)
+    with HistoryStore.open(paths.data_file, paths.backups) as store:
+        assert list(bodies_in(store).values()) in (["pomegranate"], [])
+        assert is_locked(paths.base)
+    (backup,) = backups_in(paths.backups, "hand")
+    with closing(open_for_reading(backup)) as opened:
+        assert opened.execute("SELECT body FROM message").fetchall() == [("pomegranate",)]
+
+
+def test_locking_while_the_key_file_is_gone_is_refused_and_brings_it_back(paths: AppPaths) -> None:
+    """It would have waited for itself for ever."""
+    keys.hold(paths.base, unwrapped(paths.base / KEY_FILE, PASSWORD))
+    before = (paths.base / KEY_FILE).read_bytes()
+    (paths.base / KEY_FILE).unlink()
+    with pytest.raises(StoreError, match="already"):
+        lock_history(paths.data_file, paths.backups, "another")
+    assert (paths.base / KEY_FILE).read_bytes() == before
 
 
 def test_unlocked_chats_have_none(paths: AppPaths) -> None:
