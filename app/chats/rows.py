@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import struct
 from typing import Any
 
 from app.base.files import parse_json
+from app.chats import texts
 from app.chats.messages import (
     LONGEST_TITLE,
     MESSAGE_ROLES,
@@ -32,7 +34,8 @@ from inference.text.surrogates import storable
 _STATES = {state.value: state for state in MessageState}
 
 BLOCK_COLUMNS = "ord, token_ids, settled_step, final_entropy, steps, max_steps, settled, seconds, answer, thinking"
-LONGEST_SENTENCE, LONGEST_REPORT = 2_000, 200_000  # characters of a stored error that are shown
+LONGEST_SENTENCE, LONGEST_REPORT = 20_000, 200_000  # characters of a stored error that are shown
+_ERROR_PARTS = re.compile(r'"(user_text|hint|detail)": ?"((?:[^"\\\x00-\x1f]|\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt]))*)')
 CONVERSATION_COLUMNS = f"""
     id, substr(title, 1, {LONGEST_TITLE}), title_source, head_message_id, created_at, updated_at, deleted_at, used_no,
     pinned, archived, folder_id, options_json,
@@ -157,7 +160,9 @@ def error_from_json(text: str) -> MessageError:
         said, hint = said[:LONGEST_SENTENCE], hint[:LONGEST_SENTENCE]
         return MessageError(said, hint, bool(found["known"]), detail[:LONGEST_REPORT])
     except (ValueError, TypeError, KeyError, AttributeError):
-        return MessageError("", "", True, "")
+        parts = {name: json.loads(f'"{value}"') for name, value in _ERROR_PARTS.findall(text)}  # it was cut off
+        said, hint = (str(parts.get(name, ""))[:LONGEST_SENTENCE] for name in ("user_text", "hint"))
+        return MessageError(said or texts.ERROR_UNREADABLE, hint, True, str(parts.get("detail", ""))[:LONGEST_REPORT])
 
 
 def block_to_row(message_id: str, event: BlockCommitted) -> dict[str, Any]:

@@ -191,6 +191,7 @@ def store_newer(path: Path, found: int, known: int) -> str:
 
 # -- damage and recovery ---------------------------------------------------------------------------------------------
 
+ERROR_UNREADABLE = "Why this answer failed can no longer be read."
 STORE_DAMAGED = "The chat file is damaged."
 STORE_DAMAGE_SEEN = "A look through the chat file found damage in it."
 STORE_DAMAGE_SEEN_HINT = (

@@ -34,7 +34,7 @@ from app.chats.order import Folder
 from app.chats.search.index import SearchHit
 from app.ui.chat import words
 from app.ui.chat.list_rows import ARCHIVED, PINNED, ListHeading, Rows, is_heading, rows_of
-from app.ui.chat.renaming import RenameDelegate
+from app.ui.chat.renaming import TITLE_ROLE, RenameDelegate
 from app.ui.chat.search_results import SearchLine, SearchResults
 from app.ui.chat.turns import TURN_UNITS, turns
 from app.ui.widgets.icons import themed_icon
@@ -42,6 +42,7 @@ from app.ui.widgets.plain import PlainLabel, one_line, set_tip, tip
 from app.ui.widgets.theme import ThemeManager
 
 ID_ROLE = Qt.ItemDataRole.UserRole
+MOST_SHOWN = 120  # characters of a title in a row: the list is never wider
 _AT_ONCE, _ROWS_A_TURN = 1_000, 400
 _CHAT_FLAGS = QListWidgetItem().flags() | Qt.ItemFlag.ItemIsEditable
 _HOLDING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier  # a click chooses several
@@ -332,8 +333,9 @@ class ConversationList(QListWidget):
 
     def _dress(self, item: QListWidgetItem, chat: Conversation) -> None:
         """Give a row its texts; ordinary letters are as high in every chat's row."""
-        title = one_line(chat.title)
+        title = one_line(chat.title, MOST_SHOWN)
         item.setText(title)
+        item.setData(TITLE_ROLE, chat.title)
         item.setToolTip(tip(" ".join([chat.title, *(f"#{name}" for name in chat.tags)])))
         known = self._row_height and _is_ordinary(title)
         item.setSizeHint(QSize(0, self._row_height) if known else QSize())

@@ -96,8 +96,13 @@ def _longest_piece(line: str, start: int) -> int:
     return _JOINED_PIECE if joined else PIECE
 
 
+def odd_letters(text: str) -> int:
+    """How many letters there are that perhaps no font has: those beyond Latin, Greek, Cyrillic and Armenian."""
+    return 0 if text.isascii() else len(_ODD.findall(text))
+
+
 def _most_at_once(text: str) -> int:
-    return MOST_ODD_AT_ONCE if len(_ODD.findall(text)) > MOST_ODD_AT_ONCE else MOST_AT_ONCE
+    return MOST_ODD_AT_ONCE if odd_letters(text) > MOST_ODD_AT_ONCE else MOST_AT_ONCE
 
 
 def parts_of(text: str) -> Iterator[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRect
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QRect, Qt
 from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
+from app.chats.messages import LONGEST_TITLE
 from app.ui.widgets.font_search import showable
 from app.ui.widgets.plain import shown
 
 Index = QModelIndex | QPersistentModelIndex
+TITLE_ROLE = Qt.ItemDataRole.UserRole + 1  # all of a title, of which a row shows the beginning
 
 
 class TitleEdit(QLineEdit):
@@ -19,14 +21,14 @@ class TitleEdit(QLineEdit):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAccessibleName("Title of the chat")
-        self.setMaxLength(200)
+        self.setMaxLength(LONGEST_TITLE)  # in code units; the store counts as a reader does
         self.textChanged.connect(self.on_text_changed)
 
     def on_text_changed(self, text: str) -> None:
         """What is seen is what is stored."""
-        plain = shown(text)
+        plain = shown(text, LONGEST_TITLE)
         if plain != text:
-            place = len(shown(text[: self.cursorPosition()]))
+            place = len(shown(text[: self.cursorPosition()], LONGEST_TITLE))
             self.setText(plain)
             self.setCursorPosition(place)
 
@@ -57,12 +59,12 @@ class RenameDelegate(QStyledItemDelegate):
         return TitleEdit(parent)
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:
-        """The title, as far as it may be long."""
-        super().setEditorData(editor, index)
+        """All of the title."""
+        editor.setProperty("text", index.data(TITLE_ROLE) or index.data(Qt.ItemDataRole.EditRole))
         self._begun_with = editor.property("text")
 
     def setModelData(self, editor: QWidget, model: QAbstractItemModel, index: Index) -> None:
-        """What was not changed stays as it is, also where it is longer than the editor's text."""
+        """What was not changed stays as it is."""
         if editor.property("text") != self._begun_with:
             super().setModelData(editor, model, index)
 

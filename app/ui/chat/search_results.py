@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPointF, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -28,10 +28,12 @@ from PySide6.QtWidgets import (
 
 from app.chats.search.index import SearchHit
 from app.ui.chat import words
+from app.ui.widgets.font_search import showable
 from app.ui.widgets.plain import one_line, set_tip, shown
 
 HIT_ROLE = Qt.ItemDataRole.UserRole
 MOST_LINES = 3  # of a place
+MOST_OF_TITLE = 120  # characters
 _SIDE, _TOP = 9, 7
 
 
@@ -41,6 +43,9 @@ class _HitDelegate(QStyledItemDelegate):
     def __init__(self, view: QListWidget) -> None:
         super().__init__(view)
         self._view = view
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(view.scheduleDelayedItemsLayout)
         self.muted = view.palette().color(QPalette.ColorRole.Text)
 
     def paint(
@@ -59,11 +64,13 @@ class _HitDelegate(QStyledItemDelegate):
         painter.setFont(font)
         painter.setPen(option.palette.color(QPalette.ColorRole.Text))
         metrics = QFontMetrics(font)
-        title = metrics.elidedText(one_line(hit.title), Qt.TextElideMode.ElideRight, room.width())
+        title = metrics.elidedText(
+            self._found(one_line(hit.title, MOST_OF_TITLE), font), Qt.TextElideMode.ElideRight, room.width()
+        )
         painter.drawText(room.left(), room.top() + metrics.ascent(), title)
         if hit.message_id is not None:
             painter.setPen(self.muted)
-            layout, _ = _laid_out(hit, option.font, room.width())
+            layout, _ = _laid_out(hit, self._found(shown(hit.snippet), option.font), option.font, room.width())
             layout.draw(painter, QPointF(room.left(), room.top() + metrics.lineSpacing()))
         painter.restore()
 
@@ -73,20 +80,27 @@ class _HitDelegate(QStyledItemDelegate):
         height = QFontMetrics(option.font).lineSpacing()
         if hit.message_id is not None:
             width = self._view.viewport().width() - 2 * _SIDE
-            height += _laid_out(hit, option.font, width)[1]
+            height += _laid_out(hit, self._found(shown(hit.snippet), option.font), option.font, width)[1]
         return QSize(0, height + 2 * _TOP)
 
+    def _found(self, text: str, font: QFont) -> str:
+        """What of a text can be shown in this turn; the rest is looked for in the next ones."""
+        now = showable(text, font)
+        if now != text:
+            self._later.start(0)
+        return now
 
-def _laid_out(hit: SearchHit, font: QFont, width: int) -> tuple[QTextLayout, int]:
+
+def _laid_out(hit: SearchHit, text: str, font: QFont, width: int) -> tuple[QTextLayout, int]:
     """The place in lines of this width, its words in bold, and how high it is."""
-    layout = QTextLayout(shown(hit.snippet), font)
+    layout = QTextLayout(text, font)
     option = QTextOption()
     option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     layout.setTextOption(option)
     bold = QTextCharFormat()
     bold.setFontWeight(QFont.Weight.Bold)
     ranges = []
-    if len(layout.text()) == len(hit.snippet):  # nothing was hidden: the marks are right
+    if len(text) == len(hit.snippet):  # nothing was hidden: the marks are right
         for start, end in hit.marks:
             each = QTextLayout.FormatRange()
             each.start, each.length, each.format = start, end - start, bold

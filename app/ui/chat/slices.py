@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from app.ui.chat.long_text import odd_letters
 from app.ui.chat.markdown import (
     Block,
     Code,
@@ -45,6 +46,7 @@ NESTED_QUOTES = 1  # of them in one text: Qt lays out a quote in a quote in twic
 MAX_CELL = 1_000
 MOST_FORMULAS = 300  # in one paragraph or table: each takes half a millisecond, and Qt sets it in one go
 FORMULA_WEIGHT = 0.3
+MOST_ODD_IN_TABLE = 10_000  # letters that perhaps no font has: a table is set in one go
 _NESTS = re.compile(r">|[-*+] ")
 _FRAMED = re.compile(r">.*[-*+.)] *>")
 _LOOKED_AT = 60  # characters of the marks before a line; the pattern takes the square of them
@@ -289,6 +291,7 @@ def _is_settable(table: Table) -> bool:
     cells = [cell for row in table.rows for cell in row]
     return all(len(piece.text) <= MAX_CELL for cell in cells for piece in cell) and (
         sum(map(_formulas, cells)) <= MOST_FORMULAS
+        and sum(odd_letters(piece.text) for cell in cells for piece in cell) <= MOST_ODD_IN_TABLE
     )
 
 

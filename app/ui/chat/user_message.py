@@ -15,7 +15,7 @@ from app.chats.messages import Message
 from app.ui.chat import words
 from app.ui.chat.file_buttons import FileButtons
 from app.ui.chat.flow_text import FlowText
-from app.ui.chat.long_text import LongText
+from app.ui.chat.long_text import LongText, odd_letters
 from app.ui.chat.message_buttons import MenuButton, MessageButton
 from app.ui.chat.sibling_switch import SiblingSwitch
 from app.ui.widgets.theme import Theme
@@ -23,6 +23,7 @@ from app.ui.widgets.theme import Theme
 _WIDEST = 0.78
 _SIDE, _TOP = 16, 10
 MOST_CHARACTERS, MOST_LINES = 4_000, 60  # of a message that is shown whole
+MOST_ODD = 2_000  # letters that perhaps no font has, which take Qt thirty times as long
 _SHOWN_CHARACTERS, _SHOWN_LINES = 1_000, 12
 
 
@@ -152,7 +153,7 @@ class UserMessage(QWidget):
 
 def is_long(text: str) -> bool:
     """Whether a message is folded."""
-    return len(text) > MOST_CHARACTERS or text.count("\n") >= MOST_LINES
+    return len(text) > MOST_CHARACTERS or text.count("\n") >= MOST_LINES or odd_letters(text) > MOST_ODD
 
 
 def beginning(text: str) -> str:

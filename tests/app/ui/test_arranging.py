@@ -162,3 +162,17 @@ def test_what_is_removed_for_good_goes_from_the_backups_on_request(qtbot: QtBot,
     assert b"a secret" not in made.read_bytes()
     assert b"another one" in made.read_bytes()
     dialog.reject()
+
+
+def test_tags_that_are_not_changed_are_all_kept(parts: Parts) -> None:
+    """Twelve long ones are more than can be typed into a line."""
+    (chat,) = add_chats(parts, "One")
+    tags = [f"{number:02}" + "x" * 58 for number in range(12)]
+    parts.controller.list.arrange(lambda: parts.store.order.tag([chat], tags))
+    assert list(parts.store.conversation(chat).tags) == tags
+    text = " ".join(tags)
+    dialog = LineDialog("Tags", "", text, "Set", parts.themes.theme)
+    told: list[str] = []
+    dialog.named.connect(told.append)
+    dialog.accept()
+    assert told == [text]

@@ -106,6 +106,27 @@ def test_a_title_that_is_not_changed_stays_as_it_is(qtbot: QtBot, parts: Parts, 
     assert parts.store.conversation(ids[0]).title == title
 
 
+@pytest.mark.parametrize(
+    "character",
+    ["\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466", "\U00020000", "\U0001f1e9\U0001f1ea", "a\u0301"],
+    ids=["families", "beyond the first plane", "flags", "marks"],
+)
+def test_a_title_of_two_hundred_characters_is_changed_in_place(qtbot: QtBot, parts: Parts, character: str) -> None:
+    """As a reader counts them, and so as the store does: nothing of its end is lost."""
+    ids = add_chats(parts, "First")
+    parts.controller.rename(ids[0], character * 199)
+    assert parts.store.conversation(ids[0]).title == character * 199
+    parts.controller.open_chat(ids[0])
+    parts.window.actions_by_name["rename"].trigger()
+    editor = parts.window.sidebar.list.findChild(QLineEdit)
+    assert editor is not None
+    assert editor.text() == character * 199
+    editor.setCursorPosition(0)
+    qtbot.keyClicks(editor, "x")
+    qtbot.keyClick(editor, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: parts.store.conversation(ids[0]).title == "x" + character * 199, timeout=WAIT_MS)
+
+
 def test_rename_can_be_given_up(qtbot: QtBot, parts: Parts) -> None:
     ids = add_chats(parts, "Keep this title")
     parts.controller.open_chat(ids[0])
