@@ -35,11 +35,7 @@ from app.chats.files import files_folder, keep_pieces, pieces_of
 from app.chats.history import HistoryStore
 from app.chats.importing.importer import remove_leftovers
 from app.chats.incoming import without_import
-from app.chats.lock import texts
-from app.chats.lock.available import why_not
-from app.chats.lock.copying import copy_rows
-from app.chats.lock.erasing import erase, overwritten
-from app.chats.lock.key_file import (
+from app.chats.key_file import (
     head_of,
     is_locked,
     unwrapped,
@@ -48,6 +44,10 @@ from app.chats.lock.key_file import (
     write_key_file,
     write_key_file_anew,
 )  # fmt: skip
+from app.chats.lock import texts
+from app.chats.lock.available import why_not
+from app.chats.lock.copying import copy_rows
+from app.chats.lock.erasing import erase, overwritten
 from app.chats.lock.keys import (
     COMPANION,
     KEY_COPY,

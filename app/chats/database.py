@@ -25,8 +25,8 @@ from app.chats.checkpointing import LARGE_BYTES, LAST_RESORT_PAGES
 from app.chats.connections import MAGIC, connect, data_key_for, first_bytes, make_private
 from app.chats.counted import CountedConnection
 from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, StoreLockedError, primary_code
+from app.chats.key_file import HISTORY, copy_opens, encrypted
 from app.chats.lock import texts as lock_texts
-from app.chats.lock.key_file import HISTORY, copy_opens, encrypted
 from app.chats.lock.keys import KEY_FILE
 from app.chats.migrations import MIGRATION_SET, SCHEMA_VERSION, apply_migrations, migration_names, schema_of
 

@@ -18,7 +18,7 @@ from app.chats.backup import copy_history, make_backup
 from app.chats.errors import translated
 from app.chats.exporting import texts
 from app.chats.exporting.writing import ChatExportError, ExportFormat, export_chats, refuse_history
-from app.chats.lock.key_file import keep_key_beside
+from app.chats.key_file import keep_key_beside
 from app.commands.chats_place import backups_folder, opened_chats
 from app.commands.console import say, say_object
 

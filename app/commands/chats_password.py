@@ -9,8 +9,8 @@ from pathlib import Path
 
 from app.base.paths import AppPaths
 from app.chats.conversion import finish_conversion
+from app.chats.key_file import WrongPasswordError, unwrapped
 from app.chats.lock import texts
-from app.chats.lock.key_file import WrongPasswordError, unwrapped
 from app.chats.lock.keys import PASSWORD_VARIABLE, DataKey
 
 TRIES = 3

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.chats import connections, files
-from app.chats.lock import key_file, keys
+from app.chats import connections, files, key_file
+from app.chats.lock import keys
 from app.chats.lock.keys import DataKey
 
 QUICK_N = 1 << 4

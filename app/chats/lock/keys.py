@@ -1,6 +1,6 @@
 """The data key, and which of them this process holds.
 
-A data folder is locked if a key file (`app.chats.lock.key_file`) lies in it. Whoever wants to open one of its databases
+A data folder is locked if a key file (`app.chats.key_file`) lies in it. Whoever wants to open one of its databases
 needs its data key, which is held here from the moment a password opened the key file until the process ends. It goes to
 processes of ours by their pipe, never by arguments or the environment, and is never written but wrapped.
 

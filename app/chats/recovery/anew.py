@@ -19,7 +19,7 @@ from app.chats.backup import copy_history
 from app.chats.connections import held_alone
 from app.chats.database import open_database
 from app.chats.errors import StoreBusyError, StoreDamagedError
-from app.chats.lock.key_file import write_key_file_anew
+from app.chats.key_file import write_key_file_anew
 from app.chats.recovery.recover import RECOVERED, one_at_a_time, set_aside
 
 

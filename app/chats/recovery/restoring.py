@@ -18,7 +18,7 @@ from app.chats.counted import key_of
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import StoreBusyError, StoreError, translated
 from app.chats.incoming import without_import
-from app.chats.lock.key_file import unknown_key_file
+from app.chats.key_file import unknown_key_file
 from app.chats.migrations import SCHEMA_VERSION
 from app.chats.recovery.recover import RECOVERED, one_at_a_time, set_aside
 

@@ -14,8 +14,8 @@ from app.base.errors import AppError, KnownAppError
 from app.base.paths import AppPaths
 from app.bridge.chat import ChatController
 from app.chats.errors import translated
+from app.chats.key_file import change_password, is_locked, unwrapped
 from app.chats.lock.available import why_not
-from app.chats.lock.key_file import change_password, is_locked, unwrapped
 from app.chats.lock.keys import KEY_FILE, DataKey
 from app.ui.settings import words
 from app.ui.settings.coordinator import SettingsCoordinator

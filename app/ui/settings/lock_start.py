@@ -15,8 +15,8 @@ from app.base.paths import AppPaths
 from app.bridge.background import BackgroundThread, Task, TaskEnded, TaskEvent
 from app.chats.conversion import finish_conversion, lock_history, lock_strays, unlock_history
 from app.chats.errors import StoreLockedError, translated
+from app.chats.key_file import bring_key_file_back, is_locked, keep_key_copy, unwrapped
 from app.chats.lock import texts
-from app.chats.lock.key_file import bring_key_file_back, is_locked, keep_key_copy, unwrapped
 from app.chats.lock.keys import KEY_FILE, PASSWORD_VARIABLE, hold, key_of
 from app.ui.settings import words
 from app.ui.settings.lock_dialog import LockChange, opened_with_password

@@ -12,8 +12,8 @@ import pytest
 from app.base.paths import AppPaths
 from app.chats.conversion import lock_history
 from app.chats.history import HistoryStore
+from app.chats.key_file import change_password, is_locked
 from app.chats.lock import keys, texts
-from app.chats.lock.key_file import change_password, is_locked
 from app.chats.lock.keys import PASSWORD_VARIABLE
 from app.commands.dispatch import run_command
 from tests.app.chats.importing.exports import write_chatgpt

@@ -13,8 +13,8 @@ from app.base.errors import StoppedError
 from app.base.paths import AppPaths
 from app.chats.conversion import lock_history
 from app.chats.history import HistoryStore
+from app.chats.key_file import WrongPasswordError, is_locked, unwrapped
 from app.chats.lock import keys
-from app.chats.lock.key_file import WrongPasswordError, is_locked, unwrapped
 from app.chats.lock.keys import KEY_FILE
 from app.main import Parts
 from app.ui.settings import words

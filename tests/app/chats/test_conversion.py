@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -19,21 +20,27 @@ from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import StoreBusyError, StoreError, StoreLockedError
 from app.chats.files import files_folder, keep_pieces, pieces_of, place_of
 from app.chats.history import HistoryStore
+from app.chats.key_file import WrongPasswordError, change_password, is_locked, unwrapped
 from app.chats.lock import keys
-from app.chats.lock.key_file import WrongPasswordError, change_password, is_locked, unwrapped
 from app.chats.lock.keys import KEY_COPY, KEY_FILE, LOCKING, UNLOCKING
 from app.chats.messages import MessageFile
 from app.chats.recordings import Recordings
 from app.chats.search.index import SearchIndex
 from tests.app.chats.support import bodies_in, fill
 from tests.helpers.killing import CHANGES, killed
-from tests.helpers.locks import readable
+from tests.helpers.locks import quick_keys, readable
 from tests.helpers.scale import sized
 
 WORD = "pomegranate"
 PASSWORD = "open sesame"
 STRIDE = sized(3, 1)  # of the moments of a kill
 NOON = datetime(2026, 11, 20, 12, 0, 0)
+
+
+@pytest.fixture(autouse=True)
+def _quick_keys() -> Iterator[None]:
+    with quick_keys():
+        yield
 
 
 def made(base: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -18,13 +18,14 @@ from app.chats.conversion import finish_conversion, lock_history, unlock_history
 from app.chats.database import Health, examine, open_for_reading
 from app.chats.errors import StoreError, StoreLockedError
 from app.chats.history import HistoryStore
+from app.chats.key_file import WrongPasswordError, change_password, is_locked, keep_key_copy, unwrapped
 from app.chats.lock import keys, texts
-from app.chats.lock.key_file import WrongPasswordError, change_password, is_locked, keep_key_copy, unwrapped
 from app.chats.lock.keys import KEY_COPY, KEY_FILE, PASSWORD_VARIABLE
 from app.ui.settings.lock_start import unlock_at_start
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.theme import Theme
 from tests.app.chats.support import bodies_in
+from tests.helpers.locks import quick_keys
 
 PASSWORD = "open sesame"
 pytestmark = pytest.mark.log_allowed("the key file")
@@ -35,6 +36,12 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppPaths:
     """Locked chats; nobody has typed the password, but the environment knows it."""
     monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
     return locked(tmp_path / "data")
+
+
+@pytest.fixture(autouse=True)
+def _quick_keys() -> Iterator[None]:
+    with quick_keys():
+        yield
 
 
 def locked(base: Path, password: str = PASSWORD) -> AppPaths:

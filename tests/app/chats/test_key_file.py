@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app.chats import key_file
 from app.chats.errors import StoreError
-from app.chats.lock import key_file
-from app.chats.lock.key_file import WrongPasswordError, change_password, unwrapped, wrapped, write_key_file
+from app.chats.key_file import WrongPasswordError, change_password, unwrapped, wrapped, write_key_file
 from app.chats.lock.keys import KEY_FILE, DataKey
+from tests.helpers.locks import quick_keys
+
+
+@pytest.fixture(autouse=True)
+def _quick_keys() -> Iterator[None]:
+    with quick_keys():
+        yield
 
 
 def written(folder: Path, key: DataKey, password: str) -> Path:
