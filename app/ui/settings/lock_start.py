@@ -104,5 +104,7 @@ def carried_out(change: LockChange, paths: AppPaths, theme: Theme) -> str:
     dialog = Converting(change, paths, theme)
     dialog.exec()
     if dialog.report is not None:
-        return f"{words.still_so(is_locked(paths.base))} {dialog.report.text}"
+        begun = is_locked(paths.base) == change.locking  # it failed behind the step that decides
+        said = words.LOCK_GOES_ON if begun else words.still_so(not change.locking)
+        return f"{said} {dialog.report.text} {dialog.report.hint if begun else ''}".strip()
     return words.LOCKED_NOW if change.locking else words.UNLOCKED_NOW

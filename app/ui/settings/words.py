@@ -242,6 +242,7 @@ LOCKING_NOW = "The chats are being locked. Please leave the computer on; a kill 
 UNLOCKING_NOW = "The lock is being removed. Please leave the computer on; a kill or a power cut loses nothing."
 LOCKED_NOW = "The chats are locked. Dewpoint asks for the password at each start."
 UNLOCKED_NOW = "The chats are not locked any more."
+LOCK_GOES_ON = "It could not be finished; the next start goes on with it, and nothing is lost."
 
 
 def still_so(locked: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from app.base.errors import StoppedError
 from app.base.paths import AppPaths
+from app.chats import conversion
 from app.chats.conversion import lock_history
 from app.chats.history import HistoryStore
 from app.chats.key_file import WrongPasswordError, is_locked, unwrapped
@@ -21,6 +23,8 @@ from app.ui.settings import words
 from app.ui.settings.dialog import SettingsDialog
 from app.ui.settings.lock_dialog import LockChange, LockPanel, PasswordDialog
 from app.ui.settings.lock_start import carried_out
+from app.ui.widgets.colours import LIGHT
+from app.ui.widgets.theme import Theme
 from tests.app.ui.conftest import MakeWindow
 from tests.helpers.locks import quick_keys, readable
 from tests.helpers.waiting import WAIT_MS
@@ -171,3 +175,22 @@ def test_where_nothing_can_be_locked_the_setting_says_why(
     monkeypatch.setattr("app.ui.settings.lock_dialog.why_not", lambda: "The chats cannot be locked here: so it is.")
     panel = panel_of(make_window())
     assert not panel.set.isEnabled()
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_a_failure_says_what_became_of_the_chats(
+    qtbot: QtBot, dewpoint_home: object, monkeypatch: pytest.MonkeyPatch, decided: bool
+) -> None:
+    """Behind the step that decides something was changed, and the next start goes on."""
+    paths = AppPaths.resolve().ensure()
+    with HistoryStore.open(paths.data_file, paths.backups) as store:
+        store.add_user_message(None, "pomegranate")
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    step = "_take_places" if decided else "write_key_file"
+    monkeypatch.setattr(conversion, step, fails)
+    said = carried_out(LockChange(PASSWORD, locking=True), paths, Theme(LIGHT, 1.0, 10.0))
+    assert said.startswith(words.LOCK_GOES_ON if decided else words.still_so(False))
+    assert is_locked(paths.base) == decided
