@@ -127,6 +127,11 @@ class AnswerBody(QWidget):
         self._focus_rest = False
         return 0.0
 
+    def hold_layout(self) -> None:
+        """See `FlowText`."""
+        for part in self._parts:
+            part.hold_layout()
+
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme

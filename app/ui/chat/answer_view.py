@@ -274,6 +274,11 @@ class AnswerView(QFrame):
         self.canvas.clear()
         self.body.take_apart(self.deleteLater)
 
+    def hold_layout(self) -> None:
+        """See `FlowText`."""
+        self.thought.hold_layout()
+        self.body.hold_layout()
+
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme

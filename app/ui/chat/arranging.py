@@ -14,6 +14,7 @@ from app.ui.chat import words
 from app.ui.chat.bin_dialog import BinDialog
 from app.ui.chat.chat_list import ConversationList
 from app.ui.chat.line_dialog import LineDialog
+from app.ui.widgets.font_search import showable
 from app.ui.widgets.plain import without_keys
 from app.ui.widgets.question import Question
 from app.ui.widgets.theme import ThemeManager
@@ -63,7 +64,7 @@ class Arranging(QObject):
         into = menu.addMenu(words.PUT_IN_FOLDER)
         into.setAccessibleName(words.PUT_IN_FOLDER)
         for folder in self._controller.list.folders():
-            add = into.addAction(without_keys(folder.name))
+            add = into.addAction(without_keys(showable(folder.name, menu.font())[0]))
             add.triggered.connect(partial(self.put_in, ids, folder.id))
         into.addSeparator()
         into.addAction(words.NEW_FOLDER).triggered.connect(partial(self._ask_folder, None, ids))

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractItemView, QDialogButtonBox, QListWidget, 
 from app.chats.messages import Conversation
 from app.ui.chat import words
 from app.ui.widgets import words as common_words
+from app.ui.widgets.font_search import showable
 from app.ui.widgets.plain import one_line
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
@@ -52,7 +53,8 @@ class BinDialog(Sheet):
         self.list.clear()
         for chat in chats:
             deleted = datetime.fromtimestamp((chat.deleted_at or 0) / 1000)
-            item = QListWidgetItem(words.in_bin(one_line(chat.title), deleted.strftime("%Y-%m-%d")), self.list)
+            title, _ = showable(one_line(chat.title), self.list.font())
+            item = QListWidgetItem(words.in_bin(title, deleted.strftime("%Y-%m-%d")), self.list)
             item.setData(_ID_ROLE, chat.id)
         self.list.setCurrentRow(0)
         self.on_selection_changed()

@@ -120,6 +120,7 @@ class ChatView(QScrollArea):
         bar = self.verticalScrollBar()
         bar.rangeChanged.connect(self.on_range_changed)
         bar.valueChanged.connect(self.on_value_changed)
+        themes.theme_changing.connect(self.on_theme_changing)
         themes.theme_changed.connect(self.on_theme_changed)
 
     # -- what it shows ----------------------------------------------------------------------------------------------
@@ -436,12 +437,16 @@ class ChatView(QScrollArea):
         focused = switch.focused_step if switch is not None else 0
         self._kept = Kept(self._first + number, self._first, top, focused)
         self.sibling_requested.emit(message_id, step)
-        if not self._settling.isActive():
-            self._kept = None  # there was nothing else to show
+        self._kept = self._kept if self._settling.isActive() else None  # there was nothing else to show
+
+    def on_theme_changing(self) -> None:
+        """Texts wait for `on_theme_changed`."""
+        for item in self._items:
+            item.hold_layout()
 
     def on_theme_changed(self) -> None:
         """New colours and sizes, from the newest message on."""
-        old = list(self._items)
+        old = self._items.copy()
         turns().spend(self._themes.seconds - _LOOK_SECONDS)
 
         def go_on() -> float:
@@ -536,9 +541,8 @@ class ChatView(QScrollArea):
             self._hold_height(0)
 
     def _mark_last(self) -> None:
-        for item in self._items:
-            if isinstance(item, AnswerView):
-                item.set_last(item is self._items[-1] and self._end == len(self._messages))
+        for item in self._answers():
+            item.set_last(item is self._items[-1] and self._end == len(self._messages))
 
     def _clear(self, keep: int = 0) -> None:
         """Take away all but the first `keep` items."""
@@ -560,8 +564,7 @@ class ChatView(QScrollArea):
 
     def _without_flicker(self, change: Callable[[AnswerView], None]) -> None:
         self.setUpdatesEnabled(False)
-        answer = self.last_answer
-        if answer is not None:
+        if (answer := self.last_answer) is not None:
             change(answer)
         self.setUpdatesEnabled(True)
 
@@ -582,8 +585,9 @@ class ChatView(QScrollArea):
         self._column = QVBoxLayout(column)
         self.keep_room_below(0)
         self._column.setSpacing(22)
-        self._column.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
-        self._column.addWidget(self.later, 0, Qt.AlignmentFlag.AlignHCenter)
+        for link in (self._earlier, self.later):
+            self._column.addWidget(link, 0, Qt.AlignmentFlag.AlignHCenter)
+            link.hide()
         self._column.addStretch(1)
         self._floor = QWidget()  # beside the column: a minimum height of the page would take the place of what it needs
         self._floor.setFixedSize(0, 0)
@@ -593,6 +597,4 @@ class ChatView(QScrollArea):
         row.addStretch(1)
         row.addWidget(column, 1000)
         row.addStretch(1)
-        self._earlier.hide()
-        self.later.hide()
         self.setWidget(page)

@@ -13,7 +13,9 @@ from app.ui.chat.long_text import hardened, selected_text, softened
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.labels import ElidedLabel
+from app.ui.widgets.text_layout import laid_out_once, mark_lacking
 from app.ui.widgets.theme import Theme
+from app.ui.widgets.unused_bars import pass_over_bars
 
 _NAMES = {
     "py": "Python",
@@ -30,6 +32,7 @@ _NAMES = {
     "yaml": "YAML",
 }
 _PADDING = 12
+_BORDER = 2
 
 
 class CodeText(QPlainTextEdit):
@@ -50,12 +53,14 @@ class CodeText(QPlainTextEdit):
             event.ignore()
 
 
-class CodeBlock(QFrame):
+class CodeBlock(QWidget):
     """One code block of an answer."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.setObjectName("code")
+        # No frame: one that a style sheet draws goes and comes with the sheet, and all code is laid out twice.
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._code = Code("")
         self._widest: float | None = None
         self._theme = theme
@@ -66,6 +71,7 @@ class CodeBlock(QFrame):
         self._copy = CopyButton(self.source, "code", theme)
         self._text = CodeText()
         self._text.setObjectName("code_text")
+        self._text.setFrameShape(QFrame.Shape.NoFrame)
         self._text.setReadOnly(True)
         self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -97,17 +103,25 @@ class CodeBlock(QFrame):
         self._text.setAccessibleName(f"{name} code")
         text = softened(code.text)
         self._highlighter.forget()
-        self._text.setPlainText(text)
+        with laid_out_once(self._text.document()):
+            self._text.setPlainText(text)
+            mark_lacking(self._text.document(), text)
         self.set_theme(self._theme)
         self._highlighter.colour(text, code.language)
+
+    def hold_layout(self) -> None:
+        """What is shown stays as it is until `set_theme`: Qt would lay it out at every step to another look."""
+        self._text.document().setLayoutEnabled(False)
+        pass_over_bars(self._text)
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
         self._widest = None
         self._copy.set_theme(theme)
-        self._text.setFont(theme.mono_font())
-        self._text.setTabStopDistance(QFontMetricsF(theme.mono_font()).horizontalAdvance(" ") * 4)
+        with laid_out_once(self._text.document()):
+            self._text.setFont(theme.mono_font())
+            self._text.setTabStopDistance(QFontMetricsF(theme.mono_font()).horizontalAdvance(" ") * 4)
         self._highlighter.set_theme(theme)
         self._fit()
 
@@ -123,7 +137,7 @@ class CodeBlock(QFrame):
         body.setContentsMargins(_PADDING, _PADDING - 2, _PADDING, _PADDING - 2)
         body.addWidget(self._text)
         column = QVBoxLayout(self)
-        column.setContentsMargins(1, 1, 1, 1)
+        column.setContentsMargins(_BORDER, _BORDER, _BORDER, _BORDER)
         column.setSpacing(0)
         column.addWidget(header)
         column.addLayout(body)

@@ -43,13 +43,16 @@ from app.ui.chat.markdown_html import MarkdownHtml, list_inset
 from app.ui.chat.turns import turns
 from app.ui.chat.when_found import when_found
 from app.ui.widgets.plain import set_tip
+from app.ui.widgets.text_layout import laid_out_once, mark_lacking
 from app.ui.widgets.theme import Theme
+from app.ui.widgets.unused_bars import pass_over_bars
 
 QUOTE = "dewpoint-quote"  # scheme of what leads to a place in a file, and to nowhere else
 SAFE_SCHEMES = ("http", "https", "mailto")
 _PICTURE = re.compile(rf'<img[^>]*src="{NAME}[^>]*>')
 _ALT = re.compile(r'alt="([^"]*)"')
 _OBJECT = "\ufffc"
+_LINES = str.maketrans(dict.fromkeys("\u2028\u2029\ufdd0\ufdd1", "\n"))  # ends of lines, of paragraphs, and of cells
 
 
 class FlowText(QTextBrowser):
@@ -102,6 +105,11 @@ class FlowText(QTextBrowser):
         self._theme = theme
         self._render_when_found()
 
+    def hold_layout(self) -> None:
+        """What is shown stays as it is until `set_theme`: Qt would lay it out at every step to another look."""
+        self.document().setLayoutEnabled(False)
+        pass_over_bars(self)
+
     def _render_when_found(self) -> None:
         text = self._content if isinstance(self._content, str) else ""
         when_found(self, [(self._theme.body_font(), text)], self._render)
@@ -125,16 +133,22 @@ class FlowText(QTextBrowser):
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Link, self._theme.color("accent"))
         self.setPalette(palette)
-        self.setFont(self._theme.body_font())
-        self.document().setDefaultFont(self._theme.body_font())
-        if isinstance(self._content, str):
-            self.setPlainText(self._content)
-            self._space_lines()
-        else:
-            self._show_blocks(self._content)
+        with laid_out_once(self.document()):
+            self.setFont(self._theme.body_font())
+            self.document().setDefaultFont(self._theme.body_font())
+            if isinstance(self._content, str):
+                self.setPlainText(self._content)
+                self._space_lines()
+            else:
+                self._show_blocks(self._content)
+            mark_lacking(self.document(), self.document().toRawText())
+            self._mark()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if self._links else Qt.FocusPolicy.ClickFocus)
         self._fit()
         self.rendered.emit()
+
+    def _mark(self) -> None:
+        """Give parts of the text a look of their own, before it is laid out."""
 
     def _show_blocks(self, content: Prose | Table | FormulaBlock) -> None:
         self._awaited = []
@@ -225,7 +239,9 @@ class FlowText(QTextBrowser):
 
     def _plain(self, selection: QTextCursor) -> str:
         """The selected text; formulas as they were written."""
-        text = selection.selection().toPlainText()
+        copied = QTextDocument()
+        QTextCursor(copied).insertFragment(selection.selection())
+        text = copied.toRawText().translate(_LINES)  # Qt's own plain text has no no-break spaces
         sources = iter(_sources(selection))
         return re.sub(_OBJECT, lambda _: next(sources, ""), text)
 
@@ -268,10 +284,8 @@ class FlowText(QTextBrowser):
         return "" if type != QTextDocument.ResourceType.ImageResource.value else QImage()
 
     def createMimeDataFromSelection(self) -> QMimeData:
-        """What is copied: formulas as they were written."""
+        """What is copied: formulas as they were written, and no-break spaces as they are."""
         copied = super().createMimeDataFromSelection()
-        if not self._formulas.formulas:
-            return copied
         data = QMimeData()  # Qt's own makes its text when it is asked for it, and takes no other
         data.setText(self._plain(self.textCursor()))
         data.setHtml(_PICTURE.sub(_written, copied.html()))

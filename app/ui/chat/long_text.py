@@ -13,12 +13,21 @@ import unicodedata
 from collections.abc import Iterator
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, QTimer
-from PySide6.QtGui import QFont, QFontMetricsF, QResizeEvent, QTextCursor, QTextDocument, QTextLayout, QTextOption
+from PySide6.QtGui import (
+    QFont,
+    QFontMetricsF,
+    QResizeEvent,
+    QTextCursor,
+    QTextDocument,
+    QTextLayout,
+    QTextOption,
+)
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 
 from app.ui.chat import words
 from app.ui.chat.turns import turns
 from app.ui.chat.when_found import when_found
+from app.ui.widgets.text_layout import insert_text, lacking_formats, laid_out_once
 from app.ui.widgets.theme import Theme
 
 PIECE = 2_000
@@ -161,6 +170,7 @@ def _rows_end(piece: str, font: QFont, width: float) -> int:
     option = QTextOption()
     option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
     layout.setTextOption(option)
+    layout.setFormats(lacking_formats(piece))
     layout.beginLayout()
     starts: list[int] = []
     while (row := layout.createLine()).isValid():
@@ -225,26 +235,32 @@ class LongText(QPlainTextEdit):
     def _fill(self, text: str) -> None:
         """Its beginning at once, the rest of a very large one soon."""
         parts = parts_of(text)
-        self.setPlainText(next(parts, ""))
-        self._fit()
+        self.clear()
         end = QTextCursor(self.document())
+        insert_text(end, next(parts, ""))
+        self._fit()
 
         def go_on() -> float:
             part = next(parts, None)
             if part is None:
                 return 0.0
             end.movePosition(QTextCursor.MoveOperation.End)
-            end.insertText(part)
+            insert_text(end, part)
             return 60.0
 
         turns().begin(self, go_on, "fill")
+
+    def hold_layout(self) -> None:
+        """What is shown stays as it is until `set_theme`: Qt would lay it out at every step to another look."""
+        self.document().setLayoutEnabled(False)
 
     def set_theme(self, theme: Theme) -> None:
         """New sizes."""
         font = theme.body_font()
 
         def show() -> None:
-            self.setFont(font)
+            with laid_out_once(self.document()):
+                self.setFont(font)
             if self._waits:  # its letters were still being looked for in the other size
                 self._show_text()
             self._fit()

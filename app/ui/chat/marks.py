@@ -17,20 +17,33 @@ def places(text: str, wanted: str) -> list[tuple[int, int]]:
     wanted = folded(wanted)
     if not wanted:
         return []
-    plain, starts, at = [], [], 0
-    for sign in text:
-        short = folded(sign)
-        plain.append(short)
-        starts += [at] * len(short)
-        at += 2 if ord(sign) > 0xFFFF else 1
-    whole = "".join(plain)
-    found: list[tuple[int, int]] = []
+    short = {sign: folded(sign) for sign in set(text)}
+    whole = folded(text) if text.isascii() else "".join([short[sign] for sign in text])
+    found: list[int] = []
     place = whole.find(wanted)
-    while place >= 0 and len(found) < MOST_MARKS:
-        end = place + len(wanted)
-        found.append((starts[place], starts[end] if end < len(starts) else at))
-        place = whole.find(wanted, end)
-    return found
+    while place >= 0 and len(found) < 2 * MOST_MARKS:
+        found += place, place + len(wanted)
+        place = whole.find(wanted, found[-1])
+    if found and any(len(each) != 1 or sign > "\uffff" for sign, each in short.items()):
+        found = _in_units(text, short, found)
+    return list(zip(found[::2], found[1::2], strict=True))
+
+
+def _in_units(text: str, short: dict[str, str], places: list[int]) -> list[int]:
+    """Places in the folded text, in order, as places in `text`: where the letter begins, in UTF-16 units."""
+    found: list[int] = []
+    at = units = 0  # behind the letters so far: in the folded text, and in `text`
+    left = iter(places)
+    wanted = next(left, None)
+    for sign in text:
+        at += len(short[sign])
+        while wanted is not None and wanted < at:
+            found.append(units)
+            wanted = next(left, None)
+        if wanted is None:
+            return found
+        units += 2 if sign > "\uffff" else 1
+    return found + [units] * (len(places) - len(found))
 
 
 def mark(message: QWidget, wanted: str, color: QColor) -> tuple[QTextEdit | QPlainTextEdit, QTextCursor] | None:

@@ -50,8 +50,8 @@ class RenameDelegate(QStyledItemDelegate):
         """A title in many scripts is shown as its letters are found."""
         super().initStyleOption(option, index)
         if not option.text.isascii():
-            whole, option.text = option.text, showable(option.text, option.font)
-            if whole != option.text:
+            option.text, more = showable(option.text, option.font)
+            if more:
                 self._unfinished(index)
 
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:

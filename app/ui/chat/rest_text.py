@@ -40,6 +40,10 @@ class RestText(QWidget):
         """Show a text as it is."""
         self.text.set_content(text)
 
+    def hold_layout(self) -> None:
+        """See `LongText`."""
+        self.text.hold_layout()
+
     def set_theme(self, theme: Theme) -> None:
         """New sizes."""
         self.text.set_theme(theme)

@@ -85,8 +85,8 @@ class _HitDelegate(QStyledItemDelegate):
 
     def _found(self, text: str, font: QFont) -> str:
         """What of a text can be shown in this turn; the rest is looked for in the next ones."""
-        now = showable(text, font)
-        if now != text:
+        now, more = showable(text, font)
+        if more:
             self._later.start(0)
         return now
 

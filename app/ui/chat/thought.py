@@ -62,6 +62,12 @@ class Thought(QFrame):
         self.setVisible(bool(text))
         self._show()
 
+    def hold_layout(self) -> None:
+        """See `FlowText`."""
+        for part in (self._short, self._long):
+            if part is not None:
+                part.hold_layout()
+
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme

@@ -92,6 +92,12 @@ class UserMessage(QWidget):
         """The text."""
         return self._source
 
+    def hold_layout(self) -> None:
+        """See `FlowText`."""
+        self._text.hold_layout()
+        if self._whole is not None:
+            self._whole.hold_layout()
+
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme

@@ -7,18 +7,22 @@ of them has, up to 38 ms with 290 fonts (Linux), for each font and each script. 
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFont, QFontMetricsF
 
 LONGEST_RUN = 64  # letters that are looked for in one step: what is found costs little
+MOST_LACKING = 50  # letters that no font has, in a label, that are left to Qt
 _COLUMN = 16  # letters of one column of a block belong to one script, but for a few
 _FIRST = 0x80  # ASCII is in every font that text is shown in
 _UNKNOWN = "\ufffd"
 _LABEL_SECONDS = 0.025  # for all labels of one turn of the event loop
+_JOINED = ("M", "Z", "Cc", "Cf", "Cs")  # categories of what belongs to the letter before it, or shows nothing
 _spent = [0.0]
 _met: dict[str, tuple[QFont, set[str]]] = {}  # fonts are kept, since what Qt found goes with the last one of its kind
+_lacking: set[str] = set()  # letters that no font of the system has
 
 
 def letters_to_find(font: QFont, text: str) -> list[str]:
@@ -45,12 +49,52 @@ def letters_to_find(font: QFont, text: str) -> list[str]:
 def find(font: QFont, letters: str) -> None:
     """Look for some letters in a font, and in all others where it lacks them."""
     kept, known = _known(font)
-    QFontMetricsF(kept).horizontalAdvance(letters)
+    metrics = QFontMetricsF(kept)
+    metrics.horizontalAdvance(letters)
     known.update(letters)
+    alone = (each for each in letters if each not in _lacking and not unicodedata.category(each).startswith(_JOINED))
+    _lacking.update(letter for letter in alone if not metrics.inFontUcs4(ord(letter)))
 
 
-def showable(text: str, font: QFont) -> str:
-    """`text` as it can be shown at once: letters for which this turn of the event loop has no time are U+FFFD."""
+def lacking_runs(text: str) -> list[tuple[int, int]]:
+    """Where letters stand that have been looked for, and that no font has, with the ASCII and the marks between them.
+
+    Returns:
+        Beginnings and ends, in the UTF-16 units that Qt counts.
+    """
+    if text.isascii() or _lacking.isdisjoint(text):
+        return []
+    runs: list[tuple[int, int]] = []
+    at, goes_on = 0, False
+    for letter in text:
+        end = at + (2 if letter > "\uffff" else 1)
+        if letter in _lacking:
+            if goes_on:
+                runs[-1] = runs[-1][0], end
+            else:
+                runs.append((at, end))
+            goes_on = True
+        elif ord(letter) >= _FIRST and goes_on:
+            goes_on = unicodedata.category(letter).startswith(_JOINED)
+            if goes_on:  # a mark stands on the letter before it, in one font with it
+                runs[-1] = runs[-1][0], end
+        at = end
+    return runs
+
+
+def showable(text: str, font: QFont) -> tuple[str, bool]:
+    """What a label can show of a text at once.
+
+    Letters for which this turn of the event loop has no time are U+FFFD, and so are, in a text that has many of them,
+    those that no font has: Qt would ask all fonts for each of them again and again.
+
+    Args:
+        text: Of a few lines.
+        font: That it is shown in.
+
+    Returns:
+        The text, as long in UTF-16 units, and whether more of it can be shown in a later turn.
+    """
     unknown: set[str] = set()
     for run in letters_to_find(font, text):
         if _spent[0] >= _LABEL_SECONDS:
@@ -61,7 +105,18 @@ def showable(text: str, font: QFont) -> str:
         began = time.thread_time()
         find(font, run)
         _spent[0] += max(1e-6, time.thread_time() - began)
-    return "".join(_UNKNOWN if letter in unknown else letter for letter in text) if unknown else text
+    hidden = unknown | _lacking if _has_many_lacking(text) else unknown
+    if not hidden:
+        return text, False
+    return "".join(_unknown(letter) if letter in hidden else letter for letter in text), bool(unknown)
+
+
+def _has_many_lacking(text: str) -> bool:
+    return not text.isascii() and not _lacking.isdisjoint(text) and sum(map(_lacking.__contains__, text)) > MOST_LACKING
+
+
+def _unknown(letter: str) -> str:
+    return _UNKNOWN * (2 if letter > "\uffff" else 1)
 
 
 def _next_turn() -> None:

@@ -101,8 +101,8 @@ def shown_now(text: str, widget: QWidget, later: QTimer) -> str:
     if text.isascii():
         return text
     widget.ensurePolished()
-    now = showable(text, widget.font())
-    if now != text:
+    now, more = showable(text, widget.font())
+    if more:
         later.start(0)
     return now
 

@@ -119,7 +119,7 @@ QPushButton#link:focus { border-color: $focus; }
 
 QFrame#thought { background: transparent; border: none; border-left: 2px solid $border_strong; margin-left: 10px; }
 QFrame#thought QTextBrowser, QFrame#thought QPlainTextEdit { color: $muted; }
-QFrame#code { background: $code; border: 1px solid $border; border-radius: 9px; }
+QWidget#code { background: $code; border: 1px solid $border; border-radius: 9px; }
 QWidget#code_header { background: $code_header; border-top-left-radius: 8px; border-top-right-radius: 8px; }
 QPlainTextEdit#code_text { background: transparent; border: none; color: $text; selection-background-color: $selection; selection-color: $text; }
 QFrame#problem { background: $danger_soft; border: none; border-radius: 10px; }

@@ -128,12 +128,14 @@ class ThemeManager(QObject):
     """Applies the theme to the application and tells widgets about changes.
 
     Signals:
+        theme_changing: It is about to change.
         theme_changed: The new theme is in `theme`.
 
     Attributes:
         seconds: Of this thread, that Qt took for the newest change.
     """
 
+    theme_changing = Signal()
     theme_changed = Signal()
 
     def __init__(self, application: QApplication, appearance: str = "system", text_scale: int = 100) -> None:
@@ -184,6 +186,7 @@ class ThemeManager(QObject):
         if theme == self._theme:
             return
         self._theme = theme
+        self.theme_changing.emit()
         began = time.thread_time()
         self._apply()
         self.seconds = time.thread_time() - began

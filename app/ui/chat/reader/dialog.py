@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
@@ -19,11 +20,13 @@ from app.chats.documents.quotes import FilePlace
 from app.chats.documents.values import DocumentPart
 from app.ui.chat.message_buttons import MessageButton
 from app.ui.chat.reader import words
+from app.ui.chat.when_found import when_found
 from app.ui.widgets import words as common_words
 from app.ui.widgets.combo import ElidedComboBox
 from app.ui.widgets.first_size import resize_within_screen
 from app.ui.widgets.save_dialog import SaveDialog
 from app.ui.widgets.sheet import Sheet
+from app.ui.widgets.text_layout import insert_text
 from app.ui.widgets.theme import Theme
 
 SIZE = (720, 720)
@@ -89,13 +92,13 @@ class ReaderDialog(Sheet):
         if not self._pages:
             return
         found = find_passage(self._pages, place.place, place.passage)
-        self._show_page(found.page if found is not None else 0)
+        marked = (found.start, found.end) if found is not None and found.end else None
+        self._show_page(found.page if found is not None else 0, marked)
         if found is not None and found.end:
             page = self._pages[found.page]
             line = line_of(page, found.start)
             column = column_of(page, found.start)
             self.says.show_text(words.at_line(page.place, line, column) if line is not None else place.label)
-            self._mark(found.start, found.end)
         elif place.passage:
             self.says.show_text(words.not_found(self._pages[found.page].place if found is not None else ""))
 
@@ -130,7 +133,7 @@ class ReaderDialog(Sheet):
         else:
             self.says.show_text(words.saved(out.name))
 
-    def _show_page(self, number: int) -> None:
+    def _show_page(self, number: int, marked: tuple[int, int] | None = None) -> None:
         if not 0 <= number < len(self._pages):
             return
         self.combo.blockSignals(True)
@@ -138,9 +141,17 @@ class ReaderDialog(Sheet):
         self.combo.blockSignals(False)
         page = self._pages[number]
         self.says.show_text(words.at_page(page.place, number + 1, len(self._pages)))
-        self.text.setExtraSelections([])
-        self.text.setPlainText(page.text[:MOST_CHARACTERS])
         self._show_possible()
+        text = page.text[:MOST_CHARACTERS]
+        when_found(self, [(self.text.font(), text)], partial(self._show_text, text, marked))
+
+    def _show_text(self, text: str, marked: tuple[int, int] | None) -> None:
+        self.text.setExtraSelections([])
+        self.text.clear()
+        insert_text(QTextCursor(self.text.document()), text)
+        self.text.moveCursor(QTextCursor.MoveOperation.Start)
+        if marked is not None:
+            self._mark(*marked)
 
     def _mark(self, start: int, end: int) -> None:
         """Mark a passage, and bring it into view with some lines above it."""

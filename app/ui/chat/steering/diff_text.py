@@ -32,8 +32,7 @@ class DiffText(FlowText):
         self._before, self._changes = _units(before), spaced
         self.set_content(before + "".join(each.text for each in spaced) + behind)
 
-    def _render(self) -> None:
-        super()._render()
+    def _mark(self) -> None:
         cursor, at = QTextCursor(self.document()), self._before
         for change in self._changes:
             end = at + _units(change.text)

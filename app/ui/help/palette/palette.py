@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from app.ui.help.palette import words
 from app.ui.help.palette.matching import PaletteEntry
+from app.ui.widgets.font_search import showable
 from app.ui.widgets.plain import one_line
 from app.ui.widgets.theme import ThemeManager
 
@@ -55,12 +56,14 @@ class _EntryDelegate(QStyledItemDelegate):
         metrics, middle = option.fontMetrics, Qt.AlignmentFlag.AlignVCenter
         painter.save()
         painter.setFont(option.font)
-        detail = metrics.elidedText(one_line(detail_of(entry)), Qt.TextElideMode.ElideRight, room.width() // 2)
+        said, _ = showable(one_line(detail_of(entry)), option.font)
+        detail = metrics.elidedText(said, Qt.TextElideMode.ElideRight, room.width() // 2)
         painter.setPen(self.muted)
         painter.drawText(room, middle | Qt.AlignmentFlag.AlignRight, detail)
         left = room.adjusted(0, 0, -metrics.horizontalAdvance(detail) - 2 * _SIDE, 0)
         painter.setPen(option.palette.color(QPalette.ColorRole.Text))
-        text = metrics.elidedText(one_line(entry.text), Qt.TextElideMode.ElideRight, left.width())
+        said, _ = showable(one_line(entry.text), option.font)
+        text = metrics.elidedText(said, Qt.TextElideMode.ElideRight, left.width())
         painter.drawText(left, middle | Qt.AlignmentFlag.AlignLeft, text)
         painter.restore()
 

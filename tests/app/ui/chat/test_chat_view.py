@@ -103,17 +103,17 @@ def test_a_page_comes_a_few_messages_at_a_time_and_nothing_in_view_moves(
 
 
 def test_an_answer_of_very_many_parts_goes_a_few_at_a_time(qtbot: QtBot, view: ChatView) -> None:
-    body = "\n\n".join(f"word\n\n```\n{at}\n```" for at in range(50))
+    body = "\n\n".join(f"word\n\n```\n{at}\n```" for at in range(40))
     view.show_messages((message(1, "assistant", body),))
     all_shown()
     answer = view.items[-1]
     assert isinstance(answer, AnswerView)
-    assert len(answer.body.parts) == 100
+    assert len(answer.body.parts) == 80
     gone: list[int] = []
     answer.destroyed.connect(lambda: gone.append(1))
     view.show_messages(())
     assert not answer.isVisible()
-    assert 0 < len(answer.body.parts) < 100
+    assert 0 < len(answer.body.parts) < 80
     all_shown()
     qtbot.waitUntil(lambda: gone == [1], timeout=WAIT_MS)
 

@@ -303,6 +303,7 @@ def shown_in(document: QTextDocument) -> set[tuple[str, str]]:
         while not pieces.atEnd():
             piece = pieces.fragment()
             font = piece.charFormat().font().resolve(document.defaultFont())
+            font.setStyleStrategy(QFont.StyleStrategy.PreferDefault)  # letters that no font has are not merged
             found |= {(letter, font.key()) for letter in piece.text() if not letter.isascii()}
             pieces += 1
         block = block.next()
