@@ -6,10 +6,12 @@ reading is patient, and an odd value never hides a whole chat.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
 import struct
+from json.decoder import scanstring
 from typing import Any
 
 from app.base.files import parse_json
@@ -35,7 +37,7 @@ _STATES = {state.value: state for state in MessageState}
 
 BLOCK_COLUMNS = "ord, token_ids, settled_step, final_entropy, steps, max_steps, settled, seconds, answer, thinking"
 LONGEST_SENTENCE, LONGEST_REPORT = 20_000, 200_000  # characters of a stored error that are shown
-_ERROR_PARTS = re.compile(r'"(user_text|hint|detail)": ?"((?:[^"\\\x00-\x1f]|\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt]))*)')
+_ESCAPE = 6  # characters of the longest escape in JSON
 CONVERSATION_COLUMNS = f"""
     id, substr(title, 1, {LONGEST_TITLE}), title_source, head_message_id, created_at, updated_at, deleted_at, used_no,
     pinned, archived, folder_id, options_json,
@@ -160,9 +162,30 @@ def error_from_json(text: str) -> MessageError:
         said, hint = said[:LONGEST_SENTENCE], hint[:LONGEST_SENTENCE]
         return MessageError(said, hint, bool(found["known"]), detail[:LONGEST_REPORT])
     except (ValueError, TypeError, KeyError, AttributeError):
-        parts = {name: json.loads(f'"{value}"') for name, value in _ERROR_PARTS.findall(text)}  # it was cut off
-        said, hint = (str(parts.get(name, ""))[:LONGEST_SENTENCE] for name in ("user_text", "hint"))
-        return MessageError(said or texts.ERROR_UNREADABLE, hint, True, str(parts.get("detail", ""))[:LONGEST_REPORT])
+        said, hint = (_part_of_cut(text, name, LONGEST_SENTENCE) for name in ("user_text", "hint"))
+        detail = _part_of_cut(text, "detail", LONGEST_REPORT)
+        return MessageError(said or texts.ERROR_UNREADABLE, hint, True, detail)
+
+
+def _part_of_cut(text: str, name: str, most: int) -> str:
+    """The text of a name in JSON that was cut off: as far as it goes, at most so many characters."""
+    found = re.search(f'"{name}": ?"', text)
+    if found is None:
+        return ""
+    start = found.end()
+    try:
+        return scanstring(text, start, True)[0][:most]
+    except ValueError:
+        part = text[start : start + _ESCAPE * most]
+        escape = part.rfind("\\", len(part) - _ESCAPE)
+        for end in (
+            len(part),
+            escape,
+            escape - 1,
+        ):  # behind the last whole escape, or before one that is cut
+            with contextlib.suppress(ValueError):
+                return str(json.loads(f'"{part[: max(0, end)]}"'))[:most]
+    return ""
 
 
 def block_to_row(message_id: str, event: BlockCommitted) -> dict[str, Any]:

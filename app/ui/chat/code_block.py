@@ -105,7 +105,7 @@ class CodeBlock(QWidget):
         self._highlighter.forget()
         with laid_out_once(self._text.document()):
             self._text.setPlainText(text)
-            mark_lacking(self._text.document(), text)
+            mark_lacking(self._text.document())
         self.set_theme(self._theme)
         self._highlighter.colour(text, code.language)
 

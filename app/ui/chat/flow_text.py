@@ -141,7 +141,7 @@ class FlowText(QTextBrowser):
                 self._space_lines()
             else:
                 self._show_blocks(self._content)
-            mark_lacking(self.document(), self.document().toRawText())
+            mark_lacking(self.document())
             self._mark()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if self._links else Qt.FocusPolicy.ClickFocus)
         self._fit()

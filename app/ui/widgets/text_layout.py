@@ -20,31 +20,32 @@ def laid_out_once(document: QTextDocument) -> Iterator[None]:
         document.setLayoutEnabled(True)
 
 
-def mark_lacking(document: QTextDocument, text: str, start: int = 0) -> None:
+def mark_lacking(document: QTextDocument, start: int = 0) -> None:
     """Set letters that no font has in the text's own font alone.
 
     Otherwise Qt asks all fonts of the system for each of them whenever their lines are laid out: 15 us with 290 fonts,
     fifty times what a letter takes.
 
     Args:
-        document: That holds the text.
-        text: What stands there from `start` on.
-        start: In UTF-16 units.
+        document: That holds the text; it makes one line end of two characters, and leaves some out.
+        start: Where letters are looked at from, in UTF-16 units.
     """
     alone = _alone()
     cursor = QTextCursor(document)
-    for begin, end in lacking_runs(text):
+    cursor.setPosition(start)
+    cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+    for begin, end in lacking_runs(cursor.selectedText()):
         cursor.setPosition(start + begin)
         cursor.setPosition(start + end, QTextCursor.MoveMode.KeepAnchor)
         cursor.mergeCharFormat(alone)
 
 
 def insert_text(cursor: QTextCursor, text: str) -> None:
-    """Put a text in, its letters that no font has marked; it is laid out once."""
+    """Put a text behind what is there, its letters that no font has marked; it is laid out once."""
     start = cursor.position()
     cursor.beginEditBlock()
     cursor.insertText(text, QTextCharFormat())
-    mark_lacking(cursor.document(), text, start)
+    mark_lacking(cursor.document(), start)
     cursor.endEditBlock()
 
 

@@ -103,6 +103,22 @@ def test_a_text_put_behind_another_marks_its_own(lacking: set[str]) -> None:
     assert alone_in(document) == NONE
 
 
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\u2029", "\u2028", "\0", "\ufdd0", "\n"])
+def test_ends_of_lines_move_no_mark(lacking: set[str], qtbot: QtBot, end: str) -> None:
+    """Qt makes one of two, and what stands behind them moves."""
+    said = f"a{end * 3}b{NONE}"
+    code, long, flow = CodeBlock(THEME), LongText(THEME), FlowText(THEME)
+    for text in (code, long, flow):
+        qtbot.addWidget(text)
+    code.set_code(Code(said, ""))
+    long.set_content(said)
+    flow.set_content(said)
+    all_shown()
+    (shown,) = code.findChildren(CodeText)
+    for document in (shown.document(), long.document(), flow.document()):
+        assert alone_in(document) == NONE
+
+
 def test_a_document_is_laid_out_after_an_error_too(qapp: QApplication) -> None:
     document = QTextDocument()
     with pytest.raises(ValueError, match="x"), laid_out_once(document):
