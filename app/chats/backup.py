@@ -48,7 +48,7 @@ def backups_in(folder: Path, kind: BackupKind | None = None) -> tuple[Path, ...]
     found = [
         (_number(match), match[2], path)
         for path in folder.iterdir()
-        if (match := _NAME.fullmatch(path.name)) and kind in (None, match[1])
+        if (match := _NAME.fullmatch(path.name)) and kind in (None, match[1]) and path.is_file()
     ]
     return tuple(path for _, _, path in sorted(found, reverse=True))
 

@@ -23,6 +23,7 @@ _ERRORS = (
 )  # fmt: skip
 
 
+PAGE_SIZE = 4096  # of every file that this program makes
 RESERVED = 80  # bytes at the end of each page: 16 of a start value, 64 of a check
 _START = 16
 

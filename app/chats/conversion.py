@@ -18,19 +18,29 @@ import errno
 import os
 import shutil
 import sqlite3
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.base.errors import StoppedError
-from app.base.files import sync_file, sync_folder, writing_whole
+from app.base.files import sync_file, sync_folder, write_whole, writing_whole
 from app.base.log import get_logger
 from app.chats.backup import backups_in, copy_history, never
-from app.chats.cipher import RESERVED, decrypted_page
-from app.chats.connections import MAGIC, SIDE_FILES, connect, data_key_for, first_bytes, make_private
+from app.chats.cipher import PAGE_SIZE, RESERVED, decrypted_page
+from app.chats.connections import MAGIC, SIDE_FILES, connect, first_bytes, make_private
 from app.chats.counted import CountedConnection
 from app.chats.database import open_for_reading
-from app.chats.errors import StoreDamagedError, StoreError, StoreLockedError, translated
+from app.chats.encrypted_pages import seem_encrypted, seem_of
+from app.chats.errors import (
+    ENVIRONMENT_CODES,
+    StoreBusyError,
+    StoreDamagedError,
+    StoreError,
+    StoreLockedError,
+    primary_code,
+    translated,
+)  # fmt: skip
 from app.chats.files import files_folder, keep_pieces, pieces_of
 from app.chats.history import HistoryStore
 from app.chats.importing.importer import remove_leftovers
@@ -60,13 +70,13 @@ from app.chats.lock.keys import (
     key_of,
     with_id,
 )  # fmt: skip
-from app.chats.lock.sealed import SealingStream, is_sealed
-from app.chats.recovery.pages import PAGE_SIZE
+from app.chats.lock.sealed import SealedDamagedError, SealingStream, is_sealed
 from app.chats.recovery.recover import RECOVERED, one_at_a_time
 from app.chats.search.index import index_path
 
 RECORDINGS = "recordings.sqlite3"
-SEALED = ".sealed"
+SEALED, DAMAGED = ".sealed", ".damaged"
+GONE = "gone.txt"
 NEAR = ".moving"
 BACKUPS = "backups"
 _ALL_SIDES = ("-journal", *SIDE_FILES)
@@ -102,8 +112,8 @@ def lock_history(history: Path, backups: Path, password: str, stopped: Callable[
     remove_leftovers(history)
     key = DataKey.fresh()
     key_file = wrapped(key, password)
-    try:
-        with translated(history), _alone(history) as source:
+    with _told(history), _alone(history) as source:
+        try:
             hold(history.parent, key)  # what is made below is encrypted
             staged = _Staging(history, backups, history.with_name(LOCKING), key)
             staged.lay_ready(source, stopped)
@@ -112,12 +122,12 @@ def lock_history(history: Path, backups: Path, password: str, stopped: Callable[
             hold(history.parent, key)
             _given_up_on_windows(source)
             _take_places(history, backups, locking=True)
-    except BaseException:
-        if not is_locked(history.parent):
-            forget(history.parent)
-            erase(history.parent / KEY_COPY)
-            _thrown_away(history.with_name(LOCKING))
-        raise
+        except BaseException:
+            if not is_locked(history.parent):
+                forget(history.parent)
+                erase(history.parent / KEY_COPY)
+                _thrown_away(history.with_name(LOCKING))
+            raise
 
 
 def unlock_history(history: Path, backups: Path, password: str, stopped: Callable[[], bool] = never) -> None:
@@ -136,18 +146,18 @@ def unlock_history(history: Path, backups: Path, password: str, stopped: Callabl
     HistoryStore.open(history, backups).close()
     remove_leftovers(history)
     staging = history.with_name(UNLOCKING)
-    try:
-        with translated(history), _alone(history) as source:
+    with _told(history), _alone(history) as source:
+        try:
             _Staging(history, backups, staging, None).lay_ready(source, stopped)
             os.replace(key_file, staging / KEY_FILE)
             sync_folder(staging)
             sync_folder(history.parent)
             _given_up_on_windows(source)
             _take_places(history, backups, locking=False)
-    except BaseException:
-        if is_locked(history.parent):
-            _thrown_away(staging)
-        raise
+        except BaseException:
+            if is_locked(history.parent):
+                _thrown_away(staging)
+            raise
     forget(history.parent)
 
 
@@ -177,11 +187,12 @@ def finish_conversion(history: Path, backups: Path) -> None:
 def lock_strays(history: Path, backups: Path) -> None:
     """Plain chats that somebody put into a locked data folder (a backup, copied by hand) are encrypted, too.
 
-    What cannot be read as a database is sealed as it is, but for the history, which is recovered first.
+    What cannot be read as a database is sealed as it is, but for the history, which is recovered first. A backup that
+    cannot be replaced now stays as it is until the next start.
 
     Raises:
-        StoreBusyError: Somebody else has them open.
-        StoreError: They cannot be read or written; they stay as they are.
+        StoreBusyError: Somebody else has the history open.
+        StoreError: It cannot be read or written, and stays as it is.
     """
     key = key_of(history.parent)
     if key is None:
@@ -197,7 +208,7 @@ def lock_strays(history: Path, backups: Path) -> None:
             sync_folder(history.parent)
         ready.unlink(missing_ok=True)
     sealing = _Staging(history, backups, history.with_name(LOCKING), key)
-    for backup in (path for path in backups_in(backups) if _is_readable(path)):
+    for backup in (path for path in backups_in(backups) if _is_stray(path)):
         ready = backup.with_suffix(".tmp")  # which the next backup removes
         try:
             with translated(backup):
@@ -209,9 +220,12 @@ def lock_strays(history: Path, backups: Path) -> None:
         except StoreDamagedError:
             ready.unlink(missing_ok=True)
             _sealed_instead(sealing, backup)
+        except StoreError as exc:
+            ready.unlink(missing_ok=True)
+            _log.warning("%s stays as it is: %s", backup.name, exc.user_text)
+    for old in (path for path in (*_set_aside(history), history.with_name(RECORDINGS)) if _is_stray(path)):
+        _sealed_instead(sealing, old)
     with translated(history):
-        for old in (path for path in _set_aside(history) if _is_readable(path)):
-            _sealed_instead(sealing, old)
         for path in _kept_files(history):
             if not is_sealed(path):
                 keep_pieces(files_folder(history), pieces_of(path))
@@ -222,18 +236,51 @@ def lock_strays(history: Path, backups: Path) -> None:
 
 
 def _sealed_instead(sealing: _Staging, path: Path) -> None:
-    sealing.whole(path, path)
-    erase(path)
+    try:
+        with translated(path):
+            _must_be_replaceable(path)
+            sealing.whole(path, path)
+            erase(path)
+    except StoreError as exc:
+        _log.warning("%s stays as it is: %s", path.name, exc.user_text)
 
 
-def _is_readable(path: Path) -> bool:
-    """Whether a database, sound or damaged, is not encrypted, neither by us nor by a lock whose key lies beside it."""
-    foreign = path.with_name(path.name + COMPANION).is_file()
-    return not foreign and with_id(head_of(path)) is None and not is_sealed(path)
+def _must_be_replaceable(path: Path) -> None:
+    """See that a file can be written anew, before that is begun; it is not opened, which would end SQLite's locks.
+
+    Raises:
+        StoreError: The system refuses: it is marked as one that never changes, or, on Windows, as read-only.
+    """
+    if not path.exists() or os.access(path, os.W_OK):
+        return
+    status = path.stat()
+    if sys.platform == "win32" or (status.st_mode & stat.S_IWUSR and status.st_uid == os.geteuid()):
+        raise StoreError(texts.cannot_replace(path), texts.CANNOT_REPLACE_HINT)
+
+
+def _is_stray(path: Path) -> bool:
+    """Whether a database, sound or damaged, is not encrypted, neither by us nor by another lock."""
+    return _is_plain(path) or (
+        path.is_file()
+        and not path.with_name(path.name + COMPANION).is_file()
+        and with_id(head_of(path)) is None
+        and not is_sealed(path)
+        and not seem_encrypted(path)
+    )
 
 
 def _is_plain(path: Path) -> bool:
     return path.is_file() and first_bytes(path, len(MAGIC)) == MAGIC
+
+
+@contextlib.contextmanager
+def _told(history: Path) -> Iterator[None]:
+    """What is in the way of encrypting and decrypting has sentences of its own."""
+    try:
+        with translated(history, (texts.DISK_FULL, texts.DISK_FULL_HINT)):
+            yield
+    except StoreBusyError as exc:
+        raise StoreBusyError(texts.IN_USE, texts.IN_USE_HINT) from exc
 
 
 @contextlib.contextmanager
@@ -261,6 +308,7 @@ class _Staging:
 
     def __init__(self, history: Path, backups: Path, folder: Path, key: DataKey | None) -> None:
         self._history, self._backups, self._folder, self._key = history, backups, folder, key
+        self._gone: list[Path] = []  # what goes when all that lies ready is in its place
 
     def lay_ready(self, source: CountedConnection, stopped: Callable[[], bool]) -> None:
         """All of it, synced."""
@@ -272,9 +320,15 @@ class _Staging:
             self._backup(backup, stopped)
         for damaged in sorted(self._backups.glob(f"*{SEALED}")):
             self.whole(damaged, self._folder / BACKUPS / damaged.name)
-        for old in _set_aside(self._history):
+        recordings = sorted(self._history.parent.glob(f"{RECORDINGS}*{SEALED}"))
+        for old in (*_set_aside(self._history), *recordings):
             self.whole(old, self._folder / old.name)
         self._files(stopped)
+        places = dict(_places(self._folder, self._history, self._backups))
+        gone = sorted({self._named(path) for path in self._gone if path not in places.values()})
+        write_whole(self._folder / GONE, "\n".join(gone).encode(), private=True)
+        for path in (*places.values(), *self._gone):
+            _must_be_replaceable(path)
         for folder, _, _ in os.walk(self._folder):
             sync_folder(Path(folder))
 
@@ -287,47 +341,84 @@ class _Staging:
             with contextlib.closing(connect(path, "rw")) as source, contextlib.closing(connect(ready)) as copy:
                 copy_rows(source, copy, stopped)
             sync_file(ready)
-        except sqlite3.DatabaseError as exc:  # they can be done without
-            _log.info("recordings are not taken along: %s", exc)
-            ready.unlink(missing_ok=True)
+        except sqlite3.DatabaseError as exc:
+            self._damaged(path, ready, exc)
 
     def _backup(self, backup: Path, stopped: Callable[[], bool]) -> None:
         ready = self._folder / BACKUPS / backup.name
+        if self._key is None and not self._is_ours(backup):
+            _log.info("%s is not encrypted, or not with this key, and stays as it is", backup.name)
+            return
         try:
             with contextlib.closing(open_for_reading(backup)) as source:
                 copy_history(source, ready, stopped)
-        except (sqlite3.DatabaseError, StoreLockedError) as exc:  # damaged, or of another lock
-            _log.info("%s is taken along as it is: %s", backup.name, exc)
-            ready.unlink(missing_ok=True)
-            self.whole(backup, ready)
+        except (sqlite3.DatabaseError, StoreLockedError) as exc:
+            self._damaged(backup, ready, exc)
+
+    def _damaged(self, path: Path, ready: Path, exc: Exception) -> None:
+        """A database that is damaged, or of another lock, is taken along as it is."""
+        if isinstance(exc, sqlite3.Error) and primary_code(exc) in ENVIRONMENT_CODES:
+            raise exc  # a disk that is full, or a program that holds it: another time it can be read
+        _log.info("%s is taken along as it is: %s", path.name, exc)
+        _erase_all(ready.with_name(ready.name + side) for side in ("", *_ALL_SIDES))
+        self.whole(path, ready)
 
     def whole(self, path: Path, ready: Path) -> None:
-        """A file that SQLite cannot read, byte by byte."""
+        """A file that SQLite cannot read, byte by byte; what lies ready under its name already stays."""
         if self._key is not None:
-            name = ready.name + SEALED
-            with writing_whole(ready.with_name(name), private=True) as stream:
+            target = _free(ready, SEALED)
+            with writing_whole(target, private=True) as stream:
                 sealing = SealingStream(stream, self._key)
                 for piece in pieces_of(path):
                     sealing.write(piece)
-                sealing.finish(name)
+                sealing.finish(target.name)
         elif is_sealed(path):
-            with writing_whole(ready.with_name(ready.name.removesuffix(SEALED)), private=True) as stream:
-                stream.writelines(pieces_of(path))
-        else:
+            target = ready.with_name(ready.name.removesuffix(SEALED))
+            try:
+                with writing_whole(_free(target, DAMAGED) if target.exists() else target, private=True) as stream:
+                    stream.writelines(pieces_of(path))
+            except SealedDamagedError:
+                _log.warning("%s is damaged, and stays as it is", path.name)
+                return
+        elif self._is_ours(path):
             with writing_whole(ready, private=True) as stream:
-                stream.writelines(_decrypted(path))
+                stream.writelines(_decrypted(path, key_of(self._history.parent)))
+        else:
+            return
+        self._gone.append(path)
 
     def _files(self, stopped: Callable[[], bool]) -> None:
         ready = self._folder / files_folder(self._history).name
         for path in _kept_files(self._history):
             if stopped():
                 raise StoppedError
-            keep_pieces(ready, pieces_of(path))
+            try:
+                keep_pieces(ready, pieces_of(path))
+            except SealedDamagedError:
+                _log.warning("%s is damaged, and stays as it is", path.name)
+            else:
+                self._gone.append(path)
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether a file is encrypted with the key of this folder; its first bytes may be damaged."""
+        key, head = key_of(self._history.parent), head_of(path)
+        return key is not None and head != MAGIC and (head == key.id or seem_of(path, key))
+
+    def _named(self, path: Path) -> str:
+        """A path below the data folder, or `backups`, which may lie elsewhere."""
+        if path.parent == self._backups:
+            return f"{BACKUPS}/{path.name}"
+        return path.relative_to(self._history.parent).as_posix()
 
 
-def _decrypted(path: Path) -> Iterator[bytes]:
+def _free(path: Path, suffix: str) -> Path:
+    """A name that begins like this one and ends with a suffix, and that nothing has."""
+    names = (f"{path.name}{suffix}", *(f"{path.name}.{number}{suffix}" for number in range(1, 1_000)))
+    return next(found for name in names if not (found := path.with_name(name)).exists())
+
+
+def _decrypted(path: Path, key: DataKey | None) -> Iterator[bytes]:
     """The pages of a database that was encrypted, and is damaged, as far as they are anything."""
-    key = data_key_for(path)
     with path.open("rb") as file:
         number = 0
         while page := file.read(PAGE_SIZE):
@@ -354,28 +445,34 @@ def _kept_files(history: Path) -> list[Path]:
 def _take_places(history: Path, backups: Path, *, locking: bool) -> None:
     """Everything that lies ready goes where it belongs, and what is not of the new kind goes away; again and again."""
     staged = history.with_name(LOCKING if locking else UNLOCKING)
-    for ready in sorted(path for path in staged.rglob("*") if path.is_file() and path.name != KEY_FILE):
-        relative = ready.relative_to(staged)
-        in_backups = relative.parts[0] == BACKUPS
-        place = backups.joinpath(*relative.parts[1:]) if in_backups else history.parent / relative
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if place.suffix == history.suffix:
-            _erase_all(place.with_name(place.name + side) for side in _ALL_SIDES)
-        with overwritten(place):
-            _replace(ready, place)
-        sync_folder(place.parent)
+    for ready, place in _places(staged, history, backups):
+        with translated(place):
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if place.suffix == history.suffix:
+                _erase_all(place.with_name(place.name + side) for side in _ALL_SIDES)
+            with overwritten(place):
+                _replace(ready, place)
+            sync_folder(place.parent)
     index = index_path(history)
     _erase_all(index.with_name(index.name + side) for side in ("", *_ALL_SIDES))
-    for folder in (history.parent, backups):
-        for sealed in folder.glob(f"*{SEALED}"):
-            plain = sealed.with_name(sealed.name.removesuffix(SEALED))
-            if plain.exists():
-                erase(plain if locking else sealed)
-    _erase_all(path for path in _kept_files(history) if is_sealed(path) != locking)
+    if (gone := staged / GONE).is_file():
+        for name in gone.read_text("utf-8").splitlines():
+            _erase_all(iter([_place(Path(name), history, backups)]))
     _erase_all(half_written(history, backups))
     if not locking:
         erase(history.parent / KEY_COPY)
     _thrown_away(staged)
+
+
+def _places(staged: Path, history: Path, backups: Path) -> Iterator[tuple[Path, Path]]:
+    """What lies ready, and where each of it belongs."""
+    for ready in sorted(path for path in staged.rglob("*") if path.is_file() and path.name not in (KEY_FILE, GONE)):
+        yield ready, _place(ready.relative_to(staged), history, backups)
+
+
+def _place(relative: Path, history: Path, backups: Path) -> Path:
+    in_backups = relative.parts[0] == BACKUPS
+    return backups.joinpath(*relative.parts[1:]) if in_backups else history.parent / relative
 
 
 def _replace(ready: Path, place: Path) -> None:

@@ -25,7 +25,7 @@ from app.chats.checkpointing import LARGE_BYTES, LAST_RESORT_PAGES
 from app.chats.connections import MAGIC, connect, data_key_for, first_bytes, make_private
 from app.chats.counted import CountedConnection
 from app.chats.errors import CHECK_MARK, ENVIRONMENT_CODES, StoreLockedError, primary_code
-from app.chats.key_file import HISTORY, copy_opens, encrypted
+from app.chats.key_file import HISTORY, copy_opens, encrypted, of_another_key
 from app.chats.lock import texts as lock_texts
 from app.chats.lock.keys import KEY_FILE
 from app.chats.migrations import MIGRATION_SET, SCHEMA_VERSION, apply_migrations, migration_names, schema_of
@@ -205,6 +205,8 @@ def examine(path: Path, *, whole: bool | None = None) -> Examination:
     if header is not None and header[: len(MAGIC)] != MAGIC and path.name == HISTORY and encrypted(path.parent):
         hint = lock_texts.KEY_COPY_HINT if copy_opens(path) else lock_texts.KEY_DAMAGED_HINT
         raise StoreLockedError(lock_texts.key_gone(path.with_name(KEY_FILE)), hint)
+    if key is not None and path.name == HISTORY and of_another_key(path, key):
+        raise StoreLockedError(lock_texts.key_of_others(path.with_name(KEY_FILE)), lock_texts.KEY_OF_OTHERS_HINT)
     if header is not None and (header[: len(MAGIC)] != MAGIC or not {*header[18:20]} <= {1, 2}):
         return Examination(Health.DAMAGED, reason="the file is not a database")
     try:

@@ -21,6 +21,7 @@ from typing import Any
 from app.base.files import parse_json, read_regular, sync_folder, write_whole
 from app.base.log import get_logger
 from app.chats.connections import MAGIC, first_bytes
+from app.chats.encrypted_pages import seem_encrypted, seem_of
 from app.chats.errors import StoreError, StoreLockedError
 from app.chats.lock import texts
 from app.chats.lock.available import why_not
@@ -80,7 +81,7 @@ def unwrapped(path: Path, password: str) -> DataKey:
     """
     try:
         key = _opened(path, password)
-        if path.name == KEY_FILE and not _fits(path.parent, key.id):
+        if path.name == KEY_FILE and not _fits(path.parent, key):
             raise StoreError(texts.key_of_others(path), texts.KEY_OF_OTHERS_HINT)
     except StoreError:
         from_copy = _from_copy(path, password)
@@ -128,17 +129,28 @@ def _from_copy(path: Path, password: str) -> DataKey | None:
     return None
 
 
-def _fits(folder: Path, identity: bytes) -> bool:
+def _fits(folder: Path, key: DataKey) -> bool:
     """Whether a key may be that of a folder: nothing there is encrypted with another one."""
-    head = head_of(folder / HISTORY)
-    return head in (b"", MAGIC, identity) or not encrypted(folder) or encrypted_with(folder, identity)
+    return (
+        head_of(folder / HISTORY) in (b"", MAGIC, key.id)
+        or not encrypted(folder)
+        or encrypted_with(folder, key.id)
+        or seem_of(folder / HISTORY, key)
+    )
 
 
 def encrypted(folder: Path) -> bool:
-    """Whether the history is encrypted, whoever knows its key: other files of the folder begin with the same id."""
+    """Whether the history is encrypted, whoever knows its key: others begin with the same id, or its pages say so."""
     head = head_of(folder / HISTORY)
     known = _heads_beside(folder) | {id_in(folder / KEY_COPY)}
-    return len(head) == ID_BYTES and head != MAGIC and head in known
+    return len(head) == ID_BYTES and head != MAGIC and (head in known or seem_encrypted(folder / HISTORY))
+
+
+def of_another_key(history: Path, key: DataKey) -> bool:
+    """Whether a history is encrypted with another key than its folder's."""
+    head = head_of(history)
+    known = head in (b"", MAGIC, key.id) or not seem_encrypted(history)
+    return not known and not seem_of(history, key)
 
 
 def encrypted_with(folder: Path, identity: bytes) -> bool:
@@ -222,7 +234,7 @@ def keep_key_copy(folder: Path) -> None:
         data = read_regular(folder / KEY_FILE, MOST_BYTES)
         if not encrypted_with(folder, id_in(folder / KEY_FILE) or b"-"):
             return  # a copy of the right one may be all that is left of it
-        if not (folder / KEY_COPY).is_file() or read_regular(folder / KEY_COPY, MOST_BYTES) != data:
+        if not _same(folder / KEY_FILE, folder / KEY_COPY):
             write_key_copy(folder, data)
 
 

@@ -11,7 +11,6 @@ import dataclasses
 import json
 import re
 import struct
-from json.decoder import scanstring
 from typing import Any
 
 from app.base.files import parse_json
@@ -37,6 +36,7 @@ _STATES = {state.value: state for state in MessageState}
 
 BLOCK_COLUMNS = "ord, token_ids, settled_step, final_entropy, steps, max_steps, settled, seconds, answer, thinking"
 LONGEST_SENTENCE, LONGEST_REPORT = 20_000, 200_000  # characters of a stored error that are shown
+_DECODER = json.JSONDecoder()
 _ESCAPE = 6  # characters of the longest escape in JSON
 CONVERSATION_COLUMNS = f"""
     id, substr(title, 1, {LONGEST_TITLE}), title_source, head_message_id, created_at, updated_at, deleted_at, used_no,
@@ -174,7 +174,7 @@ def _part_of_cut(text: str, name: str, most: int) -> str:
         return ""
     start = found.end()
     try:
-        return scanstring(text, start, True)[0][:most]
+        return str(_DECODER.raw_decode(text, start - 1)[0])[:most]
     except ValueError:
         part = text[start : start + _ESCAPE * most]
         escape = part.rfind("\\", len(part) - _ESCAPE)

@@ -17,14 +17,17 @@ _CHUNK = 1 << 20
 
 @contextlib.contextmanager
 def overwritten(path: Path) -> Iterator[None]:
-    """What is at `path` now is overwritten with zeros when it has lost its name; where that cannot be, it only goes."""
+    """What is at `path` now is overwritten with zeros when it has lost its name; where that cannot be, it only goes.
+
+    What has another name, too (a copy of a folder by hard links), is somebody else's, and stays as it is.
+    """
     with contextlib.ExitStack() as stack:
         old = None
         if os.name == "posix":  # elsewhere a file that is open cannot be replaced
             with contextlib.suppress(OSError):
                 old = stack.enter_context(path.open("r+b"))
         yield
-        if old is not None:
+        if old is not None and os.fstat(old.fileno()).st_nlink == 0:
             _fill(old)
 
 
@@ -39,7 +42,8 @@ def erase(path: Path) -> None:
             path.unlink(missing_ok=True)
         return
     with contextlib.suppress(OSError), path.open("r+b") as old:
-        _fill(old)
+        if os.fstat(old.fileno()).st_nlink <= 1:
+            _fill(old)
     path.unlink(missing_ok=True)
 
 

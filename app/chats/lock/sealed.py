@@ -26,6 +26,13 @@ SALT_BYTES, TAG_BYTES = 16, 16
 HEAD_BYTES = len(MARK) + ID_BYTES + SALT_BYTES
 
 
+class SealedDamagedError(OSError):
+    """A sealed file is damaged, or is not the one that belongs there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.EIO, texts.SEALED_DAMAGED, name)
+
+
 def is_sealed(path: Path) -> bool:
     """Whether a file is one; False where it cannot be read."""
     try:
@@ -40,11 +47,12 @@ def unsealed(stream: BinaryIO, name: str) -> Iterator[bytes]:
 
     Raises:
         StoreLockedError: Its key is not held.
-        OSError: It is damaged (EIO), or cannot be read.
+        SealedDamagedError: It is damaged.
+        OSError: It cannot be read.
     """
     head = stream.read(HEAD_BYTES)
     if len(head) != HEAD_BYTES or not head.startswith(MARK):
-        raise OSError(errno.EIO, texts.SEALED_DAMAGED, name)
+        raise SealedDamagedError(name)
     key = with_id(head[len(MARK) : len(MARK) + ID_BYTES])
     if key is None:
         raise StoreLockedError(texts.LOCKED, texts.LOCKED_HINT)
@@ -131,7 +139,7 @@ class _Cipher:
         try:
             return bytes(self._aes.decrypt(_nonce(number, name), piece, (name or "").encode()))
         except (InvalidTag, ValueError) as exc:
-            raise OSError(errno.EIO, texts.SEALED_DAMAGED, name) from exc
+            raise SealedDamagedError(name or "") from exc
 
 
 def _nonce(number: int, name: str | None) -> bytes:

@@ -25,7 +25,17 @@ NOTHING_CHANGED = "Nothing was changed."
 EMPTY_PASSWORD = "A password has one character at least."
 BACKUP_OF_ANOTHER = "This backup is locked with another password than these chats."
 BACKUP_OF_ANOTHER_HINT = "Type the password that locked it."
+DISK_FULL = "The disk has too little room to write all chats anew. Nothing was changed."
+DISK_FULL_HINT = "Free as much space as the data folder takes, and try again."
+IN_USE = "The chats are in use: a window, a command or an import has them open. Nothing was changed."
+IN_USE_HINT = "Close what uses them, or wait for it, and try again."
+CANNOT_REPLACE_HINT = "Make it writable or move it elsewhere, and try again. Nothing was changed."
 SEALED_DAMAGED = "an encrypted file is damaged, or is not the one that belongs here"
+
+
+def cannot_replace(path: Path) -> str:
+    """A file would have to be written anew, and the system refuses."""
+    return f"{name_of(path)} cannot be replaced."
 
 
 def key_damaged(path: Path) -> str:

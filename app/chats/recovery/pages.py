@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.chats.cipher import RESERVED, decrypted_page
+from app.chats.cipher import PAGE_SIZE, RESERVED, decrypted_page
 from app.chats.lock.keys import DataKey
 
 Row = dict[str, Any]
 Columns = dict[str, tuple[str, bool]]
 
-PAGE_SIZE = 4096  # of every file that this program makes
 TABLE_LEAF = 0x0D
 # Columns of each table in its first version; a row written before a column was added lacks it at its end.
 FIRST_WIDTHS = {
