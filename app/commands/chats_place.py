@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.base.paths import AppPaths
+from app.chats.backup import backups_in
 from app.chats.database import Health, examine
-from app.chats.errors import only_read
+from app.chats.errors import StoreError, only_read
+from app.chats.exporting import texts
 from app.chats.exporting.snapshot import Snapshot, snapshot
 from app.chats.history import HistoryStore
 from app.chats.search.index import SearchIndex
@@ -45,4 +47,6 @@ def opened_chats(newer: bool = False) -> Iterator[Snapshot]:
     """
     path = history_file()
     with only_read(path), snapshot(path, newer) as found:
+        if found.db is None and backups_in(backups_folder()):
+            raise StoreError(texts.CHATS_MISSING, texts.CHATS_MISSING_HINT)
         yield found

@@ -83,6 +83,8 @@ def chats_in_page(count: int) -> str:
 
 
 NO_CHATS = "There are no chats yet."
+CHATS_MISSING = "The chat file is missing or empty, and there are backups of it."
+CHATS_MISSING_HINT = "Start Dewpoint: it brings the chats back from the newest one that is sound."
 
 
 def chat_line(chat_id: str, title: str, messages: int, deleted: bool) -> str:

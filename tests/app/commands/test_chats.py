@@ -73,6 +73,19 @@ def test_without_any_chat(dewpoint_home: Path, capsys: pytest.CaptureFixture[str
     assert not AppPaths.resolve().data_file.exists()
 
 
+@pytest.mark.parametrize("missing", [True, False])
+def test_chats_that_are_gone_are_not_none(missing: bool, history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """There are backups, which the next start brings back."""
+    assert run(capsys, "backup")[0] == 0
+    for side in history.parent.glob("chats.sqlite3*"):
+        side.unlink()
+    if not missing:
+        history.touch()
+    for command in (("list",), ("search", "word"), ("check",), ("backup",), ("export", "--all", "--out", "x.json")):
+        assert run(capsys, *command) == (1, "", f"{texts.CHATS_MISSING} {texts.CHATS_MISSING_HINT}\n")
+    assert history.exists() != missing
+
+
 def test_export(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "all.json"
     status, text, _ = run(capsys, "export", "--all", "--format", "json", "--out", str(out), "--json")
