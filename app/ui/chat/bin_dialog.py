@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QAbstractItemView, QDialogButtonBox, QListWidget, QListWidgetItem, QWidget
 
 from app.chats.messages import Conversation
@@ -45,6 +45,10 @@ class BinDialog(Sheet):
         self.back.clicked.connect(self.on_back_clicked)
         self.remove.clicked.connect(self.on_remove_clicked)
         self.list.itemSelectionChanged.connect(self.on_selection_changed)
+        self._unnamed: dict[int, Conversation] = {}
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(self.on_letters_due)
         self.show_chats(chats)
         self.list.setFocus()
 
@@ -52,12 +56,23 @@ class BinDialog(Sheet):
         """What is in the bin now."""
         self.list.clear()
         for chat in chats:
-            deleted = datetime.fromtimestamp((chat.deleted_at or 0) / 1000)
-            title, _ = showable(one_line(chat.title), self.list.font())
-            item = QListWidgetItem(words.in_bin(title, deleted.strftime("%Y-%m-%d")), self.list)
+            item = QListWidgetItem(self.list)
             item.setData(_ID_ROLE, chat.id)
+        self._unnamed = dict(enumerate(chats))
+        self.on_letters_due()
         self.list.setCurrentRow(0)
         self.on_selection_changed()
+
+    def on_letters_due(self) -> None:
+        """Name the rows; letters for which there is no time now come in the next turn."""
+        for row, chat in list(self._unnamed.items()):
+            title, more = showable(one_line(chat.title), self.list.font())
+            deleted = datetime.fromtimestamp((chat.deleted_at or 0) / 1000)
+            self.list.item(row).setText(words.in_bin(title, deleted.strftime("%Y-%m-%d")))
+            if not more:
+                del self._unnamed[row]
+        if self._unnamed:
+            self._later.start(0)
 
     def on_selection_changed(self) -> None:
         """Something to do?"""

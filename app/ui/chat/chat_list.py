@@ -53,6 +53,11 @@ def _is_ordinary(title: str) -> bool:
     return title.isascii() and bool(title.strip())
 
 
+def _letters_in(title: str) -> frozenset[int]:
+    """Where its letters beyond ASCII stand in Unicode, in pieces of 64: titles of the same ones are as high."""
+    return frozenset(ord(letter) >> 6 for letter in title if letter > "\x7f")
+
+
 def _alike(one: Sequence[str], other: Sequence[str]) -> int:
     """How many they have in common at their beginning."""
     pairs = enumerate(zip(one, other, strict=False))
@@ -102,6 +107,7 @@ class ConversationList(QListWidget):
         self._folders: tuple[Folder, ...] = ()
         self._closed: set[str] = set()  # see `rows_of`
         self._items: dict[str, QListWidgetItem] = {}
+        self._heights: dict[frozenset[int], int] = {}  # of chats by the letters of their titles
         self._row_height = 0  # of a chat whose title is ordinary letters; 0 while it is not known
         self._unfinished: dict[int, QPersistentModelIndex] = {}
         self._later = QTimer(self)
@@ -186,6 +192,7 @@ class ConversationList(QListWidget):
 
     def _measure_all(self) -> None:
         self._row_height = 0
+        self._heights.clear()
         for at, key in enumerate(self._keys):
             item = self.item(at)
             known = self._row_height and key not in self._headings and _is_ordinary(item.text())
@@ -344,7 +351,10 @@ class ConversationList(QListWidget):
         """Give a row its height, once: Qt would measure all rows anew whenever one comes or goes."""
         if item.sizeHint().isValid():
             return
-        height = self.sizeHintForIndex(self.indexFromItem(item)).height()
+        letters = _letters_in(item.text()) if item.data(ID_ROLE) else frozenset[int]()
+        height = self._heights.get(letters) or self.sizeHintForIndex(self.indexFromItem(item)).height()
+        if letters:
+            self._heights[letters] = height
         item.setSizeHint(QSize(0, height))
         if item.data(ID_ROLE) and _is_ordinary(item.text()):
             self._row_height = height
@@ -361,6 +371,7 @@ class ConversationList(QListWidget):
         for row in rows.values():
             item = self.itemFromIndex(row) if row.isValid() else None
             if item is not None:
+                self._heights.pop(_letters_in(item.text()), None)
                 item.setSizeHint(QSize())
                 self._measure(item)
         self._filling = False

@@ -452,9 +452,9 @@ class ChatView(QScrollArea):
         def go_on() -> float:
             if not old:
                 return 0.0
-            item = old.pop()
-            if item in self._items:
+            if (item := old.pop()) in self._items:
                 item.set_theme(self._themes.theme)
+                mark(item, self._marked, self._themes.theme.color("selection"))
             return 6.0
 
         turns().begin(self, go_on, "theme")

@@ -13,7 +13,7 @@ from app.ui.chat.long_text import hardened, selected_text, softened
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.labels import ElidedLabel
-from app.ui.widgets.text_layout import laid_out_once, mark_lacking
+from app.ui.widgets.text_layout import laid_out_once, mark_lacking, width_of
 from app.ui.widgets.theme import Theme
 from app.ui.widgets.unused_bars import pass_over_bars
 
@@ -147,7 +147,7 @@ class CodeBlock(QWidget):
         lines = max(1, self._text.document().blockCount())
         if self._widest is None:
             longest = sorted(softened(self._code.text).expandtabs(4).split("\n"), key=len)[-20:]
-            self._widest = max(metrics.horizontalAdvance(line) for line in longest)
+            self._widest = max(width_of(line, self._text.font()) for line in longest)
         scroll_bar = 18 if self._widest + 4 > self._text.viewport().width() else 0
         self._text.setFixedHeight(math.ceil(lines * metrics.lineSpacing()) + 4 + scroll_bar)
 

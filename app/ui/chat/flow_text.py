@@ -322,7 +322,7 @@ def _written(picture: re.Match[str]) -> str:
 
 
 def _sources(selection: QTextCursor) -> list[str]:
-    """The formulas of a selection, as they were written, in order."""
+    """What stands in a selection's places for objects, in order: formulas, as they were written, or the sign itself."""
     found: list[str] = []
     start, end = selection.selectionStart(), selection.selectionEnd()
     block = selection.document().findBlock(start)
@@ -330,9 +330,13 @@ def _sources(selection: QTextCursor) -> list[str]:
         pieces = block.begin()
         while not pieces.atEnd():
             piece = pieces.fragment()
+            first = max(start, piece.position()) - piece.position()
+            inside = max(0, min(end - piece.position(), piece.length()) - first)
             if piece.charFormat().isImageFormat():
-                inside = max(0, min(end, piece.position() + piece.length()) - max(start, piece.position()))
                 found += [piece.charFormat().stringProperty(QTextFormat.Property.ImageAltText)] * inside
+            elif _OBJECT in (text := piece.text()):  # the character itself
+                units = text.encode("utf-16-le", "surrogatepass")[2 * first : 2 * (first + inside)]
+                found += [_OBJECT] * units.decode("utf-16-le", "replace").count(_OBJECT)
             pieces += 1
         block = block.next()
     return found

@@ -214,6 +214,7 @@ class LongText(QPlainTextEdit):
         self._breaker = QTimer(self)
         self._breaker.setSingleShot(True)
         self._breaker.timeout.connect(self.on_width_settled)
+        self._wanted = theme.body_font()
         self.set_theme(theme)
 
     def set_content(self, text: str) -> None:
@@ -225,10 +226,15 @@ class LongText(QPlainTextEdit):
         self._in_rows = len(text) <= MOST_IN_ROWS and any(len(line) > PIECE for line in text.split("\n"))
         turns().end(self, "rows")
         self._waits = True
-        when_found(self, [(self.font(), text[:LOOKED_AT])], self._show_text)
+        when_found(self, [(self._wanted, text[:LOOKED_AT])], self._show_text)
+
+    def _take_font(self) -> None:
+        with laid_out_once(self.document()):
+            self.setFont(self._wanted)
 
     def _show_text(self) -> None:
         self._waits = False
+        self._take_font()  # that another theme wants, which waited for letters that are not shown any more
         self._fill(softened(self._text))
         self._breaker.start(0)
 
@@ -256,18 +262,17 @@ class LongText(QPlainTextEdit):
 
     def set_theme(self, theme: Theme) -> None:
         """New sizes."""
-        font = theme.body_font()
+        self._wanted = theme.body_font()
 
         def show() -> None:
-            with laid_out_once(self.document()):
-                self.setFont(font)
+            self._take_font()
             if self._waits:  # its letters were still being looked for in the other size
                 self._show_text()
             self._fit()
             self._broken_for = -1
             self._breaker.start(0)
 
-        when_found(self, [(font, self._text[:LOOKED_AT])], show)
+        when_found(self, [(self._wanted, self._text[:LOOKED_AT])], show)
 
     def on_width_settled(self) -> None:
         """Break long lines where rows end; the same text stays at the top."""

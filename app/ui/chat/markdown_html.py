@@ -195,9 +195,10 @@ class MarkdownHtml:
     def _inline(self, kind: str, text: str, mark: str) -> str:
         match kind:
             case "text":
-                return html.escape(text, quote=False).replace("\n", "<br/>")
+                escaped = html.escape(text, quote=False).replace("\n", "<br/>")
+                return f'<span style="{_KEPT}">{escaped}</span>' if _WIDE.search(text) else escaped
             case "code":
-                return f'<span style="{self._code_style}">{_spaces(html.escape(text, quote=False))}</span>'
+                return f'<span style="{self._code_style}{_KEPT}">{html.escape(text, quote=False)}</span>'
             case "math":
                 return self._math(text, mark, mark in ("$$", "\\["))
             case "link":
@@ -242,6 +243,5 @@ def wanted_formula(source: str, display: bool, theme: Theme) -> Wanted:
     return Wanted(source, display, round(size, 1), theme.tokens.text)
 
 
-def _spaces(text: str) -> str:
-    """Keep runs of spaces in inline code."""
-    return re.sub(r"  +", lambda match: "&nbsp;" * len(match[0]), text)
+_KEPT = "white-space:pre-wrap;"  # else Qt makes one ordinary space of all that are beside each other
+_WIDE = re.compile("[\u1680\u2000-\u200a\u202f\u205f\u3000]")  # spaces that it makes ordinary ones, too

@@ -30,19 +30,20 @@ def places(text: str, wanted: str) -> list[tuple[int, int]]:
 
 
 def _in_units(text: str, short: dict[str, str], places: list[int]) -> list[int]:
-    """Places in the folded text, in order, as places in `text`: where the letter begins, in UTF-16 units."""
+    """Beginnings and ends in the folded text, in order, in UTF-16 units of `text`: letters are marked whole."""
     found: list[int] = []
     at = units = 0  # behind the letters so far: in the folded text, and in `text`
     left = iter(places)
     wanted = next(left, None)
     for sign in text:
-        at += len(short[sign])
+        first, at, size = at, at + len(short[sign]), 2 if sign > "\uffff" else 1
         while wanted is not None and wanted < at:
-            found.append(units)
+            within = wanted > first and len(found) % 2 == 1  # the end of what is found
+            found.append(units + size if within else units)
             wanted = next(left, None)
         if wanted is None:
             return found
-        units += 2 if sign > "\uffff" else 1
+        units += size
     return found + [units] * (len(places) - len(found))
 
 
@@ -52,7 +53,7 @@ def mark(message: QWidget, wanted: str, color: QColor) -> tuple[QTextEdit | QPla
     texts: list[QTextEdit | QPlainTextEdit] = [*message.findChildren(QTextEdit), *message.findChildren(QPlainTextEdit)]
     for edit in texts:
         selections = []
-        for start, end in places(edit.toPlainText(), wanted) if edit.isVisibleTo(message) else []:
+        for start, end in places(edit.toPlainText(), wanted) if wanted and edit.isVisibleTo(message) else []:
             cursor = QTextCursor(edit.document())
             cursor.setPosition(start)
             cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)

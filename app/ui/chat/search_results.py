@@ -103,7 +103,8 @@ def _laid_out(hit: SearchHit, text: str, font: QFont, width: int) -> tuple[QText
     if len(text) == len(hit.snippet):  # nothing was hidden: the marks are right
         for start, end in hit.marks:
             each = QTextLayout.FormatRange()
-            each.start, each.length, each.format = start, end - start, bold
+            each.start, each.format = units_in(text[:start]), bold
+            each.length = units_in(text[start:end])
             ranges.append(each)
     layout.setFormats(ranges)
     layout.beginLayout()
@@ -117,6 +118,11 @@ def _laid_out(hit: SearchHit, text: str, font: QFont, width: int) -> tuple[QText
         height += line.height()
     layout.endLayout()
     return layout, round(height)
+
+
+def units_in(text: str) -> int:
+    """How Qt counts a text."""
+    return len(text) + sum(letter > "\uffff" for letter in text)
 
 
 def takes_escape(event: QEvent) -> bool:

@@ -14,7 +14,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QFont, QFontMetricsF
 
 LONGEST_RUN = 64  # letters that are looked for in one step: what is found costs little
-MOST_LACKING = 50  # letters that no font has, in a label, that are left to Qt
+MOST_LACKING = 8  # letters that no font has, in a label, that are left to Qt
 _COLUMN = 16  # letters of one column of a block belong to one script, but for a few
 _FIRST = 0x80  # ASCII is in every font that text is shown in
 _UNKNOWN = "\ufffd"
@@ -57,7 +57,7 @@ def find(font: QFont, letters: str) -> None:
 
 
 def lacking_runs(text: str) -> list[tuple[int, int]]:
-    """Where letters stand that have been looked for, and that no font has, with the ASCII and the marks between them.
+    """Where letters stand that have been looked for, and that no font has, with their marks and the ASCII between them.
 
     Returns:
         Beginnings and ends, in the UTF-16 units that Qt counts.
@@ -65,7 +65,7 @@ def lacking_runs(text: str) -> list[tuple[int, int]]:
     if text.isascii() or _lacking.isdisjoint(text):
         return []
     runs: list[tuple[int, int]] = []
-    at, goes_on = 0, False
+    at, goes_on, lacks = 0, False, False
     for letter in text:
         end = at + (2 if letter > "\uffff" else 1)
         if letter in _lacking:
@@ -73,10 +73,12 @@ def lacking_runs(text: str) -> list[tuple[int, int]]:
                 runs[-1] = runs[-1][0], end
             else:
                 runs.append((at, end))
-            goes_on = True
-        elif ord(letter) >= _FIRST and goes_on:
-            goes_on = unicodedata.category(letter).startswith(_JOINED)
-            if goes_on:  # a mark stands on the letter before it, in one font with it
+            goes_on = lacks = True
+        elif ord(letter) < _FIRST:
+            lacks = False
+        else:
+            goes_on = lacks = lacks and unicodedata.category(letter).startswith(_JOINED)
+            if lacks:  # a mark stands on the letter before it, in one font with it
                 runs[-1] = runs[-1][0], end
         at = end
     return runs

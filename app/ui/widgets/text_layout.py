@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PySide6.QtGui import QFont, QTextCharFormat, QTextCursor, QTextDocument, QTextLayout
+from PySide6.QtGui import QFont, QFontMetricsF, QTextCharFormat, QTextCursor, QTextDocument, QTextLayout
 
 from app.ui.widgets.font_search import lacking_runs
 
@@ -47,6 +47,20 @@ def insert_text(cursor: QTextCursor, text: str) -> None:
     cursor.insertText(text, QTextCharFormat())
     mark_lacking(cursor.document(), start)
     cursor.endEditBlock()
+
+
+def width_of(text: str, font: QFont) -> float:
+    """How wide a text is in one line, in pixels."""
+    formats = lacking_formats(text)
+    if not formats:
+        return QFontMetricsF(font).horizontalAdvance(text)
+    layout = QTextLayout(text, font)
+    layout.setFormats(formats)
+    layout.beginLayout()
+    line = layout.createLine()
+    line.setLineWidth(1e6)
+    layout.endLayout()
+    return line.naturalTextWidth()
 
 
 def lacking_formats(text: str) -> list[QTextLayout.FormatRange]:

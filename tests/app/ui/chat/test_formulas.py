@@ -201,6 +201,26 @@ def test_formulas_are_copied_as_they_were_written(qtbot: QtBot) -> None:
     assert "$x^2$" in text.accessibleDescription()
 
 
+def test_spaces_are_copied_as_they_are(qtbot: QtBot) -> None:
+    """Qt's own plain text makes ordinary ones of those that break no line, and of wide ones."""
+    text = shown("one\u00a0two\u202fthree  \nfour\n\n- five\u3000six `ls  -l\u2003x` `a`  \n**b**", qtbot)
+    text.selectAll()
+    copied = text.createMimeDataFromSelection().text()
+    assert copied == "one\u00a0two\u202fthree\nfour\nfive\u3000six ls  -l\u2003x a\nb"
+    text.set_content("one\u00a0two\nthree")
+    text.selectAll()
+    assert text.createMimeDataFromSelection().text() == "one\u00a0two\nthree"
+
+
+def test_the_sign_of_an_object_is_copied_as_itself(qtbot: QtBot) -> None:
+    text = shown("a \ufffc b $x^2$ \U0001f600\ufffc c", qtbot)
+    text.selectAll()
+    assert text.createMimeDataFromSelection().text() == "a \ufffc b $x^2$ \U0001f600\ufffc c"
+    text.set_content("a \ufffc b")
+    text.selectAll()
+    assert text.createMimeDataFromSelection().text() == "a \ufffc b"
+
+
 def test_broken_formulas_stay_in_the_answer_as_they_were_written(qtbot: QtBot) -> None:
     text = shown("a $\\frac{1}$ b $x$ c $\\foo$ d", qtbot)
     assert text.toPlainText().replace("\ufffc", "*") == "a $\\frac{1}$ b * c $\\foo$ d"

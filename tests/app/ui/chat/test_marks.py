@@ -22,7 +22,10 @@ def slow_places(text: str, wanted: str) -> list[tuple[int, int]]:
     found, place = [], plain.find(folded(wanted)) if folded(wanted) else -1
     while place >= 0 and len(found) < MOST_MARKS:
         end = place + len(folded(wanted))
-        found.append((starts[place], [*starts, at][end]))
+        ends = end  # a letter is marked whole
+        while ends < len(plain) and starts[ends] == starts[ends - 1]:
+            ends += 1
+        found.append((starts[place], [*starts, at][ends]))
         place = plain.find(folded(wanted), end)
     return found
 
@@ -33,6 +36,9 @@ def slow_places(text: str, wanted: str) -> list[tuple[int, int]]:
         ("Caf\u00e9 cafe", "CAFE", [(0, 4), (5, 9)]),
         ("\U0001f600a\U0001f600", "a", [(2, 3)]),
         ("Stra\u00dfe", "ss", [(4, 5)]),
+        ("\ufb01ne", "f", [(0, 1)]),
+        ("a\u00df!", "as", [(0, 2)]),
+        ("\u00bd", "1", [(0, 1)]),
         ("abc", "", []),
         ("abc", "d", []),
         ("a" * 2_000, "a", [(at, at + 1) for at in range(MOST_MARKS)]),

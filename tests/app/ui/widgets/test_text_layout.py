@@ -14,10 +14,11 @@ from app.ui.chat.code_block import CodeBlock, CodeText
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.long_text import LongText
 from app.ui.chat.markdown import Code
+from app.ui.chat.turns import turns
 from app.ui.widgets import font_search
 from app.ui.widgets.colours import LIGHT
 from app.ui.widgets.font_search import MOST_LACKING, find, lacking_runs, showable
-from app.ui.widgets.text_layout import insert_text, laid_out_once
+from app.ui.widgets.text_layout import insert_text, laid_out_once, width_of
 from app.ui.widgets.theme import Theme, ThemeManager
 from tests.helpers.turns import all_shown
 from tests.helpers.waiting import WAIT_MS
@@ -57,6 +58,8 @@ def alone_in(document: QTextDocument) -> str:
         ("a\ue000 b \ue000\u6f22\ue000c", [(1, 6), (7, 8)]),
         (f"\U0001f600{NONE}\u0301x{NONE}\u200d\u6f22", [(2, 9)]),
         ("\u0301\ue000", [(1, 2)]),
+        ("\ue000 a\u20d7 \ue000", [(0, 1), (5, 6)]),
+        ("\ue000\u0301 1\ufe0f\u20e3", [(0, 2)]),
         ("\ue000\u6f22 \ue000", [(0, 1), (3, 4)]),
     ],
 )
@@ -117,6 +120,35 @@ def test_ends_of_lines_move_no_mark(lacking: set[str], qtbot: QtBot, end: str) -
     (shown,) = code.findChildren(CodeText)
     for document in (shown.document(), long.document(), flow.document()):
         assert alone_in(document) == NONE
+
+
+def test_what_was_waited_for_takes_the_newest_size(
+    lacking: set[str], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another text came while letters were looked for in the new size: it kept the old one, and no layout, for ever."""
+    monkeypatch.setattr(font_search, "_met", {})
+    large = Theme(LIGHT, 1.5, 15.0)
+    said = "".join(map(chr, range(0x0900, 0x2100, 0x10)))
+    text = LongText(THEME)
+    qtbot.addWidget(text)
+    text.show()
+    text.set_content(said)
+    all_shown()
+    text.hold_layout()
+    turns().spend(1.0)  # there is no more room in this turn
+    text.set_theme(large)
+    text.set_content(said + "more")
+    all_shown()
+    assert text.document().isLayoutEnabled()
+    assert text.document().defaultFont() == text.font()
+    assert text.font().pointSizeF() == large.body_font().pointSizeF()
+    assert text.toPlainText().endswith("more")
+
+
+def test_the_width_of_a_text(lacking: set[str]) -> None:
+    font = THEME.mono_font()
+    assert width_of("plain", font) == pytest.approx(width_of("p", font) * 5, abs=2)
+    assert width_of(NONE * 10, font) > width_of(NONE, font) * 9
 
 
 def test_a_document_is_laid_out_after_an_error_too(qapp: QApplication) -> None:
