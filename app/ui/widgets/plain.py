@@ -20,7 +20,8 @@ LONGEST_PROBLEM = 600  # of what went wrong: others may have written it
 LONGEST_TIP = 700
 TIP_LINE = 72  # characters of a tool tip that need no second line
 _LONG_WORD = re.compile(r"\S{16,}")  # Qt cuts off a word (a path) that is longer than a line
-_PIECE = re.compile(r"[^\W_]{14}(?=\w)|[^\w\s]+(?=\w)|_+(?=[^\W_])")  # behind which it may break
+# Behind which it may break; runs are looked at from their beginning alone, or a long one would take the square of it.
+_PIECE = re.compile(r"[^\W_]{14}(?=\w)|(?<![^\w\s])[^\w\s]++(?=\w)|(?<!_)_++(?=[^\W_])")
 _BREAK = "\u200b"
 _A_SECOND = re.compile(r"(?<=[a-zA-Z])/s\b")  # "tokens/s" is one word; Qt would break it behind the slash
 _JOINED = "/\u2060s"

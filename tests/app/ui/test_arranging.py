@@ -6,13 +6,14 @@ from datetime import date
 
 import pytest
 from PySide6.QtCore import QItemSelectionModel
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QCheckBox, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.chats.messages import Conversation
 from app.chats.order import Folder
 from app.main import Parts
-from app.ui.chat import words
+from app.ui.chat import bin_dialog, words
 from app.ui.chat.line_dialog import LineDialog
 from app.ui.chat.list_rows import ListHeading, folder_key, rows_of
 from app.ui.widgets.question import Question
@@ -128,6 +129,26 @@ def test_the_bin_brings_back_and_removes_for_good(qtbot: QtBot, parts: Parts) ->
     with pytest.raises(KeyError):
         parts.store.conversation(ids[0])
     qtbot.waitUntil(lambda: not parts.controller.search.busy, timeout=WAIT_MS)
+    dialog.reject()
+
+
+def test_titles_in_the_bin_are_named_as_their_letters_are_found(
+    qtbot: QtBot, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some kept a sign for what was not found yet for ever."""
+    ids = add_chats(parts, "One \u0905", "Two")
+    parts.store.order.delete(ids)
+    parts.controller._publish()
+    asked: list[str] = []
+
+    def found(text: str, font: QFont) -> tuple[str, bool]:
+        asked.append(text)
+        return (text, False) if asked.count(text) > 2 else (text.replace("\u0905", "\ufffd"), True)
+
+    monkeypatch.setattr(bin_dialog, "showable", found)
+    dialog = parts.window.chats.arranging.open_bin()
+    assert any("\ufffd" in dialog.list.item(row).text() for row in range(2))
+    qtbot.waitUntil(lambda: "One \u0905" in dialog.list.item(1).text() + dialog.list.item(0).text(), timeout=WAIT_MS)
     dialog.reject()
 
 

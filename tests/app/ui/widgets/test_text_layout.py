@@ -193,10 +193,14 @@ def test_texts_wait_while_the_look_changes(qapp: QApplication, qtbot: QtBot, mon
         apply()
 
     monkeypatch.setattr(themes, "_apply", applied)
+    view.mark("m2", "eins")
     for change in (lambda: themes.set_appearance("dark"), lambda: themes.set_text_scale(150)):
         change()
         all_shown()
         assert all(document.isLayoutEnabled() for document in documents)
+        marked = [mark for text in view.findChildren(FlowText) for mark in text.extraSelections()]
+        assert [mark.cursor.selectedText() for mark in marked] == ["Eins"]
+        assert marked[0].format.background().color() == themes.theme.color("selection")
     assert seen == [[False] * len(documents)] * 2
     view.show_messages(())
     themes.set_text_scale(100)
