@@ -239,9 +239,7 @@ class FlowText(QTextBrowser):
 
     def _plain(self, selection: QTextCursor) -> str:
         """The selected text; formulas as they were written."""
-        copied = QTextDocument()
-        QTextCursor(copied).insertFragment(selection.selection())
-        text = copied.toRawText().translate(_LINES)  # Qt's own plain text has no no-break spaces
+        text = selection.selection().toRawText().translate(_LINES)  # Qt's own plain text has no no-break spaces
         sources = iter(_sources(selection))
         return re.sub(_OBJECT, lambda _: next(sources, ""), text)
 
