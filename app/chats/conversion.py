@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from app.base.errors import StoppedError
-from app.base.files import sync_file, sync_folder, write_whole, writing_whole
+from app.base.files import read_regular, sync_file, sync_folder, write_whole, writing_whole
 from app.base.log import get_logger
 from app.chats.backup import backups_in, copy_history, never
 from app.chats.cipher import PAGE_SIZE, RESERVED, decrypted_page
@@ -77,6 +77,7 @@ from app.chats.search.index import index_path
 RECORDINGS = "recordings.sqlite3"
 SEALED, DAMAGED = ".sealed", ".damaged"
 GONE = "gone.txt"
+_MOST_NAMES = 1 << 28  # bytes: of four million files
 NEAR = ".moving"
 BACKUPS = "backups"
 _ALL_SIDES = ("-journal", *SIDE_FILES)
@@ -456,7 +457,7 @@ def _take_places(history: Path, backups: Path, *, locking: bool) -> None:
     index = index_path(history)
     _erase_all(index.with_name(index.name + side) for side in ("", *_ALL_SIDES))
     if (gone := staged / GONE).is_file():
-        for name in gone.read_text("utf-8").splitlines():
+        for name in read_regular(gone, _MOST_NAMES).decode("utf-8").splitlines():
             _erase_all(iter([_place(Path(name), history, backups)]))
     _erase_all(half_written(history, backups))
     if not locking:
