@@ -457,8 +457,9 @@ def _take_places(history: Path, backups: Path, *, locking: bool) -> None:
     index = index_path(history)
     _erase_all(index.with_name(index.name + side) for side in ("", *_ALL_SIDES))
     if (gone := staged / GONE).is_file():
-        for name in read_regular(gone, _MOST_NAMES).decode("utf-8").splitlines():
-            _erase_all(iter([_place(Path(name), history, backups)]))
+        names = map(Path, read_regular(gone, _MOST_NAMES).decode("utf-8").splitlines())
+        below = (name for name in names if name.parts and not name.is_absolute() and ".." not in name.parts)
+        _erase_all(_place(name, history, backups) for name in below)
     _erase_all(half_written(history, backups))
     if not locking:
         erase(history.parent / KEY_COPY)

@@ -321,6 +321,20 @@ def test_chats_of_another_lock_are_not_taken_for_damaged_ones(tmp_path: Path) ->
     assert (base / "chats-damaged-20261130-120000.sqlite3").read_bytes() == other.read_bytes()
 
 
+def test_what_goes_lies_in_the_data_folder(tmp_path: Path) -> None:
+    """Whatever somebody writes into the list."""
+    base, outside = tmp_path / "data", tmp_path / "outside.txt"
+    base.mkdir()
+    history, backups = made(base), base / "backups"
+    outside.write_text("mine")
+    staged = base / LOCKING
+    staged.mkdir()
+    (staged / conversion.GONE).write_text(f"../outside.txt\n{outside}\nbackups/../../outside.txt\n")
+    conversion._take_places(history, backups, locking=True)
+    assert outside.read_text() == "mine"
+    assert not staged.exists()
+
+
 def test_who_types_the_password_finishes_what_a_kill_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first command behind a kill said that the key was not there."""
     history, backups = made(tmp_path), tmp_path / "backups"
