@@ -367,6 +367,8 @@ class _Staging:
     def whole(self, path: Path, ready: Path) -> None:
         """A file that SQLite cannot read, byte by byte; what lies ready under its name already stays."""
         if self._key is not None:
+            if is_sealed(path):
+                return  # by an older key: nobody reads it
             target = _free(ready, SEALED)
             with writing_whole(target, private=True) as stream:
                 sealing = SealingStream(stream, self._key)
@@ -378,8 +380,8 @@ class _Staging:
             try:
                 with writing_whole(_free(target, DAMAGED) if target.exists() else target, private=True) as stream:
                     stream.writelines(pieces_of(path))
-            except SealedDamagedError:
-                _log.warning("%s is damaged, and stays as it is", path.name)
+            except (SealedDamagedError, StoreLockedError):
+                _log.warning("%s is damaged, or of an older key, and stays as it is", path.name)
                 return
         elif self._is_ours(path):
             with writing_whole(ready, private=True) as stream:
@@ -395,8 +397,8 @@ class _Staging:
                 raise StoppedError
             try:
                 keep_pieces(ready, pieces_of(path))
-            except SealedDamagedError:
-                _log.warning("%s is damaged, and stays as it is", path.name)
+            except (SealedDamagedError, StoreLockedError):
+                _log.warning("%s is damaged, or of an older key, and stays as it is", path.name)
             else:
                 self._gone.append(path)
 

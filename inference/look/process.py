@@ -141,12 +141,15 @@ def _answer_one(questions: Connection, replies: Connection) -> bool:
 def _lacks_memory(error: BaseException | None) -> bool:
     """Whether a failure, or one behind it, is the system's way to say that there is no more memory.
 
-    The loader of shared objects says so in words alone (glibc's dl-map-segments.h).
+    The loader of shared objects says so in words alone (glibc's dl-map-segments.h), and Python's parser finds errors in
+    modules of ours where it has no room for a part of them.
     """
     while error is not None:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
             return True
         if isinstance(error, ImportError) and "failed to map segment" in str(error):
+            return True
+        if isinstance(error, SyntaxError) and str(error.filename).endswith(".py"):
             return True
         error = error.__cause__ or error.__context__
     return False

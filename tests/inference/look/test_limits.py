@@ -73,6 +73,7 @@ def behind(error: Exception) -> Exception:
         MemoryError(), OSError(errno.ENOMEM, "Cannot allocate memory"), behind(MemoryError()),
         ImportError("binascii.so: failed to map segment from shared object"),
         behind(ImportError("math.so: failed to map segment from shared object")),
+        SyntaxError("expected ':'", ("inference/look/answer.py", 168, 46, "def _facts() -> tuple[int]:")),
     ],
     ids=repr,
 )  # fmt: skip
