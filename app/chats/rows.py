@@ -178,11 +178,7 @@ def _part_of_cut(text: str, name: str, most: int) -> str:
     except ValueError:
         part = text[start : start + _ESCAPE * most]
         escape = part.rfind("\\", len(part) - _ESCAPE)
-        for end in (
-            len(part),
-            escape,
-            escape - 1,
-        ):  # behind the last whole escape, or before one that is cut
+        for end in (len(part), escape, escape - 1):  # behind the last whole escape, or before one that is cut
             with contextlib.suppress(ValueError):
                 return str(json.loads(f'"{part[: max(0, end)]}"'))[:most]
     return ""

@@ -234,6 +234,7 @@ class LongText(QPlainTextEdit):
 
     def _show_text(self) -> None:
         self._waits = False
+        self.clear()  # which would be laid out in the font
         self._take_font()  # that another theme wants, which waited for letters that are not shown any more
         self._fill(softened(self._text))
         self._breaker.start(0)
