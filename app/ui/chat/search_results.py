@@ -30,6 +30,7 @@ from app.chats.search.index import SearchHit
 from app.ui.chat import words
 from app.ui.widgets.font_search import showable
 from app.ui.widgets.plain import one_line, set_tip, shown
+from app.ui.widgets.text_layout import units_in
 
 HIT_ROLE = Qt.ItemDataRole.UserRole
 MOST_LINES = 3  # of a place
@@ -118,11 +119,6 @@ def _laid_out(hit: SearchHit, text: str, font: QFont, width: int) -> tuple[QText
         height += line.height()
     layout.endLayout()
     return layout, round(height)
-
-
-def units_in(text: str) -> int:
-    """How Qt counts a text."""
-    return len(text) + sum(letter > "\uffff" for letter in text)
 
 
 def takes_escape(event: QEvent) -> bool:

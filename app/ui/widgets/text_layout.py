@@ -10,6 +10,11 @@ from PySide6.QtGui import QFont, QFontMetricsF, QTextCharFormat, QTextCursor, QT
 from app.ui.widgets.font_search import lacking_runs
 
 
+def units_in(text: str) -> int:
+    """The length of a text in UTF-16 units, as Qt counts."""
+    return len(text) + sum(letter > "\uffff" for letter in text)
+
+
 @contextmanager
 def laid_out_once(document: QTextDocument) -> Iterator[None]:
     """Change a document: Qt lays it out at the end, and not for its font, its text and its formats each."""

@@ -8,6 +8,7 @@ from PySide6.QtGui import QTextCharFormat, QTextCursor
 
 from app.ui.chat.flow_text import FlowText
 from app.ui.chat.steering.diff import TextChange
+from app.ui.widgets.text_layout import units_in
 from app.ui.widgets.theme import Theme
 
 
@@ -29,13 +30,13 @@ class DiffText(FlowText):
             if change.kind == "in" and spaced and spaced[-1].kind == "out" and not spaced[-1].text[-1].isspace():
                 spaced.append(TextChange("same", " "))
             spaced.append(change)
-        self._before, self._changes = _units(before), spaced
+        self._before, self._changes = units_in(before), spaced
         self.set_content(before + "".join(each.text for each in spaced) + behind)
 
     def _mark(self) -> None:
         cursor, at = QTextCursor(self.document()), self._before
         for change in self._changes:
-            end = at + _units(change.text)
+            end = at + units_in(change.text)
             if change.kind != "same":
                 cursor.setPosition(at)
                 cursor.setPosition(end, QTextCursor.MoveMode.KeepAnchor)
@@ -50,7 +51,3 @@ class DiffText(FlowText):
         else:
             look.setBackground(self._theme.color("selection"))
         return look
-
-
-def _units(text: str) -> int:
-    return len(text) + sum(sign > "\uffff" for sign in text)

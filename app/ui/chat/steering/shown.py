@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
 from app.ui.chat.answer_body import AnswerBody
 from app.ui.chat.long_text import hardened, plain_text
+from app.ui.widgets.text_layout import units_in
 
 Edit = QTextEdit | QPlainTextEdit
 
@@ -46,8 +47,8 @@ class ShownText:
             if len(text) != end - start:  # it has marks where long lines are broken
                 return None
             cursor = QTextCursor(edit.document())
-            cursor.setPosition(_units(text[: first - start]))
-            cursor.setPosition(_units(text[: last - start]), QTextCursor.MoveMode.KeepAnchor)
+            cursor.setPosition(units_in(text[: first - start]))
+            cursor.setPosition(units_in(text[: last - start]), QTextCursor.MoveMode.KeepAnchor)
             return edit, cursor
         return None
 
@@ -68,7 +69,3 @@ def _characters(raw: str, units: int) -> int:
     """A place in a document, as Qt counts, in characters without what breaks long lines."""
     text = raw.encode("utf-16-le", "surrogatepass")[: 2 * units].decode("utf-16-le", "replace")
     return len(hardened(text.replace("\u2029", "\n")))
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
