@@ -24,6 +24,7 @@ from app.ui.chat.slices import SLICES, slices_from_markdown, weight_of
 from app.ui.chat.table_text import FormulaText, TableText
 from app.ui.chat.turns import TURN_UNITS, turns
 from app.ui.widgets.font_search import FontSearch
+from app.ui.widgets.look_later import in_view, pass_over, take_look
 from app.ui.widgets.theme import Theme
 
 _SPACING = 12
@@ -131,11 +132,15 @@ class AnswerBody(QWidget):
         """See `FlowText`."""
         for part in self._parts:
             part.hold_layout()
+            if isinstance(part, (LongText, RestText)) or not in_view(part):  # Qt goes over their lines at each step
+                pass_over(_shown(part))
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
+        take_look(self, set(map(_shown, self._parts)))
         old = list(zip(self._parts, self._segments, strict=True))
+        old.sort(key=lambda pair: not in_view(pair[0]))  # what is seen comes first
         search = FontSearch(())
 
         def go_on() -> float:
@@ -173,10 +178,11 @@ class AnswerBody(QWidget):
             turns().add(self, go_on, "apart")
 
     def _dress(self, part: _Part) -> None:
+        shown = _shown(part)
+        take_look(shown)
         part.set_theme(self._theme)
-        frame = part.parent()
-        if isinstance(frame, FramedPart):
-            frame.set_theme(self._theme)
+        if isinstance(shown, FramedPart):
+            shown.set_theme(self._theme)
 
     def on_more_requested(self) -> None:
         """Format more of a long answer."""
@@ -216,12 +222,17 @@ class AnswerBody(QWidget):
         del self._segments[length:]
         while len(self._parts) > length:
             part = self._parts.pop()
-            frame = part.parent()
-            shown = frame if isinstance(frame, FramedPart) else part
+            shown = _shown(part)
             self._column.removeWidget(shown)
             shown.hide()
             shown.setParent(None)
             shown.deleteLater()
+
+
+def _shown(part: _Part) -> QWidget:
+    """What stands in the column: a part, or what it stands in."""
+    frame = part.parent()
+    return frame if isinstance(frame, FramedPart) else part
 
 
 def _units(segment: Segment) -> float:

@@ -34,6 +34,7 @@ from app.ui.chat.thought import Thought
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.labels import ElidedLabel
+from app.ui.widgets.look_later import in_view, pass_over, take_look
 from app.ui.widgets.plain import PlainLabel, set_tip
 from app.ui.widgets.theme import Theme, paragraph_gap
 from inference.events import DraftUpdated
@@ -275,13 +276,16 @@ class AnswerView(QFrame):
         self.body.take_apart(self.deleteLater)
 
     def hold_layout(self) -> None:
-        """See `FlowText`."""
+        """See `FlowText`; what is out of view takes the look later."""
         self.thought.hold_layout()
         self.body.hold_layout()
+        if not in_view(self):
+            pass_over(self)
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
+        take_look(self, (self.body,))
         for part in (self.thought, self.body, self.canvas, self._copy, self._problem, self.siblings, self._menu):
             part.set_theme(theme)
         if self._bar is not None:

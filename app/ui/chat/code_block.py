@@ -13,9 +13,9 @@ from app.ui.chat.long_text import hardened, selected_text, softened
 from app.ui.chat.markdown import Code
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.labels import ElidedLabel
+from app.ui.widgets.look_later import pass_over_bars
 from app.ui.widgets.text_layout import laid_out_once, mark_lacking, width_of
 from app.ui.widgets.theme import Theme
-from app.ui.widgets.unused_bars import pass_over_bars
 
 _NAMES = {
     "py": "Python",

@@ -42,10 +42,10 @@ from app.ui.chat.markdown import FormulaBlock, Prose, Table
 from app.ui.chat.markdown_html import MarkdownHtml, list_inset
 from app.ui.chat.turns import turns
 from app.ui.chat.when_found import when_found
+from app.ui.widgets.look_later import pass_over_bars
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.text_layout import laid_out_once, mark_lacking
 from app.ui.widgets.theme import Theme
-from app.ui.widgets.unused_bars import pass_over_bars
 
 QUOTE = "dewpoint-quote"  # scheme of what leads to a place in a file, and to nowhere else
 SAFE_SCHEMES = ("http", "https", "mailto")

@@ -11,12 +11,13 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from PySide6.QtCore import QByteArray, QObject, QRect, QRectF, QSizeF, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QPainter, QPyTextObject, QTextBlock, QTextDocument, QTextFormat
 from PySide6.QtSvg import QSvgRenderer
 
-from app.base.formula_svg import formula_svg
+from app.base.formula_svg import laid_out, svg_of
 from app.bridge.garbage import collect_young
 from app.ui.chat.turns import FRESH_SECONDS, TURN_UNITS, turns
 
@@ -61,7 +62,15 @@ class Wanted:
 
 def set_formula(wanted: Wanted) -> Formula | None:
     """Set one formula; None if that cannot be done, or not in time."""
-    svg = formula_svg(wanted.source, wanted.display, wanted.size, wanted.color)
+    return _drawn(_laid_out(wanted), wanted.color)
+
+
+def _laid_out(wanted: Wanted) -> Any:
+    return laid_out(wanted.source, wanted.display, wanted.size)
+
+
+def _drawn(found: Any, color: str) -> Formula | None:
+    svg = None if found is None else svg_of(found, color)
     if svg is None:
         return None
     drawing = QSvgRenderer(QByteArray(svg.encode()))
@@ -91,6 +100,7 @@ class FormulaSetter(QObject):
         self._done: OrderedDict[Wanted, Formula | None] = OrderedDict()
         self._waiting: OrderedDict[Wanted, None] = OrderedDict()
         self._told = 0.0
+        self._half: dict[Wanted, Any] = {}  # a hard one, laid out and not drawn yet
 
     def is_done(self, wanted: Wanted) -> bool:
         """Whether it is known what becomes of a formula; if not, it is set soon."""
@@ -125,6 +135,10 @@ class FormulaSetter(QObject):
         hard = is_hard(wanted)
         if hard and turns().spent > FRESH_SECONDS:
             return TURN_UNITS  # the next turn is its own
+        if hard and wanted not in self._half:
+            with turns().timed():
+                self._half = {wanted: _laid_out(wanted)}
+            return TURN_UNITS
         del self._waiting[wanted]
         self._set(wanted)
         if not self._waiting or time.monotonic() - self._told > TOLD_SECONDS:
@@ -134,7 +148,8 @@ class FormulaSetter(QObject):
 
     def _set(self, wanted: Wanted) -> None:
         with turns().timed():
-            self._done[wanted] = set_formula(wanted)
+            half = wanted in self._half
+            self._done[wanted] = _drawn(self._half.pop(wanted), wanted.color) if half else set_formula(wanted)
             collect_young()
         while len(self._done) > CACHED:
             self._done.popitem(last=False)

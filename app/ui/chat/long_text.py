@@ -44,15 +44,19 @@ MOST_ODD_AT_ONCE = 1_000  # of letters that perhaps no font has: Qt asks all fon
 _PARAGRAPH = "\u2029"
 _ODD = re.compile("[^\x00-\u0590]")  # Latin, Greek, Cyrillic and Armenian are in every font, or nearly
 _JOINS = "\u200c\u200d"
+_FREE = re.compile(f"(?<![{_JOINS}])[^{_JOINS}]")  # joined to nothing; it may be a mark
 _LONGEST_LETTER = 64  # characters; one of more marks is none
+_ODD_PIECE = 1_000  # of letters that perhaps no font has, see `MOST_ODD_AT_ONCE`: with each key and each focus
+_LOOKED_AT_EACH = 50  # one letter in so many
 _JOINED_PIECE = 200  # of a text of joiners: Qt takes twenty times as long for each of its characters
 
 
 def softened(text: str) -> str:
     """The text with its long lines broken in pieces of at most `PIECE` characters."""
-    if len(text) <= PIECE:
+    lines = text.split("\n")
+    if max(map(len, lines)) <= PIECE:
         return text
-    return "\n".join(line if len(line) <= PIECE else MARK.join(_pieces(line)) for line in text.split("\n"))
+    return "\n".join(line if len(line) <= PIECE else MARK.join(_pieces(line)) for line in lines)
 
 
 def softened_in_rows(text: str, font: QFont, width: float) -> Iterator[str]:
@@ -91,18 +95,27 @@ def _pieces(line: str) -> Iterator[str]:
     start = 0
     while len(line) - start > (most := _longest_piece(line, start)):
         last = line.rfind(" ", start + most // 2, start + most) + 1 or start + most
-        end = last
-        while end > last - _LONGEST_LETTER and _belongs(line, end):
-            end -= 1
-        end = end if end > last - _LONGEST_LETTER else last
+        end = _letter_before(line, last)
         yield line[start:end]
         start = end
     yield line[start:]
 
 
+def _letter_before(line: str, last: int) -> int:
+    """Where a letter starts, at or shortly before a place; the place itself if it has too many marks."""
+    if not _belongs(line, last):
+        return last
+    for found in reversed(list(_FREE.finditer(line, last - _LONGEST_LETTER + 1, last + 1))):
+        if not _belongs(line, found.start()):
+            return found.start()
+    return last
+
+
 def _longest_piece(line: str, start: int) -> int:
-    joined = sum(line.count(mark, start, start + PIECE) for mark in _JOINS) > PIECE // 8
-    return _JOINED_PIECE if joined else PIECE
+    if sum(line.count(mark, start, start + PIECE) for mark in _JOINS) > PIECE // 8:
+        return _JOINED_PIECE
+    some = line[start : start + PIECE : _LOOKED_AT_EACH]
+    return _ODD_PIECE if odd_letters(some) > _ODD_PIECE // _LOOKED_AT_EACH else PIECE
 
 
 def odd_letters(text: str) -> int:
@@ -111,7 +124,9 @@ def odd_letters(text: str) -> int:
 
 
 def _most_at_once(text: str) -> int:
-    return MOST_ODD_AT_ONCE if odd_letters(text) > MOST_ODD_AT_ONCE else MOST_AT_ONCE
+    if odd_letters(text) > MOST_ODD_AT_ONCE:
+        return MOST_ODD_AT_ONCE
+    return MOST_LINES_AT_ONCE if text.count("\r") > MOST_LINES_AT_ONCE else MOST_AT_ONCE  # each ends a line of Qt's
 
 
 def parts_of(text: str) -> Iterator[str]:
@@ -120,6 +135,7 @@ def parts_of(text: str) -> Iterator[str]:
     while start < len(text):
         most = _most_at_once(text[start : start + MOST_AT_ONCE])
         end = text.rfind("\n", start, start + most) + 1 or start + most
+        end += text[end - 1 : end + 1] == "\r\n"
         lines = text[start:end].split("\n", MOST_LINES_AT_ONCE)
         if len(lines) > MOST_LINES_AT_ONCE:
             end -= len(lines[-1])
@@ -188,7 +204,7 @@ def _rows_end(piece: str, font: QFont, width: float) -> int:
 
 def _belongs(line: str, at: int) -> bool:
     """Whether a character stands on, or is joined to, the one before it."""
-    return unicodedata.category(line[at])[0] == "M" or line[at] in _JOINS or line[at - 1] in _JOINS
+    return line[at] in _JOINS or line[at - 1] in _JOINS or unicodedata.category(line[at])[0] == "M"
 
 
 class LongText(QPlainTextEdit):

@@ -31,9 +31,9 @@ from app.ui.chat.markdown import (
     plain_from_line,
 )
 
-SLICES = 4  # that are read without being asked for
-MAX_CHARACTERS = 16_000  # of an answer that are read as Markdown in one go
-MAX_LINES = 250
+SLICES = 5  # that are read without being asked for
+MAX_CHARACTERS = 12_000  # of an answer that are read as Markdown in one go
+MAX_LINES = 200
 CODE_LINE = 0.25
 EMPTY_LINE = 0.2
 FORMULA_LINE = 8.0
@@ -143,7 +143,7 @@ def _cost(line: str) -> float:
 
 
 def _links(text: str) -> int:
-    return text.count("](") + text.count("://")
+    return text.count("](") + 2 * text.count("://")  # an address is looked for first
 
 
 def _ends_code(line: str, opener: str) -> bool:

@@ -18,6 +18,7 @@ from app.ui.chat.flow_text import FlowText
 from app.ui.chat.long_text import LongText, odd_letters
 from app.ui.chat.message_buttons import MenuButton, MessageButton
 from app.ui.chat.sibling_switch import SiblingSwitch
+from app.ui.widgets.look_later import in_view, pass_over, take_look
 from app.ui.widgets.theme import Theme
 
 _WIDEST = 0.78
@@ -93,14 +94,17 @@ class UserMessage(QWidget):
         return self._source
 
     def hold_layout(self) -> None:
-        """See `FlowText`."""
+        """See `FlowText`; what is out of view takes the look later."""
         self._text.hold_layout()
         if self._whole is not None:
             self._whole.hold_layout()
+        if self._whole is not None or not in_view(self):  # Qt goes over all lines at each step
+            pass_over(self)
 
     def set_theme(self, theme: Theme) -> None:
         """New colours and sizes."""
         self._theme = theme
+        take_look(self)
         self._text.set_theme(theme)
         self._edit.set_theme(theme)
         self._menu.set_theme(theme)

@@ -132,7 +132,7 @@ class ThemeManager(QObject):
         theme_changed: The new theme is in `theme`.
 
     Attributes:
-        seconds: Of this thread, that Qt took for the newest change.
+        seconds: Of this thread, that the newest change took before widgets were told.
     """
 
     theme_changing = Signal()
@@ -186,8 +186,8 @@ class ThemeManager(QObject):
         if theme == self._theme:
             return
         self._theme = theme
-        self.theme_changing.emit()
         began = time.thread_time()
+        self.theme_changing.emit()
         self._apply()
         self.seconds = time.thread_time() - began
         self.theme_changed.emit()

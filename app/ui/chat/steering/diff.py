@@ -42,9 +42,10 @@ def _joined(found: list[TextChange]) -> list[TextChange]:
     whole: list[TextChange] = []
     for at, each in enumerate(found):
         lonely = each.kind == "same" and each.text.isspace() and "\n" not in each.text and 0 < at < len(found) - 1
-        if lonely and len(whole) >= 2 and found[at + 1].kind == "out" and whole[-1].kind == "in" != whole[-2].kind:
+        exchanged = [part.kind for part in whole[-2:]] == ["out", "in"]
+        if lonely and exchanged and found[at + 1].kind == "out":
             whole[-2:] = [TextChange("out", whole[-2].text + each.text), TextChange("in", whole[-1].text + each.text)]
-        elif len(whole) >= 2 and (whole[-2].kind, whole[-1].kind, each.kind) == ("out", "in", "out"):
+        elif exchanged and each.kind == "out":
             whole[-2] = TextChange("out", whole[-2].text + each.text)
         elif whole and whole[-1].kind == each.kind:
             whole[-1] = TextChange(each.kind, whole[-1].text + each.text)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, Qt
-from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QTextCursor
+from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QKeySequence, QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.chats.history import HistoryStore
 from app.ui.chat.composer import MOST_CHARACTERS, Composer
-from app.ui.chat.long_text import MOST_AT_ONCE, MOST_LINES_AT_ONCE, hardened, parts_from_end
+from app.ui.chat.long_text import MOST_AT_ONCE, MOST_LINES_AT_ONCE, hardened, parts_from_end, parts_of
 from app.ui.chat.turns import turns
 from app.ui.widgets.theme import ThemeManager
 from tests.app.ui.conftest import MakeWindow
@@ -139,6 +141,79 @@ def test_typing_meanwhile_stands_where_it_was_typed(qtbot: QtBot, composer: Comp
     assert composer.text == in_the_box(composer) == expected
 
 
+PASTED = "".join(f"{number}\r\n" for number in range(9_000)) + "\u6f22" * 5_000
+
+
+def paste_inside(composer: Composer) -> str:
+    """Paste many lines in the place of a word; what it says then."""
+    composer.type_text("before \U0001f600 word after")
+    cursor = composer.box.textCursor()
+    cursor.setPosition(10)
+    cursor.setPosition(14, QTextCursor.MoveMode.KeepAnchor)
+    composer.box.setTextCursor(cursor)
+    assert cursor.selectedText() == "word"
+    data = QMimeData()
+    data.setText(PASTED)
+    composer.box.insertFromMimeData(data)
+    return f"before \U0001f600 {PASTED} after".replace("\r\n", "\n")
+
+
+def test_many_lines_are_pasted_over_several_turns(composer: Composer) -> None:
+    """Qt takes 100 ms to put 30,000 lines in."""
+    told: list[str] = []
+    composer.box.textChanged.connect(lambda: told.append(composer.text))
+    expected = paste_inside(composer)
+    assert turns().waiting
+    assert len(in_the_box(composer)) < len(expected)
+    assert told[-1].replace("\r\n", "\n") == composer.text.replace("\r\n", "\n") == expected
+    while turns().waiting:
+        assert composer.text.replace("\r\n", "\n") == expected
+        turns().on_next_turn()
+    assert in_the_box(composer) == composer.text == expected
+    for _ in range(2):
+        composer.box.undo()
+        assert composer.text == in_the_box(composer) == "before \U0001f600 word after"
+        composer.box.redo()
+        assert composer.text == in_the_box(composer) == expected
+
+
+@pytest.mark.parametrize("turned", range(3))
+def test_undo_takes_all_of_a_paste_away_while_it_comes(qtbot: QtBot, composer: Composer, turned: int) -> None:
+    expected = paste_inside(composer)
+    for _ in range(turned):
+        turns().on_next_turn()
+    assert turns().waiting
+    undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
+    qtbot.keySequence(composer.box, QKeySequence(undo))
+    all_shown()
+    assert composer.text == in_the_box(composer) == "before \U0001f600 word after"
+    qtbot.keySequence(composer.box, QKeySequence(redo))
+    assert composer.text == in_the_box(composer) == expected
+
+
+def test_all_of_a_paste_is_cut_while_it_comes(qtbot: QtBot, composer: Composer) -> None:
+    expected = paste_inside(composer)
+    assert turns().waiting
+    for key in (QKeySequence.StandardKey.SelectAll, QKeySequence.StandardKey.Cut):
+        qtbot.keySequence(composer.box, QKeySequence(key))
+    assert QApplication.clipboard().text() == expected
+    all_shown()
+    assert composer.text == in_the_box(composer) == ""
+
+
+def test_what_is_typed_or_pasted_while_a_paste_comes_stands_behind_it(composer: Composer) -> None:
+    expected = paste_inside(composer)
+    composer.type_text("x")
+    turns().on_next_turn()
+    paste_again = QMimeData()
+    paste_again.setText(PASTED)
+    composer.box.insertFromMimeData(paste_again)
+    expected = expected.replace(" after", f"x{PASTED} after").replace("\r\n", "\n")
+    assert composer.text.replace("\r\n", "\n") == expected
+    all_shown()
+    assert composer.text == in_the_box(composer) == expected
+
+
 def test_another_text_takes_its_place(composer: Composer) -> None:
     composer.set_text(TEXTS["lines"])
     composer.set_text("short")
@@ -206,3 +281,14 @@ def test_any_text_comes_in_parts_and_whole(text: str, times: int) -> None:
     assert hardened("".join(part for _, part in reversed(parts))) == text * times
     assert all(len(part) <= 2 * MOST_AT_ONCE and part.count("\n") <= 3 * MOST_LINES_AT_ONCE for _, part in parts)
     assert not any(part.startswith("\n") and rest and (text * times)[rest - 1] == "\r" for rest, part in parts)
+
+
+@pytest.mark.parametrize(
+    "text", ["\r" * 30_000, "a" * 999 + "\r\n" + "\r" * 5_000, ("\r" * 7 + "\n") * 4_000, "a\r\n" * 9_000]
+)
+def test_line_ends_of_all_kinds_come_in_parts(text: str) -> None:
+    """Qt makes a line of each; one of two characters is not cut."""
+    for parts in (list(parts_of(text)), [part for _, part in parts_from_end(text)][::-1]):
+        assert hardened("".join(parts)) == text
+        assert all(len(part.splitlines()) <= 4 * MOST_LINES_AT_ONCE for part in parts)
+        assert not any(part.endswith("\r") and hardened(after).startswith("\n") for part, after in pairwise(parts))

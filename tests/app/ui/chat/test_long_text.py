@@ -98,6 +98,7 @@ def test_what_is_pasted_is_sent_as_it_was(qapp: QApplication, qtbot: QtBot, kind
     composer.box.insertFromMimeData(data)
     assert composer.text == LARGE[kind]
     assert longest_block(composer.box.document()) <= 2 * PIECE + 8
+    all_shown()
     composer.box.selectAll()
     assert composer.box.createMimeDataFromSelection().text() == LARGE[kind]
     composer.clear()

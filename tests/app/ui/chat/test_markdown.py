@@ -451,7 +451,7 @@ def test_what_is_too_much_is_shown_as_it_was_written() -> None:
     assert isinstance(parts[-1], Rest)
     assert parts[-1].text.startswith("**line**")
     assert isinstance(parts[0], Prose)
-    parts = contents(f"a\n{line}\nb\n{line}\nc\n{line}\nd\n{line}\ne")
+    parts = contents("".join(f"{at}\n{line}\n" for at in range(SLICES)) + "more")
     assert [type(part) for part in parts] == [Prose, Plain] * SLICES + [Rest]
 
 

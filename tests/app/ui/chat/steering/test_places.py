@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.ui.chat.steering.diff import changes
@@ -68,7 +68,8 @@ def test_a_paragraph_and_code_that_is_not_cut() -> None:
 
 
 @given(st.text("ab \n.", max_size=30), st.text("ab \n.", max_size=30))
-@settings(max_examples=40)
+@example(". a", ".a ")
+@settings(max_examples=200)
 def test_changes_lead_from_one_text_to_the_other(before: str, after: str) -> None:
     found = changes(before, after)
     assert "".join(each.text for each in found if each.kind != "in") == before
