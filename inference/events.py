@@ -262,6 +262,7 @@ class Decided:
         mean: Of a score: the mean of its numbers by their shares.
         confidence: The share of `label` under a calibration: of questions like its examples, those with this number
             were answered right about so often. None where nobody measured it.
+        tokens: Of the prompt.
     """
 
     question: str
@@ -272,6 +273,7 @@ class Decided:
     reads: int
     mean: float | None = None
     confidence: float | None = None
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

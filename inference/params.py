@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,11 @@ from inference.forms.wanted import Form
 
 Role = Literal["system", "user", "assistant", "tool"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+
+def fresh_seed() -> int:
+    """A seed that nobody chose: 32 random bits, short enough to read out and type again."""
+    return secrets.randbits(32)
 
 
 def _require(field: str, value: float | None, least: float, allowed: str) -> None:

@@ -37,7 +37,7 @@ from inference.committed import committed_event
 from inference.denoising.controls import NO_CONTROLS, Controls
 from inference.denoising.denoise import CanvasStep, denoise_canvas, unchanged
 from inference.denoising.pace import NOISE_SECONDS, Pace
-from inference.denoising.sampler import Draws, fresh_seed
+from inference.denoising.sampler import Draws
 from inference.denoising.short_canvas import SHORT_STEPS, short_settings
 from inference.denoising.words_first import WordsFirst
 from inference.errors import ContextFullError, PassStoppedError, SystemPromptTooLongError
@@ -58,7 +58,7 @@ from inference.forms.kept import KeptForms
 from inference.forms.wanted import Form
 from inference.likelihood import likelihoods
 from inference.model_config import ModelConfig, SamplerDefaults
-from inference.params import ChatTurn, GenerationRequest
+from inference.params import ChatTurn, GenerationRequest, fresh_seed
 from inference.stats import RunStats, cancelled_before
 from inference.text.answer import AnswerBuilder, BlockText
 from inference.text.chat_template import ChatTemplate
@@ -205,8 +205,11 @@ class Session:
         """The self-conditioning state in which some places are told what they hold (see `Backend.conditioned`)."""
         return self._backend.conditioned(state, count, places, ids, shares)
 
-    def read(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> None:
+    def read(self, request: GenerationRequest, cancel: CancelFlag | None = None) -> int:
         """Bring the KV cache to a request's prompt and the given beginning of its answer; nothing is written.
+
+        Returns:
+            Tokens of both.
 
         Raises:
             PassStoppedError: It was cancelled.
@@ -215,6 +218,7 @@ class Session:
         ids = self._fit(request, self.config.canvas_length).ids
         if not self._prefill(ids, self._reuse(ids), cancel or threading.Event(), Passes()):
             raise PassStoppedError
+        return len(ids)
 
     def close(self) -> None:
         """Free the model; the session cannot be used afterwards."""

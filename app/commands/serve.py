@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from app.commands.settings import settings_in_use
 from app.library.answering import ModelChoice, folder_choice, remembered_model, starter_choice
 from app.server import texts
 from app.server.application import ServerApplication
+from app.server.guards import can_be_sent, is_local, names_of
 from app.server.models import served_model
 from app.server.owned import OwnedModel
 from app.server.queue import AnswerQueue
@@ -57,6 +57,8 @@ def _serve(options: argparse.Namespace, paths: AppPaths) -> int:
     if options.no_key and not local:
         raise KnownAppError(texts.KEY_NEEDED)
     key = "" if options.no_key else os.environ.get(KEY_VARIABLE) or new_key()
+    if key and not can_be_sent(key):
+        raise KnownAppError(texts.BAD_KEY)
     listening = _listening(options.host, port)
     choice = _choice(options)
     log = paths.logs / "engine.log"
@@ -77,7 +79,7 @@ def _serve(options: argparse.Namespace, paths: AppPaths) -> int:
 
         queue = AnswerQueue(process)
         try:
-            listening.run(ServerApplication(queue, model, key), opened)
+            listening.run(ServerApplication(queue, model, key, names_of(options.host)), opened)
         except KeyboardInterrupt:
             return 0
     return 0
@@ -99,11 +101,3 @@ def _listening(host: str, port: int) -> ListeningServer:
         return ListeningServer(host, port)
     except (OSError, UnicodeError) as exc:
         raise KnownAppError(texts.no_address(host, port, getattr(exc, "strerror", None) or str(exc))) from exc
-
-
-def is_local(host: str) -> bool:
-    """Whether an address is this machine's alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -73,7 +73,7 @@ def _read(fields: BodyFields, model: ServedModel, asked: dict[str, Any], stream:
     tools = anthropic_tools(fields)
     system = _system(fields)
     turns, start = with_start(system + _turns(fields.objects("messages")))
-    thinking, form = _thinking(fields), None
+    thinking, form = _thinking(fields, asked.get("max_new_tokens")), None
     output = fields.object("output_config")
     if output is not None:
         form = format_form(output.object("format"))
@@ -83,12 +83,14 @@ def _read(fields: BodyFields, model: ServedModel, asked: dict[str, Any], stream:
     fields.note("cache_control")
     fields.only("mcp_servers", [])
     _check_management(fields)
+    form_at = "output_config.format" if form is not None else ""
     request = request_of(
-        model, **asked_turns(turns, tools, model), answer_start=start, thinking=thinking, form=form, **asked
-    )
+        model, form_at=form_at, **asked_turns(turns, tools, model), answer_start=start, thinking=thinking, form=form,
+        **asked,
+    )  # fmt: skip
     fields.finish()
     details = {"model": name, "id": new_id("msg_"), "thinking": thinking}
-    return WantedAnswer(request, stop, tools=tools, stream=stream, drafts=drafts, details=details)
+    return WantedAnswer(request, stop, tools=tools, stream=stream, drafts=drafts, form_at=form_at, details=details)
 
 
 def _system(fields: BodyFields) -> list[ChatTurn]:
@@ -100,12 +102,14 @@ def _system(fields: BodyFields) -> list[ChatTurn]:
     return [ChatTurn("system", text)] if text else []
 
 
-def _thinking(fields: BodyFields) -> bool:
+def _thinking(fields: BodyFields, limit: int | None) -> bool:
     thinking = fields.object("thinking")
     if thinking is None:
         return False
     kind = thinking.one_of("type", ("enabled", "disabled", "adaptive"), "disabled")
-    thinking.whole("budget_tokens", 1, 10**9)  # thinking and answer share max_tokens
+    budget = thinking.whole("budget_tokens", 1, 10**9)  # thinking and answer share max_tokens
+    if kind == "enabled" and budget is not None and limit is not None and budget >= limit:
+        raise bad(texts.must_be("thinking.budget_tokens", "less than max_tokens"), "thinking.budget_tokens")
     thinking.note("display")
     thinking.finish()
     return kind != "disabled"
@@ -174,7 +178,7 @@ def whole_message(wanted: WantedAnswer, model: ServedModel, answer: WholeAnswer)
     content: list[dict[str, Any]] = []
     if answer.thinking:
         content.append({"type": "thinking", "thinking": answer.thinking, "signature": ""})
-    if answer.text or not answer.calls:
+    if answer.text or not (answer.calls or answer.stop):
         content.append({"type": "text", "text": answer.text})
     for call in answer.calls:
         content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": json.loads(call.arguments)})

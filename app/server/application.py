@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -17,7 +18,7 @@ from app.server.anthropic_messages import read_count
 from app.server.asking import check_model, check_name
 from app.server.errors import ApiError, bad
 from app.server.fields import BodyFields, parsed
-from app.server.guards import check_asker
+from app.server.guards import OWN_NAMES, check_asker
 from app.server.interfaces import INTERFACES, Interface, refusal_at
 from app.server.ollama import ollama_model, running_model, shown_model, version
 from app.server.queue import AnswerQueue
@@ -42,10 +43,17 @@ class ServerApplication:
         model: The model that answers; it may be replaced at any time.
     """
 
-    def __init__(self, queue: AnswerQueue, model: ServedModel, key: str) -> None:
-        """`key` is what every client must send; "" lets everybody ask."""
+    def __init__(self, queue: AnswerQueue, model: ServedModel, key: str, names: frozenset[str] = OWN_NAMES) -> None:
+        """Answer from a queue.
+
+        Args:
+            queue: All requests go there.
+            model: See above.
+            key: What every client must send; "" lets everybody ask.
+            names: What the server may be asked by, beside addresses.
+        """
         self.model = model
-        self._queue, self._key = queue, key
+        self._queue, self._key, self._names = queue, key, names
         self._began = time.monotonic()
         self._answers = {each.path: each for each in INTERFACES}
         self._requests = 0
@@ -58,6 +66,10 @@ class ServerApplication:
             await self._serve(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
+
+    def end_all(self) -> None:
+        """The server ends: each client that waits is told; in the event loop."""
+        self._queue.end_all()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -75,7 +87,7 @@ class ServerApplication:
         path = scope["path"].rstrip("/") or "/"
         self._requests += 1
         try:
-            check_asker(dict(request.headers.items()), path, self._key)
+            check_asker(dict(request.headers.items()), path, self._key, self._names)
             interface = self._answers.get(path)
             if path in _QUESTIONS:
                 await self._question(path, request, receive, send)
@@ -112,7 +124,8 @@ class ServerApplication:
             case "/metrics":
                 value = self._metrics()
             case _ if path == _MODELS:
-                value = {"object": "list", "data": [_listed(model)]}
+                more = {"has_more": False, "first_id": model.id, "last_id": model.id}
+                value = {"object": "list", "data": [_listed(model)], **more}
             case "/api/version":
                 value = version()
             case "/api/tags":
@@ -166,6 +179,9 @@ def _listed(model: ServedModel) -> dict[str, Any]:
         "object": "model",
         "created": model.loaded_at,
         "owned_by": "dewpoint",
+        "type": "model",  # this and the next two as Anthropic's clients read it
+        "display_name": model.title,
+        "created_at": datetime.fromtimestamp(model.loaded_at, UTC).isoformat().replace("+00:00", "Z"),
         "name": model.title,
         "max_model_len": model.max_context,
         "context_length": model.max_context,
@@ -201,6 +217,8 @@ async def _body(request: Request) -> BodyFields:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind not in ("application/json", "") and not kind.endswith("+json"):
         raise ApiError(415, texts.NO_JSON_BODY, code="content_type")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        raise ApiError(415, texts.NO_ENCODING, code="content_encoding")
     too_large = ApiError(413, texts.too_large(LARGEST_BODY), code="too_large")
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length[:20]) > LARGEST_BODY:

@@ -64,29 +64,48 @@ def stops_of(fields: BodyFields, form: Form | None, name: str = "stop") -> tuple
     return stops
 
 
-def request_of(model: ServedModel, **asked: Any) -> GenerationRequest:
+def limit_of(fields: BodyFields) -> int | None:
+    """The most tokens of an answer, by its newer or its older name.
+
+    Raises:
+        ApiError: They say different things.
+    """
+    newer, older = (fields.whole(name, 1, 10**9) for name in ("max_completion_tokens", "max_tokens"))
+    if newer is not None and older is not None and newer != older:
+        raise bad(texts.TWO_LIMITS, "max_tokens")
+    return newer or older
+
+
+def request_of(model: ServedModel, asked_at: str = "messages", form_at: str = "", **asked: Any) -> GenerationRequest:
     """The request for the model; without a limit the answer may fill the context.
+
+    Args:
+        model: Which one.
+        asked_at: Name of the field that what is asked stands in.
+        form_at: The same of the form.
+        asked: Fields of the request.
 
     Raises:
         ApiError: Its parts contradict each other.
     """
     asked["max_new_tokens"] = min(asked.get("max_new_tokens") or model.max_context, model.max_context)
     if asked.get("form") is not None and asked.get("thinking"):
-        raise bad(texts.THINKING_AND_FORM, "response_format", "unsupported_parameter")
+        raise bad(texts.THINKING_AND_FORM, form_at, "unsupported_parameter")
     try:
         request = GenerationRequest(**asked)
     except ValueError as exc:
         raise bad(f"{exc}.") from exc
     declared = sum(len(tool.description) + len(tool.schema) for tool in request.tools)
-    check_length(model, declared + len(request.answer_start) + sum(turn.characters for turn in request.turns))
+    characters = declared + len(request.answer_start) + sum(turn.characters for turn in request.turns)
+    check_length(model, characters, asked_at)
     return request
 
 
-def check_length(model: ServedModel, characters: int) -> None:
+def check_length(model: ServedModel, characters: int, asked_at: str = "messages") -> None:
     """Refuse what is far too long for the context before anything of it reaches the model.
 
     Raises:
         ApiError: It is.
     """
     if model.backend and characters > MOST_CHARACTERS_A_TOKEN * model.max_context:
-        raise bad(texts.PROMPT_TOO_LONG, "messages", "context_length_exceeded")
+        raise bad(texts.PROMPT_TOO_LONG, asked_at, "context_length_exceeded")

@@ -95,7 +95,7 @@ class BodyFields:
             return ()
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or len(listed) > most or not all(isinstance(each, str) for each in listed):
-            self._refuse(name, f"a text or a list of at most {most}")
+            self._refuse(name, f"a text, or a list of at most {most} texts")
         return tuple(sound(each, self.at(name)) for each in listed)
 
     def objects(self, name: str) -> list[BodyFields]:

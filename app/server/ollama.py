@@ -14,7 +14,7 @@ from app.server.asking import MAX_SEED, check_model, request_of, stops_of
 from app.server.errors import ApiError, bad
 from app.server.fields import BodyFields
 from app.server.openai_chat import EFFORTS, NO_THINKING, draft_of, logprobs_wanted, tokens_of
-from app.server.openai_completions import gap_request
+from app.server.openai_completions import gap_request, with_counted
 from app.server.sse import json_line
 from app.server.structured import ollama_form
 from app.server.toolbox import asked_turns, openai_tools
@@ -22,7 +22,7 @@ from app.server.turns import openai_turns, with_start
 from app.server.wire import Drafted, Part, ServedModel, ToolCall, Usage, WantedAnswer, WholeAnswer, Written
 from inference.events import TokenLikelihood
 from inference.forms.wanted import Form
-from inference.params import ChatTurn, SamplerParams
+from inference.params import ChatTurn, GenerationRequest, SamplerParams
 
 INTERFACE_VERSION = "0.12.6"  # of Ollama's interface that is answered; clients ask for features by it
 _REASONS = {"stop": "stop", "stop_sequence": "stop", "length": "length", "tool_calls": "stop"}
@@ -48,13 +48,18 @@ def read_ollama_chat(fields: BodyFields, model: ServedModel) -> WantedAnswer:
     messages, tools = fields.objects("messages"), openai_tools(fields)
     turns, start = with_start(openai_turns(messages)) if messages else ((ChatTurn("user", ""),), "")
     form = ollama_form(fields)
-    asked, stop = _options(fields, model, form)
-    request = request_of(model, **asked_turns(turns, tools, model), answer_start=start, form=form, **asked)
+    asked, stop, context = _options(fields, model, form)
+    request = request_of(
+        model, form_at="format", **asked_turns(turns, tools, model), answer_start=start, form=form, **asked
+    )
+    request, counted = _in_context(request, context)
     stream, drafts = fields.flag("stream", True), fields.flag("diffusing")
     fields.finish()
-    details = {"model": name, "chat": True}
     told = None if messages else _loaded(name, chat=True)
-    return WantedAnswer(request, stop, tools=tools, stream=stream, drafts=drafts, told=told, details=details)
+    return WantedAnswer(
+        request, stop, tools=tools, stream=stream, drafts=drafts, told=told, form_at="format" * (form is not None),
+        details={"model": name, "chat": True}, **counted,
+    )  # fmt: skip
 
 
 def read_ollama_generate(fields: BodyFields, model: ServedModel) -> WantedAnswer:
@@ -66,7 +71,8 @@ def read_ollama_generate(fields: BodyFields, model: ServedModel) -> WantedAnswer
     name = check_model(fields, model, required=True)
     prompt, suffix, system = fields.text("prompt", ""), fields.text("suffix", ""), fields.text("system", "")
     form, tail = ollama_form(fields), ""
-    asked, stop = _options(fields, model, form)
+    asked, stop, context = _options(fields, model, form)
+    counted: dict[str, Any] = {}
     fields.only("raw", False)
     fields.only("template", "")
     fields.only("context", [])
@@ -76,19 +82,37 @@ def read_ollama_generate(fields: BodyFields, model: ServedModel) -> WantedAnswer
             raise bad(texts.TWO_FORMS, "format")
         limit, seed = asked["max_new_tokens"], asked["seed"]
         request, tail = gap_request(model, prompt, suffix, limit, seed, asked["sampler"])
-        request = dataclasses.replace(request, logprobs=asked["logprobs"])
+        request, counted = with_counted(request, tail, limit, model, asked["logprobs"])
     else:
         turns = ([ChatTurn("system", system)] if system else []) + [ChatTurn("user", prompt)]
-        request = request_of(model, turns=tuple(turns), form=form, **asked)
+        request = request_of(model, "prompt", "format", turns=tuple(turns), form=form, **asked)
+    if context is not None:
+        request, more = _in_context(request, context)
+        counted = more | counted
     stream, drafts = fields.flag("stream", True), fields.flag("diffusing")
     fields.finish()
     told = None if prompt or suffix else _loaded(name, chat=False)
-    details = {"model": name, "chat": False}
-    return WantedAnswer(request, stop, tail, stream=stream, drafts=drafts, told=told, details=details)
+    return WantedAnswer(
+        request, stop, tail, stream=stream, drafts=drafts, told=told, asked_at="prompt",
+        form_at="format" * (form is not None), details={"model": name, "chat": False}, **counted,
+    )  # fmt: skip
 
 
-def _options(fields: BodyFields, model: ServedModel, form: Form | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Sampler, seed, limit and thinking; and the texts that end the answer."""
+def _in_context(request: GenerationRequest, context: int | None) -> tuple[GenerationRequest, dict[str, Any]]:
+    """The request, and what else a `WantedAnswer` has, where a client wants a smaller context than the model's."""
+    if context is None:
+        return request, {}
+    hides = request.logprobs is None
+    return dataclasses.replace(request, logprobs=request.logprobs or 0), {
+        "most_context": context,
+        "hides_logprobs": hides,
+    }
+
+
+def _options(
+    fields: BodyFields, model: ServedModel, form: Form | None
+) -> tuple[dict[str, Any], tuple[str, ...], int | None]:
+    """Sampler, seed, limit and thinking; the texts that end the answer; the context, if it is not the model's own."""
     fields.note("keep_alive")  # the model stays loaded
     thinking = fields.any("think")
     if isinstance(thinking, str):
@@ -97,7 +121,7 @@ def _options(fields: BodyFields, model: ServedModel, form: Form | None) -> tuple
         raise bad(texts.must_be("think", "true, false or an effort"), "think")
     options = fields.object("options") or BodyFields({}, "options")
     options.note(*_SPEED)
-    options.whole("num_ctx", 1, model.max_context)
+    context = options.whole("num_ctx", 1, model.max_context)
     options.only("top_p", 1)
     options.only("top_k", 0)
     options.only("min_p", 0)
@@ -117,7 +141,7 @@ def _options(fields: BodyFields, model: ServedModel, form: Form | None) -> tuple
         "thinking": bool(thinking),
         "logprobs": logprobs_wanted(fields),
     }
-    return asked, stop
+    return asked, stop, None if context == model.max_context else context
 
 
 def _loaded(name: str, chat: bool) -> dict[str, Any]:
@@ -143,7 +167,7 @@ def _piece(
     found: tuple[TokenLikelihood, ...] = (),
 ) -> dict[str, Any]:
     base: dict[str, Any] = {"model": wanted.details["model"], "created_at": _now()}
-    if wanted.request.logprobs is not None:
+    if wanted.logprobs is not None:
         base["logprobs"] = tokens_of(found)
     if not wanted.details["chat"]:
         return {**base, "response": text, **({"thinking": thinking} if thinking else {}), "done": False}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.server import texts
-from app.server.asking import check_model, request_of, sampler_of, seed_of, stops_of
+from app.server.asking import check_model, limit_of, request_of, sampler_of, seed_of, stops_of
 from app.server.errors import bad
 from app.server.fields import BodyFields
 from app.server.said_tokens import token_texts
@@ -46,29 +46,29 @@ def read_chat(fields: BodyFields, model: ServedModel) -> WantedAnswer:
     name = check_model(fields, model, required=True)
     turns, start = with_start(openai_turns(fields.objects("messages")))
     tools = openai_tools(fields)
-    limit = fields.whole("max_completion_tokens", 1, 10**9)
-    older_limit = fields.whole("max_tokens", 1, 10**9)
+    limit = limit_of(fields)
     choices = fields.whole("n", 1, MOST_CHOICES) or 1
     stream, usage = stream_of(fields)
     refuse_others(fields)
-    form = chat_form(fields)
+    form, form_at = chat_form(fields)
     request = request_of(
         model,
+        form_at=form_at,
         **asked_turns(turns, tools, model),
         answer_start=start,
         form=form,
         seed=seed_of(fields),
         sampler=sampler_of(fields),
-        max_new_tokens=limit or older_limit,
+        max_new_tokens=limit,
         thinking=thinking_of(fields),
         logprobs=logprobs_wanted(fields),
     )
     stop, drafts = stops_of(fields, form), fields.flag("diffusing")
     fields.finish()
-    details = {"model": name, "id": new_id("chatcmpl-")}
     return WantedAnswer(
-        request, stop, tools=tools, stream=stream, drafts=drafts, include_usage=usage, choices=choices, details=details
-    )
+        request, stop, tools=tools, stream=stream, drafts=drafts, include_usage=usage, choices=choices,
+        form_at=form_at, details={"model": name, "id": new_id("chatcmpl-")},
+    )  # fmt: skip
 
 
 def logprobs_wanted(fields: BodyFields) -> int | None:
@@ -188,7 +188,7 @@ def whole_chat(wanted: WantedAnswer, model: ServedModel, answer: WholeAnswer) ->
     choice = {
         "index": wanted.choice,
         "message": message,
-        "logprobs": None if wanted.request.logprobs is None else logprobs_of(answer.likelihoods),
+        "logprobs": None if wanted.logprobs is None else logprobs_of(answer.likelihoods),
         "finish_reason": _REASONS[answer.reason],
     }
     return {
@@ -247,7 +247,7 @@ class ChatStream:
         thinking = self._chunk({"reasoning_content": part.thinking}) if part.thinking else ""
         if not part.text:
             return thinking
-        found = None if self._wanted.request.logprobs is None else logprobs_of(part.likelihoods)
+        found = None if self._wanted.logprobs is None else logprobs_of(part.likelihoods)
         return thinking + self._chunk({"content": part.text}, found=found)
 
     def _end(self, answer: WholeAnswer) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.server import texts
-from app.server.asking import check_model, request_of, sampler_of, seed_of, stops_of
+from app.server.asking import check_model, limit_of, request_of, sampler_of, seed_of, stops_of
 from app.server.errors import bad
 from app.server.fields import BodyFields
 from app.server.openai_chat import (
@@ -56,13 +56,13 @@ def read_completion(fields: BodyFields, model: ServedModel) -> WantedAnswer:
     fields.only("best_of", 1, choices)
     fields.only("echo", False)
     request, tail = gap_request(model, prompt, suffix, limit, seed_of(fields), sampler_of(fields))
-    request = dataclasses.replace(request, logprobs=fields.whole("logprobs", 0, MOST_LOGPROBS))
+    request, counted = with_counted(request, tail, limit, model, fields.whole("logprobs", 0, MOST_LOGPROBS))
     stop, drafts = stops_of(fields, None), fields.flag("diffusing")
     fields.finish()
-    details = {"model": name, "id": new_id("cmpl-")}
     return WantedAnswer(
-        request, stop, tail, stream=stream, drafts=drafts, include_usage=usage, choices=choices, details=details
-    )
+        request, stop, tail, stream=stream, drafts=drafts, include_usage=usage, choices=choices, asked_at="prompt",
+        details={"model": name, "id": new_id("cmpl-")}, **counted,
+    )  # fmt: skip
 
 
 def read_fim(fields: BodyFields, model: ServedModel) -> WantedAnswer:
@@ -73,8 +73,7 @@ def read_fim(fields: BodyFields, model: ServedModel) -> WantedAnswer:
     """
     name = check_model(fields, model, required=True)
     prompt, suffix = fields.text("prompt"), fields.text("suffix", "")
-    limit = fields.whole("max_completion_tokens", 1, 10**9)
-    older = fields.whole("max_tokens", 1, 10**9)
+    limit = limit_of(fields)
     fields.only("min_tokens", 0)
     fields.only("n", 1)
     stream, usage = stream_of(fields)
@@ -82,12 +81,15 @@ def read_fim(fields: BodyFields, model: ServedModel) -> WantedAnswer:
     fields.one_of("reasoning_effort", EFFORTS[:2], "none")
     seed = fields.whole("random_seed", 0, 2**63 - 1)
     request, tail = gap_request(
-        model, prompt, suffix, limit or older, seed_of(fields) if seed is None else seed, sampler_of(fields)
+        model, prompt, suffix, limit, seed_of(fields) if seed is None else seed, sampler_of(fields)
     )
+    request, counted = with_counted(request, tail, limit, model, None)
     stop, drafts = stops_of(fields, None), fields.flag("diffusing")
     fields.finish()
-    details = {"model": name, "id": new_id("fim-")}
-    return WantedAnswer(request, stop, tail, stream=stream, drafts=drafts, include_usage=usage, details=details)
+    return WantedAnswer(
+        request, stop, tail, stream=stream, drafts=drafts, include_usage=usage, asked_at="prompt",
+        details={"model": name, "id": new_id("fim-")}, **counted,
+    )  # fmt: skip
 
 
 def gap_request(
@@ -112,8 +114,25 @@ def gap_request(
         max_new_tokens=None if limit is None else limit + len(held.encode()),
         form=form,
         form_is_new=True,
+        asked_at="prompt",
     )
     return request, held
+
+
+def with_counted(
+    request: GenerationRequest, tail: str, limit: int | None, model: ServedModel, logprobs: int | None
+) -> tuple[GenerationRequest, dict[str, Any]]:
+    """The request with its log-probabilities, and what else a `WantedAnswer` has for it.
+
+    What is held behind a gap is written with the answer, and is none of it: the answer's own tokens are counted by
+    their likelihoods, also where the client wants none.
+    """
+    if not tail:
+        return dataclasses.replace(request, logprobs=logprobs), {}
+    return dataclasses.replace(request, logprobs=logprobs or 0), {
+        "most": limit or model.max_context,
+        "hides_logprobs": logprobs is None,
+    }
 
 
 def _held(behind: str) -> str:
@@ -154,7 +173,7 @@ def whole_completion(wanted: WantedAnswer, model: ServedModel, answer: WholeAnsw
     choice = {
         "index": wanted.choice,
         "text": answer.text,
-        "logprobs": None if wanted.request.logprobs is None else older_logprobs(answer.likelihoods, 0),
+        "logprobs": None if wanted.logprobs is None else older_logprobs(answer.likelihoods, 0),
         "finish_reason": _REASONS[answer.reason],
     }
     return {
@@ -192,7 +211,7 @@ class CompletionStream:
             case Drafted():
                 return self._chunk("", dewpoint={"draft": draft_of(part)})
             case Written():
-                plain = self._wanted.request.logprobs is None
+                plain = self._wanted.logprobs is None
                 found = None if plain else older_logprobs(part.likelihoods, self._given)
                 self._given += len(part.text)
                 return self._chunk(part.text, found=found) if part.text else ""

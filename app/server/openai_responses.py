@@ -43,7 +43,8 @@ def read_response(fields: BodyFields, model: ServedModel) -> WantedAnswer:
     name = check_model(fields, model, required=True)
     tools = openai_tools(fields)
     instructions = fields.text("instructions", "")
-    turns, start = with_start(([ChatTurn("system", instructions)] if instructions else []) + _input(fields))
+    said = [ChatTurn("system", instructions)] if instructions else []
+    turns, start = with_start(said + _input(fields), "input")
     text, form = fields.object("text"), None
     if text is not None:
         form = format_form(text.object("format"))
@@ -52,6 +53,8 @@ def read_response(fields: BodyFields, model: ServedModel) -> WantedAnswer:
     _refuse_others(fields)
     request = request_of(
         model,
+        asked_at="input",
+        form_at="text.format",
         **asked_turns(turns, tools, model),
         answer_start=start,
         form=form,
@@ -65,7 +68,10 @@ def read_response(fields: BodyFields, model: ServedModel) -> WantedAnswer:
     metadata = fields.any("metadata") or {}
     fields.finish()
     details = {"model": name, "id": new_id("resp_"), "metadata": metadata, "instructions": instructions or None}
-    return WantedAnswer(request, tools=tools, stream=stream, drafts=drafts, details=details)
+    form_at = "text.format" if form is not None else ""
+    return WantedAnswer(
+        request, tools=tools, stream=stream, drafts=drafts, asked_at="input", form_at=form_at, details=details
+    )
 
 
 def _input(fields: BodyFields) -> list[ChatTurn]:
@@ -189,7 +195,7 @@ def whole_response(wanted: WantedAnswer, model: ServedModel, answer: WholeAnswer
     """The whole response."""
     output = [_reasoning(new_id("rs_"), answer.thinking)] if answer.thinking else []
     if answer.text or not answer.calls:
-        output.append(_text(new_id("msg_"), answer.text, found=answer.likelihoods))
+        output.append(_text(new_id("msg_"), answer.text, _status(answer), answer.likelihoods))
     output += [_call(new_id("fc_"), call) for call in answer.calls]
     return {**_base(wanted, _status(answer), output, answer.usage), "dewpoint": extras_of(answer)}
 
@@ -270,11 +276,11 @@ class ResponseStream:
         added = self._event("response.output_item.added", output_index=index, item=item)
         return added + self._event("response.content_part.added", **self._place(), part=part)
 
-    def _close(self) -> str:
+    def _close(self, status: str = "completed") -> str:
         if not self._kind:
             return ""
         thinking = self._kind == "reasoning"
-        item = _reasoning(self._id, self._said) if thinking else _text(self._id, self._said, found=self._found)
+        item = _reasoning(self._id, self._said) if thinking else _text(self._id, self._said, status, self._found)
         name = "reasoning_text" if thinking else "output_text"
         more = {} if thinking else {"logprobs": tokens_of(self._found)}
         said = self._event(f"response.{name}.done", **self._place(), text=self._said, **more)
@@ -289,7 +295,7 @@ class ResponseStream:
 
     def _end(self, answer: WholeAnswer) -> str:
         said = self._open("message") if not self._kind and not self._done and not answer.calls else ""
-        said += self._close()
+        said += self._close(_status(answer))
         for call in answer.calls:
             item, index = _call(new_id("fc_"), call), len(self._done)
             place = {"item_id": item["id"], "output_index": index}

@@ -100,6 +100,7 @@ class PartReader:
         self._prompt = PromptEncoded(0, 0, 0, 0, 0.0)
         self._blocks = self._steps = self._tokens = self._thinking_tokens = 0
         self._began = time.monotonic()
+        self._most, self._full = wanted.most, False  # tokens of text that may be given; whether there were more
         self.ended = False
 
     def parts(self, event: Event | CallsMade) -> Iterator[Part]:
@@ -111,8 +112,9 @@ class PartReader:
         match event:
             case PromptEncoded():
                 if event.dropped_turns:
-                    raise ApiError(400, texts.PROMPT_TOO_LONG, "messages", "context_length_exceeded")
+                    raise ApiError(400, texts.PROMPT_TOO_LONG, self._wanted.asked_at, "context_length_exceeded")
                 self._prompt = event
+                self._make_room(event.prompt_tokens)
                 yield Begun(self._usage())
             case DraftUpdated() if self._wanted.drafts:
                 yield Drafted(event)
@@ -126,9 +128,16 @@ class PartReader:
             case Finished():
                 yield from self._finished(event)
             case Failed():
-                raise failure(event)
+                raise failure(event, self._wanted)
             case _:
                 pass
+
+    def _make_room(self, prompt: int) -> None:
+        """What the client's own context leaves for the answer."""
+        most = self._wanted.most_context
+        if most is not None and most <= prompt:
+            raise ApiError(400, texts.context_full(most, prompt), "options.num_ctx", "context_length_exceeded")
+        self._most = self._most if most is None else most - prompt
 
     def _committed(self, event: BlockCommitted) -> Iterator[Part]:
         self._blocks += event.steps > 0
@@ -139,7 +148,9 @@ class PartReader:
         self._thinking_tokens += event.thinking_tokens
         text = self._cutter.feed(self._tail.feed(event.answer))
         yield from self._write(text, event.thinking, last=bool(self._cutter.found))
-        if self._cutter.found:
+        if self._full:
+            yield self._whole("length", None)
+        elif self._cutter.found:
             yield self._whole("stop_sequence", None)
 
     def _finished(self, event: Finished) -> Iterator[Part]:
@@ -147,10 +158,11 @@ class PartReader:
             raise ApiError(499, texts.STOPPED, code="stopped")
         text = "" if self._cutter.found else self._cutter.feed(self._tail.finish())
         yield from self._write(text + self._cutter.finish(), "", last=True)
-        if self._cutter.found:
+        if self._cutter.found and not self._full:
             yield self._whole("stop_sequence", event.seed)
             return
-        yield self._whole("stop" if event.reason == "end_of_text" else "length", event.seed)
+        ended = event.reason == "end_of_text" and not self._full
+        yield self._whole("stop" if ended else "length", event.seed)
 
     @property
     def tokens(self) -> int:
@@ -163,15 +175,27 @@ class PartReader:
             text = self._kept + text
             given, said = self._tokens_said.take(text, last)
             self._kept, text = text[len(given) :], given
+            text, said = self._at_most(text, said)
         self._text += text
         self._thinking += thinking
         if text or thinking:
             self._said += said
             yield Written(text, thinking, said)
 
+    def _at_most(self, text: str, said: tuple[TokenLikelihood, ...]) -> tuple[str, tuple[TokenLikelihood, ...]]:
+        """As much of it as may be given."""
+        left = None if self._most is None else self._most - len(self._said) - self._thinking_tokens
+        if left is None or len(said) <= left:
+            return text, said
+        if self._wanted.request.form is not None and not self._wanted.tail:
+            raise ApiError(400, texts.CONTEXT_AND_FORM, "options.num_ctx", "context_length_exceeded")
+        self._full = True
+        said = said[: max(0, left)]
+        return b"".join(each.text for each in said).decode("utf-8", "ignore"), said
+
     def _whole(self, reason: EndReason, seed: int | None, calls: tuple[ToolCall, ...] = ()) -> WholeAnswer:
         self.ended = True
-        seed = self._wanted.request.seed or 0 if seed is None else seed
+        seed = self._wanted.request.seed or 0 if seed is None else seed  # every choice has one, see `AnswerQueue`
         seconds = time.monotonic() - self._began
         return WholeAnswer(
             self._text, self._thinking, reason, self._cutter.found, self._usage(), seed, calls, tuple(self._said),
@@ -180,17 +204,21 @@ class PartReader:
 
     def _usage(self) -> Usage:
         prompt = self._prompt
+        tokens = self._tokens if self._most is None else len(self._said) + self._thinking_tokens
         return Usage(
-            prompt.prompt_tokens, prompt.reused_tokens, self._tokens, self._thinking_tokens, self._blocks, self._steps
+            prompt.prompt_tokens, prompt.reused_tokens, tokens, self._thinking_tokens, self._blocks, self._steps
         )
 
 
-def failure(event: Failed) -> ApiError:
+def failure(event: Failed, wanted: WantedAnswer | None = None) -> ApiError:
     """What a client is told of an answer that failed: never a trace."""
     text = f"{event.user_text} {event.hint}".strip()
+    declared = wanted is not None and wanted.tools is not None
+    if event.refused == "length":
+        more = f" {texts.TOOLS_COUNT}" if declared else ""
+        return ApiError(400, text + more, wanted.asked_at if wanted else "", "context_length_exceeded")
     if event.refused:
-        code = "context_length_exceeded" if event.refused == "length" else "invalid_value"
-        return ApiError(400, text, code=code)
+        return ApiError(400, text, wanted.form_at or "tools" * declared if wanted else "", "invalid_value")
     if event.known:
         return ApiError(503 if event.engine_lost else 500, text, code="model_failed")
     return ApiError(500, texts.BUG, code="internal_error")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from app.server import texts
 from app.server.application import ServerApplication
+from app.server.guards import names_of
 from app.server.models import served_model
 from app.server.piping import (
     AskedOfWindow,
@@ -113,7 +114,7 @@ def serve_piped(down: Connection, up: Connection, options: ServerOptions) -> Non
         model.send(ServerNews(trouble=texts.no_address(options.host, options.port, reason)))
         return
     answers = AnswerQueue(model)
-    application = ServerApplication(answers, NO_MODEL, options.key)
+    application = ServerApplication(answers, NO_MODEL, options.key, names_of(options.host))
     threading.Thread(target=_read, args=(down, model, application, answers, listening), daemon=True).start()
     threading.Thread(target=_tell, args=(model, answers, listening), daemon=True).start()
     listening.run(application, lambda: None)

@@ -7,6 +7,7 @@ cancels its request, which ends within one step.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
 import threading
@@ -25,7 +26,7 @@ from app.server.values import AT_ONCE, MOST_WAITING, RunningRequest
 from app.server.wire import CallsMade, Part, StillWaiting, WantedAnswer
 from inference.events import BlockCommitted, DraftUpdated, Event, Failed, Finished, PromptMeasured
 from inference.operations.requests import Operation
-from inference.params import GenerationRequest
+from inference.params import GenerationRequest, fresh_seed
 
 if TYPE_CHECKING:  # numpy comes with it
     from inference.backends.base import CancelFlag
@@ -103,6 +104,7 @@ class AnswerQueue:
         self._threads: set[threading.Thread] = set()
         self.served = self.refused = self.tokens = 0
         self._deciding, self._turn = 0, asyncio.Semaphore(1)
+        self._cancels: set[threading.Event] = set()  # of what is asked and is no answer
 
     def start(self) -> None:
         """Requests may come; called in the event loop."""
@@ -118,6 +120,18 @@ class AnswerQueue:
         deadline = time.monotonic() + timeout
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+    def end_all(self) -> None:
+        """The server is closing: every client is told, and no further one is taken; in the event loop."""
+        with self._lock:
+            self._closed = True
+            asked = tuple(self._asked.values())
+            cancels = tuple(self._cancels)
+        for each in asked:
+            each.cancel.set()
+            each.put(Failed(texts.CLOSING, "", known=True, engine_lost=True))
+        for cancel in cancels:
+            cancel.set()
 
     def ask(self, wanted: WantedAnswer) -> QueuedAnswer:
         """Put a request into the queue.
@@ -138,15 +152,16 @@ class AnswerQueue:
         return asked
 
     def ask_all(self, wanted: WantedAnswer) -> list[QueuedAnswer]:
-        """Put all choices of a request into the queue, each with a seed of its own.
+        """Put all choices of a request into the queue, each with a seed of its own, which its client is told.
 
         Raises:
             ApiError: It has no room for them, or is closed.
         """
         asked = list[QueuedAnswer]()
+        first = fresh_seed() if wanted.request.seed is None else wanted.request.seed
         try:
             for choice in range(wanted.choices):
-                seed = None if wanted.request.seed is None else (wanted.request.seed + choice) % (MAX_SEED + 1)
+                seed = (first + choice) % (MAX_SEED + 1)
                 request = dataclasses.replace(wanted.request, seed=seed)
                 asked.append(self.ask(dataclasses.replace(wanted, request=request, choice=choice)))
         except ApiError:
@@ -200,16 +215,15 @@ class AnswerQueue:
             self.refused += 1
             headers = {"Retry-After": str(_RETRY_SECONDS)}
             raise ApiError(503, texts.QUEUE_FULL, code="queue_full", headers=headers)
-        cancel = threading.Event()
         self._deciding += 1
         try:
-            async with self._turn:
-                return await asyncio.to_thread(
-                    decisions, name, questions, self._process.perform, self._process.generate, cancel
-                )
+            with self._cancelled_at_end() as cancel:
+                async with self._turn:
+                    return await asyncio.to_thread(
+                        decisions, name, questions, self._process.perform, self._process.generate, cancel
+                    )
         finally:
             self._deciding -= 1
-            cancel.set()
 
     async def count(self, request: GenerationRequest) -> int:
         """Tokens of a request's prompt; it waits for no place in the queue, and whoever stops waiting cancels it.
@@ -217,16 +231,28 @@ class AnswerQueue:
         Raises:
             ApiError: They cannot be counted.
         """
-        cancel = threading.Event()
-        try:
+        with self._cancelled_at_end() as cancel:
             for event in await asyncio.to_thread(lambda: list(self._process.count(request, cancel))):
                 if isinstance(event, PromptMeasured):
                     return event.tokens
                 if isinstance(event, Failed):
                     raise failure(event)
+        raise ApiError(503, texts.STOPPED, code="stopped")
+
+    @contextlib.contextmanager
+    def _cancelled_at_end(self) -> Iterator[threading.Event]:
+        """A flag that is set when whoever asked waits no more, or the server closes."""
+        cancel = threading.Event()
+        with self._lock:
+            self._cancels.add(cancel)
+            if self._closed:
+                cancel.set()
+        try:
+            yield cancel
         finally:
             cancel.set()
-        raise ApiError(503, texts.STOPPED, code="stopped")
+            with self._lock:
+                self._cancels.discard(cancel)
 
     async def parts(self, asked: QueuedAnswer) -> AsyncGenerator[Part, None]:
         """The parts of an answer as they come; whoever stops reading cancels it.

@@ -107,15 +107,19 @@ class _Connection(H11Protocol):
 
 
 class _Server(uvicorn.Server):
-    """Says when it listens."""
+    """Says when it listens, and tells whoever waits when it ends."""
 
-    def __init__(self, config: uvicorn.Config, listens: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, listens: Callable[[], None], ends: Callable[[], None]) -> None:
         super().__init__(config)
-        self._listens = listens
+        self._listens, self._ends = listens, ends
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._listens()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ends()
+        await super().shutdown(sockets)
 
 
 class ListeningServer:
@@ -144,7 +148,7 @@ class ListeningServer:
             http=_Connection, loop="asyncio", limit_concurrency=MOST_CONNECTIONS,
             timeout_graceful_shutdown=_GOODBYE_SECONDS, proxy_headers=False,
         )  # fmt: skip
-        self._server = _Server(config, listens)
+        self._server = _Server(config, listens, application.end_all)
         try:
             asyncio.run(self._server.serve([self._socket]))
         finally:

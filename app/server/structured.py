@@ -13,8 +13,11 @@ MOST_CHOICES = 1000
 ANY_OBJECT = json.dumps({"type": "object"})
 
 
-def chat_form(fields: BodyFields) -> Form | None:
-    """What a chat completion asks for: OpenAI's `response_format`, vLLM's and llama.cpp's fields.
+_NAMES = ("response_format", "structured_outputs", "guided_json", "guided_regex", "guided_choice", "json_schema")
+
+
+def chat_form(fields: BodyFields) -> tuple[Form | None, str]:
+    """What a chat completion asks for: OpenAI's `response_format`, vLLM's and llama.cpp's fields; and its field.
 
     Raises:
         ApiError: There are two, or one of a kind that cannot be kept.
@@ -22,7 +25,7 @@ def chat_form(fields: BodyFields) -> Form | None:
     forms = [form for form in (_openai(fields), *_vllm(fields), *_llama(fields)) if form is not None]
     if len(forms) > 1:
         raise bad(texts.TWO_FORMS, "response_format")
-    return forms[0] if forms else None
+    return (forms[0], next(filter(fields.has, _NAMES))) if forms else (None, "")
 
 
 def format_form(form: BodyFields | None) -> Form | None:
@@ -33,7 +36,7 @@ def format_form(form: BodyFields | None) -> Form | None:
     """
     if form is None:
         return None
-    kind = form.one_of("type", ("text", "json_object", "json_schema"), "text")
+    kind = form.one_of("type", ("text", "json_object", "json_schema"), "")
     found = None
     if kind == "json_object":
         found = Form("schema", ANY_OBJECT)
@@ -57,6 +60,8 @@ def _vllm(fields: BodyFields) -> list[Form | None]:
     inner = fields.object("structured_outputs")
     if inner is not None:
         found.append(_kinds(inner, ""))
+        if found[-1] is None:
+            raise bad(texts.NO_FORM_NAMED, "structured_outputs")
         inner.only("json_object", False)
         inner.note("disable_any_whitespace", "disable_fallback")
         inner.finish()
@@ -97,5 +102,5 @@ def _schema(fields: BodyFields, name: str) -> str:
 def _choices(fields: BodyFields, name: str) -> tuple[str, ...]:
     found = fields.texts(name, MOST_CHOICES)
     if not found or not all(found):
-        raise bad(texts.must_be(fields.at(name), "a list of texts"), fields.at(name))
+        raise bad(texts.must_be(fields.at(name), "a list of texts that are not empty"), fields.at(name))
     return found

@@ -51,16 +51,15 @@ def _question(fields: BodyFields, state: str, number: int) -> Question:
     own = fields.text("id", str(number))
     kind, question = fields.one_of("kind", KINDS, "noul"), fields.text("question")
     seed = fields.whole("seed", 0, 2**63 - 1) or 0
-    reads = fields.whole("samples", 1, MOST_READS) or 4
+    reads = 1 if kind == "span" else fields.whole("samples", 1, MOST_READS) or 4
     labels: tuple[str, ...] = YES_NO
     if kind == "choice":
         labels = fields.texts("labels", 26)
     elif kind == "score":
         labels = score_labels(fields.whole("most", 2, MOST_SCORE) or 5)
     if any(len(label) > _LONGEST_LABEL for label in labels):
-        raise bad(
-            texts.must_be(fields.at("labels"), f"a list of texts of at most {_LONGEST_LABEL} characters"), "labels"
-        )
+        wanted = f"a list of texts of at most {_LONGEST_LABEL} characters"
+        raise bad(texts.must_be(fields.at("labels"), wanted), fields.at("labels"))
     fields.finish()
     if kind == "span":
         if not state:
@@ -85,6 +84,7 @@ def decisions(
         for event in events:
             match event:
                 case Decided():
+                    tokens += event.tokens
                     shares = dict(zip(event.labels, event.shares, strict=True))
                     value: Any = int(event.label) if kind == "score" else event.label
                     mean = {} if event.mean is None else {"mean": event.mean}

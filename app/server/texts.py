@@ -20,6 +20,15 @@ NO_IMAGES = "Only text can be read; no images, sounds or files, and no address i
 NO_MESSAGES = "There is no message to answer."
 LAST_MESSAGE = "The last message must be the user's, the result of a tool, or the beginning of the answer."
 THINKING_AND_FORM = "An answer that keeps a form has no thinking channel: leave one of the two out."
+CONTEXT_AND_FORM = "options.num_ctx is too small for an answer that keeps a form: make it larger, or leave it out."
+TOOLS_COUNT = "Declared tools are read with the system prompt: declare fewer, or describe them shorter."
+TWO_LIMITS = "max_tokens is the older name of max_completion_tokens, and says something else: leave it out."
+CLOSING = "The server is closing."
+NO_ENCODING = "Send the request as it is, with no Content-Encoding."
+NO_FORM_NAMED = "structured_outputs must be an object with json, regex or choice."
+BAD_KEY = (
+    "The key in DEWPOINT_SERVER_KEY cannot be sent by a client: use letters, digits and signs of ASCII, without spaces."
+)
 LOGPROBS_FIRST = "top_logprobs needs logprobs to be true."
 
 
@@ -66,6 +75,11 @@ def unsupported_value(name: str, value: object) -> str:
 def half_character(name: str) -> str:
     """A text with half of a surrogate pair."""
     return f"{name} holds half a character."
+
+
+def context_full(most: int, prompt: int) -> str:
+    """A client's own context has no room for an answer."""
+    return f"options.num_ctx is {most:,}, and the prompt alone has {prompt:,} tokens."
 
 
 def no_json(reason: str) -> str:

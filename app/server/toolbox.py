@@ -70,7 +70,9 @@ def anthropic_tools(fields: BodyFields) -> ToolUse | None:
 def _declared(fields: BodyFields, schema: str) -> ToolDeclared:
     name = fields.text("name")
     if not _NAME.fullmatch(name):
-        raise bad(texts.must_be(fields.at("name"), "a name of letters, digits, _ and -"), fields.at("name"))
+        raise bad(
+            texts.must_be(fields.at("name"), "a name of at most 128 letters, digits and _ - . : /"), fields.at("name")
+        )
     parameters = fields.schema(schema) if fields.has(schema) else '{"type": "object", "properties": {}}'
     fields.any(schema)
     known = json.loads(parameters)

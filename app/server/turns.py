@@ -43,7 +43,10 @@ def openai_turns(messages: Sequence[BodyFields]) -> list[ChatTurn]:
     for message in messages:
         turns.append(_openai_turn(message, names))
         # Thinking of earlier answers is not read again.
-        message.note("name", "reasoning_content", "reasoning", "thinking", "refusal", "annotations", "images", "audio")
+        message.text("name", "")
+        message.note(
+            "parsed", "reasoning_content", "reasoning", "thinking", "refusal", "annotations", "images", "audio"
+        )
         if message.any("images"):
             raise bad(texts.NO_IMAGES, message.at("images"), "unsupported_content")
         message.only("audio")
@@ -76,7 +79,7 @@ def _call(fields: BodyFields, names: dict[str, str]) -> CalledTool:
     return CalledTool(name, arguments_text(inner.any("arguments") or "", inner.at("arguments")))
 
 
-def with_start(turns: Sequence[ChatTurn]) -> tuple[tuple[ChatTurn, ...], str]:
+def with_start(turns: Sequence[ChatTurn], asked_at: str = "messages") -> tuple[tuple[ChatTurn, ...], str]:
     """The turns that are asked, and the given beginning of the answer.
 
     Texts of the system that stand first are one turn: a template takes no more.
@@ -88,12 +91,12 @@ def with_start(turns: Sequence[ChatTurn]) -> tuple[tuple[ChatTurn, ...], str]:
     if turns and turns[-1].role == "assistant":
         start, turns = as_text(turns[-1]).text, turns[:-1]
     if not turns:
-        raise bad(texts.NO_MESSAGES, "messages")
+        raise bad(texts.NO_MESSAGES, asked_at)
     first = 0
     while first < len(turns) and turns[first].role == "system":
         first += 1
     system = "\n\n".join(turn.text for turn in turns[:first] if turn.text)
     joined = ([ChatTurn("system", system)] if system else []) + list(turns[first:])
     if not joined or joined[-1].role == "system":
-        raise bad(texts.LAST_MESSAGE, "messages")
+        raise bad(texts.LAST_MESSAGE, asked_at)
     return tuple(joined), start

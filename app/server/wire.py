@@ -95,6 +95,11 @@ class WantedAnswer:
         include_usage: Whether a stream ends with the usage.
         choices: How many answers are wanted; each is a `WantedAnswer` of its own in the queue.
         choice: Which of them this is, from 0.
+        most: How many tokens of text are given at the most; None where `request` says it all.
+        most_context: The same of prompt and answer together.
+        hides_logprobs: Whether the request has log-probabilities only so that its tokens can be counted.
+        asked_at: Name of the field that what is asked stands in.
+        form_at: The same of the form, "" without any.
         label: What the window shows of it: the path, and the client's own name.
         details: What only its interface knows.
     """
@@ -109,8 +114,18 @@ class WantedAnswer:
     include_usage: bool = True
     choices: int = 1
     choice: int = 0
+    most: int | None = None
+    most_context: int | None = None
+    hides_logprobs: bool = False
+    asked_at: str = "messages"
+    form_at: str = ""
     label: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def logprobs(self) -> int | None:
+        """How many likeliest tokens the client wants beside each one; None without log-probabilities."""
+        return None if self.hides_logprobs else self.request.logprobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ Source: `EntropyBoundSampler` in transformers `generation_diffusion_gemma.py` (a
 
 from __future__ import annotations
 
-import secrets
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,11 +46,6 @@ class Draws:
     def uniforms(self) -> Floats:
         """float32 [C]: numbers in [0, 1) that pick each position's token from its distribution."""
         return self._generator.random(self.places, dtype=np.float32)
-
-
-def fresh_seed() -> int:
-    """A seed that nobody chose: 32 random bits, short enough to read out and type again."""
-    return secrets.randbits(32)
 
 
 def accept_mask(entropy: Floats, entropy_bound: float) -> Mask:

@@ -27,8 +27,12 @@ _REFUSED = {
 }
 
 
-def regex(pattern: str) -> Node:
+def regex(pattern: str, ecma: bool = False) -> Node:
     """The language of a pattern.
+
+    Args:
+        pattern: As Python writes them.
+        ecma: Classes such as `\\d` are what both Python and ECMA-262 mean, which JSON Schema names: ASCII alone.
 
     Raises:
         FormError: It is no pattern, too long, or needs more than a regular language has.
@@ -43,8 +47,7 @@ def regex(pattern: str) -> Node:
         raise FormError("The regular expression is nested too deeply.", _HINT) from exc
     if tree.state.flags & ~int(re.UNICODE):
         raise _refused("has flags")
-    items = list(tree)
-    return _seq(_without_edges(items))
+    return _seq(_without_edges(list(tree)), ecma)
 
 
 def _without_edges(items: list[Any]) -> list[Any]:
@@ -58,12 +61,12 @@ def _without_edges(items: list[Any]) -> list[Any]:
     return items
 
 
-def _seq(items: Sequence[Any]) -> Node:
-    parts = [_node(*item) for item in items]
+def _seq(items: Sequence[Any], ecma: bool) -> Node:
+    parts = [_node(kind, value, ecma) for kind, value in items]
     return parts[0] if len(parts) == 1 else Seq(tuple(parts)) if parts else EMPTY
 
 
-def _node(kind: Any, value: Any) -> Node:
+def _node(kind: Any, value: Any, ecma: bool) -> Node:
     match str(kind):
         case "LITERAL":
             return chars([(value, value)])
@@ -72,25 +75,28 @@ def _node(kind: Any, value: Any) -> Node:
         case "ANY":
             return other_chars(((10, 10),))
         case "IN":
-            return _class(value)
+            return _class(value, ecma)
         case "BRANCH":
-            return Alt(tuple(_seq(list(way)) for way in value[1]))
+            return Alt(tuple(_seq(list(way), ecma) for way in value[1]))
         case "SUBPATTERN":
             _, added, removed, items = value
             if added or removed:
                 raise _refused("has flags")
-            return _seq(list(items))
+            return _seq(list(items), ecma)
         case "MAX_REPEAT" | "MIN_REPEAT":
             least, most, items = value
-            return Repeat(_seq(list(items)), int(least), None if most is _constants.MAXREPEAT else int(most))
+            return Repeat(_seq(list(items), ecma), int(least), None if most is _constants.MAXREPEAT else int(most))
         case "AT":
             raise _refused("has ^, $ or \\b within it")
         case name:
             raise _refused(_REFUSED.get(name, f"has {name.lower()}"))
 
 
-def _class(items: Sequence[Any]) -> Chars:
+def _class(items: Sequence[Any], ecma: bool) -> Chars:
     negated, found = False, list[tuple[int, int]]()
+    among = both if ecma else category  # what is left out of a class is what either means
+    if ecma and any(kind is _constants.NEGATE for kind, _ in items):
+        among = either
     for kind, value in items:
         match str(kind):
             case "NEGATE":
@@ -100,7 +106,7 @@ def _class(items: Sequence[Any]) -> Chars:
             case "RANGE":
                 found.append(value)
             case "CATEGORY":
-                found += category(str(value))
+                found += among(str(value))
             case name:
                 raise _refused(f"has {name.lower()} in a class")
     made = chars(found)
@@ -120,6 +126,35 @@ def category(name: str) -> tuple[tuple[int, int], ...]:
         raise _refused(f"has {name.lower()}")
     everything = "".join(map(chr, range(MOST_CODE_POINT + 1)))
     return tuple((found.start(), found.end() - 1) for found in re.finditer(_CATEGORIES[name] + "+", everything))
+
+
+# The same in ECMA-262, where other letters and digits than those of ASCII are none.
+_ECMA = {
+    r"\d": "0-9", r"\D": "^0-9", r"\w": "A-Za-z0-9_", r"\W": "^A-Za-z0-9_",
+    r"\s": "\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff",
+    r"\S": "^\t-\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff",
+}  # fmt: skip
+
+
+@cache
+def both(name: str) -> tuple[tuple[int, int], ...]:
+    """The characters of a class that Python and ECMA-262 agree on."""
+    return _joint(name, "(?=[{ecma}]){python}")
+
+
+@cache
+def either(name: str) -> tuple[tuple[int, int], ...]:
+    """The characters that one of them counts to a class."""
+    return _joint(name, "(?:[{ecma}]|{python})")
+
+
+def _joint(name: str, pattern: str) -> tuple[tuple[int, int], ...]:
+    if name not in _CATEGORIES:
+        raise _refused(f"has {name.lower()}")
+    python = _CATEGORIES[name]
+    one = re.compile(f"(?:{pattern.format(ecma=_ECMA[python], python=python)})+", re.DOTALL)
+    everything = "".join(map(chr, range(MOST_CODE_POINT + 1)))
+    return tuple((found.start(), found.end() - 1) for found in one.finditer(everything))
 
 
 def _refused(what: str) -> FormError:

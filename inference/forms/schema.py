@@ -81,8 +81,8 @@ FORMATS = {
     "date": r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])",
     "time": r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
     "date-time": r"(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z",
-    "email": r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,30}[A-Za-z0-9])?"
-    r"@[A-Za-z0-9-]{1,30}(\.[A-Za-z0-9-]{1,20}){0,2}\.[A-Za-z]{2,10}",
+    "email": r"[A-Za-z0-9_+-]{1,32}(\.[A-Za-z0-9_+-]{1,16}){0,2}"
+    r"@[A-Za-z0-9]{1,24}(-[A-Za-z0-9]{1,12}){0,2}(\.[A-Za-z0-9]{1,12}(-[A-Za-z0-9]{1,12}){0,1}){0,2}\.[A-Za-z]{2,10}",
     "uuid": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "ipv4": r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(\.(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}",
 }  # fmt: skip
@@ -354,7 +354,7 @@ def _searched(pattern: Any, place: str) -> Node:
     if not isinstance(pattern, str):
         raise refused(place, "is no text")
     try:
-        node, items = regex(pattern), list(_parser.parse(pattern))
+        node, items = regex(pattern, ecma=True), list(_parser.parse(pattern))
     except FormError as exc:
         raise FormError(f"{place} cannot be kept: {exc.user_text}", exc.hint) from exc
     starts = bool(items) and items[0] == (_constants.AT, _constants.AT_BEGINNING)
@@ -390,9 +390,26 @@ def _types(found: Mapping[str, Any], place: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _says_nothing(found: Mapping[str, Any], name: str) -> bool:
+    """Whether a keyword allows everything, so that it need not be kept."""
+    value = found[name]
+    match name:
+        case "uniqueItems":
+            return value is False
+        case "multipleOf":
+            return bool(value == 1) and value is not True and found.get("type") == "integer"
+        case "minProperties" | "minContains":
+            return bool(value == 0) and value is not False
+        case "patternProperties" | "dependentRequired" | "dependentSchemas":
+            return bool(value == {})
+        case "unevaluatedProperties" | "unevaluatedItems" | "propertyNames" | "additionalItems":
+            return value is True or bool(value == {})
+    return False
+
+
 def _only(found: Mapping[str, Any], allowed: set[str] | frozenset[str], place: str) -> None:
     for name in found:
-        if name not in allowed and name not in _ANNOTATIONS:
+        if name not in allowed and name not in _ANNOTATIONS and not _says_nothing(found, name):
             raise refused(f"{place}/{_escaped(name)}", "is a keyword that cannot be kept here")
 
 

@@ -53,13 +53,13 @@ def decide(session: Session, asked: DecideRequest, cancel: CancelFlag | None = N
     tokens = _label_tokens(session, labels)
     draws = Draws(asked.seed, session.config.vocab_size, session.config.canvas_length)
     with session.stoppable(cancel):
-        session.read(GenerationRequest(turns=(ChatTurn("user", prompt),)), cancel)
+        read = session.read(GenerationRequest(turns=(ChatTurn("user", prompt),)), cancel)
         shares = np.mean([_one_read(session, tokens, draws, cancel) for _ in range(asked.reads)], axis=0)
     entropy = float(-(shares * np.log(np.maximum(shares, 1e-300))).sum())
     mean = float(shares @ np.array([int(label) for label in labels])) if asked.score else None
     return Decided(
         asked.question, labels, tuple(shares.tolist()), labels[int(shares.argmax())], entropy, asked.reads, mean,
-        None if asked.calibration is None else _confidence(session, shares, asked.calibration),
+        None if asked.calibration is None else _confidence(session, shares, asked.calibration), read,
     )  # fmt: skip
 
 

@@ -175,7 +175,8 @@ PARAMETERS: dict[str, tuple[Any, Any]] = {
 def test_each_parameter_is_honoured_or_refused_by_its_name(server: RunningServer, name: str) -> None:
     honoured, refused = PARAMETERS[name]
     if honoured is not None:
-        assert server.chat(**{"max_tokens": 8, name: honoured}).status_code == 200
+        limit = "max_completion_tokens" if name == "max_completion_tokens" else "max_tokens"
+        assert server.chat(**{limit: 8, name: honoured}).status_code == 200
     if refused is not None:
         answer = server.chat(**{name: refused})
         assert answer.status_code == 400

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,11 @@ import httpx2
 import psutil
 import pytest
 
+from app.server.errors import ApiError
+from app.server.guards import check_asker, names_of
 from tests.app.server.bodies import malformed
 from tests.app.server.conftest import KEY, RunningServer, ended, started
-from tests.helpers.waiting import wait_until
+from tests.helpers.waiting import WAIT_MS, wait_until
 
 PATHS = ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/api/chat"]
 
@@ -62,6 +67,9 @@ def test_what_is_far_too_long_is_refused_before_anything_is_asked_of_the_model(
         ({"Host": "localhost:1"}, 200),
         ({"Host": "[::1]:80"}, 200),
         ({"Host": "[::1"}, 403),
+        ({"Host": "127.0.0.1:80, evil.example"}, 403),
+        ({"Host": "a@127.0.0.1"}, 403),
+        ({"Host": ""}, 403),
         ({"Origin": "https://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
@@ -71,6 +79,26 @@ def test_who_may_ask(server: RunningServer, headers: dict[str, str], status: int
     answer = httpx2.get(f"{server.address}/v1/models", headers={"x-api-key": KEY, **headers})
     assert answer.status_code == status
     assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_server_for_others_may_be_asked_by_this_machines_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Home Assistant asks `http://mybox:8321`; on this machine alone no page may come by that name."""
+    monkeypatch.setattr("socket.gethostname", lambda: "MyBox.example.org")
+    for host in ("mybox:8321", "MYBOX.local", "mybox.example.org", "192.168.1.2"):
+        check_asker({"host": host}, "/", "", names_of("0.0.0.0"))
+    for names, host in ((names_of("0.0.0.0"), "evil.example"), (names_of("127.0.0.1"), "mybox")):
+        with pytest.raises(ApiError, match="not its own"):
+            check_asker({"host": host}, "/", "", names)
+
+
+@pytest.mark.parametrize("key", [" ", "a b", "a\nb", "schl\u00fcssel", "\U0001f98a"])
+def test_a_key_that_no_client_can_send_is_refused_at_the_start(tmp_path: Path, key: str) -> None:
+    environment = {**os.environ, "DEWPOINT_HOME": str(tmp_path), "DEWPOINT_SERVER_KEY": key}
+    command = [sys.executable, "-m", "app", "serve", "--port", "0", "--backend", "fake"]
+    done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=WAIT_MS / 1000)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "DEWPOINT_SERVER_KEY" in done.stderr
 
 
 def test_a_page_may_not_even_ask_whether_it_may(server: RunningServer) -> None:

@@ -14,7 +14,8 @@ from transformers.models.diffusion_gemma.generation_diffusion_gemma import (
     EntropyBoundSamplerConfig,
 )
 
-from inference.denoising.sampler import Draws, accept_mask, accept_tokens, fresh_seed, renoise_tokens
+from inference.denoising.sampler import Draws, accept_mask, accept_tokens, renoise_tokens
+from inference.params import fresh_seed
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CASES = 300

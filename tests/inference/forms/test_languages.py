@@ -470,3 +470,63 @@ def test_something_else_does_not_say_the_same_words_again() -> None:
     assert fits(long, f"{begun[:40]}walls of the town, where nobody lives any more")
     with pytest.raises(ValueError, match="three texts"):
         Form("otherwise", "a", ("", ""))
+
+
+@pytest.mark.parametrize(
+    "piece", [r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", r"[^\d]", r"[^\W]", r"[^\S]", r"[\d\sx]", r"[^\w-]"]
+)
+def test_a_schemas_pattern_is_kept_for_python_and_for_ecmascript(piece: str) -> None:
+    """JSON Schema names ECMA-262, where a digit is one of ten; Python's validators count those of all scripts."""
+    made, python = compile_bytes(regex(piece, ecma=True)), re.compile(piece)
+    spaces = "\t\n\v\f\r \u00a0\u1680\u2000\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+    classes = {"d": "0-9", "w": "A-Za-z0-9_", "s": re.escape(spaces)}
+    ecma = piece
+    for name, members in classes.items():
+        outside = piece[0] != "["
+        ecma = ecma.replace(f"\\{name}", f"[{members}]" if outside else members)
+        ecma = ecma.replace(f"\\{name.upper()}", f"[^{members}]")
+    if piece in (r"[^\W]", r"[^\S]"):  # a class within a class, which Python has not
+        ecma = f"[{classes[piece[3].lower()]}]"
+    letters = "aZ_09\u06f0\u00b2\u00e9\u0400\u6f22\x1c\x85\u200b-x\U0001f98a" + spaces
+    for letter in letters:
+        both = python.fullmatch(letter) is not None and re.fullmatch(ecma, letter) is not None
+        assert made.matches(letter.encode()) == both, (piece, ecma, hex(ord(letter)))
+
+
+def test_a_digit_of_another_script_is_none_in_a_schema() -> None:
+    made = compile_bytes(schema({"type": "string", "pattern": r"^\d$"}))
+    assert made.matches(b'"7"')
+    assert not made.matches('"\u06f0"'.encode())
+
+
+def test_addresses_of_mail_are_some() -> None:
+    made = compile_bytes(schema({"type": "string", "format": "email"}))
+    for good in ("a@b.co", "first.last@some-host.example.org", "x_1+y@ab.cd"):
+        assert made.matches(json.dumps(good).encode()), good
+    for odd in ("a..b@c.de", ".a@b.co", "a.@b.co", "a@-b.co", "a@b-.co", "a@b..co", "a@b", "@b.co"):
+        assert not made.matches(json.dumps(odd).encode()), odd
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"type": "integer", "multipleOf": 1},
+        {"type": "array", "items": {"type": "integer"}, "uniqueItems": False},
+        {"type": "object", "minProperties": 0, "patternProperties": {}, "unevaluatedProperties": True},
+    ],
+)
+def test_keywords_that_allow_everything_are_no_trouble(more: dict[str, Any]) -> None:
+    compile_bytes(schema(more))
+
+
+@pytest.mark.parametrize(
+    "kept_not",
+    [
+        {"type": "number", "multipleOf": 1},
+        {"type": "array", "uniqueItems": True},
+        {"type": "integer", "multipleOf": True},
+    ],
+)
+def test_the_same_keywords_are_refused_where_they_say_something(kept_not: dict[str, Any]) -> None:
+    with pytest.raises(FormError, match="cannot be kept"):
+        schema(kept_not)
