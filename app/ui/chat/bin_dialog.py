@@ -1,11 +1,21 @@
-"""The bin: chats that were deleted and are not removed yet, to be brought back or removed for good."""
+"""The bin: chats that were deleted and are not removed yet, to be brought back or removed for good.
+
+It may hold tens of thousands: a row costs something when it is seen.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtWidgets import QAbstractItemView, QDialogButtonBox, QListWidget, QListWidgetItem, QWidget
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QSize, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialogButtonBox,
+    QListView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 from app.chats.messages import Conversation
 from app.ui.chat import words
@@ -15,7 +25,55 @@ from app.ui.widgets.plain import one_line
 from app.ui.widgets.sheet import Sheet
 from app.ui.widgets.theme import Theme
 
-_ID_ROLE = Qt.ItemDataRole.UserRole
+Index = QModelIndex | QPersistentModelIndex
+_TALL = 1.25  # of the interface's own line: letters of other fonts are higher
+
+
+class _Rows(QAbstractListModel):
+    """Titles of chats, and when each was deleted."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.chats: tuple[Conversation, ...] = ()
+
+    def show_chats(self, chats: tuple[Conversation, ...]) -> None:
+        """Other ones."""
+        self.beginResetModel()
+        self.chats = chats
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 (as Qt declares it)
+        return 0 if parent.isValid() else len(self.chats)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        if role != Qt.ItemDataRole.DisplayRole or not index.isValid():
+            return None
+        chat = self.chats[index.row()]
+        deleted = datetime.fromtimestamp((chat.deleted_at or 0) / 1000)
+        return words.in_bin(one_line(chat.title), deleted.strftime("%Y-%m-%d"))
+
+
+class _Names(QStyledItemDelegate):
+    """Rows of one height; their letters as they are found."""
+
+    def __init__(self, view: QListView) -> None:
+        super().__init__(view)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.timeout.connect(view.viewport().update)
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
+        """Letters for which there is no time now come in the next turn."""
+        super().initStyleOption(option, index)
+        if not option.text.isascii():
+            option.text, more = showable(option.text, option.font)
+            if more:
+                self._later.start(0)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """As wide as the list."""
+        height = super().sizeHint(option, index).height()
+        return QSize(0, height + round((_TALL - 1) * option.fontMetrics.height()))
 
 
 class BinDialog(Sheet):
@@ -33,7 +91,11 @@ class BinDialog(Sheet):
     def __init__(self, chats: tuple[Conversation, ...], theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(words.BIN_TITLE, words.BIN_TITLE, theme, parent)
         self.add_text(words.BIN_DETAIL, "muted")
-        self.list = QListWidget()
+        self.list = QListView()
+        self._rows = _Rows(self.list)
+        self.list.setModel(self._rows)
+        self.list.setItemDelegate(_Names(self.list))
+        self.list.setUniformItemSizes(True)
         self.list.setObjectName("chat_list")
         self.list.setAccessibleName(words.BIN_TITLE)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -44,40 +106,20 @@ class BinDialog(Sheet):
         self.add_reject(common_words.CLOSE)
         self.back.clicked.connect(self.on_back_clicked)
         self.remove.clicked.connect(self.on_remove_clicked)
-        self.list.itemSelectionChanged.connect(self.on_selection_changed)
-        self._unnamed: dict[int, Conversation] = {}
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.timeout.connect(self.on_letters_due)
+        self.list.selectionModel().selectionChanged.connect(self.on_selection_changed)
         self.show_chats(chats)
         self.list.setFocus()
 
     def show_chats(self, chats: tuple[Conversation, ...]) -> None:
         """What is in the bin now."""
-        self.list.clear()
-        for chat in chats:
-            item = QListWidgetItem(self.list)
-            item.setData(_ID_ROLE, chat.id)
-        self._unnamed = dict(enumerate(chats))
-        self.on_letters_due()
-        self.list.setCurrentRow(0)
+        self._rows.show_chats(chats)
+        self.list.setCurrentIndex(self._rows.index(0))
         self.on_selection_changed()
 
-    def on_letters_due(self) -> None:
-        """Name the rows; letters for which there is no time now come in the next turn."""
-        for row, chat in list(self._unnamed.items()):
-            title, more = showable(one_line(chat.title), self.list.font())
-            deleted = datetime.fromtimestamp((chat.deleted_at or 0) / 1000)
-            self.list.item(row).setText(words.in_bin(title, deleted.strftime("%Y-%m-%d")))
-            if not more:
-                del self._unnamed[row]
-        if self._unnamed:
-            self._later.start(0)
-
-    def on_selection_changed(self) -> None:
+    def on_selection_changed(self, *_: object) -> None:
         """Something to do?"""
         for button in (self.back, self.remove):
-            button.setEnabled(bool(self.list.selectedItems()))
+            button.setEnabled(self.list.selectionModel().hasSelection())
 
     def on_back_clicked(self) -> None:
         """Into the list again."""
@@ -88,4 +130,4 @@ class BinDialog(Sheet):
         self.removed.emit(self._chosen())
 
     def _chosen(self) -> list[str]:
-        return [item.data(_ID_ROLE) for item in self.list.selectedItems()]
+        return [self._rows.chats[index.row()].id for index in self.list.selectionModel().selectedRows()]

@@ -61,13 +61,13 @@ QPushButton#new_chat {
 }
 QPushButton#new_chat:hover { background: $raised; border-color: $border_strong; }
 QPushButton#new_chat:focus { border: 2px solid $focus; padding: 7px 11px; }
-QListWidget#chat_list { background: transparent; border: 2px solid transparent; border-radius: 9px; outline: none; padding: 0; }
-QListWidget#chat_list:focus { border-color: $focus; }
-QListWidget#chat_list::item { border-radius: 7px; padding: 6px 9px; margin: 1px 0; color: $text; border: 2px solid transparent; }
-QListWidget#chat_list::item:hover { background: $hover; }
-QListWidget#chat_list::item:selected { background: $selected; color: $text; }
-QListWidget#chat_list::item:disabled { color: $muted; background: transparent; padding: 12px 9px 3px 9px; }
-QListWidget#chat_list QLineEdit { padding: 0 7px; border: 2px solid $focus; border-radius: 7px; background: $surface; }
+QListView#chat_list { background: transparent; border: 2px solid transparent; border-radius: 9px; outline: none; padding: 0; }
+QListView#chat_list:focus { border-color: $focus; }
+QListView#chat_list::item { border-radius: 7px; padding: 6px 9px; margin: 1px 0; color: $text; border: 2px solid transparent; }
+QListView#chat_list::item:hover { background: $hover; }
+QListView#chat_list::item:selected { background: $selected; color: $text; }
+QListView#chat_list::item:disabled { color: $muted; background: transparent; padding: 12px 9px 3px 9px; }
+QListView#chat_list QLineEdit { padding: 0 7px; border: 2px solid $focus; border-radius: 7px; background: $surface; }
 
 QFrame#palette { background: $raised; border: 1px solid $border_strong; border-radius: 12px; }
 QLineEdit#palette_line { border-radius: 8px; padding: 8px 11px; }
