@@ -72,7 +72,7 @@ def read_fim(fields: BodyFields, model: ServedModel) -> WantedAnswer:
         ApiError: A field is wrong or not supported.
     """
     name = check_model(fields, model, required=True)
-    prompt, suffix = fields.text("prompt"), fields.text("suffix", "")
+    prompt, suffix = _prompt(fields), fields.text("suffix", "")
     limit = limit_of(fields)
     fields.only("min_tokens", 0)
     fields.only("n", 1)
@@ -149,7 +149,7 @@ def _prompt(fields: BodyFields) -> str:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
         (text,) = fields.texts("prompt", 1)
         return text
-    return fields.text("prompt")
+    return fields.text("prompt", "" if fields.has("suffix") else None)
 
 
 def older_logprobs(found: Sequence[TokenLikelihood], begin: int) -> dict[str, Any]:

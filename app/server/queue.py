@@ -222,6 +222,8 @@ class AnswerQueue:
                     return await asyncio.to_thread(
                         decisions, name, questions, self._process.perform, self._process.generate, cancel
                     )
+        except ApiError as error:
+            raise self._said_at_end(error) from error
         finally:
             self._deciding -= 1
 
@@ -237,7 +239,11 @@ class AnswerQueue:
                     return event.tokens
                 if isinstance(event, Failed):
                     raise failure(event)
-        raise ApiError(503, texts.STOPPED, code="stopped")
+        raise self._said_at_end(ApiError(503, texts.STOPPED, code="stopped"))
+
+    def _said_at_end(self, error: ApiError) -> ApiError:
+        """What failed because the server closes says so."""
+        return ApiError(503, texts.CLOSING, code="model_failed") if self._closed and error.code == "stopped" else error
 
     @contextlib.contextmanager
     def _cancelled_at_end(self) -> Iterator[threading.Event]:

@@ -28,8 +28,8 @@ def chat_form(fields: BodyFields) -> tuple[Form | None, str]:
     return (forms[0], next(filter(fields.has, _NAMES))) if forms else (None, "")
 
 
-def format_form(form: BodyFields | None) -> Form | None:
-    """A format with a type: of a chat completion, or of a response, where the schema stands beside it.
+def format_form(form: BodyFields | None, nested: bool = False) -> Form | None:
+    """A format with a type: of a chat completion, where the schema is nested, or of a response, where it stands beside.
 
     Raises:
         ApiError: It is none.
@@ -41,6 +41,8 @@ def format_form(form: BodyFields | None) -> Form | None:
     if kind == "json_object":
         found = Form("schema", ANY_OBJECT)
     elif kind == "json_schema":
+        if nested and not form.has("json_schema") and not form.has("schema"):
+            raise bad(texts.missing(form.at("json_schema")), form.at("json_schema"), "missing_required_parameter")
         inner = form.object("json_schema") or form
         inner.text("name", "")
         inner.note("description", "strict")  # what is kept is kept strictly
@@ -52,7 +54,7 @@ def format_form(form: BodyFields | None) -> Form | None:
 
 
 def _openai(fields: BodyFields) -> Form | None:
-    return format_form(fields.object("response_format"))
+    return format_form(fields.object("response_format"), nested=True)
 
 
 def _vllm(fields: BodyFields) -> list[Form | None]:

@@ -28,6 +28,8 @@ def openai_tools(fields: BodyFields) -> ToolUse | None:
     for each in fields.objects("tools"):
         each.only("type", "function")
         inner = each.object("function") or each
+        if inner is each and not each.has("name"):
+            raise bad(texts.missing(each.at("function")), each.at("function"), "missing_required_parameter")
         found.append(_declared(inner, "parameters"))
         if inner is not each:
             inner.finish()

@@ -57,6 +57,8 @@ def openai_turns(messages: Sequence[BodyFields]) -> list[ChatTurn]:
 
 def _openai_turn(message: BodyFields, names: dict[str, str]) -> ChatTurn:
     role, text = message.text("role"), content_text(message)
+    if role in ("system", "developer", "user") and not message.has("content"):
+        raise bad(texts.missing(message.at("content")), message.at("content"), "missing_required_parameter")
     match role:
         case "system" | "developer":
             return ChatTurn("system", text)

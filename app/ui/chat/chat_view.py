@@ -40,9 +40,7 @@ AROUND = 3  # messages before and behind one that is gone to
 AT_ONCE = 3  # of them, the newest; the others follow in later turns
 _MESSAGE_UNITS = 40.0
 _LOOK_SECONDS = 0.01  # that another look may take before less of it is done at once
-_NEAR_BOTTOM = 32
-_NEAR_TOP = 60
-_TOP_MARGIN = 24  # above a message that is gone to
+_NEAR_BOTTOM, _NEAR_TOP, _TOP_MARGIN = 32, 60, 24  # pixels; the last above a message that is gone to
 SETTLE_MS = 150
 _PASSED_ON = (
     "try_again_requested", "continue_requested", "replay_requested", "export_requested", "draft_shown",
@@ -102,7 +100,7 @@ class ChatView(QScrollArea):
         self._items: list[UserMessage | AnswerView] = []
         self._instead: dict[str, QWidget] = {}  # by message: what stands in its place, and goes with it
         self._stick, self._at_bottom = True, True
-        self._from_bottom, self._moving = -1, False
+        self._from_bottom, self._moving, self._taking = -1, False, False
         self._kept: Kept | None = None
         self._settling = QTimer(self)
         self._settling.setSingleShot(True)
@@ -360,9 +358,9 @@ class ChatView(QScrollArea):
         if self._from_bottom >= 0 and not self._moving:
             self._from_bottom = self.verticalScrollBar().maximum() - value
         most = self.verticalScrollBar().maximum()
-        if most > 0 and self._from_bottom < 0 and self._kept is None and value > most - _NEAR_TOP:
+        if most > 0 and self._from_bottom < 0 and self._kept is None and value > most - _NEAR_TOP and not self._taking:
             self.on_later_wanted()
-        if value < _NEAR_TOP and self._first > 0 and self._from_bottom < 0 and most > 0:
+        if value < _NEAR_TOP and self._first > 0 and self._from_bottom < 0 and most > 0 and not self._taking:
             self.on_earlier_wanted()
 
     def _add_unasked(self, units: float = 0.0) -> float:
@@ -554,6 +552,7 @@ class ChatView(QScrollArea):
 
     def _take_away(self, message_id: str, item: QWidget | None = None) -> None:
         """Away with what stands in the place of a message, and with its own widget."""
+        self._taking = True  # the focus may leave it for another message and scroll there, which asks for no more
         for widget in filter(None, (item, self._instead.pop(message_id, None))):
             self._column.removeWidget(widget)
             if isinstance(widget, AnswerView):
@@ -561,6 +560,7 @@ class ChatView(QScrollArea):
             else:
                 widget.hide()
                 widget.deleteLater()
+        self._taking = False
 
     def _without_flicker(self, change: Callable[[AnswerView], None]) -> None:
         self.setUpdatesEnabled(False)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, 
 from app.ui.chat.highlight import CodeHighlighter
 from app.ui.chat.long_text import hardened, selected_text, softened
 from app.ui.chat.markdown import Code
+from app.ui.widgets.copied import copied_as
 from app.ui.widgets.copy_button import CopyButton
 from app.ui.widgets.labels import ElidedLabel
 from app.ui.widgets.look_later import pass_over_bars
@@ -40,9 +41,7 @@ class CodeText(QPlainTextEdit):
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: long lines as they were."""
-        data = QMimeData()
-        data.setText(hardened(selected_text(self.textCursor())))
-        return data
+        return copied_as(super().createMimeDataFromSelection(), hardened(selected_text(self.textCursor())))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Sideways here, else the chat."""

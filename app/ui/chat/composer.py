@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QWidget
 
 from app.ui.chat import words
-from app.ui.chat.large_edit import LargeEdit
+from app.ui.chat.large_edit import LargeEdit, with_line_feeds
 from app.ui.chat.long_text import PIECE, is_piece, softened
 from app.ui.widgets.icons import themed_icon
 from app.ui.widgets.plain import set_tip
@@ -95,6 +95,7 @@ class MessageBox(LargeEdit):
 
     def put_in(self, text: str) -> None:
         """Put text where the cursor stands, its long lines in pieces, if there is room; Qt lays it out at once."""
+        text = with_line_feeds(text)
         if self.has_room(text):
             super().put_in(text)
 

@@ -42,6 +42,7 @@ from app.ui.chat.markdown import FormulaBlock, Prose, Table
 from app.ui.chat.markdown_html import MarkdownHtml, list_inset
 from app.ui.chat.turns import turns
 from app.ui.chat.when_found import when_found
+from app.ui.widgets.copied import copied_as
 from app.ui.widgets.look_later import pass_over_bars
 from app.ui.widgets.plain import set_tip
 from app.ui.widgets.text_layout import laid_out_once, mark_lacking
@@ -284,10 +285,7 @@ class FlowText(QTextBrowser):
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: formulas as they were written, and no-break spaces as they are."""
         copied = super().createMimeDataFromSelection()
-        data = QMimeData()  # Qt's own makes its text when it is asked for it, and takes no other
-        data.setText(self._plain(self.textCursor()))
-        data.setHtml(_PICTURE.sub(_written, copied.html()))
-        return data
+        return copied_as(copied, self._plain(self.textCursor()), _PICTURE.sub(_written, copied.html()))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """The chat scrolls, not the message."""

@@ -5,19 +5,35 @@ Qt lays a line out anew with each key, however long it is, and asks all fonts fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from PySide6.QtCore import QMimeData, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence, QTextCursor
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QInputMethodEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QTextCursor,
+)
 from PySide6.QtWidgets import QPlainTextEdit
 
 from app.ui.chat.long_text import hardened, parts_from_end, plain_text, selected_text, softened
 from app.ui.chat.turns import turns
+from app.ui.widgets.copied import copied_as
 
 FILL_UNITS = 60.0  # of work for a part of a large text
 MOST_LINES_PASTED = 5_000  # at once: Qt takes 3 us for each
+MOST_LINES_AT_LAST = 30_000  # that are put in at once where something is to be done with all of them
+_LINE_ENDS = re.compile("\r\n?|\u2029")  # that Qt makes ends of lines, beside "\n"
 _KEY = QKeySequence.StandardKey
 _OF_ALL = (_KEY.Undo, _KEY.Redo, _KEY.SelectAll, _KEY.Copy, _KEY.Cut)
+
+
+def with_line_feeds(text: str) -> str:
+    """The text as Qt will have it: one sign for the end of each line."""
+    return _LINE_ENDS.sub("\n", text)
 
 
 class LargeEdit(QPlainTextEdit):
@@ -33,8 +49,12 @@ class LargeEdit(QPlainTextEdit):
     filled = Signal()
 
     still_to_come = ""
-    _parts: Iterator[tuple[int, str]] = iter(())
-    _place: QTextCursor  # of what is still to come
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: Iterator[tuple[int, str]] = iter(())
+        self._place = 0  # of what is still to come
+        self.document().contentsChange.connect(self.on_contents_change)
 
     def whole_text(self) -> str:
         """What it says; no-break spaces and the like as they are, which Qt's own plain text makes ordinary ones."""
@@ -69,33 +89,42 @@ class LargeEdit(QPlainTextEdit):
     def put_in(self, text: str) -> None:
         """Put text where the cursor stands, its long lines in pieces, and the beginning of very many lines soon.
 
-        One undo takes all of it away.
+        One undo takes all of it away. Whatever is done meanwhile is done with all of it.
         """
+        text = with_line_feeds(text)
         self.finish_paste()
         if text.count("\n") <= MOST_LINES_PASTED or self.still_to_come:
-            self.insertPlainText(softened(text))
+            super().insertPlainText(softened(text))
             return
         parts = parts_from_end(text)
         left, part = next(parts)
         self._coming(text[:left], self.textCursor().selectionStart())
-        self.insertPlainText(part)
+        super().insertPlainText(part)
         self._begin_filling(parts)
 
     def finish_paste(self) -> None:
         """All that is still to come of what was put in, now."""
-        while self.still_to_come and self.document().isUndoRedoEnabled():  # a whole text may take seconds
-            self._fill()
+        if self.document().isUndoRedoEnabled():
+            self.finish_filling()
+
+    def finish_filling(self) -> None:
+        """All that is still to come, now; a whole text that older versions let grow may take seconds, and is not."""
+        if self.still_to_come.count("\n") <= MOST_LINES_AT_LAST:
+            while self.still_to_come:
+                self._fill()
 
     def _coming(self, text: str, at: int) -> None:
-        self._place = QTextCursor(self.document())
-        self._place.setPosition(at)
-        self._place.setKeepPositionOnInsert(True)
-        self.still_to_come = text
+        self._place, self.still_to_come = at, text
 
     def _cursor_at_place(self) -> QTextCursor:
-        cursor = QTextCursor(self.document())  # one that keeps its position selects what is put in, line after line
-        cursor.setPosition(self._place.position())
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(self._place)
         return cursor
+
+    def on_contents_change(self, at: int, removed: int, added: int) -> None:
+        """What is still to come stays before what stands behind it. (A cursor of Qt's kept here ends in a crash.)"""
+        if at < self._place:
+            self._place = max(at, self._place - removed) + added
 
     def _begin_filling(self, parts: Iterator[tuple[int, str]]) -> None:
         self._parts = parts
@@ -103,11 +132,7 @@ class LargeEdit(QPlainTextEdit):
 
     def _fill(self) -> float:
         """Put in one more part; nobody is told, for the whole text stays the same."""
-        left, part = next(self._parts, (0, ""))
-        if not part:
-            self.stop_filling()
-            self.filled.emit()
-            return 0.0
+        left, part = next(self._parts)
         bar = self.verticalScrollBar()
         below = bar.maximum() - bar.value()
         self.blockSignals(True)
@@ -118,15 +143,45 @@ class LargeEdit(QPlainTextEdit):
         self.blockSignals(False)
         self.still_to_come = self.still_to_come[:left]
         bar.setValue(bar.maximum() - below)
-        return FILL_UNITS
+        if left:
+            return FILL_UNITS
+        self.stop_filling()
+        self.filled.emit()
+        return 0.0
 
     # -- Qt ---------------------------------------------------------------------------------------------------------
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Undo, and what is done with all of the text, is about all of what is being put in."""
-        if any(map(event.matches, _OF_ALL)):
-            self.finish_paste()
+        """What is typed, and done with what is selected, comes behind a paste and is about all of the text."""
+        self.finish_paste()
+        if self.textCursor().hasSelection() or any(map(event.matches, _OF_ALL)):
+            self.finish_filling()
         super().keyPressEvent(event)
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        """The same."""
+        self.finish_paste()
+        super().inputMethodEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """The same."""
+        self.finish_paste()
+        super().mousePressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """What its menu does is done with all of the text."""
+        self.finish_filling()
+        super().contextMenuEvent(event)
+
+    def insertPlainText(self, text: str) -> None:
+        """The same."""
+        self.finish_paste()
+        super().insertPlainText(text)
+
+    def undo(self) -> None:
+        """Take back all of a paste."""
+        self.finish_paste()
+        super().undo()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Plain text alone is pasted."""
@@ -134,6 +189,4 @@ class LargeEdit(QPlainTextEdit):
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: long lines as they were."""
-        data = QMimeData()
-        data.setText(hardened(selected_text(self.textCursor())))
-        return data
+        return copied_as(super().createMimeDataFromSelection(), hardened(selected_text(self.textCursor())))

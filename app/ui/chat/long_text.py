@@ -27,6 +27,7 @@ from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy
 from app.ui.chat import words
 from app.ui.chat.turns import turns
 from app.ui.chat.when_found import when_found
+from app.ui.widgets.copied import copied_as
 from app.ui.widgets.text_layout import insert_text, lacking_formats, laid_out_once
 from app.ui.widgets.theme import Theme
 
@@ -332,9 +333,7 @@ class LongText(QPlainTextEdit):
 
     def createMimeDataFromSelection(self) -> QMimeData:
         """What is copied: the lines as they were."""
-        data = QMimeData()
-        data.setText(hardened(selected_text(self.textCursor())))
-        return data
+        return copied_as(super().createMimeDataFromSelection(), hardened(selected_text(self.textCursor())))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Rows end elsewhere now."""

@@ -51,7 +51,7 @@ def _passed_over(widget: QWidget, but: Collection[QWidget]) -> Iterator[QWidget]
         each = waiting.pop()
         if each in but or (each.isHidden() and each.objectName() in _BARS):
             continue
-        if each.testAttribute(_NOT_TOLD) and not each.testAttribute(_TAKEN):
+        if each.testAttribute(_NOT_TOLD):
             yield each
         waiting += [child for child in each.children() if isinstance(child, QWidget)]
 

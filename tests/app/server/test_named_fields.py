@@ -18,6 +18,9 @@ HELLO = [{"role": "user", "content": "Hello"}]
     ("fields", "param"),
     [
         ({"response_format": {}}, "response_format.type"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({"tools": [{}]}, "tools[0].function"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
         ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"multipleOf": 7}}}}, "response_format"),
         ({"structured_outputs": {}}, "structured_outputs"),
         ({"structured_outputs": {"json": None}}, "structured_outputs"),

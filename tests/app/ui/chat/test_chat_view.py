@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.chats.messages import Message, MessageState, Role
 from app.ui.chat.answer_view import AnswerView
 from app.ui.chat.chat_view import ChatView
 from app.ui.chat.pages import PAGE
+from app.ui.chat.user_message import UserMessage
 from app.ui.widgets.theme import ThemeManager
 from tests.helpers.scripted_process import draft
 from tests.helpers.turns import all_shown
@@ -189,3 +192,28 @@ def test_long_unbroken_text_stays_inside(qtbot: QtBot, view: ChatView) -> None:
     for item in view.items:
         assert item.width() <= view.viewport().width()
     assert view.horizontalScrollBar().maximum() == 0
+
+
+@pytest.mark.parametrize(("before", "after"), [(12, 4), (12, 8), (12, 11), (12, 2), (6, 4), (4, 2)])
+def test_nothing_of_another_chat_stays_on_the_page(qtbot: QtBot, view: ChatView, before: int, after: int) -> None:
+    """The focus left a message that went for another one of the old chat and scrolled there, which asked for more."""
+    view.show_messages(tuple(replace(each, body=each.body * 9) for each in branch(before)))
+    all_shown()
+    settle(qtbot, view)
+    with qtbot.waitActive(view, timeout=WAIT_MS):
+        view.activateWindow()
+    view.verticalScrollBar().setValue(0)
+    settle(qtbot, view)
+    for _ in range(3):
+        qtbot.keyClick(QApplication.focusWidget() or view, Qt.Key.Key_Tab)
+    view.verticalScrollBar().setValue(0)
+    settle(qtbot, view)
+    other = tuple(message(100 + at, "assistant" if at % 2 else "user", "Another chat. " * 30) for at in range(after))
+    view.show_messages(other)
+    all_shown()
+    settle(qtbot, view)
+    page = view.widget()
+    assert page is not None
+    shown = [each for each in page.findChildren(QWidget) if isinstance(each, AnswerView | UserMessage)]
+    assert [each.message_id for each in view.items] == [each.id for each in other]
+    assert {each.message_id for each in shown if not each.isHidden()} == {each.id for each in other}

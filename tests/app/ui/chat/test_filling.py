@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, Qt
-from PySide6.QtGui import QInputMethodEvent, QKeyEvent, QKeySequence, QTextCursor
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, Qt
+from PySide6.QtGui import QContextMenuEvent, QInputMethodEvent, QKeyEvent, QKeySequence, QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -170,6 +170,7 @@ def test_many_lines_are_pasted_over_several_turns(composer: Composer) -> None:
         assert composer.text.replace("\r\n", "\n") == expected
         turns().on_next_turn()
     assert in_the_box(composer) == composer.text == expected
+    assert composer.box.isUndoRedoEnabled()
     for _ in range(2):
         composer.box.undo()
         assert composer.text == in_the_box(composer) == "before \U0001f600 word after"
@@ -189,6 +190,59 @@ def test_undo_takes_all_of_a_paste_away_while_it_comes(qtbot: QtBot, composer: C
     assert composer.text == in_the_box(composer) == "before \U0001f600 word after"
     qtbot.keySequence(composer.box, QKeySequence(redo))
     assert composer.text == in_the_box(composer) == expected
+
+
+@pytest.mark.parametrize("how", ["menu", "keys", "type", "set", "paste"])
+def test_what_is_done_with_a_selection_while_a_text_comes_is_done_with_all_of_it(
+    qtbot: QtBot, composer: Composer, how: str
+) -> None:
+    """The beginning, which was still to come, stayed behind."""
+    if how == "set":
+        composer.set_text("".join(f"{number}\n" for number in range(25_000)))
+    else:
+        paste_inside(composer)
+    assert turns().waiting
+    box = composer.box
+    if how == "menu":
+        box.contextMenuEvent(QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, QPoint(), QPoint()))
+        box.selectAll()
+        box.cut()
+    elif how == "type":
+        cursor = box.textCursor()
+        cursor.movePosition(QTextCursor.MoveOperation.Start, QTextCursor.MoveMode.KeepAnchor)
+        box.setTextCursor(cursor)
+        qtbot.keyClick(box, Qt.Key.Key_N)
+    elif how == "paste":
+        qtbot.keySequence(box, QKeySequence(QKeySequence.StandardKey.SelectAll))
+        new = QMimeData()
+        new.setText("new")
+        box.insertFromMimeData(new)
+    else:
+        qtbot.keySequence(box, QKeySequence(QKeySequence.StandardKey.SelectAll))
+        qtbot.keyClick(box, Qt.Key.Key_Delete)
+    all_shown()
+    assert composer.text == in_the_box(composer) == {"type": "n after", "paste": "new"}.get(how, "")
+
+
+def test_a_menus_undo_takes_all_of_a_paste_away(composer: Composer) -> None:
+    paste_inside(composer)
+    composer.box.undo()
+    all_shown()
+    assert composer.text == in_the_box(composer) == "before \U0001f600 word after"
+
+
+def test_line_ends_are_those_of_the_box_at_once(composer: Composer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent at once had carriage returns, and lone ones went past the limit of rows."""
+    paste_inside(composer)
+    assert "\r" not in composer.text
+    composer.clear()
+    told: list[tuple[int, int]] = []
+    composer.box.too_much.connect(lambda *numbers: told.append(numbers))
+    monkeypatch.setattr("app.ui.chat.composer.MOST_ROWS", 100)
+    many = QMimeData()
+    many.setText("a\r" * 200)
+    composer.box.insertFromMimeData(many)
+    assert (composer.text, len(told)) == ("", 1)
 
 
 def test_all_of_a_paste_is_cut_while_it_comes(qtbot: QtBot, composer: Composer) -> None:
