@@ -33,7 +33,7 @@ _OF_ALL = (_KEY.Undo, _KEY.Redo, _KEY.SelectAll, _KEY.Copy, _KEY.Cut)
 
 def with_line_feeds(text: str) -> str:
     """The text as Qt will have it: one sign for the end of each line."""
-    return _LINE_ENDS.sub("\n", text)
+    return _LINE_ENDS.sub("\n", text) if "\r" in text or "\u2029" in text else text  # mostly nothing is to be done
 
 
 class LargeEdit(QPlainTextEdit):
