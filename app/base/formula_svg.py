@@ -39,14 +39,14 @@ def formula_svg(source: str, display: bool, size: float, color: str) -> str | No
     return None if found is None else svg_of(found, color)
 
 
-def laid_out(source: str, display: bool, size: float) -> Any:
-    """The longer part of `formula_svg`, its outlines (ziamath's `Math`); None as there."""
+def laid_out(source: str, display: bool, size: float, most_work: float = MAX_WORK) -> Any:
+    """The longer part of `formula_svg`, its outlines (ziamath's `Math`); None as there, and beyond `most_work`."""
     source = _TAG.sub(r"\\qquad (\1)", _LABEL.sub("", source)).strip()
     source = _NUMBERED.sub(r"\\\1{align*}", source)
     if not source or len(source) > MAX_SOURCE or _REFUSED.search(source) or not _is_flat(source):
         return None
     try:
-        return _math(source, display, size)
+        return _math(source, display, size, most_work)
     except Exception:  # ziamath and latex2mathml raise all kinds of errors for what they do not know
         return None
 
@@ -71,7 +71,7 @@ def _is_flat(source: str) -> bool:
     return source.count("^") + source.count("_") <= 200
 
 
-def _math(source: str, display: bool, size: float) -> Any:
+def _math(source: str, display: bool, size: float, most_work: float) -> Any:
     # Imported here: a chat without formulas needs none of it, and the window is there sooner.
     from ziamath.config import config
     from ziamath.tex import tex2mml
@@ -79,7 +79,7 @@ def _math(source: str, display: bool, size: float) -> Any:
 
     tree = ElementTree.fromstring(_without_space(tex2mml(source, inline=not display)))
     text = "".join(tree.itertext())
-    if "\\" in text or _work(tree, 1.0) > MAX_WORK or not _has_glyphs(text):
+    if "\\" in text or _work(tree, 1.0) > most_work or not _has_glyphs(text):
         return None
     config.svg2 = False  # Qt does not draw what is defined once and used again
     found = Math(tree, size=size)

@@ -22,6 +22,7 @@ from app.bridge.garbage import collect_young
 from app.ui.chat.turns import FRESH_SECONDS, TURN_UNITS, turns
 
 MOST_EASY, MOST_EASY_PARTS = 40, 5  # characters, and braces, of a formula that takes some milliseconds
+MOST_WORK = 1_100  # see `formula_svg`: a matrix of 48 cells took up to 106 ms; exports have more time
 TOLD_SECONDS = 0.4
 CACHED = 600
 LEAST_PART = 0.75  # of its size that a formula within a line is made smaller to: less cannot be read
@@ -66,7 +67,7 @@ def set_formula(wanted: Wanted) -> Formula | None:
 
 
 def _laid_out(wanted: Wanted) -> Any:
-    return laid_out(wanted.source, wanted.display, wanted.size)
+    return laid_out(wanted.source, wanted.display, wanted.size, MOST_WORK)
 
 
 def _drawn(found: Any, color: str) -> Formula | None:

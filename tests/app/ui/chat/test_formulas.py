@@ -9,6 +9,7 @@ from PySide6.QtGui import QFontMetrics, QImage, QTextFormat
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.base.formula_svg import formula_svg
 from app.bridge.garbage import GarbageCollector
 from app.ui.chat import formulas
 from app.ui.chat.answer_body import AnswerBody
@@ -350,6 +351,13 @@ def test_a_hard_formula_has_a_turn_of_its_own(setter: FormulaSetter) -> None:
         turn(setter)
         assert setter.waiting == left
     assert all(setter.is_done(each) for each in matrices)
+
+
+def test_what_would_stop_the_window_is_shown_as_it_was_written_and_exported_as_a_drawing() -> None:
+    for rows, shown in ((10, True), (12, False)):
+        source = r"\begin{matrix}" + r"\\".join(["a&b&c&d"] * rows) + r"\end{matrix}"
+        assert (set_formula(wanted(source, True)) is not None) == shown
+        assert formula_svg(source, True, 16.0, "black") is not None
 
 
 def test_a_turn_that_has_taken_time_sets_no_hard_formula(
